@@ -1,0 +1,20 @@
+"""What every named network is: rules, rows and feature levels, without torch.
+
+Example:
+    >>> from rexdense.arch import channels
+    >>> channels('rexnet_1.0', out_indices=(1, 2, 3, 4))
+    [38, 61, 128, 185]
+"""
+
+from rexdense.arch.levels import Architecture, FeatureLevel, resolve_out_indices
+from rexdense.arch.rows import architecture, channels, feature_levels, list_backbones
+
+__all__ = [
+    'Architecture',
+    'FeatureLevel',
+    'architecture',
+    'channels',
+    'feature_levels',
+    'list_backbones',
+    'resolve_out_indices',
+]

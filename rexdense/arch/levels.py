@@ -1,0 +1,108 @@
+"""Feature levels, and the description of a network that every family's rule ends in."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from rexdense.errors import InvalidArgument
+
+__all__ = ['OUTPUT_STRIDES', 'Architecture', 'BlockSpec', 'FeatureLevel', 'group_by_level', 'resolve_out_indices']
+
+OUTPUT_STRIDES = (8, 16, 32)
+
+
+class FeatureLevel(NamedTuple):
+    """One tap of a backbone: its name (c1 to c5), channels, and stride in input pixels per feature pixel."""
+
+    name: str
+    channels: int
+    stride: int
+
+
+class BlockSpec(Protocol):
+    """What :class:`Architecture` needs to know of a family's block."""
+
+    out_channels: int
+    stride: int
+    dilation: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Architecture:
+    """A network as data: a stem of stride 2, then one stage of blocks for each feature level c1 to c5.
+
+    A stage may be empty: RegNet and ResNeXt have no block at stride 2, their c1 is the stem's output.
+    """
+
+    family: str
+    stem_channels: int
+    stages: tuple[tuple[BlockSpec, ...], ...]
+    classifier_widths: tuple[int, ...] = ()
+
+    @property
+    def levels(self) -> tuple[FeatureLevel, ...]:
+        """The five feature levels, channels and strides accumulated from the blocks."""
+        levels = []
+        channels, stride = self.stem_channels, 2
+        for index, blocks in enumerate(self.stages, start=1):
+            for block in blocks:
+                channels, stride = block.out_channels, stride * block.stride
+            levels.append(FeatureLevel(f'c{index}', channels, stride))
+        return tuple(levels)
+
+    def with_output_stride(self, output_stride: int) -> 'Architecture':
+        """Return the network with strides past ``output_stride`` replaced by dilation.
+
+        The block that loses its stride keeps the dilation of the blocks before it and the later ones take
+        the larger one (DeepLab's rule, Chen et al. 2017, section 3.1): on every second pixel a convolution
+        then reads the inputs that it read in the strided network.
+
+        Raises:
+            InvalidArgument: ``output_stride`` is not 8, 16 or 32.
+        """
+        if output_stride not in OUTPUT_STRIDES:
+            raise InvalidArgument(f'output_stride={output_stride!r}: allowed are 8, 16 and 32')
+        stride, dilation, stages = 2, 1, []
+        for blocks in self.stages:
+            kept = []
+            for block in blocks:
+                if stride * block.stride <= output_stride:
+                    stride *= block.stride
+                    kept.append(dataclasses.replace(block, dilation=dilation))
+                else:
+                    kept.append(dataclasses.replace(block, stride=1, dilation=dilation))
+                    dilation *= block.stride
+            stages.append(tuple(kept))
+        return dataclasses.replace(self, stages=tuple(stages))
+
+
+def group_by_level(blocks: Sequence[BlockSpec]) -> tuple[tuple[BlockSpec, ...], ...]:
+    """Split the blocks after a stem of stride 2 into the stages c1 to c5: a block of stride 2 opens the next one."""
+    stages: list[list[BlockSpec]] = [[]]
+    for block in blocks:
+        if block.stride == 2:
+            stages.append([])
+        stages[-1].append(block)
+    assert len(stages) == 5, 'a rule must end at stride 32'
+    return tuple(tuple(stage) for stage in stages)
+
+
+def resolve_out_indices(out_indices: Sequence[int], levels: int = 5) -> tuple[int, ...]:
+    """Return ``out_indices`` with negatives counted from the deepest level, in the order given.
+
+    Raises:
+        InvalidArgument: the list is empty, or names a level that does not exist, or one level twice.
+    """
+    if isinstance(out_indices, int) or not len(out_indices):
+        raise InvalidArgument(f'out_indices={out_indices!r}: give a non-empty tuple of levels, such as (1, 2, 3, 4)')
+    resolved = []
+    for index in out_indices:
+        if not isinstance(index, int) or not -levels <= index < levels:
+            raise InvalidArgument(
+                f'out_indices={tuple(out_indices)}: {index!r} is no level; allowed are 0 to {levels - 1} '
+                f'(c1 to c{levels}), or -{levels} to -1 counted from the deepest'
+            )
+        resolved.append(index % levels)
+    if len(set(resolved)) != len(resolved):
+        raise InvalidArgument(f'out_indices={tuple(out_indices)}: a level is named twice; name each once')
+    return tuple(resolved)

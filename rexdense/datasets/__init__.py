@@ -1,0 +1,24 @@
+"""Data that the library brings, or reads in its own way.
+
+Importing this package imports neither torch nor an OpenMMLab package; its parts are loaded at first use.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    'SHAPE_CLASSES': 'rexdense.datasets.shapes',
+    'make_shapes': 'rexdense.datasets.shapes',
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,133 @@
+"""What each class of Shapes looks like as an outline, and how an outline becomes pixels.
+
+The same seed must give the same pixels on every machine, so this package computes on whole numbers, or with
+the operations that IEEE 754 rounds correctly (+, -, *, / and comparisons on float64), element by element.
+Sums over floats, whose order a library may choose, and functions such as ``np.sin``, whose last bit varies,
+are left out.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ['OUTLINES', 'SHAPE_CLASSES', 'SUBSAMPLES', 'Outline', 'Raster', 'direction']
+
+SUBSAMPLES = 4
+"""Sample points along each side of a pixel."""
+
+
+def direction(degrees: int) -> tuple[float, float]:
+    """Return the cosine and sine of an angle in whole degrees, rounded to 20 bits.
+
+    The rounding removes the last bit, in which the C libraries differ.
+    """
+    scale = 1 << 20
+    radians = math.radians(degrees)
+    return round(math.cos(radians) * scale) / scale, round(math.sin(radians) * scale) / scale
+
+
+def _circle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return u * u + v * v <= 1
+
+
+def _square(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return np.maximum(np.abs(u), np.abs(v)) <= 0.85
+
+
+def _triangle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    return (v <= 0.9) & (2 * np.abs(u) <= v + 1)
+
+
+def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    # Five lines, each through two of five tips on the unit circle, make the five-pointed star: inside it a
+    # point lies beyond at most one of them. Moved outwards (0.31 would be the lines through the tips) they
+    # make arms that can still be seen at 14 pixels.
+    beyond = np.zeros(u.shape, np.int64)
+    for degrees in (90, 162, 234, 306, 18):
+        cosine, sine = direction(degrees)
+        beyond += cosine * u + sine * v > 0.4
+    return (beyond <= 1) & _circle(u, v)
+
+
+def _ring(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    squared_radius = u * u + v * v
+    return (squared_radius <= 1) & (squared_radius >= 0.3)
+
+
+def _cross(u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    across, along = np.abs(u), np.abs(v)
+    return (np.maximum(across, along) <= 1) & (np.minimum(across, along) <= 0.3)
+
+
+OUTLINES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    'circle': _circle,
+    'square': _square,
+    'triangle': _triangle,
+    'star': _star,
+    'ring': _ring,
+    'cross': _cross,
+}
+"""Class name to the test whether points (u, v) lie inside; an outline fills most of the frame [-1, 1] x [-1, 1]."""
+
+SHAPE_CLASSES = tuple(OUTLINES)
+
+
+class Raster(NamedTuple):
+    """An outline as pixels: the window of the image that it touches, and how much it covers of each pixel there.
+
+    Attributes:
+        rows, columns: the window.
+        coverage: sample points inside the outline, 0 to ``SUBSAMPLES ** 2``, (window height, window width).
+    """
+
+    rows: slice
+    columns: slice
+    coverage: np.ndarray
+
+    @property
+    def mask(self) -> np.ndarray:
+        """The window's pixels that belong to the outline: those of which it covers at least half."""
+        return 2 * self.coverage >= SUBSAMPLES**2
+
+
+@dataclasses.dataclass(frozen=True)
+class Outline:
+    """A class's outline, stretched to a frame, turned and placed; all lengths in pixels.
+
+    Attributes:
+        center_x, center_y: the frame's centre; pixel (row 0, column 0) covers 0 to 1 in x and in y.
+        half_width, half_height: half the frame's sides, before turning.
+        degrees: the frame's turn, clockwise on the image.
+    """
+
+    class_index: int
+    center_x: float
+    center_y: float
+    half_width: float
+    half_height: float
+    degrees: int
+
+    def rasterize(self, height: int, width: int) -> Raster:
+        """Return the outline as pixels of an image of ``height`` x ``width``; what lies outside is cut off."""
+        cosine, sine = direction(self.degrees)
+        reach_x = abs(cosine) * self.half_width + abs(sine) * self.half_height
+        reach_y = abs(sine) * self.half_width + abs(cosine) * self.half_height
+        left, right = _pixel_range(self.center_x, reach_x, width)
+        top, bottom = _pixel_range(self.center_y, reach_y, height)
+        x = (np.arange(left * SUBSAMPLES, right * SUBSAMPLES) + 0.5) / SUBSAMPLES - self.center_x
+        y = (np.arange(top * SUBSAMPLES, bottom * SUBSAMPLES) + 0.5) / SUBSAMPLES - self.center_y
+        u = (cosine * x[None, :] + sine * y[:, None]) / self.half_width
+        v = (cosine * y[:, None] - sine * x[None, :]) / self.half_height
+        inside = OUTLINES[SHAPE_CLASSES[self.class_index]](u, v)
+        samples = inside.reshape(bottom - top, SUBSAMPLES, right - left, SUBSAMPLES)
+        return Raster(
+            slice(top, bottom), slice(left, right), samples.sum(axis=(1, 3), dtype=np.int64)
+        )
+
+
+def _pixel_range(center: float, reach: float, limit: int) -> tuple[int, int]:
+    first = min(max(math.floor(center - reach), 0), limit)
+    return first, max(min(math.ceil(center + reach), limit), first)

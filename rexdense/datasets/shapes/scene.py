@@ -1,0 +1,152 @@
+"""A picture of Shapes with all that is known of it: objects, visible masks, depth."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from rexdense.datasets.shapes.outlines import SHAPE_CLASSES, SUBSAMPLES, Outline, Raster
+from rexdense.datasets.shapes.textures import contrasting_color, fill, ground, ground_depth
+
+__all__ = ['CROP_SIZE', 'SPLITS', 'UNITS_PER_METRE', 'Scene', 'draw_crop', 'draw_scene']
+
+SPLITS = ('train', 'val')
+CROP_SIZE = 64
+"""Height and width of a crop, in pixels."""
+UNITS_PER_METRE = 1000
+"""Depth maps count millimetres."""
+
+MOST_OBJECTS, FEWEST_OBJECTS = 6, 2
+SMALLEST_FRAME, LARGEST_SHARE = 14, 0.6
+LEAST_VISIBLE_SHARE, LEAST_VISIBLE_PIXELS = 0.5, 24
+
+
+class Scene(NamedTuple):
+    """One drawn picture and its ground truth.
+
+    Attributes:
+        image: red, green, blue, (height, width, 3) of uint8.
+        instances: the object seen at each pixel, counted from 1 in drawing order, 0 for the ground, (height, width) of uint8.
+        class_indices: the class of each object, in drawing order: an index into ``SHAPE_CLASSES``.
+        depth: depth in millimetres, (height, width) of uint16.
+    """
+
+    image: np.ndarray
+    instances: np.ndarray
+    class_indices: tuple[int, ...]
+    depth: np.ndarray
+
+    @property
+    def semantic(self) -> np.ndarray:
+        """The label map: 0 for the ground, class index + 1 for objects, (height, width) of uint8."""
+        return np.array([0, *(index + 1 for index in self.class_indices)], np.uint8)[self.instances]
+
+
+def draw_scene(seed: int, split: str, index: int, height: int = 160, width: int = 160) -> Scene:
+    """Draw picture ``index`` of a split: objects standing on a textured ground that recedes to the top.
+
+    Two to six objects are laid out. Like upright boards on a floor they stand where their lowest row meets
+    the ground: that fixes their depth, and the farther ones are drawn first. An object of which the nearer
+    ones leave less than half, or less than 24 pixels, to be seen is left out altogether. The nearest object
+    is decided first, and since a left-out object is always farther than those decided before it, no decision
+    has to be taken back.
+    """
+    rng = _generator(seed, split, index, stream=0)
+    image, colors = ground(rng, height, width)
+    depth_of_row = np.floor(
+        ground_depth(np.arange(height) + 0.5, height) * UNITS_PER_METRE + 0.5
+    ).astype(np.int64)
+    depth = np.repeat(depth_of_row[:, None], width, axis=1)
+    instances = np.zeros((height, width), np.uint8)
+
+    outlines = [
+        _random_outline(rng, height, width)
+        for _ in range(int(rng.integers(FEWEST_OBJECTS, MOST_OBJECTS + 1)))
+    ]
+    standing = _visible_objects(
+        [(outline, outline.rasterize(height, width)) for outline in outlines], height, width
+    )
+    for number, (_, raster) in enumerate(standing, start=1):
+        colors.append(contrasting_color(rng, colors))
+        _paint(rng, image, raster, colors[-1])
+        instances[raster.rows, raster.columns][raster.mask] = number
+        # A millimetre for each place in the order keeps objects on the same row apart, and off the ground.
+        depth[raster.rows, raster.columns][raster.mask] = depth_of_row[_lowest_row(raster)] - number
+    class_indices = tuple(outline.class_index for outline, _ in standing)
+    return Scene(_to_pixels(rng, image), instances, class_indices, depth.astype(np.uint16))
+
+
+def draw_crop(seed: int, split: str, class_name: str, index: int) -> np.ndarray:
+    """Draw crop ``index`` of a class in a split: one whole object, alone on a ground of its own.
+
+    Returns:
+        Red, green, blue, (64, 64, 3) of uint8.
+    """
+    class_index = SHAPE_CLASSES.index(class_name)
+    rng = _generator(seed, split, index, stream=class_index + 1)
+    image, colors = ground(rng, CROP_SIZE, CROP_SIZE)
+    frame = CROP_SIZE * (0.35 + 0.4 * rng.random())
+    outline = _place(rng, class_index, frame, CROP_SIZE, CROP_SIZE, inside=0.65)
+    _paint(rng, image, outline.rasterize(CROP_SIZE, CROP_SIZE), contrasting_color(rng, colors))
+    return _to_pixels(rng, image)
+
+
+def _generator(seed: int, split: str, index: int, stream: int) -> np.random.Generator:
+    """The random numbers of one picture (stream 0) or crop, which depend on nothing that was drawn before."""
+    return np.random.Generator(np.random.PCG64([seed, stream, SPLITS.index(split), index]))
+
+
+def _random_outline(rng: np.random.Generator, height: int, width: int) -> Outline:
+    class_index = int(rng.integers(0, len(SHAPE_CLASSES)))
+    largest = LARGEST_SHARE * min(height, width)
+    share = rng.random()
+    # The square makes small frames more frequent than large ones.
+    frame = SMALLEST_FRAME + (largest - SMALLEST_FRAME) * share * share
+    return _place(rng, class_index, frame, height, width, inside=0.4)
+
+
+def _place(
+    rng: np.random.Generator, class_index: int, frame: float, height: int, width: int, inside: float
+) -> Outline:
+    """An outline of longer side ``frame``, squeezed and turned at random, its centre ``inside`` frames from the edges."""
+    squeezed = frame * (0.7 + 0.3 * rng.random())
+    half_width, half_height = (
+        (frame / 2, squeezed / 2) if rng.random() < 0.5 else (squeezed / 2, frame / 2)
+    )
+    margin = inside * frame
+    center_x = margin + (width - 2 * margin) * rng.random()
+    center_y = margin + (height - 2 * margin) * rng.random()
+    return Outline(
+        class_index, center_x, center_y, half_width, half_height, int(rng.integers(0, 360))
+    )
+
+
+def _lowest_row(raster: Raster) -> int:
+    return raster.rows.start + int(np.flatnonzero(raster.mask.any(axis=1))[-1])
+
+
+def _visible_objects(
+    objects: list[tuple[Outline, Raster]], height: int, width: int
+) -> list[tuple[Outline, Raster]]:
+    """The objects of which enough is seen, from the farthest to the nearest."""
+    taken = np.zeros((height, width), bool)
+    kept = []
+    for outline, raster in sorted(objects, key=lambda item: _lowest_row(item[1]), reverse=True):
+        hidden = taken[raster.rows, raster.columns]
+        visible = int((raster.mask & ~hidden).sum())
+        if visible >= max(LEAST_VISIBLE_PIXELS, LEAST_VISIBLE_SHARE * int(raster.mask.sum())):
+            hidden |= raster.mask
+            kept.append((outline, raster))
+    return kept[::-1]
+
+
+def _paint(rng: np.random.Generator, image: np.ndarray, raster: Raster, color: np.ndarray) -> None:
+    """Lay an object over its window of ``image``, in place; pixels that it covers in part are mixed."""
+    window = image[raster.rows, raster.columns]
+    opacity = raster.coverage[:, :, None] / SUBSAMPLES**2
+    window += (fill(rng, *window.shape[:2], color) - window) * opacity
+
+
+def _to_pixels(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Whole numbers 0 to 255, with the noise of a sensor."""
+    noisy = np.floor(image + 0.5).astype(np.int64) + rng.integers(-6, 7, image.shape)
+    return np.clip(noisy, 0, 255).astype(np.uint8)

@@ -1,0 +1,179 @@
+"""The Shapes dataset as a folder, for every task that the library trains."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rexdense.datasets.shapes.annotations import CocoAnnotations
+from rexdense.datasets.shapes.encoding import encode_png
+from rexdense.datasets.shapes.outlines import SHAPE_CLASSES
+from rexdense.datasets.shapes.scene import CROP_SIZE, SPLITS, UNITS_PER_METRE, draw_crop, draw_scene
+from rexdense.errors import DataError, InvalidArgument
+
+__all__ = ['make_shapes']
+
+VERSION = 1
+"""Raised whenever the same settings would give other pixels or other files."""
+
+_SETTINGS_FILE = 'dataset.json'
+
+
+def make_shapes(
+    root: str | os.PathLike[str],
+    train: int = 240,
+    val: int = 60,
+    size: tuple[int, int] = (160, 160),
+    seed: int = 0,
+) -> Path:
+    """Write the Shapes dataset to ``root``, if it is not there yet, and return its path.
+
+    Picture ``i`` of a split depends on the seed, the split, the size and ``i`` alone, so a longer set
+    starts with the pictures of a shorter one. The folder appears when it is complete, and holds:
+
+    - ``images/{train,val}/000000.png``: RGB;
+    - ``annotations/{train,val}.json``: COCO detection and instance annotations of the visible parts, with
+      run-length masks; a ``file_name`` is relative to ``images/``;
+    - ``labels/{train,val}/000000.png``: a label for each pixel, a line of ``classes.txt``, 0 the background;
+    - ``depth/{train,val}/000000.png``: 16 bit, in millimetres;
+    - ``crops/{train,val}/<class>/000000.png``: one object, 64 x 64, one crop of each class per picture;
+    - ``dataset.json``: what the set was made with.
+
+    Args:
+        train, val: pictures in each split.
+        size: height and width of a picture in pixels.
+
+    Raises:
+        InvalidArgument: a number is out of its range.
+        DataError: ``root`` holds something else, a set made with other settings or an incomplete one; or it
+            cannot be written.
+    """
+    settings = _settings(train, val, size, seed)
+    root = Path(root).resolve()
+    try:
+        if not _holds(root, settings):
+            root.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as aside:
+                # A folder within: the temporary one itself may be read by nobody else.
+                written = Path(aside, 'shapes')
+                _write(written, settings)
+                _move(written, root, settings)
+    except OSError as error:
+        reason = error.strerror or error
+        raise DataError(
+            f'cannot write Shapes to {root}: {reason}; free it or choose another folder'
+        ) from error
+    return root
+
+
+def _settings(train: int, val: int, size: tuple[int, int], seed: int) -> dict[str, Any]:
+    """The content of ``dataset.json``."""
+    try:
+        height, width = size
+    except (TypeError, ValueError):
+        raise InvalidArgument(f'size={size!r}: give (height, width) in pixels') from None
+    for name, value, low, high in (
+        ('train', train, 1, 999_999),
+        ('val', val, 1, 999_999),
+        ('height', height, 32, 1024),
+        ('width', width, 32, 1024),
+        ('seed', seed, 0, 2**32 - 1),
+    ):
+        if not isinstance(value, int) or not low <= value <= high:
+            raise InvalidArgument(f'{name}={value!r}: give a whole number from {low} to {high}')
+    return {
+        'name': 'Shapes',
+        'version': VERSION,
+        'seed': seed,
+        'train': train,
+        'val': val,
+        'size': [height, width],
+        'classes': list(SHAPE_CLASSES),
+        'crop_size': CROP_SIZE,
+        'depth': {'unit': 'millimetre', 'units_per_metre': UNITS_PER_METRE},
+    }
+
+
+def _holds(root: Path, settings: dict[str, Any]) -> bool:
+    """Whether ``root`` is the complete set with these settings; False if there is nothing.
+
+    Raises:
+        DataError: there is something else.
+    """
+    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+        return False
+    remedy = 'delete it or choose another folder'
+    try:
+        there = json.loads((root / _SETTINGS_FILE).read_text())
+        if there['name'] != 'Shapes':
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f'{root} exists and is no Shapes dataset; {remedy}') from None
+    differing = [name for name in settings if there.get(name) != settings[name]]
+    if differing:
+        found = ', '.join(f'{name} {there.get(name)}' for name in differing)
+        asked = ', '.join(f'{name} {settings[name]}' for name in differing)
+        raise DataError(f'{root} holds Shapes with {found}, but asked for was {asked}; {remedy}')
+    missing = [name for name in _file_names(settings) if not (root / name).is_file()]
+    if missing:
+        raise DataError(
+            f'{root} holds Shapes with {len(missing)} files missing, such as {missing[0]}; {remedy}'
+        )
+    return True
+
+
+def _file_names(settings: dict[str, Any]) -> Iterator[str]:
+    """All files of a set but ``dataset.json``."""
+    yield 'classes.txt'
+    for split in SPLITS:
+        yield f'annotations/{split}.json'
+        for index in range(settings[split]):
+            yield from (
+                f'{folder}/{_picture_name(split, index)}'
+                for folder in ('images', 'labels', 'depth')
+            )
+            yield from (_crop_name(split, class_name, index) for class_name in SHAPE_CLASSES)
+
+
+def _picture_name(split: str, index: int) -> str:
+    return f'{split}/{index:06d}.png'
+
+
+def _crop_name(split: str, class_name: str, index: int) -> str:
+    return f'crops/{split}/{class_name}/{index:06d}.png'
+
+
+def _move(written: Path, root: Path, settings: dict[str, Any]) -> None:
+    """Put the finished folder in its place, unless another process has just put the same set there."""
+    try:
+        written.rename(root)
+    except OSError:
+        if not _holds(root, settings):
+            raise
+
+
+def _write(root: Path, settings: dict[str, Any]) -> None:
+    """Write all files of the set into a new folder ``root``."""
+    for folder in {(root / name).parent for name in _file_names(settings)}:
+        folder.mkdir(parents=True)
+    seed, (height, width) = settings['seed'], settings['size']
+    for split in SPLITS:
+        annotations = CocoAnnotations(f'Shapes, {split}')
+        for index in range(settings[split]):
+            scene = draw_scene(seed, split, index, height, width)
+            name = _picture_name(split, index)
+            annotations.add(name, scene)
+            for folder, pixels in (
+                ('images', scene.image),
+                ('labels', scene.semantic),
+                ('depth', scene.depth),
+            ):
+                (root / folder / name).write_bytes(encode_png(pixels))
+            for class_name in SHAPE_CLASSES:
+                crop = draw_crop(seed, split, class_name, index)
+                (root / _crop_name(split, class_name, index)).write_bytes(encode_png(crop))
+        (root / f'annotations/{split}.json').write_text(json.dumps(annotations.content))
+    (root / 'classes.txt').write_text('\n'.join(['background', *SHAPE_CLASSES]) + '\n')
+    (root / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + '\n')

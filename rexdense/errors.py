@@ -1,0 +1,64 @@
+"""What rexdense raises when a user can mend it, and the closest-name helper that the messages share."""
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    'CheckpointMismatch',
+    'CheckpointUnreadable',
+    'DataError',
+    'InvalidArgument',
+    'MissingDependency',
+    'NonFiniteLoss',
+    'RexdenseError',
+    'UnknownName',
+    'suggest',
+]
+
+
+class RexdenseError(Exception):
+    """A mistake that the user can mend: its message says what came, what is allowed and what to do next."""
+
+
+class InvalidArgument(RexdenseError, ValueError):
+    """A value outside what the called rule allows."""
+
+
+class UnknownName(RexdenseError, LookupError):
+    """A name that no registered thing bears; the message lists the closest ones."""
+
+
+class MissingDependency(RexdenseError, ImportError):
+    """A package that is needed for what was asked is not installed; the message has the command that installs it."""
+
+
+class DataError(RexdenseError):
+    """Images or annotations that cannot be used as they are."""
+
+
+class CheckpointUnreadable(RexdenseError):
+    """A file that is no checkpoint, is damaged, or would need unsafe unpickling."""
+
+
+class CheckpointMismatch(RexdenseError):
+    """A readable checkpoint whose tensors do not fit the module; the message names the tensors."""
+
+
+class NonFiniteLoss(RexdenseError):
+    """Training met a loss that is NaN or infinite."""
+
+
+def suggest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
+    """Return the end of an error message: the names closest to ``name``, or all of a short list.
+
+    Example:
+        >>> suggest('rexnet_1.1', ['rexnet_1.0', 'rexnet_1.3', 'regnetx_200mf'])
+        "did you mean 'rexnet_1.3' or 'rexnet_1.0'?"
+    """
+    allowed = sorted(allowed)
+    close = difflib.get_close_matches(str(name), allowed, n=limit, cutoff=0.5)
+    if close:
+        return f'did you mean {" or ".join(repr(candidate) for candidate in close)}?'
+    if len(allowed) <= 12:
+        return f'allowed are {", ".join(allowed)}'
+    return f'there are {len(allowed)} names, from {allowed[0]!r} to {allowed[-1]!r}'

@@ -1,0 +1,171 @@
+"""The contract of all backbones: levels, taps, freezing, recomputation, checked input."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rexdense.arch import Architecture, FeatureLevel, architecture, resolve_out_indices
+from rexdense.errors import InvalidArgument
+from rexdense.models.layers import drop_path_rates, reset_convolutions
+from rexdense.models.recompute import check_with_cp, recompute
+
+__all__ = ['Backbone']
+
+
+class Backbone(BaseModule):
+    """A convolutional network that returns one feature map for each level asked for.
+
+    Subclasses say how a stem and a block are built; all else is here. ``stages[i]`` ends at level c(i+1).
+
+    Args:
+        arch: A name from :func:`rexdense.list_backbones`.
+        out_indices: Levels to return, in this order: 0 to 4 for c1 to c5, negatives count from c5.
+        in_channels: Channels of the input.
+        frozen_stages: -1 trains everything; n freezes the stem and the levels up to index n, their parameters and
+            their batch-norm statistics (the numbering of ``out_indices``; mmdet's ResNet numbers in the same way).
+        norm_eval: Keep every batch norm in evaluation mode while training.
+        norm_cfg: Normalisation layers, see :func:`rexdense.models.layers.build_norm`.
+        output_stride: 32, 16 or 8: beyond it, strides are replaced by dilation.
+        drop_path_rate: Stochastic depth at the last block, from 0 at the first, on blocks with a shortcut.
+        with_cp: False; True recomputes whole blocks in the backward pass; 'activations' keeps the outputs of
+            convolutions and recomputes the rest.
+        init_cfg: mmengine's; ``dict(type='rexdense.Pretrained', checkpoint=...)`` loads weights.
+        overrides: Arguments of the family's rule that replace those of ``arch``.
+
+    Raises:
+        UnknownName: ``arch`` is no name.
+        InvalidArgument: any argument outside what is allowed.
+
+    Attributes:
+        feature_info: The five levels c1 to c5, whatever ``out_indices`` says.
+        out_levels: The levels that forward returns, in its order.
+    """
+
+    family: str
+
+    def __init__(
+        self,
+        arch: str,
+        out_indices: Sequence[int] = (1, 2, 3, 4),
+        in_channels: int = 3,
+        frozen_stages: int = -1,
+        norm_eval: bool = False,
+        norm_cfg: dict | None = None,
+        output_stride: int = 32,
+        drop_path_rate: float = 0.0,
+        with_cp: bool | str = False,
+        init_cfg: dict | list[dict] | None = None,
+        **overrides: Any,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.arch = arch
+        self.architecture = self._find_architecture(arch, overrides).with_output_stride(output_stride)
+        self.feature_info: tuple[FeatureLevel, ...] = self.architecture.levels
+        self.out_indices = resolve_out_indices(out_indices)
+        self.out_levels = tuple(self.feature_info[index] for index in self.out_indices)
+        if in_channels < 1:
+            raise InvalidArgument(f'in_channels={in_channels!r}: it must be at least 1')
+        check_with_cp(with_cp)
+        self.in_channels, self.norm_eval, self.with_cp = in_channels, norm_eval, with_cp
+
+        norm_cfg = norm_cfg or dict(type='BN')
+        depth = max(self.out_indices) + 1
+        rates = iter(drop_path_rates(drop_path_rate, sum(map(len, self.architecture.stages))))
+        self.stem = self.build_stem(in_channels, self.architecture.stem_channels, norm_cfg)
+        self.stages = nn.ModuleList(
+            nn.Sequential(*(self.build_block(spec, norm_cfg, next(rates), with_cp == 'activations') for spec in blocks))
+            for blocks in self.architecture.stages[:depth]
+        )
+        reset_convolutions(self)
+        self._frozen_names: list[str] = []
+        self.freeze(frozen_stages)
+
+    @classmethod
+    def _find_architecture(cls, arch: str, overrides: dict[str, Any]) -> Architecture:
+        found = architecture(arch, **overrides)
+        if found.family != cls.family:
+            raise InvalidArgument(f'{cls.__name__} cannot build {arch!r}, which is of the family {found.family!r}')
+        return found
+
+    def build_stem(self, in_channels: int, out_channels: int, norm_cfg: dict) -> nn.Module:
+        """Return the stem, of stride 2."""
+        raise NotImplementedError
+
+    def build_block(self, spec: Any, norm_cfg: dict, drop_path_rate: float, recompute_activations: bool) -> nn.Module:
+        """Return the block that a line of the architecture describes."""
+        raise NotImplementedError
+
+    def freeze(self, frozen_stages: int) -> None:
+        """Freeze the stem and the levels up to index ``frozen_stages``; -1 sets everything free again.
+
+        Raises:
+            InvalidArgument: the level is not built, or no level.
+        """
+        deepest = len(self.stages) - 1
+        if not -1 <= frozen_stages <= deepest:
+            raise InvalidArgument(
+                f'frozen_stages={frozen_stages!r}: allowed are -1 (none) to {deepest} '
+                f'({self.feature_info[deepest].name}, the deepest level built)'
+            )
+        for name in self._frozen_names:
+            self.get_parameter(name).requires_grad_(True)
+        self.frozen_stages = frozen_stages
+        frozen = {parameter for part in self._frozen_parts() for parameter in part.parameters()}
+        # By name, not by object: what was already without gradient stays so when the level is set free again.
+        self._frozen_names = [
+            name for name, parameter in self.named_parameters() if parameter in frozen and parameter.requires_grad
+        ]
+        for name in self._frozen_names:
+            self.get_parameter(name).requires_grad_(False)
+        self.train(self.training)
+
+    def _frozen_parts(self) -> list[nn.Module]:
+        return [self.stem, *self.stages[: self.frozen_stages + 1]] if self.frozen_stages >= 0 else []
+
+    def train(self, mode: bool = True) -> 'Backbone':
+        """Switch the mode; frozen levels and, with ``norm_eval``, all batch norms stay in evaluation mode."""
+        super().train(mode)
+        if mode:
+            for part in self._frozen_parts():
+                part.eval()
+            if self.norm_eval:
+                for module in self.modules():
+                    if isinstance(module, _BatchNorm):
+                        module.eval()
+        return self
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the feature maps of ``out_indices``.
+
+        Args:
+            x: Images (N, in_channels, H, W), floating point, of any size.
+
+        Returns:
+            One tensor a level, (N, channels, ceil(H / stride), ceil(W / stride)).
+
+        Raises:
+            InvalidArgument: the input has another rank, channel count, or an integer type.
+        """
+        self._check_input(x)
+        x = self.stem(x)
+        levels = []
+        for stage in self.stages:
+            for block in stage:
+                x = recompute(block, block, x) if self.with_cp is True and self.training else block(x)
+            levels.append(x)
+        return tuple(levels[index] for index in self.out_indices)
+
+    def _check_input(self, x: Tensor) -> None:
+        if x.dim() != 4 or x.shape[1] != self.in_channels:
+            raise InvalidArgument(
+                f'{type(self).__name__} got an input of shape {tuple(x.shape)}; '
+                f'it takes (N, {self.in_channels}, H, W)'
+            )
+        if not x.is_floating_point():
+            raise InvalidArgument(
+                f'{type(self).__name__} got an input of {x.dtype}; convert it with .float() and normalise it'
+            )

@@ -1,0 +1,28 @@
+"""The registries of scope ``rexdense``: mmengine imports this module by itself at the first ``type='rexdense.*'``."""
+
+from mmengine import registry as mmengine_registry
+from mmengine.registry import Registry
+
+__all__ = [
+    'DATASETS',
+    'HOOKS',
+    'METRICS',
+    'MODELS',
+    'OPTIM_WRAPPERS',
+    'TRANSFORMS',
+    'WEIGHT_INITIALIZERS',
+]
+
+
+def _child(name: str, parent: Registry, *locations: str) -> Registry:
+    """Return a registry below mmengine's, whose classes are found in ``locations`` at the first look-up."""
+    return Registry(name, parent=parent, scope='rexdense', locations=list(locations))
+
+
+MODELS = _child('model', mmengine_registry.MODELS, 'rexdense.models')
+WEIGHT_INITIALIZERS = _child('weight initializer', mmengine_registry.WEIGHT_INITIALIZERS, 'rexdense.checkpoint')
+DATASETS = _child('dataset', mmengine_registry.DATASETS, 'rexdense.datasets')
+TRANSFORMS = _child('transform', mmengine_registry.TRANSFORMS, 'rexdense.datasets')
+METRICS = _child('metric', mmengine_registry.METRICS, 'rexdense.evaluation')
+HOOKS = _child('hook', mmengine_registry.HOOKS, 'rexdense.engine')
+OPTIM_WRAPPERS = _child('optimizer wrapper', mmengine_registry.OPTIM_WRAPPERS, 'rexdense.engine')

@@ -1,0 +1,39 @@
+"""Where the reference outputs and the small real data sets lie, when they lie beside the project."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+_BESIDE = Path(__file__).resolve().parents[1].parent / 'shared'
+SHARED = _BESIDE if _BESIDE.is_dir() else None
+
+needs_shared = pytest.mark.skipif(SHARED is None, reason='needs the folder ../shared with reference outputs and data')
+
+
+def golden_cases(*patterns: str) -> list[str]:
+    """Return the names of the golden cases that match any pattern; empty without ../shared."""
+    if SHARED is None:
+        return []
+    return sorted(path.stem for pattern in patterns for path in (SHARED / 'golden').glob(f'{pattern}.json'))
+
+
+def golden_rule():
+    """Return the module ``fill.py`` that gives every golden case its weights and its input."""
+    spec = importlib.util.spec_from_file_location('fill', SHARED / 'golden' / 'fill.py')
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def golden_case(name: str) -> tuple[dict, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return (meta, state, outputs) of a golden case: the JSON, the weights by name, and the arrays of the npz."""
+    folder = SHARED / 'golden'
+    meta = json.loads((folder / f'{name}.json').read_text())
+    fill = golden_rule().fill
+    state = {key: fill(key, tuple(shape), meta['gamma']) for key, shape in meta['keys']}
+    with np.load(folder / f'{name}.npz') as archive:
+        outputs = dict(archive)
+    return meta, state, outputs

@@ -21,8 +21,8 @@ def _child(name: str, parent: Registry, *locations: str) -> Registry:
 
 MODELS = _child('model', mmengine_registry.MODELS, 'rexdense.models')
 WEIGHT_INITIALIZERS = _child('weight initializer', mmengine_registry.WEIGHT_INITIALIZERS, 'rexdense.checkpoint')
-DATASETS = _child('dataset', mmengine_registry.DATASETS, 'rexdense.datasets')
-TRANSFORMS = _child('transform', mmengine_registry.TRANSFORMS, 'rexdense.datasets')
-METRICS = _child('metric', mmengine_registry.METRICS, 'rexdense.evaluation')
+DATASETS = _child('dataset', mmengine_registry.DATASETS, 'rexdense.datasets.coco_dataset')
+TRANSFORMS = _child('transform', mmengine_registry.TRANSFORMS, 'rexdense.datasets.loading')
+METRICS = _child('metric', mmengine_registry.METRICS, 'rexdense.evaluation.coco_metric')
 HOOKS = _child('hook', mmengine_registry.HOOKS, 'rexdense.engine')
 OPTIM_WRAPPERS = _child('optimizer wrapper', mmengine_registry.OPTIM_WRAPPERS, 'rexdense.engine')

@@ -1,0 +1,167 @@
+"""Reading images of every common kind as 8-bit colour."""
+
+import io
+import warnings
+from typing import Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from mmengine import fileio
+from mmengine.logging import print_log
+from PIL import ExifTags, Image
+
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.registry import TRANSFORMS
+
+__all__ = ['ImageError', 'LoadImage', 'UnreadableImage']
+
+_TURNS = {
+    2: lambda image: image[:, ::-1],
+    3: lambda image: image[::-1, ::-1],
+    4: lambda image: image[::-1],
+    5: lambda image: image.swapaxes(0, 1),
+    6: lambda image: image.swapaxes(0, 1)[:, ::-1],
+    7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda image: image.swapaxes(0, 1)[::-1],
+}
+"""What makes an image upright, by the EXIF tag Orientation (Exif 2.32, 4.6.4 A)."""
+
+
+class ImageError(DataError):
+    """An image that cannot be used; the message names the file.
+
+    A dataloader's worker process hands an exception on with its traceback as the message, of which
+    the last line is kept here.
+    """
+
+    def __init__(self, message: str) -> None:
+        if 'Original Traceback' in message:
+            message = message.rstrip().splitlines()[-1].partition(': ')[2]
+        super().__init__(message)
+
+
+class UnreadableImage(ImageError):
+    """An image file that is not there, cannot be decoded or holds no 8- or 16-bit integers."""
+
+
+@TRANSFORMS.register_module()
+class LoadImage(LoadImageFromFile):
+    """Read the image at ``img_path`` as uint8, height x width x 3, channels blue, green, red.
+
+    It does what mmcv's ``LoadImageFromFile`` does, pixel for pixel, and beyond that:
+
+    - An image that its EXIF orientation turns is turned as ``width`` and ``height`` (those of the
+      annotation) say: to stay as stored if they are the stored image's, upright if they are the
+      upright one's. Where both have this size, or none is given, it is made upright, as image
+      viewers and mmcv do.
+    - 16-bit values are scaled linearly, ``2 ** bit_depth - 1`` becoming 255.
+    - Grey images get three equal channels. Alpha is left out, as mmcv does.
+
+    Required keys: ``img_path``; ``width`` and ``height`` if the size is to be checked. Added keys:
+    ``img``, ``img_shape``, ``ori_shape``, the latter two (height, width).
+
+    Args:
+        bit_depth: number of bits that 16-bit files make use of, 9 to 16; microscopes and infra-red
+            cameras often use 12.
+        to_float32: whether the pixels are returned as float32 (0 to 255) instead of uint8.
+        backend_args: for mmengine's file backends, where images do not lie on a disk.
+    """
+
+    def __init__(
+        self, bit_depth: int = 16, to_float32: bool = False, backend_args: dict | None = None
+    ) -> None:
+        super().__init__(to_float32=to_float32, backend_args=backend_args)
+        if not isinstance(bit_depth, int) or not 9 <= bit_depth <= 16:
+            raise InvalidArgument(f'bit_depth={bit_depth!r}: give a whole number from 9 to 16')
+        self.bit_depth = bit_depth
+        self._told_of_depth = False
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the image to ``results``.
+
+        Raises:
+            UnreadableImage: the file is missing, damaged or of another kind of number.
+            ImageError: its size is not that of the annotation.
+        """
+        path = results['img_path']
+        try:
+            content = fileio.get(path, backend_args=self.backend_args)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UnreadableImage(f'image {path} cannot be read: {reason}') from error
+        stored = _decode(content, path)
+        size = (results['height'], results['width']) if 'height' in results else None
+        image = self._to_colour(_oriented(stored, _orientation(content), size, path), path)
+        results['img'] = image.astype(np.float32) if self.to_float32 else image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+    def _to_colour(self, image: np.ndarray, path: str) -> np.ndarray:
+        if image.dtype == np.uint16:
+            full = 2**self.bit_depth - 1
+            self._check_depth(int(image.max()), path)
+            image = np.minimum(np.rint(image * np.float32(255 / full)), 255).astype(np.uint8)
+        if image.ndim == 2:
+            return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_GRAY2BGR)
+        return np.ascontiguousarray(image[..., :3])
+
+    def _check_depth(self, brightest: int, path: str) -> None:
+        """Tell once of an image that comes out nearly black or overexposed."""
+        if self._told_of_depth or 0.05 < brightest / 2**self.bit_depth < 1:
+            return
+        print_log(
+            f'image {path} has 16-bit values up to {brightest}, with bit_depth={self.bit_depth} '
+            f'and so {2**self.bit_depth - 1} for white; '
+            f'bit_depth={max(9, brightest.bit_length())} would fit it',
+            logger='current',
+            level=30,
+        )
+        self._told_of_depth = True
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(bit_depth={self.bit_depth}, to_float32={self.to_float32}, '
+            f'backend_args={self.backend_args})'
+        )
+
+
+def _decode(content: bytes, path: str) -> np.ndarray:
+    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit."""
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
+        raise UnreadableImage(f'image {path} {fault}; replace it or take it out of the data')
+    if image.dtype not in (np.uint8, np.uint16):
+        raise UnreadableImage(
+            f'image {path} holds {image.dtype} values; save it with 8 or 16 bits a channel'
+        )
+    return image
+
+
+def _orientation(content: bytes) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 is upright and stands for none."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # of damaged EXIF data, which count as none
+            return Image.open(io.BytesIO(content)).getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # Pillow raises many kinds for files that OpenCV reads all the same
+        return 1
+
+
+def _oriented(
+    stored: np.ndarray, orientation: int, size: tuple[int, int] | None, path: str
+) -> np.ndarray:
+    """Return the image in the orientation that has the annotation's (height, width)."""
+    upright = _TURNS.get(orientation, lambda image: image)(stored)
+    for image in (upright, stored):
+        if size is None or image.shape[:2] == tuple(size):
+            return image
+    height, width = stored.shape[:2]
+    raise ImageError(
+        f'image {path} is {width} x {height} pixels (width x height), its annotation says '
+        f'{size[1]} x {size[0]}; mend the annotation, or put the image that it describes there'
+    )

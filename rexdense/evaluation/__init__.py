@@ -1,0 +1,25 @@
+"""Metrics that OpenMMLab's packages do not have.
+
+Importing it imports neither torch nor an OpenMMLab package: its parts are loaded at first use.
+"""
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    'CocoMetric': 'rexdense.evaluation.coco_metric',
+    'CocoScores': 'rexdense.evaluation.coco_scores',
+    'score_detections': 'rexdense.evaluation.coco_scores',
+}
+
+__all__ = [*_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

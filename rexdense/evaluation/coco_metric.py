@@ -1,0 +1,188 @@
+"""COCO's figures as an mmdet metric, against annotations that were checked and cleaned."""
+
+import json
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmdet.evaluation.metrics import CocoMetric as _CocoMetric
+from mmengine.evaluator import BaseMetric
+from mmengine.fileio import get_local_path
+from mmengine.logging import print_log
+
+from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
+from rexdense.errors import DataError, InvalidArgument, suggest
+from rexdense.evaluation.coco_scores import BACKENDS, score_detections
+from rexdense.registry import METRICS
+
+__all__ = ['CocoMetric']
+
+
+@METRICS.register_module()
+class CocoMetric(_CocoMetric):
+    """COCO AP and AR of boxes and masks against an annotation file of the user's own.
+
+    It takes predictions as mmdet's ``CocoMetric`` does. Different are: classes are matched by name;
+    the annotations are those that ``rexdense.CocoDataset`` reads; the figures are the 12 of COCO
+    (at most 100 detections an image, where mmdet mixes 100 and 1000), unrounded, and AP by class;
+    only images that were predicted count; what does not exist is NaN and not -1.
+
+    The results are named ``coco/bbox_mAP``, ``coco/bbox_mAP_50`` ... ``coco/bbox_AR_l@100`` and
+    ``coco/bbox_AP/<class>``; ``segm`` stands for ``bbox`` in those of masks.
+
+    Args:
+        ann_file: the annotation file.
+        metric: 'bbox', 'segm' or both.
+        backend: 'pycocotools', or 'faster' for faster-coco-eval.
+        max_detections: how many detections of an image and class count; see ``score_detections``.
+        show_table: whether the figures are logged as a table.
+        outfile: where the predictions are written in COCO's results format, with the category ids
+            of ``ann_file``. A file that is there is replaced when the evaluation is done.
+        format_only: whether ``outfile`` is all that is wanted.
+        collect_device, prefix: see mmengine's ``BaseMetric``.
+        backend_args: of mmengine's file backend for ``ann_file``.
+
+    Raises:
+        DataError: the annotations cannot be used.
+        InvalidArgument: an argument is not among what is allowed.
+    """
+
+    def __init__(
+        self,
+        ann_file: str,
+        metric: str | Sequence[str] = 'bbox',
+        backend: str = 'pycocotools',
+        max_detections: Sequence[int] = (1, 10, 100),
+        show_table: bool = True,
+        outfile: str | os.PathLike[str] | None = None,
+        format_only: bool = False,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+        backend_args: dict | None = None,
+    ) -> None:
+        metrics = [metric] if isinstance(metric, str) else list(metric)
+        for name in metrics:
+            if name not in ('bbox', 'segm'):
+                raise InvalidArgument(f"metric={name!r}: give 'bbox', 'segm' or both")
+        if backend not in BACKENDS:
+            raise InvalidArgument(f'backend={backend!r} is not known; {suggest(backend, BACKENDS)}')
+        if len(max_detections) != 3:
+            raise InvalidArgument(f'max_detections={max_detections}: give three whole numbers')
+        if format_only and outfile is None:
+            raise InvalidArgument('format_only=True writes nothing without outfile; give one')
+        super().__init__(
+            metric=metrics,
+            collect_device=collect_device,
+            prefix=prefix,
+            backend_args=backend_args,
+        )
+        self.ann_file = ann_file
+        self.backend = backend
+        self.max_detections = tuple(max_detections)
+        self.show_table = show_table
+        self.outfile = None if outfile is None else Path(outfile)
+        self.format_only = format_only
+        self._annotations: CocoAnnotations | None = None
+
+    @BaseMetric.dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict | None) -> None:
+        """Take the classes, in the order of the labels, and read the annotations of these."""
+        self._dataset_meta = dataset_meta
+        if dataset_meta is None or 'classes' not in dataset_meta:
+            raise DataError(
+                f'{self.ann_file}: the dataset evaluated names no classes; use rexdense.CocoDataset'
+            )
+        with get_local_path(self.ann_file, backend_args=self.backend_args) as path:
+            self._annotations = read_annotations(
+                path,
+                classes=dataset_meta['classes'],
+                may_lack_classes=True,
+                need_boxes=not self.format_only,
+                need_masks='segm' in self.metrics and not self.format_only,
+            )
+        # mmdet's process() wants to know that the truth comes from a file.
+        self._coco_api = self._annotations
+
+    def compute_metrics(self, results: list[tuple[dict, dict]]) -> dict[str, float]:
+        """Return the figures by name, after writing ``outfile``.
+
+        Args:
+            results: (description of the image, predictions) of each image, as mmdet's ``process``
+                collects them.
+        """
+        predictions = [prediction for _, prediction in results]
+        detections = self._detections(predictions)
+        if self.outfile is not None:
+            _write(self.outfile, detections)
+        if self.format_only:
+            return {}
+        figures: dict[str, float] = {}
+        for iou_type in self.metrics:
+            scores = score_detections(
+                self._annotations,
+                detections,
+                iou_type,
+                self.backend,
+                self.max_detections,
+                [prediction['img_id'] for prediction in predictions],
+            )
+            if self.show_table:
+                what = {'bbox': 'boxes', 'segm': 'masks'}[iou_type]
+                print_log(f'{what} of {self.ann_file}\n{scores.table()}', logger='current')
+            figures |= {f'{iou_type}_{name}': value for name, value in scores.figures.items()}
+            figures |= {
+                f'{iou_type}_AP/{name}': values['mAP'] for name, values in scores.per_class.items()
+            }
+        return figures
+
+    def _detections(self, predictions: Sequence[dict]) -> list[dict[str, Any]]:
+        """The predictions in COCO's results format; those of classes without a category id go."""
+        annotations = self._annotations
+        category_ids = [annotations.category_ids.get(name) for name in annotations.classes]
+        detections = []
+        left_out = 0
+        for prediction in predictions:
+            for place, label in enumerate(prediction['labels']):
+                if category_ids[label] is None:
+                    left_out += 1
+                    continue
+                detection = {
+                    'image_id': prediction['img_id'],
+                    'category_id': category_ids[label],
+                    'bbox': self.xyxy2xywh(prediction['bboxes'][place]),
+                    'score': float(prediction['scores'][place]),
+                }
+                if 'masks' in prediction:
+                    detection['segmentation'] = _text_mask(prediction['masks'][place])
+                if 'mask_scores' in prediction:
+                    detection['mask_score'] = float(prediction['mask_scores'][place])
+                detections.append(detection)
+        if left_out:
+            print_log(
+                f'{self.ann_file}: {left_out} predictions left out, '
+                'because the file has no category of their classes',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return detections
+
+
+def _text_mask(mask: dict) -> dict:
+    """The run lengths with ``counts`` as text, which JSON can hold."""
+    counts = mask['counts']
+    return {**mask, 'counts': counts.decode() if isinstance(counts, bytes) else counts}
+
+
+def _write(path: Path, detections: list[dict]) -> None:
+    """Write the file aside and rename it, so that it is whole whenever it is there."""
+    aside = path.with_name(f'.{path.name}.part')
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps(detections))
+        aside.replace(path)
+    except OSError as error:
+        raise DataError(
+            f'cannot write predictions to {path}: {error.strerror or error}; choose another file'
+        ) from error

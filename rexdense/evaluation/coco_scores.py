@@ -1,0 +1,259 @@
+"""COCO's average precision and recall of detections."""
+
+import contextlib
+import importlib
+import io
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rexdense.datasets.coco_annotations import CocoAnnotations
+from rexdense.datasets.coco_json import id_key
+from rexdense.errors import DataError, InvalidArgument, MissingDependency, suggest
+from rexdense.text_table import text_table
+
+__all__ = ['BACKENDS', 'CocoScores', 'score_detections']
+
+BACKENDS = {
+    'pycocotools': ('pycocotools.coco', 'pycocotools.cocoeval', 'COCOeval', 'pycocotools'),
+    'faster': (
+        'faster_coco_eval.core.coco',
+        'faster_coco_eval.core.faster_eval_api',
+        'COCOeval_faster',
+        'faster-coco-eval',
+    ),
+}
+"""By name: module of the class ``COCO``, module and name of the evaluating class, package."""
+
+_AREAS = {'_s': 1, '_m': 2, '_l': 3}
+"""The area ranges of pycocotools' ``Params``: to 32 ** 2 pixels, to 96 ** 2, above; 0 is all."""
+
+
+@dataclass(frozen=True)
+class CocoScores:
+    """COCO's figures, from 0 to 1; NaN where there is no annotation to be found.
+
+    Attributes:
+        figures: the 12 figures by mmdet's names: ``mAP``, ``mAP_50``, ``mAP_75``, ``mAP_s``,
+            ``mAP_m``, ``mAP_l``, then ``AR@1``, ``AR@10``, ``AR@100``, ``AR_s@100``, ``AR_m@100``,
+            ``AR_l@100``.
+        per_class: the first six of these for each class.
+        boxes: number of annotations of each class in the images looked at, crowds included.
+    """
+
+    figures: Mapping[str, float]
+    per_class: Mapping[str, Mapping[str, float]]
+    boxes: Mapping[str, int]
+
+    def table(self) -> str:
+        """Return the figures as a table, a line each class, and a line of recalls; NaN is '-'."""
+        columns = {
+            'mAP': 'AP',
+            'mAP_50': 'AP50',
+            'mAP_75': 'AP75',
+            'mAP_s': 'APs',
+            'mAP_m': 'APm',
+            'mAP_l': 'APl',
+        }
+        rows = [['class', 'annotations', *columns.values()]]
+        lines = [(name, self.boxes[name], figures) for name, figures in self.per_class.items()]
+        lines.append(('all', sum(self.boxes.values()), self.figures))
+        for name, count, figures in lines:
+            rows.append([name, str(count), *(_shown(figures[column]) for column in columns)])
+        recalls = [
+            f'{name} {_shown(value)}'
+            for name, value in self.figures.items()
+            if name.startswith('AR')
+        ]
+        return f'{text_table(rows)}\n{", ".join(recalls)}'
+
+
+def score_detections(
+    annotations: CocoAnnotations,
+    detections: Sequence[Mapping[str, Any]],
+    iou_type: str = 'bbox',
+    backend: str = 'pycocotools',
+    max_detections: tuple[int, int, int] = (1, 10, 100),
+    image_ids: Sequence[int | str] | None = None,
+) -> CocoScores:
+    """Return the COCO figures of detections.
+
+    Images, classes and annotations are numbered anew from 1 for the evaluation, because pycocotools
+    takes an annotation with id 0 for unmatched and sorts ids of mixed types in no useful way.
+
+    Args:
+        detections: in COCO's results format: ``image_id``, ``category_id``, ``score`` and ``bbox``
+            [left, top, width, height] in pixels or ``segmentation`` as run lengths. A
+            ``mask_score`` goes before ``score`` where masks are compared.
+        iou_type: 'bbox' or 'segm'.
+        backend: 'pycocotools', or 'faster' for faster-coco-eval.
+        max_detections: how many detections of an image and class, best first, count for the three
+            recalls; the last one for all other figures.
+        image_ids: the images that were looked at; None stands for all.
+
+    Raises:
+        DataError: a detection is of an image or category that the annotations do not know.
+        InvalidArgument: the backend or ``iou_type`` is unknown.
+        MissingDependency: the backend's package is not installed.
+    """
+    if iou_type not in ('bbox', 'segm'):
+        raise InvalidArgument(f"iou_type={iou_type!r}: give 'bbox' or 'segm'")
+    coco_class, evaluator_class = _backend(backend)
+    numbers = _image_numbers(annotations)
+    looked_at = list(numbers) if image_ids is None else [id_key(value) for value in image_ids]
+    truth = _truth(annotations, numbers, iou_type)
+    found = _found(annotations, numbers, detections, iou_type)
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth_index, found_index = coco_class(), coco_class()
+        truth_index.dataset = truth
+        truth_index.createIndex()
+        found_index.dataset = {**truth, 'annotations': found}
+        found_index.createIndex()
+        evaluator = evaluator_class(truth_index, found_index, iou_type)
+        evaluator.params.imgIds = sorted(numbers[key] for key in looked_at)
+        evaluator.params.catIds = list(range(1, len(annotations.classes) + 1))
+        evaluator.params.maxDets = list(max_detections)
+        evaluator.evaluate()
+        evaluator.accumulate()
+    wanted = set(evaluator.params.imgIds)
+    counts = Counter(
+        entry['category_id'] for entry in truth['annotations'] if entry['image_id'] in wanted
+    )
+    boxes = {name: counts[number] for number, name in enumerate(annotations.classes, start=1)}
+    return _summary(boxes, evaluator.eval, max_detections)
+
+
+def _backend(name: str) -> tuple[type, type]:
+    if name not in BACKENDS:
+        raise InvalidArgument(f'backend={name!r} is not known; {suggest(name, BACKENDS)}')
+    coco_module, evaluator_module, evaluator_name, package = BACKENDS[name]
+    try:
+        coco = importlib.import_module(coco_module)
+        evaluator = importlib.import_module(evaluator_module)
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            f'backend={name!r} needs the package {package}, which is not installed: '
+            f'pip install {package}'
+        ) from error
+    return coco.COCO, getattr(evaluator, evaluator_name)
+
+
+def _image_numbers(annotations: CocoAnnotations) -> dict[str, int]:
+    """Number the images from 1 in the order of their ids, which is pycocotools' order of images."""
+    ids = [image['id'] for image in annotations.dataset['images']]
+    ids.sort(key=lambda value: (isinstance(value, str), value))
+    return {id_key(value): number for number, value in enumerate(ids, start=1)}
+
+
+def _truth(annotations: CocoAnnotations, numbers: Mapping[str, int], iou_type: str) -> dict:
+    """The annotations in the form of a COCO file, numbered anew."""
+    images = [
+        {
+            'id': numbers[id_key(image['id'])],
+            'width': int(image['width']),
+            'height': int(image['height']),
+        }
+        for image in annotations.dataset['images']
+    ]
+    categories = [
+        {'id': number, 'name': name} for number, name in enumerate(annotations.classes, start=1)
+    ]
+    entries = []
+    for number, entry in enumerate(annotations.dataset['annotations'], start=1):
+        numbered = {
+            'id': number,
+            'image_id': numbers[id_key(entry['image_id'])],
+            'category_id': annotations.labels[entry['category_id']] + 1,
+            'bbox': entry['bbox'],
+            'area': entry['area'],
+            'iscrowd': entry['iscrowd'],
+        }
+        if iou_type == 'segm':
+            numbered['segmentation'] = entry['segmentation']
+        entries.append(numbered)
+    return {'images': images, 'categories': categories, 'annotations': entries}
+
+
+def _found(
+    annotations: CocoAnnotations,
+    numbers: Mapping[str, int],
+    detections: Sequence[Mapping[str, Any]],
+    iou_type: str,
+) -> list[dict]:
+    """The detections as annotations of a COCO file, as pycocotools' ``COCO.loadRes`` makes them."""
+    from pycocotools import mask as mask_tools
+
+    labels = {id_key(category_id): label for category_id, label in annotations.labels.items()}
+    found = []
+    for number, detection in enumerate(detections, start=1):
+        image, category = id_key(detection['image_id']), id_key(detection['category_id'])
+        if image not in numbers:
+            raise DataError(
+                f'a detection is of image {detection["image_id"]!r}, which is not in '
+                f'{annotations.path}; evaluate against the file that the images came from'
+            )
+        if category not in labels:
+            raise DataError(
+                f'a detection is of category {detection["category_id"]!r}, which is not among the '
+                f'classes evaluated in {annotations.path}'
+            )
+        entry = {
+            'id': number,
+            'image_id': numbers[image],
+            'category_id': labels[category] + 1,
+            'score': detection['score'],
+            'iscrowd': 0,
+        }
+        if iou_type == 'segm':
+            segmentation = detection['segmentation']
+            entry['segmentation'] = segmentation
+            entry['area'] = float(mask_tools.area(segmentation))
+            entry['bbox'] = mask_tools.toBbox(segmentation).tolist()
+            entry['score'] = detection.get('mask_score', detection['score'])
+        else:
+            entry['bbox'] = detection['bbox']
+            entry['area'] = detection['bbox'][2] * detection['bbox'][3]
+        found.append(entry)
+    return found
+
+
+def _summary(
+    boxes: Mapping[str, int], evaluation: Mapping[str, Any], max_detections: Sequence[int]
+) -> CocoScores:
+    """The 12 figures of pycocotools' ``COCOeval.summarize``, and those of each class.
+
+    ``precision`` is thresholds x recalls x classes x areas x maxima, ``recall`` the same without
+    recalls; -1 stands for nothing to find. Threshold 0 is an IoU of 0.50, threshold 5 one of 0.75.
+    """
+    precision, recall = evaluation['precision'], evaluation['recall']
+    figures = _average_precision(precision)
+    for place, maximum in enumerate(max_detections):
+        figures[f'AR@{maximum}'] = _mean(recall[..., 0, place])
+    for suffix, area in _AREAS.items():
+        figures[f'AR{suffix}@{max_detections[-1]}'] = _mean(recall[..., area, -1])
+    per_class = {
+        name: _average_precision(precision[:, :, label : label + 1])
+        for label, name in enumerate(boxes)
+    }
+    return CocoScores(figures, per_class, boxes)
+
+
+def _average_precision(precision: np.ndarray) -> dict[str, float]:
+    return {
+        'mAP': _mean(precision[..., 0, -1]),
+        'mAP_50': _mean(precision[0, ..., 0, -1]),
+        'mAP_75': _mean(precision[5, ..., 0, -1]),
+        **{f'mAP{suffix}': _mean(precision[..., area, -1]) for suffix, area in _AREAS.items()},
+    }
+
+
+def _mean(values: np.ndarray) -> float:
+    there = values[values > -1]
+    return float(there.mean()) if there.size else float('nan')
+
+
+def _shown(value: float) -> str:
+    return '-' if np.isnan(value) else f'{value:.3f}'

@@ -1,6 +1,6 @@
 """Data that the library brings, or reads in its own way.
 
-Importing this package imports neither torch nor an OpenMMLab package; its parts are loaded at first use.
+Importing it imports neither torch nor an OpenMMLab package: its parts are loaded at first use.
 """
 
 import importlib

@@ -14,8 +14,8 @@ __all__ = ['CocoAnnotations']
 class CocoAnnotations:
     """A COCO detection and instance file in the making; ``content`` is what the JSON holds.
 
-    Image, annotation and category ids count from 1. Masks, boxes and areas are those of the visible parts;
-    a box is [left, top, width, height] in pixels.
+    Image, annotation and category ids count from 1. Masks, boxes and areas are those of the visible
+    parts; a box is [left, top, width, height] in pixels.
     """
 
     def __init__(self, description: str) -> None:

@@ -1,6 +1,6 @@
 """Arrays as the bytes that files hold: PNG images and COCO's run-length masks.
 
-Both are written here so that a set can be made where neither an image library nor pycocotools is installed.
+Written here, so that a set can be made where numpy is the only package.
 """
 
 import struct
@@ -36,11 +36,11 @@ def encode_png(image: np.ndarray) -> bytes:
 
 
 def encode_mask(mask: np.ndarray) -> dict[str, list[int] | str]:
-    """Return a mask as COCO's compressed run-length code, ``{'size': [height, width], 'counts': str}``.
+    """Return a mask as COCO's compressed run-length code: ``size`` (height, width) and ``counts``.
 
-    Runs alternate between outside and inside, down the columns, starting outside. From the third on, a run
-    (from the fourth, its difference to the run two before) is written in groups of five bits, the
-    lowest first, with a bit for "more follows", each group as one character from ``'0'``.
+    Runs alternate between outside and inside, down the columns, starting outside; from the fourth
+    on, the difference to the run two before stands for a run. Each is written in groups of five
+    bits, the lowest first, with a sixth bit for "more follows", as characters from ``'0'`` on.
     Source: ``rleToString`` in cocodataset/cocoapi ``common/maskApi.c``.
 
     Args:

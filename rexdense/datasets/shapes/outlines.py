@@ -1,9 +1,9 @@
 """What each class of Shapes looks like as an outline, and how an outline becomes pixels.
 
-The same seed must give the same pixels on every machine, so this package computes on whole numbers, or with
-the operations that IEEE 754 rounds correctly (+, -, *, / and comparisons on float64), element by element.
-Sums over floats, whose order a library may choose, and functions such as ``np.sin``, whose last bit varies,
-are left out.
+The same seed must give the same pixels on every machine, so this package computes on whole numbers,
+or with the operations that IEEE 754 rounds correctly (+, -, *, / and comparisons of float64),
+element by element. Sums over floats, whose order a library may choose, and functions such as
+``np.sin``, whose last bit varies, are left out.
 """
 
 import dataclasses
@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ['OUTLINES', 'SHAPE_CLASSES', 'SUBSAMPLES', 'Outline', 'Raster', 'direction']
+__all__ = [
+    'OUTLINES',
+    'OUTLINE_REACH',
+    'SHAPE_CLASSES',
+    'SUBSAMPLES',
+    'Outline',
+    'Raster',
+    'direction',
+]
 
 SUBSAMPLES = 4
 """Sample points along each side of a pixel."""
@@ -42,9 +50,9 @@ def _triangle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    # Five lines, each through two of five tips on the unit circle, make the five-pointed star: inside it a
-    # point lies beyond at most one of them. Moved outwards (0.31 would be the lines through the tips) they
-    # make arms that can still be seen at 14 pixels.
+    # Five lines, each through two of five tips on the unit circle, make the five-pointed star: a
+    # point inside lies beyond at most one of them. They are 0.31 from the centre; farther out they
+    # make arms that can still be seen at 16 pixels.
     beyond = np.zeros(u.shape, np.int64)
     for degrees in (90, 162, 234, 306, 18):
         cosine, sine = direction(degrees)
@@ -70,17 +78,21 @@ OUTLINES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     'ring': _ring,
     'cross': _cross,
 }
-"""Class name to the test whether points (u, v) lie inside; an outline fills most of the frame [-1, 1] x [-1, 1]."""
+"""For each class: do points (u, v) lie inside? The outlines fill most of a frame from -1 to 1."""
 
 SHAPE_CLASSES = tuple(OUTLINES)
 
+OUTLINE_REACH = 1.32
+"""No outline has a point farther than this from the centre of its frame."""
+
 
 class Raster(NamedTuple):
-    """An outline as pixels: the window of the image that it touches, and how much it covers of each pixel there.
+    """An outline as pixels of an image.
 
     Attributes:
-        rows, columns: the window.
-        coverage: sample points inside the outline, 0 to ``SUBSAMPLES ** 2``, (window height, window width).
+        rows, columns: the window of the image that holds the outline.
+        coverage: sample points inside the outline, 0 to ``SUBSAMPLES ** 2``, for each pixel of
+            the window, (window height, window width).
     """
 
     rows: slice
@@ -89,7 +101,7 @@ class Raster(NamedTuple):
 
     @property
     def mask(self) -> np.ndarray:
-        """The window's pixels that belong to the outline: those of which it covers at least half."""
+        """The window's pixels that belong to the outline: it covers at least half of them."""
         return 2 * self.coverage >= SUBSAMPLES**2
 
 
@@ -111,7 +123,7 @@ class Outline:
     degrees: int
 
     def rasterize(self, height: int, width: int) -> Raster:
-        """Return the outline as pixels of an image of ``height`` x ``width``; what lies outside is cut off."""
+        """Return the outline as pixels of an image; what lies outside is cut off."""
         cosine, sine = direction(self.degrees)
         reach_x = abs(cosine) * self.half_width + abs(sine) * self.half_height
         reach_y = abs(sine) * self.half_width + abs(cosine) * self.half_height

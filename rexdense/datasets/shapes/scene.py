@@ -4,7 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rexdense.datasets.shapes.outlines import SHAPE_CLASSES, SUBSAMPLES, Outline, Raster
+from rexdense.datasets.shapes.outlines import (
+    OUTLINE_REACH,
+    SHAPE_CLASSES,
+    SUBSAMPLES,
+    Outline,
+    Raster,
+)
 from rexdense.datasets.shapes.textures import contrasting_color, fill, ground, ground_depth
 
 __all__ = ['CROP_SIZE', 'SPLITS', 'UNITS_PER_METRE', 'Scene', 'draw_crop', 'draw_scene']
@@ -15,9 +21,12 @@ CROP_SIZE = 64
 UNITS_PER_METRE = 1000
 """Depth maps count millimetres."""
 
-MOST_OBJECTS, FEWEST_OBJECTS = 6, 2
-SMALLEST_FRAME, LARGEST_SHARE = 14, 0.6
-LEAST_VISIBLE_SHARE, LEAST_VISIBLE_PIXELS = 0.5, 24
+FEWEST_OBJECTS, MOST_OBJECTS = 3, 6
+"""Objects laid out in a picture; hidden ones are left out afterwards."""
+SMALLEST_FRAME, LARGEST_FRAME = 16, 0.6
+"""Longer side of an object: pixels at least; share of the shorter image side at most."""
+LEAST_VISIBLE_PIXELS, LEAST_VISIBLE_SHARE = 24, 0.5
+"""What must be seen of an object: at least so many pixels, and such a share of it."""
 
 
 class Scene(NamedTuple):
@@ -25,7 +34,8 @@ class Scene(NamedTuple):
 
     Attributes:
         image: red, green, blue, (height, width, 3) of uint8.
-        instances: the object seen at each pixel, counted from 1 in drawing order, 0 for the ground, (height, width) of uint8.
+        instances: the object seen at each pixel, counted from 1 in drawing order, 0 for the
+            ground, (height, width) of uint8.
         class_indices: the class of each object, in drawing order: an index into ``SHAPE_CLASSES``.
         depth: depth in millimetres, (height, width) of uint16.
     """
@@ -37,41 +47,34 @@ class Scene(NamedTuple):
 
     @property
     def semantic(self) -> np.ndarray:
-        """The label map: 0 for the ground, class index + 1 for objects, (height, width) of uint8."""
+        """The label map: 0 for the ground, class index + 1 for objects, (height, width), uint8."""
         return np.array([0, *(index + 1 for index in self.class_indices)], np.uint8)[self.instances]
 
 
 def draw_scene(seed: int, split: str, index: int, height: int = 160, width: int = 160) -> Scene:
-    """Draw picture ``index`` of a split: objects standing on a textured ground that recedes to the top.
+    """Draw picture ``index`` of a split: objects standing on a ground that recedes to the top.
 
-    Two to six objects are laid out. Like upright boards on a floor they stand where their lowest row meets
-    the ground: that fixes their depth, and the farther ones are drawn first. An object of which the nearer
-    ones leave less than half, or less than 24 pixels, to be seen is left out altogether. The nearest object
-    is decided first, and since a left-out object is always farther than those decided before it, no decision
-    has to be taken back.
+    Like upright boards on a floor, objects stand where their lowest row meets the ground: that
+    fixes their depth, and the farther ones are drawn first. Those of which the nearer ones leave
+    too little to be seen (``LEAST_VISIBLE_PIXELS``, ``LEAST_VISIBLE_SHARE``) are left out.
     """
     rng = _generator(seed, split, index, stream=0)
     image, colors = ground(rng, height, width)
-    depth_of_row = np.floor(
-        ground_depth(np.arange(height) + 0.5, height) * UNITS_PER_METRE + 0.5
-    ).astype(np.int64)
+    depth_of_row = ground_depth(np.arange(height) + 0.5, height) * UNITS_PER_METRE
+    depth_of_row = np.floor(depth_of_row + 0.5).astype(np.int64)
     depth = np.repeat(depth_of_row[:, None], width, axis=1)
     instances = np.zeros((height, width), np.uint8)
 
-    outlines = [
-        _random_outline(rng, height, width)
-        for _ in range(int(rng.integers(FEWEST_OBJECTS, MOST_OBJECTS + 1)))
-    ]
-    standing = _visible_objects(
-        [(outline, outline.rasterize(height, width)) for outline in outlines], height, width
-    )
-    for number, (_, raster) in enumerate(standing, start=1):
+    count = int(rng.integers(FEWEST_OBJECTS, MOST_OBJECTS + 1))
+    outlines = [_random_outline(rng, height, width) for _ in range(count)]
+    objects = _visible_objects(outlines, height, width)
+    for number, (_, raster) in enumerate(objects, start=1):
         colors.append(contrasting_color(rng, colors))
         _paint(rng, image, raster, colors[-1])
         instances[raster.rows, raster.columns][raster.mask] = number
-        # A millimetre for each place in the order keeps objects on the same row apart, and off the ground.
+        # A millimetre for each place in the order parts objects that stand on the same row.
         depth[raster.rows, raster.columns][raster.mask] = depth_of_row[_lowest_row(raster)] - number
-    class_indices = tuple(outline.class_index for outline, _ in standing)
+    class_indices = tuple(outline.class_index for outline, _ in objects)
     return Scene(_to_pixels(rng, image), instances, class_indices, depth.astype(np.uint16))
 
 
@@ -85,19 +88,19 @@ def draw_crop(seed: int, split: str, class_name: str, index: int) -> np.ndarray:
     rng = _generator(seed, split, index, stream=class_index + 1)
     image, colors = ground(rng, CROP_SIZE, CROP_SIZE)
     frame = CROP_SIZE * (0.35 + 0.4 * rng.random())
-    outline = _place(rng, class_index, frame, CROP_SIZE, CROP_SIZE, inside=0.65)
+    outline = _place(rng, class_index, frame, CROP_SIZE, CROP_SIZE, inside=OUTLINE_REACH / 2)
     _paint(rng, image, outline.rasterize(CROP_SIZE, CROP_SIZE), contrasting_color(rng, colors))
     return _to_pixels(rng, image)
 
 
 def _generator(seed: int, split: str, index: int, stream: int) -> np.random.Generator:
-    """The random numbers of one picture (stream 0) or crop, which depend on nothing that was drawn before."""
+    """The random numbers of one picture (stream 0) or crop, whatever was drawn before."""
     return np.random.Generator(np.random.PCG64([seed, stream, SPLITS.index(split), index]))
 
 
 def _random_outline(rng: np.random.Generator, height: int, width: int) -> Outline:
     class_index = int(rng.integers(0, len(SHAPE_CLASSES)))
-    largest = LARGEST_SHARE * min(height, width)
+    largest = LARGEST_FRAME * min(height, width)
     share = rng.random()
     # The square makes small frames more frequent than large ones.
     frame = SMALLEST_FRAME + (largest - SMALLEST_FRAME) * share * share
@@ -107,17 +110,19 @@ def _random_outline(rng: np.random.Generator, height: int, width: int) -> Outlin
 def _place(
     rng: np.random.Generator, class_index: int, frame: float, height: int, width: int, inside: float
 ) -> Outline:
-    """An outline of longer side ``frame``, squeezed and turned at random, its centre ``inside`` frames from the edges."""
-    squeezed = frame * (0.7 + 0.3 * rng.random())
-    half_width, half_height = (
-        (frame / 2, squeezed / 2) if rng.random() < 0.5 else (squeezed / 2, frame / 2)
-    )
+    """An outline of a random place, turn and proportion.
+
+    Args:
+        frame: the longer side of its frame, in pixels.
+        inside: how far its centre keeps from the edges of the image, as a share of ``frame``.
+    """
+    half_sides = [frame / 2, frame / 2 * (0.7 + 0.3 * rng.random())]
+    if rng.random() < 0.5:
+        half_sides.reverse()
     margin = inside * frame
     center_x = margin + (width - 2 * margin) * rng.random()
     center_y = margin + (height - 2 * margin) * rng.random()
-    return Outline(
-        class_index, center_x, center_y, half_width, half_height, int(rng.integers(0, 360))
-    )
+    return Outline(class_index, center_x, center_y, *half_sides, int(rng.integers(0, 360)))
 
 
 def _lowest_row(raster: Raster) -> int:
@@ -125,22 +130,26 @@ def _lowest_row(raster: Raster) -> int:
 
 
 def _visible_objects(
-    objects: list[tuple[Outline, Raster]], height: int, width: int
+    outlines: list[Outline], height: int, width: int
 ) -> list[tuple[Outline, Raster]]:
-    """The objects of which enough is seen, from the farthest to the nearest."""
+    """The objects of which enough is seen, from the farthest to the nearest.
+
+    The nearest is decided first: leaving out a farther one changes nothing for those before it.
+    """
+    objects = [(outline, outline.rasterize(height, width)) for outline in outlines]
     taken = np.zeros((height, width), bool)
     kept = []
     for outline, raster in sorted(objects, key=lambda item: _lowest_row(item[1]), reverse=True):
         hidden = taken[raster.rows, raster.columns]
         visible = int((raster.mask & ~hidden).sum())
         if visible >= max(LEAST_VISIBLE_PIXELS, LEAST_VISIBLE_SHARE * int(raster.mask.sum())):
-            hidden |= raster.mask
             kept.append((outline, raster))
+            taken[raster.rows, raster.columns] |= raster.mask
     return kept[::-1]
 
 
 def _paint(rng: np.random.Generator, image: np.ndarray, raster: Raster, color: np.ndarray) -> None:
-    """Lay an object over its window of ``image``, in place; pixels that it covers in part are mixed."""
+    """Lay an object over ``image``, in place; pixels that it covers in part are mixed."""
     window = image[raster.rows, raster.columns]
     opacity = raster.coverage[:, :, None] / SUBSAMPLES**2
     window += (fill(rng, *window.shape[:2], color) - window) * opacity

@@ -1,4 +1,7 @@
-"""What covers the ground and the objects of Shapes: colours, patterns and noise, drawn without knowing any class."""
+"""What covers the ground and the objects of Shapes: colours, patterns and noise.
+
+Nothing here knows the class of an object, so that no colour or pattern can give it away.
+"""
 
 import numpy as np
 
@@ -14,17 +17,20 @@ _PATTERNS = ('plain', 'stripes', 'checks', 'dots', 'noise')
 
 
 def ground_depth(rows: np.ndarray, height: int) -> np.ndarray:
-    """Return the depth in metres of a flat ground at image rows, from ``FARTHEST`` at row 0 to ``NEAREST`` at ``height``.
+    """Return the depth of a flat ground in metres, from ``FARTHEST`` at row 0 to ``NEAREST``.
 
-    A plane seen by a pinhole camera has a depth of ``constant / (row - horizon)``; the horizon lies above the
-    image, where the two depths put it.
+    A plane that a pinhole camera sees has a depth of ``constant / (row - horizon)``; the horizon
+    lies above the image, where the two depths put it.
+
+    Args:
+        rows: distances from the top edge of the image, in pixels.
     """
     horizon = NEAREST / (FARTHEST - NEAREST)
     return FARTHEST * horizon / (rows / height + horizon)
 
 
 def random_color(rng: np.random.Generator) -> np.ndarray:
-    """Return a colour (red, green, blue), each 32 to 223, so that textures have room on both sides."""
+    """Return a colour (red, green, blue), each 32 to 223: textures have room on both sides."""
     return rng.integers(32, 224, 3)
 
 
@@ -46,41 +52,39 @@ def ground(
     """
     rows, columns = np.arange(height) + 0.5, np.arange(width) + 0.5
     shrink = ground_depth(rows, height) / NEAREST
+    # Ground coordinates, in pixels of the bottom edge, where a pattern is as high as wide.
     x = (columns[None, :] - width / 2) * shrink[:, None]
-    # The scale of y makes a pattern as high as wide at the bottom edge, where it is seen at full size.
-    y = np.broadcast_to(
-        (height * NEAREST / (FARTHEST - NEAREST) * FARTHEST / NEAREST * shrink)[:, None], x.shape
-    )
+    y = np.zeros(x.shape) + shrink[:, None] * height * FARTHEST / (FARTHEST - NEAREST)
 
     first = random_color(rng)
     second = np.clip(first + rng.integers(-60, 61, 3), 32, 223)
-    cosine, sine = direction(int(rng.integers(0, 360)))
-    slope = (
-        cosine * (columns[None, :] / width - 0.5) + sine * (rows[:, None] / height - 0.5)
-    ) * 0.7 + 0.5
+    slope = 0.5 + 0.7 * _ramp(rng, height, width)
     image = first + np.clip(slope, 0, 1)[:, :, None] * (second - first)
     for cell, strength in ((64, 26), (24, 16), (8, 9)):
         tint = rng.integers(strength // 2, strength + 1, 3)
-        image = image + _noise(rng, y, x, cell)[:, :, None] * tint
+        image += _noise(rng, y, x, cell)[:, :, None] * tint
     pattern = _pattern(rng, y, x, period=int(rng.integers(16, 49)))
-    image = image + pattern[:, :, None] * rng.integers(4, 21, 3)
+    image += pattern[:, :, None] * rng.integers(4, 17, 3)
     return image, [first, second]
 
 
 def fill(rng: np.random.Generator, height: int, width: int, color: np.ndarray) -> np.ndarray:
-    """Return an object's surface around ``color``: patterned and shaded, (height, width, 3) of float64."""
-    x = np.broadcast_to(np.arange(width)[None, :] + 0.5, (height, width))
-    y = np.broadcast_to(np.arange(height)[:, None] + 0.5, (height, width))
-    surface = _pattern(rng, y, x, period=int(rng.integers(5, 15)))[:, :, None] * rng.integers(
-        8, 33, 3
-    )
+    """Return an object's patterned and shaded surface, (height, width, 3) of float64."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    pattern = _pattern(rng, y, x, period=int(rng.integers(5, 15)))
+    surface = color + pattern[:, :, None] * rng.integers(6, 25, 3)
+    return surface + _ramp(rng, height, width)[:, :, None] * int(rng.integers(0, 50))
+
+
+def _ramp(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Values that rise evenly in a random direction, 0 in the middle of the image."""
     cosine, sine = direction(int(rng.integers(0, 360)))
-    shade = cosine * (x / width - 0.5) + sine * (y / height - 0.5)
-    return color + surface + shade[:, :, None] * int(rng.integers(0, 50))
+    x, y = (np.arange(width) + 0.5) / width - 0.5, (np.arange(height) + 0.5) / height - 0.5
+    return cosine * x[None, :] + sine * y[:, None]
 
 
 def _pattern(rng: np.random.Generator, y: np.ndarray, x: np.ndarray, period: int) -> np.ndarray:
-    """A random pattern with values from -1 to 1 at coordinates (y, x), turned by a random angle."""
+    """A random pattern at coordinates (y, x), from -1 to 1, turned by a random angle."""
     kind = _PATTERNS[int(rng.integers(0, len(_PATTERNS)))]
     cosine, sine = direction(int(rng.integers(0, 360)))
     along, across = (cosine * x + sine * y) / period, (cosine * y - sine * x) / period
@@ -102,7 +106,7 @@ def _wave(phase: np.ndarray) -> np.ndarray:
 
 
 def _noise(rng: np.random.Generator, y: np.ndarray, x: np.ndarray, cell: int) -> np.ndarray:
-    """Value noise from -1 to 1: random values on a lattice of ``cell`` pixels, smoothly interpolated."""
+    """Noise from -1 to 1: random values at steps of ``cell`` pixels, smoothly interpolated."""
     lattice = rng.random((_LATTICE, _LATTICE)) * 2 - 1
     y, x = y / cell, x / cell
     row, column = np.floor(y), np.floor(x)

@@ -19,10 +19,12 @@ VERSION = 1
 """Raised whenever the same settings would give other pixels or other files."""
 
 _SETTINGS_FILE = 'dataset.json'
+_PICTURE_FOLDERS = 'images', 'labels', 'depth'
 
 
 def make_shapes(
     root: str | os.PathLike[str],
+    *,
     train: int = 240,
     val: int = 60,
     size: tuple[int, int] = (160, 160),
@@ -30,15 +32,17 @@ def make_shapes(
 ) -> Path:
     """Write the Shapes dataset to ``root``, if it is not there yet, and return its path.
 
-    Picture ``i`` of a split depends on the seed, the split, the size and ``i`` alone, so a longer set
-    starts with the pictures of a shorter one. The folder appears when it is complete, and holds:
+    Picture ``i`` of a split depends on the seed, the split, the size and ``i`` alone, so a longer
+    set starts with the pictures of a shorter one. The folder appears when it is complete; it holds
 
     - ``images/{train,val}/000000.png``: RGB;
-    - ``annotations/{train,val}.json``: COCO detection and instance annotations of the visible parts, with
-      run-length masks; a ``file_name`` is relative to ``images/``;
-    - ``labels/{train,val}/000000.png``: a label for each pixel, a line of ``classes.txt``, 0 the background;
+    - ``annotations/{train,val}.json``: COCO detection and instance annotations of the visible
+      parts, with run-length masks; a ``file_name`` is relative to ``images/``;
+    - ``labels/{train,val}/000000.png``: a label for each pixel, which counts the lines of
+      ``classes.txt`` from 0, the background;
     - ``depth/{train,val}/000000.png``: 16 bit, in millimetres;
-    - ``crops/{train,val}/<class>/000000.png``: one object, 64 x 64, one crop of each class per picture;
+    - ``crops/{train,val}/<class>/000000.png``: single objects, 64 x 64 pixels, as many of each
+      class as there are pictures;
     - ``dataset.json``: what the set was made with.
 
     Args:
@@ -47,8 +51,8 @@ def make_shapes(
 
     Raises:
         InvalidArgument: a number is out of its range.
-        DataError: ``root`` holds something else, a set made with other settings or an incomplete one; or it
-            cannot be written.
+        DataError: ``root`` holds something else, a set made with other settings or an incomplete
+            one; or it cannot be written.
     """
     settings = _settings(train, val, size, seed)
     root = Path(root).resolve()
@@ -61,10 +65,7 @@ def make_shapes(
                 _write(written, settings)
                 _move(written, root, settings)
     except OSError as error:
-        reason = error.strerror or error
-        raise DataError(
-            f'cannot write Shapes to {root}: {reason}; free it or choose another folder'
-        ) from error
+        raise DataError(f'cannot write Shapes ({error}); choose a folder with room') from error
     return root
 
 
@@ -104,13 +105,13 @@ def _holds(root: Path, settings: dict[str, Any]) -> bool:
     """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
-    remedy = 'delete it or choose another folder'
     try:
         there = json.loads((root / _SETTINGS_FILE).read_text())
         if there['name'] != 'Shapes':
             raise ValueError
     except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f'{root} exists and is no Shapes dataset; {remedy}') from None
+        raise DataError(f'{root} exists and is no Shapes dataset; choose another folder') from None
+    remedy = 'delete it or choose another folder'
     differing = [name for name in settings if there.get(name) != settings[name]]
     if differing:
         found = ', '.join(f'{name} {there.get(name)}' for name in differing)
@@ -130,10 +131,8 @@ def _file_names(settings: dict[str, Any]) -> Iterator[str]:
     for split in SPLITS:
         yield f'annotations/{split}.json'
         for index in range(settings[split]):
-            yield from (
-                f'{folder}/{_picture_name(split, index)}'
-                for folder in ('images', 'labels', 'depth')
-            )
+            picture = _picture_name(split, index)
+            yield from (f'{folder}/{picture}' for folder in _PICTURE_FOLDERS)
             yield from (_crop_name(split, class_name, index) for class_name in SHAPE_CLASSES)
 
 
@@ -146,7 +145,7 @@ def _crop_name(split: str, class_name: str, index: int) -> str:
 
 
 def _move(written: Path, root: Path, settings: dict[str, Any]) -> None:
-    """Put the finished folder in its place, unless another process has just put the same set there."""
+    """Put the finished folder in its place, unless another process has just done so."""
     try:
         written.rename(root)
     except OSError:
@@ -157,7 +156,7 @@ def _move(written: Path, root: Path, settings: dict[str, Any]) -> None:
 def _write(root: Path, settings: dict[str, Any]) -> None:
     """Write all files of the set into a new folder ``root``."""
     for folder in {(root / name).parent for name in _file_names(settings)}:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     seed, (height, width) = settings['seed'], settings['size']
     for split in SPLITS:
         annotations = CocoAnnotations(f'Shapes, {split}')
@@ -165,11 +164,8 @@ def _write(root: Path, settings: dict[str, Any]) -> None:
             scene = draw_scene(seed, split, index, height, width)
             name = _picture_name(split, index)
             annotations.add(name, scene)
-            for folder, pixels in (
-                ('images', scene.image),
-                ('labels', scene.semantic),
-                ('depth', scene.depth),
-            ):
+            pictures = scene.image, scene.semantic, scene.depth
+            for folder, pixels in zip(_PICTURE_FOLDERS, pictures, strict=True):
                 (root / folder / name).write_bytes(encode_png(pixels))
             for class_name in SHAPE_CLASSES:
                 crop = draw_crop(seed, split, class_name, index)

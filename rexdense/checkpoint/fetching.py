@@ -1,0 +1,91 @@
+"""From what a user calls a checkpoint (a path, folder, URL or dictionary) to its tensors."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rexdense.checkpoint.reading import read_checkpoint
+from rexdense.checkpoint.unwrapping import StateDict, unwrap
+from rexdense.errors import CheckpointUnreadable, UnknownName, suggest
+
+__all__ = ['is_address', 'local_file', 'open_checkpoint']
+
+_ADDRESS = re.compile(r'([\w.+-]+:)?[\w.+-]+://')
+
+
+def is_address(checkpoint: str) -> bool:
+    """Whether this is a URL, or a name such as ``open-mmlab://...``, and no path."""
+    return bool(_ADDRESS.match(checkpoint))
+
+
+def open_checkpoint(
+    checkpoint: str | Path | Mapping[str, Any], averaged: bool = False, trust_pickle: bool = False
+) -> tuple[str, StateDict]:
+    """Return what messages call a checkpoint, and its tensors.
+
+    Raises:
+        CheckpointUnreadable: it cannot be fetched or read, or holds no tensors.
+    """
+    if isinstance(checkpoint, Mapping):
+        return 'the state dict', unwrap(checkpoint, 'the state dict', averaged)
+    name = str(checkpoint)
+    path = local_file(name) if is_address(name) else Path(checkpoint)
+    file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)
+    state = unwrap(file.content, name, averaged)
+    return name, state
+
+
+def local_file(address: str) -> Path:
+    """Download a checkpoint once, into mmengine's cache, and return where it lies.
+
+    Args:
+        address: ``http(s)://``, or the names that mmengine knows: ``open-mmlab://``, ``mmcls://``,
+            ``torchvision://``.
+
+    Raises:
+        UnknownName: the name stands for nothing.
+        CheckpointUnreadable: the download failed, or the address is of another kind.
+    """
+    from mmengine.dist import barrier, is_main_process
+
+    url = _resolve(address)
+    if not url.startswith(('http://', 'https://')):
+        raise CheckpointUnreadable(
+            f'{address}: only files, http and https are read; download it and give the file'
+        )
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / url.split('?')[0].rsplit('/', 1)[-1]
+    if is_main_process() and not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # It writes aside and renames, so that a broken download leaves nothing behind.
+            torch.hub.download_url_to_file(url, str(path), progress=False)
+        except (OSError, RuntimeError) as error:
+            raise CheckpointUnreadable(
+                f'{address} could not be downloaded ({error}): fetch it and give the file'
+            ) from error
+    barrier()
+    return path
+
+
+def _resolve(address: str) -> str:
+    from mmengine.runner import checkpoint as host
+
+    scheme, name = address.split('://', 1)
+    tables = {
+        'open-mmlab': host.get_external_models,
+        'openmmlab': host.get_external_models,
+        'mmcls': host.get_mmcls_models,
+        'torchvision': host.get_torchvision_models,
+        'modelzoo': host.get_torchvision_models,
+    }
+    if scheme not in tables:
+        return address
+    table = tables[scheme]()
+    if scheme.endswith('mmlab'):
+        name = host.get_deprecated_model_names().get(name, name)
+    if name not in table:
+        raise UnknownName(f'{address}: no weights are called {name!r}: {suggest(name, table)}')
+    return table[name]

@@ -1,0 +1,65 @@
+"""Weights named in a config."""
+
+from typing import Any
+
+from mmengine.logging import print_log
+from mmengine.model.weight_init import update_init_info
+from torch import nn
+
+from rexdense.checkpoint.loading import load_weights
+from rexdense.registry import WEIGHT_INITIALIZERS
+
+__all__ = ['Pretrained']
+
+
+@WEIGHT_INITIALIZERS.register_module()
+class Pretrained:
+    """Fill a module through :func:`rexdense.load_weights`.
+
+    Where mmengine's ``Pretrained`` only warns when nothing matches, a checkpoint that does not fit
+    stops the run. Pickles that want to run code cannot be allowed from here.
+
+    Args:
+        checkpoint: As for :func:`rexdense.load_weights`.
+        source: As there.
+        prefix: As there.
+        averaged: As there.
+        backbone_only: As there.
+        drop_head: As there.
+        input_channels: As there.
+
+    Example:
+        >>> init_cfg = dict(type='rexdense.Pretrained', checkpoint='rexnet_1.0.pth')
+    """
+
+    def __init__(
+        self,
+        checkpoint: str,
+        source: str | None = None,
+        prefix: str | None = None,
+        averaged: bool = False,
+        backbone_only: bool = False,
+        drop_head: bool = False,
+        input_channels: str | None = None,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.options: dict[str, Any] = dict(
+            source=source,
+            prefix=prefix,
+            averaged=averaged,
+            backbone_only=backbone_only,
+            drop_head=drop_head,
+            input_channels=input_channels,
+        )
+
+    def __call__(self, module: nn.Module) -> None:
+        """Fill ``module``, log the report, and mark the filled parts as initialised."""
+        report = load_weights(module, self.checkpoint, **self.options)
+        print_log(f'{type(module).__name__} filled\n{report}', logger='current')
+        kept = tuple(report.kept)
+        for name, part in module.named_modules():
+            # mmengine initialises children after the parent's init_cfg, unless they are marked.
+            if hasattr(part, 'is_init') and not any(key.startswith(f'{name}.') for key in kept):
+                part.is_init = True
+        if hasattr(module, '_params_init_info'):
+            update_init_info(module, init_info=f'rexdense.Pretrained: {self.checkpoint}')

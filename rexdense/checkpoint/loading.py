@@ -1,0 +1,156 @@
+"""Weights into a module, or a clear refusal."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from rexdense.checkpoint.adaptation import adapt_input_channels, adapt_preprocessing
+from rexdense.checkpoint.fetching import open_checkpoint
+from rexdense.checkpoint.identification import Fit, Recognised, closest_fit, recognise
+from rexdense.checkpoint.matching import match_tensors
+from rexdense.checkpoint.native import HEAD, STEM_WEIGHT
+from rexdense.checkpoint.preprocessing import Preprocessing
+from rexdense.checkpoint.report import LoadReport
+from rexdense.checkpoint.target import Target
+from rexdense.checkpoint.unwrapping import StateDict
+from rexdense.errors import CheckpointMismatch
+
+__all__ = ['load_weights']
+
+
+def load_weights(
+    module: nn.Module,
+    checkpoint: str | Path | Mapping[str, Any],
+    /,
+    *,
+    source: str | None = None,
+    strict: bool = True,
+    prefix: str | None = None,
+    averaged: bool = False,
+    backbone_only: bool = False,
+    drop_head: bool = False,
+    input_channels: str | None = None,
+    allow_non_finite: bool = False,
+    trust_pickle: bool = False,
+) -> LoadReport:
+    """Fill a module with the weights of a checkpoint in any known format.
+
+    Without further arguments all that the module holds must be in the checkpoint, with the same
+    shape. What the module does not build is left out: a head, levels above its deepest, what lies
+    beside a backbone. A module is filled whole or, if this raises, not touched.
+
+    Args:
+        module: A backbone, or anything that holds one, such as a classifier or a detector.
+        checkpoint: A file, a work directory, a URL, or the loaded state dict.
+        source: The project whose names the checkpoint bears; None finds it by the names.
+        strict: Refuse a checkpoint that does not fit; off, what fits is loaded and the report says
+            what does not.
+        prefix: What stands before the network's names, where a checkpoint holds several networks.
+        averaged: Take the running average (EMA) that a training file may hold.
+        backbone_only: Fill the backbone and keep all else in the module.
+        drop_head: Keep the module's classification head, for instance for another number of
+            classes.
+        input_channels: How a first convolution of another channel count is adapted: 'sum' or
+            'repeat', see :func:`rexdense.checkpoint.adaptation.adapt_input_channels`; None refuses
+            it.
+        allow_non_finite: Load NaN and infinite values.
+        trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
+
+    Raises:
+        CheckpointUnreadable: the file is no checkpoint, is damaged, or wants to run code.
+        CheckpointMismatch: its tensors do not fit the module; the message names the network it
+            looks like.
+        UnknownName: no project is called ``source``.
+
+    Example:
+        >>> import rexdense
+        >>> trained = rexdense.create_classifier('rexnet_1.0')
+        >>> backbone = rexdense.create_backbone('rexnet_1.0')
+        >>> report = rexdense.load_weights(backbone, trained.state_dict())
+        >>> report.source, report.architecture, len(report.loaded), len(report.dropped)
+        ('rexdense', 'rexnet_1.0', 405, 8)
+    """
+    name, state = open_checkpoint(checkpoint, averaged, trust_pickle)
+    found = recognise(state.tensors, source, prefix, name)
+    fit = closest_fit(state.tensors, found)
+    target = Target.of(module)
+    report = LoadReport(
+        name,
+        found.scheme.title,
+        fit.name if not fit.differences else f'no named one, near {fit.name}',
+    )
+    if state.averaged_too:
+        report.notes.append('the file also holds averaged weights: averaged=True takes those')
+
+    filling = match_tensors(state.tensors, found, target, report, backbone_only, drop_head)
+    report.preprocessing = _preprocessing(state, found, target)
+    _adapt_stem(filling, target, report, input_channels)
+    for key in [key for key, tensor in filling.items() if tuple(tensor.shape) != target.shape(key)]:
+        report.reshaped.append((key, tuple(filling.pop(key).shape), target.shape(key)))
+    report.loaded = list(filling)
+    if not filling or (strict and not report.complete):
+        raise CheckpointMismatch(_explain(report, target, fit))
+    if not allow_non_finite:
+        _check_finite(name, filling)
+    module.load_state_dict(filling, strict=False)
+    return report
+
+
+def _preprocessing(state: StateDict, found: Recognised, target: Target) -> Preprocessing:
+    written = state.metadata.get('preprocessing')
+    if written:
+        return Preprocessing.from_dict(written)
+    return found.scheme.families[target.architecture.family].preprocessing
+
+
+def _adapt_stem(
+    filling: dict[str, Tensor], target: Target, report: LoadReport, how: str | None
+) -> None:
+    key = target.prefix + STEM_WEIGHT
+    if how is None or key not in filling or filling[key].dim() != 4:
+        return
+    held, wanted = filling[key].shape[1], target.shape(key)[1]
+    if held != wanted:
+        filling[key] = adapt_input_channels(filling[key], wanted, how)
+        report.preprocessing = adapt_preprocessing(report.preprocessing, wanted, how)
+        report.notes.append(f'{key} adapted from {held} to {wanted} input channels ({how})')
+
+
+def _explain(report: LoadReport, target: Target, fit: Fit) -> str:
+    """Return the message for a checkpoint that does not fit, and what would help."""
+    differences = report.differences()
+    if fit.name == target.name and not fit.differences:
+        what = f'holds {fit.name}, as the module does'
+    else:
+        what = f'looks like {fit.name}, the module is {target.name}'
+    advice = []
+    outside = [name for name, _, _ in report.reshaped if not target.in_backbone(name)]
+    if any(name.startswith(target.root + HEAD) for name in [*outside, *report.missing]) or outside:
+        advice.append('drop_head=True keeps the head of the module')
+    if any(not target.in_backbone(name) for name in report.missing) and not target.is_backbone:
+        advice.append('backbone_only=True fills the backbone alone')
+    if any(
+        name == target.prefix + STEM_WEIGHT and got[:1] + got[2:] == wanted[:1] + wanted[2:]
+        for name, got, wanted in report.reshaped
+    ):
+        advice.append("input_channels='sum' or 'repeat' adapts the first convolution")
+    return (
+        f'{report.checkpoint} {what}; {len(differences)} tensors differ, {len(report.loaded)} fit; '
+        f'first {"; ".join(differences[:3])}' + (f'. {"; ".join(advice)}' if advice else '')
+    )
+
+
+def _check_finite(name: str, filling: Mapping[str, Tensor]) -> None:
+    broken = [
+        key
+        for key, tensor in filling.items()
+        if tensor.is_floating_point() and not tensor.isfinite().all()
+    ]
+    if broken:
+        raise CheckpointMismatch(
+            f'{name} has NaN or infinite values in {len(broken)} tensors '
+            f'({", ".join(broken[:3])}): take an earlier checkpoint of that training, or load it '
+            'all the same with allow_non_finite=True'
+        )

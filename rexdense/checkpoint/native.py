@@ -1,0 +1,103 @@
+"""The tensors of a classifier under rexdense's own names, generated from its architecture."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from rexdense.arch import Architecture
+from rexdense.arch.rexnet import InvertedBottleneckSpec
+
+__all__ = ['HEAD', 'NORM_TENSORS', 'STEM_WEIGHT', 'Block', 'Layer', 'blocks', 'native_layers']
+
+HEAD = 'head.'
+STEM_WEIGHT = 'stem.conv.weight'
+NORM_TENSORS = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A convolution, linear layer or batch norm: its path, and its tensors' shapes by name."""
+
+    path: str
+    shapes: dict[str, tuple[int, ...]]
+
+
+def _convolution(path: str, out: int, inputs: int, kernel: int = 1, bias: bool = False) -> Layer:
+    shapes: dict[str, tuple[int, ...]] = {'weight': (out, inputs, kernel, kernel)}
+    if bias:
+        shapes['bias'] = (out,)
+    return Layer(path, shapes)
+
+
+def _norm(path: str, channels: int) -> Layer:
+    return Layer(
+        path, {name: () if name == NORM_TENSORS[-1] else (channels,) for name in NORM_TENSORS}
+    )
+
+
+def _convolution_norm(path: str, out: int, inputs: int, kernel: int = 1) -> Iterator[Layer]:
+    yield _convolution(f'{path}.conv', out, inputs, kernel)
+    yield _norm(f'{path}.norm', out)
+
+
+def _inverted_bottleneck(path: str, spec: InvertedBottleneckSpec) -> Iterator[Layer]:
+    hidden = spec.hidden_channels
+    if hidden != spec.in_channels:
+        yield from _convolution_norm(f'{path}.expand', hidden, spec.in_channels)
+    yield from _convolution_norm(f'{path}.depthwise', hidden, 1, 3)
+    if spec.squeeze_channels:
+        gate = f'{path}.squeeze_excitation'
+        yield _convolution(f'{gate}.reduce', spec.squeeze_channels, hidden, bias=True)
+        yield _norm(f'{gate}.norm', spec.squeeze_channels)
+        yield _convolution(f'{gate}.expand', hidden, spec.squeeze_channels, bias=True)
+    yield from _convolution_norm(f'{path}.project', spec.out_channels, hidden)
+
+
+_BLOCKS: dict[type, Any] = {InvertedBottleneckSpec: _inverted_bottleneck}
+
+
+class Block(NamedTuple):
+    """Where a block stands, and what it is made of."""
+
+    level: int
+    position: int
+    path: str
+    spec: Any
+
+
+def blocks(architecture: Architecture) -> Iterator[Block]:
+    """Yield the blocks of a network in order."""
+    for level, specs in enumerate(architecture.stages):
+        for position, spec in enumerate(specs):
+            yield Block(level, position, f'stages.{level}.{position}', spec)
+
+
+def _body(architecture: Architecture, in_channels: int) -> Iterator[Layer]:
+    yield from _convolution_norm('stem', architecture.stem_channels, in_channels, 3)
+    for block in blocks(architecture):
+        yield from _BLOCKS[type(block.spec)](block.path, block.spec)
+
+
+def _head(architecture: Architecture, num_classes: int) -> Iterator[Layer]:
+    widths = (architecture.levels[-1].channels, *architecture.classifier_widths)
+    if len(widths) > 1:
+        yield from _convolution_norm('head.final', widths[1], widths[0])
+    if len(widths) > 2:
+        yield _convolution('head.hidden', widths[2], widths[1], bias=True)
+        yield _norm('head.hidden_norm', widths[2])
+    yield Layer('head.fc', {'weight': (num_classes, widths[-1]), 'bias': (num_classes,)})
+
+
+@functools.lru_cache(maxsize=256)
+def native_layers(
+    architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
+) -> dict[str, Layer]:
+    """Return the layers of the backbone (``stem``, ``stages``) and of its classification head
+    (``head``), by path.
+
+    Their order is that of ``Classifier.state_dict()``, whose backbone tensors are named the same
+    below ``backbone.``.
+    """
+    layers = [*_body(architecture, in_channels), *_head(architecture, num_classes)]
+    return {layer.path: layer for layer in layers}

@@ -1,0 +1,62 @@
+"""What an image must become before weights see it: it differs by the project that trained them."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = ['IMAGENET_BGR', 'IMAGENET_RGB', 'Preprocessing']
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessing:
+    """Channel order, normalisation and evaluation size of a set of weights.
+
+    Attributes:
+        channel_order: 'RGB' or 'BGR', the order in which the network reads the channels.
+        mean: Subtracted from each channel, on the scale 0 to 255, in that order.
+        std: Divides each channel.
+        input_size: Pixels of the square image at which accuracy was published.
+        crop_ratio: ``input_size`` over the side to which the shorter edge is resized before the
+            centre crop.
+        interpolation: Of that resize: 'bicubic' or 'bilinear'.
+    """
+
+    channel_order: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    input_size: int = 224
+    crop_ratio: float = 0.875
+    interpolation: str = 'bicubic'
+
+    def data_preprocessor(self) -> dict[str, Any]:
+        """Return the keywords of OpenMMLab's data preprocessors, which receive images as BGR.
+
+        Example:
+            >>> IMAGENET_BGR.data_preprocessor()['bgr_to_rgb']
+            False
+        """
+        return dict(
+            mean=list(self.mean), std=list(self.std), bgr_to_rgb=self.channel_order == 'RGB'
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> 'Preprocessing':
+        """Return what :func:`dataclasses.asdict` wrote, from a checkpoint or a JSON file."""
+        return cls(**{**values, 'mean': tuple(values['mean']), 'std': tuple(values['std'])})
+
+    def __str__(self) -> str:
+        mean, std = (
+            ', '.join(f'{value:g}' for value in values) for values in (self.mean, self.std)
+        )
+        return (
+            f'{self.channel_order}, mean ({mean}), std ({std}), {self.input_size} px, '
+            f'{self.interpolation}, crop {self.crop_ratio:g}'
+        )
+
+
+# The statistics of ImageNet as torchvision, timm and OpenMMLab write them, on the scale 0 to 255.
+IMAGENET_RGB = Preprocessing('RGB', (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+# pycls reads images with OpenCV; mmdet's RegNetX keeps its order and its std (configs/regnet).
+IMAGENET_BGR = Preprocessing(
+    'BGR', (103.53, 116.28, 123.675), (57.375, 57.12, 58.395), interpolation='bilinear'
+)

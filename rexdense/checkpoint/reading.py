@@ -1,0 +1,111 @@
+"""Any known checkpoint file, read by content and without running anything that is in it."""
+
+import dataclasses
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+from rexdense.checkpoint.content import LEGACY_PICKLE, MINDSPORE, SAFETENSORS, recognise_content
+from rexdense.checkpoint.pickles import read_pickle
+from rexdense.errors import CheckpointUnreadable, MissingDependency
+
+__all__ = ['CheckpointFile', 'read_checkpoint']
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointFile:
+    """What a file held.
+
+    Attributes:
+        content: The object that was saved: a dictionary of tensors, or one that wraps such a
+            dictionary.
+        kind: The file format, one of :mod:`rexdense.checkpoint.content`.
+        metadata: Notes in a safetensors header.
+    """
+
+    content: Any
+    kind: str
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def read_checkpoint(
+    path: str | Path, map_location: Any = 'cpu', trust_pickle: bool = False, mmap: bool = False
+) -> CheckpointFile:
+    """Read a torch (zip or older), safetensors or MindSpore file.
+
+    Args:
+        path: The file, or a work directory of mmengine, whose ``last_checkpoint`` names the file.
+        map_location: As for ``torch.load``.
+        trust_pickle: Let a pickle run any code it names; off, such a file is refused.
+        mmap: Map tensors into memory instead of reading them, where the format allows it.
+
+    Raises:
+        CheckpointUnreadable: nothing is there, or the file is empty, damaged, foreign, larger than
+            the memory, or wants to run code.
+        MissingDependency: a safetensors file, and the package is not installed.
+    """
+    path = _resolve(Path(path).expanduser())
+    kind = recognise_content(path)
+    _check_size(path)
+    if kind == SAFETENSORS:
+        return _read_safetensors(path, map_location)
+    if kind == MINDSPORE:
+        from rexdense.checkpoint.mindspore_ckpt import read_mindspore
+
+        return CheckpointFile(read_mindspore(path), kind)
+    # From a buffer torch does not try its oldest form, a tar that it unpacks to disk.
+    source = io.BytesIO(path.read_bytes()) if kind == LEGACY_PICKLE else path
+    content = read_pickle(
+        source, str(path), map_location, trust_pickle, mmap and kind != LEGACY_PICKLE
+    )
+    return CheckpointFile(content, kind)
+
+
+def _resolve(path: Path) -> Path:
+    if path.is_dir():
+        pointer = path / 'last_checkpoint'
+        if not pointer.is_file():
+            raise CheckpointUnreadable(
+                f'{path} is a folder without a file last_checkpoint, so no work directory: '
+                'give the checkpoint file'
+            )
+        named = Path(pointer.read_text().strip())
+        # The folder may have been moved since: what lies beside the pointer counts first.
+        path = path / named.name if (path / named.name).is_file() else named
+    if not path.exists():
+        raise CheckpointUnreadable(f'{path} is not there: check the path')
+    if not path.is_file():
+        raise CheckpointUnreadable(f'{path} is no regular file')
+    if not os.access(path, os.R_OK):
+        raise CheckpointUnreadable(f'{path} cannot be read: check its permissions')
+    return path
+
+
+def _check_size(path: Path) -> None:
+    size, memory = path.stat().st_size, os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    if size > memory:
+        raise CheckpointUnreadable(
+            f'{path} has {size / 2**30:.1f} GiB, this machine {memory / 2**30:.1f} GiB of memory: '
+            'is it a checkpoint of these networks (at most 2 GiB with optimiser state)?'
+        )
+
+
+def _read_safetensors(path: Path, map_location: Any) -> CheckpointFile:
+    try:
+        from safetensors import SafetensorError, safe_open
+    except ImportError as error:
+        raise MissingDependency(
+            f'{path} is a safetensors file, and the package that reads them is not installed: '
+            'pip install safetensors'
+        ) from error
+    device = map_location if isinstance(map_location, str) else 'cpu'
+    try:
+        with safe_open(path, framework='pt', device=device) as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() or {}
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise CheckpointUnreadable(
+            f'{path} is a safetensors file, cut off or damaged ({error}): copy or download it again'
+        ) from error
+    return CheckpointFile(tensors, SAFETENSORS, metadata)

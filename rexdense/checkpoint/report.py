@@ -1,0 +1,84 @@
+"""What became of every tensor of a checkpoint."""
+
+import dataclasses
+
+from rexdense.checkpoint.preprocessing import Preprocessing
+
+__all__ = ['LoadReport']
+
+_SHOWN = 6
+
+
+@dataclasses.dataclass
+class LoadReport:
+    """The account of a load; ``print(report)`` shows it as a short table.
+
+    Attributes:
+        checkpoint: What was read.
+        source: The project whose names it bears.
+        architecture: The network that was loaded.
+        loaded: Names in the module that were filled.
+        renamed: Of these, (name in the checkpoint, name in the module) where the two differ.
+        dropped: Tensors of the checkpoint that were left out as expected: a head, levels that the
+            module does not build, what lies beside the backbone.
+        kept: Names in the module that were left as they were, as asked for.
+        missing: Names in the module that nothing fills.
+        unexpected: Names in the checkpoint that the module has no place for.
+        reshaped: (name, shape in the checkpoint, shape in the module) where the two do not agree.
+        notes: What was adapted, and what else the reader should know.
+        preprocessing: What images must become before these weights see them.
+    """
+
+    checkpoint: str
+    source: str = ''
+    architecture: str = ''
+    loaded: list[str] = dataclasses.field(default_factory=list)
+    renamed: list[tuple[str, str]] = dataclasses.field(default_factory=list)
+    dropped: list[str] = dataclasses.field(default_factory=list)
+    kept: list[str] = dataclasses.field(default_factory=list)
+    missing: list[str] = dataclasses.field(default_factory=list)
+    unexpected: list[str] = dataclasses.field(default_factory=list)
+    reshaped: list[tuple[str, tuple[int, ...], tuple[int, ...]]] = dataclasses.field(
+        default_factory=list
+    )
+    notes: list[str] = dataclasses.field(default_factory=list)
+    preprocessing: Preprocessing | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing, unexpected or of another shape."""
+        return not (self.missing or self.unexpected or self.reshaped)
+
+    def differences(self) -> list[str]:
+        """Return one short line for each tensor that does not fit."""
+        return [
+            *(f'{name} is {got}, the module has {wanted}' for name, got, wanted in self.reshaped),
+            *(f'{name} is missing' for name in self.missing),
+            *(f'{name} has no place' for name in self.unexpected),
+        ]
+
+    def __str__(self) -> str:
+        rows = [
+            ('checkpoint', self.checkpoint),
+            ('source', self.source),
+            ('architecture', self.architecture),
+            ('loaded', f'{len(self.loaded)} tensors, {len(self.renamed)} of them renamed'),
+            ('dropped', _abridged(self.dropped)),
+            ('kept', _abridged(self.kept)),
+            ('missing', _abridged(self.missing)),
+            ('unexpected', _abridged(self.unexpected)),
+            (
+                'other shape',
+                _abridged([f'{name} {got} -> {wanted}' for name, got, wanted in self.reshaped]),
+            ),
+            ('preprocessing', str(self.preprocessing or '')),
+            *(('note', note) for note in self.notes),
+        ]
+        return '\n'.join(f'{title:<14}{text}' for title, text in rows if text)
+
+
+def _abridged(names: list[str]) -> str:
+    if not names:
+        return ''
+    shown = ', '.join(names[:_SHOWN])
+    return f'{len(names)}: {shown}' + (' ...' if len(names) > _SHOWN else '')

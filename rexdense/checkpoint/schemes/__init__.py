@@ -1,0 +1,23 @@
+"""The naming schemes of the projects that publish these networks, one module each."""
+
+from rexdense.checkpoint.schemes.clovaai import CLOVAAI
+from rexdense.checkpoint.schemes.rexdense_names import REXDENSE
+from rexdense.checkpoint.schemes.scheme import Entry, Scheme
+from rexdense.checkpoint.schemes.timm import TIMM
+from rexdense.errors import UnknownName, suggest
+
+__all__ = ['SCHEMES', 'Entry', 'Scheme', 'scheme_named']
+
+# Where two projects use the same names for the same network, the earlier one is reported.
+SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in (REXDENSE, CLOVAAI, TIMM)}
+
+
+def scheme_named(name: str) -> Scheme:
+    """Return the scheme called ``name``.
+
+    Raises:
+        UnknownName: no scheme is called so.
+    """
+    if name not in SCHEMES:
+        raise UnknownName(f'no source of weights is called {name!r}: {suggest(name, SCHEMES)}')
+    return SCHEMES[name]

@@ -1,0 +1,123 @@
+"""What a naming scheme is: tables from which both directions of a renaming are generated."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from rexdense.arch import Architecture
+from rexdense.checkpoint.native import HEAD, blocks, native_layers
+from rexdense.checkpoint.preprocessing import Preprocessing
+
+__all__ = ['Entry', 'FamilyNames', 'Scheme']
+
+# A layer's tensors in their order: (theirs, rexdense's).
+TORCH_TENSORS = tuple(
+    (name, name)
+    for name in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
+)
+MINDSPORE_NORM_TENSORS = (
+    ('moving_mean', 'running_mean'),
+    ('moving_variance', 'running_var'),
+    ('gamma', 'weight'),
+    ('beta', 'bias'),
+)
+
+
+class Entry(NamedTuple):
+    """One tensor of a network: its name in a scheme and in rexdense, its shape in the scheme."""
+
+    theirs: str
+    native: str
+    shape: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FamilyNames:
+    """How a project names the layers of one family, each table in the project's order, their name
+    first.
+
+    Attributes:
+        stem: Layers before the blocks.
+        block: Gives a block's path from ``index`` (counted through the network), ``level`` (1 for
+            c2), ``position`` (in its level, from 0) and ``number`` (from 1). A ``str.format`` will
+            do.
+        parts: Layers of a block; those that a network lacks are passed over. A function gets the
+            block's spec, where their names depend on it.
+        head: Layers after the blocks. A function gets the architecture.
+        preprocessing: What the published weights were trained on.
+    """
+
+    stem: Mapping[str, str]
+    block: Callable[..., str]
+    parts: Mapping[str, str] | Callable[[Any], Mapping[str, str]]
+    head: Mapping[str, str] | Callable[[Architecture], Mapping[str, str]]
+    preprocessing: Preprocessing
+
+    def pairs(self, architecture: Architecture) -> Iterator[tuple[str, str]]:
+        """Yield (their layer, rexdense's layer) for every layer of a network, in their order."""
+        layers = native_layers(architecture)
+        yield from self.stem.items()
+        for index, block in enumerate(blocks(architecture)):
+            theirs = self.block(
+                index=index, level=block.level, position=block.position, number=block.position + 1
+            )
+            parts = self.parts(block.spec) if callable(self.parts) else self.parts
+            for part, native in parts.items():
+                if f'{block.path}.{native}' in layers:
+                    yield f'{theirs}.{part}', f'{block.path}.{native}'
+        head = self.head(architecture) if callable(self.head) else self.head
+        yield from head.items()
+
+
+@dataclasses.dataclass(frozen=True)
+class Scheme:
+    """How one project names the tensors of the networks that it publishes.
+
+    Attributes:
+        name: What ``source=`` and ``--format`` call it.
+        title: What a report calls it.
+        families: The names of each family that the project has.
+        mindspore: The tensors of a batch norm are named and ordered as MindSpore does, without a
+            batch counter.
+        convolutional_fc: The last layer is a 1x1 convolution: its weight has two more dimensions of
+            size 1.
+    """
+
+    name: str
+    title: str
+    families: Mapping[str, FamilyNames]
+    mindspore: bool = False
+    convolutional_fc: bool = False
+
+    def entries(
+        self, architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
+    ) -> tuple[Entry, ...]:
+        """Return every tensor of a classifier in the scheme's order; none for a foreign family."""
+        return _entries(self, architecture, in_channels, num_classes)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+@functools.lru_cache(maxsize=1024)
+def _entries(
+    scheme: Scheme, architecture: Architecture, in_channels: int, num_classes: int
+) -> tuple[Entry, ...]:
+    if architecture.family not in scheme.families:
+        return ()
+    layers = native_layers(architecture, in_channels, num_classes)
+    entries = []
+    for theirs, native in scheme.families[architecture.family].pairs(architecture):
+        shapes = layers[native].shapes
+        names = (
+            MINDSPORE_NORM_TENSORS
+            if scheme.mindspore and 'running_mean' in shapes
+            else TORCH_TENSORS
+        )
+        for their_name, name in names:
+            if name in shapes:
+                widened = scheme.convolutional_fc and (native, name) == (f'{HEAD}fc', 'weight')
+                shape = (*shapes[name], 1, 1) if widened else shapes[name]
+                entries.append(Entry(f'{theirs}.{their_name}', f'{native}.{name}', shape))
+    return tuple(entries)

@@ -1,0 +1,85 @@
+"""Where in a module the network lies that a checkpoint is to fill."""
+
+import dataclasses
+
+from torch import Tensor, nn
+
+from rexdense.arch import Architecture
+from rexdense.checkpoint.identification import BACKBONE_PREFIX
+from rexdense.checkpoint.native import HEAD
+from rexdense.errors import InvalidArgument
+
+__all__ = ['Target']
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A backbone inside a module.
+
+    Attributes:
+        backbone: The backbone.
+        prefix: What stands before its names in the module; empty for the module itself.
+        tensors: The state dict of the module.
+    """
+
+    backbone: nn.Module
+    prefix: str
+    tensors: dict[str, Tensor]
+
+    @classmethod
+    def of(cls, module: nn.Module) -> 'Target':
+        """Find the backbone in a module.
+
+        Raises:
+            InvalidArgument: the module has none, or several.
+        """
+        found = [
+            (name, part)
+            for name, part in module.named_modules()
+            if isinstance(getattr(part, 'architecture', None), Architecture)
+        ]
+        if len(found) != 1:
+            names = ', '.join(name for name, _ in found) or 'no backbone'
+            raise InvalidArgument(
+                f'{type(module).__name__} holds {names}, and exactly one backbone of rexdense can '
+                'be filled: give the part of the module that has it'
+            )
+        name, backbone = found[0]
+        return cls(backbone, f'{name}.' if name else '', module.state_dict())
+
+    @property
+    def architecture(self) -> Architecture:
+        """What the backbone is."""
+        return self.backbone.architecture
+
+    @property
+    def name(self) -> str:
+        """What the backbone calls itself, such as 'rexnet_1.0'."""
+        return getattr(self.backbone, 'arch', type(self.backbone).__name__)
+
+    @property
+    def root(self) -> str:
+        """What stands before the names of the parts beside the backbone."""
+        return self.prefix.removesuffix(BACKBONE_PREFIX)
+
+    @property
+    def is_backbone(self) -> bool:
+        """Whether the module is nothing but the backbone."""
+        return not self.prefix
+
+    def name_of(self, native: str) -> str:
+        """Return the name in the module of a tensor of the network."""
+        return (self.root if native.startswith(HEAD) else self.prefix) + native
+
+    def builds(self, native: str) -> bool:
+        """Whether the backbone has the stage that a tensor of the network belongs to."""
+        stage = self.prefix + '.'.join(native.split('.')[:2]) + '.'
+        return any(key.startswith(stage) for key in self.tensors)
+
+    def in_backbone(self, key: str) -> bool:
+        """Whether a name in the module is of the backbone."""
+        return key.startswith(self.prefix)
+
+    def shape(self, key: str) -> tuple[int, ...]:
+        """Return the shape of one of the module's tensors."""
+        return tuple(self.tensors[key].shape)

@@ -1,0 +1,21 @@
+"""Faster R-CNN with ReXNet-1.0 on a folder of your own in COCO form, from random weights.
+
+    python tools/train.py configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py --data-root DIR
+
+The classes come from DIR/annotations/train.json. With weights of ImageNet (--cfg-options
+model.backbone.init_cfg.type=rexdense.Pretrained model.backbone.init_cfg.checkpoint=FILE) fewer epochs will do.
+"""
+
+_base_ = [
+    '../_base_/models/faster-rcnn_fpn_small.py',
+    '../_base_/datasets/coco_folder.py',
+    '../_base_/runtime.py',
+    '../_base_/schedules/adamw_small.py',
+]
+from rexdense.arch import channels
+
+arch = 'rexnet_1.0'
+model = dict(
+    backbone=dict(type='rexdense.ReXNet', arch=arch),
+    neck=dict(in_channels=channels(arch)),
+)

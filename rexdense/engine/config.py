@@ -1,0 +1,155 @@
+"""Reading a config file and changing it: overrides, epochs, image size, classes."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from rexdense.errors import InvalidArgument, UnknownName, suggest
+
+__all__ = [
+    'dataloader_names',
+    'load_config',
+    'override',
+    'set_epochs',
+    'set_num_classes',
+    'set_scale',
+    'walk',
+]
+
+
+def load_config(path: str | Path) -> Config:
+    """Read an OpenMMLab config file.
+
+    Raises:
+        UnknownName: the file is not there; the message lists configs of a similar name.
+        InvalidArgument: the file cannot be read as a config.
+    """
+    path = Path(path)
+    if not path.is_file():
+        root = next(
+            (parent for parent in (path, *path.parents) if parent.name == 'configs'),
+            Path('configs'),
+        )
+        names = {found.stem: found for found in root.rglob('*.py') if '_base_' not in found.parts}
+        hint = suggest(path.stem, names) if names else 'give the path of a config file'
+        raise UnknownName(f'no config file {path}: {hint}')
+    try:
+        return Config.fromfile(path)
+    except (
+        SyntaxError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        NameError,
+    ) as error:
+        raise InvalidArgument(
+            f'config file {path} cannot be read: {type(error).__name__}: {error}'
+        ) from error
+
+
+def walk(node: Any) -> Iterator[ConfigDict]:
+    """Yield every dictionary in a config tree, the outer ones first."""
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from walk(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from walk(value)
+
+
+def override(config: Config, assignments: dict[str, Any]) -> None:
+    """Set dotted keys of a config; ``model.backbone.arch`` must lead through dictionaries that exist.
+
+    Raises:
+        UnknownName: a part of the key, other than the last below the top level, does not exist.
+    """
+    for key in assignments:
+        node, parts = config._cfg_dict, key.split('.')
+        for depth, part in enumerate(parts):
+            is_new_argument = depth > 0 and depth == len(parts) - 1
+            if isinstance(node, (list, tuple)):
+                if not part.isdigit() or int(part) >= len(node):
+                    raise UnknownName(
+                        f'--cfg-options {key}: {part!r} is no index of a list of {len(node)}'
+                    )
+                node = node[int(part)]
+            elif isinstance(node, dict):
+                if part not in node and not is_new_argument:
+                    raise UnknownName(
+                        f'--cfg-options {key}: the config has no {part!r} there; {suggest(part, node)}'
+                    )
+                node = node.get(part)
+            else:
+                raise UnknownName(
+                    f'--cfg-options {key}: {parts[depth - 1]!r} is a value, not a section'
+                )
+    config.merge_from_dict(assignments)
+
+
+def dataloader_names(config: Config) -> list[str]:
+    """Return which of the three data loaders the config sets."""
+    return [
+        f'{part}_dataloader'
+        for part in ('train', 'val', 'test')
+        if config.get(f'{part}_dataloader')
+    ]
+
+
+def set_num_classes(config: Config, num_classes: int) -> None:
+    """Set the class count of every head in the model."""
+    for section in walk(config.model):
+        if 'num_classes' in section:
+            section['num_classes'] = num_classes
+
+
+def set_scale(config: Config, scale: tuple[int, int]) -> None:
+    """Set the (width, height), in pixels, that every resizing transform of the data pipelines scales to."""
+    found = 0
+    for name in dataloader_names(config):
+        for section in walk(config[name]):
+            if 'Resize' in str(section.get('type', '')) and (
+                'scale' in section or 'scales' in section
+            ):
+                section['scales' if 'scales' in section else 'scale'] = (
+                    [scale] if 'scales' in section else scale
+                )
+                found += 1
+    if not found:
+        raise InvalidArgument(
+            '--scale: no transform of this config resizes to a fixed scale; use --cfg-options'
+        )
+
+
+def set_epochs(config: Config, epochs: int) -> None:
+    """Train for ``epochs`` epochs and stretch the learning-rate schedule, where it counts epochs, to that length.
+
+    Raises:
+        InvalidArgument: the config trains by iterations.
+    """
+    loop = config.train_cfg
+    if 'max_epochs' not in loop:
+        raise InvalidArgument(
+            '--epochs: this config counts iterations; set --cfg-options train_cfg.max_iters=N'
+        )
+    factor = epochs / loop['max_epochs']
+    loop['max_epochs'] = epochs
+    if loop.get('val_interval', 1) > epochs:
+        loop['val_interval'] = epochs
+    for scheduler in _as_list(config.get('param_scheduler')):
+        if scheduler.get('by_epoch', True):
+            for key in ('begin', 'end', 'T_max', 'total_iters', 'step_size'):
+                if scheduler.get(key):
+                    scheduler[key] = max(1, round(scheduler[key] * factor))
+            if 'milestones' in scheduler:
+                scheduler['milestones'] = [
+                    max(1, round(epoch * factor)) for epoch in scheduler['milestones']
+                ]
+
+
+def _as_list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else [value] if value else []

@@ -1,0 +1,68 @@
+"""The picture of a training run: losses, learning rate and metrics over the iterations."""
+
+from pathlib import Path
+
+from rexdense.engine.scalars import read_scalars
+from rexdense.errors import MissingDependency
+
+__all__ = ['draw_curves']
+
+MOST_METRICS = 3
+
+
+def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
+    """Draw the curves of the runs in a work directory; return the picture's path, None when nothing was logged yet.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    scalars = read_scalars(work_dir)
+    if not scalars.training:
+        return None
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise MissingDependency(
+            'drawing curves needs matplotlib: pip install matplotlib'
+        ) from error
+
+    figure = Figure(figsize=(15, 4.2), layout='constrained')
+    losses, rates, metrics = figure.subplots(1, 3)
+    steps = [row['step'] for row in scalars.training]
+    for name in _loss_names(scalars.training):
+        losses.plot(
+            steps,
+            [row.get(name, float('nan')) for row in scalars.training],
+            label=name,
+            linewidth=2.2 if name == 'loss' else 1.2,
+        )
+    losses.set(title='Losses', xlabel='iteration', ylim=(0, None))
+    losses.legend(fontsize='small')
+    rates.plot(steps, [row['lr'] for row in scalars.training], color='tab:green')
+    rates.set(title='Learning rate', xlabel='iteration', ylim=(0, None))
+    _draw_metrics(metrics, scalars.validation)
+    for axes in (losses, rates, metrics):
+        axes.grid(alpha=0.3)
+        for side in ('top', 'right'):
+            axes.spines[side].set_visible(False)
+    FigureCanvasAgg(figure).print_png(str(path))
+    return Path(path)
+
+
+def _loss_names(rows: list[dict]) -> list[str]:
+    names = [name for name in rows[-1] if 'loss' in name]
+    return sorted(names, key=lambda name: (name != 'loss', name))
+
+
+def _draw_metrics(axes, rows: list[dict]) -> None:
+    """Draw the first metrics that the evaluator gave, at the epochs of validation."""
+    names = [
+        name for name in (rows[-1] if rows else {}) if name not in ('step', 'time', 'data_time')
+    ][:MOST_METRICS]
+    for name in names:
+        values = [row.get(name, float('nan')) for row in rows]
+        axes.plot([row['step'] for row in rows], values, marker='o', label=name.split('/')[-1])
+    axes.set(title='Validation', xlabel='epoch', ylim=(0, 1))
+    if names:
+        axes.legend(fontsize='small', loc='lower right')

@@ -1,0 +1,32 @@
+"""What a run logged, read back from the files that mmengine's LocalVisBackend leaves."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ['Scalars', 'read_scalars']
+
+
+class Scalars(NamedTuple):
+    """The logged rows in the order of time: training rows have 'iter', validation rows have the metrics only."""
+
+    training: list[dict[str, float]]
+    validation: list[dict[str, float]]
+
+
+def read_scalars(work_dir: str | Path) -> Scalars:
+    """Read the rows of every run in a work directory; a resumed run replaces what it trained again."""
+    training: dict[int, dict[str, float]] = {}
+    validation: dict[int, dict[str, float]] = {}
+    for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
+        for line in path.read_text().splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue  # the last line of a run that was killed
+            rows = training if 'lr' in row else validation
+            # Rows of an earlier run past this step were trained again.
+            for step in [step for step in rows if step > row['step']]:
+                del rows[step]
+            rows[row['step']] = row
+    return Scalars(list(training.values()), list(validation.values()))

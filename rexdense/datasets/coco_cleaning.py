@@ -77,8 +77,11 @@ def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dic
     """
     if isinstance(segmentation, dict):
         counts, size = segmentation.get('counts'), segmentation.get('size')
-        fits = isinstance(size, list | tuple) and list(size) == [height, width]
-        return segmentation if fits and counts and isinstance(counts, str | list) else None
+        if not isinstance(size, list | tuple) or list(size) != [height, width]:
+            return None
+        if isinstance(counts, list):
+            return segmentation if sum(counts) == height * width else None
+        return segmentation if isinstance(counts, str) and counts else None
     if not isinstance(segmentation, list):
         return None
     if segmentation and isinstance(segmentation[0], int | float):

@@ -1,0 +1,161 @@
+"""A user's own folder with images and COCO annotation files for training and validation."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
+from rexdense.datasets.coco_json import first_three
+from rexdense.errors import DataError, suggest
+from rexdense.text_table import text_table
+
+__all__ = ['CheckedCocoFolder', 'CocoFolder', 'summary']
+
+_CLASSES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class CheckedCocoFolder:
+    """The annotations of a folder in order.
+
+    Attributes:
+        classes: the classes to train, in the order of the labels.
+        train, val: the annotations; both have ``classes`` in this order.
+    """
+
+    classes: tuple[str, ...]
+    train: CocoAnnotations
+    val: CocoAnnotations
+
+    def summary(self) -> str:
+        """Return a table of images, boxes and what was left out."""
+        return summary({'train': self.train, 'val': self.val})
+
+
+@dataclass(frozen=True)
+class CocoFolder:
+    """Where images and annotations of a data set lie.
+
+    Attributes:
+        data_root: the folder that the other paths start from, unless they are absolute.
+        images: folder that the ``file_name`` of each image is relative to.
+        train, val: the annotation files.
+        val_images: folder of the validation images if it is not ``images``.
+    """
+
+    data_root: str | os.PathLike[str]
+    images: str = 'images'
+    train: str = 'annotations/train.json'
+    val: str = 'annotations/val.json'
+    val_images: str | None = None
+
+    def check(
+        self, classes: Sequence[str] | None = None, need_masks: bool = False
+    ) -> CheckedCocoFolder:
+        """Read both annotation files and look for the images.
+
+        Args:
+            classes: names of the classes to train; None stands for all of the training file.
+            need_masks: whether annotations without a usable mask are left out.
+
+        Raises:
+            DataError: something is missing or cannot be used, or the validation file has classes
+                that the training file does not have. The reverse is fine.
+        """
+        train = self.read('train', classes, need_masks)
+        val = self.read('val', train.classes, need_masks)
+        others = [name for name in val.file_classes if name not in train.file_classes]
+        if others and classes is None:
+            raise DataError(
+                f'{val.path} has the classes {first_three(map(repr, others))}, which {train.path} '
+                f'does not have; use one spelling in both, or name the classes to train '
+                f'({suggest(others[0], train.file_classes)})'
+            )
+        return CheckedCocoFolder(train.classes, train, val)
+
+    def read(
+        self, split: str, classes: Sequence[str] | None = None, need_masks: bool = False
+    ) -> CocoAnnotations:
+        """Read the annotation file of one split, 'train' or 'val', and look for its images.
+
+        Args:
+            classes: names of the classes wanted; None stands for all of the file. The validation
+                file may lack some.
+            need_masks: whether annotations without a usable mask are left out.
+
+        Raises:
+            DataError: something is missing or cannot be used.
+        """
+        root = Path(self.data_root)
+        if not root.is_dir():
+            what = 'is a file' if root.exists() else 'is not there'
+            raise DataError(
+                f'data root {root} {what}; give the folder that holds {self.images}/ and '
+                f'{self.train}'
+            )
+        images = self.images if split == 'train' else self.val_images or self.images
+        return read_annotations(
+            root / {'train': self.train, 'val': self.val}[split],
+            root / images,
+            classes,
+            may_lack_classes=split == 'val',
+            need_masks=need_masks,
+        )
+
+
+def summary(splits: Mapping[str, CocoAnnotations]) -> str:
+    """Return a table of images, boxes by class and what was left out, a column each split.
+
+    Example:
+        >>> print(CocoFolder('data/bccd').check().summary())  # doctest: +SKIP
+                     train   val
+        images         205    87
+        boxes         2804  1137
+          RBC         2381   967
+          WBC          214    87
+          Platelets    209    83
+    """
+    columns = list(splits.values())
+    rows = [['', *splits], ['images', *(str(len(column.dataset['images'])) for column in columns)]]
+    counts = [column.boxes_per_class for column in columns]
+
+    def add(name: str, values: Sequence[int]) -> None:
+        rows.append([name, *map(str, values)])
+
+    if any(column.images_without_boxes for column in columns):
+        add('  without boxes', [column.images_without_boxes for column in columns])
+    add('boxes', [sum(count.values()) for count in counts])
+    names = list(dict.fromkeys(name for count in counts for name in count))
+    if len(names) > _CLASSES_SHOWN:
+        names = sorted(names, key=lambda name: -counts[0].get(name, 0))
+    for name in names[:_CLASSES_SHOWN]:
+        add(f'  {name}', [count.get(name, 0) for count in counts])
+    if rest := names[_CLASSES_SHOWN:]:
+        add(
+            f'  {len(rest)} more classes',
+            [sum(count.get(name, 0) for name in rest) for count in counts],
+        )
+    for reason in dict.fromkeys(reason for column in columns for reason in column.dropped):
+        add(f'left out: {reason}', [column.dropped.get(reason, 0) for column in columns])
+    if any(column.clipped for column in columns):
+        add('boxes cut to the image', [column.clipped for column in columns])
+    return '\n'.join([text_table(rows), *_remarks(splits)])
+
+
+def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
+    """Sentences on what the numbers of the table may mean."""
+    remarks = []
+    if any(column.images_without_boxes for column in splits.values()):
+        remarks.append('Images without boxes are kept: they are learnt from as background.')
+    for split, column in splits.items():
+        absent = [name for name, count in column.boxes_per_class.items() if not count]
+        if absent:
+            remarks.append(f'{split} has no box of {first_three(map(repr, absent))}.')
+        total = sum(column.boxes_per_class.values())
+        if column.clipped > 0.1 * total:
+            remarks.append(
+                f'{column.clipped} of the {total} boxes of {split} reach out of their image: '
+                'a COCO box is [left, top, width, height], not two corners.'
+            )
+    return remarks

@@ -1,0 +1,221 @@
+"""COCO's figures as a metric of mmengine's evaluator."""
+
+import contextlib
+import io
+import json
+import math
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+import numpy as np
+import torch
+from mmdet.evaluation import CocoMetric as StockCocoMetric
+from mmdet.structures import DetDataSample
+from mmengine.evaluator import Evaluator
+from mmengine.structures import InstanceData
+from pycocotools.coco import COCO
+
+from rexdense.datasets.coco_annotations import read_annotations
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.evaluation import CocoMetric
+from tests.mmengine_log import mmengine_messages
+from tests.shared_files import SHARED, needs_shared
+from tests.small_coco import CONTENT, coco_content, write_coco
+
+
+def samples_of(annotations, classes, masks=False, seed=None):
+    """One data sample an image: the annotations as predictions, moved a little if seeded."""
+    random = np.random.default_rng(seed)
+    samples = []
+    for image in annotations.dataset['images']:
+        entries = [
+            entry
+            for entry in annotations.dataset['annotations']
+            if entry['image_id'] == image['id']
+        ]
+        boxes = np.array([entry['bbox'] for entry in entries], np.float32).reshape(-1, 4)
+        boxes[:, 2:] += boxes[:, :2]
+        if seed is not None:
+            boxes += random.normal(0, 4, boxes.shape)
+        names = {category_id: name for name, category_id in annotations.category_ids.items()}
+        labels = [classes.index(names[entry['category_id']]) for entry in entries]
+        predictions = InstanceData(
+            bboxes=torch.from_numpy(boxes),
+            labels=torch.tensor(labels, dtype=torch.int64),
+            scores=torch.from_numpy(random.random(len(entries), np.float32)),
+        )
+        if masks:
+            predictions.masks = torch.from_numpy(
+                np.zeros((len(entries), image['height'], image['width']), bool)
+            )
+            for mask, (left, top, right, bottom) in zip(
+                predictions.masks, boxes.round().astype(int), strict=True
+            ):
+                mask[max(top, 0) : bottom, max(left, 0) : right] = True
+        sample = DetDataSample(
+            metainfo={'img_id': image['id'], 'ori_shape': (image['height'], image['width'])}
+        )
+        sample.pred_instances = predictions
+        samples.append(sample)
+    return samples
+
+
+def evaluate(metric, classes, samples):
+    evaluator = Evaluator(metric)
+    evaluator.dataset_meta = {'classes': tuple(classes)}
+    for start in range(0, len(samples), 2):
+        evaluator.process(samples[start : start + 2])
+    return evaluator.evaluate(len(samples))
+
+
+def config(path, **options):
+    return {'type': 'rexdense.CocoMetric', 'ann_file': str(path), **options}
+
+
+@pytest.mark.parametrize('classes', [('cat', 'dog'), ('dog', 'cat')])
+@pytest.mark.parametrize('reverse', [False, True])
+def test_perfect_predictions_in_any_order_of_classes(tmp_path, classes, reverse):
+    content = coco_content()
+    if reverse:
+        content['categories'].reverse()
+    path = write_coco(tmp_path, content)
+    samples = samples_of(read_annotations(path), classes)
+    figures = evaluate(config(path), classes, samples)
+    assert figures['coco/bbox_mAP'] == pytest.approx(1)
+    assert figures['coco/bbox_AP/cat'] == figures['coco/bbox_AP/dog'] == pytest.approx(1)
+    assert math.isnan(figures['coco/bbox_mAP_l'])
+    assert len(figures) == 12 + 2
+
+
+@needs_shared
+@pytest.mark.parametrize('metric', ['bbox', ['bbox', 'segm']])
+def test_figures_are_those_of_mmdet(metric):
+    path = SHARED / 'data' / 'nuclei' / 'annotations' / 'val.json'
+    annotations = read_annotations(path)
+    samples = samples_of(annotations, annotations.classes, masks='segm' in metric, seed=0)
+    ours = evaluate(config(path, metric=metric), annotations.classes, samples)
+    stock = StockCocoMetric(str(path), metric, proposal_nums=(1, 10, 100), classwise=True)
+    with contextlib.redirect_stdout(io.StringIO()):
+        theirs = evaluate(stock, annotations.classes, samples)
+    for kind in ['bbox'] if metric == 'bbox' else metric:
+        assert 0 < ours[f'coco/{kind}_mAP'] < 1
+        for name in ('mAP', 'mAP_50', 'mAP_75', 'mAP_s', 'mAP_m', 'mAP_l'):
+            value = ours[f'coco/{kind}_{name}']
+            expected = theirs[f'coco/{kind}_{name}']
+            assert (-1 if math.isnan(value) else round(value, 3)) == pytest.approx(expected)
+        assert ours[f'coco/{kind}_AP/nucleus'] == ours[f'coco/{kind}_mAP']
+
+
+def test_predictions_are_written_with_the_ids_of_the_file(tmp_path, caplog):
+    content = coco_content()
+    content['categories'] = [{'id': 70, 'name': 'dog'}, {'id': 5, 'name': 'cat'}]
+    for entry in content['annotations']:
+        entry['category_id'] = {1: 5, 2: 70}[entry['category_id']]
+    path = write_coco(tmp_path, content)
+    annotations = read_annotations(path)
+    samples = samples_of(annotations, ('bird', 'cat', 'dog'), masks=True)
+    birds = samples[0].pred_instances[:]
+    birds.labels = torch.zeros_like(birds.labels)
+    samples[2].pred_instances = birds
+    outfile = tmp_path / 'results' / 'val.json'
+    with mmengine_messages(caplog) as messages:
+        figures = evaluate(
+            config(path, outfile=outfile, show_table=False), ('bird', 'cat', 'dog'), samples
+        )
+    assert messages == [
+        f'{path}: 2 predictions left out, because the file has no category of their classes'
+    ]
+    assert figures['coco/bbox_mAP'] == pytest.approx(1)
+    assert math.isnan(figures['coco/bbox_AP/bird'])
+    written = json.loads(outfile.read_text())
+    assert [entry['category_id'] for entry in written] == [5, 70, 5, 70]
+    assert [entry['bbox'] for entry in written] == [e['bbox'] for e in content['annotations']]
+    assert set(written[0]) == {'image_id', 'category_id', 'bbox', 'score', 'segmentation'}
+    assert [file.name for file in outfile.parent.iterdir()] == ['val.json']
+    with contextlib.redirect_stdout(io.StringIO()):
+        assert len(COCO(str(path)).loadRes(str(outfile)).anns) == 4
+
+
+def test_writing_is_all_that_is_wanted(tmp_path):
+    path = write_coco(tmp_path, {key: CONTENT[key] for key in ('images', 'categories')})
+    samples = samples_of(read_annotations(write_coco(tmp_path, split='val')), ('cat', 'dog'))
+    outfile = tmp_path / 'results.json'
+    metric = config(path, outfile=outfile, format_only=True)
+    assert evaluate(metric, ('cat', 'dog'), samples) == {}
+    assert len(json.loads(outfile.read_text())) == 4
+
+
+def test_place_that_cannot_be_written_to(tmp_path):
+    path = write_coco(tmp_path)
+    samples = samples_of(read_annotations(path), ('cat', 'dog'))
+    metric = config(path, outfile=path / 'results.json')
+    with pytest.raises(DataError, match=r'cannot write predictions to .*results.json: '):
+        evaluate(metric, ('cat', 'dog'), samples)
+
+
+def test_table_is_logged(tmp_path, caplog):
+    path = write_coco(tmp_path)
+    samples = samples_of(read_annotations(path), ('cat', 'dog'))
+    with mmengine_messages(caplog) as messages:
+        evaluate(config(path), ('cat', 'dog'), samples)
+    first, second, *rest = messages[0].splitlines()
+    assert len(messages) == 1
+    assert first == f'boxes of {path}'
+    assert second.split()[:3] == ['class', 'annotations', 'AP']
+    assert [line.split()[:3] for line in rest[:3]] == [
+        ['cat', '2', '1.000'],
+        ['dog', '2', '1.000'],
+        ['all', '4', '1.000'],
+    ]
+
+
+def test_no_predictions(tmp_path):
+    path = write_coco(tmp_path)
+    samples = samples_of(read_annotations(path), ('cat', 'dog'))
+    for sample in samples:
+        sample.pred_instances = sample.pred_instances[:0]
+    assert evaluate(config(path), ('cat', 'dog'), samples)['coco/bbox_mAP'] == 0
+
+
+def test_boxes_that_training_leaves_out_are_left_out_here(tmp_path):
+    content = coco_content()
+    content['annotations'].append({'id': 9, 'image_id': 3, 'category_id': 1, 'bbox': [3, 3, 0, 5]})
+    path = write_coco(tmp_path, content)
+    samples = samples_of(read_annotations(path), ('cat', 'dog'))
+    assert evaluate(config(path), ('cat', 'dog'), samples)['coco/bbox_AR@100'] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ('options', 'expected'),
+    [
+        ({'metric': 'proposal'}, "metric='proposal': give 'bbox', 'segm' or both"),
+        ({'backend': 'faster-coco-eval'}, "'faster-coco-eval' is not known; did you mean 'faster'"),
+        ({'max_detections': [100]}, r'max_detections=\[100\]: give three whole numbers'),
+        ({'format_only': True}, 'format_only=True writes nothing without outfile; give one'),
+    ],
+)
+def test_arguments_out_of_range(options, expected):
+    with pytest.raises(InvalidArgument, match=expected):
+        CocoMetric('val.json', **options)
+
+
+@pytest.mark.parametrize(
+    ('name', 'classes', 'expected'),
+    [
+        ('train.json', ('cats', 'dogs'), "has no class 'cats', 'dogs', which was asked for;"),
+        ('val.json', ('cat', 'dog'), 'val.json is not there; its folder has train.json;'),
+    ],
+)
+def test_annotations_are_checked_before_the_evaluation(tmp_path, name, classes, expected):
+    metric = CocoMetric(str(write_coco(tmp_path).with_name(name)))
+    with pytest.raises(DataError) as caught:
+        metric.dataset_meta = {'classes': classes}
+    assert expected in str(caught.value)
+
+
+def test_dataset_without_classes(tmp_path):
+    metric = CocoMetric(str(write_coco(tmp_path)))
+    with pytest.raises(DataError, match=r'names no classes; use rexdense.CocoDataset'):
+        metric.dataset_meta = {}

@@ -1,0 +1,53 @@
+# make demo and make test set up all that they need in a folder of their own, once. See make help.
+
+PYTHON ?= python3
+STACK ?= default
+TORCH ?=
+
+STACKS := default original
+ifeq ($(filter $(STACK),$(STACKS)),)
+$(error STACK=$(STACK) is not known; choose one of: $(STACKS))
+endif
+
+VENV ?= $(if $(filter original,$(STACK)),.venv-original,.venv)
+RUN := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean clean-environment
+
+help: ## Show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
+	@echo
+	@echo '  PYTHON=python3.12        interpreter to build the environment with, 3.10 to 3.13'
+	@echo '  STACK=original           the original OpenMMLab line, in .venv-original'
+	@echo '  VENV=/folder             another place for the environment'
+	@echo "  TORCH='torch==2.13.0+cu130'  another torch than the pinned one"
+	@echo '  MAX_JOBS=1               compilers at once, where memory is short'
+	@echo "  ARGS='...'               passed on to the demo or to pytest"
+
+setup: ## Build the environment, unless it is there (10 to 20 minutes, most of it compiling mmcv)
+	@command -v '$(PYTHON)' > /dev/null || \
+		{ echo 'There is no $(PYTHON); say which Python to use: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.11'; exit 1; }
+	@$(PYTHON) requirements/setup_environment.py --stack $(STACK) --environment '$(VENV)' \
+		$(if $(filter file,$(origin PYTHON)),,--this-python) $(if $(TORCH),--torch '$(TORCH)')
+
+demo: setup ## Train a small detector on drawn shapes and show what it predicts
+	@$(RUN) tools/demo.py $(ARGS)
+
+test: lint ## Check the style, then run the tests
+	@$(RUN) -m pytest $(ARGS)
+
+lint: setup ## Check the style with ruff
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+
+format: setup ## Put the code into ruff's form
+	@$(RUN) -m ruff check --fix .
+	@$(RUN) -m ruff format .
+
+clean: ## Delete caches and build leftovers; environments, data and work_dirs stay
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+clean-environment: ## Delete the environment of STACK
+	rm -rf '$(VENV)'

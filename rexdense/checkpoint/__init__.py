@@ -1,5 +1,6 @@
-"""Weights in: files read safely, recognised by content, renamed, checked and loaded."""
+"""Weights in and out: files read safely, recognised by content, renamed, checked, written."""
 
+from rexdense.checkpoint.conversion import convert_checkpoint
 from rexdense.checkpoint.identification import identify
 from rexdense.checkpoint.initializer import Pretrained
 from rexdense.checkpoint.loading import load_weights
@@ -7,14 +8,19 @@ from rexdense.checkpoint.mmengine_loader import install_safe_loader
 from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.reading import CheckpointFile, read_checkpoint
 from rexdense.checkpoint.report import LoadReport
+from rexdense.checkpoint.schemes import SCHEMES
+from rexdense.checkpoint.writing import write_checkpoint
 
 __all__ = [
+    'SCHEMES',
     'CheckpointFile',
     'LoadReport',
     'Preprocessing',
     'Pretrained',
+    'convert_checkpoint',
     'identify',
     'install_safe_loader',
     'load_weights',
     'read_checkpoint',
+    'write_checkpoint',
 ]

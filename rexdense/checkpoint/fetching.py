@@ -1,5 +1,7 @@
 """From what a user calls a checkpoint (a path, folder, URL or dictionary) to its tensors."""
 
+import dataclasses
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +37,20 @@ def open_checkpoint(
     path = local_file(name) if is_address(name) else Path(checkpoint)
     file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)
     state = unwrap(file.content, name, averaged)
+    if file.metadata:
+        state = dataclasses.replace(state, metadata=_parsed(file.metadata))
     return name, state
+
+
+def _parsed(notes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the notes of a safetensors header, which are texts, with JSON among them read."""
+    parsed: dict[str, Any] = {}
+    for key, text in notes.items():
+        try:
+            parsed[key] = json.loads(text)
+        except ValueError:
+            parsed[key] = text
+    return parsed
 
 
 def local_file(address: str) -> Path:

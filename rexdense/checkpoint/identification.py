@@ -111,8 +111,12 @@ def recognise(
         )
     if len(leaders) > 1:
         # Two projects share names for different networks: the shapes decide.
-        leaders.sort(key=lambda found: -closest_fit(tensors, found).equal)
+        leaders.sort(key=lambda found: _rank(tensors, found), reverse=True)
     return leaders[0]
+
+
+def _rank(tensors: Mapping[str, Tensor], found: Recognised) -> tuple[int, bool]:
+    return closest_fit(tensors, found).equal, found.scheme.nested == (found.prefix != '')
 
 
 def _compare(tensors: Mapping[str, Tensor], found: Recognised, name: str) -> Fit | None:

@@ -8,13 +8,13 @@ from torch import Tensor, nn
 
 from rexdense.checkpoint.adaptation import adapt_input_channels, adapt_preprocessing
 from rexdense.checkpoint.fetching import open_checkpoint
-from rexdense.checkpoint.identification import Fit, Recognised, closest_fit, recognise
+from rexdense.checkpoint.finite import check_finite
+from rexdense.checkpoint.identification import Fit, closest_fit, recognise
 from rexdense.checkpoint.matching import match_tensors
 from rexdense.checkpoint.native import HEAD, STEM_WEIGHT
-from rexdense.checkpoint.preprocessing import Preprocessing
+from rexdense.checkpoint.preprocessing import preprocessing_of
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.target import Target
-from rexdense.checkpoint.unwrapping import StateDict
 from rexdense.errors import CheckpointMismatch
 
 __all__ = ['load_weights']
@@ -85,7 +85,8 @@ def load_weights(
         report.notes.append('the file also holds averaged weights: averaged=True takes those')
 
     filling = match_tensors(state.tensors, found, target, report, backbone_only, drop_head)
-    report.preprocessing = _preprocessing(state, found, target)
+    published = found.scheme.families[target.architecture.family].preprocessing
+    report.preprocessing = preprocessing_of(state.metadata, published)
     _adapt_stem(filling, target, report, input_channels)
     for key in [key for key, tensor in filling.items() if tuple(tensor.shape) != target.shape(key)]:
         report.reshaped.append((key, tuple(filling.pop(key).shape), target.shape(key)))
@@ -93,16 +94,9 @@ def load_weights(
     if not filling or (strict and not report.complete):
         raise CheckpointMismatch(_explain(report, target, fit))
     if not allow_non_finite:
-        _check_finite(name, filling)
+        check_finite(name, filling)
     module.load_state_dict(filling, strict=False)
     return report
-
-
-def _preprocessing(state: StateDict, found: Recognised, target: Target) -> Preprocessing:
-    written = state.metadata.get('preprocessing')
-    if written:
-        return Preprocessing.from_dict(written)
-    return found.scheme.families[target.architecture.family].preprocessing
 
 
 def _adapt_stem(
@@ -140,17 +134,3 @@ def _explain(report: LoadReport, target: Target, fit: Fit) -> str:
         f'{report.checkpoint} {what}; {len(differences)} tensors differ, {len(report.loaded)} fit; '
         f'first {"; ".join(differences[:3])}' + (f'. {"; ".join(advice)}' if advice else '')
     )
-
-
-def _check_finite(name: str, filling: Mapping[str, Tensor]) -> None:
-    broken = [
-        key
-        for key, tensor in filling.items()
-        if tensor.is_floating_point() and not tensor.isfinite().all()
-    ]
-    if broken:
-        raise CheckpointMismatch(
-            f'{name} has NaN or infinite values in {len(broken)} tensors '
-            f'({", ".join(broken[:3])}): take an earlier checkpoint of that training, or load it '
-            'all the same with allow_non_finite=True'
-        )

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ['IMAGENET_BGR', 'IMAGENET_RGB', 'Preprocessing']
+__all__ = ['IMAGENET_BGR', 'IMAGENET_RGB', 'Preprocessing', 'preprocessing_of']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,3 +60,9 @@ IMAGENET_RGB = Preprocessing('RGB', (123.675, 116.28, 103.53), (58.395, 57.12, 5
 IMAGENET_BGR = Preprocessing(
     'BGR', (103.53, 116.28, 123.675), (57.375, 57.12, 58.395), interpolation='bilinear'
 )
+
+
+def preprocessing_of(metadata: Mapping[str, Any], published: Preprocessing) -> Preprocessing:
+    """Return what a checkpoint says of itself, or else what its project publishes."""
+    written = metadata.get('preprocessing')
+    return Preprocessing.from_dict(written) if isinstance(written, Mapping) else published

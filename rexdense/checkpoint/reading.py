@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.checkpoint.content import LEGACY_PICKLE, MINDSPORE, SAFETENSORS, recognise_content
+from rexdense.checkpoint.mindspore_ckpt import group_values, read_mindspore
 from rexdense.checkpoint.pickles import read_pickle
-from rexdense.errors import CheckpointUnreadable, MissingDependency
+from rexdense.checkpoint.safetensors_files import read_safetensors
+from rexdense.errors import CheckpointUnreadable
 
 __all__ = ['CheckpointFile', 'read_checkpoint']
 
@@ -49,11 +51,13 @@ def read_checkpoint(
     kind = recognise_content(path)
     _check_size(path)
     if kind == SAFETENSORS:
-        return _read_safetensors(path, map_location)
+        device = map_location if isinstance(map_location, str) else 'cpu'
+        tensors, notes = read_safetensors(path, device)
+        return CheckpointFile(tensors, kind, notes)
     if kind == MINDSPORE:
-        from rexdense.checkpoint.mindspore_ckpt import read_mindspore
-
-        return CheckpointFile(read_mindspore(path), kind)
+        values = read_mindspore(path, mmap)
+        groups = group_values(values)
+        return CheckpointFile(groups if 'state_dict' in groups else values, kind)
     # From a buffer torch does not try its oldest form, a tar that it unpacks to disk.
     source = io.BytesIO(path.read_bytes()) if kind == LEGACY_PICKLE else path
     content = read_pickle(
@@ -89,23 +93,3 @@ def _check_size(path: Path) -> None:
             f'{path} has {size / 2**30:.1f} GiB, this machine {memory / 2**30:.1f} GiB of memory: '
             'is it a checkpoint of these networks (at most 2 GiB with optimiser state)?'
         )
-
-
-def _read_safetensors(path: Path, map_location: Any) -> CheckpointFile:
-    try:
-        from safetensors import SafetensorError, safe_open
-    except ImportError as error:
-        raise MissingDependency(
-            f'{path} is a safetensors file, and the package that reads them is not installed: '
-            'pip install safetensors'
-        ) from error
-    device = map_location if isinstance(map_location, str) else 'cpu'
-    try:
-        with safe_open(path, framework='pt', device=device) as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise CheckpointUnreadable(
-            f'{path} is a safetensors file, cut off or damaged ({error}): copy or download it again'
-        ) from error
-    return CheckpointFile(tensors, SAFETENSORS, metadata)

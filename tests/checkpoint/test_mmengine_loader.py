@@ -1,4 +1,4 @@
-"""mmengine's runner on rexdense's reader: training files resume, and nothing is read another way."""
+"""mmengine's runner on rexdense's reader: its files resume, and no other reader is left."""
 
 import zipfile
 

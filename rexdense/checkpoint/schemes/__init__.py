@@ -1,15 +1,22 @@
 """The naming schemes of the projects that publish these networks, one module each."""
 
 from rexdense.checkpoint.schemes.clovaai import CLOVAAI
+from rexdense.checkpoint.schemes.mindcv import MINDCV
+from rexdense.checkpoint.schemes.openmmlab import OPENMMLAB
+from rexdense.checkpoint.schemes.pycls import PYCLS
 from rexdense.checkpoint.schemes.rexdense_names import REXDENSE
 from rexdense.checkpoint.schemes.scheme import Entry, Scheme
 from rexdense.checkpoint.schemes.timm import TIMM
+from rexdense.checkpoint.schemes.torchvision import TORCHVISION
 from rexdense.errors import UnknownName, suggest
 
-__all__ = ['SCHEMES', 'Entry', 'Scheme', 'scheme_named']
+__all__ = ['REXDENSE', 'SCHEMES', 'Entry', 'Scheme', 'scheme_named']
 
 # Where two projects use the same names for the same network, the earlier one is reported.
-SCHEMES: dict[str, Scheme] = {scheme.name: scheme for scheme in (REXDENSE, CLOVAAI, TIMM)}
+SCHEMES: dict[str, Scheme] = {
+    scheme.name: scheme
+    for scheme in (REXDENSE, CLOVAAI, TORCHVISION, TIMM, PYCLS, OPENMMLAB, MINDCV)
+}
 
 
 def scheme_named(name: str) -> Scheme:

@@ -78,6 +78,7 @@ class Scheme:
         name: What ``source=`` and ``--format`` call it.
         title: What a report calls it.
         families: The names of each family that the project has.
+        nested: Its networks mostly lie below ``backbone.`` in something larger.
         mindspore: The tensors of a batch norm are named and ordered as MindSpore does, without a
             batch counter.
         convolutional_fc: The last layer is a 1x1 convolution: its weight has two more dimensions of
@@ -87,6 +88,7 @@ class Scheme:
     name: str
     title: str
     families: Mapping[str, FamilyNames]
+    nested: bool = False
     mindspore: bool = False
     convolutional_fc: bool = False
 

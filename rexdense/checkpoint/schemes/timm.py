@@ -3,19 +3,16 @@
 from rexdense.arch import Architecture
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB
 from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
+from rexdense.checkpoint.schemes.torchvision import RESNEXT
 
 __all__ = ['TIMM']
-
-FC = {'head.fc': 'head.fc'}
 
 
 def rexnet_head(architecture: Architecture) -> dict[str, str]:
     """Return the layers after the last block, the first of which is counted on with the blocks."""
-    last = sum(map(len, architecture.stages))
-    return {
-        f'features.{last}.conv': 'head.final.conv',
-        f'features.{last}.bn': 'head.final.norm',
-    } | FC
+    last = f'features.{sum(map(len, architecture.stages))}'
+    final = {f'{last}.conv': 'head.final.conv', f'{last}.bn': 'head.final.norm'}
+    return final | {'head.fc': 'head.fc'}
 
 
 REXNET = FamilyNames(
@@ -36,4 +33,28 @@ REXNET = FamilyNames(
     preprocessing=IMAGENET_RGB,
 )
 
-TIMM = Scheme(name='timm', title='timm', families={'rexnet': REXNET})
+REGNET = FamilyNames(
+    stem={'stem.conv': 'stem.conv', 'stem.bn': 'stem.norm'},
+    block='s{level}.b{number}'.format,
+    parts={
+        'conv1.conv': 'conv1.conv',
+        'conv1.bn': 'conv1.norm',
+        'conv2.conv': 'conv2.conv',
+        'conv2.bn': 'conv2.norm',
+        'se.fc1': 'squeeze_excitation.reduce',
+        'se.fc2': 'squeeze_excitation.expand',
+        'conv3.conv': 'conv3.conv',
+        'conv3.bn': 'conv3.norm',
+        'downsample.conv': 'downsample.conv',
+        'downsample.bn': 'downsample.norm',
+    },
+    head={'head.fc': 'head.fc'},
+    preprocessing=IMAGENET_RGB,
+)
+
+# timm's ResNeXt keeps torchvision's names.
+TIMM = Scheme(
+    name='timm',
+    title='timm',
+    families={'rexnet': REXNET, 'regnet': REGNET, 'resnext': RESNEXT},
+)

@@ -1,4 +1,4 @@
-"""The one place that knows about devices: which there are, mixed precision, distributed backends, host memory."""
+"""The one place that knows about devices: choice, mixed precision, distributed, memory."""
 
 import ctypes
 import os
@@ -36,7 +36,8 @@ def _is_available(device: str) -> bool:
 
 
 def choose_device(requested: str | None = None) -> str:
-    """Return the device to run on and make mmengine use it: the requested one, else npu, cuda or cpu, as found.
+    """Return the device to run on and make mmengine use it: the requested one, else npu, cuda or
+    cpu, as found.
 
     Raises:
         InvalidArgument: an unknown device, or one that this machine lacks.
@@ -59,7 +60,8 @@ def choose_device(requested: str | None = None) -> str:
 def amp_wrapper(device: str) -> dict:
     """Return the settings of the optimizer wrapper that trains with mixed precision on ``device``.
 
-    float16 with loss scaling on accelerators; bfloat16 without scaling on a CPU, where mmengine's wrapper refuses to run.
+    float16 with loss scaling on accelerators; bfloat16 without scaling on a CPU, where mmengine's
+    wrapper refuses to run.
     """
     if device == 'cpu':
         return dict(type='rexdense.BFloat16OptimWrapper')
@@ -69,14 +71,16 @@ def amp_wrapper(device: str) -> dict:
 def initialise_distributed(device: str) -> None:
     """Join the process group that torchrun's environment variables describe.
 
-    mmengine's own launcher calls ``torch.cuda.set_device`` on every machine, so it cannot be used on a CPU.
+    mmengine's own launcher calls ``torch.cuda.set_device`` on every machine, so it cannot be used
+    on a CPU.
 
     Raises:
         InvalidArgument: the process was not started by torchrun.
     """
     if 'RANK' not in os.environ:
         raise InvalidArgument(
-            '--launcher pytorch needs the variables that torchrun sets: start with torchrun --nproc-per-node N'
+            '--launcher pytorch needs the variables that torchrun sets: '
+            'start with torchrun --nproc-per-node N'
         )
     if device == 'cuda':
         torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
@@ -86,10 +90,13 @@ def initialise_distributed(device: str) -> None:
 
 
 def reuse_freed_memory() -> bool:
-    """Keep freed host memory in the process instead of returning it to the kernel; return whether that was possible.
+    """Keep freed host memory in the process instead of returning it to the kernel; return whether
+    that was possible.
 
-    glibc maps every block above 32 MiB afresh and unmaps it when freed, so that each large feature map costs its
-    page faults again at every step. This is a setting of the whole process, so programs call it, never a library.
+    glibc maps every block above 32 MiB afresh and unmaps it when freed, so that each large feature
+    map costs its page faults again at every step. This is a setting of the whole process, so
+    programs call it,
+    never a library.
     """
     if platform.libc_ver()[0] != 'glibc':
         return False

@@ -1,4 +1,4 @@
-"""What rexdense raises when a user can mend it, and the closest-name helper that the messages share."""
+"""What rexdense raises when a user can mend it, and the closest-name helper of the messages."""
 
 import difflib
 from collections.abc import Iterable
@@ -17,7 +17,10 @@ __all__ = [
 
 
 class RexdenseError(Exception):
-    """A mistake that the user can mend: its message says what came, what is allowed and what to do next."""
+    """A mistake that the user can mend.
+
+    The message says what came, what is allowed and what to do next.
+    """
 
 
 class InvalidArgument(RexdenseError, ValueError):
@@ -29,7 +32,7 @@ class UnknownName(RexdenseError, LookupError):
 
 
 class MissingDependency(RexdenseError, ImportError):
-    """A package that is needed for what was asked is not installed; the message has the command that installs it."""
+    """A package that is needed is not installed; the message has the command that installs it."""
 
 
 class DataError(RexdenseError):

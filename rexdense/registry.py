@@ -1,4 +1,4 @@
-"""The registries of scope ``rexdense``: mmengine imports this module by itself at the first ``type='rexdense.*'``."""
+"""The registries of scope ``rexdense``, which mmengine imports at the first use of that scope."""
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
@@ -15,12 +15,14 @@ __all__ = [
 
 
 def _child(name: str, parent: Registry, *locations: str) -> Registry:
-    """Return a registry below mmengine's, whose classes are found in ``locations`` at the first look-up."""
+    """Return a registry below mmengine's whose classes lie in the modules ``locations``."""
     return Registry(name, parent=parent, scope='rexdense', locations=list(locations))
 
 
 MODELS = _child('model', mmengine_registry.MODELS, 'rexdense.models')
-WEIGHT_INITIALIZERS = _child('weight initializer', mmengine_registry.WEIGHT_INITIALIZERS, 'rexdense.checkpoint')
+WEIGHT_INITIALIZERS = _child(
+    'weight initializer', mmengine_registry.WEIGHT_INITIALIZERS, 'rexdense.checkpoint'
+)
 DATASETS = _child('dataset', mmengine_registry.DATASETS, 'rexdense.datasets.coco_dataset')
 TRANSFORMS = _child('transform', mmengine_registry.TRANSFORMS, 'rexdense.datasets.loading')
 METRICS = _child('metric', mmengine_registry.METRICS, 'rexdense.evaluation.coco_metric')

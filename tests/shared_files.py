@@ -1,4 +1,4 @@
-"""Where the reference outputs and the small real data sets lie, when they lie beside the project."""
+"""The reference outputs and small real data sets, where they lie beside the project."""
 
 import importlib.util
 import json
@@ -10,14 +10,18 @@ import pytest
 _BESIDE = Path(__file__).resolve().parents[1].parent / 'shared'
 SHARED = _BESIDE if _BESIDE.is_dir() else None
 
-needs_shared = pytest.mark.skipif(SHARED is None, reason='needs the folder ../shared with reference outputs and data')
+needs_shared = pytest.mark.skipif(
+    SHARED is None, reason='needs the folder ../shared with reference outputs and data'
+)
 
 
 def golden_cases(*patterns: str) -> list[str]:
     """Return the names of the golden cases that match any pattern; empty without ../shared."""
     if SHARED is None:
         return []
-    return sorted(path.stem for pattern in patterns for path in (SHARED / 'golden').glob(f'{pattern}.json'))
+    return sorted(
+        path.stem for pattern in patterns for path in (SHARED / 'golden').glob(f'{pattern}.json')
+    )
 
 
 def golden_rule():
@@ -29,7 +33,7 @@ def golden_rule():
 
 
 def golden_case(name: str) -> tuple[dict, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return (meta, state, outputs) of a golden case: the JSON, the weights by name, and the arrays of the npz."""
+    """Return (meta, state, outputs): the JSON, the weights by name, the arrays of the npz."""
     folder = SHARED / 'golden'
     meta = json.loads((folder / f'{name}.json').read_text())
     fill = golden_rule().fill

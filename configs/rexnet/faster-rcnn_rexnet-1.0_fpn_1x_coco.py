@@ -1,10 +1,13 @@
-"""Faster R-CNN with ReXNet-1.0 and FPN on COCO 2017, for 8 GPUs x 2 images.
+r"""Faster R-CNN with ReXNet-1.0 and FPN on COCO 2017, for 8 GPUs x 2 images.
 
-    torchrun --nproc-per-node 8 tools/train.py configs/rexnet/faster-rcnn_rexnet-1.0_fpn_1x_coco.py --launcher pytorch \
-        --cfg-options model.backbone.init_cfg.checkpoint=weights/rexnetv1_1.0.pth
+    torchrun --nproc-per-node 8 tools/train.py \
+        configs/rexnet/faster-rcnn_rexnet-1.0_fpn_1x_coco.py --launcher pytorch
 
-Not trained here. The ReXNet authors report 38.5 AP for this backbone at 1200 x 800 (clovaai/rexnet README); their
-schedule was not published, mmdet's 1x stands here in its place.
+It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:
+--cfg-options model.backbone.init_cfg.checkpoint=FILE.
+
+Not trained here. The ReXNet authors report 38.5 AP for this backbone at 1200 x 800 (clovaai/rexnet
+README); their schedule was not published, mmdet's 1x stands here in its place.
 """
 
 _base_ = [
@@ -17,6 +20,12 @@ from rexdense.arch import channels
 
 arch = 'rexnet_1.0'
 model = dict(
-    backbone=dict(type='rexdense.ReXNet', arch=arch, frozen_stages=1, norm_eval=True),
+    backbone=dict(
+        type='rexdense.ReXNet',
+        arch=arch,
+        frozen_stages=1,
+        norm_eval=True,
+        init_cfg=dict(type='rexdense.Pretrained', checkpoint='weights/rexnetv1_1.0.pth'),
+    ),
     neck=dict(in_channels=channels(arch)),
 )

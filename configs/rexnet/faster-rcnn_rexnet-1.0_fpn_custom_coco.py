@@ -1,9 +1,11 @@
-"""Faster R-CNN with ReXNet-1.0 on a folder of your own in COCO form, from random weights.
+r"""Faster R-CNN with ReXNet-1.0 on a folder of your own in COCO form, from random weights.
 
     python tools/train.py configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py --data-root DIR
 
-The classes come from DIR/annotations/train.json. With weights of ImageNet (--cfg-options
-model.backbone.init_cfg.type=rexdense.Pretrained model.backbone.init_cfg.checkpoint=FILE) fewer epochs will do.
+The classes come from DIR/annotations/train.json. Fewer epochs will do with ImageNet weights:
+
+    --cfg-options model.backbone.init_cfg.type=rexdense.Pretrained \
+        model.backbone.init_cfg.checkpoint=FILE
 """
 
 _base_ = [

@@ -1,4 +1,4 @@
-"""What all command-line programs share: one line and status 2 for a user's mistake, closest option names."""
+"""What all programs share: one line and status 2 for a mistake, closest option names."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ __all__ = ['Parser', 'parse_size', 'run_command']
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises InvalidArgument, with the closest option names for an unknown one."""
+    """An argument parser that raises InvalidArgument, naming the closest known options."""
 
     def __init__(self, **settings) -> None:
         super().__init__(
@@ -67,7 +67,10 @@ def positive(kind: type) -> Callable[[str], float]:
 
 
 def run_command(main: Callable[[Sequence[str] | None], int | None]) -> NoReturn:
-    """Run a program's main function and exit: 0 or what it returns; 2 with one line on stderr for a user's mistake."""
+    """Run a program's main function and exit with what it returns, or 0.
+
+    A user's mistake, a RexdenseError, ends in one line on stderr and status 2.
+    """
     name = Path(sys.argv[0]).name
     try:
         status = main(None) or 0

@@ -63,7 +63,8 @@ def walk(node: Any) -> Iterator[ConfigDict]:
 
 
 def override(config: Config, assignments: dict[str, Any]) -> None:
-    """Set dotted keys of a config; ``model.backbone.arch`` must lead through dictionaries that exist.
+    """Set dotted keys of a config; ``model.backbone.arch`` must lead through dictionaries that
+    exist.
 
     Raises:
         UnknownName: a part of the key, other than the last below the top level, does not exist.
@@ -81,7 +82,8 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
             elif isinstance(node, dict):
                 if part not in node and not is_new_argument:
                     raise UnknownName(
-                        f'--cfg-options {key}: the config has no {part!r} there; {suggest(part, node)}'
+                        f'--cfg-options {key}: the config has no {part!r} there; '
+                        f'{suggest(part, node)}'
                     )
                 node = node.get(part)
             else:
@@ -108,7 +110,7 @@ def set_num_classes(config: Config, num_classes: int) -> None:
 
 
 def set_scale(config: Config, scale: tuple[int, int]) -> None:
-    """Set the (width, height), in pixels, that every resizing transform of the data pipelines scales to."""
+    """Set the (width, height) in pixels that every resizing transform of the data scales to."""
     found = 0
     for name in dataloader_names(config):
         for section in walk(config[name]):
@@ -126,7 +128,8 @@ def set_scale(config: Config, scale: tuple[int, int]) -> None:
 
 
 def set_epochs(config: Config, epochs: int) -> None:
-    """Train for ``epochs`` epochs and stretch the learning-rate schedule, where it counts epochs, to that length.
+    """Train for ``epochs`` epochs and stretch the learning-rate schedule, where it counts epochs,
+    to that length.
 
     Raises:
         InvalidArgument: the config trains by iterations.

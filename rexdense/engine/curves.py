@@ -11,7 +11,8 @@ MOST_METRICS = 3
 
 
 def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
-    """Draw the curves of the runs in a work directory; return the picture's path, None when nothing was logged yet.
+    """Draw the curves of the runs in a work directory; return the picture's path, None when nothing
+    was logged yet.
 
     Raises:
         MissingDependency: matplotlib is not installed.

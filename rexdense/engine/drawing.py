@@ -65,7 +65,7 @@ class Objects:
 
 
 def draw_objects(image: np.ndarray, objects: Objects, classes: Sequence[str]) -> np.ndarray:
-    """Return a copy of an image (H, W, 3), uint8, RGB, with objects and the names of their classes drawn on it."""
+    """Return a copy of an image (H, W, 3), uint8, RGB, with objects and their names drawn on it."""
     image = image.copy()
     for mask, label in zip(
         objects.masks if objects.masks is not None else (), objects.labels, strict=False

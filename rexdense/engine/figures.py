@@ -8,7 +8,7 @@ __all__ = ['figures_table']
 
 
 def figures_table(figures: Mapping[str, float]) -> str:
-    """Return the metrics as a table of names and values; what is measured by class follows, a line each class."""
+    """Return the metrics as a table; a second one has what is measured by class."""
     overall = {
         name: value for name, value in figures.items() if '/' in name and name.count('/') == 1
     }

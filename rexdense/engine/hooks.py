@@ -35,9 +35,10 @@ class StopOnNonFiniteLoss(Hook):
             name for name, value in outputs.items() if name != 'loss' and not _is_finite(value)
         ]
         raise NonFiniteLoss(
-            f'the loss became {loss.item()} at epoch {runner.epoch + 1}, iteration {runner.iter + 1} '
-            f'({", ".join(terms) or "total"}); images: {_image_names(data_batch)}. Checkpoints saved before stay as they '
-            f'are in {runner.work_dir}. Lower the learning rate (--lr), clip gradients, or look at these images'
+            f'the loss became {loss.item()} at epoch {runner.epoch + 1}, iteration '
+            f'{runner.iter + 1} ({", ".join(terms) or "total"}); images: '
+            f'{_image_names(data_batch)}. Checkpoints saved before stay in {runner.work_dir}. '
+            'Lower the learning rate (--lr), clip gradients, or look at these images'
         )
 
 

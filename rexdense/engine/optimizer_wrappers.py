@@ -14,9 +14,11 @@ __all__ = ['BFloat16OptimWrapper']
 
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(OptimWrapper):
-    """Train under bfloat16 autocast on the CPU, without loss scaling, which bfloat16's range makes needless.
+    """Train under bfloat16 autocast on the CPU, without loss scaling, which bfloat16's range makes
+    needless.
 
-    mmengine's AmpOptimWrapper asserts an accelerator. The weights and the optimizer's state stay float32.
+    mmengine's AmpOptimWrapper asserts an accelerator. The weights and the optimizer's state stay
+    float32.
     """
 
     @contextlib.contextmanager

@@ -93,7 +93,8 @@ def load_detector(checkpoint: Path, device: str) -> tuple[nn.Module, Compose, tu
     """Build the detector of a training checkpoint from the config that lies in it.
 
     Returns:
-        The model in evaluation mode, the pipeline that makes its input from a path, and the class names.
+        The model in evaluation mode, the pipeline that makes its input from a path, and the class
+        names.
 
     Raises:
         CheckpointUnreadable: the file is no checkpoint, or holds no config.

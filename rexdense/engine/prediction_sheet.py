@@ -19,16 +19,14 @@ LOWEST_SCORE = 0.5
 
 
 def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
-    """Draw validation images from all over the set: truth left, the trained model's prediction right.
+    """Draw validation images from all over the set: truth left, the trained model's prediction
+    right.
 
     Returns:
         The picture's path; None when the runner has no validation set or its model is no detector.
     """
-    if (
-        runner.val_loop is None
-        or not hasattr(runner.model, 'bbox_head')
-        and not hasattr(runner.model, 'roi_head')
-    ):
+    is_detector = hasattr(runner.model, 'bbox_head') or hasattr(runner.model, 'roi_head')
+    if runner.val_loop is None or not is_detector:
         return None
     dataset = runner.val_dataloader.dataset
     classes = dataset.metainfo['classes']
@@ -55,7 +53,7 @@ def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
 
 
 def _enlarged(image: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the image at the height of a tile and the factor, so that labels are legible on small images."""
+    """Return the image at the height of a tile, where labels are legible, and the factor."""
     factor = TILE_HEIGHT / image.shape[0]
     width = round(image.shape[1] * factor)
     return cv2.resize(

@@ -1,4 +1,4 @@
-"""mmengine's Runner with a readable terminal, a strict loader, and a work directory that is never mixed up."""
+"""mmengine's Runner with a readable terminal, a strict loader and a guarded work directory."""
 
 import logging
 import re
@@ -39,7 +39,7 @@ class Runner(MMEngineRunner):
         super().__init__(*args, **settings)
 
     def build_logger(self, *args, **settings):
-        """Return mmengine's logger, its terminal handler freed of dumps; the log file has everything."""
+        """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""
         logger = super().build_logger(*args, **settings)
         for handler in logger.handlers:
             if type(handler) is logging.StreamHandler:
@@ -56,7 +56,8 @@ class Runner(MMEngineRunner):
         """Load a checkpoint whose tensors must be exactly those of the model.
 
         Raises:
-            CheckpointMismatch: tensors are missing, left over or of another shape; the message names them.
+            CheckpointMismatch: tensors are missing, left over or of another shape; the message
+            names them.
         """
         checkpoint = super().load_checkpoint(
             filename, map_location, strict=False, revise_keys=list(revise_keys)
@@ -85,7 +86,8 @@ def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: 
         'left over': [name for name in other if name not in own],
     }
     found = [
-        f'{len(names)} {kind} ({", ".join(names[:MOST_TENSORS_NAMED])}{", ..." if len(names) > MOST_TENSORS_NAMED else ""})'
+        f'{len(names)} {kind} ({", ".join(names[:MOST_TENSORS_NAMED])}'
+        + (', ...)' if len(names) > MOST_TENSORS_NAMED else ')')
         for kind, names in differences.items()
         if names
     ]
@@ -113,14 +115,16 @@ def prepare_work_dir(work_dir: str | Path, reuse: bool = False, overwrite: bool 
             pass
     except OSError as error:
         raise InvalidArgument(
-            f'work dir {work_dir} cannot be written ({error.strerror}); choose another with --work-dir'
+            f'work dir {work_dir} cannot be written ({error.strerror}); '
+            'choose another with --work-dir'
         ) from error
     if reuse:
         return work_dir
     earlier = sorted(path.name for path in work_dir.glob('*.pth'))
     if earlier and not overwrite:
         raise InvalidArgument(
-            f'work dir {work_dir} holds checkpoints of an earlier run ({earlier[-1]}): continue it with --resume, '
+            f'work dir {work_dir} holds checkpoints of an earlier run ({earlier[-1]}): '
+            'continue it with --resume, '
             'replace it with --overwrite, or choose another --work-dir'
         )
     for name in (*earlier, 'last_checkpoint'):
@@ -140,6 +144,7 @@ def checkpoint_to_resume(work_dir: str | Path) -> str:
     latest = find_latest_checkpoint(str(work_dir)) if Path(work_dir).is_dir() else None
     if latest is None or not Path(latest).is_file():
         raise InvalidArgument(
-            f'--resume: no checkpoint in {work_dir}; leave --resume out to start, or name the folder with --work-dir'
+            f'--resume: no checkpoint in {work_dir}; leave --resume out to start, '
+            'or name the folder with --work-dir'
         )
     return latest

@@ -8,14 +8,14 @@ __all__ = ['Scalars', 'read_scalars']
 
 
 class Scalars(NamedTuple):
-    """The logged rows in the order of time: training rows have 'iter', validation rows have the metrics only."""
+    """The logged rows in the order of time: losses and rates of training, metrics of validation."""
 
     training: list[dict[str, float]]
     validation: list[dict[str, float]]
 
 
 def read_scalars(work_dir: str | Path) -> Scalars:
-    """Read the rows of every run in a work directory; a resumed run replaces what it trained again."""
+    """Read the rows of all runs in a work directory; a resumed run replaces what it redid."""
     training: dict[int, dict[str, float]] = {}
     validation: dict[int, dict[str, float]] = {}
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):

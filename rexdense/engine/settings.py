@@ -195,8 +195,8 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
 
 
 def _set_learning_rate(config: Config, options: argparse.Namespace) -> None:
-    """Scale the rate to the batch: in proportion for SGD (Goyal et al. 2017), by the square root for Adam's kind
-    (Malladi et al. 2022), whose steps do not grow with the gradient."""
+    """Scale the rate to the batch: in proportion for SGD (Goyal et al. 2017), by the square root
+    for Adam's kind (Malladi et al. 2022), whose steps do not grow with the gradient."""
     optimizer = config.optim_wrapper.optimizer
     batch = config.train_dataloader.batch_size * int(os.environ.get('WORLD_SIZE', 1))
     base = config.get('auto_scale_lr', {}).get('base_batch_size')
@@ -211,7 +211,8 @@ def _set_learning_rate(config: Config, options: argparse.Namespace) -> None:
         stated = optimizer.lr
         optimizer.lr = stated * factor
         print(
-            f'Learning rate {optimizer.lr:g}: the config has {stated:g} for {base} images a step, scaled '
+            f'Learning rate {optimizer.lr:g}: the config has {stated:g} for {base} images a step, '
+            'scaled '
             f'{"by the square root" if is_adam else "in proportion"} to {batch}, {optimizer.type}'
         )
     else:

@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the COCO figures and AP by class of a checkpoint; write detections and pictures where asked to."""
+    """Print a checkpoint's COCO figures; write detections and pictures where asked to."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     config = load_config(options.config)

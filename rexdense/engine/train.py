@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Train as the command line says, and leave checkpoints, log, curves and a sheet of predictions."""
+    """Train as the command line says; leave checkpoints, log, curves and a sheet of predictions."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     config = load_config(options.config)
@@ -50,14 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def train(config: Config) -> None:
-    """Run a config's training and validation, draw what came of it, print the last figures and where all lies."""
+    """Train and validate, draw what came of it, print the last figures and where all lies."""
     runner = Runner.from_cfg(config)
     runner.train()
     if runner.rank != 0:
         return
     work_dir = Path(config.work_dir)
     checkpoint = Path(checkpoint_to_resume(work_dir))
-    # The file's weights are the averaged ones where the run averages; the runner's model holds the others.
+    # The file's weights are the averaged ones where the run averages; the runner's model holds the
+    # others.
     runner.model.load_state_dict(read_training_file(checkpoint).state)
     curves = draw_curves(work_dir, work_dir / 'curves.png')
     sheet = draw_prediction_sheet(runner, work_dir / 'predictions.png')

@@ -1,4 +1,5 @@
-"""Faster R-CNN with FPN (Ren et al. 2015, Lin et al. 2017) with mmdet's 1x settings; a config adds the backbone.
+"""Faster R-CNN with FPN (Ren et al. 2015, Lin et al. 2017) with mmdet's 1x settings; a config adds
+the backbone.
 
 A config that inherits this sets model.backbone and model.neck.in_channels (rexdense.arch.channels).
 """

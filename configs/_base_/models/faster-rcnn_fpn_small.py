@@ -1,8 +1,11 @@
 """Faster R-CNN with FPN, narrowed for small data sets trained from random weights, on a CPU too.
 
-Against faster-rcnn_fpn.py: a quarter of the channels, because the heads rule the time of a step on a CPU; 128 regions
-a image instead of 512 and half the proposals, for the same reason; anchors of half the size, because small sets are
-mostly trained on small images; batch normalisation in the FPN, without which random weights learn slowly at a high rate.
+Against faster-rcnn_fpn.py: a quarter of the channels, because the heads rule the time of a step on
+a CPU; 128 regions a image instead of 512 and half the proposals, for the same reason; anchors of
+half the size,
+because small sets are mostly trained on small images; batch normalisation in the FPN, without which
+random weights learn
+slowly at a high rate.
 """
 
 _base_ = ['./faster-rcnn_fpn.py']

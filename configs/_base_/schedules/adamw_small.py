@@ -1,4 +1,4 @@
-"""AdamW for small data sets from random weights: a short warm-up, then a cosine, weights averaged over time."""
+"""AdamW for small data sets from random weights: short warm-up, cosine, averaged weights."""
 
 max_epochs = 16
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
@@ -24,6 +24,7 @@ optim_wrapper = dict(
 )
 auto_scale_lr = dict(enable=True, base_batch_size=5)
 custom_hooks = [
-    # Averaged weights stand in for the last part of a long schedule; the statistics of batch norm are averaged too.
+    # Averaged weights stand in for the last part of a long schedule; the statistics of batch norm
+    # are averaged too.
     dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.002, update_buffers=True),
 ]

@@ -1,4 +1,4 @@
-"""mmdet's 1x schedule: 12 epochs of SGD, the rate divided by 10 after 8 and 11; 0.02 is for 16 images a step."""
+"""mmdet's 1x schedule: 12 epochs of SGD, divided by 10 after 8 and 11; 0.02 is for 16 images."""
 
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12, val_interval=1)
 val_cfg = dict(type='ValLoop')

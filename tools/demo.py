@@ -1,0 +1,7 @@
+"""Train a small detector on drawn shapes: make demo."""
+
+from rexdense.engine.command_line import run_command
+from rexdense.engine.demo import main
+
+if __name__ == '__main__':
+    run_command(main)

@@ -7,8 +7,12 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    'CocoDataset': 'rexdense.datasets.coco_dataset',
+    'CocoFolder': 'rexdense.datasets.coco_folder',
+    'LoadImage': 'rexdense.datasets.loading',
     'SHAPE_CLASSES': 'rexdense.datasets.shapes',
     'make_shapes': 'rexdense.datasets.shapes',
+    'read_annotations': 'rexdense.datasets.coco_annotations',
 }
 
 __all__ = [*_HOMES]

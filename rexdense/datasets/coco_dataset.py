@@ -108,7 +108,10 @@ class CocoDataset(_CocoDataset):
 
     @property
     def skipped_images(self) -> int:
-        """Number of images that could not be decoded so far, in all worker processes together."""
+        """Number of images that could not be decoded so far, in all worker processes together.
+
+        In distributed training it is the number of this process and its own workers.
+        """
         return int(self._unreadable.sum())
 
     def prepare_data(self, idx: int) -> Any:

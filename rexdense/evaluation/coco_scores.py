@@ -6,6 +6,7 @@ import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,15 @@ from rexdense.text_table import text_table
 __all__ = ['BACKENDS', 'CocoScores', 'score_detections']
 
 BACKENDS = {
-    'pycocotools': ('pycocotools.coco', 'pycocotools.cocoeval', 'COCOeval', 'pycocotools'),
+    'pycocotools': ('pycocotools', 'pycocotools', 'cocoeval', 'COCOeval'),
     'faster': (
-        'faster_coco_eval.core.coco',
-        'faster_coco_eval.core.faster_eval_api',
-        'COCOeval_faster',
         'faster-coco-eval',
+        'faster_coco_eval.core',
+        'faster_eval_api',
+        'COCOeval_faster',
     ),
 }
-"""By name: module of the class ``COCO``, module and name of the evaluating class, package."""
+"""By name: the package to install, where its modules lie, module and name of its evaluator."""
 
 _AREAS = {'_s': 1, '_m': 2, '_l': 3}
 """The area ranges of pycocotools' ``Params``: to 32 ** 2 pixels, to 96 ** 2, above; 0 is all."""
@@ -101,11 +102,12 @@ def score_detections(
     """
     if iou_type not in ('bbox', 'segm'):
         raise InvalidArgument(f"iou_type={iou_type!r}: give 'bbox' or 'segm'")
-    coco_class, evaluator_class = _backend(backend)
+    coco_class, evaluator_class, mask_tools = _backend(backend)
     numbers = _image_numbers(annotations)
+    _check_images(annotations, numbers, detections, image_ids)
     looked_at = list(numbers) if image_ids is None else [id_key(value) for value in image_ids]
     truth = _truth(annotations, numbers, iou_type)
-    found = _found(annotations, numbers, detections, iou_type)
+    found = _found(annotations, numbers, detections, mask_tools if iou_type == 'segm' else None)
     with contextlib.redirect_stdout(io.StringIO()):
         truth_index, found_index = coco_class(), coco_class()
         truth_index.dataset = truth
@@ -126,19 +128,22 @@ def score_detections(
     return _summary(boxes, evaluator.eval, max_detections)
 
 
-def _backend(name: str) -> tuple[type, type]:
+def _backend(name: str) -> tuple[type, type, ModuleType]:
+    """Return (class of a set of annotations, class that evaluates, module for masks)."""
     if name not in BACKENDS:
         raise InvalidArgument(f'backend={name!r} is not known; {suggest(name, BACKENDS)}')
-    coco_module, evaluator_module, evaluator_name, package = BACKENDS[name]
+    package, home, evaluator_module, evaluator_name = BACKENDS[name]
     try:
-        coco = importlib.import_module(coco_module)
-        evaluator = importlib.import_module(evaluator_module)
+        coco, evaluator, mask_tools = (
+            importlib.import_module(f'{home}.{module}')
+            for module in ('coco', evaluator_module, 'mask')
+        )
     except ModuleNotFoundError as error:
         raise MissingDependency(
             f'backend={name!r} needs the package {package}, which is not installed: '
             f'pip install {package}'
         ) from error
-    return coco.COCO, getattr(evaluator, evaluator_name)
+    return coco.COCO, getattr(evaluator, evaluator_name), mask_tools
 
 
 def _image_numbers(annotations: CocoAnnotations) -> dict[str, int]:
@@ -146,6 +151,21 @@ def _image_numbers(annotations: CocoAnnotations) -> dict[str, int]:
     ids = [image['id'] for image in annotations.dataset['images']]
     ids.sort(key=lambda value: (isinstance(value, str), value))
     return {id_key(value): number for number, value in enumerate(ids, start=1)}
+
+
+def _check_images(
+    annotations: CocoAnnotations,
+    numbers: Mapping[str, int],
+    detections: Sequence[Mapping[str, Any]],
+    image_ids: Sequence[int | str] | None,
+) -> None:
+    """Check that the annotations have all images that were looked at."""
+    for image_id in [*(image_ids or ()), *(detection['image_id'] for detection in detections)]:
+        if id_key(image_id) not in numbers:
+            raise DataError(
+                f'detections are of image {image_id!r}, which is not in {annotations.path}; '
+                'evaluate against the file that the images came from'
+            )
 
 
 def _truth(annotations: CocoAnnotations, numbers: Mapping[str, int], iou_type: str) -> dict:
@@ -181,23 +201,20 @@ def _found(
     annotations: CocoAnnotations,
     numbers: Mapping[str, int],
     detections: Sequence[Mapping[str, Any]],
-    iou_type: str,
+    mask_tools: ModuleType | None,
 ) -> list[dict]:
-    """The detections as annotations of a COCO file, as pycocotools' ``COCO.loadRes`` makes them."""
-    from pycocotools import mask as mask_tools
+    """The detections as annotations of a COCO file, as pycocotools' ``COCO.loadRes`` makes them.
 
+    Args:
+        mask_tools: what measures masks, if masks are compared.
+    """
     labels = {id_key(category_id): label for category_id, label in annotations.labels.items()}
     found = []
     for number, detection in enumerate(detections, start=1):
         image, category = id_key(detection['image_id']), id_key(detection['category_id'])
-        if image not in numbers:
-            raise DataError(
-                f'a detection is of image {detection["image_id"]!r}, which is not in '
-                f'{annotations.path}; evaluate against the file that the images came from'
-            )
         if category not in labels:
             raise DataError(
-                f'a detection is of category {detection["category_id"]!r}, which is not among the '
+                f'detections are of category {detection["category_id"]!r}, which is not among the '
                 f'classes evaluated in {annotations.path}'
             )
         entry = {
@@ -207,7 +224,7 @@ def _found(
             'score': detection['score'],
             'iscrowd': 0,
         }
-        if iou_type == 'segm':
+        if mask_tools is not None:
             segmentation = detection['segmentation']
             entry['segmentation'] = segmentation
             entry['area'] = float(mask_tools.area(segmentation))

@@ -195,8 +195,8 @@ def test_table_shows_what_does_not_exist_as_a_dash(tmp_path):
 @pytest.mark.parametrize(
     ('change', 'expected'),
     [
-        ({'image_id': 9}, 'a detection is of image 9, which is not in '),
-        ({'category_id': 3}, 'a detection is of category 3, which is not among the classes '),
+        ({'image_id': 9}, 'detections are of image 9, which is not in '),
+        ({'category_id': 3}, 'detections are of category 3, which is not among the classes '),
     ],
 )
 def test_detections_of_something_else(tmp_path, change, expected):
@@ -205,6 +205,12 @@ def test_detections_of_something_else(tmp_path, change, expected):
         score_detections(annotations, [{**perfect(annotations)[0], **change}])
     assert str(caught.value).startswith(expected)
     assert str(annotations.path) in str(caught.value)
+
+
+def test_images_of_another_file(tmp_path):
+    annotations = read_annotations(write_coco(tmp_path))
+    with pytest.raises(DataError, match='detections are of image 7, which is not in'):
+        score_detections(annotations, [], image_ids=[1, 7])
 
 
 def test_arguments_out_of_range(tmp_path):

@@ -47,7 +47,9 @@ format: setup ## Put the code into ruff's form
 
 clean: ## Delete caches and build leftovers; environments, data and work_dirs stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache
-	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+	find . -path './.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 clean-environment: ## Delete the environment of STACK
+	@test ! -e '$(VENV)' -o -f '$(VENV)/rexdense-setup.json' || \
+		{ echo '$(VENV) was not made by make setup, so it is left alone.'; exit 1; }
 	rm -rf '$(VENV)'

@@ -59,7 +59,7 @@ def recognise_content(path: Path) -> str:
     if _is_safetensors(head, size):
         return SAFETENSORS
     # torch would unpack a tar into a temporary folder; a crafted one could name other folders.
-    if tarfile.is_tarfile(path):
+    if head[0] and tarfile.is_tarfile(path):
         raise CheckpointUnreadable(f'{path} is a tar archive: give the checkpoint file inside it')
     if head[:1] == b'\x80' and len(head) > 1 and 2 <= head[1] <= 5:
         return LEGACY_PICKLE

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from rexdense.arch import architecture, list_backbones
-from rexdense.checkpoint.native import HEAD, STEM_WEIGHT
+from rexdense.checkpoint.native import HEAD, STEM_WEIGHT, level_of
 from rexdense.checkpoint.schemes import SCHEMES, Entry, Scheme, scheme_named
 from rexdense.errors import CheckpointMismatch
 
@@ -40,26 +40,32 @@ class Fit(NamedTuple):
 
 
 @functools.cache
-def _known_names(scheme: Scheme) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the tensors' names in all bodies and all heads, and the first of each network."""
-    body, head, first = set(), set(), set()
-    for name in list_backbones():
-        entries = scheme.entries(architecture(name))
-        first.update(entry.theirs for entry in entries[:1])
-        for entry in entries:
-            (head if entry.native.startswith(HEAD) else body).add(entry.theirs)
-    return frozenset(body), frozenset(head), frozenset(first)
+def _known_names(scheme: Scheme) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the tensors' names in the bodies and in the heads of all named networks."""
+    entries = [entry for name in list_backbones() for entry in scheme.entries(architecture(name))]
+    heads = frozenset(entry.theirs for entry in entries if entry.native.startswith(HEAD))
+    return frozenset(entry.theirs for entry in entries) - heads, heads
+
+
+@functools.cache
+def _first_names(scheme: Scheme) -> frozenset[str]:
+    """Return the names of the first tensors of the scheme's networks."""
+    networks = {architecture(name).family: architecture(name) for name in list_backbones()}
+    entries = [scheme.entries(network)[:1] for network in networks.values()]
+    return frozenset(first[0].theirs for first in entries if first)
 
 
 def _candidates(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognised, int]:
     """Return where a scheme's networks may lie, with how many names each place explains."""
-    body, head, first = _known_names(scheme)
+    first = _first_names(scheme)
     prefixes = {
         key.removesuffix(name)
         for name in first
         for key in tensors
         if ('.' + key).endswith('.' + name)
     }
+    # What the names of all networks cost to generate is spent only on schemes that may fit.
+    body, head = _known_names(scheme) if prefixes else (frozenset(), frozenset())
     found = {}
     for prefix in prefixes:
         covered = sum(key.startswith(prefix) and key[len(prefix) :] in body for key in tensors)
@@ -129,7 +135,7 @@ def _compare(tensors: Mapping[str, Tensor], found: Recognised, name: str) -> Fit
         return None
     held = {found.name_of(entry): entry for entry in entries}
     # Levels above the deepest that the checkpoint holds were not built there.
-    levels = [_level(entry.native) for key, entry in held.items() if key in tensors]
+    levels = [level_of(entry.native) for key, entry in held.items() if key in tensors]
     deepest = max(levels, default=-1)
     differences, equal = [], 0
     for key, entry in held.items():
@@ -142,16 +148,12 @@ def _compare(tensors: Mapping[str, Tensor], found: Recognised, name: str) -> Fit
                 equal += 1
             else:
                 differences.append(f'{key} is {shape}, not {wanted}')
-        elif not key.endswith('num_batches_tracked') and _level(entry.native) <= deepest:
+        elif not key.endswith('num_batches_tracked') and level_of(entry.native) <= deepest:
             differences.append(f'{key} is missing')
-    body, _, _ = _known_names(found.scheme)
+    body, _ = _known_names(found.scheme)
     foreign = (key for key in tensors if key.startswith(found.prefix) and key not in held)
     differences += [f'{key} is one too many' for key in foreign if key[len(found.prefix) :] in body]
     return Fit(name, equal, tuple(differences))
-
-
-def _level(native: str) -> int:
-    return int(native.split('.')[1]) if native.startswith('stages.') else -1
 
 
 def closest_fit(tensors: Mapping[str, Tensor], found: Recognised) -> Fit:

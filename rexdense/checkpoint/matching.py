@@ -75,6 +75,8 @@ def _account_for_rest(
 ) -> None:
     """Note which of the module's tensors stay as they are, and take out what must not fill them."""
     for goal in target.tensors:
+        if goal not in filling and goal.endswith(COUNTER):
+            continue
         if target.in_backbone(goal):
             keep = False
         elif goal in filling:
@@ -84,5 +86,5 @@ def _account_for_rest(
         if keep:
             filling.pop(goal, None)
             report.kept.append(goal)
-        elif goal not in filling and not goal.endswith(COUNTER):
+        elif goal not in filling:
             report.missing.append(goal)

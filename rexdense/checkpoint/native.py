@@ -8,7 +8,16 @@ from typing import Any, NamedTuple
 from rexdense.arch import Architecture
 from rexdense.arch.rexnet import InvertedBottleneckSpec
 
-__all__ = ['HEAD', 'NORM_TENSORS', 'STEM_WEIGHT', 'Block', 'Layer', 'blocks', 'native_layers']
+__all__ = [
+    'HEAD',
+    'NORM_TENSORS',
+    'STEM_WEIGHT',
+    'Block',
+    'Layer',
+    'blocks',
+    'level_of',
+    'native_layers',
+]
 
 HEAD = 'head.'
 STEM_WEIGHT = 'stem.conv.weight'
@@ -55,6 +64,11 @@ def _inverted_bottleneck(path: str, spec: InvertedBottleneckSpec) -> Iterator[La
 
 
 _BLOCKS: dict[type, Any] = {InvertedBottleneckSpec: _inverted_bottleneck}
+
+
+def level_of(native: str) -> int:
+    """Return the level whose stage a tensor belongs to; -1 for the stem and the head."""
+    return int(native.split('.')[1]) if native.startswith('stages.') else -1
 
 
 class Block(NamedTuple):

@@ -3,10 +3,17 @@
 import dataclasses
 import io
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
-from rexdense.checkpoint.content import LEGACY_PICKLE, MINDSPORE, SAFETENSORS, recognise_content
+from rexdense.checkpoint.content import (
+    LEGACY_PICKLE,
+    MINDSPORE,
+    SAFETENSORS,
+    ZIP_PICKLE,
+    recognise_content,
+)
 from rexdense.checkpoint.mindspore_ckpt import group_values, read_mindspore
 from rexdense.checkpoint.pickles import read_pickle
 from rexdense.checkpoint.safetensors_files import read_safetensors
@@ -49,7 +56,7 @@ def read_checkpoint(
     """
     path = _resolve(Path(path).expanduser())
     kind = recognise_content(path)
-    _check_size(path)
+    _check_size(path, kind)
     if kind == SAFETENSORS:
         device = map_location if isinstance(map_location, str) else 'cpu'
         tensors, notes = read_safetensors(path, device)
@@ -86,10 +93,14 @@ def _resolve(path: Path) -> Path:
     return path
 
 
-def _check_size(path: Path) -> None:
+def _check_size(path: Path, kind: str) -> None:
     size, memory = path.stat().st_size, os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    if kind == ZIP_PICKLE:
+        # A small archive can unpack to any size.
+        with zipfile.ZipFile(path) as archive:
+            size = max(size, sum(record.file_size for record in archive.infolist()))
     if size > memory:
         raise CheckpointUnreadable(
-            f'{path} has {size / 2**30:.1f} GiB, this machine {memory / 2**30:.1f} GiB of memory: '
-            'is it a checkpoint of these networks (at most 2 GiB with optimiser state)?'
+            f'{path} holds {size / 2**30:.1f} GiB, this machine {memory / 2**30:.1f} GiB of '
+            'memory: is it a checkpoint of these networks (at most 2 GiB with optimiser state)?'
         )

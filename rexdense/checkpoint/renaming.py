@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rexdense.arch import Architecture
 from rexdense.checkpoint.identification import Recognised
+from rexdense.checkpoint.native import HEAD, level_of
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointMismatch
 
@@ -41,7 +42,7 @@ def to_native(
         key = found.name_of(entry)
         if key in tensors:
             # Only the last layer has two forms; rexdense's is linear.
-            linear = entry.native == 'head.fc.weight'
+            linear = entry.native == f'{HEAD}fc.weight'
             native[entry.native] = reshaped(tensors[key], 2) if linear else tensors[key]
     return native
 
@@ -52,7 +53,8 @@ def from_native(
     """Return the tensors of a network under a project's names, in its order.
 
     Args:
-        native: Under rexdense's names, with or without a head; absent batch counters become 0.
+        native: Under rexdense's names; the head and the deepest levels may be absent, and batch
+            counters, which become 0.
         scheme: The project's names.
         architecture: The network.
 
@@ -65,8 +67,13 @@ def from_native(
             f'{scheme.title} has no {architecture.family}: its families are '
             f'{", ".join(scheme.families)}'
         )
-    with_head = any(name.startswith('head.') for name in native)
-    wanted = [entry for entry in entries if with_head or not entry.native.startswith('head.')]
+    with_head = any(name.startswith(HEAD) for name in native)
+    deepest = max(map(level_of, native), default=-1)
+    wanted = [
+        entry
+        for entry in entries
+        if (with_head if entry.native.startswith(HEAD) else level_of(entry.native) <= deepest)
+    ]
     counter = torch.zeros((), dtype=torch.int64)
     renamed, missing = {}, []
     for entry in wanted:

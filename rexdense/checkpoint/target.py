@@ -1,12 +1,13 @@
 """Where in a module the network lies that a checkpoint is to fill."""
 
 import dataclasses
+import functools
 
 from torch import Tensor, nn
 
 from rexdense.arch import Architecture
 from rexdense.checkpoint.identification import BACKBONE_PREFIX
-from rexdense.checkpoint.native import HEAD
+from rexdense.checkpoint.native import HEAD, level_of
 from rexdense.errors import InvalidArgument
 
 __all__ = ['Target']
@@ -71,10 +72,14 @@ class Target:
         """Return the name in the module of a tensor of the network."""
         return (self.root if native.startswith(HEAD) else self.prefix) + native
 
+    @functools.cached_property
+    def _built_levels(self) -> set[int]:
+        own = (key.removeprefix(self.prefix) for key in self.tensors if self.in_backbone(key))
+        return {level_of(key) for key in own}
+
     def builds(self, native: str) -> bool:
-        """Whether the backbone has the stage that a tensor of the network belongs to."""
-        stage = self.prefix + '.'.join(native.split('.')[:2]) + '.'
-        return any(key.startswith(stage) for key in self.tensors)
+        """Whether the backbone has the level that a tensor of the network belongs to."""
+        return level_of(native) in self._built_levels
 
     def in_backbone(self, key: str) -> bool:
         """Whether a name in the module is of the backbone."""

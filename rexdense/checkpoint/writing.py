@@ -41,9 +41,11 @@ def file_written_aside(path: str | Path, overwrite: bool = False) -> Iterator[Bi
         # Temporary files are private; a checkpoint gets the permissions of any other file.
         os.chmod(aside, 0o666 & ~_umask())
         os.replace(aside, path)
-    except OSError as error:
+    # torch's writer of zip files wraps what the operating system says in a RuntimeError.
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, 'strerror', None) or str(error).splitlines()[0]
         raise InvalidArgument(
-            f'{path} cannot be written ({error.strerror or error}): choose another place'
+            f'{path} cannot be written ({reason}): make room or choose another place'
         ) from error
     finally:
         if aside and os.path.exists(aside):
@@ -97,6 +99,6 @@ def write_checkpoint(
         else:
             # A view would drag the whole of what it views into the file.
             plain = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-            content = {'meta': dict(metadata), 'state_dict': plain}
-            torch.save(plain if metadata is None else content, file)
+            wrapped = {'meta': dict(metadata or {}), 'state_dict': plain}
+            torch.save(plain if metadata is None else wrapped, file)
     return path

@@ -242,7 +242,7 @@ def test_damage_is_refused_by_its_name(content, fault, tmp_path):
 def test_a_name_that_comes_back_is_refused(tmp_path):
     one = {'a.w': torch.ones(2), 'b.w': torch.ones(2)}
     (tmp_path / 'a.ckpt').write_bytes(written(one) + written(one))
-    with pytest.raises(CheckpointUnreadable, match="'a.w' is there twice"):
+    with pytest.raises(CheckpointUnreadable, match=r"'a.w' is there twice"):
         read_mindspore(tmp_path / 'a.ckpt')
 
 

@@ -8,7 +8,7 @@ from rexdense.checkpoint.mmengine_loader import install_safe_loader
 from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.reading import CheckpointFile, read_checkpoint
 from rexdense.checkpoint.report import LoadReport
-from rexdense.checkpoint.schemes import SCHEMES
+from rexdense.checkpoint.schemes import SCHEMES, published_preprocessing
 from rexdense.checkpoint.writing import write_checkpoint
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     'identify',
     'install_safe_loader',
     'load_weights',
+    'published_preprocessing',
     'read_checkpoint',
     'write_checkpoint',
 ]

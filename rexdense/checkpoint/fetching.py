@@ -1,7 +1,9 @@
 """From what a user calls a checkpoint (a path, folder, URL or dictionary) to its tensors."""
 
 import dataclasses
+import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -64,24 +66,29 @@ def local_file(address: str) -> Path:
         UnknownName: the name stands for nothing.
         CheckpointUnreadable: the download failed, or the address is of another kind.
     """
-    from mmengine.dist import barrier, is_main_process
+    from mmengine.dist import barrier
 
     url = _resolve(address)
     if not url.startswith(('http://', 'https://')):
         raise CheckpointUnreadable(
             f'{address}: only files, http and https are read; download it and give the file'
         )
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / url.split('?')[0].rsplit('/', 1)[-1]
-    if is_main_process() and not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+    # Files of one name lie at many addresses.
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    name = url.split('?')[0].rsplit('/', 1)[-1]
+    path = Path(torch.hub.get_dir()) / 'checkpoints' / f'{digest}-{name}'
+    try:
+        # Of several processes on a machine the first one downloads.
+        if os.environ.get('LOCAL_RANK', '0') == '0' and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
             # It writes aside and renames, so that a broken download leaves nothing behind.
             torch.hub.download_url_to_file(url, str(path), progress=False)
-        except (OSError, RuntimeError) as error:
-            raise CheckpointUnreadable(
-                f'{address} could not be downloaded ({error}): fetch it and give the file'
-            ) from error
-    barrier()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointUnreadable(
+            f'{address} could not be downloaded ({error}): fetch it and give the file'
+        ) from error
+    finally:
+        barrier()
     return path
 
 

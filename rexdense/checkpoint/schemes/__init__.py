@@ -1,5 +1,7 @@
 """The naming schemes of the projects that publish these networks, one module each."""
 
+from rexdense.arch import architecture
+from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.schemes.clovaai import CLOVAAI
 from rexdense.checkpoint.schemes.mindcv import MINDCV
 from rexdense.checkpoint.schemes.openmmlab import OPENMMLAB
@@ -10,7 +12,7 @@ from rexdense.checkpoint.schemes.timm import TIMM
 from rexdense.checkpoint.schemes.torchvision import TORCHVISION
 from rexdense.errors import UnknownName, suggest
 
-__all__ = ['REXDENSE', 'SCHEMES', 'Entry', 'Scheme', 'scheme_named']
+__all__ = ['REXDENSE', 'SCHEMES', 'Entry', 'Scheme', 'published_preprocessing', 'scheme_named']
 
 # Where two projects use the same names for the same network, the earlier one is reported.
 SCHEMES: dict[str, Scheme] = {
@@ -28,3 +30,24 @@ def scheme_named(name: str) -> Scheme:
     if name not in SCHEMES:
         raise UnknownName(f'no source of weights is called {name!r}: {suggest(name, SCHEMES)}')
     return SCHEMES[name]
+
+
+def published_preprocessing(source: str, name: str) -> Preprocessing:
+    """Return what images must become before a project's published weights see them.
+
+    Args:
+        source: The project, such as 'pycls'.
+        name: A network, such as 'regnetx_800mf'.
+
+    Raises:
+        UnknownName: no project or network is called so, or the project has no such network.
+
+    Example:
+        >>> published_preprocessing('timm', 'rexnet_1.0').channel_order
+        'RGB'
+    """
+    families = scheme_named(source).families
+    family = architecture(name).family
+    if family not in families:
+        raise UnknownName(f'{source} publishes no {name}: its families are {", ".join(families)}')
+    return families[family].preprocessing

@@ -1,0 +1,74 @@
+"""Checkpoints at an address, served from this machine."""
+
+import functools
+import http.server
+import threading
+
+import pytest
+import torch
+from mmengine.runner import CheckpointLoader
+
+import rexdense
+from rexdense.checkpoint import install_safe_loader, write_checkpoint
+from rexdense.errors import CheckpointUnreadable
+from tests.checkpoint.crafted_files import write_crafted
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serve a folder; yields (folder, address). Downloads go to another folder."""
+    served, cache, before = tmp_path / 'served', tmp_path / 'cache', torch.hub.get_dir()
+    served.mkdir()
+    torch.hub.set_dir(str(cache))
+    handler = functools.partial(Quiet, directory=str(served))
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as host:
+        thread = threading.Thread(target=host.serve_forever)
+        thread.start()
+        yield served, f'http://127.0.0.1:{host.server_port}'
+        host.shutdown()
+        thread.join()
+    torch.hub.set_dir(before)
+
+
+def test_weights_are_downloaded_once(server):
+    folder, address = server
+    source = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))
+    path = write_checkpoint(folder / 'a.pth', source.state_dict())
+    target = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))
+    for _ in range(2):
+        report = rexdense.load_weights(target, f'{address}/a.pth')
+        assert report.checkpoint == f'{address}/a.pth'
+        assert torch.equal(target.stem.conv.weight, source.stem.conv.weight)
+        path.unlink(missing_ok=True)
+
+
+def test_files_of_one_name_at_two_addresses_are_two_files(server):
+    folder, address = server
+    target = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))
+    for part in ('first', 'second'):
+        source = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))
+        (folder / part).mkdir()
+        write_checkpoint(folder / part / 'a.pth', source.state_dict())
+        rexdense.load_weights(target, f'{address}/{part}/a.pth')
+        assert torch.equal(target.stem.conv.weight, source.stem.conv.weight)
+
+
+def test_an_address_without_a_file_is_refused_and_leaves_nothing(server, tmp_path):
+    _, address = server
+    with pytest.raises(CheckpointUnreadable, match=r'could not be downloaded .*404'):
+        rexdense.load_weights(rexdense.create_backbone('rexnet_1.0'), f'{address}/a.pth')
+    assert [path for path in (tmp_path / 'cache').rglob('*') if path.is_file()] == []
+
+
+def test_a_crafted_download_runs_nothing_in_mmengine(server, tmp_path):
+    folder, address = server
+    write_crafted('torch zip', folder / 'a.pth', tmp_path / 'written')
+    install_safe_loader()
+    with pytest.raises(CheckpointUnreadable, match=r'posix\.system'):
+        CheckpointLoader.load_checkpoint(f'{address}/a.pth')
+    assert not (tmp_path / 'written').exists()

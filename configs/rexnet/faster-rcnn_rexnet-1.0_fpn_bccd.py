@@ -1,13 +1,13 @@
 r"""Faster R-CNN with ReXNet-1.0 on BCCD (blood cells, three classes) from random weights, on a CPU.
 
-    python tools/train.py configs/rexnet/faster-rcnn_rexnet-1.0_fpn_bccd.py --data-root DIR
+python tools/train.py configs/rexnet/faster-rcnn_rexnet-1.0_fpn_bccd.py --data-root DIR
 """
 
 _base_ = ['./faster-rcnn_rexnet-1.0_fpn_custom_coco.py']
 
 # Half the size of the photographs: the smallest cells, platelets, still have 20 pixels.
 scale = (320, 240)
-max_epochs = 24
+max_epochs = 20
 train_pipeline = [
     dict(type='rexdense.LoadImage'),
     dict(type='mmdet.LoadAnnotations', with_bbox=True),

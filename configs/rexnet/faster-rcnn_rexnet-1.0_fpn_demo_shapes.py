@@ -17,9 +17,7 @@ model = dict(
     neck=dict(in_channels=channels('rexnet_1.0', out_indices), num_outs=len(strides)),
     rpn_head=dict(anchor_generator=dict(strides=strides)),
     roi_head=dict(
-        bbox_roi_extractor=dict(
-            featmap_strides=strides[:3], roi_layer=dict(sampling_ratio=1)
-        ),
+        bbox_roi_extractor=dict(featmap_strides=strides[:3]),
         bbox_head=dict(num_classes=6),
     ),
     # Small images hold few regions.
@@ -33,4 +31,4 @@ val_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
 test_evaluator = val_evaluator
-optim_wrapper = dict(optimizer=dict(fused=True))
+optim_wrapper = dict(optimizer=dict(lr=0.0015))

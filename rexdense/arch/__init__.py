@@ -7,14 +7,23 @@ Example:
 """
 
 from rexdense.arch.levels import Architecture, FeatureLevel, resolve_out_indices
-from rexdense.arch.rows import architecture, channels, feature_levels, list_backbones
+from rexdense.arch.rows import (
+    architecture,
+    architecture_by_rule,
+    channels,
+    feature_levels,
+    list_backbones,
+    rule_arguments,
+)
 
 __all__ = [
     'Architecture',
     'FeatureLevel',
     'architecture',
+    'architecture_by_rule',
     'channels',
     'feature_levels',
     'list_backbones',
     'resolve_out_indices',
+    'rule_arguments',
 ]

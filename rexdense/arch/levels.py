@@ -6,13 +6,21 @@ from typing import NamedTuple, Protocol
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['OUTPUT_STRIDES', 'Architecture', 'BlockSpec', 'FeatureLevel', 'group_by_level', 'resolve_out_indices']
+__all__ = [
+    'OUTPUT_STRIDES',
+    'Architecture',
+    'BlockSpec',
+    'FeatureLevel',
+    'group_by_level',
+    'resolve_out_indices',
+]
 
 OUTPUT_STRIDES = (8, 16, 32)
 
 
 class FeatureLevel(NamedTuple):
-    """One tap of a backbone: its name (c1 to c5), channels, and stride in input pixels per feature pixel."""
+    """One tap of a backbone: its name (c1 to c5), channels, and stride (input pixels per feature
+    pixel)."""
 
     name: str
     channels: int
@@ -29,9 +37,15 @@ class BlockSpec(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """A network as data: a stem of stride 2, then one stage of blocks for each feature level c1 to c5.
+    """A network as data: a stem of stride 2, then a stage of blocks for each level c1 to c5.
 
-    A stage may be empty: RegNet and ResNeXt have no block at stride 2, their c1 is the stem's output.
+    A stage may be empty: RegNet and ResNeXt have no block at stride 2, so that the stem's output is
+    their c1.
+
+    Attributes:
+        family: 'rexnet', 'rexnet_lite', 'regnet' or 'resnext'.
+        classifier_widths: Channels between c5 and the logits, see
+            :class:`rexdense.models.classifier.ClassificationHead`.
     """
 
     family: str
@@ -53,9 +67,9 @@ class Architecture:
     def with_output_stride(self, output_stride: int) -> 'Architecture':
         """Return the network with strides past ``output_stride`` replaced by dilation.
 
-        The block that loses its stride keeps the dilation of the blocks before it and the later ones take
-        the larger one (DeepLab's rule, Chen et al. 2017, section 3.1): on every second pixel a convolution
-        then reads the inputs that it read in the strided network.
+        The block that loses its stride keeps the dilation of the blocks before it, the later ones
+        take the larger one (Chen et al. 2017, "Rethinking Atrous Convolution", section 3.1): on
+        every second pixel a convolution then reads the inputs that it read in the strided network.
 
         Raises:
             InvalidArgument: ``output_stride`` is not 8, 16 or 32.
@@ -77,7 +91,10 @@ class Architecture:
 
 
 def group_by_level(blocks: Sequence[BlockSpec]) -> tuple[tuple[BlockSpec, ...], ...]:
-    """Split the blocks after a stem of stride 2 into the stages c1 to c5: a block of stride 2 opens the next one."""
+    """Split the blocks after a stem of stride 2 into the stages c1 to c5.
+
+    A block of stride 2 opens the next stage.
+    """
     stages: list[list[BlockSpec]] = [[]]
     for block in blocks:
         if block.stride == 2:
@@ -91,18 +108,22 @@ def resolve_out_indices(out_indices: Sequence[int], levels: int = 5) -> tuple[in
     """Return ``out_indices`` with negatives counted from the deepest level, in the order given.
 
     Raises:
-        InvalidArgument: the list is empty, or names a level that does not exist, or one level twice.
+        InvalidArgument: the list is empty, names a level that does not exist, or one level twice.
     """
     if isinstance(out_indices, int) or not len(out_indices):
-        raise InvalidArgument(f'out_indices={out_indices!r}: give a non-empty tuple of levels, such as (1, 2, 3, 4)')
+        raise InvalidArgument(
+            f'out_indices={out_indices!r}: give a non-empty tuple of levels, such as (1, 2, 3, 4)'
+        )
     resolved = []
     for index in out_indices:
         if not isinstance(index, int) or not -levels <= index < levels:
             raise InvalidArgument(
-                f'out_indices={tuple(out_indices)}: {index!r} is no level; allowed are 0 to {levels - 1} '
-                f'(c1 to c{levels}), or -{levels} to -1 counted from the deepest'
+                f'out_indices={tuple(out_indices)}: {index!r} is no level; allowed are 0 to '
+                f'{levels - 1} (c1 to c{levels}), or -{levels} to -1 counted from the deepest'
             )
         resolved.append(index % levels)
     if len(set(resolved)) != len(resolved):
-        raise InvalidArgument(f'out_indices={tuple(out_indices)}: a level is named twice; name each once')
+        raise InvalidArgument(
+            f'out_indices={tuple(out_indices)}: a level is named twice; name each once'
+        )
     return tuple(resolved)

@@ -1,21 +1,22 @@
-"""ReXNet, ReXNet-R and ReXNet-lite as rules (Han et al. 2021, "Rethinking Channel Dimensions for Efficient Model Design").
+"""ReXNet, ReXNet-R and ReXNet-lite as rules.
 
-The figures are those of clovaai/rexnet ``rexnetv1.py`` and ``rexnetv1_lite.py``; the rounding to multiples of 8 of
+Source: Han et al. 2021, "Rethinking Channel Dimensions for Efficient Model Design"; the figures are
+those of clovaai/rexnet ``rexnetv1.py`` and ``rexnetv1_lite.py``, the rounding to multiples of 8 of
 ReXNet-R is timm's ``rexnetr_*``.
 """
 
 import dataclasses
 import math
 
+from rexdense.arch.checks import require_positive, require_positive_integer, require_ratio
 from rexdense.arch.levels import Architecture, group_by_level
 from rexdense.arch.rounding import make_divisible
-from rexdense.errors import InvalidArgument
 
 __all__ = ['InvertedBottleneckSpec', 'ReXNetLiteRule', 'ReXNetRule']
 
 STAGE_DEPTHS = (1, 2, 2, 3, 3, 5)
 STAGE_STRIDES = (1, 2, 2, 2, 1, 2)
-FIRST_UNSQUEEZED_STAGES = 2
+UNSQUEEZED_STAGES = 2
 EXPANSION = 6
 FIRST_CHANNELS = 16
 STEM_CHANNELS = 32
@@ -26,7 +27,8 @@ FINAL_CHANNELS = 1280
 class InvertedBottleneckSpec:
     """One block: 1x1 expansion, 3x3 depthwise, squeeze-excitation, 1x1 projection.
 
-    ``squeeze_channels`` 0 stands for no squeeze-excitation, ``hidden_channels == in_channels`` for no expansion.
+    ``squeeze_channels`` 0 stands for no squeeze-excitation, ``hidden_channels == in_channels`` for
+    no expansion.
     """
 
     in_channels: int
@@ -57,39 +59,47 @@ class _WidthRule:
     channel_divisor: int = 1
 
     def __post_init__(self):
-        for name in ('width_mult', 'depth_mult', 'channel_divisor'):
-            if not getattr(self, name) > 0:
-                raise InvalidArgument(f'{name}={getattr(self, name)!r}: it must be above 0')
-        if not 0 <= self.se_ratio <= 1:
-            raise InvalidArgument(f'se_ratio={self.se_ratio!r}: allowed are 0 (no squeeze-excitation) to 1')
+        require_positive('width_mult', self.width_mult)
+        require_positive('depth_mult', self.depth_mult)
+        require_ratio('se_ratio', self.se_ratio)
+        require_positive_integer('channel_divisor', self.channel_divisor)
 
     def _scaled(self, channels: float) -> int:
         return make_divisible(round(channels * self.width_mult), self.channel_divisor)
 
     def _unscaled_if_narrow(self, channels: int) -> float:
-        """Undo ``width_mult`` below 1: the stem and the first block never get narrower than at 1.0."""
+        """Undo ``width_mult`` below 1: the stem and the first block are as wide as at 1.0."""
         return channels / self.width_mult if self.width_mult < 1 else channels
 
-    def _build(self, increment_of, final_channels: int, hidden_widths: tuple[int, ...]) -> Architecture:
+    def _block(
+        self, stage: int, stride: int, in_channels: int, out_channels: int
+    ) -> InvertedBottleneckSpec:
+        hidden_channels, squeeze_channels = in_channels, 0
+        if stage > 0:
+            hidden_channels = make_divisible(in_channels * EXPANSION, self.channel_divisor)
+        if stage >= UNSQUEEZED_STAGES and self.se_ratio > 0:
+            squeezed = int(hidden_channels * self.se_ratio)
+            squeeze_channels = make_divisible(squeezed, self.channel_divisor)
+        return InvertedBottleneckSpec(
+            in_channels=in_channels,
+            hidden_channels=hidden_channels,
+            out_channels=out_channels,
+            stride=stride,
+            squeeze_channels=squeeze_channels,
+            shortcut=stride == 1 and in_channels <= out_channels,
+        )
+
+    def _build(
+        self, increment_of, final_channels: int, hidden_widths: tuple[int, ...]
+    ) -> Architecture:
         layout = _stage_layout(self.depth_mult)
         in_channels = stem_channels = self._scaled(self._unscaled_if_narrow(STEM_CHANNELS))
         channels, increment = self._unscaled_if_narrow(FIRST_CHANNELS), increment_of(len(layout))
         blocks = []
         for stage, stride in layout:
             out_channels = self._scaled(channels)
-            hidden = in_channels if stage == 0 else make_divisible(in_channels * EXPANSION, self.channel_divisor)
-            squeezed = self.se_ratio > 0 and stage >= FIRST_UNSQUEEZED_STAGES
-            blocks.append(
-                InvertedBottleneckSpec(
-                    in_channels=in_channels,
-                    hidden_channels=hidden,
-                    out_channels=out_channels,
-                    stride=stride,
-                    squeeze_channels=make_divisible(int(hidden * self.se_ratio), self.channel_divisor) if squeezed else 0,
-                    shortcut=stride == 1 and in_channels <= out_channels,
-                )
-            )
-            # Repeated addition, as the reference does it: a product would round a few channels differently.
+            blocks.append(self._block(stage, stride, in_channels, out_channels))
+            # Repeated addition, as in the reference: a product rounds a few channels differently.
             channels += increment
             in_channels = out_channels
         return Architecture(
@@ -107,11 +117,12 @@ class ReXNetRule(_WidthRule):
     Args:
         width_mult: Factor on every channel count.
         depth_mult: Factor on the number of blocks of each stage, rounded up.
-        se_ratio: Squeezed channels over the channels of the depthwise convolution; 0 builds no squeeze-excitation.
+        se_ratio: Squeezed channels over the channels of the depthwise convolution; 0 builds no
+            squeeze-excitation.
         channel_divisor: Every channel count is rounded to a multiple of it.
 
     Raises:
-        InvalidArgument: an argument is not positive.
+        InvalidArgument: a factor or divisor is not positive, or ``se_ratio`` not in 0 to 1.
     """
 
     family = 'rexnet'
@@ -125,7 +136,10 @@ class ReXNetRule(_WidthRule):
 
 @dataclasses.dataclass(frozen=True)
 class ReXNetLiteRule(_WidthRule):
-    """ReXNet-lite: no squeeze-excitation, channels in multiples of 8, ReLU6 throughout; arguments as ReXNet's."""
+    """ReXNet-lite: no squeeze-excitation, channels in multiples of 8, ReLU6 throughout.
+
+    Its arguments are those of :class:`ReXNetRule`, with other defaults.
+    """
 
     se_ratio: float = 0.0
     channel_divisor: int = 8
@@ -135,4 +149,6 @@ class ReXNetLiteRule(_WidthRule):
     def build(self) -> Architecture:
         """Return the network of this rule."""
         final_channels = int(FINAL_CHANNELS * max(self.width_mult, 1))
-        return self._build(lambda blocks: self.channel_growth / (blocks - 1), final_channels, (1024,))
+        return self._build(
+            lambda blocks: self.channel_growth / (blocks - 1), final_channels, (1024,)
+        )

@@ -6,7 +6,8 @@ __all__ = ['make_divisible']
 def make_divisible(value: float, divisor: int) -> int:
     """Round to the nearest multiple of ``divisor``, never down by more than 10 %.
 
-    Source: MobileNet's rule as in clovaai/rexnet ``rexnetv1_lite.py`` and timm ``layers/helpers.py``.
+    Source: MobileNet's rule, in clovaai/rexnet ``rexnetv1_lite.py`` and timm
+    ``layers/helpers.py``.
 
     Example:
         >>> make_divisible(38, 8), make_divisible(9, 8), make_divisible(38, 1)

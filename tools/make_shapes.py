@@ -1,30 +1,31 @@
-"""Draw the Shapes dataset: make_shapes.py ROOT [--train N] [--val N] [--size HxW] [--seed S]."""
+"""Draw the Shapes dataset: python tools/make_shapes.py ROOT --help."""
 
-import argparse
 from collections.abc import Sequence
 
 from rexdense.datasets import make_shapes
-from rexdense.engine.command_line import Parser, run_command
-
-
-def height_and_width(text: str) -> tuple[int, int]:
-    height, _, width = text.partition('x')
-    if not (height.isdecimal() and width.isdecimal()):
-        raise argparse.ArgumentTypeError(f'{text!r}: give HEIGHTxWIDTH in pixels, such as 160x160')
-    return int(height), int(width)
+from rexdense.engine.command_line import Parser, parse_size, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = Parser(description='Draw the Shapes dataset into a folder, if it is not there yet.')
-    parser.add_argument('root', help='the folder to write')
-    parser.add_argument('--train', type=int, default=240, metavar='N', help='pictures to train on')
-    parser.add_argument('--val', type=int, default=60, metavar='N', help='pictures to validate on')
-    parser.add_argument(
-        '--size', type=height_and_width, default='160x160', metavar='HxW', help='pixels'
+    """Draw the set that the command line asks for."""
+    parser = Parser(
+        prog='tools/make_shapes.py',
+        description='Draw the Shapes dataset into a folder, if it is not there yet.',
     )
+    parser.add_argument('root', help='the folder to write')
+    parser.add_argument('--train', type=int, default=480, metavar='N', help='pictures to train on')
+    parser.add_argument('--val', type=int, default=60, metavar='N', help='pictures to validate on')
+    parser.add_argument('--size', type=parse_size, default='160,160', metavar='W,H', help='pixels')
     parser.add_argument('--seed', type=int, default=0, metavar='S', help='for another set')
     options = parser.parse_args(arguments)
-    root = make_shapes(**vars(options))
+    width, height = options.size
+    root = make_shapes(
+        root=options.root,
+        train=options.train,
+        val=options.val,
+        size=(height, width),
+        seed=options.seed,
+    )
     print(f'Shapes: {options.train} train and {options.val} val pictures in {root}')
 
 

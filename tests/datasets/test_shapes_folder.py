@@ -252,7 +252,7 @@ def tool():
 
 
 def test_tool_writes_the_same_set(root, tmp_path, tool, capsys):
-    tool.main([str(tmp_path / 'set'), '--train=6', '--val=3', '--size=72x96', '--seed=5'])
+    tool.main([str(tmp_path / 'set'), '--train=6', '--val=3', '--size=96,72', '--seed=5'])
     written = tmp_path / 'set'
     assert capsys.readouterr().out == f'Shapes: 6 train and 3 val pictures in {written}\n'
     assert files(written) == files(root)
@@ -268,7 +268,7 @@ def test_tool_has_the_defaults_of_the_function(tool, monkeypatch):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (['--size', '160'], "'160': give HEIGHTxWIDTH in pixels"),
+        (['--size', '160'], "'160' is no size: give width,height in pixels"),
         (['--train', '0'], 'train=0: give a whole number'),
         (['--train', 'many'], "invalid int value: 'many'"),
         (['--sede', '1'], '--seed'),

@@ -25,7 +25,7 @@ _PICTURE_FOLDERS = 'images', 'labels', 'depth'
 def make_shapes(
     root: str | os.PathLike[str],
     *,
-    train: int = 240,
+    train: int = 480,
     val: int = 60,
     size: tuple[int, int] = (160, 160),
     seed: int = 0,

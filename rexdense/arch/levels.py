@@ -11,11 +11,13 @@ __all__ = [
     'Architecture',
     'BlockSpec',
     'FeatureLevel',
+    'MaxPoolSpec',
     'group_by_level',
     'resolve_out_indices',
 ]
 
 OUTPUT_STRIDES = (8, 16, 32)
+POOL_PADDINGS = ('symmetric', 'same')
 
 
 class FeatureLevel(NamedTuple):
@@ -33,6 +35,30 @@ class BlockSpec(Protocol):
     out_channels: int
     stride: int
     dilation: int
+
+
+@dataclasses.dataclass(frozen=True)
+class MaxPoolSpec:
+    """A 3x3 max-pooling of stride 2 in the place of a block; it has no parameters.
+
+    Args:
+        padding: 'symmetric' pads by 1 on every side; 'same' is MindSpore's: it pads an even size by
+            1 below and right only.
+
+    Raises:
+        InvalidArgument: another padding.
+    """
+
+    out_channels: int
+    padding: str = 'symmetric'
+    stride: int = 2
+    dilation: int = 1
+
+    def __post_init__(self):
+        if self.padding not in POOL_PADDINGS:
+            raise InvalidArgument(
+                f'pool_padding={self.padding!r}: allowed are {", ".join(POOL_PADDINGS)}'
+            )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from rexdense.arch.checks import require_positive, require_positive_integer, require_ratio
-from rexdense.arch.levels import Architecture, BlockSpec, group_by_level
+from rexdense.arch.levels import Architecture, BlockSpec, MaxPoolSpec, group_by_level
 from rexdense.arch.rounding import make_divisible
 from rexdense.errors import InvalidArgument
 
-__all__ = ['BottleneckSpec', 'MaxPoolSpec', 'RegNetRule', 'ResNeXtRule']
+__all__ = ['BottleneckSpec', 'RegNetRule', 'ResNeXtRule']
 
 STAGES = 4
 REGNET_STEM_CHANNELS = 32
@@ -20,7 +20,6 @@ RESNEXT_WIDTHS = (64, 128, 256, 512)
 RESNEXT_EXPANSION = 4
 RESNEXT_DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
 GROUP_ROUNDINGS = ('nearest', 'torchvision')
-POOL_PADDINGS = ('symmetric', 'same')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,16 +48,6 @@ class BottleneckSpec:
                 f'{self.groups} groups do not divide the {self.hidden_channels} channels of the '
                 '3x3 convolution; choose a divisor'
             )
-
-
-@dataclasses.dataclass(frozen=True)
-class MaxPoolSpec:
-    """The 3x3 max-pooling of stride 2 before ResNeXt's first block; it has no parameters."""
-
-    out_channels: int
-    padding: str
-    stride: int = 2
-    dilation: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -187,15 +176,15 @@ class ResNeXtRule:
             raise InvalidArgument(f'depth={self.depth!r}: allowed are {allowed}')
         require_positive_integer('groups', self.groups)
         require_positive_integer('base_width', self.base_width)
-        if self.pool_padding not in POOL_PADDINGS:
-            raise InvalidArgument(
-                f'pool_padding={self.pool_padding!r}: allowed are {", ".join(POOL_PADDINGS)}'
-            )
+        self._max_pool()  # which checks the padding
+
+    def _max_pool(self) -> MaxPoolSpec:
+        return MaxPoolSpec(RESNEXT_STEM_CHANNELS, self.pool_padding)
 
     def build(self) -> Architecture:
         """Return the network of this rule."""
         in_channels = RESNEXT_STEM_CHANNELS
-        blocks: list[BlockSpec] = [MaxPoolSpec(in_channels, self.pool_padding)]
+        blocks: list[BlockSpec] = [self._max_pool()]
         depths: Sequence[int] = RESNEXT_DEPTHS[self.depth]
         for stage, (width, depth) in enumerate(zip(RESNEXT_WIDTHS, depths, strict=True)):
             out_channels = width * RESNEXT_EXPANSION

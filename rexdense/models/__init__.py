@@ -1,7 +1,18 @@
 """Networks: importing this package registers them in scope ``rexdense``."""
 
 from rexdense.models.backbone import Backbone
-from rexdense.models.classifier import Classifier, create_backbone, create_classifier
+from rexdense.models.classifier import Classifier
+from rexdense.models.creation import create_backbone, create_classifier
+from rexdense.models.residual import RegNet, ResNeXt
 from rexdense.models.rexnet import ReXNet, ReXNetLite
 
-__all__ = ['Backbone', 'Classifier', 'ReXNet', 'ReXNetLite', 'create_backbone', 'create_classifier']
+__all__ = [
+    'Backbone',
+    'Classifier',
+    'ReXNet',
+    'ReXNetLite',
+    'RegNet',
+    'ResNeXt',
+    'create_backbone',
+    'create_classifier',
+]

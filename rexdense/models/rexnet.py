@@ -3,10 +3,11 @@
 import torch
 from torch import Tensor, nn
 
-from rexdense.arch.rexnet import InvertedBottleneckSpec
+from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetLiteRule, ReXNetRule
+from rexdense.models.activations import relu6, silu
 from rexdense.models.backbone import Backbone
-from rexdense.models.layers import ConvNorm, DropPath, SqueezeExcitation, relu6, silu
-from rexdense.models.recompute import recompute
+from rexdense.models.layers import ConvNorm, DropPath, SqueezeExcitation
+from rexdense.models.recompute import FeatureMap
 from rexdense.registry import MODELS
 
 __all__ = ['InvertedBottleneck', 'ReXNet', 'ReXNetLite']
@@ -15,24 +16,27 @@ __all__ = ['InvertedBottleneck', 'ReXNet', 'ReXNetLite']
 def add_to_first_channels(x: Tensor, shortcut: Tensor) -> Tensor:
     """Return ``x`` (N, C, H, W) with ``shortcut`` (N, c <= C, H, W) added to its first c channels.
 
-    In place where autograd and tracing allow it: a slice written in place exports badly (clovaai/rexnet issue 15).
+    ``x`` is overwritten where autograd and tracing allow it: a slice written in place exports badly
+    (clovaai/rexnet issue 15).
     """
     channels = shortcut.shape[1]
     if channels == x.shape[1]:
-        return x + shortcut if torch.is_grad_enabled() else x.add_(shortcut)
+        return x.add_(shortcut)
     if torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing():
         return torch.cat((x[:, :channels] + shortcut, x[:, channels:]), dim=1)
-    x[:, :channels] += shortcut
+    x[:, :channels].add_(shortcut)
     return x
 
 
 class InvertedBottleneck(nn.Module):
-    """1x1 expansion, 3x3 depthwise convolution, squeeze-excitation, 1x1 projection, partial shortcut.
+    """1x1 expansion, 3x3 depthwise, squeeze-excitation, 1x1 projection, partial shortcut.
 
     Args:
-        lite: ReXNet-lite's activations: ReLU6 after the expansion and, before the squeeze-excitation, after the
-            depthwise convolution; ReXNet has SiLU after the expansion and ReLU6 after the squeeze-excitation.
-        recompute_activations: Keep the outputs of the convolutions only, for the backward pass.
+        lite: ReXNet-lite's activations: ReLU6 after the expansion and, before the
+            squeeze-excitation, after the depthwise convolution; ReXNet has SiLU after the expansion
+            and ReLU6 after the squeeze-excitation.
+        drop_path_rate: See :class:`~rexdense.models.layers.DropPath`.
+        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
     """
 
     def __init__(
@@ -41,7 +45,7 @@ class InvertedBottleneck(nn.Module):
         norm_cfg: dict,
         lite: bool = False,
         drop_path_rate: float = 0.0,
-        recompute_activations: bool = False,
+        with_cp: bool | str = False,
     ) -> None:
         super().__init__()
         hidden = spec.hidden_channels
@@ -51,45 +55,45 @@ class InvertedBottleneck(nn.Module):
             else None
         )
         self.depthwise = ConvNorm(
-            hidden, hidden, 3, norm_cfg, relu6 if lite else None, spec.stride, spec.dilation, groups=hidden
+            hidden,
+            hidden,
+            3,
+            norm_cfg,
+            relu6 if lite else None,
+            spec.stride,
+            spec.dilation,
+            groups=hidden,
         )
         self.squeeze_excitation = (
-            SqueezeExcitation(hidden, spec.squeeze_channels, norm_cfg) if spec.squeeze_channels else None
+            SqueezeExcitation(hidden, spec.squeeze_channels, norm_cfg)
+            if spec.squeeze_channels
+            else None
         )
         self.project = ConvNorm(hidden, spec.out_channels, 1, norm_cfg)
-        self.shortcut, self.lite = spec.shortcut, lite
         self.drop_path = DropPath(drop_path_rate if spec.shortcut else 0.0)
-        self.recompute_activations = recompute_activations
+        self.shortcut, self.lite, self.with_cp = spec.shortcut, lite, with_cp
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.expand is None:
-            hidden = self.depthwise.conv(x)
-        else:
-            hidden = self._run(self._expansion_to_depthwise, self.expand.conv(x))
-        out = self.project.finish(self._run(self._depthwise_to_projection, hidden))
-        return add_to_first_channels(self.drop_path(out), x) if self.shortcut else out
-
-    def _run(self, function, x: Tensor) -> Tensor:
-        return recompute(function, self, x) if self.recompute_activations and self.training else function(x)
-
-    def _expansion_to_depthwise(self, x: Tensor) -> Tensor:
-        return self.depthwise.conv(self.expand.finish(x))
-
-    def _depthwise_to_projection(self, x: Tensor) -> Tensor:
-        x = self.depthwise.finish(x)
+        hidden = FeatureMap(x, self.with_cp)
+        if self.expand is not None:
+            hidden = self.expand.of(hidden)
+        hidden = self.depthwise.of(hidden)
         if self.squeeze_excitation is not None:
-            x = self.squeeze_excitation(x)
-        return self.project.conv(x if self.lite else relu6(x))
+            hidden = self.squeeze_excitation.of(hidden)
+        if not self.lite:
+            hidden = relu6.of(hidden)
+        out = self.project.of(hidden).value
+        return add_to_first_channels(self.drop_path(out), x) if self.shortcut else out
 
 
 @MODELS.register_module()
 class ReXNet(Backbone):
     """ReXNet and ReXNet-R: inverted bottlenecks whose channels grow linearly with the block index.
 
-    Block i of b has ``round((16 + i * 180 / b) * width_mult)`` channels (Han et al. 2021, section 4; clovaai/rexnet
-    ``rexnetv1.py``); squeeze-excitation from the third of six stages on. ReXNet-R rounds all counts to multiples
-    of 8 (timm ``rexnetr_*``). Further arguments: those of :class:`~rexdense.models.backbone.Backbone` and of
-    :class:`~rexdense.arch.rexnet.ReXNetRule`.
+    Block i of b has ``round((16 + i * 180 / b) * width_mult)`` channels (Han et al. 2021, section
+    4; clovaai/rexnet ``rexnetv1.py``); squeeze-excitation from the third of six stages on. ReXNet-R
+    rounds all counts to multiples of 8 (timm ``rexnetr_*``). Further arguments: those of
+    :class:`~rexdense.models.backbone.Backbone` and of :class:`~rexdense.arch.rexnet.ReXNetRule`.
 
     Example:
         >>> import torch
@@ -103,23 +107,32 @@ class ReXNet(Backbone):
         (1, 185, 7, 10)
     """
 
-    family = 'rexnet'
+    rule = ReXNetRule
     lite = False
 
     def build_stem(self, in_channels: int, out_channels: int, norm_cfg: dict) -> nn.Module:
-        return ConvNorm(in_channels, out_channels, 3, norm_cfg, relu6 if self.lite else silu, stride=2)
+        return ConvNorm(
+            in_channels, out_channels, 3, norm_cfg, relu6 if self.lite else silu, stride=2
+        )
 
     def build_block(
-        self, spec: InvertedBottleneckSpec, norm_cfg: dict, drop_path_rate: float, recompute_activations: bool
+        self,
+        spec: InvertedBottleneckSpec,
+        norm_cfg: dict,
+        drop_path_rate: float,
+        with_cp: bool | str,
     ) -> nn.Module:
-        return InvertedBottleneck(spec, norm_cfg, self.lite, drop_path_rate, recompute_activations)
+        return InvertedBottleneck(spec, norm_cfg, self.lite, drop_path_rate, with_cp)
 
 
 @MODELS.register_module()
 class ReXNetLite(ReXNet):
     """ReXNet-lite: no squeeze-excitation, ReLU6 throughout, channels in multiples of 8.
 
-    The rule is clovaai/rexnet ``rexnetv1_lite.py``'s. Arguments as for :class:`ReXNet`.
+    The rule is clovaai/rexnet ``rexnetv1_lite.py``'s: block i of b has
+    ``(16 + i * 164 / (b - 1)) * width_mult`` channels, rounded. Further arguments: those of
+    :class:`~rexdense.models.backbone.Backbone` and of
+    :class:`~rexdense.arch.rexnet.ReXNetLiteRule`.
 
     Example:
         >>> import torch
@@ -129,5 +142,5 @@ class ReXNetLite(ReXNet):
         [(1, 64, 13, 17), (1, 184, 4, 5)]
     """
 
-    family = 'rexnet_lite'
+    rule = ReXNetLiteRule
     lite = True

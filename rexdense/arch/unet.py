@@ -1,0 +1,51 @@
+"""The rules of the U-Nets: their decoder block, and the levels of zshn25/rexnet's network."""
+
+from rexdense.arch.levels import Architecture, FeatureLevel
+from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetRule
+
+__all__ = ['decoder_block', 'rexunet_levels']
+
+
+def decoder_block(in_channels: int, out_channels: int) -> InvertedBottleneckSpec:
+    """Return ReXNet's block of stride 1 without expansion.
+
+    Squeeze-excitation and shortcut are as in the encoder; below 12 channels, which ReXNet itself
+    does not have, one squeezed channel is left (zshn25/rexnet ``rexunet.py``).
+
+    Example:
+        >>> decoder_block(140, 72).squeeze_channels
+        11
+    """
+    return InvertedBottleneckSpec(
+        in_channels=in_channels,
+        hidden_channels=in_channels,
+        out_channels=out_channels,
+        stride=1,
+        squeeze_channels=max(1, int(in_channels * ReXNetRule.se_ratio)),
+        shortcut=in_channels <= out_channels,
+    )
+
+
+def rexunet_levels(architecture: Architecture) -> tuple[FeatureLevel, ...]:
+    """Return what the decoder of ReXUNet reads, from fine to coarse.
+
+    x1 to x5 are the outputs of the first block at each stride, the bottleneck is that of the 1x1
+    convolution after the last block (zshn25/rexnet ``rexunet.py``).
+
+    Args:
+        architecture: A ReXNet, or a ReXNet-R.
+
+    Example:
+        >>> from rexdense.arch import architecture
+        >>> [level.channels for level in rexunet_levels(architecture('rexnet_1.0'))]
+        [16, 27, 50, 72, 140, 1280]
+    """
+    levels = architecture.levels
+    taps = [
+        FeatureLevel(f'x{number}', blocks[0].out_channels, level.stride)
+        for number, (blocks, level) in enumerate(
+            zip(architecture.stages, levels, strict=True), start=1
+        )
+    ]
+    bottleneck = FeatureLevel('bottleneck', architecture.classifier_widths[0], levels[-1].stride)
+    return (*taps, bottleneck)

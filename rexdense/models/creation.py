@@ -1,0 +1,57 @@
+"""Backbones and classifiers by name."""
+
+from typing import Any
+
+from rexdense.arch import architecture
+from rexdense.models.backbone import Backbone
+from rexdense.models.classifier import Classifier
+from rexdense.registry import MODELS
+
+__all__ = ['create_backbone', 'create_classifier']
+
+
+def create_backbone(name: str, **arguments: Any) -> Backbone:
+    """Build a named backbone with random weights.
+
+    Args:
+        name: A name from :func:`rexdense.list_backbones`.
+        arguments: Those of :class:`~rexdense.models.backbone.Backbone` and of the family's rule.
+
+    Raises:
+        UnknownName: no such name.
+        InvalidArgument: an argument is not taken, or outside what is allowed.
+
+    Example:
+        >>> from rexdense import create_backbone
+        >>> backbone = create_backbone('rexnet_1.0', width_mult=1.7, out_indices=(2, -1))
+        >>> [(level.name, level.channels) for level in backbone.out_levels]
+        [('c3', 104), ('c5', 314)]
+    """
+    return _class_of(name)(name, **arguments)
+
+
+def create_classifier(
+    name: str, num_classes: int = 1000, dropout: float | None = None, **arguments: Any
+) -> Classifier:
+    """Build a named backbone under its classification head; ``arguments`` go to the backbone.
+
+    Raises:
+        UnknownName: no such name.
+        InvalidArgument: an argument is not taken, or outside what is allowed.
+
+    Example:
+        >>> from rexdense import create_classifier
+        >>> sum(tensor.numel() for tensor in create_classifier('rexnet_1.0').parameters())
+        4796873
+    """
+    arguments.setdefault('out_indices', (4,))
+    return Classifier(create_backbone(name, **arguments), num_classes, dropout)
+
+
+def _class_of(name: str) -> type[Backbone]:
+    family = architecture(name).family
+    return next(
+        kind
+        for kind in MODELS.module_dict.values()
+        if issubclass(kind, Backbone) and kind.rule.family == family
+    )

@@ -1,0 +1,127 @@
+"""Normalisation layers: the kinds that a config names, small batches, recomputation."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rexdense.errors import InvalidArgument, suggest
+from rexdense.models.recompute import FeatureMap, Recomputed
+
+__all__ = ['MINIMUM_POOLED_BATCH', 'build_norm', 'normalise', 'normalise_pooled']
+
+MINIMUM_POOLED_BATCH = 16
+
+
+def _batch_norm(channels: int, pooled: bool, **options: Any) -> nn.Module:
+    return nn.BatchNorm2d(channels, **options)
+
+
+def _sync_batch_norm(channels: int, pooled: bool, **options: Any) -> nn.Module:
+    return nn.SyncBatchNorm(channels, **options)
+
+
+def _group_norm(channels: int, pooled: bool, num_groups: int = 32, **options: Any) -> nn.Module:
+    # A pooled map has one value a channel: only all channels together can be normalised.
+    groups = 1 if pooled else _largest_divisor(channels, num_groups)
+    return nn.GroupNorm(groups, channels, **options)
+
+
+def _largest_divisor(channels: int, limit: int) -> int:
+    return next(groups for groups in range(min(limit, channels), 0, -1) if channels % groups == 0)
+
+
+NORMS: dict[str, Callable[..., nn.Module]] = {
+    'BN': _batch_norm,
+    'SyncBN': _sync_batch_norm,
+    'GN': _group_norm,
+}
+
+
+def build_norm(norm_cfg: dict, channels: int, pooled: bool = False) -> nn.Module:
+    """Return a normalisation layer for ``channels`` channels.
+
+    Args:
+        norm_cfg: ``type`` is 'BN', 'SyncBN' or 'GN'; ``requires_grad`` (True) says whether scale
+            and shift train; the rest goes to the layer. GN's ``num_groups`` (32) is lowered to the
+            nearest divisor of the channels, which here are seldom multiples of 32.
+        pooled: The layer sees (N, C, 1, 1); :func:`normalise_pooled` applies it.
+
+    Raises:
+        InvalidArgument: an unknown ``type``, or an option that the layer does not take.
+    """
+    if not isinstance(norm_cfg, dict):
+        raise InvalidArgument(f"norm_cfg={norm_cfg!r}: give a dict, such as dict(type='BN')")
+    options = dict(norm_cfg)
+    kind = options.pop('type', None)
+    requires_grad = options.pop('requires_grad', True)
+    if kind not in NORMS:
+        raise InvalidArgument(f'norm_cfg type {kind!r}: {suggest(str(kind), NORMS)}')
+    try:
+        norm = NORMS[kind](channels, pooled, **options)
+    except TypeError as error:
+        raise InvalidArgument(f'norm_cfg={norm_cfg}: {error}') from error
+    return norm.requires_grad_(requires_grad)
+
+
+def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
+    """Normalise globally pooled values (N, C, 1, 1) so that small batches train well.
+
+    Batch statistics of such values come from N numbers a channel: noise for few images, and for one
+    image torch refuses to train. So a training batch of fewer than ``MINIMUM_POOLED_BATCH`` images
+    is normalised with the running statistics, which it leaves as they are. Larger batches,
+    evaluation and other kinds of normalisation are as always, except that processes do not share
+    statistics: if they disagreed on whether a batch is small, some would wait for ever.
+    """
+    if isinstance(norm, _BatchNorm) and isinstance(x, Tensor):
+        if norm.training and norm.track_running_stats and x.shape[0] < MINIMUM_POOLED_BATCH:
+            return F.batch_norm(
+                x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
+            )
+        if isinstance(norm, nn.SyncBatchNorm):
+            return _BatchNorm.forward(norm, x)
+    return norm(x)
+
+
+def normalise(norm: nn.Module, x: FeatureMap) -> FeatureMap:
+    """Return ``norm`` of a map (N, C, H, W).
+
+    With ``with_cp='activations'`` the result of a batch or group norm is computed again in the
+    backward pass, from the input and the statistics that its own backward pass keeps. Other kinds
+    keep their result: a synchronised one would have to communicate again.
+    """
+    value = x.read_by(norm)
+    following = x.then(value)
+    if x.with_cp != 'activations' or not following.recomputes() or value.grad_fn is None:
+        return following
+    recompute = RECOMPUTATIONS.get(value.grad_fn.name())
+    if recompute is None:
+        return following
+    node = value.grad_fn
+    return x.then(value, Recomputed(lambda: recompute(node, norm), x.source))
+
+
+def _batch_norm_again(node: Any, norm: nn.Module) -> Tensor:
+    if node._saved_training:
+        # The second saved result is 1 / sqrt(variance + eps).
+        mean, variance, eps = node._saved_result1, node._saved_result2.pow(-2), 0.0
+    else:
+        mean, variance, eps = node._saved_running_mean, node._saved_running_var, norm.eps
+    return F.batch_norm(node._saved_input, mean, variance, node._saved_weight, norm.bias, eps=eps)
+
+
+def _group_norm_again(node: Any, norm: nn.Module) -> Tensor:
+    return F.group_norm(
+        node._saved_input, node._saved_group, node._saved_weight, norm.bias, node._saved_eps
+    )
+
+
+# By the name of the autograd node: it tells which implementation computed the result.
+RECOMPUTATIONS: dict[str, Callable[[Any, nn.Module], Tensor]] = {
+    'NativeBatchNormBackward0': _batch_norm_again,
+    'CudnnBatchNormBackward0': _batch_norm_again,
+    'MiopenBatchNormBackward0': _batch_norm_again,
+    'NativeGroupNormBackward0': _group_norm_again,
+}

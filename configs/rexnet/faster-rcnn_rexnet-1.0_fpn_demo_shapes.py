@@ -9,6 +9,7 @@ _base_ = ['./faster-rcnn_rexnet-1.0_fpn_custom_coco.py']
 from rexdense.arch import channels
 
 data_root = 'data/shapes/'
+max_epochs = 8
 # On images of 160 pixels c5 is 5 x 5: the network ends at c4, which saves a third of the time.
 out_indices = (1, 2, 3)
 strides = [4, 8, 16, 32]
@@ -26,9 +27,36 @@ model = dict(
     ),
     test_cfg=dict(rpn=dict(nms_pre=300, max_per_img=100)),
 )
-train_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root))
-val_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root))
+resize = dict(type='mmdet.Resize', scale=(160, 160), keep_ratio=True)
+# The shapes are drawn at any angle, so every flip is another picture of the kind.
+flip = dict(
+    type='mmdet.RandomFlip',
+    prob=[0.25, 0.25, 0.25],
+    direction=['horizontal', 'vertical', 'diagonal'],
+)
+load, annotations, _, _, pack = _base_.train_pipeline
+train_pipeline = [load, annotations, resize, flip, pack]
+_, _, _, pack = _base_.test_pipeline
+test_pipeline = [load, resize, annotations, pack]
+train_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
 test_evaluator = val_evaluator
+train_cfg = dict(max_epochs=max_epochs, val_interval=2)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
+    dict(
+        type='CosineAnnealingLR',
+        T_max=max_epochs,
+        eta_min=1e-5,
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        convert_to_iter_based=True,
+    ),
+]
+# Stated for this batch of 4.
 optim_wrapper = dict(optimizer=dict(lr=0.0015))
+auto_scale_lr = dict(base_batch_size=4)
+default_hooks = dict(logger=dict(interval=30))

@@ -1,6 +1,6 @@
 """AdamW for small data sets from random weights: short warm-up, cosine, averaged weights."""
 
-max_epochs = 16
+max_epochs = 20
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
@@ -24,7 +24,7 @@ optim_wrapper = dict(
 )
 auto_scale_lr = dict(enable=True, base_batch_size=5)
 custom_hooks = [
-    # The mean of about the last 100 steps, batch-norm statistics included: with small batches single
-    # steps are noise. It follows at once in the first steps (gamma), so short runs are not spoilt.
+    # The mean of about the last 100 steps, batch-norm statistics included: with small batches
+    # single steps are noise. In the first steps it follows at once (gamma): short runs stay right.
     dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.01, gamma=100, update_buffers=True),
 ]

@@ -6,9 +6,10 @@ from pathlib import Path
 from rexdense.arch import architecture
 from rexdense.checkpoint.fetching import open_checkpoint
 from rexdense.checkpoint.finite import check_finite
-from rexdense.checkpoint.identification import BACKBONE_PREFIX, identify, recognise
+from rexdense.checkpoint.identification import identify, recognise
 from rexdense.checkpoint.native import HEAD
 from rexdense.checkpoint.preprocessing import preprocessing_of
+from rexdense.checkpoint.recognition import BACKBONE_PREFIX
 from rexdense.checkpoint.renaming import from_native, to_native
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import REXDENSE, scheme_named
@@ -61,9 +62,9 @@ def convert_checkpoint(
     if scheme is REXDENSE and any(key.startswith(HEAD) for key in native):
         tensors = {_in_classifier(key): tensor for key, tensor in tensors.items()}
 
-    published = found.scheme.families[network.family].preprocessing
+    family = found.scheme.families[network.family]
     report = LoadReport(checkpoint, found.scheme.title, name)
-    report.preprocessing = preprocessing_of(state.metadata, published)
+    report.preprocessing = preprocessing_of(state.metadata, family.preprocessing)
     report.loaded = list(tensors)
     held = {found.name_of(entry) for entry in found.scheme.entries(network)}
     report.dropped = [key for key in state.tensors if key not in held]
@@ -71,6 +72,7 @@ def convert_checkpoint(
         architecture=name,
         source=found.scheme.title,
         preprocessing=dataclasses.asdict(report.preprocessing),
+        options=dict(state.metadata.get('options', family.options)),
     )
     bare = scheme is not REXDENSE and Path(destination).suffix == '.pth'
     write_checkpoint(destination, tensors, None if bare else metadata, overwrite)

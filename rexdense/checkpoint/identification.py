@@ -1,34 +1,22 @@
 """Which project's names a state dict bears, and which network it is."""
 
-import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from torch import Tensor
 
-from rexdense.arch import architecture, list_backbones
+from rexdense.arch import Architecture
 from rexdense.checkpoint.native import HEAD, STEM_WEIGHT, level_of
-from rexdense.checkpoint.schemes import SCHEMES, Entry, Scheme, scheme_named
+from rexdense.checkpoint.recognition import (
+    Recognised,
+    find_places,
+    known_names,
+    named_networks,
+)
+from rexdense.checkpoint.schemes import SCHEMES, scheme_named
 from rexdense.errors import CheckpointMismatch
 
-__all__ = ['Fit', 'Recognised', 'closest_fit', 'identify', 'recognise']
-
-BACKBONE_PREFIX = 'backbone.'
-
-
-class Recognised(NamedTuple):
-    """A network found among the tensors of a checkpoint.
-
-    ``prefix`` stands before the names of its body, ``head_prefix`` before those of its head.
-    """
-
-    scheme: Scheme
-    prefix: str
-    head_prefix: str
-
-    def name_of(self, entry: Entry) -> str:
-        """Return the name under which the checkpoint holds a tensor of the network."""
-        return (self.head_prefix if entry.native.startswith(HEAD) else self.prefix) + entry.theirs
+__all__ = ['Fit', 'closest_fit', 'identify', 'recognise']
 
 
 class Fit(NamedTuple):
@@ -37,45 +25,6 @@ class Fit(NamedTuple):
     name: str
     equal: int
     differences: tuple[str, ...]
-
-
-@functools.cache
-def _known_names(scheme: Scheme) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the tensors' names in the bodies and in the heads of all named networks."""
-    entries = [entry for name in list_backbones() for entry in scheme.entries(architecture(name))]
-    heads = frozenset(entry.theirs for entry in entries if entry.native.startswith(HEAD))
-    return frozenset(entry.theirs for entry in entries) - heads, heads
-
-
-@functools.cache
-def _first_names(scheme: Scheme) -> frozenset[str]:
-    """Return the names of the first tensors of the scheme's networks."""
-    networks = {architecture(name).family: architecture(name) for name in list_backbones()}
-    entries = [scheme.entries(network)[:1] for network in networks.values()]
-    return frozenset(first[0].theirs for first in entries if first)
-
-
-def _candidates(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognised, int]:
-    """Return where a scheme's networks may lie, with how many names each place explains."""
-    first = _first_names(scheme)
-    prefixes = {
-        key.removesuffix(name)
-        for name in first
-        for key in tensors
-        if ('.' + key).endswith('.' + name)
-    }
-    # What the names of all networks cost to generate is spent only on schemes that may fit.
-    body, head = _known_names(scheme) if prefixes else (frozenset(), frozenset())
-    found = {}
-    for prefix in prefixes:
-        covered = sum(key.startswith(prefix) and key[len(prefix) :] in body for key in tensors)
-        # A classifier around a backbone keeps its head beside it; a plain classifier has one prefix
-        # for both.
-        places = dict.fromkeys((prefix, prefix.removesuffix(BACKBONE_PREFIX)))
-        heads = {place: sum(place + name in tensors for name in head) for place in places}
-        place = max(heads, key=heads.get)
-        found[Recognised(scheme, prefix, place)] = covered + heads[place]
-    return found
 
 
 def recognise(
@@ -97,7 +46,7 @@ def recognise(
     """
     schemes = SCHEMES.values() if source is None else [scheme_named(source)]
     scores = {
-        found: score for scheme in schemes for found, score in _candidates(tensors, scheme).items()
+        found: score for scheme in schemes for found, score in find_places(tensors, scheme).items()
     }
     if prefix is not None:
         scores = {found: score for found, score in scores.items() if found.prefix == prefix}
@@ -125,11 +74,11 @@ def _rank(tensors: Mapping[str, Tensor], found: Recognised) -> tuple[int, bool]:
     return closest_fit(tensors, found).equal, found.scheme.nested == (found.prefix != '')
 
 
-def _compare(tensors: Mapping[str, Tensor], found: Recognised, name: str) -> Fit | None:
+def _compare(
+    tensors: Mapping[str, Tensor], found: Recognised, name: str, network: Architecture
+) -> Fit | None:
     entries = [
-        entry
-        for entry in found.scheme.entries(architecture(name))
-        if not entry.native.startswith(HEAD)
+        entry for entry in found.scheme.entries(network) if not entry.native.startswith(HEAD)
     ]
     if not entries:
         return None
@@ -150,19 +99,26 @@ def _compare(tensors: Mapping[str, Tensor], found: Recognised, name: str) -> Fit
                 differences.append(f'{key} is {shape}, not {wanted}')
         elif not key.endswith('num_batches_tracked') and level_of(entry.native) <= deepest:
             differences.append(f'{key} is missing')
-    body, _ = _known_names(found.scheme)
+    body, _ = known_names(found.scheme)
     foreign = (key for key in tensors if key.startswith(found.prefix) and key not in held)
     differences += [f'{key} is one too many' for key in foreign if key[len(found.prefix) :] in body]
     return Fit(name, equal, tuple(differences))
 
 
-def closest_fit(tensors: Mapping[str, Tensor], found: Recognised) -> Fit:
-    """Return the named network that a checkpoint fits best, by the shapes of its body."""
-    fits = (_compare(tensors, found, name) for name in list_backbones())
+def closest_fit(tensors: Mapping[str, Tensor], found: Recognised, preferred: str = '') -> Fit:
+    """Return the named network that a checkpoint fits best, by the shapes of its body.
+
+    ``preferred`` is taken where several fit alike, as the first levels of different widths may.
+    """
     return max(
-        (fit for fit in fits if fit),
-        key=lambda fit: (fit.equal - len(fit.differences), -len(fit.differences)),
+        _fits(tensors, found),
+        key=lambda fit: (fit.equal - len(fit.differences), fit.name == preferred),
     )
+
+
+def _fits(tensors: Mapping[str, Tensor], found: Recognised) -> list[Fit]:
+    fits = (_compare(tensors, found, name, network) for name, network in named_networks().items())
+    return [fit for fit in fits if fit]
 
 
 def identify(
@@ -176,8 +132,8 @@ def identify(
         prefix: What stands before the names; None finds it.
 
     Raises:
-        CheckpointMismatch: no known names, or no named network has these shapes; the closest one is
-            named.
+        CheckpointMismatch: no known names, no named network has these shapes (the closest one is
+            named), or several have.
 
     Example:
         >>> import rexdense
@@ -185,11 +141,17 @@ def identify(
         'rexnet_1.3'
     """
     found = recognise(tensors, source, prefix)
-    fit = closest_fit(tensors, found)
-    if fit.differences:
+    alike = [fit.name for fit in _fits(tensors, found) if not fit.differences]
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
         raise CheckpointMismatch(
-            f'the tensors are named as in {found.scheme.title}, but no named network has their '
-            f'shapes; closest is {fit.name}: {len(fit.differences)} differ, '
-            f'first {"; ".join(fit.differences[:3])}'
+            f'the checkpoint has only levels that are the same in {", ".join(alike)}: '
+            'which of them it is cannot be told'
         )
-    return fit.name
+    fit = closest_fit(tensors, found)
+    raise CheckpointMismatch(
+        f'the tensors are named as in {found.scheme.title}, but no named network has their '
+        f'shapes; closest is {fit.name}: {len(fit.differences)} differ, '
+        f'first {"; ".join(fit.differences[:3])}'
+    )

@@ -74,8 +74,14 @@ def load_weights(
     """
     name, state = open_checkpoint(checkpoint, averaged, trust_pickle)
     found = recognise(state.tensors, source, prefix, name)
-    fit = closest_fit(state.tensors, found)
     target = Target.of(module)
+    fit = closest_fit(state.tensors, found, target.name)
+    if target.architecture.family not in found.scheme.families:
+        raise CheckpointMismatch(
+            f'{name} looks like {fit.name} of {found.scheme.title}, the module is {target.name}: '
+            'no tensor of the one has a place in the other'
+        )
+    family = found.scheme.families[target.architecture.family]
     report = LoadReport(
         name,
         found.scheme.title,
@@ -85,8 +91,7 @@ def load_weights(
         report.notes.append('the file also holds averaged weights: averaged=True takes those')
 
     filling = match_tensors(state.tensors, found, target, report, backbone_only, drop_head)
-    published = found.scheme.families[target.architecture.family].preprocessing
-    report.preprocessing = preprocessing_of(state.metadata, published)
+    report.preprocessing = preprocessing_of(state.metadata, family.preprocessing)
     _adapt_stem(filling, target, report, input_channels)
     for key in [key for key, tensor in filling.items() if tuple(tensor.shape) != target.shape(key)]:
         report.reshaped.append((key, tuple(filling.pop(key).shape), target.shape(key)))
@@ -96,7 +101,16 @@ def load_weights(
     if not allow_non_finite:
         check_finite(name, filling)
     module.load_state_dict(filling, strict=False)
+    _set_options(target.backbone, state.metadata.get('options', family.options), report)
     return report
+
+
+def _set_options(backbone: nn.Module, options: Mapping[str, Any], report: LoadReport) -> None:
+    """Make the backbone compute what the weights were trained for, where projects differ."""
+    for option, value in options.items():
+        if getattr(backbone, option) != value:
+            setattr(backbone, option, value)
+            report.notes.append(f'{option}={value!r} is turned on: put it into the config as well')
 
 
 def _adapt_stem(

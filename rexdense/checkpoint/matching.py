@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from rexdense.checkpoint.identification import BACKBONE_PREFIX, Recognised
 from rexdense.checkpoint.native import HEAD
+from rexdense.checkpoint.recognition import BACKBONE_PREFIX, Recognised
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.target import Target
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from rexdense.arch import Architecture
+from rexdense.arch.levels import MaxPoolSpec
+from rexdense.arch.residual import BottleneckSpec
 from rexdense.arch.rexnet import InvertedBottleneckSpec
 
 __all__ = [
@@ -63,7 +65,25 @@ def _inverted_bottleneck(path: str, spec: InvertedBottleneckSpec) -> Iterator[La
     yield from _convolution_norm(f'{path}.project', spec.out_channels, hidden)
 
 
-_BLOCKS: dict[type, Any] = {InvertedBottleneckSpec: _inverted_bottleneck}
+def _bottleneck(path: str, spec: BottleneckSpec) -> Iterator[Layer]:
+    hidden = spec.hidden_channels
+    yield from _convolution_norm(f'{path}.conv1', hidden, spec.in_channels)
+    yield from _convolution_norm(f'{path}.conv2', hidden, hidden // spec.groups, 3)
+    if spec.squeeze_channels:
+        gate = f'{path}.squeeze_excitation'
+        yield _convolution(f'{gate}.reduce', spec.squeeze_channels, hidden, bias=True)
+        yield _convolution(f'{gate}.expand', hidden, spec.squeeze_channels, bias=True)
+    yield from _convolution_norm(f'{path}.conv3', spec.out_channels, hidden)
+    if spec.downsample:
+        yield from _convolution_norm(f'{path}.downsample', spec.out_channels, spec.in_channels)
+
+
+_BLOCKS: dict[type, Any] = {
+    InvertedBottleneckSpec: _inverted_bottleneck,
+    BottleneckSpec: _bottleneck,
+}
+# The others have a 3x3 stem.
+_STEM_KERNELS = {'resnext': 7}
 
 
 def level_of(native: str) -> int:
@@ -72,7 +92,10 @@ def level_of(native: str) -> int:
 
 
 class Block(NamedTuple):
-    """Where a block stands, and what it is made of."""
+    """Where a block stands, and what it is made of.
+
+    ``position`` counts the blocks of a level, the number in ``path`` its modules, poolings too.
+    """
 
     level: int
     position: int
@@ -81,14 +104,16 @@ class Block(NamedTuple):
 
 
 def blocks(architecture: Architecture) -> Iterator[Block]:
-    """Yield the blocks of a network in order."""
+    """Yield the blocks of a network in order, without poolings, which have no tensors."""
     for level, specs in enumerate(architecture.stages):
-        for position, spec in enumerate(specs):
-            yield Block(level, position, f'stages.{level}.{position}', spec)
+        modules = [item for item in enumerate(specs) if not isinstance(item[1], MaxPoolSpec)]
+        for position, (module, spec) in enumerate(modules):
+            yield Block(level, position, f'stages.{level}.{module}', spec)
 
 
 def _body(architecture: Architecture, in_channels: int) -> Iterator[Layer]:
-    yield from _convolution_norm('stem', architecture.stem_channels, in_channels, 3)
+    kernel = _STEM_KERNELS.get(architecture.family, 3)
+    yield from _convolution_norm('stem', architecture.stem_channels, in_channels, kernel)
     for block in blocks(architecture):
         yield from _BLOCKS[type(block.spec)](block.path, block.spec)
 
@@ -107,11 +132,10 @@ def _head(architecture: Architecture, num_classes: int) -> Iterator[Layer]:
 def native_layers(
     architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
 ) -> dict[str, Layer]:
-    """Return the layers of the backbone (``stem``, ``stages``) and of its classification head
-    (``head``), by path.
+    """Return the layers of a backbone (``stem``, ``stages``) and its head (``head``), by path.
 
-    Their order is that of ``Classifier.state_dict()``, whose backbone tensors are named the same
-    below ``backbone.``.
+    They are in the order of ``Classifier.state_dict()``, which has the same names, those of the
+    backbone below ``backbone.``.
     """
     layers = [*_body(architecture, in_channels), *_head(architecture, num_classes)]
     return {layer.path: layer for layer in layers}

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.identification import Recognised
 from rexdense.checkpoint.native import HEAD, level_of
+from rexdense.checkpoint.recognition import Recognised
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointMismatch
 

@@ -6,8 +6,8 @@ import functools
 from torch import Tensor, nn
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.identification import BACKBONE_PREFIX
 from rexdense.checkpoint.native import HEAD, level_of
+from rexdense.checkpoint.recognition import BACKBONE_PREFIX
 from rexdense.errors import InvalidArgument
 
 __all__ = ['Target']

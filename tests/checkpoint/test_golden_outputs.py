@@ -10,7 +10,7 @@ import rexdense
 from rexdense.arch import architecture, feature_levels
 from rexdense.checkpoint import identify
 from rexdense.checkpoint.schemes import SCHEMES
-from tests.shared_files import SHARED, golden_case, golden_cases, golden_rule
+from tests.shared_files import SHARED, golden_case, golden_cases, golden_rule, needs_shared
 
 CASES = {
     'clovaai_rexnet_0.9': 'rexnet_0.9',
@@ -28,10 +28,40 @@ CASES = {
     'timm_rexnet_130': 'rexnet_1.3',
     'timm_rexnetr_100': 'rexnetr_1.0',
     'timm_rexnetr_150': 'rexnetr_1.5',
+    'timm_regnetx_002': 'regnetx_200mf',
+    'timm_regnetx_008': 'regnetx_800mf',
+    'timm_regnetx_032': 'regnetx_3.2gf',
+    'timm_regnety_002': 'regnety_200mf',
+    'timm_regnety_008': 'regnety_800mf',
+    'timm_regnety_032': 'regnety_3.2gf',
+    'timm_resnext50_32x4d': 'resnext50_32x4d',
+    'timm_resnext101_32x4d': 'resnext101_32x4d',
+    'torchvision_regnet_x_800mf': 'regnetx_800mf',
+    'torchvision_regnet_y_400mf': 'regnety_400mf',
+    'torchvision_resnext50_32x4d': 'resnext50_32x4d',
+    'pycls_regnetx-800mf': 'regnetx_800mf',
+    'pycls_regnety-400mf': 'regnety_400mf',
+    'mindcv_rexnet_09': 'rexnet_0.9',
+    'mindcv_rexnet_10': 'rexnet_1.0',
+    'mindcv_regnet_x_800mf': 'regnetx_800mf',
+    'mindcv_resnext50_32x4d': 'resnext50_32x4d',
 }
 TOLERANCE = 1e-4
 
-cases = pytest.mark.parametrize('case', golden_cases('clovaai_*', 'timm_rexnet*'))
+# MindCV names its stage ends by the index of the block or by the stage.
+MINDCV_LEVELS = {
+    'rexnet': ('features_0', 'features_2', 'features_4', 'features_10', 'features_15'),
+    'regnet': (None, 'stages_0', 'stages_1', 'stages_2', 'stages_3'),
+    'resnext': (None, 'layer1', 'layer2', 'layer3', 'layer4'),
+}
+
+cases = pytest.mark.parametrize('case', [case for case in golden_cases('*') if case in CASES])
+
+
+@needs_shared
+def test_every_reference_is_covered():
+    # The U-Net is no classifier: its case belongs to its own tests.
+    assert set(golden_cases('*')) - {'zshn25_rexunet'} == set(CASES)
 
 
 def weights_of(case: str) -> tuple[dict, dict[str, torch.Tensor], dict[str, np.ndarray]]:
@@ -62,13 +92,22 @@ def test_every_level_and_the_logits_are_theirs(case):
     assert (len(report.loaded), report.dropped) == (len(state), [])
     with torch.no_grad():
         assert relative_error(classifier(image), outputs['logits']) < TOLERANCE
+        if 'logits97' in outputs:
+            odd = torch.from_numpy(golden_rule().image((1, 3, 97, 97), seed=1))
+            assert relative_error(classifier(odd), outputs['logits97']) < TOLERANCE
 
     backbone = rexdense.create_backbone(name, out_indices=range(5)).eval()
     report = rexdense.load_weights(backbone, state)
     assert len(report.loaded) + len(report.dropped) == len(state)
+    names = [f'stage{index}' for index in range(5)]
+    if case.startswith('mindcv_'):
+        names = MINDCV_LEVELS[backbone.architecture.family]
     with torch.no_grad():
         levels = backbone(image)
-    for index, (level, info) in enumerate(zip(levels, feature_levels(name), strict=True)):
+    compared = 0
+    for level, info, key in zip(levels, feature_levels(name), names, strict=True):
         assert level.shape[1] == info.channels
-        if f'stage{index}' in outputs:
-            assert relative_error(level, outputs[f'stage{index}']) < TOLERANCE, info.name
+        if key in outputs:
+            assert relative_error(level, outputs[key]) < TOLERANCE, info.name
+            compared += 1
+    assert compared == len(set(outputs) - {'logits', 'logits97'})

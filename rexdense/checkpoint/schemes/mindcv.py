@@ -60,6 +60,7 @@ RESNEXT = dataclasses.replace(
         for theirs, native in TORCHVISION_RESNEXT.parts.items()
     },
     head={'classifier': 'head.fc'},
+    options={'pool_padding': 'same'},
 )
 
 MINDCV = Scheme(

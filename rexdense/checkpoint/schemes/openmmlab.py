@@ -13,14 +13,12 @@ __all__ = ['OPENMMLAB']
 
 # mmpretrain's classifiers have the head beside the backbone.
 NETWORK: FamilyNames = dataclasses.replace(RESNEXT, head={'head.fc': 'head.fc'})
+# The RegNets are pycls's weights (mmdet configs/regnet).
+REGNET = dataclasses.replace(NETWORK, preprocessing=IMAGENET_BGR, options={})
 
 OPENMMLAB = Scheme(
     name='openmmlab',
     title='OpenMMLab',
-    # The RegNets are pycls's weights (mmdet configs/regnet).
-    families={
-        'regnet': dataclasses.replace(NETWORK, preprocessing=IMAGENET_BGR),
-        'resnext': NETWORK,
-    },
+    families={'regnet': REGNET, 'resnext': NETWORK},
     nested=True,
 )

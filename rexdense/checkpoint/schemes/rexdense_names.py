@@ -1,7 +1,8 @@
 """rexdense's own names, to which every other scheme is translated."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rexdense.arch import Architecture
 from rexdense.checkpoint.native import native_layers
@@ -13,9 +14,10 @@ __all__ = ['REXDENSE']
 
 @dataclasses.dataclass(frozen=True)
 class NativeNames:
-    """Every layer under its own name; the preprocessing is that of files that name none."""
+    """Every layer under its own name; the rest is for files that do not say it themselves."""
 
     preprocessing: Preprocessing = IMAGENET_RGB
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def pairs(self, architecture: Architecture) -> Iterator[tuple[str, str]]:
         """Yield each layer twice."""

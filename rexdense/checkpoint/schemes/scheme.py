@@ -46,6 +46,8 @@ class FamilyNames:
             block's spec, where their names depend on it.
         head: Layers after the blocks. A function gets the architecture.
         preprocessing: What the published weights were trained on.
+        options: Arguments of the family's rule that the project's networks differ in, by which a
+            backbone computes what the weights were trained for.
     """
 
     stem: Mapping[str, str]
@@ -53,6 +55,7 @@ class FamilyNames:
     parts: Mapping[str, str] | Callable[[Any], Mapping[str, str]]
     head: Mapping[str, str] | Callable[[Architecture], Mapping[str, str]]
     preprocessing: Preprocessing
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def pairs(self, architecture: Architecture) -> Iterator[tuple[str, str]]:
         """Yield (their layer, rexdense's layer) for every layer of a network, in their order."""

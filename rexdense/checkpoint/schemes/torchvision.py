@@ -43,6 +43,7 @@ RESNEXT = FamilyNames(
     },
     head={'fc': 'head.fc'},
     preprocessing=PREPROCESSING,
+    options={'pool_padding': 'symmetric'},
 )
 
 TORCHVISION = Scheme(

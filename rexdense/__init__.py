@@ -10,7 +10,8 @@ Example:
 import importlib
 from typing import Any
 
-from rexdense.errors import MissingDependency, RexdenseError
+from rexdense.dependencies import needed_packages
+from rexdense.errors import RexdenseError
 
 __version__ = '0.1.0'
 
@@ -28,15 +29,8 @@ def __getattr__(name: str) -> Any:
     # Loaded at first use: importing rexdense needs neither torch nor an OpenMMLab package.
     if name not in _HOMES:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    try:
+    with needed_packages(f'rexdense.{name}'):
         return getattr(importlib.import_module(_HOMES[name]), name)
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.split('.')[0] == 'rexdense':
-            raise
-        raise MissingDependency(
-            f'rexdense.{name} needs the package {error.name!r}, which is not installed: '
-            'install torch, then the packages of requirements/mminstall.txt (README.md, section Installation)'
-        ) from error
 
 
 def __dir__() -> list[str]:

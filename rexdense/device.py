@@ -5,12 +5,14 @@ import os
 import platform
 
 import torch
+from torch import nn
 
 from rexdense.errors import InvalidArgument
 
 __all__ = [
     'DEVICES',
     'amp_wrapper',
+    'bare_model',
     'choose_device',
     'initialise_distributed',
     'reuse_freed_memory',
@@ -89,14 +91,20 @@ def initialise_distributed(device: str) -> None:
     torch.distributed.init_process_group(_BACKENDS[device])
 
 
+def bare_model(model: nn.Module) -> nn.Module:
+    """Return the model below the wrapper that distributed training puts around it."""
+    from mmengine.model import is_model_wrapper
+
+    return model.module if is_model_wrapper(model) else model
+
+
 def reuse_freed_memory() -> bool:
     """Keep freed host memory in the process instead of returning it to the kernel; return whether
     that was possible.
 
     glibc maps every block above 32 MiB afresh and unmaps it when freed, so that each large feature
     map costs its page faults again at every step. This is a setting of the whole process, so
-    programs call it,
-    never a library.
+    programs call it, never a library.
     """
     if platform.libc_ver()[0] != 'glibc':
         return False

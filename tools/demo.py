@@ -1,7 +1,6 @@
 """Train a small detector on drawn shapes: make demo."""
 
 from rexdense.engine.command_line import run_command
-from rexdense.engine.demo import main
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command('rexdense.engine.demo')

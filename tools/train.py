@@ -1,7 +1,6 @@
 """Train a model: python tools/train.py CONFIG --help."""
 
 from rexdense.engine.command_line import run_command
-from rexdense.engine.train import main
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command('rexdense.engine.train')

@@ -1,9 +1,4 @@
 """From a config and a command line to a run of mmengine's Runner, and to the files that it leaves.
 
-Importing this package registers its hooks and optimizer wrappers in scope ``rexdense``.
+Importing the package imports nothing: ``command_line`` serves programs that need no torch.
 """
-
-from rexdense.engine.hooks import StopOnNonFiniteLoss
-from rexdense.engine.optimizer_wrappers import BFloat16OptimWrapper
-
-__all__ = ['BFloat16OptimWrapper', 'StopOnNonFiniteLoss']

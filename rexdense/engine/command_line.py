@@ -1,15 +1,18 @@
 """What all programs share: one line and status 2 for a mistake, closest option names."""
 
 import argparse
+import importlib
+import math
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument, RexdenseError, suggest
 
-__all__ = ['Parser', 'parse_size', 'run_command']
+__all__ = ['Parser', 'fraction', 'parse_size', 'positive', 'run_command']
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,29 +54,50 @@ def parse_size(text: str) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def positive(kind: type) -> Callable[[str], float]:
-    """Return an argparse type for numbers above 0."""
+def positive(kind: type[int] | type[float], or_zero: bool = False) -> Callable[[str], float]:
+    """Return an argparse type for finite numbers above 0, or for 0 as well."""
 
-    def parse(text: str):
+    def parse(text: str) -> float:
         try:
             value = kind(text)
         except ValueError:
-            value = 0
-        if not value > 0:
-            raise argparse.ArgumentTypeError(f'{text!r}: give a number above 0')
+            value = math.nan
+        if not (0 < value < math.inf or (or_zero and value == 0)):
+            raise argparse.ArgumentTypeError(
+                f'{text!r}: give a {"whole " if kind is int else ""}number '
+                f'{"of 0 or more" if or_zero else "above 0"}'
+            )
         return value
 
     return parse
 
 
-def run_command(main: Callable[[Sequence[str] | None], int | None]) -> NoReturn:
-    """Run a program's main function and exit with what it returns, or 0.
+def fraction(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'{text!r}: give a number from 0 to 1')
+    return value
 
-    A user's mistake, a RexdenseError, ends in one line on stderr and status 2.
+
+def run_command(program: str | Callable[[Sequence[str] | None], int | None]) -> NoReturn:
+    """Run a program and exit with the status that it returns, or 0.
+
+    A mistake that the user can mend (a RexdenseError, a package that is not installed) ends in one
+    line on stderr and status 2. Any other exception keeps its traceback.
+
+    Args:
+        program: The program's main function, or the name of the module that has it, which is then
+            imported here, so that a package missing there is reported as well.
     """
     name = Path(sys.argv[0]).name
     try:
-        status = main(None) or 0
+        with needed_packages():
+            main = importlib.import_module(program).main if isinstance(program, str) else program
+            status = main(None) or 0
         sys.stdout.flush()
     except RexdenseError as error:
         print(f'{name}: error: {" ".join(str(error).split())}', file=sys.stderr)

@@ -6,10 +6,12 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from rexdense.errors import InvalidArgument, UnknownName, suggest
+from rexdense.dependencies import missing_dependency
+from rexdense.errors import InvalidArgument, RexdenseError, UnknownName, suggest
 
 __all__ = [
     'dataloader_names',
+    'innermost_dataset',
     'load_config',
     'override',
     'set_epochs',
@@ -17,6 +19,19 @@ __all__ = [
     'set_scale',
     'walk',
 ]
+
+
+# What running a config file raises when the fault is in the file.
+_FAULTS_OF_A_FILE = (
+    AttributeError,
+    ImportError,
+    KeyError,
+    NameError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
 
 
 def load_config(path: str | Path) -> Config:
@@ -37,15 +52,11 @@ def load_config(path: str | Path) -> Config:
         raise UnknownName(f'no config file {path}: {hint}')
     try:
         return Config.fromfile(path)
-    except (
-        SyntaxError,
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        NameError,
-    ) as error:
+    except RexdenseError:
+        raise
+    except _FAULTS_OF_A_FILE as error:
+        if isinstance(error, ImportError) and missing_dependency(error):
+            raise
         raise InvalidArgument(
             f'config file {path} cannot be read: {type(error).__name__}: {error}'
         ) from error
@@ -100,6 +111,14 @@ def dataloader_names(config: Config) -> list[str]:
         for part in ('train', 'val', 'test')
         if config.get(f'{part}_dataloader')
     ]
+
+
+def innermost_dataset(dataloader: ConfigDict) -> ConfigDict:
+    """Return the section of the data set itself, below those that repeat or mix it."""
+    dataset = dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset['dataset']
+    return dataset
 
 
 def set_num_classes(config: Config, num_classes: int) -> None:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from rexdense.dependencies import needed_packages
+from rexdense.engine.figures import figures_of
 from rexdense.engine.scalars import read_scalars
-from rexdense.errors import MissingDependency
 
 __all__ = ['draw_curves']
 
@@ -11,8 +12,10 @@ MOST_METRICS = 3
 
 
 def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
-    """Draw the curves of the runs in a work directory; return the picture's path, None when nothing
-    was logged yet.
+    """Draw the curves of the runs in a work directory.
+
+    Returns:
+        The picture's path; None when nothing was logged yet.
 
     Raises:
         MissingDependency: matplotlib is not installed.
@@ -20,13 +23,9 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
     scalars = read_scalars(work_dir)
     if not scalars.training:
         return None
-    try:
+    with needed_packages('drawing curves'):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise MissingDependency(
-            'drawing curves needs matplotlib: pip install matplotlib'
-        ) from error
 
     figure = Figure(figsize=(15, 4.2), layout='constrained')
     losses, rates, metrics = figure.subplots(1, 3)
@@ -42,13 +41,16 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
     losses.legend(fontsize='small')
     rates.plot(steps, [row['lr'] for row in scalars.training], color='tab:green')
     rates.set(title='Learning rate', xlabel='iteration', ylim=(0, None))
-    _draw_metrics(metrics, scalars.validation)
+    unit = 'epoch' if 'epoch' in scalars.training[-1] else 'iteration'
+    _draw_metrics(metrics, scalars.validation, unit)
     for axes in (losses, rates, metrics):
         axes.grid(alpha=0.3)
         for side in ('top', 'right'):
             axes.spines[side].set_visible(False)
-    FigureCanvasAgg(figure).print_png(str(path))
-    return Path(path)
+    path = Path(path)
+    aside = path.with_name(f'.{path.name}.part')
+    FigureCanvasAgg(figure).print_png(str(aside))
+    return aside.replace(path)
 
 
 def _loss_names(rows: list[dict]) -> list[str]:
@@ -56,14 +58,12 @@ def _loss_names(rows: list[dict]) -> list[str]:
     return sorted(names, key=lambda name: (name != 'loss', name))
 
 
-def _draw_metrics(axes, rows: list[dict]) -> None:
-    """Draw the first metrics that the evaluator gave, at the epochs of validation."""
-    names = [
-        name for name in (rows[-1] if rows else {}) if name not in ('step', 'time', 'data_time')
-    ][:MOST_METRICS]
+def _draw_metrics(axes, rows: list[dict], unit: str) -> None:
+    """Draw the first metrics that the evaluator gave, over epochs or iterations."""
+    names = list(figures_of(rows[-1]))[:MOST_METRICS] if rows else []
     for name in names:
         values = [row.get(name, float('nan')) for row in rows]
         axes.plot([row['step'] for row in rows], values, marker='o', label=name.split('/')[-1])
-    axes.set(title='Validation', xlabel='epoch', ylim=(0, 1))
+    axes.set(title='Validation', xlabel=unit, ylim=(0, None))
     if names:
         axes.legend(fontsize='small', loc='lower right')

@@ -4,28 +4,23 @@ from collections.abc import Mapping
 
 from rexdense.text_table import text_table
 
-__all__ = ['figures_table']
+__all__ = ['figures_of', 'figures_table']
+
+# What mmengine logs beside the metrics.
+_NO_FIGURES = ('data_time', 'memory', 'step', 'time')
+
+
+def figures_of(row: Mapping[str, float]) -> dict[str, float]:
+    """Return the metrics in a logged row, by name."""
+    return {name: value for name, value in row.items() if name not in _NO_FIGURES}
 
 
 def figures_table(figures: Mapping[str, float]) -> str:
-    """Return the metrics as a table; a second one has what is measured by class."""
-    overall = {
-        name: value for name, value in figures.items() if '/' in name and name.count('/') == 1
-    }
-    by_class = {name: value for name, value in figures.items() if name.count('/') > 1}
-    rows = [
-        ['figure', 'value'],
-        *([name.split('/')[-1], _shown(value)] for name, value in overall.items()),
-    ]
-    tables = [text_table(rows)]
-    if by_class:
-        rows = [
-            ['class', 'AP'],
-            *([name.split('/', 2)[-1], _shown(value)] for name, value in by_class.items()),
-        ]
-        tables.append(text_table(rows))
-    return '\n'.join(tables)
-
-
-def _shown(value: float) -> str:
-    return '-' if value != value else f'{value:.3f}'
+    """Return the metrics as a table; a second one has what is measured by class, which is named
+    ``dataset/metric/class``."""
+    overall, by_class = [['figure', 'value']], [['class', 'AP']]
+    for name, value in figures.items():
+        parts = name.split('/', 2)
+        rows = by_class if len(parts) == 3 else overall
+        rows.append([parts[-1], '-' if value != value else f'{value:.3f}'])
+    return '\n'.join(text_table(rows) for rows in (overall, by_class) if len(rows) > 1)

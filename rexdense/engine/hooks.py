@@ -1,24 +1,34 @@
-"""Hooks of mmengine's runner."""
+"""Hooks of mmengine's runner that guard a training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
-from mmengine.hooks import Hook
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook, Hook
 
-from rexdense.errors import NonFiniteLoss
+from rexdense.device import bare_model
+from rexdense.engine.config import walk
+from rexdense.engine.work_dir import remove_earlier_runs
+from rexdense.errors import InvalidArgument, NonFiniteLoss
 from rexdense.registry import HOOKS
 
-__all__ = ['StopOnNonFiniteLoss']
+__all__ = ['CheckClasses', 'RemoveEarlierRuns', 'ReportSkippedImages', 'StopOnNonFiniteLoss']
 
 MOST_IMAGES_NAMED = 8
+MOST_TENSORS_NAMED = 3
 
 
 @HOOKS.register_module()
 class StopOnNonFiniteLoss(Hook):
     """End the run at the first loss that is NaN or infinite, before anything is saved from it.
 
+    The weights are looked at too wherever a checkpoint may be saved: gradients can spoil them in
+    the step after a loss that was still finite.
+
     Raises:
-        NonFiniteLoss: names the iteration, the loss terms at fault and the images of the batch.
+        NonFiniteLoss: names the iteration, the loss terms or tensors at fault and the images of the
+            batch.
     """
 
     # Before the hooks that average weights, log or save.
@@ -27,22 +37,41 @@ class StopOnNonFiniteLoss(Hook):
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Check the total loss of the iteration."""
+        """Check the losses of the iteration, and the weights before they may be saved."""
         loss = outputs['loss']
-        if torch.isfinite(loss).all():
-            return
-        terms = [
-            name for name, value in outputs.items() if name != 'loss' and not _is_finite(value)
-        ]
+        if not _is_finite(loss):
+            terms = [
+                name for name, value in outputs.items() if name != 'loss' and not _is_finite(value)
+            ]
+            self._stop(runner, f'the loss became {float(loss)}', terms or ['total'], data_batch)
+        if self._may_be_saved(runner, batch_idx):
+            state = bare_model(runner.model).state_dict()
+            spoilt = [name for name, tensor in state.items() if not _is_finite(tensor)]
+            if spoilt:
+                self._stop(runner, f'{len(spoilt)} tensors became non-finite', spoilt, data_batch)
+
+    def _may_be_saved(self, runner, batch_idx: int) -> bool:
+        savers = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
+        return (
+            self.end_of_epoch(runner.train_dataloader, batch_idx)
+            or self.is_last_train_iter(runner)
+            or any(
+                not saver.by_epoch and self.every_n_train_iters(runner, saver.interval)
+                for saver in savers
+            )
+        )
+
+    def _stop(self, runner, what: str, names: Sequence[str], data_batch: dict | None) -> None:
+        named = ', '.join(names[:MOST_TENSORS_NAMED])
+        named += ', ...' if len(names) > MOST_TENSORS_NAMED else ''
         raise NonFiniteLoss(
-            f'the loss became {loss.item()} at epoch {runner.epoch + 1}, iteration '
-            f'{runner.iter + 1} ({", ".join(terms) or "total"}); images: '
+            f'{what} at epoch {runner.epoch + 1}, iteration {runner.iter + 1} ({named}); images: '
             f'{_image_names(data_batch)}. Checkpoints saved before stay in {runner.work_dir}. '
             'Lower the learning rate (--lr), clip gradients, or look at these images'
         )
 
 
-def _is_finite(value) -> bool:
+def _is_finite(value: Any) -> bool:
     values = value if isinstance(value, (list, tuple)) else [value]
     return all(bool(torch.isfinite(torch.as_tensor(item)).all()) for item in values)
 
@@ -58,3 +87,102 @@ def _image_names(data_batch: dict | None) -> str:
         if len(names) > MOST_IMAGES_NAMED
         else shown or 'unknown'
     )
+
+
+@HOOKS.register_module()
+class CheckClasses(Hook):
+    """Check before training that the model and the validation data have the classes of the training
+    data.
+
+    Raises:
+        InvalidArgument: another number of classes, or other classes or another order of them.
+    """
+
+    def before_train(self, runner) -> None:
+        """Compare the classes; data sets without classes are left alone."""
+        classes = _classes(runner.train_dataloader)
+        if classes is None:
+            return
+        for section in walk(runner.cfg.model):
+            stated = section.get('num_classes', len(classes))
+            # An RPN knows one class, objects.
+            if stated != len(classes) and 'RPN' not in str(section.get('type')):
+                raise InvalidArgument(
+                    f'{section.get("type")} of the model has num_classes={stated}, the training '
+                    f'data {len(classes)} classes ({", ".join(classes[:12])}): set num_classes in '
+                    'the config, or name the folder with --data-root, which sets it'
+                )
+        if runner.val_loop is not None:
+            require_same_classes(
+                _classes(runner.val_dataloader), classes, 'the validation data', 'the training data'
+            )
+
+
+def _classes(dataloader) -> tuple[str, ...] | None:
+    classes = getattr(dataloader.dataset, 'metainfo', {}).get('classes')
+    return None if classes is None else tuple(classes)
+
+
+def require_same_classes(
+    found: Sequence[str] | None, wanted: Sequence[str] | None, of_found: str, of_wanted: str
+) -> None:
+    """Check that two lists of classes, where both are known, are the same in the same order.
+
+    Raises:
+        InvalidArgument: they are not.
+    """
+    if found is None or wanted is None or tuple(found) == tuple(wanted):
+        return
+    raise InvalidArgument(
+        f'the classes of {of_found} ({", ".join(found[:12])}) are not those of {of_wanted} '
+        f'({", ".join(wanted[:12])}) in the same order: state them in the config as metainfo='
+        'dict(classes=...) of the data set, or name the folder with --data-root'
+    )
+
+
+@HOOKS.register_module()
+class ReportSkippedImages(Hook):
+    """Log after each epoch in which it has grown how many training images could not be decoded."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def after_train_epoch(self, runner) -> None:
+        """Log the number, if it has grown."""
+        skipped = skipped_images(runner.train_dataloader.dataset)
+        if skipped > self._told:
+            self._told = skipped
+            runner.logger.warning(skipped_sentence(skipped))
+
+
+def skipped_sentence(number: int) -> str:
+    """Return what is said of training images that could not be decoded."""
+    return (
+        f'{number} training {"image" if number == 1 else "images"} could not be decoded and '
+        f'{"was" if number == 1 else "were"} skipped; the log names them'
+    )
+
+
+def skipped_images(dataset: Any) -> int:
+    """Return how many images the data sets below the wrappers of ``dataset`` have skipped."""
+    return sum(getattr(part, 'skipped_images', 0) for part in _innermost_datasets(dataset))
+
+
+def _innermost_datasets(dataset: Any) -> Iterator[Any]:
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    for part in inner:
+        if part is None:
+            yield dataset
+        else:
+            yield from _innermost_datasets(part)
+
+
+@HOOKS.register_module()
+class RemoveEarlierRuns(Hook):
+    """Delete what earlier runs left in the work directory, once all is built and training begins,
+    so that a mistake in the config costs nothing."""
+
+    def before_train(self, runner) -> None:
+        """Delete it."""
+        if is_main_process():
+            remove_earlier_runs(runner.work_dir, runner.timestamp)

@@ -10,12 +10,24 @@ from mmengine.dataset import Compose
 from mmengine.registry import init_default_scope
 from torch import nn
 
-from rexdense.device import DEVICES, choose_device, reuse_freed_memory
-from rexdense.engine.command_line import Parser
-from rexdense.engine.drawing import Objects, draw_objects, read_picture, write_picture
-from rexdense.engine.runner import require_same_tensors
+from rexdense.datasets.loading import UnreadableImage
+from rexdense.device import choose_device, reuse_freed_memory
+from rexdense.engine.building import config_faults
+from rexdense.engine.command_line import Parser, fraction
+from rexdense.engine.config import innermost_dataset
+from rexdense.engine.drawing import (
+    Objects,
+    draw_objects,
+    picture_name,
+    read_picture,
+    write_picture,
+)
+from rexdense.engine.options import add_device_option
+from rexdense.engine.runner import import_scope, require_same_tensors
+from rexdense.engine.stored_config import require_known_types
 from rexdense.engine.training_file import read_training_file
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.engine.work_dir import prepare_output_dir
+from rexdense.errors import CheckpointUnreadable, DataError, InvalidArgument
 from rexdense.registry import MODELS
 
 __all__ = ['load_detector', 'main', 'predict']
@@ -35,40 +47,71 @@ def parser() -> argparse.ArgumentParser:
         '--out-dir', type=Path, required=True, help=f'folder for the pictures and {RESULTS}'
     )
     result.add_argument(
-        '--score', type=float, default=0.3, help='lowest score that is drawn and written'
-    )
-    result.add_argument(
-        '--device', choices=DEVICES, help='default: the accelerator that is found, else cpu'
+        '--score', type=fraction, default=0.3, help='lowest score that is drawn and written'
     )
     result.add_argument('--overwrite', action='store_true', help='replace what is in the folder')
+    result.add_argument(
+        '--trust-config',
+        action='store_true',
+        help='let the config in the checkpoint import any code it names; off is safe',
+    )
+    add_device_option(result)
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write an annotated picture for each image, and one JSON with all objects."""
+    """Write an annotated picture for each image, and one JSON with all objects.
+
+    Raises:
+        DataError: after all other images are done, names those that cannot be decoded.
+    """
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     paths = find_images(options.images)
-    if (options.out_dir / RESULTS).exists() and not options.overwrite:
-        raise InvalidArgument(
-            f'{options.out_dir / RESULTS} exists: give another --out-dir, or --overwrite'
-        )
-    if any(path.parent.resolve() == options.out_dir.resolve() for path in paths):
-        raise InvalidArgument(
-            f'--out-dir {options.out_dir} is the folder of the images; choose another'
-        )
-    model, pipeline, classes = load_detector(options.checkpoint, choose_device(options.device))
-    results = []
-    for path in paths:
-        objects = predict(model, pipeline, path, options.score)
-        picture = options.out_dir / path.with_suffix('.png').name
+    pictures = [options.out_dir / picture_name(path) for path in paths]
+    _check_places(paths, pictures, options.out_dir, options.overwrite)
+    device = choose_device(options.device)
+    model, pipeline, classes = load_detector(options.checkpoint, device, options.trust_config)
+    results, unreadable = [], []
+    for path, picture in zip(paths, pictures, strict=True):
+        try:
+            objects = predict(model, pipeline, path, options.score)
+        except UnreadableImage as error:
+            unreadable.append(error)
+            continue
         write_picture(picture, draw_objects(read_picture(path), objects, classes))
         results.append(dict(image=str(path), objects=_described(objects, classes)))
         print(f'{path}: {len(objects.labels)} objects -> {picture}')
-    aside = options.out_dir / f'.{RESULTS}.part'
-    aside.write_text(json.dumps(dict(classes=list(classes), images=results), indent=1))
-    aside.replace(options.out_dir / RESULTS)
-    print(options.out_dir / RESULTS)
+    if results:
+        _write_json(options.out_dir / RESULTS, dict(classes=list(classes), images=results))
+        print(options.out_dir / RESULTS)
+    if unreadable:
+        raise DataError(
+            f'{len(unreadable)} of {len(paths)} images left out: '
+            f'{"; ".join(str(error) for error in unreadable[:3])}'
+        )
+
+
+def _check_places(
+    paths: Sequence[Path], pictures: Sequence[Path], folder: Path, overwrite: bool
+) -> None:
+    """Check that nothing is overwritten unasked, and that the folder can be written.
+
+    Raises:
+        InvalidArgument: it is not so.
+    """
+    if any(path.parent.resolve() == folder.resolve() for path in paths):
+        raise InvalidArgument(f'--out-dir {folder} is the folder of the images; choose another')
+    there = [path for path in (folder / RESULTS, *pictures) if path.exists()]
+    if there and not overwrite:
+        raise InvalidArgument(f'{there[0]} exists: give another --out-dir, or --overwrite')
+    prepare_output_dir(folder, '--out-dir')
+
+
+def _write_json(path: Path, content: dict) -> None:
+    aside = path.with_name(f'.{path.name}.part')
+    aside.write_text(json.dumps(content, indent=1))
+    aside.replace(path)
 
 
 def find_images(path: Path) -> list[Path]:
@@ -89,33 +132,36 @@ def find_images(path: Path) -> list[Path]:
     return found
 
 
-def load_detector(checkpoint: Path, device: str) -> tuple[nn.Module, Compose, tuple[str, ...]]:
+def load_detector(
+    checkpoint: Path, device: str, trust_config: bool = False
+) -> tuple[nn.Module, Compose, tuple[str, ...]]:
     """Build the detector of a training checkpoint from the config that lies in it.
+
+    Args:
+        trust_config: Let that config import any module it names.
 
     Returns:
         The model in evaluation mode, the pipeline that makes its input from a path, and the class
         names.
 
     Raises:
-        CheckpointUnreadable: the file is no checkpoint, or holds no config.
+        CheckpointUnreadable: the file is no checkpoint, or holds no config and classes.
         CheckpointMismatch: its tensors are not those of its config.
     """
     file = read_training_file(checkpoint)
-    config = file.config
-    init_default_scope(config.get('default_scope', 'mmdet'))
-    # The weights come from the checkpoint itself.
-    config.model.backbone.pop('init_cfg', None)
-    model = MODELS.build(config.model)
+    config = file.config()
+    require_known_types(config, str(checkpoint), trust_config)
+    if file.classes is None:
+        raise CheckpointUnreadable(f'{checkpoint} holds no class names')
+    import_scope(config)
+    init_default_scope(config.get('default_scope', 'mmengine'))
+    with config_faults():
+        model = MODELS.build(config.model)
+        steps = innermost_dataset(config.test_dataloader).pipeline
+        # Annotations are not there.
+        pipeline = Compose([step for step in steps if 'Annotations' not in step['type']])
     require_same_tensors(model, file.state, str(checkpoint))
     model.load_state_dict(file.state)
-    # After init_default_scope, so that the pipeline's plain names are found in the host's registry.
-    pipeline = Compose(
-        [
-            step
-            for step in config.test_dataloader.dataset.pipeline
-            if 'Annotations' not in step['type']
-        ]
-    )
     return model.to(device).eval(), pipeline, file.classes
 
 
@@ -123,7 +169,7 @@ def predict(model: nn.Module, pipeline: Compose, path: Path, lowest_score: float
     """Return the objects in an image file, in its own pixels.
 
     Raises:
-        DataError: the image cannot be decoded.
+        UnreadableImage: the image cannot be decoded.
     """
     sample = pipeline(dict(img_path=str(path), img_id=0))
     with torch.no_grad():

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import torch
 
+from rexdense.device import bare_model
 from rexdense.engine.drawing import Objects, draw_objects, read_picture, write_picture
 
 __all__ = ['draw_prediction_sheet']
@@ -25,20 +26,21 @@ def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
     Returns:
         The picture's path; None when the runner has no validation set or its model is no detector.
     """
-    is_detector = hasattr(runner.model, 'bbox_head') or hasattr(runner.model, 'roi_head')
+    model = bare_model(runner.model)
+    is_detector = hasattr(model, 'bbox_head') or hasattr(model, 'roi_head')
     if runner.val_loop is None or not is_detector:
         return None
     dataset = runner.val_dataloader.dataset
     classes = dataset.metainfo['classes']
-    runner.model.eval()
+    model.eval()
     pairs = []
     for index in np.linspace(0, len(dataset) - 1, min(PAIRS, len(dataset))).astype(int).tolist():
         sample = dataset[index]
         with torch.no_grad():
-            result = runner.model.test_step(
+            result = model.test_step(
                 dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
             )[0]
-        image = _enlarged(read_picture(result.img_path))
+        image = _enlarged(read_picture(result.img_path, result.ori_shape))
         truth = Objects.annotated(dataset.get_data_info(index)['instances'])
         prediction = Objects.predicted(result, LOWEST_SCORE)
         pairs.append(

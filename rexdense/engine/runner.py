@@ -1,26 +1,38 @@
-"""mmengine's Runner with a readable terminal, a strict loader and a guarded work directory."""
+"""mmengine's Runner with a readable terminal, strict weights and whole checkpoints."""
 
+import contextlib
+import importlib
+import importlib.util
+import io
 import logging
-import re
-import shutil
-import tempfile
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from mmengine.config import Config
+from mmengine.device import get_device
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
 from mmengine.runner import Runner as MMEngineRunner
-from mmengine.runner import find_latest_checkpoint
 from torch import Tensor, nn
 
 from rexdense.checkpoint import install_safe_loader
+from rexdense.device import bare_model
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
-__all__ = ['Runner', 'checkpoint_to_resume', 'prepare_work_dir']
+__all__ = ['Runner', 'import_scope', 'require_same_tensors']
 
-MOST_TERMINAL_LINES = 12
+MOST_TERMINAL_LINES = 20
 MOST_TENSORS_NAMED = 3
-# mmengine names a run's folder after the time of its start.
-RUN_FOLDER = re.compile(r'\d{8}_\d{6}')
-_NOISE = ('paramwise_options', '"FileClient" will be deprecated', '"HardDiskBackend" is the alias')
+_NOISE = (
+    '"FileClient" will be deprecated',
+    '"HardDiskBackend" is the alias',
+    'Distributed training is not used',
+    'Exp name:',
+    # Told in full by CheckpointMismatch.
+    'The model and loaded state dict do not match exactly',
+    'paramwise_options',
+)
 
 
 class _TerminalFilter(logging.Filter):
@@ -31,12 +43,40 @@ class _TerminalFilter(logging.Filter):
         return message.count('\n') < MOST_TERMINAL_LINES and not message.startswith(_NOISE)
 
 
+def _end_on_broken_pipe(handler: logging.Handler) -> None:
+    """Let the program end when the reader of its output went away; logging would go on and print a
+    traceback for every line."""
+    inherited = handler.handleError
+
+    def handle_error(record: logging.LogRecord) -> None:
+        if isinstance(sys.exc_info()[1], BrokenPipeError):
+            raise  # logging calls this while it handles the exception
+        inherited(record)
+
+    handler.handleError = handle_error
+
+
+def import_scope(config: Config) -> None:
+    """Import the data sets of the config's scope, such as mmdet's, without what they print."""
+    scope = config.get('default_scope', 'mmengine')
+    if scope != 'mmengine' and importlib.util.find_spec(f'{scope}.datasets'):
+        with contextlib.redirect_stdout(io.StringIO()):
+            importlib.import_module(f'{scope}.datasets')
+
+
 class Runner(MMEngineRunner):
     """mmengine's Runner as rexdense's programs use it."""
 
     def __init__(self, *args, **settings) -> None:
         install_safe_loader()
         super().__init__(*args, **settings)
+        self.register_hook(RequireSameTensors())
+
+    @classmethod
+    def from_cfg(cls, cfg: Config) -> 'Runner':
+        """Return the runner of a config."""
+        import_scope(cfg)
+        return super().from_cfg(cfg)
 
     def build_logger(self, *args, **settings):
         """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""
@@ -44,28 +84,63 @@ class Runner(MMEngineRunner):
         for handler in logger.handlers:
             if type(handler) is logging.StreamHandler:
                 handler.addFilter(_TerminalFilter())
+                _end_on_broken_pipe(handler)
         return logger
 
-    def load_checkpoint(
-        self,
-        filename: str,
-        map_location='cpu',
-        strict: bool = True,
-        revise_keys=((r'^module\.', ''),),
-    ):
-        """Load a checkpoint whose tensors must be exactly those of the model.
+    def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
+        """Return the model on its device, for several processes in mmengine's wrapper.
+
+        On a CPU that wrapper must get no device numbers, which mmengine always gives it.
+        """
+        if self.distributed and get_device() == 'cpu':
+            model_wrapper_cfg = dict(
+                type='MMDistributedDataParallel',
+                broadcast_buffers=False,
+                find_unused_parameters=self.cfg.get('find_unused_parameters', False),
+            ) | dict(model_wrapper_cfg or {}, device_ids=None)
+        return super().wrap_model(model_wrapper_cfg, model)
+
+    def save_checkpoint(self, out_dir: str, filename: str, *args, **options) -> None:
+        """Save a checkpoint aside and rename it, so that it is whole whenever it is there.
 
         Raises:
-            CheckpointMismatch: tensors are missing, left over or of another shape; the message
-            names them.
+            InvalidArgument: it cannot be written, the disk being full for example.
         """
-        checkpoint = super().load_checkpoint(
-            filename, map_location, strict=False, revise_keys=list(revise_keys)
+        if '://' in str(out_dir):
+            super().save_checkpoint(out_dir, filename, *args, **options)
+            return
+        aside, path = Path(out_dir, f'.{filename}.part'), Path(out_dir, filename)
+        try:
+            super().save_checkpoint(out_dir, aside.name, *args, **options)
+            if is_main_process():
+                aside.replace(path)
+        except OSError as error:
+            aside.unlink(missing_ok=True)
+            raise InvalidArgument(
+                f'checkpoint {path} cannot be written ({error.strerror}); make room, '
+                'then go on with --resume'
+            ) from error
+
+
+class RequireSameTensors(Hook):
+    """Check a checkpoint before any of it is used; mmengine would log a warning and go on.
+
+    Raises:
+        CheckpointMismatch: its tensors are not those of the model.
+    """
+
+    # Before the hook of averaged weights.
+    priority = 'VERY_HIGH'
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Compare the tensors; a bare state dict gets the form that mmengine's hooks expect."""
+        if 'state_dict' not in checkpoint:
+            checkpoint['state_dict'] = dict(checkpoint)
+        require_same_tensors(
+            bare_model(runner.model),
+            checkpoint['state_dict'],
+            runner._load_from or 'the checkpoint',
         )
-        model = self.model.module if hasattr(self.model, 'module') else self.model
-        if strict:
-            require_same_tensors(model, checkpoint.get('state_dict', checkpoint), filename)
-        return checkpoint
 
 
 def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
@@ -94,57 +169,7 @@ def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: 
     if found:
         raise CheckpointMismatch(
             f'{source} does not fit this model: {"; ".join(found)}. '
-            'Use the config and the classes that the checkpoint was trained with'
+            'Use the config and the classes that the checkpoint was trained with; its backbone '
+            "alone is read by model.backbone.init_cfg=dict(type='rexdense.Pretrained', "
+            'checkpoint=FILE)'
         )
-
-
-def prepare_work_dir(work_dir: str | Path, reuse: bool = False, overwrite: bool = False) -> Path:
-    """Create the folder of a run and make sure that it may be written.
-
-    Args:
-        reuse: The run continues or measures what is there.
-        overwrite: Delete the checkpoints and logs of earlier runs.
-
-    Raises:
-        InvalidArgument: it cannot be written, or holds checkpoints and neither was asked for.
-    """
-    work_dir = Path(work_dir)
-    try:
-        work_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=work_dir):
-            pass
-    except OSError as error:
-        raise InvalidArgument(
-            f'work dir {work_dir} cannot be written ({error.strerror}); '
-            'choose another with --work-dir'
-        ) from error
-    if reuse:
-        return work_dir
-    earlier = sorted(path.name for path in work_dir.glob('*.pth'))
-    if earlier and not overwrite:
-        raise InvalidArgument(
-            f'work dir {work_dir} holds checkpoints of an earlier run ({earlier[-1]}): '
-            'continue it with --resume, '
-            'replace it with --overwrite, or choose another --work-dir'
-        )
-    for name in (*earlier, 'last_checkpoint'):
-        (work_dir / name).unlink(missing_ok=True)
-    for path in work_dir.iterdir():
-        if RUN_FOLDER.fullmatch(path.name) and overwrite:
-            shutil.rmtree(path)
-    return work_dir
-
-
-def checkpoint_to_resume(work_dir: str | Path) -> str:
-    """Return the newest checkpoint of a work directory.
-
-    Raises:
-        InvalidArgument: there is none.
-    """
-    latest = find_latest_checkpoint(str(work_dir)) if Path(work_dir).is_dir() else None
-    if latest is None or not Path(latest).is_file():
-        raise InvalidArgument(
-            f'--resume: no checkpoint in {work_dir}; leave --resume out to start, '
-            'or name the folder with --work-dir'
-        )
-    return latest

@@ -1,113 +1,42 @@
-"""The options that the programs share, and what each of them changes in a config."""
+"""What the options of a program change in a config."""
 
 import argparse
-import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
+from mmengine.dist import is_main_process
 
 from rexdense.datasets.coco_folder import CocoFolder, summary
-from rexdense.device import DEVICES, amp_wrapper, choose_device, initialise_distributed
-from rexdense.engine.command_line import parse_size, positive
+from rexdense.device import amp_wrapper, choose_device, initialise_distributed
 from rexdense.engine.config import (
     dataloader_names,
+    innermost_dataset,
     override,
     set_epochs,
     set_num_classes,
     set_scale,
+    walk,
 )
+from rexdense.engine.learning_rate import set_learning_rate
 from rexdense.errors import InvalidArgument
 
-__all__ = [
-    'add_data_options',
-    'add_run_options',
-    'add_training_options',
-    'apply_run_options',
-    'apply_training_options',
-]
+__all__ = ['apply_run_options', 'apply_training_options']
+
+DATASET = 'rexdense.CocoDataset'
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a data set in COCO form lies."""
-    group = parser.add_argument_group('data')
-    group.add_argument(
-        '--data-root',
-        type=Path,
-        help='folder with images/ and annotations/; default: the config says',
-    )
-    group.add_argument(
-        '--images', default='images', help='folder of the images, below the data root'
-    )
-    group.add_argument(
-        '--train-annotations', default='annotations/train.json', help='below the data root'
-    )
-    group.add_argument(
-        '--val-annotations', default='annotations/val.json', help='below the data root'
-    )
-    group.add_argument(
-        '--classes', nargs='+', help='class names to use; default: all in the training annotations'
-    )
-    group.add_argument(
-        '--scale', type=parse_size, metavar='W,H', help='size in pixels that images are scaled into'
-    )
-
-
-def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of every run."""
-    group = parser.add_argument_group('run')
-    group.add_argument(
-        '--work-dir',
-        type=Path,
-        help='folder for all results; default: work_dirs/ + the config name',
-    )
-    group.add_argument(
-        '--device', choices=DEVICES, help='default: the accelerator that is found, else cpu'
-    )
-    group.add_argument(
-        '--batch-size', type=positive(int), metavar='N', help='images a step on each device'
-    )
-    group.add_argument('--workers', type=int, metavar='N', help='loader processes on each device')
-    group.add_argument(
-        '--amp',
-        action='store_true',
-        help='mixed precision: float16 on accelerators, bfloat16 on a cpu',
-    )
-    group.add_argument(
-        '--launcher',
-        choices=('none', 'pytorch'),
-        default='none',
-        help='pytorch: started by torchrun',
-    )
-    group.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='set any value of the config',
-    )
-
-
-def add_training_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of training."""
-    group = parser.add_argument_group('training')
-    group.add_argument('--epochs', type=positive(int), metavar='N', help='passes over the data')
-    group.add_argument(
-        '--lr',
-        type=positive(float),
-        metavar='X',
-        help='learning rate; default: scaled to the batch',
-    )
-    group.add_argument('--seed', type=int, metavar='N', help='of weights, order and augmentation')
-    group.add_argument('--load-from', metavar='FILE', help='start from the weights of a checkpoint')
-    group.add_argument('--resume', action='store_true', help='continue the run in the work dir')
-    group.add_argument(
-        '--overwrite', action='store_true', help='replace the checkpoints of an earlier run there'
-    )
-
-
-def apply_run_options(config: Config, options: argparse.Namespace, training: bool) -> str:
+def apply_run_options(
+    config: Config,
+    options: argparse.Namespace,
+    training: bool,
+    classes: Sequence[str] | None = None,
+) -> str:
     """Change a config as the data and run options say; return the device.
+
+    Args:
+        classes: Names in the order of the model's labels, where they are known before.
 
     Raises:
         RexdenseError: an option is outside what is allowed, or the data cannot be used.
@@ -123,9 +52,11 @@ def apply_run_options(config: Config, options: argparse.Namespace, training: boo
     elif not config.get('work_dir'):
         config.work_dir = str(Path('work_dirs') / Path(config.filename).stem)
     if options.data_root is not None:
-        _use_coco_folder(config, options, training)
+        _use_coco_folder(config, options, training, classes)
     elif options.classes:
         raise InvalidArgument('--classes goes with --data-root')
+    elif classes:
+        _state_classes(config, classes)
     if options.scale:
         set_scale(config, options.scale)
     for name in dataloader_names(config):
@@ -139,46 +70,53 @@ def apply_run_options(config: Config, options: argparse.Namespace, training: boo
     return device
 
 
-def _use_coco_folder(config: Config, options: argparse.Namespace, training: bool) -> None:
+def _use_coco_folder(
+    config: Config, options: argparse.Namespace, training: bool, classes: Sequence[str] | None
+) -> None:
+    """Make all data loaders and evaluators read the folder, and the model know its classes."""
     folder = CocoFolder(
         options.data_root,
         images=options.images,
         train=options.train_annotations,
         val=options.val_annotations,
     )
+    wanted = options.classes or classes
+    need_masks = any(section.get('with_mask') for section in walk(config.get('train_dataloader')))
     if training:
-        contents = folder.check(options.classes)
-        classes, table = contents.classes, contents.summary()
+        checked = folder.check(wanted, need_masks)
+        classes, table = checked.classes, checked.summary()
     else:
-        contents = folder.read('val', options.classes)
+        contents = folder.read('val', wanted, need_masks)
         classes, table = contents.classes, summary({'val': contents})
-    print(table)
-    metainfo = dict(classes=tuple(classes))
+    if is_main_process():
+        print(table)
     for name in dataloader_names(config):
-        dataset = _innermost(config[name].dataset)
-        if dataset.get('type') != 'rexdense.CocoDataset':
+        dataset = innermost_dataset(config[name])
+        if dataset.get('type') != DATASET:
             raise InvalidArgument(
-                f'--data-root: {name} of this config reads {dataset.get("type")}, not a COCO folder'
+                f'--data-root: {name} of this config reads {dataset.get("type")}, not a COCO '
+                f'folder; it goes with configs whose data sets are {DATASET}'
             )
-        annotations = (
-            options.train_annotations if name == 'train_dataloader' else options.val_annotations
-        )
+        is_train = name == 'train_dataloader'
         dataset.update(
             data_root=str(options.data_root),
-            ann_file=annotations,
+            ann_file=options.train_annotations if is_train else options.val_annotations,
             data_prefix=dict(img=options.images.rstrip('/') + '/'),
-            metainfo=metainfo,
+            metainfo=dict(classes=tuple(classes)),
         )
     for name in ('val_evaluator', 'test_evaluator'):
-        if config.get(name):
-            config[name].ann_file = os.path.join(options.data_root, options.val_annotations)
+        for evaluator in walk(config.get(name)):
+            if 'ann_file' in evaluator:
+                evaluator.ann_file = os.path.join(options.data_root, options.val_annotations)
     set_num_classes(config, len(classes))
 
 
-def _innermost(dataset: dict) -> dict:
-    while 'dataset' in dataset:
-        dataset = dataset['dataset']
-    return dataset
+def _state_classes(config: Config, classes: Sequence[str]) -> None:
+    """Give the label order to the data sets that would take it from their annotation file."""
+    for name in dataloader_names(config):
+        dataset = innermost_dataset(config[name])
+        if dataset.get('type') == DATASET and 'classes' not in (dataset.get('metainfo') or {}):
+            dataset.metainfo = dict(classes=tuple(classes))
 
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
@@ -191,29 +129,6 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         config.load_from = options.load_from
     if options.amp:
         config.optim_wrapper.update(amp_wrapper(device))
-    _set_learning_rate(config, options)
-
-
-def _set_learning_rate(config: Config, options: argparse.Namespace) -> None:
-    """Scale the rate to the batch: in proportion for SGD (Goyal et al. 2017), by the square root
-    for Adam's kind (Malladi et al. 2022), whose steps do not grow with the gradient."""
-    optimizer = config.optim_wrapper.optimizer
-    batch = config.train_dataloader.batch_size * int(os.environ.get('WORLD_SIZE', 1))
-    base = config.get('auto_scale_lr', {}).get('base_batch_size')
-    # mmengine would scale once more.
-    config.pop('auto_scale_lr', None)
-    if options.lr:
-        optimizer.lr = options.lr
-        print(f'Learning rate {optimizer.lr:g} as given, {optimizer.type}, batch {batch}')
-    elif base and base != batch:
-        is_adam = 'Adam' in optimizer.type
-        factor = math.sqrt(batch / base) if is_adam else batch / base
-        stated = optimizer.lr
-        optimizer.lr = stated * factor
-        print(
-            f'Learning rate {optimizer.lr:g}: the config has {stated:g} for {base} images a step, '
-            'scaled '
-            f'{"by the square root" if is_adam else "in proportion"} to {batch}, {optimizer.type}'
-        )
-    else:
-        print(f'Learning rate {optimizer.lr:g} as in the config, {optimizer.type}, batch {batch}')
+    chosen = set_learning_rate(config, options.lr)
+    if is_main_process():
+        print(chosen)

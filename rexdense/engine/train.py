@@ -6,22 +6,28 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from rexdense.device import reuse_freed_memory
+from rexdense.device import bare_model, reuse_freed_memory
+from rexdense.engine.building import config_faults
 from rexdense.engine.command_line import Parser
 from rexdense.engine.config import load_config
 from rexdense.engine.curves import draw_curves
-from rexdense.engine.figures import figures_table
-from rexdense.engine.prediction_sheet import draw_prediction_sheet
-from rexdense.engine.runner import Runner, checkpoint_to_resume, prepare_work_dir
-from rexdense.engine.scalars import read_scalars
-from rexdense.engine.settings import (
-    add_data_options,
-    add_run_options,
-    add_training_options,
-    apply_run_options,
-    apply_training_options,
+from rexdense.engine.figures import figures_of, figures_table
+from rexdense.engine.hooks import (
+    CheckClasses,
+    RemoveEarlierRuns,
+    ReportSkippedImages,
+    StopOnNonFiniteLoss,
+    skipped_images,
+    skipped_sentence,
 )
+from rexdense.engine.options import add_data_options, add_run_options, add_training_options
+from rexdense.engine.prediction_sheet import draw_prediction_sheet
+from rexdense.engine.runner import Runner
+from rexdense.engine.scalars import read_scalars
+from rexdense.engine.settings import apply_run_options, apply_training_options
 from rexdense.engine.training_file import read_training_file
+from rexdense.engine.work_dir import newest_checkpoint, prepare_work_dir
+from rexdense.errors import InvalidArgument, MissingDependency
 
 __all__ = ['main', 'train']
 
@@ -42,35 +48,59 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = load_config(options.config)
     device = apply_run_options(config, options, training=True)
     apply_training_options(config, options, device)
-    work_dir = Path(config.work_dir)
     if options.resume:
-        config.resume, config.load_from = True, checkpoint_to_resume(work_dir)
-    prepare_work_dir(work_dir, reuse=options.resume, overwrite=options.overwrite)
-    train(config)
+        checkpoint = newest_checkpoint(config.work_dir)
+        if checkpoint is None:
+            raise InvalidArgument(
+                f'--resume: no checkpoint in {config.work_dir}; leave --resume out to start, '
+                'or name the folder with --work-dir'
+            )
+        config.resume, config.load_from = True, str(checkpoint)
+    prepare_work_dir(config.work_dir, may_hold_results=options.resume or options.overwrite)
+    train(config, replace=options.overwrite and not options.resume)
 
 
-def train(config: Config) -> None:
-    """Train and validate, draw what came of it, print the last figures and where all lies."""
-    runner = Runner.from_cfg(config)
-    runner.train()
-    if runner.rank != 0:
-        return
-    work_dir = Path(config.work_dir)
-    checkpoint = Path(checkpoint_to_resume(work_dir))
-    # The file's weights are the averaged ones where the run averages; the runner's model holds the
-    # others.
-    runner.model.load_state_dict(read_training_file(checkpoint).state)
-    curves = draw_curves(work_dir, work_dir / 'curves.png')
-    sheet = draw_prediction_sheet(runner, work_dir / 'predictions.png')
+def train(config: Config, replace: bool = False) -> None:
+    """Train and validate, draw what came of it, print the last figures and where all lies.
+
+    Args:
+        replace: Delete what earlier runs left in the work directory once training begins.
+    """
+    with config_faults():
+        runner = Runner.from_cfg(config)
+        for hook in (CheckClasses(), StopOnNonFiniteLoss(), ReportSkippedImages()):
+            if not any(type(present) is type(hook) for present in runner.hooks):
+                runner.register_hook(hook)
+        if replace:
+            runner.register_hook(RemoveEarlierRuns(), priority='VERY_LOW')
+        runner.train()
+    if runner.rank == 0:
+        _report(runner)
+
+
+def _report(runner: Runner) -> None:
+    """Draw curves and predictions; print the figures of the last validation and all paths."""
+    work_dir = Path(runner.work_dir)
+    paths = {
+        'checkpoint': newest_checkpoint(work_dir),
+        'log': Path(runner.log_dir) / f'{runner.timestamp}.log',
+    }
+    try:
+        paths['curves'] = draw_curves(work_dir, work_dir / 'curves.png')
+    except MissingDependency as error:
+        print(error)
+    if paths['checkpoint']:
+        # The file's weights are the averaged ones where the run averages; the runner's model holds
+        # the others.
+        state = read_training_file(paths['checkpoint']).state
+        bare_model(runner.model).load_state_dict(state)
+        paths['predictions'] = draw_prediction_sheet(runner, work_dir / 'predictions.png')
+    skipped = skipped_images(runner.train_dataloader.dataset)
+    if skipped:
+        print(skipped_sentence(skipped))
     validation = read_scalars(work_dir).validation
     if validation:
-        print(figures_table(validation[-1]))
-    log = Path(runner.log_dir) / f'{runner.timestamp}.log'
-    for title, path in (
-        ('checkpoint', checkpoint),
-        ('log', log),
-        ('curves', curves),
-        ('predictions', sheet),
-    ):
+        print(figures_table(figures_of(validation[-1])))
+    for title, path in paths.items():
         if path is not None:
             print(f'{title:<12}{path}')

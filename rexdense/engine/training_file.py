@@ -7,6 +7,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from rexdense.checkpoint import read_checkpoint
+from rexdense.engine.stored_config import read_stored_config
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = ['TrainingFile', 'read_training_file']
@@ -17,34 +18,44 @@ class TrainingFile:
     """What a run of tools/train.py saved.
 
     Attributes:
+        path: Where it was read from.
         state: The model's tensors; the averaged ones where the run averaged.
-        config: The whole config of the run.
-        classes: Class names in the order of the labels.
+        classes: Class names in the order of the labels; None where the file does not say.
+        config_text: The whole config of the run as text; None where the file does not say.
     """
 
+    path: Path
     state: dict[str, Tensor]
-    config: Config
-    classes: tuple[str, ...]
+    classes: tuple[str, ...] | None
+    config_text: str | None
+
+    def config(self) -> Config:
+        """Return the config of the run.
+
+        Raises:
+            CheckpointUnreadable: the file holds none.
+        """
+        if self.config_text is None:
+            raise CheckpointUnreadable(
+                f'{self.path} holds no config; give a checkpoint that tools/train.py has written'
+            )
+        return read_stored_config(self.config_text, str(self.path))
 
 
 def read_training_file(path: str | Path) -> TrainingFile:
-    """Read a checkpoint of a training run.
+    """Read a checkpoint of a training run, or one with weights alone.
 
     Raises:
-        CheckpointUnreadable: the file is no checkpoint, or holds no config and classes.
+        CheckpointUnreadable: the file is no checkpoint.
     """
     content = read_checkpoint(path).content
-    meta = content.get('meta') if isinstance(content, dict) else None
-    if (
-        not isinstance(meta, dict)
-        or 'cfg' not in meta
-        or 'classes' not in (meta.get('dataset_meta') or {})
-    ):
-        raise CheckpointUnreadable(
-            f'{path} holds no config and classes; give a checkpoint that tools/train.py has written'
-        )
+    if not isinstance(content, dict):
+        raise CheckpointUnreadable(f'{path} holds a {type(content).__name__}, no checkpoint')
+    meta = content.get('meta') or {}
+    classes = (meta.get('dataset_meta') or {}).get('classes')
     return TrainingFile(
-        content['state_dict'],
-        Config.fromstring(meta['cfg'], '.py'),
-        tuple(meta['dataset_meta']['classes']),
+        Path(path),
+        content.get('state_dict', content),
+        None if classes is None else tuple(classes),
+        meta.get('cfg'),
     )

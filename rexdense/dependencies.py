@@ -1,0 +1,92 @@
+"""An import that failed for want of a package, as one line with the command that mends it."""
+
+import contextlib
+from collections.abc import Iterator
+from importlib import metadata, util
+
+from rexdense.errors import MissingDependency
+
+__all__ = ['missing_dependency', 'needed_packages']
+
+_OPENMMLAB = (
+    'install torch and requirements/build.txt, then run MMCV_WITH_OPS=1 pip install --no-deps '
+    '--no-build-isolation -r requirements/mminstall.txt; or run make setup'
+)
+_REMEDIES = {
+    'torch': 'run pip install torch (pytorch.org names the build for each machine); or make setup',
+    **dict.fromkeys(('mmengine', 'mmcv', 'mmdet', 'mmseg', 'imaug'), _OPENMMLAB),
+    'cv2': 'run pip install opencv-python-headless',
+    'PIL': 'run pip install pillow',
+    **{
+        name: f'run pip install {name}'
+        for name in (
+            'faster_coco_eval',
+            'matplotlib',
+            'numpy',
+            'onnx',
+            'onnxruntime',
+            'onnxscript',
+            'pycocotools',
+            'safetensors',
+        )
+    },
+}
+_MMCV_DISTRIBUTIONS = ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full')
+# Where mmcv keeps its compiled operators, and what mmcv-lite lacks.
+_MMCV_OPERATORS = ('mmcv._ext', 'mmcv.ops')
+
+
+@contextlib.contextmanager
+def needed_packages(purpose: str = '') -> Iterator[None]:
+    """Turn an import that fails within for want of a package into MissingDependency.
+
+    Args:
+        purpose: What the package is needed for, as the beginning of the message.
+    """
+    try:
+        yield
+    except ImportError as error:
+        message = missing_dependency(error)
+        if message is None:
+            raise
+        raise MissingDependency(f'{purpose}: {message}' if purpose else message) from error
+
+
+def missing_dependency(error: ImportError) -> str | None:
+    """Return what to say of a third-party package that is not there or does not work.
+
+    None for any other failed import, which is a fault of the code that made it.
+    """
+    if isinstance(error, MissingDependency):
+        return str(error)
+    name = error.name or ''
+    if name.startswith(_MMCV_OPERATORS):
+        return (
+            f'{_mmcv_found()} has no compiled operators that work here ({_first_line(error)}): '
+            f'run pip uninstall {" ".join(_MMCV_DISTRIBUTIONS)}, then {_OPENMMLAB}'
+        )
+    if 'libGL.so' in str(error):
+        return (
+            f'OpenCV needs libGL, which is not installed ({_first_line(error)}): run pip uninstall '
+            'opencv-python opencv-python-headless, then pip install opencv-python-headless'
+        )
+    if isinstance(error, ModuleNotFoundError) and name in _REMEDIES:
+        return f'the package {name} is not installed: {_REMEDIES[name]}'
+    return None
+
+
+def _mmcv_found() -> str:
+    """Name the distribution, its version and the folder of the mmcv that Python imports."""
+    names = []
+    for name in _MMCV_DISTRIBUTIONS:
+        try:
+            names.append(f'{name} {metadata.version(name)}')
+        except metadata.PackageNotFoundError:
+            continue
+    found = util.find_spec('mmcv')
+    places = list(found.submodule_search_locations or ()) if found else []
+    return f'{" and ".join(names) or "mmcv"} in {places[0] if places else "an unknown folder"}'
+
+
+def _first_line(error: ImportError) -> str:
+    return str(error).partition('\n')[0]

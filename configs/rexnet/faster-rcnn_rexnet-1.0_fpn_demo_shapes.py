@@ -21,9 +21,11 @@ model = dict(
         bbox_roi_extractor=dict(featmap_strides=strides[:3]),
         bbox_head=dict(num_classes=6),
     ),
-    # Small images hold few regions.
+    # Small images hold few regions; what is slow to learn is the class of an object, since the
+    # colours give nothing away, so half of the regions may be objects.
     train_cfg=dict(
-        rpn_proposal=dict(nms_pre=300, max_per_img=100), rcnn=dict(sampler=dict(num=64))
+        rpn_proposal=dict(nms_pre=300, max_per_img=100),
+        rcnn=dict(sampler=dict(num=64, pos_fraction=0.5)),
     ),
     test_cfg=dict(rpn=dict(nms_pre=300, max_per_img=100)),
 )
@@ -57,6 +59,6 @@ param_scheduler = [
     ),
 ]
 # Stated for this batch of 4.
-optim_wrapper = dict(optimizer=dict(lr=0.0015))
+optim_wrapper = dict(optimizer=dict(lr=0.002))
 auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(logger=dict(interval=30))

@@ -1,0 +1,32 @@
+"""Figures of the named networks as data: what was measured here, what others have published."""
+
+from rexdense.zoo.complexity import Complexity, count_complexity
+from rexdense.zoo.measured import MEASURED, Measurement, load_measured, measure, write_measured
+from rexdense.zoo.plot import plot_accuracy
+from rexdense.zoo.published import Figure, PublishedRow, load_published
+from rexdense.zoo.quantities import format_count, parse_count
+from rexdense.zoo.readme import render_readme
+from rexdense.zoo.table import SORT_KEYS, ZooEntry, as_markdown, as_text, select, zoo_entries
+
+__all__ = [
+    'MEASURED',
+    'SORT_KEYS',
+    'Complexity',
+    'Figure',
+    'Measurement',
+    'PublishedRow',
+    'ZooEntry',
+    'as_markdown',
+    'as_text',
+    'count_complexity',
+    'format_count',
+    'load_measured',
+    'load_published',
+    'measure',
+    'parse_count',
+    'plot_accuracy',
+    'render_readme',
+    'select',
+    'write_measured',
+    'zoo_entries',
+]

@@ -1,0 +1,72 @@
+"""How large a network is: parameters, multiply-accumulates and activations."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
+
+__all__ = ['COUNTING_RULE', 'Complexity', 'count_complexity']
+
+COUNTING_RULE = {
+    'parameters': 'elements of all parameters; running statistics and batch counters are none',
+    'macs': 'multiply-accumulates of convolutions and linear layers, without biases',
+    'activations': 'elements of the outputs of convolutions (Radosavovic et al. 2020, section 4)',
+}
+
+
+class Complexity(NamedTuple):
+    """Counts of :data:`COUNTING_RULE`."""
+
+    parameters: int
+    macs: int
+    activations: int
+
+
+def count_complexity(
+    module: nn.Module, input_shape: Sequence[int] = (1, 3, 224, 224)
+) -> Complexity:
+    """Count what one evaluation forward of ``module`` costs, without computing it.
+
+    The forward runs on the meta device, whatever device ``module`` is on; ``module`` is left as it
+    was. What bypasses ``nn.Conv*d`` and ``nn.Linear`` is not seen.
+
+    Args:
+        input_shape: Of the only input, (N, C, H, W) for images; the counts are for all N.
+
+    Example:
+        >>> count_complexity(nn.Conv2d(3, 8, 3, stride=2, padding=1), (1, 3, 32, 32))
+        Complexity(parameters=224, macs=55296, activations=2048)
+    """
+    counted = {'macs': 0, 'activations': 0}
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        # weight[0] is what one element of the output reads; transposed, what one input feeds.
+        elements = inputs[0] if isinstance(layer, _ConvTransposeNd) else output
+        counted['macs'] += elements.numel() * layer.weight[0].numel()
+        if isinstance(layer, _ConvNd):
+            counted['activations'] += output.numel()
+
+    tensors = {
+        name: torch.empty_like(tensor, device='meta')
+        for name, tensor in [*module.named_parameters(), *module.named_buffers()]
+    }
+    modes = {layer: layer.training for layer in module.modules()}
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in modes
+        if isinstance(layer, _ConvNd | nn.Linear)
+    ]
+    try:
+        for layer in modes:
+            layer.training = False
+        with torch.no_grad():
+            torch.func.functional_call(module, tensors, torch.empty(*input_shape, device='meta'))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for layer, training in modes.items():
+            layer.training = training
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    return Complexity(parameters, **counted)

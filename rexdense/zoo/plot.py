@@ -1,0 +1,198 @@
+"""The picture of the zoo: published top-1 accuracy against what a network costs."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rexdense.dependencies import needed_packages
+from rexdense.errors import InvalidArgument
+from rexdense.zoo.published import load_published
+from rexdense.zoo.table import family_of, zoo_entries
+from rexdense.zoo.writing import replace_file
+
+__all__ = ['Point', 'fingerprint', 'plot_accuracy', 'plotted_points']
+
+EFFICIENTNET_TABLE = 'clovaai-comparison'
+
+
+class Style(NamedTuple):
+    """How a family is drawn: colours after Okabe and Ito, and markers that differ.
+
+    Attributes:
+        offset: From a point to its label, in points of 1/72 inch.
+        labels: The points that are labelled, in crowded families with offsets of their own, which a
+            line bridges; None labels all.
+    """
+
+    title: str
+    colour: str
+    marker: str
+    offset: tuple[int, int]
+    labels: dict[str, tuple[int, int] | None] | None = None
+    filled: bool = True
+
+
+STYLES = {
+    'rexnet': Style('ReXNet', '#D55E00', 'o', (-7, 5)),
+    'rexnet_lite': Style('ReXNet-lite', '#B8860B', 's', (7, -9)),
+    'rexnetr': Style(
+        'ReXNet-R (pretrained on ImageNet-12k)', '#D55E00', 'D', (-7, 5), filled=False
+    ),
+    'efficientnet': Style('EfficientNet (at 224 to 300 px)', '#000000', 'X', (7, -9)),
+    'regnetx': Style(
+        'RegNetX',
+        '#0072B2',
+        '^',
+        (7, -9),
+        dict.fromkeys(('200MF', '400MF', '800MF', '1.6GF', '32GF')),
+    ),
+    'regnety': Style('RegNetY', '#3A9BD9', 'v', (-7, 5), dict.fromkeys(('200MF', '400MF', '32GF'))),
+    'resnext': Style(
+        'ResNeXt',
+        '#009E73',
+        'P',
+        (7, -10),
+        {
+            '50 32x4d': None,
+            '101 32x4d': (14, -64),
+            '152 32x4d': (10, -42),
+            '101 32x8d': (6, -22),
+            '101 64x4d': (-12, 26),
+        },
+    ),
+}
+
+
+class Point(NamedTuple):
+    """A network in the picture; ``source`` is who published its accuracy in percent."""
+
+    family: str
+    label: str
+    source: str
+    macs: float
+    parameters: float
+    top1: float
+
+
+def _label(name: str) -> str:
+    """``1.0`` for rexnet_1.0, ``1.6GF`` for regnetx_1.6gf, ``101 64x4d`` for resnext101_64x4d."""
+    label = name.removeprefix(family_of(name)).strip('_').replace('_', ' ')
+    return label.upper() if label.endswith('f') else label
+
+
+def plotted_points() -> list[Point]:
+    """Return every network with a published accuracy, and EfficientNet's published figures.
+
+    torchvision's own variants of three RegNets are left out: they lie on their neighbours.
+    """
+    points = [
+        Point(
+            family_of(entry.name),
+            _label(entry.name),
+            entry.published.label,
+            entry.measured.macs,
+            entry.measured.parameters,
+            float(entry.top1),
+        )
+        for entry in zoo_entries()
+        if entry.top1 is not None and not entry.name.endswith('_tv')
+    ]
+    for row in load_published():
+        if row.table == EFFICIENTNET_TABLE and row.model.startswith('EfficientNet'):
+            macs, parameters = (float(row.figures[key].value) for key in ('macs', 'parameters'))
+            label = row.model.removeprefix('EfficientNet-')
+            points.append(
+                Point('efficientnet', label, row.label, macs, parameters, float(row.top1))
+            )
+    return points
+
+
+def fingerprint(points: Iterable[Point]) -> str:
+    """Return what a picture's metadata says of its points, so that a stale picture is known."""
+    return 'points ' + hashlib.sha256(repr(list(points)).encode()).hexdigest()
+
+
+def plot_accuracy(path: Path, force: bool = False) -> None:
+    """Draw the picture into ``path``, a PNG.
+
+    Args:
+        force: Replace a file that is there.
+
+    Raises:
+        InvalidArgument: ``path`` is not a .png, or is there already.
+        MissingDependency: matplotlib is not installed.
+    """
+    if path.suffix.lower() != '.png':
+        raise InvalidArgument(f'{path}: the picture is a PNG; give a name that ends in .png')
+    if path.exists() and not force:
+        raise InvalidArgument(
+            f'{path} is there already; give another name, or --force to replace it'
+        )
+    with needed_packages('the picture'):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    points = plotted_points()
+    figure = Figure(figsize=(12, 6.4), layout='constrained')
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, sharey=True)
+    _draw_panel(left, points, 'macs', 1e9, 'Multiply-accumulates at 224 px (G)')
+    _draw_panel(right, points, 'parameters', 1e6, 'Parameters (M)')
+    left.set_ylabel('Published ImageNet-1k top-1 accuracy (%)')
+    handles, titles = left.get_legend_handles_labels()
+    figure.legend(handles, titles, loc='outside upper center', ncols=4, frameon=False)
+    metadata = {'Description': fingerprint(points), 'Software': None}
+    replace_file(path, lambda aside: figure.savefig(aside, dpi=110, metadata=metadata))
+
+
+def _draw_panel(axes: Any, points: list[Point], quantity: str, scale: float, title: str) -> None:
+    """Draw one panel: accuracy against ``quantity`` / ``scale``, on a logarithmic axis."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    for family, style in STYLES.items():
+        members = [point for point in points if point.family == family]
+        for source in dict.fromkeys(point.source for point in members):
+            published = sorted(
+                (getattr(point, quantity) / scale, point.top1, point.label)
+                for point in members
+                if point.source == source
+            )
+            axes.plot(
+                [cost for cost, _, _ in published],
+                [top1 for _, top1, _ in published],
+                color=style.colour,
+                marker=style.marker,
+                markerfacecolor=style.colour if style.filled else 'white',
+                markersize=7,
+                linewidth=1.2,
+                label=style.title if source == members[0].source else None,
+            )
+            for cost, top1, label in published:
+                _write_label(axes, style, label, (cost, top1))
+    axes.set_xscale('log')
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(lambda value, _: f'{value:g}')
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlabel(title)
+    axes.margins(x=0.12)
+    axes.grid(color='#dddddd', linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right']].set_visible(False)
+
+
+def _write_label(axes: Any, style: Style, label: str, point: tuple[float, float]) -> None:
+    """Write a point's label beside it, or away from it at the end of a thin line."""
+    if style.labels is not None and label not in style.labels:
+        return
+    away = style.labels[label] if style.labels else None
+    offset = away or style.offset
+    axes.annotate(
+        label,
+        point,
+        offset,
+        textcoords='offset points',
+        ha='right' if offset[0] < 0 else 'left',
+        color=style.colour,
+        fontsize=8,
+        arrowprops={'arrowstyle': '-', 'color': style.colour, 'linewidth': 0.6} if away else None,
+    )

@@ -1,0 +1,64 @@
+"""tools/zoo.py as a user runs it."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rexdense.errors import InvalidArgument
+from rexdense.zoo import as_text, select, zoo_entries
+
+TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'zoo.py'
+
+
+@pytest.fixture(scope='module')
+def main():
+    spec = importlib.util.spec_from_file_location('zoo_tool', TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def test_the_whole_table_is_printed(main, capsys):
+    main([])
+    assert capsys.readouterr().out == as_text(zoo_entries()) + '\n'
+
+
+def test_options_reach_the_selection(main, capsys):
+    main(['--family', 'rexnet*', '--max-params', '10M', '--max-macs', '0.9G', '--sort', 'top1'])
+    expected = select(zoo_entries(), 'rexnet*', 10**7, 9 * 10**8, 'top1')
+    assert capsys.readouterr().out == as_text(expected) + '\n'
+
+
+def test_a_picture_is_drawn_and_named(main, capsys, tmp_path):
+    pytest.importorskip('matplotlib')
+    path = tmp_path / 'zoo.png'
+    main(['--plot', str(path)])
+    assert capsys.readouterr().out == f'wrote {path}\n'
+    assert path.read_bytes().startswith(b'\x89PNG')
+
+
+def test_a_readme_is_rendered(main, tmp_path):
+    path = tmp_path / 'README.md'
+    path.write_text('<!-- zoo:begin -->\n<!-- zoo:end -->\n')
+    main(['--readme', str(path)])
+    assert '`rexnet_1.0`' in path.read_text()
+
+
+@pytest.mark.parametrize(
+    'arguments',
+    ['--max-params many', '--sort size', '--plot a.png --measure', '--measure --family rexnet'],
+)
+def test_wrong_options_are_refused(main, arguments):
+    with pytest.raises(InvalidArgument):
+        main(arguments.split())
+
+
+def test_a_mistake_is_one_line_and_status_2():
+    run = subprocess.run(
+        [sys.executable, TOOL, '--family', 'rexnt'], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2 and not run.stdout
+    assert len(run.stderr.splitlines()) == 1 and "did you mean 'rexnet'" in run.stderr

@@ -99,7 +99,7 @@ def _compare(
                 differences.append(f'{key} is {shape}, not {wanted}')
         elif not key.endswith('num_batches_tracked') and level_of(entry.native) <= deepest:
             differences.append(f'{key} is missing')
-    body, _ = known_names(found.scheme)
+    body, _ = known_names(found.scheme, found.family)
     foreign = (key for key in tensors if key.startswith(found.prefix) and key not in held)
     differences += [f'{key} is one too many' for key in foreign if key[len(found.prefix) :] in body]
     return Fit(name, equal, tuple(differences))
@@ -117,7 +117,10 @@ def closest_fit(tensors: Mapping[str, Tensor], found: Recognised, preferred: str
 
 
 def _fits(tensors: Mapping[str, Tensor], found: Recognised) -> list[Fit]:
-    fits = (_compare(tensors, found, name, network) for name, network in named_networks().items())
+    fits = (
+        _compare(tensors, found, name, network)
+        for name, network in named_networks(found.family).items()
+    )
     return [fit for fit in fits if fit]
 
 

@@ -76,7 +76,7 @@ def load_weights(
     found = recognise(state.tensors, source, prefix, name)
     target = Target.of(module)
     fit = closest_fit(state.tensors, found, target.name)
-    if target.architecture.family not in found.scheme.families:
+    if not found.scheme.entries(target.architecture):
         raise CheckpointMismatch(
             f'{name} looks like {fit.name} of {found.scheme.title}, the module is {target.name}: '
             'no tensor of the one has a place in the other'

@@ -22,6 +22,7 @@ class Recognised(NamedTuple):
     """
 
     scheme: Scheme
+    family: str
     prefix: str
     head_prefix: str
 
@@ -31,45 +32,35 @@ class Recognised(NamedTuple):
 
 
 @functools.cache
-def named_networks() -> dict[str, Architecture]:
-    """Return every named network."""
-    return {name: architecture(name) for name in list_backbones()}
+def named_networks(family: str) -> dict[str, Architecture]:
+    """Return the named networks of a family."""
+    networks = {name: architecture(name) for name in list_backbones()}
+    return {name: network for name, network in networks.items() if network.family == family}
 
 
 @functools.cache
-def known_names(scheme: Scheme) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the tensors' names in the bodies and in the heads of all named networks."""
-    entries = [entry for network in named_networks().values() for entry in scheme.entries(network)]
+def known_names(scheme: Scheme, family: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the tensors' names in the bodies and in the heads of a family's networks."""
+    networks = named_networks(family).values()
+    entries = [entry for network in networks for entry in scheme.entries(network)]
     heads = frozenset(entry.theirs for entry in entries if entry.native.startswith(HEAD))
     return frozenset(entry.theirs for entry in entries) - heads, heads
 
 
-@functools.cache
-def _first_names(scheme: Scheme) -> frozenset[str]:
-    """Return the names of the first tensors of the scheme's networks."""
-    families = {network.family: network for network in named_networks().values()}
-    entries = [scheme.entries(network)[:1] for network in families.values()]
-    return frozenset(first[0].theirs for first in entries if first)
-
-
 def find_places(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognised, int]:
     """Return where a scheme's networks may lie, with how many names each place explains."""
-    first = _first_names(scheme)
-    prefixes = {
-        key.removesuffix(name)
-        for name in first
-        for key in tensors
-        if ('.' + key).endswith('.' + name)
-    }
-    # What the names of all networks cost to generate is spent only on schemes that may fit.
-    body, head = known_names(scheme) if prefixes else (frozenset(), frozenset())
     found = {}
-    for prefix in prefixes:
-        covered = sum(key.startswith(prefix) and key[len(prefix) :] in body for key in tensors)
-        # A classifier around a backbone keeps its head beside it; a plain classifier has one prefix
-        # for both.
-        places = dict.fromkeys((prefix, prefix.removesuffix(BACKBONE_PREFIX)))
-        heads = {place: sum(place + name in tensors for name in head) for place in places}
-        place = max(heads, key=heads.get)
-        found[Recognised(scheme, prefix, place)] = covered + heads[place]
+    for family, names in scheme.families.items():
+        network = next(iter(named_networks(family).values()))
+        first = f'{next(iter(names.pairs(network)))[0]}.weight'
+        prefixes = [key.removesuffix(first) for key in tensors if f'.{key}'.endswith(f'.{first}')]
+        for prefix in prefixes:
+            # Generating all names takes a while: only where a network may be.
+            body, head = known_names(scheme, family)
+            covered = sum(key.startswith(prefix) and key[len(prefix) :] in body for key in tensors)
+            # A classifier around a backbone has its head beside it, any other has one prefix.
+            places = dict.fromkeys((prefix, prefix.removesuffix(BACKBONE_PREFIX)))
+            heads = {place: sum(place + name in tensors for name in head) for place in places}
+            place = max(heads, key=heads.get)
+            found[Recognised(scheme, family, prefix, place)] = covered + heads[place]
     return found

@@ -64,7 +64,7 @@ def from_native(
     entries = scheme.entries(architecture)
     if not entries:
         raise CheckpointMismatch(
-            f'{scheme.title} has no {architecture.family}: its families are '
+            f'{scheme.title} has no such {architecture.family}; it has networks of '
             f'{", ".join(scheme.families)}'
         )
     with_head = any(name.startswith(HEAD) for name in native)

@@ -8,7 +8,7 @@ import torch
 
 import rexdense
 from rexdense.arch import architecture, feature_levels
-from rexdense.checkpoint import identify
+from rexdense.checkpoint import identify, write_checkpoint
 from rexdense.checkpoint.schemes import SCHEMES
 from tests.shared_files import SHARED, golden_case, golden_cases, golden_rule, needs_shared
 
@@ -81,14 +81,16 @@ def test_names_and_shapes_are_theirs_in_their_order(case):
 
 
 @cases
-def test_every_level_and_the_logits_are_theirs(case):
+def test_every_level_and_the_logits_are_theirs(case, tmp_path):
     meta, state, outputs = weights_of(case)
     name = identify(state)
     assert name == CASES[case]
     image = torch.from_numpy(golden_rule().image(meta['input']))
 
+    suffix = '.ckpt' if case.startswith('mindcv_') else '.safetensors'
+    path = write_checkpoint(tmp_path / f'weights{suffix}', state)
     classifier = rexdense.create_classifier(name).eval()
-    report = rexdense.load_weights(classifier, state)
+    report = rexdense.load_weights(classifier, path)
     assert (len(report.loaded), report.dropped) == (len(state), [])
     with torch.no_grad():
         assert relative_error(classifier(image), outputs['logits']) < TOLERANCE
@@ -110,4 +112,4 @@ def test_every_level_and_the_logits_are_theirs(case):
         if key in outputs:
             assert relative_error(level, outputs[key]) < TOLERANCE, info.name
             compared += 1
-    assert compared == len(set(outputs) - {'logits', 'logits97'})
+    assert compared == len([key for key in names if key in outputs]) >= 4

@@ -10,7 +10,7 @@ from torch import nn
 
 import rexdense
 from rexdense.arch import architecture
-from rexdense.checkpoint import identify, write_checkpoint
+from rexdense.checkpoint import convert_checkpoint, identify, write_checkpoint
 from rexdense.checkpoint.identification import recognise
 from rexdense.checkpoint.renaming import from_native, to_native
 from rexdense.checkpoint.schemes import SCHEMES
@@ -372,6 +372,81 @@ def test_every_named_network_is_identified(name):
         model = rexdense.create_classifier(name)
     assert identify(model.state_dict()) == name
     assert identify(model.backbone.state_dict()) == name
+
+
+RESIDUAL_SCHEMES = [
+    *(('regnety_400mf', scheme) for scheme in ('torchvision', 'timm', 'pycls', 'mindcv')),
+    ('regnetx_400mf', 'openmmlab'),
+    *(('resnext50_32x4d', scheme) for scheme in ('torchvision', 'openmmlab', 'mindcv')),
+]
+
+
+@pytest.mark.parametrize(('name', 'scheme'), RESIDUAL_SCHEMES)
+def test_residual_networks_come_out_of_every_naming(name, scheme):
+    source, target = rexdense.create_classifier(name), rexdense.create_classifier(name)
+    network = source.backbone.architecture
+    theirs = from_native(native(source.state_dict()), SCHEMES[scheme], network)
+    nested = {
+        key if key.startswith('head.') else f'backbone.{key}': value
+        for key, value in theirs.items()
+    }
+    for content in (theirs, nested) if scheme == 'openmmlab' else (theirs,):
+        report = rexdense.load_weights(target, {'state_dict': content})
+        assert report.architecture == name
+        # A bare ResNeXt of OpenMMLab has torchvision's names, but for its head.
+        assert report.source == SCHEMES[scheme].title
+        assert_equal(target, source.state_dict())
+
+
+@pytest.mark.parametrize('name', ['resnext50_32x4d', 'regnetx_800mf'])
+def test_a_detector_of_openmmlab_gives_its_backbone(name):
+    source, target = rexdense.create_backbone(name), rexdense.create_backbone(name)
+    theirs = from_native(source.state_dict(), SCHEMES['openmmlab'], source.architecture)
+    content = {f'backbone.{key}': value for key, value in theirs.items()}
+    content['neck.lateral_convs.0.conv.weight'] = torch.ones(1)
+    report = rexdense.load_weights(target, {'state_dict': content})
+    assert (report.source, report.dropped) == ('OpenMMLab', ['neck.lateral_convs.0.conv.weight'])
+    assert_equal(target, source.state_dict())
+    expected = 'BGR' if name.startswith('regnet') else 'RGB'
+    assert report.preprocessing.channel_order == expected
+
+
+def test_the_pooling_of_the_source_is_turned_on():
+    source, target = (rexdense.create_backbone('resnext50_32x4d') for _ in range(2))
+    theirs = from_native(source.state_dict(), SCHEMES['mindcv'], source.architecture)
+    report = rexdense.load_weights(target, theirs)
+    assert target.pool_padding == 'same'
+    assert "pool_padding='same' is turned on" in str(report)
+    # What is saved from there says nothing of it, so it stays as the config has it.
+    rexdense.load_weights(target, source.state_dict())
+    assert target.pool_padding == 'same'
+    theirs = from_native(source.state_dict(), SCHEMES['torchvision'], source.architecture)
+    rexdense.load_weights(target, theirs)
+    assert target.pool_padding == 'symmetric'
+
+
+def test_the_pooling_travels_through_a_conversion(tmp_path):
+    source, target = (rexdense.create_backbone('resnext50_32x4d') for _ in range(2))
+    theirs = from_native(source.state_dict(), SCHEMES['mindcv'], source.architecture)
+    write_checkpoint(tmp_path / 'a.ckpt', theirs)
+    for suffix in ('.pth', '.safetensors'):
+        convert_checkpoint(tmp_path / 'a.ckpt', tmp_path / f'b{suffix}')
+        target.pool_padding = 'symmetric'
+        rexdense.load_weights(target, tmp_path / f'b{suffix}')
+        assert target.pool_padding == 'same'
+
+
+def test_a_network_of_a_family_that_the_project_lacks(state):
+    target = rexdense.create_backbone('regnetx_200mf')
+    with pytest.raises(CheckpointMismatch, match=r'looks like rexnet_1\.0 of clovaai/rexnet'):
+        rexdense.load_weights(target, named_by('clovaai', state), strict=False)
+
+
+def test_the_same_levels_of_two_networks_are_not_told_apart():
+    backbone = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))
+    with pytest.raises(CheckpointMismatch, match=r'same in rexnet_0\.9, rexnet_1\.0'):
+        identify(backbone.state_dict())
+    assert rexdense.load_weights(backbone, backbone.state_dict()).architecture == 'rexnet_1.0'
 
 
 class TestInConfigs:

@@ -98,7 +98,7 @@ class Scheme:
     def entries(
         self, architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
     ) -> tuple[Entry, ...]:
-        """Return every tensor of a classifier in the scheme's order; none for a foreign family."""
+        """Return every tensor of a classifier in the scheme's order; none if it has no such one."""
         return _entries(self, architecture, in_channels, num_classes)
 
     def __hash__(self) -> int:
@@ -112,8 +112,12 @@ def _entries(
     if architecture.family not in scheme.families:
         return ()
     layers = native_layers(architecture, in_channels, num_classes)
+    pairs = list(scheme.families[architecture.family].pairs(architecture))
+    if len(pairs) != len(layers):
+        # The project has the family, but not all of its layers: OpenMMLab has no RegNetY.
+        return ()
     entries = []
-    for theirs, native in scheme.families[architecture.family].pairs(architecture):
+    for theirs, native in pairs:
         shapes = layers[native].shapes
         names = (
             MINDSPORE_NORM_TENSORS

@@ -50,7 +50,7 @@ _REGNETY = {
     '16gf': (200, 106.23, 2.48, 18, 112),
     '32gf': (232, 115.89, 2.53, 20, 232),
 }
-# The three that come out wider by torchvision's rounding; the others are the same both ways.
+# Those of torchvision's networks that its rounding makes wider; its others come out the same.
 _TORCHVISION = ('regnetx_400mf', 'regnety_800mf', 'regnety_8.0gf')
 
 
@@ -80,7 +80,7 @@ ROWS: dict[str, Any] = {
     'rexnetr_1.3': ReXNetRule(width_mult=1.3, channel_divisor=8),
     'rexnetr_1.5': ReXNetRule(width_mult=1.5, channel_divisor=8),
     'rexnetr_2.0': ReXNetRule(width_mult=2.0, channel_divisor=8),
-    'rexnetr_3.0': ReXNetRule(width_mult=3.0, channel_divisor=8),
+    'rexnetr_3.0': ReXNetRule(width_mult=3.0, channel_divisor=16),  # as timm's rexnetr_300
     **_regnets('regnetx', _REGNETX, se_ratio=0.0),
     **_regnets('regnety', _REGNETY, se_ratio=0.25),
     'resnext50_32x4d': ResNeXtRule(depth=50, groups=32, base_width=4),

@@ -16,14 +16,8 @@ from rexdense.zoo.published import PUBLISHED
 MEASURED_QUANTITIES = ('parameters', 'macs', 'activations')
 RESOLUTION = 224
 
-TIMM_ROUNDS_TO_16 = pytest.mark.xfail(reason="timm's rexnetr_300 rounds to 16, the row here to 8")
 COMPARED = [
-    pytest.param(
-        row.name,
-        figure,
-        id=f'{row.table}-{row.name}-{figure.quantity}',
-        marks=[TIMM_ROUNDS_TO_16] * (row.name == 'rexnetr_3.0'),
-    )
+    pytest.param(row.name, figure, id=f'{row.table}-{row.name}-{figure.quantity}')
     for row in load_published()
     for figure in row.figures.values()
     if row.name and figure.quantity in MEASURED_QUANTITIES

@@ -119,10 +119,13 @@ def read_from(path: Path, begin: int) -> str:
 
 
 def end_session(process: subprocess.Popen) -> None:
-    """End a command and all that it started."""
-    for kind, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+    """End a command and all that it started; interrupted, pip deletes its temporary files."""
+    for kind, seconds in ((signal.SIGINT, 10), (signal.SIGTERM, 5), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, kind)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=seconds)
-            return
+            break
+    time.sleep(1)  # ninja, which has got the signal too, ends the compilers it started
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -251,6 +252,37 @@ def test_failed_command_keeps_its_log(tmp_path):
     assert caught.value.why == 'The disk is full.'
     assert caught.value.last_lines == ['first', 'No space left on device']
     assert 'No space left on device' in caught.value.log.read_text()
+
+
+def test_interrupted_command_leaves_no_process_and_no_temporary_file(tmp_path):
+    script = (
+        'import pathlib, subprocess, sys, tempfile\n'
+        'with tempfile.TemporaryDirectory(dir=sys.argv[1]) as folder:\n'
+        "    child = subprocess.Popen(['sleep', '50'])\n"
+        "    pathlib.Path(folder, 'child').write_text(str(child.pid))\n"
+        "    pathlib.Path(folder, 'child').rename(sys.argv[2])\n"
+        '    child.wait()\n'
+    )
+    temporary, child = tmp_path / 'temporary', tmp_path / 'child'
+    temporary.mkdir()
+    runner = StepRunner(tmp_path / 'logs', dict(os.environ))
+
+    def interrupt_once_started(*_):
+        if child.exists():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt_once_started)
+    signal.setitimer(signal.ITIMER_REAL, 0.1, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            runner.run([sys.executable, '-c', script, str(temporary), str(child)])
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert list(temporary.iterdir()) == []
+    status = Path('/proc', child.read_text(), 'stat')
+    assert not status.exists() or status.read_text().split()[2] == 'Z'
 
 
 def test_unreachable_registry_is_told(tmp_path):

@@ -1,8 +1,8 @@
 """ReXNet, ReXNet-R and ReXNet-lite as rules.
 
 Source: Han et al. 2021, "Rethinking Channel Dimensions for Efficient Model Design"; the figures are
-those of clovaai/rexnet ``rexnetv1.py`` and ``rexnetv1_lite.py``; ReXNet-R's rounding, to multiples of
-8 (3.0: of 16), is timm's ``rexnetr_*``.
+those of clovaai/rexnet ``rexnetv1.py`` and ``rexnetv1_lite.py``; the rounding of ReXNet-R, to
+multiples of 8 (3.0: of 16), is that of timm's ``rexnetr_*``.
 """
 
 import dataclasses

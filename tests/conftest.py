@@ -28,5 +28,5 @@ def fresh_mmengine():
             if getattr(handler, 'baseFilename', None):
                 handler.close()
         logger.handlers.clear()
-    for kind in (MMLogger, MessageHub, DefaultScope, Visualizer):
+    for kind in (MMLogger, MessageHub, DefaultScope, Visualizer, *Visualizer.__subclasses__()):
         kind._instance_dict.clear()

@@ -13,7 +13,6 @@ __all__ = [
     'dataloader_names',
     'innermost_dataset',
     'load_config',
-    'override',
     'set_epochs',
     'set_num_classes',
     'set_scale',
@@ -28,6 +27,7 @@ _FAULTS_OF_A_FILE = (
     KeyError,
     NameError,
     OSError,
+    RuntimeError,
     SyntaxError,
     TypeError,
     ValueError,
@@ -57,8 +57,14 @@ def load_config(path: str | Path) -> Config:
     except _FAULTS_OF_A_FILE as error:
         if isinstance(error, ImportError) and missing_dependency(error):
             raise
+        hint = (
+            '; an import must stand below its _base_ line, else mmengine takes the file for one '
+            'of another kind'
+            if isinstance(error, RuntimeError)
+            else ''
+        )
         raise InvalidArgument(
-            f'config file {path} cannot be read: {type(error).__name__}: {error}'
+            f'config file {path} cannot be read: {type(error).__name__}: {error}{hint}'
         ) from error
 
 
@@ -71,37 +77,6 @@ def walk(node: Any) -> Iterator[ConfigDict]:
     elif isinstance(node, (list, tuple)):
         for value in node:
             yield from walk(value)
-
-
-def override(config: Config, assignments: dict[str, Any]) -> None:
-    """Set dotted keys of a config; ``model.backbone.arch`` must lead through dictionaries that
-    exist.
-
-    Raises:
-        UnknownName: a part of the key, other than the last below the top level, does not exist.
-    """
-    for key in assignments:
-        node, parts = config._cfg_dict, key.split('.')
-        for depth, part in enumerate(parts):
-            is_new_argument = depth > 0 and depth == len(parts) - 1
-            if isinstance(node, (list, tuple)):
-                if not part.isdigit() or int(part) >= len(node):
-                    raise UnknownName(
-                        f'--cfg-options {key}: {part!r} is no index of a list of {len(node)}'
-                    )
-                node = node[int(part)]
-            elif isinstance(node, dict):
-                if part not in node and not is_new_argument:
-                    raise UnknownName(
-                        f'--cfg-options {key}: the config has no {part!r} there; '
-                        f'{suggest(part, node)}'
-                    )
-                node = node.get(part)
-            else:
-                raise UnknownName(
-                    f'--cfg-options {key}: {parts[depth - 1]!r} is a value, not a section'
-                )
-    config.merge_from_dict(assignments)
 
 
 def dataloader_names(config: Config) -> list[str]:

@@ -87,6 +87,13 @@ class Runner(MMEngineRunner):
                 _end_on_broken_pipe(handler)
         return logger
 
+    def build_visualizer(self, visualizer=None):
+        """Return the visualizer, of this run alone: configs give it a fixed name, under which a
+        second run in a process would get that of the first and log into its folder."""
+        if isinstance(visualizer, dict):
+            visualizer = visualizer | dict(name=self.experiment_name)
+        return super().build_visualizer(visualizer)
+
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Return the model on its device, for several processes in mmengine's wrapper.
 
@@ -99,6 +106,15 @@ class Runner(MMEngineRunner):
                 find_unused_parameters=self.cfg.get('find_unused_parameters', False),
             ) | dict(model_wrapper_cfg or {}, device_ids=None)
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def end_workers(self) -> None:
+        """End the loader processes now; left to the garbage collector, which takes their queues
+        away first, each data loader waits for five seconds."""
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            # Set by torch where workers persist; there is no public way to end them.
+            workers = getattr(getattr(loop, 'dataloader', None), '_iterator', None)
+            if workers is not None:
+                workers._shutdown_workers()
 
     def save_checkpoint(self, out_dir: str, filename: str, *args, **options) -> None:
         """Save a checkpoint aside and rename it, so that it is whole whenever it is there.

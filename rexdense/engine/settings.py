@@ -13,13 +13,13 @@ from rexdense.device import amp_wrapper, choose_device, initialise_distributed
 from rexdense.engine.config import (
     dataloader_names,
     innermost_dataset,
-    override,
     set_epochs,
     set_num_classes,
     set_scale,
     walk,
 )
 from rexdense.engine.learning_rate import set_learning_rate
+from rexdense.engine.overrides import override
 from rexdense.errors import InvalidArgument
 
 __all__ = ['apply_run_options', 'apply_training_options']

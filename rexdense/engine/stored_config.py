@@ -47,8 +47,10 @@ def read_stored_config(text: str, source: str) -> Config:
 def _value(node: ast.expr) -> Any:
     """Return a literal, in which dict(key=value) may stand for a dictionary."""
     match node:
-        case ast.Call(func=ast.Name(id='dict'), args=[], keywords=keywords):
-            return {keyword.arg: _value(keyword.value) for keyword in keywords}
+        case ast.Call(func=ast.Name(id='dict'), args=[] | [ast.Dict()] as first, keywords=named):
+            # mmengine writes keys that are no names as dict({...}).
+            start = _value(first[0]) if first else {}
+            return start | {keyword.arg: _value(keyword.value) for keyword in named}
         case ast.Dict(keys=keys, values=values):
             return {_value(key): _value(item) for key, item in zip(keys, values, strict=True)}
         case ast.List(elts=items):

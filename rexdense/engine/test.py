@@ -66,15 +66,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config.load_from = str(options.checkpoint)
     with config_faults():
         runner = Runner.from_cfg(config)
-        require_same_classes(
-            runner.test_dataloader.dataset.metainfo.get('classes'),
-            file.classes,
-            'the data',
-            str(options.checkpoint),
-        )
+        classes = runner.test_dataloader.dataset.metainfo.get('classes')
+        require_same_classes(classes, file.classes, 'the data', str(options.checkpoint))
         if options.show_dir:
             runner.register_hook(DrawDetections(options.show_dir))
-        figures = runner.test()
+        try:
+            figures = runner.test()
+        finally:
+            runner.end_workers()
     if runner.rank == 0:
         print(figures_table(figures))
         for path in filter(None, (options.out, options.show_dir)):

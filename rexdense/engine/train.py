@@ -73,9 +73,12 @@ def train(config: Config, replace: bool = False) -> None:
                 runner.register_hook(hook)
         if replace:
             runner.register_hook(RemoveEarlierRuns(), priority='VERY_LOW')
-        runner.train()
-    if runner.rank == 0:
-        _report(runner)
+        try:
+            runner.train()
+            if runner.rank == 0:
+                _report(runner)
+        finally:
+            runner.end_workers()
 
 
 def _report(runner: Runner) -> None:

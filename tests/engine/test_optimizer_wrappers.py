@@ -1,0 +1,73 @@
+"""Training in bfloat16 on a CPU."""
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+import torch
+from torch import nn
+
+from rexdense.engine import train
+from rexdense.engine.optimizer_wrappers import BFloat16OptimWrapper
+from rexdense.engine.scalars import read_scalars
+from tests.engine.tiny_run import train_arguments
+
+
+class Layer(nn.Linear):
+    """Keeps the type of what it computed."""
+
+    def forward(self, x):
+        result = super().forward(x)
+        self.computed = result.dtype
+        return {'levels': (result, [result])}
+
+
+class Model(nn.Module):
+    """A backbone and heads, one of them in a list, one holding another."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone = Layer(3, 3)
+        self.roi_head = nn.Module()
+        self.roi_head.bbox_head = nn.ModuleList([Layer(3, 3), Layer(3, 3)])
+        self.roi_head.forward = lambda x: x @ x
+        self.between = Layer(3, 3)
+
+
+def test_layers_are_in_bfloat16_and_all_between_in_float32():
+    model = Model()
+    wrapper = BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    x = torch.ones(3, 3)
+    with wrapper.optim_context(model):
+        for layer in (model.backbone, *model.roi_head.bbox_head):
+            levels, (again,) = layer(x)['levels']
+            assert layer.computed == torch.bfloat16
+            assert levels.dtype == again.dtype == torch.float32
+        assert model.roi_head.forward(x).dtype == torch.float32
+        model.between(x)
+        assert model.between.computed == torch.float32
+    model.backbone(x)
+    assert model.backbone.computed == torch.float32
+    assert 'forward' not in vars(model.backbone)
+
+
+def test_a_model_without_a_backbone_is_in_bfloat16_as_a_whole():
+    model = Layer(3, 3)
+    wrapper = BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    with wrapper.optim_context(model):
+        assert model(torch.ones(1, 3))['levels'][0].dtype == torch.float32
+    assert model.computed == torch.bfloat16
+
+
+def test_amp_trains_a_detector(trained, shapes, tmp_path):
+    train.main(train_arguments(shapes, tmp_path / 'run', '--amp'))
+    (row,), (whole,) = (
+        read_scalars(folder).training for folder in (tmp_path / 'run', trained.work_dir)
+    )
+    # The mean of the same three iterations: rounding moves it, nothing else does.
+    assert row['loss'] == pytest.approx(whole['loss'], rel=0.05)
+    assert row['loss'] != whole['loss']
+    state = torch.load(tmp_path / 'run/epoch_1.pth', weights_only=False)
+    tensors = list(state['state_dict'].values())
+    tensors += [value['exp_avg'] for value in state['optimizer']['state'].values()]
+    assert torch.bfloat16 not in {tensor.dtype for tensor in tensors}

@@ -1,0 +1,98 @@
+"""Going on with a run, safely and from where it was."""
+
+import shutil
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+import torch
+
+from rexdense.engine import train
+from rexdense.engine.scalars import read_scalars
+from rexdense.engine.work_dir import newest_checkpoint
+from rexdense.errors import InvalidArgument, UnknownName
+from tests.engine.tiny_run import train_arguments
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """A copy of the finished run, in a folder of another name."""
+    return shutil.copytree(trained.work_dir, tmp_path / 'moved')
+
+
+def test_resuming_continues_iterations_and_optimizer(trained, copied, shapes, monkeypatch, capsys):
+    before = torch.load(trained.checkpoint, weights_only=False)
+    trusting = []
+    load = torch.load
+
+    def watched(*arguments, **options):
+        trusting.append(options.get('weights_only') is not True)
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(torch, 'load', watched)
+    train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume'))
+    monkeypatch.undo()
+    assert trusting and not any(trusting)
+
+    after = torch.load(copied / 'epoch_2.pth', weights_only=False)
+    assert (before['meta']['iter'], after['meta']['iter']) == (3, 6)
+    assert (before['meta']['epoch'], after['meta']['epoch']) == (1, 2)
+    steps = [
+        {int(state['step']) for state in content['optimizer']['state'].values()}
+        for content in (before, after)
+    ]
+    assert steps == [{3}, {6}]
+    # The rows of both runs, as curves.png shows them.
+    scalars = read_scalars(copied)
+    assert [row['step'] for row in scalars.training] == [3, 6]
+    assert [row['step'] for row in scalars.validation] == [1, 2]
+    assert f'checkpoint  {copied / "epoch_2.pth"}' in capsys.readouterr().out
+
+
+def test_nothing_to_resume(shapes, tmp_path):
+    with pytest.raises(
+        InvalidArgument, match=f'--resume: no checkpoint in {tmp_path}/new; leave --resume out'
+    ):
+        train.main(train_arguments(shapes, tmp_path / 'new', '--resume'))
+    assert not (tmp_path / 'new').exists()
+
+
+def test_resuming_a_finished_run_reports_it_again(copied, shapes, trained, capsys):
+    train.main(train_arguments(shapes, copied, '--resume'))
+    output = capsys.readouterr().out
+    table = trained.output[trained.output.index('figure ') : trained.output.index('checkpoint ')]
+    assert table in output
+    assert f'checkpoint  {copied / "epoch_1.pth"}' in output
+
+
+def test_checkpoints_of_an_earlier_run_are_kept(trained, shapes):
+    before = {path: path.stat().st_mtime_ns for path in trained.work_dir.rglob('*')}
+    with pytest.raises(
+        InvalidArgument,
+        match=r'holds checkpoints of an earlier run \(epoch_1\.pth\): continue it with --resume, '
+        'replace it with --overwrite, or choose another --work-dir',
+    ):
+        train.main(train_arguments(shapes, trained.work_dir))
+    assert {path: path.stat().st_mtime_ns for path in trained.work_dir.rglob('*')} == before
+
+
+def test_a_mistake_after_overwrite_costs_nothing(copied, shapes):
+    with pytest.raises(
+        UnknownName, match=r"no model is called 'mmdet\.FPNN': did you mean 'mmdet\.FPN'"
+    ):
+        train.main(
+            train_arguments(shapes, copied, '--overwrite', settings=('model.neck.type=mmdet.FPNN',))
+        )
+    assert (copied / 'epoch_1.pth').is_file() and newest_checkpoint(copied)
+
+
+def test_overwriting_replaces_all_of_the_earlier_run(copied, shapes):
+    (copied / 'notes.txt').write_text('mine')
+    (copied / 'epoch_7.pth').write_text('old')
+    earlier = {path.name for path in copied.iterdir() if path.is_dir()}
+    train.main(train_arguments(shapes, copied, '--overwrite'))
+    assert {path.name for path in copied.iterdir() if path.is_dir()}.isdisjoint(earlier)
+    assert sorted(path.name for path in copied.glob('*.pth')) == ['epoch_1.pth']
+    assert (copied / 'notes.txt').read_text() == 'mine'
+    assert len(read_scalars(copied).training) == 1

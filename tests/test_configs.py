@@ -1,0 +1,138 @@
+"""Every config is built and makes one step of training and one of validation on tiny data."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+from mmengine.config import Config
+from mmengine.hooks import Hook
+
+from rexdense.datasets import SHAPE_CLASSES
+from rexdense.device import choose_device
+from rexdense.engine.building import config_faults
+from rexdense.engine.config import (
+    dataloader_names,
+    innermost_dataset,
+    load_config,
+    set_epochs,
+    set_num_classes,
+    set_scale,
+    walk,
+)
+from rexdense.engine.runner import Runner
+
+ROOT = Path(__file__).resolve().parents[1]
+CONFIGS = sorted(
+    str(path.relative_to(ROOT))
+    for path in (ROOT / 'configs').rglob('*.py')
+    if '_base_' not in path.parts
+)
+SIZE = (64, 64)
+BATCH = 2
+
+
+def read_coco(dataset: dict, part: str, shapes: Path) -> None:
+    """Point a section of rexdense.CocoDataset at Shapes."""
+    dataset.update(
+        data_root=str(shapes),
+        ann_file=f'annotations/{part}.json',
+        data_prefix=dict(img='images/'),
+        metainfo=dict(classes=SHAPE_CLASSES),
+    )
+
+
+# How each kind of data set is made to read Shapes. A config with another kind needs a line here.
+READERS = {'rexdense.CocoDataset': read_coco}
+NUM_CLASSES = {'rexdense.CocoDataset': len(SHAPE_CLASSES)}
+
+
+def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
+    """Make a config read two pictures of Shapes, at their size, and train for one step."""
+    for name in dataloader_names(config):
+        dataset = innermost_dataset(config[name])
+        kind = dataset.type
+        assert kind in READERS, (
+            f'{config.filename}: {name} reads {kind}, which this test cannot point at Shapes; add '
+            'a reader for it to READERS in tests/test_configs.py'
+        )
+        READERS[kind](dataset, 'train' if name.startswith('train') else 'val', shapes)
+        dataset.indices = BATCH
+        config[name].update(batch_size=BATCH, num_workers=0, persistent_workers=False)
+        set_num_classes(config, NUM_CLASSES[kind])
+    for section in walk([config.get('val_evaluator'), config.get('test_evaluator')]):
+        if 'ann_file' in section:
+            section.ann_file = str(shapes / 'annotations/val.json')
+    for section in walk(config.model):
+        if isinstance(section.get('init_cfg'), dict) and 'checkpoint' in section.init_cfg:
+            section.init_cfg = None
+        for key, few in (('nms_pre', 50), ('max_per_img', 20), ('num', 16)):
+            if key in section:
+                section[key] = few
+    set_scale(config, SIZE)
+    if 'max_epochs' in config.train_cfg:
+        set_epochs(config, 1)
+    else:
+        config.train_cfg.update(max_iters=1, val_interval=1)
+    config.default_hooks.checkpoint = None
+    config.randomness = dict(seed=0)
+    config.work_dir = str(work_dir)
+
+
+class Watch(Hook):
+    """Keeps what the steps gave."""
+
+    def __init__(self) -> None:
+        self.losses: list[dict] = []
+        self.figures: dict = {}
+        self.predictions = 0
+        self.with_gradient: set[str] = set()
+
+    def before_train(self, runner) -> None:
+        for name, value in runner.model.named_parameters():
+            if value.requires_grad:
+                value.register_post_accumulate_grad_hook(
+                    lambda value, name=name: self.with_gradient.add(name)
+                )
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self.losses.append({name: float(value) for name, value in outputs.items()})
+
+    def after_val_iter(self, runner, batch_idx, data_batch=None, outputs=None) -> None:
+        self.predictions += len(outputs)
+
+    def after_val_epoch(self, runner, metrics=None) -> None:
+        self.figures = metrics
+
+
+def test_there_are_configs():
+    assert 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py' in CONFIGS
+
+
+@pytest.mark.parametrize('path', CONFIGS)
+def test_one_step_of_training_and_of_validation(path, shapes, tmp_path, fresh_mmengine):
+    choose_device('cpu')
+    config = load_config(ROOT / path)
+    shrink(config, shapes, tmp_path)
+    watch = Watch()
+    with config_faults():
+        runner = Runner.from_cfg(config)
+        runner.register_hook(watch, priority='VERY_HIGH')
+        runner.train()
+    (losses,) = watch.losses
+    assert losses['loss'] > 0 and all(math.isfinite(value) for value in losses.values()), losses
+    trainable = {name for name, value in runner.model.named_parameters() if value.requires_grad}
+    assert trainable and watch.with_gradient == trainable
+    assert watch.predictions == BATCH
+    assert watch.figures and all(isinstance(value, float) for value in watch.figures.values())
+
+
+@pytest.mark.parametrize('path', CONFIGS)
+def test_its_docstring_says_how_it_is_run_and_what_comes_out(path):
+    text = (ROOT / path).read_text()
+    docstring = text.split('"""')[1]
+    assert Path(path).name in docstring or 'make ' in docstring
+    assert re.search('^(Expected|Not trained here)', docstring, re.MULTILINE)

@@ -17,6 +17,8 @@ __all__ = [
     'Block',
     'Layer',
     'blocks',
+    'convolution',
+    'inverted_bottleneck',
     'level_of',
     'native_layers',
 ]
@@ -34,7 +36,8 @@ class Layer:
     shapes: dict[str, tuple[int, ...]]
 
 
-def _convolution(path: str, out: int, inputs: int, kernel: int = 1, bias: bool = False) -> Layer:
+def convolution(path: str, out: int, inputs: int, kernel: int = 1, bias: bool = False) -> Layer:
+    """Return a convolution, ``inputs`` being the input channels of one group."""
     shapes: dict[str, tuple[int, ...]] = {'weight': (out, inputs, kernel, kernel)}
     if bias:
         shapes['bias'] = (out,)
@@ -48,20 +51,21 @@ def _norm(path: str, channels: int) -> Layer:
 
 
 def _convolution_norm(path: str, out: int, inputs: int, kernel: int = 1) -> Iterator[Layer]:
-    yield _convolution(f'{path}.conv', out, inputs, kernel)
+    yield convolution(f'{path}.conv', out, inputs, kernel)
     yield _norm(f'{path}.norm', out)
 
 
-def _inverted_bottleneck(path: str, spec: InvertedBottleneckSpec) -> Iterator[Layer]:
+def inverted_bottleneck(path: str, spec: InvertedBottleneckSpec) -> Iterator[Layer]:
+    """Yield the layers of ReXNet's block."""
     hidden = spec.hidden_channels
     if hidden != spec.in_channels:
         yield from _convolution_norm(f'{path}.expand', hidden, spec.in_channels)
     yield from _convolution_norm(f'{path}.depthwise', hidden, 1, 3)
     if spec.squeeze_channels:
         gate = f'{path}.squeeze_excitation'
-        yield _convolution(f'{gate}.reduce', spec.squeeze_channels, hidden, bias=True)
+        yield convolution(f'{gate}.reduce', spec.squeeze_channels, hidden, bias=True)
         yield _norm(f'{gate}.norm', spec.squeeze_channels)
-        yield _convolution(f'{gate}.expand', hidden, spec.squeeze_channels, bias=True)
+        yield convolution(f'{gate}.expand', hidden, spec.squeeze_channels, bias=True)
     yield from _convolution_norm(f'{path}.project', spec.out_channels, hidden)
 
 
@@ -71,15 +75,15 @@ def _bottleneck(path: str, spec: BottleneckSpec) -> Iterator[Layer]:
     yield from _convolution_norm(f'{path}.conv2', hidden, hidden // spec.groups, 3)
     if spec.squeeze_channels:
         gate = f'{path}.squeeze_excitation'
-        yield _convolution(f'{gate}.reduce', spec.squeeze_channels, hidden, bias=True)
-        yield _convolution(f'{gate}.expand', hidden, spec.squeeze_channels, bias=True)
+        yield convolution(f'{gate}.reduce', spec.squeeze_channels, hidden, bias=True)
+        yield convolution(f'{gate}.expand', hidden, spec.squeeze_channels, bias=True)
     yield from _convolution_norm(f'{path}.conv3', spec.out_channels, hidden)
     if spec.downsample:
         yield from _convolution_norm(f'{path}.downsample', spec.out_channels, spec.in_channels)
 
 
 _BLOCKS: dict[type, Any] = {
-    InvertedBottleneckSpec: _inverted_bottleneck,
+    InvertedBottleneckSpec: inverted_bottleneck,
     BottleneckSpec: _bottleneck,
 }
 # The others have a 3x3 stem.
@@ -123,7 +127,7 @@ def _head(architecture: Architecture, num_classes: int) -> Iterator[Layer]:
     if len(widths) > 1:
         yield from _convolution_norm('head.final', widths[1], widths[0])
     if len(widths) > 2:
-        yield _convolution('head.hidden', widths[2], widths[1], bias=True)
+        yield convolution('head.hidden', widths[2], widths[1], bias=True)
         yield _norm('head.hidden_norm', widths[2])
     yield Layer('head.fc', {'weight': (num_classes, widths[-1]), 'bias': (num_classes,)})
 

@@ -6,7 +6,13 @@ from itertools import pairwise
 
 from rexdense.arch import Architecture
 from rexdense.arch.unet import decoder_block, rexunet_levels
-from rexdense.checkpoint.native import HEAD, Layer, convolution, inverted_bottleneck
+from rexdense.checkpoint.native import (
+    HEAD,
+    Layer,
+    convolution,
+    inverted_bottleneck,
+    native_layers,
+)
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB
 from rexdense.checkpoint.schemes.clovaai import STEM_MODULES, block_parts
 from rexdense.checkpoint.schemes.scheme import TORCH_TENSORS, Entry, FamilyNames, Scheme
@@ -15,7 +21,7 @@ __all__ = ['ZSHN25']
 
 
 def block_path(index: int, level: int, position: int, **_: int) -> str:
-    """Return where a block lies: its list ends with the first block of a stride, and counts on."""
+    """Return where a block lies: the first of a stride closes a list, the others open the next."""
     return f'conv{level + (position > 0)}.{STEM_MODULES + index}'
 
 
@@ -25,27 +31,39 @@ def final_layers(architecture: Architecture) -> dict[str, str]:
     return {f'conv5.{last}': 'head.final.conv', f'conv5.{last + 1}': 'head.final.norm'}
 
 
-def decoder_layers(architecture: Architecture) -> Iterator[tuple[str, Layer]]:
-    """Yield (their path, layer) for the decoder and the outputs, in their order."""
+FAMILY = FamilyNames(
+    stem={'conv0.0': 'stem.conv', 'conv0.1': 'stem.norm'},
+    block=block_path,
+    parts=block_parts,
+    head=final_layers,
+    preprocessing=IMAGENET_RGB,
+)
+
+
+def named_layers(architecture: Architecture, in_channels: int) -> Iterator[tuple[str, Layer]]:
+    """Yield (their path, layer) for the encoder, the decoder and the outputs, in their order."""
+    encoder = native_layers(architecture, in_channels)
+    for theirs, native in FAMILY.pairs(architecture):
+        yield theirs, encoder[native]
     *levels, bottleneck = rexunet_levels(architecture)
     widths = [bottleneck.channels, *(level.channels for level in reversed(levels)), 1]
-    for step, (in_channels, out_channels) in enumerate(pairwise(widths)):
+    for step, (inputs, outputs) in enumerate(pairwise(widths)):
         path = f'{HEAD}steps.{step}.block' if step < len(levels) else f'{HEAD}outputs.1'
-        spec = decoder_block(in_channels, out_channels)
+        spec = decoder_block(inputs, outputs)
         layers = {layer.path: layer for layer in inverted_bottleneck(path, spec)}
-        for theirs, ours in block_parts(spec).items():
-            yield f'decode_conv{step + 1}.{theirs}', layers[f'{path}.{ours}']
+        for theirs, native in block_parts(spec).items():
+            yield f'decode_conv{step + 1}.{theirs}', layers[f'{path}.{native}']
     for number, level in enumerate(levels, start=1):
         path = f'{HEAD}outputs.{level.stride}'
         yield f'output_conv{number}', convolution(path, 1, level.channels, 3, bias=True)
 
 
 @functools.lru_cache(maxsize=256)
-def decoder_entries(architecture: Architecture) -> tuple[Entry, ...]:
-    """Return every tensor of the decoder and the outputs, in their order."""
+def unet_entries(architecture: Architecture, in_channels: int) -> tuple[Entry, ...]:
+    """Return every tensor of a network, in their order."""
     return tuple(
         Entry(f'{theirs}.{name}', f'{layer.path}.{name}', layer.shapes[name])
-        for theirs, layer in decoder_layers(architecture)
+        for theirs, layer in named_layers(architecture, in_channels)
         for name, _ in TORCH_TENSORS
         if name in layer.shapes
     )
@@ -57,21 +75,10 @@ class UNetScheme(Scheme):
     def entries(
         self, architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
     ) -> tuple[Entry, ...]:
-        """Return every tensor of the network in the scheme's order; none for a foreign family."""
-        encoder = super().entries(architecture, in_channels, num_classes)
-        return (*encoder, *decoder_entries(architecture)) if encoder else ()
+        """Return every tensor of a U-Net in the scheme's order; none if it has no such one."""
+        if architecture.family not in self.families:
+            return ()
+        return unet_entries(architecture, in_channels)
 
 
-ZSHN25 = UNetScheme(
-    name='zshn25',
-    title='zshn25/rexnet',
-    families={
-        'rexnet': FamilyNames(
-            stem={'conv0.0': 'stem.conv', 'conv0.1': 'stem.norm'},
-            block=block_path,
-            parts=block_parts,
-            head=final_layers,
-            preprocessing=IMAGENET_RGB,
-        )
-    },
-)
+ZSHN25 = UNetScheme(name='zshn25', title='zshn25/rexnet', families={'rexnet': FAMILY})

@@ -1,0 +1,228 @@
+"""A U-Net decoder for the feature levels of any backbone."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rexdense.arch import FeatureLevel
+from rexdense.arch.checks import require_positive_integer
+from rexdense.errors import InvalidArgument, suggest
+from rexdense.models.layers import reset_convolutions
+from rexdense.models.recompute import check_with_cp, recompute_block
+from rexdense.models.unet.blocks import build_decoder_block
+
+__all__ = ['DecoderStep', 'UNetDecoder', 'resize']
+
+SKIPS = ('sum', 'concat')
+
+
+def resize(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Return a map (N, C, h, w) bilinearly resized to ``size`` (height, width)."""
+    return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=False)
+
+
+def _run(block: nn.Module, x: Tensor, with_cp: bool | str) -> Tensor:
+    return recompute_block(block, x) if with_cp is True else block(x)
+
+
+class DecoderStep(nn.Module):
+    """From a decoded map to the next finer level, whose features join as a skip connection.
+
+    Args:
+        skip: 'sum' adds the skip to the resized output of the block (zshn25/rexnet
+            ``rexunet.py``); 'concat' lets the block see the resized map and the skip side by side
+            (Ronneberger et al. 2015). Both return as many channels as the skip has.
+        block: See :func:`rexdense.models.unet.blocks.build_decoder_block`.
+        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        skip_channels: int,
+        block: str,
+        skip: str,
+        norm_cfg: dict,
+        with_cp: bool | str = False,
+    ) -> None:
+        super().__init__()
+        self.skip, self.with_cp = skip, with_cp
+        if skip == 'concat':
+            in_channels += skip_channels
+        self.block = build_decoder_block(block, in_channels, skip_channels, norm_cfg, with_cp)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """Return (N, skip_channels, H, W) for ``x`` (N, in_channels, h, w) and the skip
+        (N, skip_channels, H, W)."""
+        if self.skip == 'concat':
+            x = torch.cat((resize(x, skip.shape[2:]), skip), dim=1)
+            return _run(self.block, x, self.with_cp)
+        return resize(_run(self.block, x, self.with_cp), skip.shape[2:]) + skip
+
+    def extra_repr(self) -> str:
+        return f'skip={self.skip!r}'
+
+
+class UNetDecoder(nn.Module):
+    """From feature levels of any sizes to logits at several strides.
+
+    Starting from the coarsest level, each step brings in the next finer one. A 3x3 convolution on
+    the decoded map gives the logits of its stride; those at stride 1 come from one block more on
+    the finest map and are resized to the image. Steps finer than the finest output are not built.
+
+    Args:
+        feature_info: The levels, from fine to coarse, in the order in which forward gets them: a
+            backbone's ``out_levels``. Best are all five, ``out_indices=(0, 1, 2, 3, 4)``.
+        num_classes: Channels of the logits.
+        output_strides: Where logits are wanted; None takes 1 and the stride of every level.
+        block: 'rexnet', 'double_conv' or 'depthwise_separable', see
+            :func:`rexdense.models.unet.blocks.build_decoder_block`.
+        skip: 'sum' or 'concat', see :class:`DecoderStep`.
+        norm_cfg: See :func:`rexdense.models.normalisation.build_norm`; None takes batch norm.
+        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+
+    Attributes:
+        output_strides: The strides of the outputs, from fine to coarse.
+
+    Raises:
+        InvalidArgument: an argument outside what is allowed, such as a stride that the levels lack.
+
+    Example:
+        >>> import rexdense
+        >>> backbone = rexdense.create_backbone('rexnet_1.0', out_indices=(0, 1, 2, 3, 4))
+        >>> UNetDecoder(backbone.out_levels, num_classes=11, output_strides=(1, 4)).output_strides
+        (1, 4)
+    """
+
+    def __init__(
+        self,
+        feature_info: Sequence[FeatureLevel],
+        num_classes: int,
+        output_strides: Sequence[int] | None = None,
+        block: str = 'rexnet',
+        skip: str = 'sum',
+        norm_cfg: dict | None = None,
+        with_cp: bool | str = False,
+    ) -> None:
+        super().__init__()
+        require_positive_integer('num_classes', num_classes)
+        if skip not in SKIPS:
+            raise InvalidArgument(f'skip={skip!r}: {suggest(skip, SKIPS)}')
+        check_with_cp(with_cp)
+        self.levels = _checked_levels(feature_info)
+        self.output_strides = _resolve_output_strides(output_strides, self.levels)
+        self.num_classes, self.block = num_classes, block
+        self.norm_cfg, self.with_cp = norm_cfg or dict(type='BN'), with_cp
+
+        *finer, coarsest = self.levels
+        channels = {coarsest.stride: coarsest.channels}
+        in_channels = coarsest.channels
+        self.steps = nn.ModuleList()
+        for level in reversed(finer):
+            if level.stride < self.output_strides[0]:
+                break
+            self.steps.append(
+                DecoderStep(in_channels, level.channels, block, skip, self.norm_cfg, with_cp)
+            )
+            in_channels = channels[level.stride] = level.channels
+        channels[1] = in_channels
+        self.outputs = nn.ModuleDict(
+            {
+                str(stride): self.build_output(stride, channels[stride])
+                for stride in self.output_strides
+            }
+        )
+        reset_convolutions(self.steps)
+
+    def build_output(self, stride: int, in_channels: int) -> nn.Module:
+        """Return what gives the logits (N, num_classes, H, W) of a decoded map (N, in_channels, H,
+        W); for stride 1 that is the finest map."""
+        conv = nn.Conv2d(in_channels, self.num_classes, 3, padding=1)
+        if stride > 1:
+            return _near_zero(conv)
+        block = build_decoder_block(
+            self.block, in_channels, in_channels, self.norm_cfg, self.with_cp
+        )
+        reset_convolutions(block)
+        return nn.Sequential(OrderedDict(block=block, conv=_near_zero(conv)))
+
+    def forward(
+        self, features: Sequence[Tensor], size: Sequence[int] | None = None
+    ) -> dict[int, Tensor]:
+        """Return the logits by stride, from fine to coarse.
+
+        Args:
+            features: A map (N, channels, h, w) for each level of ``feature_info``.
+            size: Height and width of the images, which are those of the output at stride 1; None
+                takes the finest map's times its stride.
+
+        Returns:
+            For each of ``output_strides`` (N, num_classes, H, W), as large as the level's map.
+
+        Raises:
+            InvalidArgument: there are more or fewer maps than levels.
+        """
+        if len(features) != len(self.levels):
+            names = ', '.join(level.name for level in self.levels)
+            raise InvalidArgument(
+                f'UNetDecoder got {len(features)} feature maps; '
+                f'it takes {len(self.levels)}: {names}'
+            )
+        *skips, x = features
+        decoded = {self.levels[-1].stride: x}
+        for step, level, skip in zip(self.steps, self.levels[-2::-1], skips[::-1], strict=False):
+            decoded[level.stride] = x = step(x, skip)
+        logits = {}
+        for stride in self.output_strides:
+            if stride == 1:
+                logits[1] = resize(
+                    _run(self.outputs['1'], x, self.with_cp), size or self._image_size(features[0])
+                )
+            else:
+                logits[stride] = self.outputs[str(stride)](decoded[stride])
+        return logits
+
+    def _image_size(self, finest: Tensor) -> tuple[int, int]:
+        height, width = finest.shape[2:]
+        return height * self.levels[0].stride, width * self.levels[0].stride
+
+
+def _near_zero(conv: nn.Conv2d) -> nn.Conv2d:
+    # As mmseg's decode heads begin: all classes alike.
+    nn.init.normal_(conv.weight, std=0.01)
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+def _checked_levels(feature_info: Sequence[FeatureLevel]) -> tuple[FeatureLevel, ...]:
+    levels = tuple(FeatureLevel(*level) for level in feature_info)
+    strides = [level.stride for level in levels]
+    if not levels or strides != sorted(strides):
+        raise InvalidArgument(
+            f'feature_info with strides {strides}: give at least one level, from fine to coarse, '
+            'such as out_levels of a backbone with out_indices=(0, 1, 2, 3, 4)'
+        )
+    return levels
+
+
+def _resolve_output_strides(
+    wanted: Sequence[int] | None, levels: tuple[FeatureLevel, ...]
+) -> tuple[int, ...]:
+    allowed = sorted({1, *(level.stride for level in levels)})
+    if wanted is None:
+        return tuple(allowed)
+    lacking = [stride for stride in wanted if stride not in allowed]
+    if lacking or not len(wanted) or len(set(wanted)) < len(wanted):
+        raise InvalidArgument(
+            f'output_strides={tuple(wanted)}: allowed are {", ".join(map(str, allowed))} (1 and '
+            'the strides of the levels), each once'
+            + (
+                '; a backbone with out_indices=(0, 1, 2, 3, 4) has the most levels'
+                if lacking
+                else ''
+            )
+        )
+    return tuple(sorted(wanted))

@@ -1,0 +1,165 @@
+"""ReXNet's U-Net as zshn25/rexnet ``rexunet.py`` defines it, and its form for depth."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from rexdense.arch import FeatureLevel
+from rexdense.arch.unet import rexunet_levels
+from rexdense.errors import InvalidArgument
+from rexdense.models.activations import silu
+from rexdense.models.layers import ConvNorm, reset_convolutions
+from rexdense.models.recompute import recompute_block
+from rexdense.models.rexnet import ReXNet
+from rexdense.models.unet.blocks import build_decoder_block
+from rexdense.models.unet.decoder import UNetDecoder
+
+__all__ = ['ReXDepth', 'ReXUNet']
+
+
+class ReXUNetEncoder(ReXNet):
+    """A ReXNet that returns the first block's output at each stride, and the last block's."""
+
+    def __init__(self, arch: str, **arguments: Any) -> None:
+        super().__init__(arch, out_indices=(4,), **arguments)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return x1 to x5 and the last block's output for images (N, in_channels, H, W)."""
+        self._check_input(x)
+        x = self.stem(x)
+        taps = []
+        for stage in self.stages:
+            for position, block in enumerate(stage):
+                x = recompute_block(block, x) if self.with_cp is True else block(x)
+                if position == 0:
+                    taps.append(x)
+        return (*taps, x)
+
+
+class ReXUNetHead(UNetDecoder):
+    """The bottleneck and the decoder of :class:`ReXUNet`.
+
+    Args:
+        levels: See :func:`rexdense.arch.unet.rexunet_levels`.
+        in_channels: Channels of the last block's output, which the bottleneck reads.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[FeatureLevel],
+        in_channels: int,
+        norm_cfg: dict | None,
+        with_cp: bool | str,
+    ) -> None:
+        super().__init__(levels, num_classes=1, norm_cfg=norm_cfg, with_cp=with_cp)
+        # As in the classifier, whose weights it can have.
+        self.final = ConvNorm(in_channels, levels[-1].channels, 1, self.norm_cfg, silu)
+        reset_convolutions(self.final)
+
+    def build_output(self, stride: int, in_channels: int) -> nn.Module:
+        if stride > 1:
+            return super().build_output(stride, in_channels)
+        block = build_decoder_block(self.block, in_channels, 1, self.norm_cfg, self.with_cp)
+        reset_convolutions(block)
+        return block
+
+    def forward(
+        self, features: Sequence[Tensor], size: Sequence[int] | None = None
+    ) -> dict[int, Tensor]:
+        """Return the logits by stride for x1 to x5 and the last block's output."""
+        *taps, last = features
+        return super().forward((*taps, self.final(last)), size)
+
+
+class ReXUNet(BaseModule):
+    """The U-Net of zshn25/rexnet, whose weights it can have: a ReXNet with one output channel at
+    each of six scales.
+
+    It taps the first block of each stride, adds the taps to a decoder of ReXNet blocks without
+    expansion, and has a sigmoid on every output. Any image size works; for multiples of 32 the
+    outputs are those of the reference. For other decoders, classes or backbones there is
+    :class:`~rexdense.models.unet.UNet`.
+
+    Args:
+        arch: A ReXNet or ReXNet-R; the reference is 'rexnet_1.0'.
+        norm_cfg: Normalisation layers, see :func:`rexdense.models.normalisation.build_norm`.
+        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+        backbone: Further arguments of :class:`~rexdense.models.ReXNet`.
+
+    Raises:
+        UnknownName, InvalidArgument: as the backbone does.
+
+    Example:
+        >>> import torch
+        >>> [tuple(output.shape[2:]) for output in ReXUNet().eval()(torch.rand(1, 3, 97, 131))]
+        [(97, 131), (49, 66), (25, 33), (13, 17), (7, 9), (4, 5)]
+    """
+
+    def __init__(
+        self,
+        arch: str = 'rexnet_1.0',
+        norm_cfg: dict | None = None,
+        with_cp: bool | str = False,
+        init_cfg: dict | None = None,
+        **backbone: Any,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.backbone = ReXUNetEncoder(arch, norm_cfg=norm_cfg, with_cp=with_cp, **backbone)
+        self.head = ReXUNetHead(
+            rexunet_levels(self.backbone.architecture),
+            self.backbone.out_levels[-1].channels,
+            norm_cfg,
+            with_cp,
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the outputs at strides 1, 2, 4, 8, 16 and 32 for images (N, in_channels, H, W).
+
+        Returns:
+            (N, 1, ceil(H / stride), ceil(W / stride)) each, between 0 and 1.
+        """
+        logits = self.head(self.backbone(x), x.shape[2:])
+        return tuple(output.sigmoid() for output in logits.values())
+
+
+class ReXDepth(ReXUNet):
+    """:class:`ReXUNet` for disparity, with the outputs named as monodepth2's losses take them.
+
+    It has all of ReXUNet's tensors; those that only outputs outside ``scales`` need do not train.
+
+    Args:
+        arch: As for :class:`ReXUNet`.
+        scales: Outputs to return; scale s has stride ``2 ** s``, 0 to 5.
+        arguments: As for :class:`ReXUNet`.
+
+    Raises:
+        InvalidArgument: a scale outside 0 to 5, or none.
+
+    Example:
+        >>> import torch
+        >>> disparities = ReXDepth().eval()(torch.rand(1, 3, 64, 96))
+        >>> {name: tuple(disparity.shape[2:]) for name, disparity in disparities.items()}
+        {('disp', 0): (64, 96), ('disp', 1): (32, 48), ('disp', 2): (16, 24), ('disp', 3): (8, 12)}
+    """
+
+    def __init__(
+        self, arch: str = 'rexnet_1.0', scales: Sequence[int] = (0, 1, 2, 3), **arguments: Any
+    ) -> None:
+        super().__init__(arch, **arguments)
+        strides = self.head.output_strides
+        if not len(scales) or not set(scales) <= set(range(len(strides))):
+            raise InvalidArgument(
+                f'scales={tuple(scales)}: allowed are 0 to {len(strides) - 1}, at least one'
+            )
+        self.scales = tuple(scales)
+        for scale, stride in enumerate(strides):
+            if scale not in self.scales:
+                self.head.outputs[str(stride)].requires_grad_(False)
+
+    def forward(self, x: Tensor) -> dict[tuple[str, int], Tensor]:
+        """Return {('disp', s): (N, 1, ceil(H / 2 ** s), ceil(W / 2 ** s))} for images (N,
+        in_channels, H, W)."""
+        outputs = super().forward(x)
+        return {('disp', scale): outputs[scale] for scale in self.scales}

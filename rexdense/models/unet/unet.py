@@ -1,0 +1,54 @@
+"""A backbone and a U-Net decoder in one module."""
+
+from typing import Any
+
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from rexdense.models.backbone import Backbone
+from rexdense.models.unet.decoder import UNetDecoder
+
+__all__ = ['UNet']
+
+
+class UNet(BaseModule):
+    """A backbone under a U-Net decoder.
+
+    The backbone's tensors are named as in the backbone alone, below ``backbone.``:
+    ``load_weights(unet, checkpoint, backbone_only=True)`` fills it from a classifier.
+
+    Args:
+        backbone: Its ``out_indices`` say which levels the decoder reads.
+        num_classes: Channels of the logits.
+        decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
+
+    Raises:
+        InvalidArgument: see :class:`~rexdense.models.unet.UNetDecoder`.
+
+    Example:
+        >>> import torch
+        >>> from rexdense import create_backbone
+        >>> backbone = create_backbone('rexnet_1.0', out_indices=(0, 1, 2, 3, 4))
+        >>> unet = UNet(backbone, num_classes=11, output_strides=(1, 2, 32)).eval()
+        >>> for stride, logits in unet(torch.rand(1, 3, 97, 131)).items():
+        ...     print(stride, tuple(logits.shape))
+        1 (1, 11, 97, 131)
+        2 (1, 11, 49, 66)
+        32 (1, 11, 4, 5)
+    """
+
+    def __init__(
+        self, backbone: Backbone, num_classes: int, init_cfg: dict | None = None, **decoder: Any
+    ) -> None:
+        super().__init__(init_cfg)
+        self.backbone = backbone
+        self.decoder = UNetDecoder(backbone.out_levels, num_classes, **decoder)
+
+    def forward(self, x: Tensor) -> dict[int, Tensor]:
+        """Return the logits by stride for images (N, in_channels, H, W) of any size.
+
+        Returns:
+            For each stride asked for (N, num_classes, ceil(H / stride), ceil(W / stride)), from
+            fine to coarse.
+        """
+        return self.decoder(self.backbone(x), x.shape[2:])

@@ -58,7 +58,10 @@ def convert_checkpoint(
     native = to_native(state.tensors, found, network)
     if not allow_non_finite:
         check_finite(checkpoint, native)
-    tensors = from_native(native, scheme, network)
+    # A U-Net has the names of no classifier.
+    classifier = {entry.native for entry in REXDENSE.entries(network)}
+    own = scheme is REXDENSE and not classifier.issuperset(native)
+    tensors = native if own else from_native(native, scheme, network)
     if scheme is REXDENSE and any(key.startswith(HEAD) for key in native):
         tensors = {_in_classifier(key): tensor for key, tensor in tensors.items()}
 

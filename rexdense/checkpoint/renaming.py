@@ -13,6 +13,9 @@ from rexdense.errors import CheckpointMismatch
 
 __all__ = ['from_native', 'reshaped', 'to_native']
 
+# MindSpore has no such tensor.
+COUNTER = 'num_batches_tracked'
+
 
 def reshaped(tensor: Tensor, dimensions: int) -> Tensor:
     """Return the weight of a linear layer as that of a 1x1 convolution, or the reverse."""
@@ -59,7 +62,8 @@ def from_native(
         architecture: The network.
 
     Raises:
-        CheckpointMismatch: the project has no such network, or tensors of the body are missing.
+        CheckpointMismatch: the project has no such network, has no name for a tensor, or tensors
+            are missing.
     """
     entries = scheme.entries(architecture)
     if not entries:
@@ -79,10 +83,17 @@ def from_native(
     for entry in wanted:
         if entry.native in native:
             renamed[entry.theirs] = reshaped(native[entry.native], len(entry.shape))
-        elif entry.native.endswith('num_batches_tracked'):
+        elif entry.native.endswith(COUNTER):
             renamed[entry.theirs] = counter.clone()
         else:
             missing.append(entry.native)
+    named = {entry.native for entry in entries}
+    unnamed = [key for key in native if key not in named and not key.endswith(COUNTER)]
+    if unnamed:
+        raise CheckpointMismatch(
+            f'{scheme.title} has no names for {len(unnamed)} tensors, first '
+            f'{", ".join(unnamed[:3])}'
+        )
     if missing:
         raise CheckpointMismatch(
             f'{len(missing)} tensors are missing for {scheme.title}, first {", ".join(missing[:3])}'

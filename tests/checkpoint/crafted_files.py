@@ -28,12 +28,11 @@ class _Shell(_Touch):
         return os.system, (f'touch {self.path}',)
 
 
-def _getattr_chain(path: Path) -> bytes:
-    """A call of ``HistoryBuffer.__init__.__globals__['np'].save``: only getattr and a log class."""
-    return (
-        b'\x80\x02c__builtin__\ngetattr\n(cmmengine.logging.history_buffer\nHistoryBuffer\n'
-        b'X\x08\x00\x00\x00__init__tR.'
-    )
+# Asks getattr for the way from a class of logs to the functions of its module.
+_GETATTR = (
+    b'\x80\x02c__builtin__\ngetattr\n(cmmengine.logging.history_buffer\nHistoryBuffer\n'
+    b'X\x08\x00\x00\x00__init__tR.'
+)
 
 
 def write_crafted(kind: str, path: Path, victim: Path) -> None:
@@ -57,7 +56,7 @@ def write_crafted(kind: str, path: Path, victim: Path) -> None:
     elif kind.startswith('pickle'):
         path.write_bytes(pickle.dumps(_Shell(victim), protocol=int(kind[-1])))
     elif kind == 'getattr':
-        path.write_bytes(_getattr_chain(victim))
+        path.write_bytes(_GETATTR)
     elif kind == 'tar that torch unpacks':
         content = pickle.dumps(_Shell(victim), protocol=2)
         with tarfile.open(path, 'w') as archive:

@@ -103,6 +103,19 @@ def test_every_wrapping_of_every_naming_is_understood(wrapping, scheme, state):
     assert torch.equal(classifier.head.fc.weight, state['head.fc.weight'])
 
 
+def test_a_renaming_loses_nothing(state):
+    network = architecture('rexnet_1.0')
+    with pytest.raises(CheckpointMismatch, match=r'no names for 1 tensors, first head\.extra'):
+        from_native({**native(state), 'head.extra': torch.ones(1)}, SCHEMES['timm'], network)
+    body = {key: value for key, value in native(state).items() if not key.startswith('head.')}
+    assert len(from_native(body, SCHEMES['timm'], network)) == len(body)
+    del body['stages.2.0.project.conv.weight']
+    with pytest.raises(CheckpointMismatch, match=r'1 tensors are missing for timm, first stages'):
+        from_native(body, SCHEMES['timm'], network)
+    with pytest.raises(CheckpointMismatch, match='torchvision has no such rexnet'):
+        from_native(native(state), SCHEMES['torchvision'], network)
+
+
 @pytest.mark.parametrize('scheme', ['clovaai', 'timm', 'mindcv'])
 def test_a_renaming_there_and_back_changes_no_bit(scheme, state):
     theirs = named_by(scheme, state)

@@ -20,8 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Further options of tools/train.py.
     """
-    make_shapes(DATA_ROOT)
+    further = sys.argv[1:] if arguments is None else arguments
     places = ['--data-root', str(DATA_ROOT), '--work-dir', str(WORK_DIR)]
-    train.main(
-        [str(CONFIG), *places, '--overwrite', *(sys.argv[1:] if arguments is None else arguments)]
-    )
+    command = [str(CONFIG), *places, '--overwrite', *further]
+    # A mistaken option is told before anything is drawn.
+    train.parser().parse_args(command)
+    make_shapes(DATA_ROOT)
+    train.main(command)

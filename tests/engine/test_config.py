@@ -45,7 +45,7 @@ def test_unknown_config(name, expected):
         ('a = (', 'SyntaxError'),
         ("_base_ = ['./not_there.py']", 'FileNotFoundError'),
         ('a = b', 'NameError'),
-        ('import math\na = math.no_such_thing', 'AttributeError'),
+        ('_base_ = []\nimport math\na = math.no_such_thing', 'AttributeError'),
         ('_base_ = []\nfrom rexdense.arch import no_such_thing', 'ImportError'),
         ('from rexdense.arch import channels\n_base_ = []', 'ConfigParsingError'),
     ],

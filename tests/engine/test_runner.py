@@ -1,0 +1,174 @@
+"""mmengine's Runner as the programs use it."""
+
+import contextlib
+import logging
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('mmengine')
+
+import torch
+from mmengine.model import BaseModel
+from torch import nn
+
+from rexdense.engine.hooks import RemoveEarlierRuns, ReportSkippedImages, skipped_images
+from rexdense.engine.runner import Runner
+from rexdense.engine.work_dir import newest_checkpoint
+from rexdense.errors import CheckpointMismatch, InvalidArgument
+
+
+class Model(BaseModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+
+    def forward(self, inputs, mode):
+        return dict(loss=self.layer(torch.stack(inputs)).mean())
+
+
+class Numbers(torch.utils.data.Dataset):
+    skipped_images = 0
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index):
+        type(self).skipped_images += 1
+        return dict(inputs=torch.ones(1))
+
+
+@pytest.fixture
+def build(tmp_path, fresh_mmengine):
+    """Make runners in one folder."""
+
+    def build(epochs=1, **options):
+        collate = dict(type='pseudo_collate')
+        loader = dict(dataset=Numbers(), batch_size=2, num_workers=0, collate_fn=collate)
+        return Runner(
+            Model(),
+            str(tmp_path / 'run'),
+            train_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)),
+            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            experiment_name=f'run{epochs}',
+            **options,
+        )
+
+    Numbers.skipped_images = 0
+    return build
+
+
+def test_terminal_has_no_dumps_and_no_known_noise(build, capsys):
+    runner = build()
+    capsys.readouterr()
+    runner.logger.info('one line')
+    runner.logger.info('\n'.join(['a dump'] * 40))
+    runner.logger.warning('The model and loaded state dict do not match exactly\n\nsize mismatch')
+    output = capsys.readouterr().out
+    assert output.count('\n') == 1 and output.endswith('one line\n')
+    text = next(Path(runner.log_dir).glob('*.log')).read_text()
+    assert text.count('a dump') == 40 and 'size mismatch' in text
+
+
+def test_the_run_ends_when_nobody_reads_its_output(build):
+    runner = build()
+    (handler,) = (
+        handler for handler in runner.logger.handlers if type(handler) is logging.StreamHandler
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    # Closing tries once more to write what is left.
+    with contextlib.suppress(BrokenPipeError), open(writing, 'w', buffering=1) as pipe:
+        handler.setStream(pipe)
+        with pytest.raises(BrokenPipeError):
+            runner.logger.info('one line')
+    handler.stream = sys.stdout
+
+
+def test_checkpoints_are_whole_or_not_there(build, tmp_path, monkeypatch):
+    build().train()
+    folder = tmp_path / 'run'
+    assert newest_checkpoint(folder) == folder / 'epoch_1.pth'
+    before = (folder / 'epoch_1.pth').read_bytes()
+    state = torch.load(folder / 'epoch_1.pth', weights_only=False)['state_dict']
+
+    def full_disk(checkpoint, filename, **options):
+        with open(filename, 'wb') as file:
+            file.write(b'half')
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('mmengine.runner.runner.save_checkpoint', full_disk)
+    with pytest.raises(
+        InvalidArgument,
+        match=r'epoch_2\.pth cannot be written \(No space left on device\); make room, then go on',
+    ):
+        build(epochs=2, load_from=str(folder / 'epoch_1.pth'), resume=True).train()
+    assert (folder / 'epoch_1.pth').read_bytes() == before
+    assert newest_checkpoint(folder) == folder / 'epoch_1.pth'
+    assert [path.name for path in folder.glob('*.pt*')] == ['epoch_1.pth']
+    assert [path.name for path in folder.glob('.*')] == []
+    assert set(state) == {'layer.weight', 'layer.bias'}
+
+
+@pytest.mark.parametrize(
+    ('state', 'expected'),
+    [
+        ({'layer.weight': torch.ones(1, 1)}, '1 missing (layer.bias)'),
+        (
+            {'layer.weight': torch.ones(2, 1), 'layer.bias': torch.ones(1), 'a': torch.ones(1)},
+            '1 of another shape (layer.weight (2, 1) where the model has (1, 1)); 1 left over (a)',
+        ),
+    ],
+)
+@pytest.mark.parametrize('wrapped', [True, False])
+def test_weights_must_fit(build, tmp_path, state, expected, wrapped):
+    path = tmp_path / 'weights.pth'
+    torch.save({'state_dict': state} if wrapped else state, path)
+    with pytest.raises(CheckpointMismatch) as caught:
+        build(load_from=str(path)).train()
+    assert f'{path} does not fit this model: {expected}. Use the config' in str(caught.value)
+
+
+def test_weights_alone_are_loaded(build, tmp_path):
+    state = {'layer.weight': torch.full((1, 1), 3.0), 'layer.bias': torch.ones(1)}
+    torch.save(state, tmp_path / 'weights.pth')
+    runner = build(load_from=str(tmp_path / 'weights.pth'))
+    runner.load_or_resume()
+    assert runner.model.layer.weight.item() == 3
+
+
+def test_skipped_images_are_told_when_they_grow(build, capsys):
+    runner = build(epochs=3, custom_hooks=[ReportSkippedImages()])
+    capsys.readouterr()
+    runner.train()
+    lines = [line for line in capsys.readouterr().out.splitlines() if 'decoded' in line]
+    assert [line.split(' - ')[-1].split()[0] for line in lines] == ['2', '4', '6']
+
+
+def test_skipped_images_below_wrappers():
+    class Wrapper:
+        def __init__(self, *parts):
+            if len(parts) == 1:
+                self.dataset = parts[0]
+            else:
+                self.datasets = parts
+
+    part = Numbers()
+    part.skipped_images = 3
+    assert skipped_images(Wrapper(Wrapper(part, Wrapper(part)), part)) == 9
+    assert skipped_images(object()) == 0
+
+
+def test_earlier_runs_stay_until_training_begins(build, tmp_path):
+    build().train()
+    old = tmp_path / 'run/20200101_000000'
+    old.mkdir()
+    runner = build(epochs=2, custom_hooks=[RemoveEarlierRuns()])
+    assert old.exists() and (tmp_path / 'run/epoch_1.pth').exists()
+    runner.train()
+    written = sorted(path.name for path in (tmp_path / 'run').glob('*.pth'))
+    assert not old.exists()
+    assert written == ['epoch_1.pth', 'epoch_2.pth']

@@ -81,6 +81,7 @@ class StepRunner:
                 stderr=subprocess.STDOUT,
                 env=self.variables | variables,
                 start_new_session=True,
+                preexec_fn=heed_interruption,
             )
             try:
                 self._wait(process, log, begin)
@@ -116,6 +117,11 @@ def read_from(path: Path, begin: int) -> str:
     with path.open('rb') as file:
         file.seek(begin)
         return file.read().decode(errors='replace')
+
+
+def heed_interruption() -> None:
+    """Undo what a shell does to its background commands: they ignore SIGINT, and so would pip."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def end_session(process: subprocess.Popen) -> None:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rexdense.checkpoint import SCHEMES, convert_checkpoint
 from rexdense.engine.command_line import Parser, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    # Here, where run_command tells of a package that is not installed.
+    from rexdense.checkpoint import SCHEMES, convert_checkpoint
+
     parser = Parser(
         prog='tools/convert.py', description='Read weights of any known project and write them.'
     )

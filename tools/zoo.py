@@ -3,24 +3,26 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rexdense import create_backbone, create_classifier, list_backbones
 from rexdense.engine.command_line import Parser, run_command
-from rexdense.zoo import (
-    MEASURED,
-    SORT_KEYS,
-    as_text,
-    parse_count,
-    plot_accuracy,
-    render_readme,
-    select,
-    write_measured,
-    zoo_entries,
-)
 
 README = Path(__file__).resolve().parents[1] / 'README.md'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    # Here, where run_command tells of a package that is not installed.
+    from rexdense import create_backbone, create_classifier, list_backbones
+    from rexdense.zoo import (
+        MEASURED,
+        SORT_KEYS,
+        as_text,
+        parse_count,
+        plot_accuracy,
+        render_readme,
+        select,
+        write_measured,
+        zoo_entries,
+    )
+
     parser = Parser(
         description='Print every network with its size and its published accuracy; or draw them, '
         'measure them again, or render the table of README.md.'

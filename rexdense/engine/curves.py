@@ -65,5 +65,6 @@ def _draw_metrics(axes, rows: list[dict], unit: str) -> None:
         values = [row.get(name, float('nan')) for row in rows]
         axes.plot([row['step'] for row in rows], values, marker='o', label=name.split('/')[-1])
     axes.set(title='Validation', xlabel=unit, ylim=(0, None))
+    axes.xaxis.get_major_locator().set_params(integer=True)
     if names:
         axes.legend(fontsize='small', loc='lower right')

@@ -55,7 +55,7 @@ def suggest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
     """Return the end of an error message: the names closest to ``name``, or all of a short list.
 
     Example:
-        >>> suggest('rexnet_1.1', ['rexnet_1.0', 'rexnet_1.3', 'regnetx_200mf'])
+        >>> suggest('rexnet_1.1', ['rexnet_1.0', 'rexnet_1.3', 'resnext50_32x4d'])
         "did you mean 'rexnet_1.3' or 'rexnet_1.0'?"
     """
     allowed = sorted(allowed)

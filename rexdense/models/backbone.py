@@ -20,7 +20,7 @@ from rexdense.arch import (
 from rexdense.arch.checks import require_positive_integer
 from rexdense.arch.levels import MaxPoolSpec
 from rexdense.errors import InvalidArgument, suggest
-from rexdense.models.layers import MaxPool, drop_path_rates, reset_convolutions
+from rexdense.models.layers import MaxPool, drop_path_rates
 from rexdense.models.recompute import check_with_cp, recompute_block
 
 __all__ = ['Backbone']
@@ -123,7 +123,6 @@ class Backbone(BaseModule):
         self.stages = nn.ModuleList(
             nn.Sequential(*map(build, specs)) for specs in stages[: max(self.out_indices) + 1]
         )
-        reset_convolutions(self)
 
     def build_stem(self, in_channels: int, out_channels: int, norm_cfg: dict) -> nn.Module:
         """Return the stem, of stride 2."""

@@ -7,7 +7,7 @@ from rexdense.arch.checks import require_positive_integer, require_ratio
 from rexdense.errors import InvalidArgument
 from rexdense.models.activations import relu6, silu
 from rexdense.models.backbone import Backbone
-from rexdense.models.layers import ConvNorm, reset_convolutions
+from rexdense.models.layers import ConvNorm, convolution
 from rexdense.models.normalisation import build_norm, normalise_pooled
 from rexdense.registry import MODELS
 
@@ -39,11 +39,10 @@ class ClassificationHead(nn.Module):
         self.final = (
             ConvNorm(*channels[:2], 1, norm_cfg, relu6 if lite else silu) if widths else None
         )
-        self.hidden = nn.Conv2d(*channels[1:3], 1) if len(widths) > 1 else None
+        self.hidden = convolution(*channels[1:3], 1) if len(widths) > 1 else None
         self.hidden_norm = build_norm(norm_cfg, widths[1], pooled=True) if len(widths) > 1 else None
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels[-1], num_classes)
-        reset_convolutions(self)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.final is not None:

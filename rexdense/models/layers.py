@@ -1,6 +1,7 @@
 """Layers that every family is made of: normalised convolutions, squeeze-excitation, drop path."""
 
 import math
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -15,9 +16,27 @@ __all__ = [
     'DropPath',
     'MaxPool',
     'SqueezeExcitation',
+    'convolution',
+    'draw',
     'drop_path_rates',
     'reset_convolutions',
 ]
+
+
+class _DrawnConv2d(nn.Conv2d):
+    def reset_parameters(self) -> None:
+        draw(self)
+
+
+def convolution(*arguments: Any, **options: Any) -> nn.Conv2d:
+    """Return an ``nn.Conv2d`` with weights drawn by :func:`draw`.
+
+    torch's own draw, which would be overwritten, takes a third of a network's construction and
+    makes the random weights of one layer depend on how many follow it.
+    """
+    layer = _DrawnConv2d(*arguments, **options)
+    layer.__class__ = nn.Conv2d
+    return layer
 
 
 class ConvNorm(nn.Module):
@@ -42,7 +61,7 @@ class ConvNorm(nn.Module):
         groups: int = 1,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(
+        self.conv = convolution(
             in_channels,
             out_channels,
             kernel_size,
@@ -77,9 +96,9 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int, squeeze_channels: int, norm_cfg: dict | None = None) -> None:
         super().__init__()
-        self.reduce = nn.Conv2d(channels, squeeze_channels, 1)
+        self.reduce = convolution(channels, squeeze_channels, 1)
         self.norm = build_norm(norm_cfg, squeeze_channels, pooled=True) if norm_cfg else None
-        self.expand = nn.Conv2d(squeeze_channels, channels, 1)
+        self.expand = convolution(squeeze_channels, channels, 1)
 
     def gate(self, x: Tensor) -> Tensor:
         """Return the factors (N, C, 1, 1), from 0 to 1, for a map (N, C, H, W)."""
@@ -147,8 +166,8 @@ def drop_path_rates(highest: float, blocks: int) -> list[float]:
         InvalidArgument: ``highest`` is not in [0, 1).
 
     Example:
-        >>> drop_path_rates(0.3, 4)
-        [0.0, 0.1, 0.2, 0.3]
+        >>> drop_path_rates(0.5, 3)
+        [0.0, 0.25, 0.5]
     """
     if not 0 <= highest < 1:
         raise InvalidArgument(
@@ -157,15 +176,20 @@ def drop_path_rates(highest: float, blocks: int) -> list[float]:
     return [highest * index / max(blocks - 1, 1) for index in range(blocks)]
 
 
-def reset_convolutions(module: nn.Module) -> None:
-    """Draw the weights of all convolutions below ``module`` anew: normal, of variance 2 / fan-out.
+def draw(layer: nn.Conv2d) -> None:
+    """Draw a convolution's weights: normal, of variance 2 / fan-out; its bias is 0.
 
     Source: He et al. 2015, equation 14, with the fan-out of one group, so that a depthwise layer
-    does not start near 0. Biases start at 0.
+    does not start near 0.
     """
+    fan_out = layer.out_channels * math.prod(layer.kernel_size) // layer.groups
+    nn.init.normal_(layer.weight, 0.0, math.sqrt(2.0 / fan_out))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def reset_convolutions(module: nn.Module) -> None:
+    """Draw the weights of all convolutions below ``module`` anew, see :func:`draw`."""
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
-            fan_out = layer.out_channels * math.prod(layer.kernel_size) // layer.groups
-            nn.init.normal_(layer.weight, 0.0, math.sqrt(2.0 / fan_out))
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            draw(layer)

@@ -2,14 +2,16 @@
 
 Three modes, chosen by a backbone's ``with_cp``:
 
-- False: the outputs of convolutions and normalisations are kept; SiLU, ReLU6 and the products of
-  squeeze-excitation are computed again from them.
-- 'activations': only the outputs of convolutions are kept; batch and group normalisation are
-  computed again too, with the statistics of the forward pass.
+- False: the outputs of convolutions, normalisations and SiLU are kept; ReLU6 and the products of
+  squeeze-excitation, which cost next to nothing, are computed again.
+- 'activations': only the outputs of convolutions are kept; SiLU, batch and group normalisation are
+  computed again too, the latter with the statistics of the forward pass. ReXNet cannot be
+  differentiated twice then.
 - True: only the inputs of blocks are kept; a block runs a second time in the backward pass.
 
 Running statistics are updated by the forward pass alone, as in a network that keeps everything.
-Under ``torch.compile`` no mode has an effect: the compiler chooses what to compute again.
+Under ``torch.compile`` no mode has an effect, the compiler chooses what to compute again; nor under
+``torch.func``, which forbids to replace what autograd keeps.
 """
 
 import contextlib
@@ -42,7 +44,16 @@ def _may_recompute(x: Tensor) -> bool:
         and torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
+        and _hooks_allowed()
     )
+
+
+def _hooks_allowed() -> bool:
+    try:
+        with saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor):
+            return True
+    except RuntimeError:  # torch.func forbids them
+        return False
 
 
 class Recomputed:
@@ -91,17 +102,6 @@ class _SavedAs(saved_tensors_hooks):
             lambda tensor: source.saved() if tensor is value else tensor,
             lambda saved: saved.read() if isinstance(saved, Recomputed) else saved,
         )
-
-    def __enter__(self) -> None:
-        self._entered = True
-        try:
-            super().__enter__()
-        except RuntimeError:  # torch.func forbids such hooks: there autograd keeps everything
-            self._entered = False
-
-    def __exit__(self, *details) -> None:
-        if self._entered:
-            super().__exit__(*details)
 
 
 @dataclasses.dataclass(frozen=True)

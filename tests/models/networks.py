@@ -1,0 +1,45 @@
+"""Small members of every family, and networks whose every part counts."""
+
+import torch
+from torch import nn
+
+import rexdense
+
+SMALL = ('rexnet_1.0', 'rexnet_lite_1.0', 'rexnetr_1.0', 'regnetx_200mf', 'regnety_200mf')
+SMALL += ('resnext50_32x4d',)
+"""One name of each kind."""
+
+SQUEEZED = ('rexnet_1.0', 'rexnetr_1.0', 'regnety_200mf')
+"""Those of them with squeeze-excitation."""
+
+
+def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
+    """Give normalisations random scales, shifts and statistics, so that no part is without effect.
+
+    New networks have residual branches that end in a scale of 0.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d | nn.SyncBatchNorm | nn.GroupNorm):
+            nn.init.uniform_(part.weight, 0.5, 1.0, generator=generator)
+            nn.init.uniform_(part.bias, -0.2, 0.2, generator=generator)
+        if isinstance(part, nn.BatchNorm2d | nn.SyncBatchNorm):
+            nn.init.uniform_(part.running_mean, -0.2, 0.2, generator=generator)
+            nn.init.uniform_(part.running_var, 0.5, 1.5, generator=generator)
+    return module
+
+
+def network(name: str, **arguments) -> nn.Module:
+    """Return a backbone that is the same at every call, in training mode."""
+    torch.manual_seed(0)
+    return randomise(rexdense.create_backbone(name, **arguments)).train()
+
+
+def image(*shape: int, seed: int = 0) -> torch.Tensor:
+    """Return normal noise."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """Return the largest difference over the largest value expected."""
+    return ((found - expected).abs().max() / expected.abs().max()).item()

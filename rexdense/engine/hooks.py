@@ -38,7 +38,7 @@ class StopOnNonFiniteLoss(Hook):
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Check the losses of the iteration, and the weights before they may be saved."""
-        loss = outputs['loss']
+        loss = outputs['loss'].detach()
         if not _is_finite(loss):
             terms = [
                 name for name, value in outputs.items() if name != 'loss' and not _is_finite(value)

@@ -50,8 +50,8 @@ def test_all_kinds_of_values():
         ('a = dict(b=open)', "line 1 holds 'open'"),
         ('a = dict([(1, 2)])', 'line 1 holds'),
         ('a = [b for b in range(3)]', 'line 1 holds'),
-        ('a.b = 1', ''),
-        ('a = (', ''),
+        ('a.b = 1', "'Attribute' object has no attribute 'id'"),
+        ('a = (', 'never closed'),
     ],
 )
 def test_code_is_refused(text, expected):

@@ -44,16 +44,24 @@ def _may_recompute(x: Tensor) -> bool:
         and torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
-        and _hooks_allowed()
+        and _autograd_saves_by_itself()
     )
 
 
-def _hooks_allowed() -> bool:
+def _autograd_saves_by_itself() -> bool:
+    """Whether autograd's saving may be replaced.
+
+    torch.func forbids it. And below an outer checkpoint, which runs everything again anyway, a
+    saved tensor can be read once only.
+    """
     try:
         with saved_tensors_hooks(lambda tensor: tensor, lambda tensor: tensor):
-            return True
-    except RuntimeError:  # torch.func forbids them
+            pass
+    except RuntimeError:
         return False
+    # There is no public way to ask for the hooks in force.
+    outer = torch._C._autograd._top_saved_tensors_default_hooks(False)
+    return outer is None or outer[0].__module__ != checkpoint.__module__
 
 
 class Recomputed:
@@ -137,10 +145,14 @@ class FeatureMap:
 @contextlib.contextmanager
 def _statistics_untouched(module: nn.Module) -> Iterator[None]:
     """Let the batch norms below ``module`` normalise as before, and update nothing."""
-    norms = [norm for norm in module.modules() if isinstance(norm, _BatchNorm) and norm.training]
+    norms = [
+        norm
+        for norm in module.modules()
+        if isinstance(norm, _BatchNorm) and norm.training and norm.track_running_stats
+    ]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
+        norm.momentum, norm.num_batches_tracked = 0.0, norm.num_batches_tracked.clone()
     try:
         yield
     finally:

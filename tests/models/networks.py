@@ -20,10 +20,11 @@ def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
     """
     generator = torch.Generator().manual_seed(seed)
     for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d | nn.SyncBatchNorm | nn.GroupNorm):
+        norm = isinstance(part, nn.BatchNorm2d | nn.SyncBatchNorm | nn.GroupNorm)
+        if norm and part.weight is not None:
             nn.init.uniform_(part.weight, 0.5, 1.0, generator=generator)
             nn.init.uniform_(part.bias, -0.2, 0.2, generator=generator)
-        if isinstance(part, nn.BatchNorm2d | nn.SyncBatchNorm):
+        if norm and getattr(part, 'running_mean', None) is not None:
             nn.init.uniform_(part.running_mean, -0.2, 0.2, generator=generator)
             nn.init.uniform_(part.running_var, 0.5, 1.5, generator=generator)
     return module

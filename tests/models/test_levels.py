@@ -15,16 +15,27 @@ def on_meta(name, **arguments):
         return rexdense.create_backbone(name, **arguments).eval()
 
 
+def shapes_announced(backbone, height, width):
+    return [
+        (2, info.channels, -(-height // info.stride), -(-width // info.stride))
+        for info in backbone.feature_info
+    ]
+
+
 @pytest.mark.parametrize('name', list_backbones())
 def test_every_network_returns_the_levels_it_announces(name):
     backbone = on_meta(name, out_indices=ALL)
     assert backbone.feature_info == feature_levels(name)
-    for height, width in ((64, 64), (65, 65), (97, 131)):
-        levels = backbone(torch.empty(2, 3, height, width, device='meta'))
-        assert [tuple(level.shape) for level in levels] == [
-            (2, info.channels, -(-height // info.stride), -(-width // info.stride))
-            for info in backbone.feature_info
-        ]
+    levels = backbone(torch.empty(2, 3, 97, 131, device='meta'))
+    assert [tuple(level.shape) for level in levels] == shapes_announced(backbone, 97, 131)
+
+
+@pytest.mark.parametrize('size', [1, 32, 64, 65])
+@pytest.mark.parametrize('name', SMALL)
+def test_any_image_size(name, size):
+    backbone = on_meta(name, out_indices=ALL)
+    levels = backbone(torch.empty(2, 3, size, size + 1, device='meta'))
+    assert [tuple(level.shape) for level in levels] == shapes_announced(backbone, size, size + 1)
 
 
 @pytest.mark.parametrize('output_stride', [8, 16])
@@ -97,8 +108,7 @@ def test_overrides_and_rules_without_a_name_build_the_same(name):
         arguments = dict(w_0=24, w_a=36.44, w_m=2.49, depth=13, group_width=8)
         arguments['se_ratio'] = 0.25 if name.startswith('regnety') else 0.0
     else:
-        arguments = dict(channel_divisor=backbone.architecture.stem_channels and 8)
-        arguments = {} if name == 'rexnet_1.0' else arguments
+        arguments = dict(channel_divisor=8) if name == 'rexnetr_1.0' else {}
     unnamed = cls(out_indices=(1,), **arguments)
     assert unnamed.architecture == backbone.architecture
     assert list(unnamed.state_dict()) == list(backbone.state_dict())

@@ -10,7 +10,17 @@ from torch.autograd.function import once_differentiable
 
 from rexdense.models.recompute import FeatureMap, Recomputed
 
-__all__ = ['Activation', 'relu', 'relu6', 'scale', 'silu']
+__all__ = ['Activation', 'may_overwrite', 'relu', 'relu6', 'scale', 'silu']
+
+
+def may_overwrite() -> bool:
+    """Return whether a map that was just computed may be overwritten.
+
+    Not where autograd may keep it, nor in a graph that is recorded: such a graph would depend on
+    whether autograd was on, which torch's tracer takes for a fault.
+    """
+    recording = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return not (torch.is_grad_enabled() or recording)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +43,7 @@ class Activation:
     costly: bool = False
 
     def __call__(self, x: Tensor) -> Tensor:
-        return self.function(x, inplace=self.overwrites or not torch.is_grad_enabled())
+        return self.function(x, inplace=self.overwrites or may_overwrite())
 
     def of(self, x: FeatureMap) -> FeatureMap:
         """Return the activated map."""
@@ -82,7 +92,7 @@ relu = Activation(F.relu, overwrites=True, derived_from_result=True)
 def scale(x: FeatureMap, gate: Tensor) -> FeatureMap:
     """Return ``x`` (N, C, H, W) times ``gate`` (N, C, 1, 1)."""
     if not x.recomputes():
-        return x.then(x.value * gate if torch.is_grad_enabled() else x.value.mul_(gate))
+        return x.then(x.value.mul_(gate) if may_overwrite() else x.value * gate)
     value = x.read_by(lambda tensor: tensor * gate)
     node = value.grad_fn
     return x.then(value, Recomputed(lambda: node._saved_self * node._saved_other, x.source))

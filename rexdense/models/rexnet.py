@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetLiteRule, ReXNetRule
-from rexdense.models.activations import relu6, silu
+from rexdense.models.activations import may_overwrite, relu6, silu
 from rexdense.models.backbone import Backbone
 from rexdense.models.layers import ConvNorm, DropPath, SqueezeExcitation
 from rexdense.models.recompute import FeatureMap
@@ -13,19 +13,16 @@ from rexdense.registry import MODELS
 __all__ = ['InvertedBottleneck', 'ReXNet', 'ReXNetLite']
 
 
-def add_to_first_channels(x: Tensor, shortcut: Tensor) -> Tensor:
-    """Return ``x`` (N, C, H, W) with ``shortcut`` (N, c <= C, H, W) added to its first c channels.
+def add_to_first_channels(x: Tensor, shortcut: Tensor, channels: int) -> Tensor:
+    """Return ``x`` (N, C, H, W) with ``shortcut`` (N, channels, H, W) added to its first channels.
 
     ``x`` is overwritten where autograd and tracing allow it: a slice written in place exports badly
     (clovaai/rexnet issue 15).
     """
-    channels = shortcut.shape[1]
-    if channels == x.shape[1]:
-        return x.add_(shortcut)
-    if torch.is_grad_enabled() or torch.compiler.is_compiling() or torch.jit.is_tracing():
-        return torch.cat((x[:, :channels] + shortcut, x[:, channels:]), dim=1)
-    x[:, :channels].add_(shortcut)
-    return x
+    if may_overwrite():
+        x[:, :channels].add_(shortcut)
+        return x
+    return torch.cat((x[:, :channels] + shortcut, x[:, channels:]), dim=1)
 
 
 class InvertedBottleneck(nn.Module):
@@ -72,6 +69,7 @@ class InvertedBottleneck(nn.Module):
         self.project = ConvNorm(hidden, spec.out_channels, 1, norm_cfg)
         self.drop_path = DropPath(drop_path_rate if spec.shortcut else 0.0)
         self.shortcut, self.lite, self.with_cp = spec.shortcut, lite, with_cp
+        self.in_channels, self.out_channels = spec.in_channels, spec.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = FeatureMap(x, self.with_cp)
@@ -83,7 +81,12 @@ class InvertedBottleneck(nn.Module):
         if not self.lite:
             hidden = relu6.of(hidden)
         out = self.project.of(hidden).value
-        return add_to_first_channels(self.drop_path(out), x) if self.shortcut else out
+        if not self.shortcut:
+            return out
+        out = self.drop_path(out)
+        if self.in_channels == self.out_channels:
+            return out.add_(x)
+        return add_to_first_channels(out, x, self.in_channels)
 
 
 @MODELS.register_module()
@@ -92,7 +95,7 @@ class ReXNet(Backbone):
 
     Block i of b has ``round((16 + i * 180 / b) * width_mult)`` channels (Han et al. 2021, section
     4; clovaai/rexnet ``rexnetv1.py``); squeeze-excitation from the third of six stages on. ReXNet-R
-    rounds all counts to multiples of 8 (timm ``rexnetr_*``). Further arguments: those of
+    rounds all counts to multiples of 8 or 16 (timm ``rexnetr_*``). Further arguments: those of
     :class:`~rexdense.models.backbone.Backbone` and of :class:`~rexdense.arch.rexnet.ReXNetRule`.
 
     Example:

@@ -117,7 +117,7 @@ def test_gradients_under_autocast(name, with_cp):
     assert found.dtype == torch.bfloat16
     assert torch.equal(found, expected)
     largest = max(value.grad.abs().max() for value in reference.parameters())
-    assert_same_training(backbone, reference, tolerance=0.03, floor=1e-4 * largest)
+    assert_same_training(backbone, reference, tolerance=0.03, floor=1e-3 * largest)
 
 
 @modes

@@ -1,0 +1,81 @@
+"""Backbones as graphs: traced, exported, compiled, on other types, devices and memory formats."""
+
+import pytest
+import torch
+
+import rexdense
+from tests.models.networks import SMALL
+
+
+@pytest.fixture(params=SMALL)
+def backbone(request):
+    torch.manual_seed(0)
+    return rexdense.create_backbone(request.param).eval()
+
+
+def assert_same_levels(found, backbone, images):
+    with torch.no_grad():
+        expected = backbone(images)
+    assert len(found) == len(expected)
+    for level, reference in zip(found, expected, strict=True):
+        torch.testing.assert_close(level, reference, rtol=1e-4, atol=1e-4)
+
+
+def test_a_trace_takes_other_sizes(backbone):
+    traced = torch.jit.trace(backbone, torch.randn(1, 3, 64, 64))
+    images = torch.randn(2, 3, 97, 131)
+    assert_same_levels(traced(images), backbone, images)
+
+
+def test_an_export_takes_other_batches_and_sizes(backbone):
+    height, width = (torch.export.Dim(name, min=33) for name in ('height', 'width'))
+    shapes = ({0: torch.export.Dim('batch'), 2: height, 3: width},)
+    program = torch.export.export(backbone, (torch.randn(2, 3, 64, 64),), dynamic_shapes=shapes)
+    images = torch.randn(3, 3, 97, 131)
+    assert_same_levels(program.module()(images), backbone, images)
+
+
+def test_fx_traces_symbolically(backbone):
+    images = torch.randn(1, 3, 64, 64)
+    assert_same_levels(torch.fx.symbolic_trace(backbone)(images), backbone, images)
+
+
+@pytest.mark.parametrize('name', ['rexnet_1.0', 'regnety_200mf'])
+def test_compiles_without_graph_breaks_and_trains(name):
+    backbone = rexdense.create_backbone(name, out_indices=(2,)).eval()
+    images = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        compiled = torch.compile(backbone, fullgraph=True, backend='aot_eager')
+        assert_same_levels(compiled(images), backbone, images)
+    torch._dynamo.reset()
+    training = torch.compile(backbone.train(), fullgraph=True, backend='aot_eager')
+    training(images)[0].sum().backward()
+    assert all(parameter.grad is not None for parameter in backbone.parameters())
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize('training', [False, True])
+def test_channels_last_is_kept_to_every_output(backbone, training):
+    backbone = backbone.to(memory_format=torch.channels_last).train(training)
+    images = torch.randn(2, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+    for level in backbone(images):
+        assert level.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_double_precision(backbone):
+    levels = backbone.double()(torch.randn(1, 3, 64, 64, dtype=torch.float64))
+    assert {level.dtype for level in levels} == {torch.float64}
+
+
+def test_trains_under_bfloat16_autocast(backbone):
+    with torch.autocast('cpu', torch.bfloat16):
+        levels = backbone.train()(torch.randn(2, 3, 64, 64))
+        sum(level.float().sum() for level in levels).backward()
+    for name, parameter in backbone.named_parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all(), name
+
+
+def test_every_tensor_follows_to_the_meta_device(backbone):
+    """A tensor that is no parameter or buffer would stay behind and mix devices."""
+    levels = backbone.to('meta')(torch.empty(1, 3, 65, 65, device='meta'))
+    assert [tuple(level.shape[2:]) for level in levels] == [(17, 17), (9, 9), (5, 5), (3, 3)]

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from rexdense.errors import InvalidArgument
 from rexdense.models.activations import Activation, relu, scale
-from rexdense.models.folding import convolve_folded, worth_folding
 from rexdense.models.normalisation import build_norm, normalise, normalise_pooled
 from rexdense.models.recompute import FeatureMap
 
@@ -77,10 +76,7 @@ class ConvNorm(nn.Module):
 
     def of(self, x: FeatureMap) -> FeatureMap:
         """Return the layer's output for a map (N, in_channels, H, W)."""
-        if worth_folding(self.conv, self.norm, x.value):
-            x = x.then(convolve_folded(self.conv, self.norm, x.value))
-        else:
-            x = normalise(self.norm, x.then(x.read_by(self.conv)))
+        x = normalise(self.norm, x.then(x.read_by(self.conv)))
         return x if self.activation is None else self.activation.of(x)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,9 +9,12 @@ from typing import Any
 _HOMES = {
     'CocoDataset': 'rexdense.datasets.coco_dataset',
     'CocoFolder': 'rexdense.datasets.coco_folder',
+    'DepthDataset': 'rexdense.datasets.depth_dataset',
+    'LoadDepth': 'rexdense.datasets.depth_loading',
     'LoadImage': 'rexdense.datasets.loading',
     'SHAPE_CLASSES': 'rexdense.datasets.shapes',
     'make_shapes': 'rexdense.datasets.shapes',
+    'pair_by_name': 'rexdense.datasets.depth_pairs',
     'read_annotations': 'rexdense.datasets.coco_annotations',
 }
 

@@ -35,12 +35,14 @@ DATASETS = _child(
     'dataset',
     mmengine_registry.DATASETS,
     'rexdense.datasets.depth_dataset',
+    'rexdense.datasets.segmentation_dataset',
     mmdet='rexdense.datasets.coco_dataset',
 )
 TRANSFORMS = _child(
     'transform',
     mmengine_registry.TRANSFORMS,
     'rexdense.datasets.loading',
+    'rexdense.datasets.label_loading',
     'rexdense.datasets.depth_loading',
 )
 METRICS = _child(

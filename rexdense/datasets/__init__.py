@@ -12,9 +12,11 @@ _HOMES = {
     'DepthDataset': 'rexdense.datasets.depth_dataset',
     'LoadDepth': 'rexdense.datasets.depth_loading',
     'LoadImage': 'rexdense.datasets.loading',
+    'LoadSegmentationAnnotations': 'rexdense.datasets.label_loading',
     'SHAPE_CLASSES': 'rexdense.datasets.shapes',
+    'SegmentationDataset': 'rexdense.datasets.segmentation_dataset',
+    'SegmentationFolder': 'rexdense.datasets.segmentation_folder',
     'make_shapes': 'rexdense.datasets.shapes',
-    'pair_by_name': 'rexdense.datasets.depth_pairs',
     'read_annotations': 'rexdense.datasets.coco_annotations',
 }
 

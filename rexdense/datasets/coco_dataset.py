@@ -8,7 +8,7 @@ from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 
 from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
-from rexdense.datasets.skipping import SkippingDataset
+from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
 
@@ -16,7 +16,7 @@ __all__ = ['CocoDataset']
 
 
 @DATASETS.register_module()
-class CocoDataset(SkippingDataset, _CocoDataset):
+class CocoDataset(SkipUnreadable, _CocoDataset):
     """mmdet's ``CocoDataset`` for annotation files of a user's own.
 
     It takes the same arguments and gives the same samples. Different are:

@@ -3,19 +3,20 @@
 import logging
 from typing import Any
 
+from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from rexdense.datasets.depth_loading import EmptyDepthMap
-from rexdense.datasets.depth_pairs import pair_by_name, read_pair_list
+from rexdense.datasets.depth_pairs import find_depth_pairs
 from rexdense.datasets.loading import UnreadableImage
-from rexdense.datasets.skipping import SkippingDataset
+from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.registry import DATASETS
 
 __all__ = ['DepthDataset']
 
 
 @DATASETS.register_module()
-class DepthDataset(SkippingDataset):
+class DepthDataset(SkipUnreadable, BaseDataset):
     """Images and depth maps in two folders, or named by a list.
 
     By default they lie in ``images/train`` and ``depth/train`` below ``data_root`` and are paired
@@ -49,21 +50,15 @@ class DepthDataset(SkippingDataset):
         folders = {'img_path': 'images/train', 'depth_map_path': 'depth/train'}
         super().__init__(ann_file, data_prefix=folders | (data_prefix or {}), **arguments)
 
-    @property
-    def source(self) -> str:
-        return self.ann_file or self.data_prefix['img_path']
-
     def load_data_list(self) -> list[dict]:
         """Return one dictionary an image."""
         images, depth = self.data_prefix['img_path'], self.data_prefix['depth_map_path']
-        found = (
-            read_pair_list(self.ann_file, images, depth)
-            if self.ann_file
-            else pair_by_name(images, depth)
-        )
+        found = find_depth_pairs(images, depth, self.ann_file)
         for what, number in found.left_out.items():
             print_log(
-                f'{self.source}: left out: {number} {what}', logger='current', level=logging.WARNING
+                f'{self.ann_file or images}: left out: {number} {what}',
+                logger='current',
+                level=logging.WARNING,
             )
         return [
             {

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from rexdense.datasets.segmentation_folder import IMAGE_ENDINGS
 from rexdense.errors import DataError
 
-__all__ = ['DepthPairs', 'pair_by_name', 'read_pair_list']
+__all__ = ['DepthPairs', 'find_depth_pairs', 'pair_by_name', 'read_pair_list']
 
-IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.tif', '.tiff', '.webp')
-DEPTH_SUFFIXES = ('.png', '.npy', '.tif', '.tiff')
+DEPTH_ENDINGS = ('.png', '.npy', '.tif', '.tiff')
 
 
 class DepthPairs(NamedTuple):
@@ -25,6 +25,28 @@ class DepthPairs(NamedTuple):
     left_out: dict[str, int]
 
 
+def find_depth_pairs(
+    images: str | os.PathLike[str],
+    depth: str | os.PathLike[str],
+    pair_list: str | os.PathLike[str] = '',
+    data_root: str | os.PathLike[str] = '',
+) -> DepthPairs:
+    """Pair images with depth maps by a list, or by name where none is given.
+
+    Args:
+        images, depth, pair_list: Folders and file, see :func:`pair_by_name` and
+            :func:`read_pair_list`.
+        data_root: What relative ones are relative to.
+
+    Raises:
+        DataError: something is missing or cannot be used.
+    """
+    root = Path(data_root)
+    if pair_list:
+        return read_pair_list(root / pair_list, root / images, root / depth)
+    return pair_by_name(root / images, root / depth)
+
+
 def pair_by_name(images: str | os.PathLike[str], depth: str | os.PathLike[str]) -> DepthPairs:
     """Pair the files of two folders whose names below them are equal, endings aside.
 
@@ -32,8 +54,8 @@ def pair_by_name(images: str | os.PathLike[str], depth: str | os.PathLike[str]) 
         DataError: a folder is not there or has no image, an image has no depth map, or two files
             of a folder differ in their endings alone.
     """
-    image_files = _files_by_name(Path(images), IMAGE_SUFFIXES, 'images')
-    depth_files = _files_by_name(Path(depth), DEPTH_SUFFIXES, 'depth maps')
+    image_files = _files_by_name(Path(images), IMAGE_ENDINGS, 'images')
+    depth_files = _files_by_name(Path(depth), DEPTH_ENDINGS, 'depth maps')
     lacking = [str(path) for name, path in image_files.items() if name not in depth_files]
     if lacking:
         raise DataError(
@@ -98,7 +120,7 @@ def read_pair_list(
     )
 
 
-def _files_by_name(folder: Path, suffixes: Iterable[str], what: str) -> dict[str, Path]:
+def _files_by_name(folder: Path, endings: Iterable[str], what: str) -> dict[str, Path]:
     """Return the files below a folder by their path in it, without the ending."""
     if not folder.is_dir():
         state = 'is a file' if folder.exists() else 'is not there'
@@ -108,7 +130,7 @@ def _files_by_name(folder: Path, suffixes: Iterable[str], what: str) -> dict[str
         )
     files: dict[str, Path] = {}
     for path in sorted(folder.rglob('*')):
-        if path.suffix.lower() not in suffixes or path.name.startswith('.'):
+        if path.suffix.lower() not in endings or path.name.startswith('.'):
             continue
         name = str(path.relative_to(folder).with_suffix(''))
         if name in files:
@@ -117,5 +139,5 @@ def _files_by_name(folder: Path, suffixes: Iterable[str], what: str) -> dict[str
             )
         files[name] = path
     if not files:
-        raise DataError(f'{folder} holds no {what}; they end in {", ".join(suffixes)}')
+        raise DataError(f'{folder} holds no {what}; they end in {", ".join(endings)}')
     return files

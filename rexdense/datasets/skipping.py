@@ -1,37 +1,32 @@
-"""Training samples that cannot be used, replaced by others and counted."""
+"""Training images that cannot be used: left out, told of and counted."""
 
 import logging
 from typing import Any
 
 import torch
-from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from rexdense.datasets.loading import ImageError, UnreadableImage
 
-__all__ = ['SkippingDataset']
+__all__ = ['SkipUnreadable']
 
 
-class SkippingDataset(BaseDataset):
-    """A data set of mmengine that puts another sample in the place of a faulty one, in training.
+class SkipUnreadable:
+    """What lets a data set of mmengine go on past a damaged image; named before its base class.
 
-    Each faulty one is told of once; see ``skipped_images``. With ``test_mode=True`` it is an error.
+    A training image that cannot be decoded is replaced by another one, with a warning; with
+    ``test_mode=True`` it is an error.
     """
 
     faults: tuple[type[ImageError], ...] = (UnreadableImage,)
-    """What is raised for a faulty sample."""
-
-    @property
-    def source(self) -> str:
-        """What messages call the data."""
-        return self.ann_file
+    """The errors of samples that are left out."""
 
     def full_init(self) -> None:
-        """Find the samples, unless that has been done."""
+        """Read the annotations, unless that has been done."""
         super().full_init()
-        if not hasattr(self, '_faulty'):
+        if not hasattr(self, '_unreadable'):
             # In memory that the dataloader's worker processes share with this one.
-            self._faulty = torch.zeros(len(self), dtype=torch.uint8).share_memory_()
+            self._unreadable = torch.zeros(len(self), dtype=torch.uint8).share_memory_()
 
     @property
     def skipped_images(self) -> int:
@@ -39,7 +34,7 @@ class SkippingDataset(BaseDataset):
 
         In distributed training it is the number of this process and its own workers.
         """
-        return int(self._faulty.sum())
+        return int(self._unreadable.sum())
 
     def prepare_data(self, idx: int) -> Any:
         """Return the sample ``idx``; None for a training image that cannot be used.
@@ -52,12 +47,12 @@ class SkippingDataset(BaseDataset):
         except self.faults as error:
             if self.test_mode:
                 raise
-            if not self._faulty[idx]:
-                self._faulty[idx] = 1
+            if not self._unreadable[idx]:
+                self._unreadable[idx] = 1
                 print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
             if self.skipped_images == len(self):
                 raise type(error)(
-                    f'{self.source}: none of its {len(self)} images can be used; '
-                    f'the last one tried: {error}'
+                    f'{self.ann_file or self.data_root}: none of its {len(self)} images can be '
+                    f'used; the last one tried: {error}'
                 ) from error
             return None

@@ -190,7 +190,7 @@ def test_no_training_image_can_be_decoded(shapes, tmp_path):
     root = shutil.copytree(shapes, tmp_path / 'data')
     for path in (root / 'images/train').iterdir():
         path.write_text('no image')
-    with pytest.raises(DataError, match='none of its 6 images can be decoded'):
+    with pytest.raises(DataError, match='none of its 6 images can be used'):
         train.main(train_arguments(root, tmp_path / 'run'))
 
 

@@ -1,0 +1,46 @@
+"""A folder of one's own below --data-root: images/{train,val} and depth/{train,val}, paired by name.
+
+Depth maps are 16-bit PNGs in millimetres or .npy files in metres, see rexdense.LoadDepth.
+"""
+
+data_root = 'data/custom/'
+load = dict(type='rexdense.LoadImage')
+load_depth = dict(type='rexdense.LoadDepth', units_per_metre=1000)
+train_pipeline = [
+    load,
+    load_depth,
+    dict(type='mmseg.RandomFlip', prob=0.5),
+    dict(type='mmseg.PackSegInputs'),
+]
+test_pipeline = [load, load_depth, dict(type='mmseg.PackSegInputs')]
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=1,
+    persistent_workers=True,
+    # A last batch of one image has no statistics to normalise by.
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='rexdense.DepthDataset',
+        data_root=data_root,
+        data_prefix=dict(img_path='images/train', depth_map_path='depth/train'),
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=1,
+    num_workers=1,
+    persistent_workers=True,
+    drop_last=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='rexdense.DepthDataset',
+        data_root=data_root,
+        data_prefix=dict(img_path='images/val', depth_map_path='depth/val'),
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='rexdense.DepthMetric')
+test_evaluator = val_evaluator

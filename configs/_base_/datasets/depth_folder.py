@@ -1,4 +1,4 @@
-"""A folder of one's own below --data-root: images/{train,val} and depth/{train,val}, paired by name.
+"""A user's own folder below --data-root: images/{train,val} and depth/{train,val}, paired by name.
 
 Depth maps are 16-bit PNGs in millimetres or .npy files in metres, see rexdense.LoadDepth.
 """

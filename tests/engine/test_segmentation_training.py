@@ -56,6 +56,22 @@ def test_another_backbone_takes_the_head_along(tmp_path):
     assert state['decode_head.decoder.outputs.32.weight'].shape[1] == 368
 
 
+def test_one_output_channel_for_two_classes(tmp_path):
+    root = write(tmp_path / 'set')
+    (root / 'classes.txt').write_text('background\nanimal\n')
+    for path in (root / 'labels').rglob('*.png'):
+        write_labels(path, np.minimum(label_map(0), 1))
+    settings = [
+        'model.decode_head.out_channels=1',
+        'model.decode_head.loss_decode.use_sigmoid=True',
+    ]
+    train.main(arguments(root, tmp_path / 'run', settings=settings))
+    state = read_training_file(tmp_path / 'run/epoch_1.pth').state
+    assert state['decode_head.decoder.outputs.1.conv.weight'].shape[0] == 1
+    (validation,) = read_scalars(tmp_path / 'run').validation
+    assert 0 <= validation['mIoU'] <= 100
+
+
 def other_size(root):
     write_labels(root / 'labels/val/1.png', label_map(1)[:-1])
 

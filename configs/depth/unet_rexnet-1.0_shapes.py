@@ -7,26 +7,19 @@ weights.
 Expected: TODO
 """
 
-_base_ = [
-    '../_base_/models/unet_depth.py',
-    '../_base_/datasets/depth_folder.py',
-    '../_base_/schedules/adamw_small.py',
-    '../_base_/runtime_segmentation.py',
-]
+_base_ = ['./unet_rexnet-1.0_custom.py']
 
 data_root = 'data/shapes/'
 max_epochs = 6
-arch = 'rexnet_1.0'
-model = dict(
-    backbone=dict(type='rexdense.ReXNet', arch=arch, out_indices=(0, 1, 2, 3, 4)),
-    # The ground is 2 to 6 m away.
-    decode_head=dict(arch=arch, min_depth=1.0, max_depth=10.0),
-)
-train_dataloader = dict(dataset=dict(data_root=data_root))
-val_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root))
+# The ground is 2 to 6 m away.
+model = dict(decode_head=dict(min_depth=1.0))
+resize = dict(type='Resize', scale=(160, 160), keep_ratio=True)
+load, load_depth, _, flip, pack = _base_.train_pipeline
+train_pipeline = [load, load_depth, resize, flip, pack]
+test_pipeline = [load, resize, load_depth, pack]
+train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
+val_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-val_evaluator = dict(max_depth=10.0)
-test_evaluator = val_evaluator
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 param_scheduler = [
     dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
@@ -40,5 +33,5 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-auto_scale_lr = dict(base_batch_size=8)
+optim_wrapper = dict(optimizer=dict(lr=0.002))
 default_hooks = dict(logger=dict(interval=30))

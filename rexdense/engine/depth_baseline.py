@@ -11,6 +11,7 @@ from rexdense.engine.command_line import Parser
 from rexdense.engine.config import innermost_dataset, load_config, walk
 from rexdense.engine.data_root import use_data_root
 from rexdense.engine.options import add_data_options
+from rexdense.engine.runner import import_scope
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.depth_metric import DepthMetric
 from rexdense.registry import DATASETS, METRICS, TRANSFORMS
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f'{options.config} is measured by {evaluator.get("type")}; give a config of '
             f'configs/depth/, which are measured by {METRIC}'
         )
+    import_scope(config)
     if options.data_root is not None:
         use_data_root(config, options, training=True, classes=None)
     print(_table(config))

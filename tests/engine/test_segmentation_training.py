@@ -45,7 +45,7 @@ def test_a_damaged_image_is_skipped_and_counted(tmp_path, capsys):
     root = write(tmp_path / 'set', train=5)
     (root / 'images/train/1.png').write_bytes(b'no image')
     train.main(arguments(root, tmp_path / 'run'))
-    assert '1 training image could not be decoded and was skipped' in capsys.readouterr().out
+    assert '1 training image could not be used and was skipped' in capsys.readouterr().out
 
 
 def test_another_backbone_takes_the_head_along(tmp_path):

@@ -4,15 +4,20 @@ Depth maps are 16-bit PNGs in millimetres or .npy files in metres, see rexdense.
 """
 
 data_root = 'data/custom/'
+scale = (640, 480)
 load = dict(type='rexdense.LoadImage')
 load_depth = dict(type='rexdense.LoadDepth', units_per_metre=1000)
+resize = dict(type='Resize', scale=scale, keep_ratio=True)
+pack = dict(type='mmseg.PackSegInputs')
 train_pipeline = [
     load,
     load_depth,
-    dict(type='mmseg.RandomFlip', prob=0.5),
-    dict(type='mmseg.PackSegInputs'),
+    resize,
+    dict(type='RandomFlip', prob=0.5),
+    pack,
 ]
-test_pipeline = [load, load_depth, dict(type='mmseg.PackSegInputs')]
+# Depth after the resizing: figures are taken at the size of the map.
+test_pipeline = [load, resize, load_depth, pack]
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,

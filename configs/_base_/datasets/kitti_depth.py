@@ -21,7 +21,7 @@ train_pipeline = [
     load_depth,
     dict(type='mmseg.RandomRotate', prob=1.0, degree=1.0, pad_val=0, seg_pad_val=0),
     dict(type='mmseg.RandomCrop', crop_size=(352, 704)),
-    dict(type='mmseg.RandomFlip', prob=0.5),
+    dict(type='RandomFlip', prob=0.5),
     dict(type='mmseg.PhotoMetricDistortion'),
     dict(type='mmseg.PackSegInputs'),
 ]

@@ -10,15 +10,18 @@ _base_ = ['./depth_folder.py']
 
 data_root = 'data/nyu/'
 crop_size = (416, 544)
+load = dict(type='rexdense.LoadImage')
+load_depth = dict(type='rexdense.LoadDepth', units_per_metre=1000)
 train_pipeline = [
-    dict(type='rexdense.LoadImage'),
-    dict(type='rexdense.LoadDepth', units_per_metre=1000),
+    load,
+    load_depth,
     dict(type='mmseg.RandomRotate', prob=1.0, degree=2.5, pad_val=0, seg_pad_val=0),
     dict(type='mmseg.RandomCrop', crop_size=crop_size),
-    dict(type='mmseg.RandomFlip', prob=0.5),
+    dict(type='RandomFlip', prob=0.5),
     dict(type='mmseg.PhotoMetricDistortion'),
     dict(type='mmseg.PackSegInputs'),
 ]
+test_pipeline = [load, load_depth, dict(type='mmseg.PackSegInputs')]
 train_dataloader = dict(
     num_workers=8,
     dataset=dict(
@@ -32,6 +35,7 @@ val_dataloader = dict(
     dataset=dict(
         data_root=data_root,
         data_prefix=dict(img_path='images/test', depth_map_path='annotations/test'),
+        pipeline=test_pipeline,
     ),
 )
 test_dataloader = val_dataloader

@@ -39,7 +39,9 @@ def run_program(name: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize('package', ['torch', 'mmengine'])
-@pytest.mark.parametrize('program', ['train', 'test', 'predict', 'demo', 'convert', 'zoo', 'depth_baseline'])
+@pytest.mark.parametrize(
+    'program', ['train', 'test', 'predict', 'demo', 'convert', 'zoo', 'depth_baseline']
+)
 def test_programs_name_the_missing_package(program, package):
     done = without([package], run_program(program))
     assert done.returncode == 2, done.stderr

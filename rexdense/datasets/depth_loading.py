@@ -48,9 +48,9 @@ class LoadDepth(BaseTransform):
         """Add the depth map to ``results``.
 
         Raises:
-            UnreadableImage: the file is missing, damaged or no depth map.
+            UnreadableImage: the file is missing or damaged.
             EmptyDepthMap: no pixel was measured.
-            ImageError: its size is not the image's.
+            ImageError: it is a picture of another kind, or its size is not the image's.
         """
         path = results['depth_map_path']
         try:
@@ -91,13 +91,14 @@ def read_depth(content: bytes, path: str, units_per_metre: float = 1000) -> np.n
         units_per_metre: What a whole number counts.
 
     Raises:
-        UnreadableImage: the content is something else.
+        UnreadableImage: the content is damaged.
+        ImageError: it is something else, such as a colour image.
     """
     stored = _stored(content, path)
     if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[2]):
         stored = stored.squeeze(0 if stored.shape[0] == 1 else 2)
     if stored.ndim != 2 or not stored.size:
-        raise UnreadableImage(
+        raise ImageError(
             f'depth map {path} has the shape {stored.shape}; it must be (height, width), a grey '
             'image and not a colour one'
         )
@@ -106,7 +107,7 @@ def read_depth(content: bytes, path: str, units_per_metre: float = 1000) -> np.n
     elif stored.dtype.kind in 'iu' and stored.dtype.itemsize > 1:
         depth = stored.astype(np.float32) / np.float32(units_per_metre)
     else:
-        raise UnreadableImage(
+        raise ImageError(
             f'depth map {path} holds {stored.dtype} values, too coarse for depth; save it as a '
             '16-bit PNG, or as .npy in metres'
         )

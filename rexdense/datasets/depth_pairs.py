@@ -107,7 +107,8 @@ def read_pair_list(
             without_depth += 1
         else:
             pairs.append((str(Path(images, words[0])), str(Path(depth, words[1]))))
-    missing = [name for name in dict.fromkeys(sum(pairs, ())) if not os.path.isfile(name)]
+    named = dict.fromkeys(name for pair in pairs for name in pair)
+    missing = [name for name in named if not os.path.isfile(name)]
     if missing:
         raise DataError(
             f'{path} names {len(missing)} files that are not there, such as {missing[0]}; '

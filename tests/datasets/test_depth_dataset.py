@@ -144,6 +144,12 @@ def test_validation_keeps_empty_maps_and_refuses_damaged_ones(tmp_path):
         dataset[1]
 
 
+def test_a_map_of_another_kind_ends_training_at_once(tmp_path):
+    write_png(write_pairs(tmp_path) / 'depth/train/a.png', np.ones((HEIGHT, WIDTH), np.uint8))
+    with pytest.raises(ImageError, match=r'a\.png holds uint8 values'):
+        dataset_of(tmp_path)[0]
+
+
 def test_a_map_of_another_size(tmp_path):
     write_pairs(tmp_path)
     write_png(tmp_path / 'depth/train/a.png', np.ones((3, 4), np.uint16))
@@ -171,7 +177,7 @@ def test_a_map_of_another_size(tmp_path):
     ],
 )
 def test_pictures_that_are_no_depth_maps(values, message):
-    with pytest.raises(UnreadableImage, match=message):
+    with pytest.raises(ImageError, match=message):
         read_depth(png(values), 'x.png')
 
 
@@ -180,7 +186,7 @@ def test_files_that_are_no_depth_maps(tmp_path):
         with pytest.raises(UnreadableImage, match='it is damaged, or no array of numbers'):
             read_depth(content, 'map.npy')
     for values in (np.ones((2, 2), bool), np.ones((2, 2), complex), np.array([['a']])):
-        with pytest.raises(UnreadableImage, match='too coarse for depth'):
+        with pytest.raises(ImageError, match='too coarse for depth'):
             read_depth(npy(tmp_path, values), 'map.npy')
     with pytest.raises(
         UnreadableImage, match=r'depth map /nowhere\.png cannot be read: No such file'

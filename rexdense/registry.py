@@ -25,7 +25,12 @@ WEIGHT_INITIALIZERS = _child(
 )
 DATASETS = _child('dataset', mmengine_registry.DATASETS, 'rexdense.datasets.coco_dataset')
 TRANSFORMS = _child('transform', mmengine_registry.TRANSFORMS, 'rexdense.datasets.loading')
-METRICS = _child('metric', mmengine_registry.METRICS, 'rexdense.evaluation.coco_metric')
+METRICS = _child(
+    'metric',
+    mmengine_registry.METRICS,
+    'rexdense.evaluation.coco_metric',
+    'rexdense.evaluation.segmentation_metric',
+)
 HOOKS = _child('hook', mmengine_registry.HOOKS, 'rexdense.engine.hooks')
 OPTIM_WRAPPERS = _child(
     'optimizer wrapper', mmengine_registry.OPTIM_WRAPPERS, 'rexdense.engine.optimizer_wrappers'

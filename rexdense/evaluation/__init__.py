@@ -9,7 +9,10 @@ from typing import Any
 _HOMES = {
     'CocoMetric': 'rexdense.evaluation.coco_metric',
     'CocoScores': 'rexdense.evaluation.coco_scores',
+    'SegmentationMetric': 'rexdense.evaluation.segmentation_metric',
+    'SegmentationScores': 'rexdense.evaluation.segmentation_scores',
     'score_detections': 'rexdense.evaluation.coco_scores',
+    'score_segmentation': 'rexdense.evaluation.segmentation_scores',
 }
 
 __all__ = [*_HOMES]

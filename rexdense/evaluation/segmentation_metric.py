@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
@@ -20,9 +21,10 @@ from rexdense.registry import METRICS
 __all__ = ['SegmentationMetric']
 
 
-class _Counts(NamedTuple):
+@dataclass(frozen=True)
+class _Counts:
     """What one image adds: the cells of its confusion matrix that are not 0, few of 150 x 150, and
-    the areas of its boundaries."""
+    the areas of its boundaries. (No tuple: mmengine takes named tuples apart.)"""
 
     cells: np.ndarray
     pixels: np.ndarray

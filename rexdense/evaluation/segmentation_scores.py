@@ -62,21 +62,19 @@ class SegmentationScores:
             rows.append([name, str(pixels), *(_shown(values[column]) for column in columns)])
         means = [_shown(self.figures[f'm{column}']) for column in columns]
         rows.append(['all', str(self.confusion.sum()), *means])
-        lines = [text_table(rows), f'share of all pixels that are right {_shown_accuracy(self)}']
+        accuracy = _shown(self.figures['aAcc'])
+        lines = [text_table(rows), f'share of all pixels that are right {accuracy}']
         if self.absent:
+            count = len(self.absent)
             lines.append(
-                f'{len(self.absent)} classes left out, in neither the truth nor a prediction: '
-                + ', '.join(self.absent)
+                f'{count} {"class" if count == 1 else "classes"} left out, in neither the truth '
+                f'nor a prediction: {", ".join(self.absent)}'
             )
         return '\n'.join(lines)
 
 
 def _shown(value: float) -> str:
     return '-' if np.isnan(value) else f'{value:.3f}'
-
-
-def _shown_accuracy(scores: SegmentationScores) -> str:
-    return _shown(scores.figures['aAcc'])
 
 
 def score_segmentation(

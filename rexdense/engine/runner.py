@@ -59,9 +59,11 @@ def _end_on_broken_pipe(handler: logging.Handler) -> None:
 def import_scope(config: Config) -> None:
     """Import the data sets of the config's scope, such as mmdet's, without what they print."""
     scope = config.get('default_scope', 'mmengine')
-    if scope != 'mmengine' and importlib.util.find_spec(f'{scope}.datasets'):
-        with contextlib.redirect_stdout(io.StringIO()):
-            importlib.import_module(f'{scope}.datasets')
+    # rexdense's registries know its parts for mmdet too, and import both.
+    for package in {scope, 'mmdet'} if scope != 'mmengine' else ():
+        if importlib.util.find_spec(package) and importlib.util.find_spec(f'{package}.datasets'):
+            with contextlib.redirect_stdout(io.StringIO()):
+                importlib.import_module(f'{package}.datasets')
 
 
 class Runner(MMEngineRunner):

@@ -2,6 +2,7 @@
 
 import math
 import re
+from numbers import Real
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ SIZE = (64, 64)
 BATCH = 2
 
 
-def read_coco(dataset: dict, part: str, shapes: Path) -> None:
+def read_coco(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
     """Point a section of rexdense.CocoDataset at Shapes."""
     dataset.update(
         data_root=str(shapes),
@@ -45,9 +46,35 @@ def read_coco(dataset: dict, part: str, shapes: Path) -> None:
     )
 
 
+def read_label_maps(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
+    """Point a section of rexdense.SegmentationDataset at Shapes, with the classes in its file."""
+    prefix = dict(img_path=f'images/{part}', seg_map_path=f'labels/{part}')
+    dataset.update(data_root=str(shapes), data_prefix=prefix)
+
+
+def read_as_mmseg(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
+    """Point a section of one of mmseg's data sets at Shapes; the set's own classes stay."""
+    read_label_maps(dataset, part, shapes, work_dir)
+    names = sorted(path.stem for path in (shapes / f'images/{part}').iterdir())[:BATCH]
+    listed = work_dir / f'{part}.txt'
+    listed.write_text('\n'.join(names))
+    dataset.update(ann_file=str(listed), img_suffix='.png', seg_map_suffix='.png')
+
+
 # How each kind of data set is made to read Shapes. A config with another kind needs a line here.
-READERS = {'rexdense.CocoDataset': read_coco}
-NUM_CLASSES = {'rexdense.CocoDataset': len(SHAPE_CLASSES)}
+READERS = {
+    'rexdense.CocoDataset': read_coco,
+    'rexdense.SegmentationDataset': read_label_maps,
+    'mmseg.ADE20KDataset': read_as_mmseg,
+    'mmseg.COCOStuffDataset': read_as_mmseg,
+    'mmseg.CityscapesDataset': read_as_mmseg,
+    'mmseg.PascalVOCDataset': read_as_mmseg,
+}
+# Of the kinds that take Shapes' classes; there is a background in the label maps.
+NUM_CLASSES = {
+    'rexdense.CocoDataset': len(SHAPE_CLASSES),
+    'rexdense.SegmentationDataset': 1 + len(SHAPE_CLASSES),
+}
 
 
 def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
@@ -59,10 +86,11 @@ def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
             f'{config.filename}: {name} reads {kind}, which this test cannot point at Shapes; add '
             'a reader for it to READERS in tests/test_configs.py'
         )
-        READERS[kind](dataset, 'train' if name.startswith('train') else 'val', shapes)
+        READERS[kind](dataset, 'train' if name.startswith('train') else 'val', shapes, work_dir)
         dataset.indices = BATCH
         config[name].update(batch_size=BATCH, num_workers=0, persistent_workers=False)
-        set_num_classes(config, NUM_CLASSES[kind])
+        if kind in NUM_CLASSES:
+            set_num_classes(config, NUM_CLASSES[kind])
     for section in walk([config.get('val_evaluator'), config.get('test_evaluator')]):
         if 'ann_file' in section:
             section.ann_file = str(shapes / 'annotations/val.json')
@@ -127,7 +155,7 @@ def test_one_step_of_training_and_of_validation(path, shapes, tmp_path, fresh_mm
     trainable = {name for name, value in runner.model.named_parameters() if value.requires_grad}
     assert trainable and watch.with_gradient == trainable
     assert watch.predictions == BATCH
-    assert watch.figures and all(isinstance(value, float) for value in watch.figures.values())
+    assert watch.figures and all(isinstance(value, Real) for value in watch.figures.values())
 
 
 @pytest.mark.parametrize('path', CONFIGS)

@@ -14,7 +14,7 @@ train_pipeline = [
     load,
     annotations,
     dict(type='RandomResize', scale=scale, ratio_range=(0.75, 1.5), keep_ratio=True),
-    dict(type='mmseg.RandomCrop', crop_size=(192, 256), cat_max_ratio=0.75),
+    dict(type='mmseg.RandomCrop', crop_size=(176, 240), cat_max_ratio=0.75),
     flip,
     distort,
     pack,

@@ -26,5 +26,11 @@ auto_scale_lr = dict(enable=True, base_batch_size=5)
 custom_hooks = [
     # The mean of about the last 100 steps, batch-norm statistics included: with small batches
     # single steps are noise. In the first steps it follows at once (gamma): short runs stay right.
-    dict(type='EMAHook', ema_type='ExpMomentumEMA', momentum=0.01, gamma=100, update_buffers=True),
+    dict(
+        type='EMAHook',
+        ema_type='mmdet.ExpMomentumEMA',
+        momentum=0.01,
+        gamma=100,
+        update_buffers=True,
+    ),
 ]

@@ -118,13 +118,19 @@ class MultiScaleUNetHead(MultiScaleHead):
         labelled = bool((target != self.ignore_index).any())
         losses: dict[str, Tensor] = {}
         for loss in self.loss_decode:
-            value = (
-                loss(output, target, ignore_index=self.ignore_index)
-                if labelled
-                else output.sum() * 0
-            )
+            value = self._loss_value(loss, output, target) if labelled else output.sum() * 0
             losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value
         return losses
+
+    def _loss_value(self, loss: nn.Module, output: Tensor, target: Tensor) -> Tensor:
+        if type(loss).__name__ != 'FocalLoss':
+            return loss(output, target, ignore_index=self.ignore_index)
+        # mmseg's takes class indices on CUDA only (focal_loss.py), but a map of 0 and 1 for each
+        # channel everywhere.
+        labelled = target != self.ignore_index
+        channels = range(self.out_channels) if self.out_channels > 1 else (1,)
+        chosen = torch.stack([target == channel for channel in channels], dim=1)
+        return loss(output, chosen.to(output.dtype), weight=labelled.flatten().to(output.dtype))
 
     def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return the percentage of the labelled pixels that the finest output has right."""

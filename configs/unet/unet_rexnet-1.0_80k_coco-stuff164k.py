@@ -1,0 +1,29 @@
+r"""U-Net over ReXNet-1.0 on COCO-Stuff 164k, for 4 GPUs x 4 crops of 512 x 512.
+
+    torchrun --nproc-per-node 4 tools/train.py \
+        configs/unet/unet_rexnet-1.0_80k_coco-stuff164k.py --launcher pytorch
+
+It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:
+--cfg-options model.backbone.init_cfg.checkpoint=FILE.
+
+Not trained here. The schedule is mmseg's for this set.
+"""
+
+_base_ = [
+    '../_base_/models/unet.py',
+    '../_base_/datasets/coco_stuff.py',
+    '../_base_/runtime_segmentation_by_iteration.py',
+    '../_base_/schedules/sgd_poly_80k.py',
+]
+
+arch = 'rexnet_1.0'
+model = dict(
+    backbone=dict(
+        type='rexdense.ReXNet',
+        arch=arch,
+        out_indices=(0, 1, 2, 3, 4),
+        init_cfg=dict(type='rexdense.Pretrained', checkpoint='weights/rexnetv1_1.0.pth'),
+    ),
+    decode_head=dict(arch=arch, num_classes=171),
+)
+auto_scale_lr = dict(base_batch_size=16)

@@ -1,0 +1,18 @@
+r"""The demo of make unet-demo: a U-Net over ReXNet-1.0 on the drawn Shapes set, minutes on a CPU.
+
+    make unet-demo
+
+Expected TODO
+"""
+
+_base_ = ['./unet_rexnet-1.0_custom.py']
+
+scale = (128, 128)
+load, annotations, _, _, flip, _, pack = _base_.train_pipeline
+train_pipeline = [load, annotations, dict(type='Resize', scale=scale), flip, pack]
+test_pipeline = [load, dict(type='Resize', scale=scale), annotations, pack]
+data_root = 'data/shapes/'
+model = dict(decode_head=dict(num_classes=7))
+train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
+val_dataloader = dict(batch_size=8, dataset=dict(data_root=data_root, pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -1,9 +1,11 @@
 """Boundaries of label maps, counted by hand and as the authors of boundary IoU erode them."""
 
-import numpy as np
 import pytest
 
-cv2 = pytest.importorskip('cv2')
+pytest.importorskip('cv2')
+
+import cv2
+import numpy as np
 
 from rexdense.evaluation.boundaries import boundary_areas, boundary_pixels, boundary_width
 

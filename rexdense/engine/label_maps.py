@@ -43,8 +43,12 @@ def draw_labels(
     colours: Sequence[Sequence[int]],
     opacity: float = OPACITY,
 ) -> np.ndarray:
-    """Return an image (H, W, 3), uint8, RGB, tinted with the colours of a label map (H, W)."""
-    return cv2.addWeighted(image, 1 - opacity, colour_labels(labels, colours), opacity, 0)
+    """Return an image (H, W, 3), uint8, RGB, tinted with the colours of a label map (H, W).
+
+    Its own colours are taken away: mixed with others, those of the classes would not be known.
+    """
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(grey, 1 - opacity, colour_labels(labels, colours), opacity, 0)
 
 
 def label_legend(

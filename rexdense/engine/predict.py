@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results, unreadable = [], []
     for path, place in zip(paths, places, strict=True):
         try:
-            described = _predict_and_write(trained, task, path, place)
+            described = _predict_and_write(trained, task, path, place, options.out_dir)
         except UnreadableImage as error:
             unreadable.append(error)
             continue
@@ -132,7 +132,7 @@ def _task(trained: TrainedModel, options: argparse.Namespace) -> Task:
 
 
 def _predict_and_write(
-    trained: TrainedModel, task: Task, path: Path, place: Place
+    trained: TrainedModel, task: Task, path: Path, place: Place, folder: Path
 ) -> dict[str, Any]:
     """Write the results of one image; print a line and return what the JSON says of it.
 
@@ -144,17 +144,16 @@ def _predict_and_write(
     write_picture(place.picture, task.draw(image, sample))
     said, described = task.describe(sample)
     result = dict(image=str(path), **described)
-    samples = {None: sample}
-    for stride in [stride for stride in place.data if stride is not None]:
+    if place.data is not None:
+        write_file(place.data, task.encode(sample))
+        result['file'] = str(place.data.relative_to(folder))
+    samples = {}
+    for stride, file in place.scales.items():
         with one_output(trained.model, stride):
             samples[stride] = predict(trained.model, trained.pipeline, path)
-    for stride, file in place.data.items():
         write_file(file, task.encode(samples[stride]))
-    if place.data:
-        result['file'] = str(place.data[None])
-    if place.scales:
-        del samples[None]
-        write_picture(place.scales, task.draw_scales(image, samples))
+    if samples:
+        write_picture(place.scale_picture, task.draw_scales(image, samples))
     print(f'{path}: {said} -> {place.picture}')
     return result
 

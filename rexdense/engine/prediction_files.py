@@ -35,33 +35,54 @@ def find_images(path: Path) -> list[Path]:
 
 
 class Place(NamedTuple):
-    """Where the results of one image go; ``data`` is empty where a JSON holds the predictions."""
+    """Where the results of one image go.
+
+    Attributes:
+        picture: The picture of what was found.
+        data: The file that holds the prediction; None where a JSON does.
+        scale_picture: The picture of what each output predicts.
+        scales: The files that hold these predictions, by stride; empty unless they are wanted.
+    """
 
     picture: Path
-    data: dict[int | None, Path]
-    scales: Path | None
+    data: Path | None
+    scale_picture: Path
+    scales: dict[int, Path]
 
     def files(self) -> list[Path]:
-        return [self.picture, *self.data.values(), *([self.scales] if self.scales else [])]
+        """Return all that will be written."""
+        data = [] if self.data is None else [self.data]
+        return [
+            self.picture,
+            *data,
+            *([self.scale_picture] if self.scales else []),
+            *self.scales.values(),
+        ]
 
 
 def places_of(
     paths: Sequence[Path], folder: Path, task: Task, strides: Sequence[int]
 ) -> list[Place]:
-    """Return where the results of each image go."""
+    """Return where the results of each image go.
+
+    Args:
+        strides: Of the outputs whose predictions are wanted, too.
+    """
     stems = [path.stem for path in paths]
     places = []
     for path in paths:
-        picture = folder / picture_name(path)
-        data, scales = {}, None
-        if task.data_folder:
-            # Images that differ in their endings alone keep them.
-            name = (path.stem if stems.count(path.stem) == 1 else path.name) + task.data_ending
-            data = {None: folder / task.data_folder / name}
-            data |= {stride: folder / SCALES_FOLDER / str(stride) / name for stride in strides}
-        if strides:
-            scales = folder / SCALES_FOLDER / picture.name
-        places.append(Place(picture, data, scales))
+        picture = picture_name(path)
+        # Images that differ in their endings alone keep them.
+        name = (path.stem if stems.count(path.stem) == 1 else path.name) + task.data_ending
+        scales = folder / SCALES_FOLDER
+        places.append(
+            Place(
+                picture=folder / picture,
+                data=folder / task.data_folder / name if task.data_folder else None,
+                scale_picture=scales / picture,
+                scales={stride: scales / str(stride) / name for stride in strides},
+            )
+        )
     return places
 
 

@@ -13,7 +13,7 @@ VENV ?= $(if $(filter original,$(STACK)),.venv-original,.venv)
 RUN := $(VENV)/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean clean-environment
+.PHONY: help setup demo unet-demo test lint format clean clean-environment
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -23,7 +23,7 @@ help: ## Show this list
 	@echo '  VENV=/folder             another place for the environment'
 	@echo "  TORCH='torch==2.13.0+cu130'  another torch than the pinned one"
 	@echo '  MAX_JOBS=1               compilers at once, where memory is short'
-	@echo "  ARGS='...'               passed on to the demo or to pytest"
+	@echo "  ARGS='...'               passed on to the demos or to pytest"
 
 setup: ## Build the environment, unless it is there (10 to 20 minutes, most of it compiling mmcv)
 	@command -v '$(PYTHON)' > /dev/null || \
@@ -33,6 +33,9 @@ setup: ## Build the environment, unless it is there (10 to 20 minutes, most of i
 
 demo: setup ## Train a small detector on drawn shapes and show what it predicts
 	@$(RUN) tools/demo.py $(ARGS)
+
+unet-demo: setup ## Train a small U-Net on drawn shapes and show what it predicts
+	@$(RUN) tools/demo.py unet $(ARGS)
 
 test: lint ## Check the style, then run the tests
 	@$(RUN) -m pytest $(ARGS)

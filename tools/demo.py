@@ -1,4 +1,4 @@
-"""Train a small detector on drawn shapes: make demo."""
+"""Train a small model on drawn shapes: make demo, make unet-demo."""
 
 from rexdense.engine.command_line import run_command
 

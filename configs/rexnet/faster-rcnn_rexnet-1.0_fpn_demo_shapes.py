@@ -46,18 +46,8 @@ test_dataloader = val_dataloader
 val_evaluator = dict(ann_file=data_root + 'annotations/val.json')
 test_evaluator = val_evaluator
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=100),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=max_epochs,
-        eta_min=1e-5,
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+warm_up, cosine = _base_.param_scheduler
+param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]
 # Stated for this batch of 4.
 optim_wrapper = dict(optimizer=dict(lr=0.002))
 auto_scale_lr = dict(base_batch_size=4)

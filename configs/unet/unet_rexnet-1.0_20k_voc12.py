@@ -10,25 +10,15 @@ Not trained here. The schedule is mmseg's for this set.
 """
 
 _base_ = [
-    '../_base_/models/unet.py',
+    '../_base_/models/unet_rexnet-1.0.py',
     '../_base_/datasets/pascal_voc.py',
     '../_base_/runtime_segmentation_by_iteration.py',
     '../_base_/schedules/sgd_poly_80k.py',
 ]
 
-arch = 'rexnet_1.0'
-model = dict(
-    backbone=dict(
-        type='rexdense.ReXNet',
-        arch=arch,
-        out_indices=(0, 1, 2, 3, 4),
-        init_cfg=dict(type='rexdense.Pretrained', checkpoint='weights/rexnetv1_1.0.pth'),
-    ),
-    decode_head=dict(arch=arch, num_classes=21),
-)
+model = dict(decode_head=dict(num_classes=21))
 auto_scale_lr = dict(base_batch_size=16)
 max_iters = 20000
 train_cfg = dict(max_iters=max_iters, val_interval=max_iters // 10)
-param_scheduler = [
-    dict(type='PolyLR', eta_min=1e-4, power=0.9, begin=0, end=max_iters, by_epoch=False)
-]
+(decay,) = _base_.param_scheduler
+param_scheduler = [decay | dict(end=max_iters)]

@@ -10,20 +10,11 @@ Not trained here. The schedule is mmseg's for this set.
 """
 
 _base_ = [
-    '../_base_/models/unet.py',
+    '../_base_/models/unet_rexnet-1.0.py',
     '../_base_/datasets/coco_stuff.py',
     '../_base_/runtime_segmentation_by_iteration.py',
     '../_base_/schedules/sgd_poly_80k.py',
 ]
 
-arch = 'rexnet_1.0'
-model = dict(
-    backbone=dict(
-        type='rexdense.ReXNet',
-        arch=arch,
-        out_indices=(0, 1, 2, 3, 4),
-        init_cfg=dict(type='rexdense.Pretrained', checkpoint='weights/rexnetv1_1.0.pth'),
-    ),
-    decode_head=dict(arch=arch, num_classes=171),
-)
+model = dict(decode_head=dict(num_classes=171))
 auto_scale_lr = dict(base_batch_size=16)

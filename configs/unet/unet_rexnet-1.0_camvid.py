@@ -25,3 +25,8 @@ model = dict(decode_head=dict(num_classes=11))
 train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
+max_epochs = 24
+train_cfg = dict(max_epochs=max_epochs)
+warm_up, cosine = _base_.param_scheduler
+param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]
+optim_wrapper = dict(optimizer=dict(lr=0.002))

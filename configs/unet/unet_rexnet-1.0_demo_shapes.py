@@ -9,10 +9,17 @@ _base_ = ['./unet_rexnet-1.0_custom.py']
 
 scale = (128, 128)
 load, annotations, _, _, flip, _, pack = _base_.train_pipeline
-train_pipeline = [load, annotations, dict(type='Resize', scale=scale), flip, pack]
-test_pipeline = [load, dict(type='Resize', scale=scale), annotations, pack]
+resize = dict(type='Resize', scale=scale)
+train_pipeline = [load, annotations, resize, flip, pack]
+test_pipeline = [load, resize, annotations, pack]
 data_root = 'data/shapes/'
 model = dict(decode_head=dict(num_classes=7))
 train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(batch_size=8, dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
+max_epochs = 12
+train_cfg = dict(max_epochs=max_epochs, val_interval=3)
+warm_up, cosine = _base_.param_scheduler
+param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]
+optim_wrapper = dict(optimizer=dict(lr=0.002))
+default_hooks = dict(logger=dict(interval=20))

@@ -1,4 +1,4 @@
-"""The demo: draw the Shapes data set, train a small detector on it, show what it predicts."""
+"""The demos: draw the Shapes data set, train a small model on it, show what it predicts."""
 
 import sys
 from collections.abc import Sequence
@@ -7,22 +7,27 @@ from pathlib import Path
 from rexdense.datasets import make_shapes
 from rexdense.engine import train
 
-__all__ = ['main']
+__all__ = ['DEMOS', 'main']
 
-CONFIG = Path('configs/rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes.py')
 DATA_ROOT = Path('data/shapes')
-WORK_DIR = Path('work_dirs/demo')
+DEMOS = {
+    'detection': Path('configs/rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes.py'),
+    'unet': Path('configs/unet/unet_rexnet-1.0_demo_shapes.py'),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the Shapes data set if it is not there, and train the demo's config on it.
+    """Write the Shapes data set if it is not there, and train a demo's config on it.
 
     Args:
-        arguments: Further options of tools/train.py.
+        arguments: One of ``DEMOS``, the first if none is named, and further options of
+            tools/train.py.
     """
-    further = sys.argv[1:] if arguments is None else arguments
-    places = ['--data-root', str(DATA_ROOT), '--work-dir', str(WORK_DIR)]
-    command = [str(CONFIG), *places, '--overwrite', *further]
+    further = list(sys.argv[1:] if arguments is None else arguments)
+    name = further.pop(0) if further and further[0] in DEMOS else next(iter(DEMOS))
+    work_dir = Path('work_dirs') / ('demo' if name == 'detection' else f'{name}_demo')
+    places = ['--data-root', str(DATA_ROOT), '--work-dir', str(work_dir)]
+    command = [str(DEMOS[name]), *places, '--overwrite', *further]
     # A mistaken option is told before anything is drawn.
     train.parser().parse_args(command)
     make_shapes(DATA_ROOT)

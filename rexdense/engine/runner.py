@@ -61,13 +61,12 @@ def _end_on_broken_pipe(handler: logging.Handler) -> None:
 
 
 def import_scope(config: Config) -> None:
-    """Import the data sets of the config's scope, such as mmdet's, without what they print."""
-    scope = config.get('default_scope', 'mmengine')
-    # rexdense's registries know its parts for mmdet too, and import both.
-    for package in {scope, 'mmdet'} if scope != 'mmengine' else ():
-        if importlib.util.find_spec(package) and importlib.util.find_spec(f'{package}.datasets'):
+    """Import the data sets of the config's scope, such as mmseg's, without what they print; and
+    mmdet's, on which a data set of rexdense stands."""
+    for scope in {config.get('default_scope', 'mmengine'), 'mmdet'} - {'mmengine'}:
+        if importlib.util.find_spec(scope) and importlib.util.find_spec(f'{scope}.datasets'):
             with contextlib.redirect_stdout(io.StringIO()):
-                importlib.import_module(f'{package}.datasets')
+                importlib.import_module(f'{scope}.datasets')
 
 
 def _leave_out_classes(handler: logging.Handler) -> None:

@@ -8,7 +8,7 @@ model.decode_head.num_classes.
 _base_ = ['./unet.py']
 
 model = dict(
-    neck=dict(type='mmdet.FPN', out_channels=256, num_outs=4),
+    neck=dict(type='mmseg.FPN', out_channels=256, num_outs=4),
     decode_head=dict(
         _delete_=True,
         type='mmseg.FPNHead',

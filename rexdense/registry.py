@@ -49,6 +49,7 @@ METRICS = _child(
     'metric',
     mmengine_registry.METRICS,
     'rexdense.evaluation.depth_metric',
+    'rexdense.evaluation.segmentation_metric',
     mmdet='rexdense.evaluation.coco_metric',
 )
 HOOKS = _child('hook', mmengine_registry.HOOKS, 'rexdense.engine.hooks')

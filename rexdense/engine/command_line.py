@@ -12,7 +12,7 @@ from typing import NoReturn
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument, RexdenseError, suggest
 
-__all__ = ['Parser', 'fraction', 'parse_size', 'positive', 'run_command']
+__all__ = ['Parser', 'fraction', 'parse_scales', 'parse_size', 'positive', 'run_command']
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -57,6 +57,14 @@ def parse_size(text: str) -> tuple[int, int]:
             f'{text!r} is no size: give width,height in pixels, such as 320,240'
         )
     return int(parts[0]), int(parts[1])
+
+
+def parse_scales(text: str) -> list[int]:
+    """Parse output strides such as '1,2,4'; 'all' gives an empty list."""
+    parts = [] if text == 'all' else text.split(',')
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f'{text!r}: give all, or output strides such as 1,2,4')
+    return [int(part) for part in parts]
 
 
 def positive(kind: type[int] | type[float], or_zero: bool = False) -> Callable[[str], float]:

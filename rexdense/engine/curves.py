@@ -1,5 +1,6 @@
 """The picture of a training run: losses, learning rate and metrics over the iterations."""
 
+import re
 from pathlib import Path
 
 from rexdense.dependencies import needed_packages
@@ -54,8 +55,15 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
 
 
 def _loss_names(rows: list[dict]) -> list[str]:
+    """Return the names of the losses, the sum first, numbers in them by their value."""
     names = [name for name in rows[-1] if 'loss' in name]
-    return sorted(names, key=lambda name: (name != 'loss', name))
+    return sorted(
+        names,
+        key=lambda name: (
+            name != 'loss',
+            [(part.isdigit(), part.zfill(9)) for part in re.split(r'(\d+)', name)],
+        ),
+    )
 
 
 def _draw_metrics(axes, rows: list[dict], unit: str) -> None:

@@ -2,24 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 
-from rexdense.datasets.loading import LoadImage
-from rexdense.errors import InvalidArgument
-
-__all__ = [
-    'Objects',
-    'draw_objects',
-    'palette',
-    'picture_name',
-    'read_picture',
-    'write_picture',
-]
-
-WRITABLE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+__all__ = ['Objects', 'draw_objects', 'palette']
 
 MASK_OPACITY = 0.45
 # Okabe and Ito's colours (2008), told apart with any colour vision; RGB.
@@ -109,42 +96,3 @@ def _draw_label(
     cv2.putText(
         image, text, (left, top - below // 2), cv2.FONT_HERSHEY_SIMPLEX, size, ink, 1, cv2.LINE_AA
     )
-
-
-def read_picture(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Read an image file as RGB (H, W, 3), uint8, turned as the data pipeline turns it.
-
-    Args:
-        size: Its (height, width) in the annotations, if there are any.
-
-    Raises:
-        UnreadableImage: it cannot be decoded.
-    """
-    stated = {} if size is None else dict(height=size[0], width=size[1])
-    return LoadImage()(dict(img_path=str(path), **stated))['img'][..., ::-1].copy()
-
-
-def picture_name(image: str | Path) -> str:
-    """Return the file name of the drawing of an image: its own, where that can be written."""
-    path = Path(image)
-    return path.name if path.suffix.lower() in WRITABLE_ENDINGS else f'{path.name}.png'
-
-
-def write_picture(path: str | Path, image: np.ndarray) -> Path:
-    """Write an RGB image (H, W, 3), uint8, aside and rename it; the name's ending picks the format.
-
-    Raises:
-        InvalidArgument: the file cannot be written.
-    """
-    path = Path(path)
-    aside = path.with_name(f'.{path.name}.part')
-    _, data = cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(data.tobytes())
-        aside.replace(path)
-    except OSError as error:
-        raise InvalidArgument(
-            f'picture {path} cannot be written ({error.strerror}); choose another folder'
-        ) from error
-    return path

@@ -8,6 +8,7 @@ __all__ = ['figures_of', 'figures_table']
 
 # What mmengine logs beside the metrics.
 _NO_FIGURES = ('data_time', 'memory', 'step', 'time')
+_COLUMN_TITLES = {'bbox_AP': 'AP', 'segm_AP': 'mask AP'}
 
 
 def figures_of(row: Mapping[str, float]) -> dict[str, float]:
@@ -17,10 +18,22 @@ def figures_of(row: Mapping[str, float]) -> dict[str, float]:
 
 def figures_table(figures: Mapping[str, float]) -> str:
     """Return the metrics as a table; a second one has what is measured by class, which is named
-    ``dataset/metric/class``."""
-    overall, by_class = [['figure', 'value']], [['class', 'AP']]
+    ``dataset/metric/class``: a line each class, a column each metric."""
+    overall = [['figure', 'value']]
+    by_class: dict[str, dict[str, str]] = {}
+    columns: list[str] = []
     for name, value in figures.items():
+        shown = '-' if value != value else f'{value:.3f}'
         parts = name.split('/', 2)
-        rows = by_class if len(parts) == 3 else overall
-        rows.append([parts[-1], '-' if value != value else f'{value:.3f}'])
-    return '\n'.join(text_table(rows) for rows in (overall, by_class) if len(rows) > 1)
+        if len(parts) < 3:
+            overall.append([parts[-1], shown])
+            continue
+        _, metric, class_name = parts
+        if metric not in columns:
+            columns.append(metric)
+        by_class.setdefault(class_name, {})[metric] = shown
+    titles = ['class', *(_COLUMN_TITLES.get(metric, metric) for metric in columns)]
+    lines = [
+        [name, *(row.get(metric, '-') for metric in columns)] for name, row in by_class.items()
+    ]
+    return '\n'.join(text_table(rows) for rows in (overall, [titles, *lines]) if len(rows) > 1)

@@ -4,36 +4,31 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.dataset import Compose
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from rexdense.datasets.loading import UnreadableImage
 from rexdense.device import choose_device, reuse_freed_memory
-from rexdense.engine.building import config_faults
-from rexdense.engine.command_line import Parser, fraction
-from rexdense.engine.config import innermost_dataset
-from rexdense.engine.drawing import (
-    Objects,
-    draw_objects,
-    picture_name,
-    read_picture,
-    write_picture,
-)
+from rexdense.engine.command_line import Parser, fraction, parse_scales
 from rexdense.engine.options import add_device_option
-from rexdense.engine.runner import import_scope, require_same_tensors
-from rexdense.engine.stored_config import require_known_types
-from rexdense.engine.training_file import read_training_file
-from rexdense.engine.work_dir import prepare_output_dir
-from rexdense.errors import CheckpointUnreadable, DataError, InvalidArgument
-from rexdense.registry import MODELS
+from rexdense.engine.picture_files import read_picture, write_file, write_picture
+from rexdense.engine.prediction_files import (
+    RESULTS,
+    Place,
+    check_folder,
+    check_places,
+    find_images,
+    places_of,
+)
+from rexdense.engine.scale_outputs import chosen_strides, one_output
+from rexdense.engine.tasks import DEPTH_ENDINGS, Depth, Detection, Task, task_of
+from rexdense.engine.trained_model import TrainedModel, load_trained_model
+from rexdense.errors import DataError, InvalidArgument
 
-__all__ = ['load_detector', 'main', 'predict']
-
-IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-RESULTS = 'predictions.json'
+__all__ = ['main', 'predict']
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,7 +42,21 @@ def parser() -> argparse.ArgumentParser:
         '--out-dir', type=Path, required=True, help=f'folder for the pictures and {RESULTS}'
     )
     result.add_argument(
-        '--score', type=fraction, default=0.3, help='lowest score that is drawn and written'
+        '--score',
+        type=fraction,
+        help='detectors: lowest score that is drawn and written; default: 0.3',
+    )
+    result.add_argument(
+        '--scales',
+        type=parse_scales,
+        metavar='all|1,2,4',
+        help='models with several outputs: write what those at these strides say, too',
+    )
+    result.add_argument(
+        '--depth-format',
+        choices=[ending[1:] for ending in DEPTH_ENDINGS],
+        help='depth estimators: png has 16 bits in millimetres, npy float32 in metres; '
+        'default: png',
     )
     result.add_argument('--overwrite', action='store_true', help='replace what is in the folder')
     result.add_argument(
@@ -60,7 +69,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write an annotated picture for each image, and one JSON with all objects.
+    """Write a picture of what is found in each image, the label map or the depth map where the
+    model makes one, and a JSON about all.
 
     Raises:
         DataError: after all other images are done, names those that cannot be decoded.
@@ -68,23 +78,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     paths = find_images(options.images)
-    pictures = [options.out_dir / picture_name(path) for path in paths]
-    _check_places(paths, pictures, options.out_dir, options.overwrite)
+    check_folder(paths, options.out_dir)
     device = choose_device(options.device)
-    model, pipeline, classes = load_detector(options.checkpoint, device, options.trust_config)
+    trained = load_trained_model(options.checkpoint, device, options.trust_config)
+    task = _task(trained, options)
+    strides = (
+        [] if options.scales is None else chosen_strides(trained.model, options.scales or None)
+    )
+    places = places_of(paths, options.out_dir, task, strides)
+    check_places(places, options.out_dir, options.overwrite)
     results, unreadable = [], []
-    for path, picture in zip(paths, pictures, strict=True):
+    for path, place in zip(paths, places, strict=True):
         try:
-            objects = predict(model, pipeline, path, options.score)
+            described = _predict_and_write(trained, task, path, place, options.out_dir)
         except UnreadableImage as error:
             unreadable.append(error)
             continue
-        write_picture(picture, draw_objects(read_picture(path), objects, classes))
-        results.append(dict(image=str(path), objects=_described(objects, classes)))
-        print(f'{path}: {len(objects.labels)} objects -> {picture}')
+        results.append(described)
     if results:
-        _write_json(options.out_dir / RESULTS, dict(classes=list(classes), images=results))
-        print(options.out_dir / RESULTS)
+        content = json.dumps(dict(task.header(), images=results), indent=1)
+        print(write_file(options.out_dir / RESULTS, content.encode()))
     if unreadable:
         raise DataError(
             f'{len(unreadable)} of {len(paths)} images left out: '
@@ -92,99 +105,68 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def _check_places(
-    paths: Sequence[Path], pictures: Sequence[Path], folder: Path, overwrite: bool
-) -> None:
-    """Check that nothing is overwritten unasked, and that the folder can be written.
+def _task(trained: TrainedModel, options: argparse.Namespace) -> Task:
+    """Return the task of the model, as the options want it.
 
     Raises:
-        InvalidArgument: it is not so.
+        InvalidArgument: an option is for other kinds of models, or there is none for this one.
     """
-    if any(path.parent.resolve() == folder.resolve() for path in paths):
-        raise InvalidArgument(f'--out-dir {folder} is the folder of the images; choose another')
-    there = [path for path in (folder / RESULTS, *pictures) if path.exists()]
-    if there and not overwrite:
-        raise InvalidArgument(f'{there[0]} exists: give another --out-dir, or --overwrite')
-    prepare_output_dir(folder, '--out-dir')
+    metainfo = dict(classes=trained.classes, palette=trained.palette)
+    task = task_of(trained.config.model, metainfo)
+    if task is None:
+        raise InvalidArgument(
+            f'{options.checkpoint} holds a {trained.config.model.type}: only detectors, '
+            'segmentors and depth estimators can be shown'
+        )
+    for option, value, kind, name in (
+        ('--score', options.score, Detection, 'detectors'),
+        ('--depth-format', options.depth_format, Depth, 'depth estimators'),
+    ):
+        if value is not None and not isinstance(task, kind):
+            raise InvalidArgument(f'{option} goes with {name}; leave it out')
+    if options.score is not None:
+        task.lowest_score = options.score
+    if options.depth_format is not None:
+        task.data_ending = f'.{options.depth_format}'
+    return task
 
 
-def _write_json(path: Path, content: dict) -> None:
-    aside = path.with_name(f'.{path.name}.part')
-    aside.write_text(json.dumps(content, indent=1))
-    aside.replace(path)
-
-
-def find_images(path: Path) -> list[Path]:
-    """Return the image itself, or the images of a folder by name.
+def _predict_and_write(
+    trained: TrainedModel, task: Task, path: Path, place: Place, folder: Path
+) -> dict[str, Any]:
+    """Write the results of one image; print a line and return what the JSON says of it.
 
     Raises:
-        DataError: there is none.
+        UnreadableImage: the image cannot be decoded.
     """
-    if not path.exists():
-        raise DataError(f'{path} is not there; give an image or a folder of images')
-    found = (
-        [path]
-        if path.is_file()
-        else sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
-    )
-    if not found:
-        raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}')
-    return found
+    sample = predict(trained.model, trained.pipeline, path)
+    image = read_picture(path)
+    write_picture(place.picture, task.draw(image, sample))
+    said, described = task.describe(sample)
+    result = dict(image=str(path), **described)
+    if place.data is not None:
+        write_file(place.data, task.encode(sample))
+        result['file'] = str(place.data.relative_to(folder))
+    samples = {}
+    for stride, file in place.scales.items():
+        with one_output(trained.model, stride):
+            samples[stride] = predict(trained.model, trained.pipeline, path)
+        write_file(file, task.encode(samples[stride]))
+    if samples:
+        write_picture(place.scale_picture, task.draw_scales(image, samples))
+    print(f'{path}: {said} -> {place.picture}')
+    return result
 
 
-def load_detector(
-    checkpoint: Path, device: str, trust_config: bool = False
-) -> tuple[nn.Module, Compose, tuple[str, ...]]:
-    """Build the detector of a training checkpoint from the config that lies in it.
-
-    Args:
-        trust_config: Let that config import any module it names.
-
-    Returns:
-        The model in evaluation mode, the pipeline that makes its input from a path, and the class
-        names.
-
-    Raises:
-        CheckpointUnreadable: the file is no checkpoint, or holds no config and classes.
-        CheckpointMismatch: its tensors are not those of its config.
-    """
-    file = read_training_file(checkpoint)
-    config = file.config()
-    require_known_types(config, str(checkpoint), trust_config)
-    if file.classes is None:
-        raise CheckpointUnreadable(f'{checkpoint} holds no class names')
-    import_scope(config)
-    init_default_scope(config.get('default_scope', 'mmengine'))
-    with config_faults():
-        model = MODELS.build(config.model)
-        steps = innermost_dataset(config.test_dataloader).pipeline
-        # Annotations are not there.
-        pipeline = Compose([step for step in steps if 'Annotations' not in step['type']])
-    require_same_tensors(model, file.state, str(checkpoint))
-    model.load_state_dict(file.state)
-    return model.to(device).eval(), pipeline, file.classes
-
-
-def predict(model: nn.Module, pipeline: Compose, path: Path, lowest_score: float) -> Objects:
-    """Return the objects in an image file, in its own pixels.
+def predict(model: nn.Module, pipeline: Compose, path: Path) -> Any:
+    """Return the data sample of an image file with what the model predicts, in its own pixels.
 
     Raises:
         UnreadableImage: the image cannot be decoded.
     """
     sample = pipeline(dict(img_path=str(path), img_id=0))
     with torch.no_grad():
-        result = model.test_step(
+        (result,) = model.test_step(
             dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
-        )[0]
-    return Objects.predicted(result, lowest_score)
-
-
-def _described(objects: Objects, classes: Sequence[str]) -> list[dict]:
-    return [
-        dict(
-            label=classes[label],
-            score=round(float(score), 4),
-            box=[round(float(value), 2) for value in box],
         )
-        for label, score, box in zip(objects.labels, objects.scores, objects.boxes, strict=True)
-    ]
+    return result

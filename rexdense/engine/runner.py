@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import io
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ from rexdense.errors import CheckpointMismatch, InvalidArgument
 
 __all__ = ['Runner', 'import_scope', 'require_same_tensors']
 
+LONGEST_TERMINAL_LINE = 1000
 MOST_TERMINAL_LINES = 20
 MOST_TENSORS_NAMED = 3
 _NOISE = (
@@ -33,6 +35,8 @@ _NOISE = (
     'The model and loaded state dict do not match exactly',
     'paramwise_options',
 )
+# A figure as mmengine logs it, named dataset/metric/class.
+_BY_CLASS = re.compile(r' {2,}[\w@]+/[\w@]+/[^:]+: \S+')
 
 
 class _TerminalFilter(logging.Filter):
@@ -65,6 +69,17 @@ def import_scope(config: Config) -> None:
                 importlib.import_module(f'{scope}.datasets')
 
 
+def _leave_out_classes(handler: logging.Handler) -> None:
+    """Let long lines end without the figures of single classes, which the tables have."""
+    inherited = handler.format
+
+    def format_record(record: logging.LogRecord) -> str:
+        text = inherited(record)
+        return text if len(text) <= LONGEST_TERMINAL_LINE else _BY_CLASS.sub('', text)
+
+    handler.format = format_record
+
+
 class Runner(MMEngineRunner):
     """mmengine's Runner as rexdense's programs use it."""
 
@@ -86,6 +101,7 @@ class Runner(MMEngineRunner):
             if type(handler) is logging.StreamHandler:
                 handler.addFilter(_TerminalFilter())
                 _end_on_broken_pipe(handler)
+                _leave_out_classes(handler)
         return logger
 
     def build_visualizer(self, visualizer=None):

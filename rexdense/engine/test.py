@@ -5,31 +5,27 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.hooks import Hook
 
 from rexdense.device import reuse_freed_memory
 from rexdense.engine.building import config_faults
 from rexdense.engine.command_line import Parser
 from rexdense.engine.config import load_config
-from rexdense.engine.drawing import (
-    Objects,
-    draw_objects,
-    picture_name,
-    read_picture,
-    write_picture,
-)
+from rexdense.engine.confusion_picture import draw_confusion
 from rexdense.engine.figures import figures_table
 from rexdense.engine.hooks import require_same_classes
 from rexdense.engine.options import add_data_options, add_run_options
+from rexdense.engine.picture_files import write_picture
 from rexdense.engine.runner import Runner
 from rexdense.engine.settings import apply_run_options
+from rexdense.engine.tasks import task_of
+from rexdense.engine.test_hooks import DrawPredictions, WritePredictions
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_output_dir, prepare_work_dir
 from rexdense.errors import InvalidArgument
 
 __all__ = ['main']
 
-LOWEST_SCORE_DRAWN = 0.3
+CONFUSION_PICTURE = 'confusion_matrix.png'
 
 
 def parser() -> argparse.ArgumentParser:
@@ -40,11 +36,19 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('config', type=Path, help='the config that it was trained with')
     result.add_argument('checkpoint', type=Path, help='a .pth file of tools/train.py')
     result.add_argument(
-        '--out', type=Path, help="file for the detections, in COCO's results format"
+        '--out',
+        type=Path,
+        help="file for the detections, in COCO's results format; of segmentors and depth "
+        'estimators, folder for the label maps or depth maps',
     )
     result.add_argument('--show-dir', type=Path, help='folder for annotated pictures')
     result.add_argument(
         '--overwrite', action='store_true', help='replace what is in --out and --show-dir'
+    )
+    result.add_argument(
+        '--flip-test',
+        action='store_true',
+        help='segmentors and depth estimators: take the mean with the mirrored image',
     )
     add_data_options(result)
     add_run_options(result)
@@ -52,51 +56,67 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a checkpoint's COCO figures; write detections and pictures where asked to."""
+    """Print a checkpoint's figures; write predictions and pictures where asked to."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     config = load_config(options.config)
     file = read_training_file(options.checkpoint)
-    _check_places(options)
+    keeps_maps = _keeps_maps(config)
+    _check_places(options, keeps_maps)
     apply_run_options(config, options, training=False, classes=file.classes)
     prepare_work_dir(config.work_dir, may_hold_results=True)
     keep_only_testing(config)
-    if options.out:
+    if options.out and not keeps_maps:
         _write_detections(config, options.out)
+    if options.flip_test:
+        _flip_test(config, keeps_maps)
     config.load_from = str(options.checkpoint)
     with config_faults():
         runner = Runner.from_cfg(config)
-        classes = runner.test_dataloader.dataset.metainfo.get('classes')
-        require_same_classes(classes, file.classes, 'the data', str(options.checkpoint))
-        if options.show_dir:
-            runner.register_hook(DrawDetections(options.show_dir))
+        data = runner.test_dataloader.dataset.metainfo
+        require_same_classes(data.get('classes'), file.classes, 'the data', str(options.checkpoint))
+        task = task_of(config.model, data)
+        if options.show_dir and task is not None:
+            runner.register_hook(DrawPredictions(options.show_dir, task))
+        if options.out and keeps_maps:
+            runner.register_hook(WritePredictions(options.out, task))
         try:
             figures = runner.test()
         finally:
             runner.end_workers()
     if runner.rank == 0:
         print(figures_table(figures))
-        for path in filter(None, (options.out, options.show_dir)):
+        confusion = _draw_confusion(runner, options.show_dir)
+        for path in filter(None, (options.out, options.show_dir, confusion)):
             print(path)
 
 
-def _check_places(options: argparse.Namespace) -> None:
+def _keeps_maps(config: Config) -> bool:
+    """Return whether the model predicts a map for each image, which a file of its own can hold."""
+    task = task_of(config.model, {})
+    return task is not None and task.data_folder is not None
+
+
+def _check_places(options: argparse.Namespace, keeps_maps: bool) -> None:
     """Check that nothing is overwritten unasked, and that results can be written, before minutes go
     into them.
 
     Raises:
         InvalidArgument: it is not so.
     """
-    if options.out:
+    folders = {'--show-dir': options.show_dir}
+    if keeps_maps:
+        folders['--out'] = options.out
+    elif options.out:
         prepare_output_dir(options.out.parent, 'the folder of --out')
         if options.out.exists() and not options.overwrite:
             raise InvalidArgument(f'{options.out} exists: give another --out, or --overwrite')
-    if options.show_dir:
-        prepare_output_dir(options.show_dir, '--show-dir')
-        if any(options.show_dir.iterdir()) and not options.overwrite:
-            raise InvalidArgument(
-                f'{options.show_dir} is not empty: give another --show-dir, or --overwrite'
-            )
+    for option, folder in folders.items():
+        if folder is None:
+            continue
+        prepare_output_dir(folder, option)
+        if any(folder.iterdir()) and not options.overwrite:
+            raise InvalidArgument(f'{folder} is not empty: give another {option}, or --overwrite')
 
 
 def keep_only_testing(config: Config) -> None:
@@ -130,25 +150,19 @@ def _write_detections(config: Config, path: Path) -> None:
     writing[0].outfile = str(path)
 
 
-class DrawDetections(Hook):
-    """Write a picture of each test image with its detections.
+def _flip_test(config: Config, keeps_maps: bool) -> None:
+    """Make the config's model predict the mean with the mirrored image."""
+    if not keeps_maps:
+        raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
+    config.model = dict(type='rexdense.FlipTest', module=config.model)
 
-    Args:
-        folder: Where the pictures go, named as the images.
-    """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        """Draw the images of one batch."""
-        dataset = runner.test_dataloader.dataset
-        images = Path(getattr(dataset, 'data_prefix', {}).get('img', ''))
-        for sample in outputs:
-            path = Path(sample.img_path)
-            # Images of one name in several folders get pictures in several folders.
-            below = path.relative_to(images) if path.is_relative_to(images) else Path(path.name)
-            objects = Objects.predicted(sample, LOWEST_SCORE_DRAWN)
-            picture = read_picture(path, sample.ori_shape)
-            drawn = draw_objects(picture, objects, dataset.metainfo['classes'])
-            write_picture(self.folder / below.with_name(picture_name(path)), drawn)
+def _draw_confusion(runner: Runner, show_dir: Path | None) -> Path | None:
+    """Draw the confusion matrix of the run, if its metric counts one, among the other pictures or
+    in the folder of the run's log."""
+    for metric in runner.test_evaluator.metrics:
+        scores = getattr(metric, 'scores', None)
+        if scores is not None:
+            picture = draw_confusion(scores.confusion, list(scores.per_class))
+            return write_picture((show_dir or Path(runner.log_dir)) / CONFUSION_PICTURE, picture)
+    return None

@@ -21,12 +21,14 @@ class TrainingFile:
         path: Where it was read from.
         state: The model's tensors; the averaged ones where the run averaged.
         classes: Class names in the order of the labels; None where the file does not say.
+        palette: The colours (R, G, B) of the classes; None where the file does not say.
         config_text: The whole config of the run as text; None where the file does not say.
     """
 
     path: Path
     state: dict[str, Tensor]
     classes: tuple[str, ...] | None
+    palette: tuple[tuple[int, int, int], ...] | None
     config_text: str | None
 
     def config(self) -> Config:
@@ -52,10 +54,12 @@ def read_training_file(path: str | Path) -> TrainingFile:
     if not isinstance(content, dict):
         raise CheckpointUnreadable(f'{path} holds a {type(content).__name__}, no checkpoint')
     meta = content.get('meta') or {}
-    classes = (meta.get('dataset_meta') or {}).get('classes')
+    data = meta.get('dataset_meta') or {}
+    classes, palette = data.get('classes'), data.get('palette')
     return TrainingFile(
         Path(path),
         content.get('state_dict', content),
         None if classes is None else tuple(classes),
+        None if palette is None else tuple(tuple(colour) for colour in palette),
         meta.get('cfg'),
     )

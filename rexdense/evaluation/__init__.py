@@ -11,7 +11,10 @@ _HOMES = {
     'CocoScores': 'rexdense.evaluation.coco_scores',
     'DepthMetric': 'rexdense.evaluation.depth_metric',
     'score_depth': 'rexdense.evaluation.depth_scores',
+    'SegmentationMetric': 'rexdense.evaluation.segmentation_metric',
+    'SegmentationScores': 'rexdense.evaluation.segmentation_scores',
     'score_detections': 'rexdense.evaluation.coco_scores',
+    'score_segmentation': 'rexdense.evaluation.segmentation_scores',
 }
 
 __all__ = [*_HOMES]

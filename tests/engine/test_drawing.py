@@ -9,14 +9,8 @@ import cv2
 from PIL import Image
 
 from rexdense.datasets.loading import UnreadableImage
-from rexdense.engine.drawing import (
-    Objects,
-    draw_objects,
-    palette,
-    picture_name,
-    read_picture,
-    write_picture,
-)
+from rexdense.engine.drawing import Objects, draw_objects, palette
+from rexdense.engine.picture_files import picture_name, read_picture, write_picture
 from rexdense.errors import InvalidArgument
 
 

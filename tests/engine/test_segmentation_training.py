@@ -35,7 +35,7 @@ def test_one_epoch_from_the_command_line(tmp_path, capsys):
     assert ['images', '4', '2'] in map(str.split, output.splitlines())
     assert 'OneDL' not in output
     (validation,) = read_scalars(tmp_path / 'run').validation
-    assert 0 <= validation['mIoU'] <= 100
+    assert 0 <= validation['segmentation/mIoU'] <= 1
     file = read_training_file(tmp_path / 'run/epoch_1.pth')
     assert file.classes == CLASSES
     assert file.state['decode_head.decoder.outputs.1.conv.weight'].shape[0] == len(CLASSES)
@@ -69,7 +69,7 @@ def test_one_output_channel_for_two_classes(tmp_path):
     state = read_training_file(tmp_path / 'run/epoch_1.pth').state
     assert state['decode_head.decoder.outputs.1.conv.weight'].shape[0] == 1
     (validation,) = read_scalars(tmp_path / 'run').validation
-    assert 0 <= validation['mIoU'] <= 100
+    assert 0 <= validation['segmentation/mIoU'] <= 1
 
 
 def other_size(root):

@@ -35,5 +35,5 @@ val_dataloader = dict(
     dataset=dict(pipeline=test_pipeline, test_mode=True),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU'])
+val_evaluator = dict(type='rexdense.SegmentationMetric')
 test_evaluator = val_evaluator

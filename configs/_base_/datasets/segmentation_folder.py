@@ -46,5 +46,5 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type='mmseg.IoUMetric', iou_metrics=['mIoU', 'mDice'])
+val_evaluator = dict(type='rexdense.SegmentationMetric')
 test_evaluator = val_evaluator

@@ -1,0 +1,43 @@
+"""What each output of a model with several of them predicts by itself."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from torch import nn
+
+from rexdense.errors import InvalidArgument
+
+__all__ = ['chosen_strides', 'one_output']
+
+
+def chosen_strides(model: nn.Module, wanted: Sequence[int] | None) -> list[int]:
+    """Return the output strides that are wanted of a model; all of them where None is given.
+
+    Raises:
+        InvalidArgument: the model has a single output, or none at a stride that is wanted.
+    """
+    head = getattr(model, 'decode_head', None)
+    if not hasattr(head, 'predict_weights'):
+        raise InvalidArgument(
+            '--scales: this model has a single output; it goes with heads that have several, such '
+            'as rexdense.MultiScaleUNetHead'
+        )
+    strides = list(head.decoder.output_strides)
+    lacking = [stride for stride in wanted or () if stride not in strides]
+    if lacking:
+        raise InvalidArgument(
+            f'--scales: this model has no output at stride {", ".join(map(str, lacking))}; it has '
+            f'{", ".join(map(str, strides))}'
+        )
+    return strides if wanted is None else list(dict.fromkeys(wanted))
+
+
+@contextlib.contextmanager
+def one_output(model: nn.Module, stride: int) -> Iterator[None]:
+    """Let a model of :func:`chosen_strides` predict from its output at one stride alone."""
+    head = model.decode_head
+    weights, head.predict_weights = head.predict_weights, {stride: 1.0}
+    try:
+        yield
+    finally:
+        head.predict_weights = weights

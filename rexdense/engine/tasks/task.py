@@ -1,0 +1,69 @@
+"""What the programs ask of each kind of model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ['Example', 'Task']
+
+
+class Example(NamedTuple):
+    """A validation image and what a model says of it.
+
+    Attributes:
+        image: (H, W, 3), uint8, RGB, in its own pixels.
+        sample: mmdet's or mmseg's data sample with predictions.
+        info: What the data set lists of the image.
+    """
+
+    image: np.ndarray
+    sample: Any
+    info: Mapping[str, Any]
+
+
+class Task(ABC):
+    """What is shown, written and said of the predictions of one kind of model.
+
+    Attributes:
+        data_folder: Folder, below that of the pictures, for files that hold the predictions
+            themselves; None where a JSON can hold them.
+        data_ending: The ending of these files.
+    """
+
+    data_folder: str | None = None
+    data_ending = '.png'
+
+    def __init__(self, metainfo: Mapping[str, Sequence]) -> None:
+        self.classes: tuple[str, ...] = tuple(metainfo.get('classes') or ())
+
+    @abstractmethod
+    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+        """Return the picture of a prediction, RGB, uint8.
+
+        Args:
+            image: (H, W, 3), uint8, RGB, in its own pixels.
+            sample: A data sample with predictions.
+        """
+
+    @abstractmethod
+    def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
+        """Return a picture of several images, the truth and the prediction of each."""
+
+    @abstractmethod
+    def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
+        """Return what is said of a prediction in a line, and in a JSON."""
+
+    def header(self) -> dict[str, Any]:
+        """Return what the JSON says of all predictions."""
+        return dict(classes=list(self.classes))
+
+    def encode(self, sample: Any) -> bytes:
+        """Return the content of the file that holds a prediction; only where ``data_folder`` is
+        not None."""
+        raise NotImplementedError
+
+    def draw_scales(self, image: np.ndarray, samples: Mapping[int, Any]) -> np.ndarray:
+        """Return a picture of the predictions of several outputs, by stride."""
+        raise NotImplementedError

@@ -1,0 +1,59 @@
+"""The flip test of segmentors and depth estimators."""
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseTTAModel
+from mmengine.structures import PixelData
+
+from rexdense.registry import MODELS
+
+__all__ = ['FlipTest']
+
+
+@MODELS.register_module()
+class FlipTest(BaseTTAModel):
+    """The mean of what a model of mmseg predicts for an image and for its mirror image.
+
+    Averaged are the probabilities of the classes, or the depths. It takes the data of a plain test
+    pipeline, where ``mmseg.SegTTAModel`` wants one of its own, and it knows that mmseg's logits are
+    probabilities already where there is one output channel.
+
+    Args:
+        module: The model, or its config.
+    """
+
+    def test_step(self, data: dict[str, Any]) -> list[Any]:
+        """Return the data samples of a batch with the mean predictions."""
+        mirrored = dict(
+            inputs=[image.flip(-1) for image in data['inputs']],
+            data_samples=[sample.new() for sample in data['data_samples']],
+        )
+        for sample in mirrored['data_samples']:
+            # mmseg turns the predictions back.
+            sample.set_metainfo(dict(flip=True, flip_direction='horizontal'))
+        predictions = self.module.test_step(data), self.module.test_step(mirrored)
+        return self.merge_preds(list(zip(*predictions, strict=True)))
+
+    def merge_preds(self, data_samples_list: list[tuple[Any, ...]]) -> list[Any]:
+        """Return the first data sample of each image with the mean of the predictions of all."""
+        return [self._merged(samples) for samples in data_samples_list]
+
+    def _merged(self, samples: tuple[Any, ...]) -> Any:
+        merged = samples[0]
+        if 'pred_depth_map' in merged:
+            depth = torch.stack([sample.pred_depth_map.data for sample in samples]).mean(0)
+            merged.pred_depth_map = PixelData(data=depth)
+            return merged
+        scores = [sample.seg_logits.data for sample in samples]
+        if len(scores[0]) > 1:
+            probabilities = torch.stack([score.softmax(0) for score in scores]).mean(0)
+            labels = probabilities.argmax(0, keepdim=True)
+        else:
+            probabilities = torch.stack(scores).mean(0)
+            labels = (probabilities > self.module.decode_head.threshold).to(probabilities)
+        merged.seg_logits = PixelData(
+            data=probabilities.log() if len(scores[0]) > 1 else probabilities
+        )
+        merged.pred_sem_seg = PixelData(data=labels)
+        return merged

@@ -1,0 +1,66 @@
+"""Label maps drawn in colour, with a legend."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+pytest.importorskip('cv2')
+
+from rexdense.engine.label_maps import colour_labels, draw_labels, label_legend
+
+COLOURS = [(10, 20, 30), (200, 0, 0), (0, 0, 200)]
+CLASSES = ['background', 'cat', 'a dog with a long name']
+
+
+def colours_in(picture):
+    return {tuple(colour) for colour in picture.reshape(-1, 3).tolist()}
+
+
+def test_each_label_has_its_colour():
+    labels = np.array([[0, 1], [2, 1]], np.uint16)
+    assert colour_labels(labels, COLOURS).tolist() == [
+        [[10, 20, 30], [200, 0, 0]],
+        [[0, 0, 200], [200, 0, 0]],
+    ]
+
+
+@pytest.mark.parametrize('void', [3, 255])
+def test_void_has_a_pattern_that_is_no_class(void):
+    labels = np.full((16, 16), void, np.uint16)
+    found = colours_in(colour_labels(labels, COLOURS))
+    assert len(found) == 2 and not found & set(COLOURS)
+
+
+def test_tinting_mixes_image_and_colour():
+    image = np.full((4, 6, 3), 100, np.uint8)
+    labels = np.ones((4, 6), np.uint16)
+    drawn = draw_labels(image, labels, COLOURS, opacity=0.5)
+    assert (drawn == [150, 50, 50]).all() and (image == 100).all()
+
+
+def test_legend_has_the_classes_found_alone():
+    legend = label_legend({0, 2, 255}, CLASSES, COLOURS, width=900)
+    found = colours_in(legend)
+    assert {COLOURS[0], COLOURS[2], (70, 70, 70), (130, 130, 130)} <= found
+    assert COLOURS[1] not in found
+    assert legend.shape[1] == 900 and legend.shape[0] < 40
+
+
+@pytest.mark.parametrize('width', [30, 240, 1000])
+@pytest.mark.parametrize('count', [1, 20, 150])
+def test_legends_of_any_width_and_number(width, count):
+    names = [f'class {index}' for index in range(count)]
+    colours = [(index, 255 - index, 7) for index in range(count)]
+    legend = label_legend(range(count), names, colours, width)
+    assert legend.shape[1] == width
+    # No swatch lies upon another.
+    inner = 12 * 12
+    shown = Counter(map(tuple, legend.reshape(-1, 3).tolist()))
+    assert all(shown[colour] >= inner for colour in colours)
+
+
+def test_names_end_at_the_edge():
+    legend = label_legend({2}, CLASSES, COLOURS, width=90)
+    assert (legend[:, -3:] == 255).all()
+    assert (legend[:, 30:80] < 255).any()

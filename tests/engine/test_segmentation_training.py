@@ -138,5 +138,5 @@ def test_no_image_can_be_decoded(tmp_path):
     root = write(tmp_path / 'set')
     for index in range(4):
         (root / f'images/train/{index}.png').write_bytes(b'no image')
-    with pytest.raises(UnreadableImage, match='none of its 4 images can be decoded'):
+    with pytest.raises(UnreadableImage, match='none of its 4 images can be used'):
         train.main(arguments(root, tmp_path / 'run'))

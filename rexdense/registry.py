@@ -1,5 +1,7 @@
 """The registries of scope ``rexdense``, which mmengine imports at the first use of that scope."""
 
+from importlib.util import find_spec
+
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
@@ -14,9 +16,15 @@ __all__ = [
 ]
 
 
-def _child(name: str, parent: Registry, *locations: str) -> Registry:
-    """Return a registry below mmengine's whose classes lie in the modules ``locations``."""
-    return Registry(name, parent=parent, scope='rexdense', locations=list(locations))
+def _child(name: str, parent: Registry, *locations: str, **adapters: str) -> Registry:
+    """Return a registry below mmengine's whose classes lie in the modules ``locations``.
+
+    Args:
+        adapters: Further modules, by the package that they cannot do without; where that is not
+            installed they are left out, so that users of mmseg need no mmdet, and the reverse.
+    """
+    usable = [module for package, module in adapters.items() if find_spec(package)]
+    return Registry(name, parent=parent, scope='rexdense', locations=[*locations, *usable])
 
 
 MODELS = _child('model', mmengine_registry.MODELS, 'rexdense.models')
@@ -26,20 +34,23 @@ WEIGHT_INITIALIZERS = _child(
 DATASETS = _child(
     'dataset',
     mmengine_registry.DATASETS,
-    'rexdense.datasets.coco_dataset',
+    'rexdense.datasets.depth_dataset',
     'rexdense.datasets.segmentation_dataset',
+    mmdet='rexdense.datasets.coco_dataset',
 )
 TRANSFORMS = _child(
     'transform',
     mmengine_registry.TRANSFORMS,
     'rexdense.datasets.loading',
     'rexdense.datasets.label_loading',
+    'rexdense.datasets.depth_loading',
 )
 METRICS = _child(
     'metric',
     mmengine_registry.METRICS,
-    'rexdense.evaluation.coco_metric',
+    'rexdense.evaluation.depth_metric',
     'rexdense.evaluation.segmentation_metric',
+    mmdet='rexdense.evaluation.coco_metric',
 )
 HOOKS = _child('hook', mmengine_registry.HOOKS, 'rexdense.engine.hooks')
 OPTIM_WRAPPERS = _child(

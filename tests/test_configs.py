@@ -1,5 +1,6 @@
 """Every config is built and makes one step of training and one of validation on tiny data."""
 
+import contextlib
 import math
 import re
 from numbers import Real
@@ -25,6 +26,7 @@ from rexdense.engine.config import (
     walk,
 )
 from rexdense.engine.runner import Runner
+from rexdense.errors import InvalidArgument
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
@@ -61,9 +63,16 @@ def read_as_mmseg(dataset: dict, part: str, shapes: Path, work_dir: Path) -> Non
     dataset.update(ann_file=str(listed), img_suffix='.png', seg_map_suffix='.png')
 
 
+def read_depth(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
+    """Point a section of rexdense.DepthDataset at Shapes."""
+    prefix = dict(img_path=f'images/{part}', depth_map_path=f'depth/{part}')
+    dataset.update(data_root=str(shapes), ann_file='', data_prefix=prefix)
+
+
 # How each kind of data set is made to read Shapes. A config with another kind needs a line here.
 READERS = {
     'rexdense.CocoDataset': read_coco,
+    'rexdense.DepthDataset': read_depth,
     'rexdense.SegmentationDataset': read_label_maps,
     'mmseg.ADE20KDataset': read_as_mmseg,
     'mmseg.COCOStuffDataset': read_as_mmseg,
@@ -94,13 +103,16 @@ def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
     for section in walk([config.get('val_evaluator'), config.get('test_evaluator')]):
         if 'ann_file' in section:
             section.ann_file = str(shapes / 'annotations/val.json')
+        if section.get('crop') == 'nyu':
+            section.crop = None  # it is for frames of 640 x 480 alone
     for section in walk(config.model):
         if isinstance(section.get('init_cfg'), dict) and 'checkpoint' in section.init_cfg:
             section.init_cfg = None
         for key, few in (('nms_pre', 50), ('max_per_img', 20), ('num', 16)):
             if key in section:
                 section[key] = few
-    set_scale(config, SIZE)
+    with contextlib.suppress(InvalidArgument):  # the config takes images of any size
+        set_scale(config, SIZE)
     if 'max_epochs' in config.train_cfg:
         set_epochs(config, 1)
     else:

@@ -39,13 +39,31 @@ def run_program(name: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize('package', ['torch', 'mmengine'])
-@pytest.mark.parametrize('program', ['train', 'test', 'predict', 'demo', 'convert', 'zoo'])
+@pytest.mark.parametrize(
+    'program', ['train', 'test', 'predict', 'demo', 'convert', 'zoo', 'depth_baseline']
+)
 def test_programs_name_the_missing_package(program, package):
     done = without([package], run_program(program))
     assert done.returncode == 2, done.stderr
     assert done.stderr.startswith(f'{program}.py: error: ')
     assert f'the package {package} is not installed: ' in done.stderr
     assert 'pip install' in done.stderr and done.stderr.count('\n') == 1
+
+
+def test_depth_data_and_figures_need_neither_mmdet_nor_mmseg():
+    pytest.importorskip('mmcv')
+    done = without(
+        [],
+        "sys.modules['mmdet'] = sys.modules['mmseg'] = None\n"
+        'from rexdense.registry import DATASETS, METRICS, MODELS, TRANSFORMS\n'
+        "DATASETS.build(dict(type='rexdense.DepthDataset', lazy_init=True))\n"
+        "TRANSFORMS.build(dict(type='rexdense.LoadDepth'))\n"
+        "METRICS.build(dict(type='rexdense.DepthMetric'))\n"
+        "MODELS.build(dict(type='rexdense.DepthGradientLoss'))\n"
+        "print(DATASETS.get('rexdense.CocoDataset'))\n",
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == 'None'
 
 
 def test_drawing_shapes_needs_no_torch(tmp_path):

@@ -9,6 +9,8 @@ from typing import Any
 _HOMES = {
     'CocoDataset': 'rexdense.datasets.coco_dataset',
     'CocoFolder': 'rexdense.datasets.coco_folder',
+    'DepthDataset': 'rexdense.datasets.depth_dataset',
+    'LoadDepth': 'rexdense.datasets.depth_loading',
     'LoadImage': 'rexdense.datasets.loading',
     'LoadSegmentationAnnotations': 'rexdense.datasets.label_loading',
     'SHAPE_CLASSES': 'rexdense.datasets.shapes',

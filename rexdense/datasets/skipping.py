@@ -1,4 +1,4 @@
-"""Training images that cannot be decoded: left out, told of and counted."""
+"""Training images that cannot be used: left out, told of and counted."""
 
 import logging
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 
-from rexdense.datasets.loading import UnreadableImage
+from rexdense.datasets.loading import ImageError, UnreadableImage
 
 __all__ = ['SkipUnreadable']
 
@@ -18,6 +18,9 @@ class SkipUnreadable:
     ``test_mode=True`` it is an error.
     """
 
+    faults: tuple[type[ImageError], ...] = (UnreadableImage,)
+    """The errors of samples that are left out."""
+
     def full_init(self) -> None:
         """Read the annotations, unless that has been done."""
         super().full_init()
@@ -27,29 +30,29 @@ class SkipUnreadable:
 
     @property
     def skipped_images(self) -> int:
-        """Number of images that could not be decoded so far, in all worker processes together.
+        """Number of images that could not be used so far, in all worker processes together.
 
         In distributed training it is the number of this process and its own workers.
         """
         return int(self._unreadable.sum())
 
     def prepare_data(self, idx: int) -> Any:
-        """Return the sample ``idx``; None for an undecodable training image.
+        """Return the sample ``idx``; None for a training image that cannot be used.
 
         Raises:
-            UnreadableImage: an image cannot be decoded and ``test_mode`` is on, or none can be.
+            ImageError: an image cannot be used and ``test_mode`` is on, or none can be.
         """
         try:
             return super().prepare_data(idx)
-        except UnreadableImage as error:
+        except self.faults as error:
             if self.test_mode:
                 raise
             if not self._unreadable[idx]:
                 self._unreadable[idx] = 1
                 print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
             if self.skipped_images == len(self):
-                raise UnreadableImage(
+                raise type(error)(
                     f'{self.ann_file or self.data_root}: none of its {len(self)} images can be '
-                    f'decoded; the last one tried: {error}'
+                    f'used; the last one tried: {error}'
                 ) from error
             return None

@@ -9,13 +9,16 @@ from mmengine.dist import is_main_process
 
 from rexdense.datasets import coco_folder, segmentation_folder
 from rexdense.datasets.coco_folder import CocoFolder
+from rexdense.datasets.depth_pairs import find_depth_pairs
 from rexdense.datasets.segmentation_folder import SegmentationFolder
 from rexdense.engine.config import dataloader_names, innermost_dataset, set_num_classes, walk
 from rexdense.errors import InvalidArgument
+from rexdense.text_table import text_table
 
 __all__ = ['state_classes', 'use_data_root']
 
 COCO, SEGMENTATION = 'rexdense.CocoDataset', 'rexdense.SegmentationDataset'
+DEPTH = 'rexdense.DepthDataset'
 
 
 def use_data_root(
@@ -106,7 +109,27 @@ def _use_segmentation_folder(
     set_num_classes(config, len(names))
 
 
+def _use_depth_folder(
+    config: Config, options: argparse.Namespace, training: bool, classes: Sequence[str] | None
+) -> None:
+    """Read a folder of images and depth maps."""
+    if options.classes:
+        raise InvalidArgument('--classes goes with folders in COCO form; depth has no classes')
+    counts = {}
+    for loader in dataloader_names(config):
+        dataset = innermost_dataset(config[loader])
+        dataset.data_root = str(options.data_root)
+        split = 'train' if loader == 'train_dataloader' else 'val'
+        if split not in counts and (training or split == 'val'):
+            folders = dataset.data_prefix.img_path, dataset.data_prefix.depth_map_path
+            found = find_depth_pairs(*folders, dataset.get('ann_file', ''), options.data_root)
+            counts[split] = str(len(found.pairs))
+    if is_main_process():
+        print(text_table([['', *counts], ['images with depth', *counts.values()]]))
+
+
 _READERS: dict[str, Callable[..., None]] = {
     COCO: _use_coco_folder,
+    DEPTH: _use_depth_folder,
     SEGMENTATION: _use_segmentation_folder,
 }

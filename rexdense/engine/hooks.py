@@ -142,7 +142,7 @@ def require_same_classes(
 
 @HOOKS.register_module()
 class ReportSkippedImages(Hook):
-    """Log after each epoch in which it has grown how many training images could not be decoded."""
+    """Log after each epoch in which it has grown how many training images could not be used."""
 
     def __init__(self) -> None:
         self._told = 0
@@ -156,9 +156,9 @@ class ReportSkippedImages(Hook):
 
 
 def skipped_sentence(number: int) -> str:
-    """Return what is said of training images that could not be decoded."""
+    """Return what is said of training images that could not be used."""
     return (
-        f'{number} training {"image" if number == 1 else "images"} could not be decoded and '
+        f'{number} training {"image" if number == 1 else "images"} could not be used and '
         f'{"was" if number == 1 else "were"} skipped; the log names them'
     )
 

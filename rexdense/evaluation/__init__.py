@@ -9,6 +9,8 @@ from typing import Any
 _HOMES = {
     'CocoMetric': 'rexdense.evaluation.coco_metric',
     'CocoScores': 'rexdense.evaluation.coco_scores',
+    'DepthMetric': 'rexdense.evaluation.depth_metric',
+    'score_depth': 'rexdense.evaluation.depth_scores',
     'SegmentationMetric': 'rexdense.evaluation.segmentation_metric',
     'SegmentationScores': 'rexdense.evaluation.segmentation_scores',
     'score_detections': 'rexdense.evaluation.coco_scores',

@@ -5,11 +5,12 @@ from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_backbone, create_classifier
 from rexdense.models.residual import RegNet, ResNeXt
 from rexdense.models.rexnet import ReXNet, ReXNetLite
-from rexdense.models.unet import MultiScaleUNetHead
+from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
 
 __all__ = [
     'Backbone',
     'Classifier',
+    'MultiScaleDepthHead',
     'MultiScaleUNetHead',
     'ReXNet',
     'ReXNetLite',

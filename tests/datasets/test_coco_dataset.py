@@ -235,7 +235,7 @@ def test_no_image_can_be_decoded(tmp_path):
     write_coco(tmp_path)
     damage(tmp_path, '1.png', '2.png', '3.png')
     dataset = dataset_of(tmp_path)
-    with pytest.raises(UnreadableImage, match='none of its 3 images can be decoded; the last one'):
+    with pytest.raises(UnreadableImage, match='none of its 3 images can be used; the last one'):
         dataset[0]
 
 

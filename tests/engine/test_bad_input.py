@@ -177,7 +177,7 @@ def test_training_image_that_cannot_be_decoded(shapes, tmp_path, capsys):
         (root / f'images/train/{name}.png').write_text('no image')
     train.main(train_arguments(root, tmp_path / 'run', '--epochs', '2', '--workers', '1'))
     output = capsys.readouterr().out
-    told = '2 training images could not be decoded and were skipped; the log names them'
+    told = '2 training images could not be used and were skipped; the log names them'
     # Once in the log after the epoch that met them, once above the figures.
     assert output.count(told) == 2
     assert output.index(told, output.index('Epoch(val) [2]')) < output.index('figure ')
@@ -190,7 +190,7 @@ def test_no_training_image_can_be_decoded(shapes, tmp_path):
     root = shutil.copytree(shapes, tmp_path / 'data')
     for path in (root / 'images/train').iterdir():
         path.write_text('no image')
-    with pytest.raises(DataError, match='none of its 6 images can be decoded'):
+    with pytest.raises(DataError, match='none of its 6 images can be used'):
         train.main(train_arguments(root, tmp_path / 'run'))
 
 

@@ -45,7 +45,7 @@ def test_a_damaged_image_is_skipped_and_counted(tmp_path, capsys):
     root = write(tmp_path / 'set', train=5)
     (root / 'images/train/1.png').write_bytes(b'no image')
     train.main(arguments(root, tmp_path / 'run'))
-    assert '1 training image could not be decoded and was skipped' in capsys.readouterr().out
+    assert '1 training image could not be used and was skipped' in capsys.readouterr().out
 
 
 def test_another_backbone_takes_the_head_along(tmp_path):
@@ -138,5 +138,5 @@ def test_no_image_can_be_decoded(tmp_path):
     root = write(tmp_path / 'set')
     for index in range(4):
         (root / f'images/train/{index}.png').write_bytes(b'no image')
-    with pytest.raises(UnreadableImage, match='none of its 4 images can be decoded'):
+    with pytest.raises(UnreadableImage, match='none of its 4 images can be used'):
         train.main(arguments(root, tmp_path / 'run'))

@@ -1,8 +1,16 @@
 """U-Nets with an output at every scale over any backbone, in plain torch and as heads of mmseg."""
 
 from rexdense.models.unet.decoder import UNetDecoder
+from rexdense.models.unet.depth_head import MultiScaleDepthHead
 from rexdense.models.unet.rexunet import ReXDepth, ReXUNet
 from rexdense.models.unet.segmentation_head import MultiScaleUNetHead
 from rexdense.models.unet.unet import UNet
 
-__all__ = ['MultiScaleUNetHead', 'ReXDepth', 'ReXUNet', 'UNet', 'UNetDecoder']
+__all__ = [
+    'MultiScaleDepthHead',
+    'MultiScaleUNetHead',
+    'ReXDepth',
+    'ReXUNet',
+    'UNet',
+    'UNetDecoder',
+]

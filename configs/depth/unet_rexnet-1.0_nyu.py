@@ -1,0 +1,32 @@
+r"""Depth by a U-Net over ReXNet-1.0 on NYU Depth v2, for 2 GPUs x 8 images.
+
+    torchrun --nproc-per-node 2 tools/train.py configs/depth/unet_rexnet-1.0_nyu.py \
+        --launcher pytorch
+
+configs/_base_/datasets/nyu_depth.py says how the data is laid out and where crops and figures
+come from, configs/_base_/schedules/adamw_depth.py where the schedule does.
+
+It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:
+--cfg-options model.backbone.init_cfg.checkpoint=FILE.
+
+Not trained here.
+"""
+
+_base_ = [
+    '../_base_/models/unet_depth.py',
+    '../_base_/datasets/nyu_depth.py',
+    '../_base_/schedules/adamw_depth.py',
+    '../_base_/runtime_segmentation.py',
+]
+
+arch = 'rexnet_1.0'
+model = dict(
+    backbone=dict(
+        type='rexdense.ReXNet',
+        arch=arch,
+        out_indices=(0, 1, 2, 3, 4),
+        init_cfg=dict(type='rexdense.Pretrained', checkpoint='weights/rexnetv1_1.0.pth'),
+    ),
+    decode_head=dict(arch=arch, min_depth=0.1, max_depth=10.0),
+)
+default_hooks = dict(checkpoint=dict(save_best='depth/abs_rel', rule='less'))

@@ -1,0 +1,37 @@
+r"""Depth by a U-Net over ReXNet-1.0 on the drawn Shapes data set, minutes on a CPU, from random
+weights.
+
+    python tools/make_shapes.py data/shapes
+    python tools/train.py configs/depth/unet_rexnet-1.0_shapes.py
+
+Expected: TODO
+"""
+
+_base_ = ['./unet_rexnet-1.0_custom.py']
+
+data_root = 'data/shapes/'
+max_epochs = 6
+# The ground is 2 to 6 m away.
+model = dict(decode_head=dict(min_depth=1.0))
+resize = dict(type='Resize', scale=(160, 160), keep_ratio=True)
+load, load_depth, _, flip, pack = _base_.train_pipeline
+train_pipeline = [load, load_depth, resize, flip, pack]
+test_pipeline = [load, resize, load_depth, pack]
+train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
+val_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=test_pipeline))
+test_dataloader = val_dataloader
+train_cfg = dict(max_epochs=max_epochs, val_interval=2)
+param_scheduler = [
+    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
+    dict(
+        type='CosineAnnealingLR',
+        T_max=max_epochs,
+        eta_min=1e-5,
+        by_epoch=True,
+        begin=0,
+        end=max_epochs,
+        convert_to_iter_based=True,
+    ),
+]
+optim_wrapper = dict(optimizer=dict(lr=0.002))
+default_hooks = dict(logger=dict(interval=30))

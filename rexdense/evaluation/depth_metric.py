@@ -1,0 +1,104 @@
+"""The figures of depth estimation as a metric of mmengine's evaluator."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from rexdense.errors import DataError, InvalidArgument, suggest
+from rexdense.evaluation.depth_scores import CROPS, crop_window, mean_scores, score_depth
+from rexdense.registry import METRICS
+
+__all__ = ['DepthMetric']
+
+
+@METRICS.register_module()
+class DepthMetric(BaseMetric):
+    """AbsRel, RMSE, delta < 1.25 and the like of predicted depth maps, averaged over images.
+
+    It takes the samples and gives the figures of mmseg's ``DepthMetric``, see
+    :func:`~rexdense.evaluation.depth_scores.score_depth`. Different are: a map in which no pixel
+    counts is left out and counted, where it makes all of mmseg's figures NaN; KITTI's crops; an
+    image's figures are kept and not its pixels.
+
+    Args:
+        min_depth, max_depth: Pixels whose true depth, in metres, is between them count, NaN, 0 and
+            infinity never; predictions are clipped to them, as the benchmarks do.
+        crop: 'nyu', 'garg' or 'eigen', see ``rexdense.evaluation.depth_scores.CROPS``.
+        collect_device, prefix: See mmengine's ``BaseMetric``.
+
+    Raises:
+        InvalidArgument: an argument outside what is allowed.
+    """
+
+    default_prefix = 'depth'
+
+    def __init__(
+        self,
+        min_depth: float = 1e-3,
+        max_depth: float = 80.0,
+        crop: str | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(collect_device=collect_device, prefix=prefix)
+        if not 0 < min_depth < max_depth:
+            raise InvalidArgument(
+                f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
+            )
+        if crop is not None and crop not in CROPS:
+            raise InvalidArgument(f'crop={crop!r}: {suggest(crop, CROPS)}, or None')
+        self.min_depth, self.max_depth, self.crop = min_depth, max_depth, crop
+
+    def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
+        """Score a batch of samples with ``pred_depth_map`` and ``gt_depth_map``.
+
+        Raises:
+            DataError: prediction and truth differ in size, or the size does not fit the crop.
+        """
+        for sample in data_samples:
+            predicted = sample['pred_depth_map']['data'].squeeze(0).float().cpu().numpy()
+            true = sample['gt_depth_map']['data'].squeeze(0).float().cpu().numpy()
+            if predicted.shape != true.shape:
+                raise DataError(
+                    f'{sample.get("img_path", "an image")}: the predicted depth map is of '
+                    f'{predicted.shape} pixels (height, width), the true one of {true.shape}; load '
+                    'it after images are resized'
+                )
+            self.results.append(self._score(predicted, true))
+
+    def _score(self, predicted: np.ndarray, true: np.ndarray) -> dict[str, float] | None:
+        """The figures of one image; None if no pixel counts."""
+        window = crop_window(self.crop, *true.shape)
+        predicted, true = predicted[window], true[window]
+        counts = (true > self.min_depth) & (true < self.max_depth)
+        if not counts.any():
+            return None
+        return score_depth(predicted[counts].clip(self.min_depth, self.max_depth), true[counts])
+
+    def compute_metrics(self, results: list[dict[str, float] | None]) -> dict[str, float]:
+        """Return the mean figures by name.
+
+        Raises:
+            DataError: no image has a pixel that counts.
+        """
+        scores = [score for score in results if score is not None]
+        left_out = len(results) - len(scores)
+        where = f'between {self.min_depth} and {self.max_depth} m'
+        if self.crop:
+            where += f' in the crop {self.crop}'
+        if not scores:
+            raise DataError(
+                f'none of the {len(results)} depth maps has a depth {where}; look at their units '
+                '(units_per_metre of rexdense.LoadDepth)'
+            )
+        if left_out:
+            print_log(
+                f'{left_out} of {len(results)} depth maps have no depth {where} and were left out',
+                logger='current',
+                level=logging.WARNING,
+            )
+        return mean_scores(scores)

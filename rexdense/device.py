@@ -92,12 +92,10 @@ def initialise_distributed(device: str) -> None:
 
 
 def bare_model(model: nn.Module) -> nn.Module:
-    """Return the model below what distributed training and test-time augmentation put around it."""
-    from mmengine.model import BaseTTAModel, is_model_wrapper
+    """Return the model below the wrapper that distributed training puts around it."""
+    from mmengine.model import is_model_wrapper
 
-    while is_model_wrapper(model) or isinstance(model, BaseTTAModel):
-        model = model.module
-    return model
+    return model.module if is_model_wrapper(model) else model
 
 
 def reuse_freed_memory() -> bool:

@@ -18,7 +18,7 @@ from rexdense.engine.picture_files import write_picture
 from rexdense.engine.runner import Runner
 from rexdense.engine.settings import apply_run_options
 from rexdense.engine.tasks import task_of
-from rexdense.engine.test_hooks import DrawPredictions, WritePredictions
+from rexdense.engine.test_hooks import DrawPredictions, PredictFlippedToo, WritePredictions
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_output_dir, prepare_work_dir
 from rexdense.errors import InvalidArgument
@@ -62,14 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = load_config(options.config)
     file = read_training_file(options.checkpoint)
     keeps_maps = _keeps_maps(config)
+    if options.flip_test and not keeps_maps:
+        raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
     _check_places(options, keeps_maps)
     apply_run_options(config, options, training=False, classes=file.classes)
     prepare_work_dir(config.work_dir, may_hold_results=True)
     keep_only_testing(config)
     if options.out and not keeps_maps:
         _write_detections(config, options.out)
-    if options.flip_test:
-        _flip_test(config, keeps_maps)
     config.load_from = str(options.checkpoint)
     with config_faults():
         runner = Runner.from_cfg(config)
@@ -78,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         task = task_of(config.model, data)
         if options.show_dir and task is not None:
             runner.register_hook(DrawPredictions(options.show_dir, task))
+        if options.flip_test:
+            runner.register_hook(PredictFlippedToo())
         if options.out and keeps_maps:
             runner.register_hook(WritePredictions(options.out, task))
         try:
@@ -148,13 +150,6 @@ def _write_detections(config: Config, path: Path) -> None:
             '--out: the config has no rexdense.CocoMetric, which writes detections'
         )
     writing[0].outfile = str(path)
-
-
-def _flip_test(config: Config, keeps_maps: bool) -> None:
-    """Make the config's model predict the mean with the mirrored image."""
-    if not keeps_maps:
-        raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
-    config.model = dict(type='rexdense.FlipTest', module=config.model)
 
 
 def _draw_confusion(runner: Runner, show_dir: Path | None) -> Path | None:

@@ -8,8 +8,17 @@ from mmengine.hooks import Hook
 
 from rexdense.engine.picture_files import picture_name, read_picture, write_file, write_picture
 from rexdense.engine.tasks import Task
+from rexdense.models.flip_test import FlipTest
 
-__all__ = ['DrawPredictions', 'WritePredictions']
+__all__ = ['DrawPredictions', 'PredictFlippedToo', 'WritePredictions']
+
+
+class PredictFlippedToo(Hook):
+    """Makes the model predict the mean with the mirrored image, once its weights are loaded."""
+
+    def before_test(self, runner) -> None:
+        """Put the model into a FlipTest."""
+        runner.model = FlipTest(runner.model)
 
 
 class _Folder(Hook):

@@ -1,5 +1,6 @@
 """The model of a training checkpoint, built from the config that lies in the file."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,10 @@ from rexdense.errors import CheckpointUnreadable
 from rexdense.registry import MODELS
 
 __all__ = ['TrainedModel', 'load_trained_model']
+
+
+# Steps of a test pipeline that need what an image alone does not have.
+_LOADS_TRUTH = re.compile('Annotation|LoadDepth')
 
 
 class TrainedModel(NamedTuple):
@@ -59,8 +64,7 @@ def load_trained_model(checkpoint: Path, device: str, trust_config: bool = False
     with config_faults():
         model = MODELS.build(config.model)
         steps = innermost_dataset(config.test_dataloader).pipeline
-        # Annotations are not there.
-        pipeline = Compose([step for step in steps if 'Annotation' not in step['type']])
+        pipeline = Compose([step for step in steps if not _LOADS_TRUTH.search(step['type'])])
     require_same_tensors(model, file.state, str(checkpoint))
     model.load_state_dict(file.state)
     return TrainedModel(model.to(device).eval(), pipeline, file.classes or (), config, file.palette)

@@ -3,7 +3,6 @@
 from rexdense.models.backbone import Backbone
 from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_backbone, create_classifier
-from rexdense.models.flip_test import FlipTest
 from rexdense.models.residual import RegNet, ResNeXt
 from rexdense.models.rexnet import ReXNet, ReXNetLite
 from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
@@ -11,7 +10,6 @@ from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
 __all__ = [
     'Backbone',
     'Classifier',
-    'FlipTest',
     'MultiScaleDepthHead',
     'MultiScaleUNetHead',
     'ReXNet',

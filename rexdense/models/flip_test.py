@@ -6,12 +6,11 @@ import torch
 from mmengine.model import BaseTTAModel
 from mmengine.structures import PixelData
 
-from rexdense.registry import MODELS
+from rexdense.device import bare_model
 
 __all__ = ['FlipTest']
 
 
-@MODELS.register_module()
 class FlipTest(BaseTTAModel):
     """The mean of what a model of mmseg predicts for an image and for its mirror image.
 
@@ -20,7 +19,7 @@ class FlipTest(BaseTTAModel):
     probabilities already where there is one output channel.
 
     Args:
-        module: The model, or its config.
+        module: The model, which distributed training may have wrapped.
     """
 
     def test_step(self, data: dict[str, Any]) -> list[Any]:
@@ -48,12 +47,13 @@ class FlipTest(BaseTTAModel):
         scores = [sample.seg_logits.data for sample in samples]
         if len(scores[0]) > 1:
             probabilities = torch.stack([score.softmax(0) for score in scores]).mean(0)
+            merged.seg_logits = PixelData(data=probabilities.log())
             labels = probabilities.argmax(0, keepdim=True)
         else:
             probabilities = torch.stack(scores).mean(0)
-            labels = (probabilities > self.module.decode_head.threshold).to(probabilities)
-        merged.seg_logits = PixelData(
-            data=probabilities.log() if len(scores[0]) > 1 else probabilities
-        )
+            merged.seg_logits = PixelData(data=probabilities)
+            labels = (probabilities > bare_model(self.module).decode_head.threshold).to(
+                probabilities
+            )
         merged.pred_sem_seg = PixelData(data=labels)
         return merged

@@ -10,7 +10,7 @@ from mmengine.registry import init_default_scope
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
-from rexdense.models import FlipTest
+from rexdense.models.flip_test import FlipTest
 from rexdense.registry import MODELS
 
 HEIGHT, WIDTH = 33, 47

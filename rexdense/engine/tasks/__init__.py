@@ -21,8 +21,6 @@ def task_of(model: Mapping[str, Any], metainfo: Mapping[str, Sequence]) -> Task 
         >>> type(task_of({'type': 'mmseg.DepthEstimator', 'decode_head': {}}, {})).__name__
         'Depth'
     """
-    # rexdense.FlipTest, which runs a model twice, holds it as its module.
-    model = model.get('module', model)
     if 'bbox_head' in model or 'roi_head' in model:
         return Detection(metainfo)
     if 'decode_head' in model:

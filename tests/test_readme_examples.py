@@ -56,7 +56,7 @@ for size in ((64, 96), (97, 131)):
 for kind, options in (
     (smp.UnetPlusPlus, {}),
     (smp.DeepLabV3Plus, dict(encoder_output_stride=16)),
-    (smp.PSPNet, dict(encoder_depth=3)),
+    (smp.Unet, dict(encoder_depth=3, decoder_channels=(32, 16, 8))),
 ):
     model = kind('rexnet_1.0', encoder_weights=None, classes=3, **options).eval()
     with torch.no_grad():

@@ -7,13 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from rexdense.arch.levels import OUTPUT_STRIDES, POOL_PADDINGS
 from rexdense.checkpoint.config_text import read_config_text
 from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['Details', 'details_beside', 'details_of', 'details_path', 'file_digest']
+__all__ = [
+    'Details',
+    'configured_options',
+    'details_beside',
+    'details_of',
+    'details_path',
+    'file_digest',
+    'hidden_options',
+]
 
 # Arguments of a family's rule that the tensors do not show, and the values they may have.
 _OPTIONS = {'resnext': {'pool_padding': POOL_PADDINGS}}
@@ -84,6 +94,18 @@ def details_of(
     run = _mapping(metadata.get('run'))
     run = run or {key: metadata[key] for key in _RUN if _is_plain(metadata.get(key))}
     return Details(preprocessing, dict(written), stride, dict(run))
+
+
+def configured_options(metadata: Mapping[str, Any], family: str) -> dict[str, Any]:
+    """Return the options of the backbone that the config in a training file states."""
+    backbone = _mapping(_model_of(metadata, 'the checkpoint').get('backbone'))
+    known = _OPTIONS.get(family, {})
+    return {key: value for key, value in backbone.items() if value in known.get(key, ())}
+
+
+def hidden_options(backbone: nn.Module) -> dict[str, Any]:
+    """Return the arguments of a backbone that its tensors do not show."""
+    return {key: getattr(backbone, key) for key in _OPTIONS.get(backbone.architecture.family, ())}
 
 
 def _preprocessing(

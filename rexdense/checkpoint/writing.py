@@ -51,6 +51,7 @@ def files_written_aside(*paths: str | Path, overwrite: bool = False) -> Iterator
                 )
                 asides.append(file.name)
                 files.append(file)
+            place = places[0]
             yield files
             for place, file in zip(places, files, strict=True):  # noqa: B007 (for the message)
                 file.flush()
@@ -64,14 +65,23 @@ def files_written_aside(*paths: str | Path, overwrite: bool = False) -> Iterator
     except (OSError, RuntimeError) as error:
         for written in moved:
             written.unlink(missing_ok=True)
-        reason = getattr(error, 'strerror', None) or str(error).splitlines()[0]
         raise InvalidArgument(
-            f'{place} cannot be written ({reason}): make room or choose another place'
+            f'{place} cannot be written ({_reason(error)}): make room or choose another place'
         ) from error
     finally:
         for aside in asides:
             if os.path.exists(aside):
                 os.unlink(aside)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the operating system said, which torch's error may have for its context."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error).splitlines()[0]
 
 
 def check_destination(path: str | Path, overwrite: bool = False) -> None:

@@ -132,6 +132,17 @@ def test_every_file_format_fills_a_module(suffix, state, tmp_path):
     assert_equal(target, {key: value for key, value in state.items() if 'tracked' not in key})
 
 
+@pytest.mark.parametrize('kind', ['.pth', '.safetensors', '.ckpt', 'before torch 1.6'])
+def test_the_name_of_a_file_says_nothing(kind, state, tmp_path):
+    path = tmp_path / 'weights.of.rexnet'
+    if kind.startswith('.'):
+        write_checkpoint(tmp_path / f'a{kind}', state).rename(path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=False)
+    target = rexdense.create_backbone('rexnet_1.0')
+    assert rexdense.load_weights(target, path).source == 'rexdense'
+
+
 def test_the_report_is_short(state, tmp_path):
     path = write_checkpoint(tmp_path / 'a.pth', named_by('timm', state))
     report = rexdense.load_weights(rexdense.create_backbone('rexnet_1.0'), path)

@@ -7,14 +7,11 @@ from pathlib import Path
 
 import torch
 from mmengine.dataset import Compose
-from mmengine.registry import init_default_scope
 from torch import nn
 
 from rexdense.datasets.loading import UnreadableImage
 from rexdense.device import choose_device, reuse_freed_memory
-from rexdense.engine.building import config_faults
 from rexdense.engine.command_line import Parser, fraction
-from rexdense.engine.config import innermost_dataset
 from rexdense.engine.drawing import (
     Objects,
     draw_objects,
@@ -23,14 +20,11 @@ from rexdense.engine.drawing import (
     write_picture,
 )
 from rexdense.engine.options import add_device_option
-from rexdense.engine.runner import import_scope, require_same_tensors
-from rexdense.engine.stored_config import require_known_types
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained_model import load_trained_model
 from rexdense.engine.work_dir import prepare_output_dir
-from rexdense.errors import CheckpointUnreadable, DataError, InvalidArgument
-from rexdense.registry import MODELS
+from rexdense.errors import DataError, InvalidArgument
 
-__all__ = ['load_detector', 'main', 'predict']
+__all__ = ['main', 'predict']
 
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 RESULTS = 'predictions.json'
@@ -71,7 +65,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pictures = [options.out_dir / picture_name(path) for path in paths]
     _check_places(paths, pictures, options.out_dir, options.overwrite)
     device = choose_device(options.device)
-    model, pipeline, classes = load_detector(options.checkpoint, device, options.trust_config)
+    model, pipeline, classes, _ = load_trained_model(
+        options.checkpoint, device, options.trust_config
+    )
     results, unreadable = [], []
     for path, picture in zip(paths, pictures, strict=True):
         try:
@@ -130,39 +126,6 @@ def find_images(path: Path) -> list[Path]:
     if not found:
         raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}')
     return found
-
-
-def load_detector(
-    checkpoint: Path, device: str, trust_config: bool = False
-) -> tuple[nn.Module, Compose, tuple[str, ...]]:
-    """Build the detector of a training checkpoint from the config that lies in it.
-
-    Args:
-        trust_config: Let that config import any module it names.
-
-    Returns:
-        The model in evaluation mode, the pipeline that makes its input from a path, and the class
-        names.
-
-    Raises:
-        CheckpointUnreadable: the file is no checkpoint, or holds no config and classes.
-        CheckpointMismatch: its tensors are not those of its config.
-    """
-    file = read_training_file(checkpoint)
-    config = file.config()
-    require_known_types(config, str(checkpoint), trust_config)
-    if file.classes is None:
-        raise CheckpointUnreadable(f'{checkpoint} holds no class names')
-    import_scope(config)
-    init_default_scope(config.get('default_scope', 'mmengine'))
-    with config_faults():
-        model = MODELS.build(config.model)
-        steps = innermost_dataset(config.test_dataloader).pipeline
-        # Annotations are not there.
-        pipeline = Compose([step for step in steps if 'Annotations' not in step['type']])
-    require_same_tensors(model, file.state, str(checkpoint))
-    model.load_state_dict(file.state)
-    return model.to(device).eval(), pipeline, file.classes
 
 
 def predict(model: nn.Module, pipeline: Compose, path: Path, lowest_score: float) -> Objects:

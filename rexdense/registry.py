@@ -23,8 +23,18 @@ MODELS = _child('model', mmengine_registry.MODELS, 'rexdense.models')
 WEIGHT_INITIALIZERS = _child(
     'weight initializer', mmengine_registry.WEIGHT_INITIALIZERS, 'rexdense.checkpoint'
 )
-DATASETS = _child('dataset', mmengine_registry.DATASETS, 'rexdense.datasets.coco_dataset')
-TRANSFORMS = _child('transform', mmengine_registry.TRANSFORMS, 'rexdense.datasets.loading')
+DATASETS = _child(
+    'dataset',
+    mmengine_registry.DATASETS,
+    'rexdense.datasets.coco_dataset',
+    'rexdense.datasets.segmentation_dataset',
+)
+TRANSFORMS = _child(
+    'transform',
+    mmengine_registry.TRANSFORMS,
+    'rexdense.datasets.loading',
+    'rexdense.datasets.label_loading',
+)
 METRICS = _child('metric', mmengine_registry.METRICS, 'rexdense.evaluation.coco_metric')
 HOOKS = _child('hook', mmengine_registry.HOOKS, 'rexdense.engine.hooks')
 OPTIM_WRAPPERS = _child(

@@ -10,7 +10,10 @@ _HOMES = {
     'CocoDataset': 'rexdense.datasets.coco_dataset',
     'CocoFolder': 'rexdense.datasets.coco_folder',
     'LoadImage': 'rexdense.datasets.loading',
+    'LoadSegmentationAnnotations': 'rexdense.datasets.label_loading',
     'SHAPE_CLASSES': 'rexdense.datasets.shapes',
+    'SegmentationDataset': 'rexdense.datasets.segmentation_dataset',
+    'SegmentationFolder': 'rexdense.datasets.segmentation_folder',
     'make_shapes': 'rexdense.datasets.shapes',
     'read_annotations': 'rexdense.datasets.coco_annotations',
 }

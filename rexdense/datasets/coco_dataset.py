@@ -3,13 +3,12 @@
 import logging
 from typing import Any
 
-import torch
 from mmdet.datasets import CocoDataset as _CocoDataset
 from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 
 from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
-from rexdense.datasets.loading import UnreadableImage
+from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
 
@@ -17,7 +16,7 @@ __all__ = ['CocoDataset']
 
 
 @DATASETS.register_module()
-class CocoDataset(_CocoDataset):
+class CocoDataset(SkipUnreadable, _CocoDataset):
     """mmdet's ``CocoDataset`` for annotation files of a user's own.
 
     It takes the same arguments and gives the same samples. Different are:
@@ -98,39 +97,3 @@ class CocoDataset(_CocoDataset):
                 f'filter_cfg={self.filter_cfg}; loosen it'
             )
         return kept
-
-    def full_init(self) -> None:
-        """Read the annotation file, unless that has been done."""
-        super().full_init()
-        if not hasattr(self, '_unreadable'):
-            # In memory that the dataloader's worker processes share with this one.
-            self._unreadable = torch.zeros(len(self), dtype=torch.uint8).share_memory_()
-
-    @property
-    def skipped_images(self) -> int:
-        """Number of images that could not be decoded so far, in all worker processes together.
-
-        In distributed training it is the number of this process and its own workers.
-        """
-        return int(self._unreadable.sum())
-
-    def prepare_data(self, idx: int) -> Any:
-        """Return the sample ``idx``; None for an undecodable training image.
-
-        Raises:
-            UnreadableImage: an image cannot be decoded and ``test_mode`` is on, or none can be.
-        """
-        try:
-            return super().prepare_data(idx)
-        except UnreadableImage as error:
-            if self.test_mode:
-                raise
-            if not self._unreadable[idx]:
-                self._unreadable[idx] = 1
-                print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
-            if self.skipped_images == len(self):
-                raise UnreadableImage(
-                    f'{self.ann_file}: none of its {len(self)} images can be decoded; '
-                    f'the last one tried: {error}'
-                ) from error
-            return None

@@ -17,7 +17,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
 
     All parts of a key must be there, apart from the last one below the top level, which may be a
     new argument, and from sections that classes take but configs seldom state (``init_cfg``). Where
-    the backbone changes, ``in_channels`` that were its channels follow.
+    the backbone changes, ``in_channels`` that were its channels and the ``arch`` of a head follow.
 
     Raises:
         UnknownName: a part of a key does not exist, or the backbone's new name.
@@ -29,13 +29,15 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
             node = _step(node, part, key, may_be_new=place > 0 and part.endswith('_cfg'))
         if len(parts) == 1 or not isinstance(node, dict):
             _step(node, parts[-1], key, may_be_new=False)
-    before = _backbone_channels(config)
+    before, name = _backbone_channels(config), _backbone(config).get('arch')
     config.merge_from_dict(assignments)
     after = _backbone_channels(config)
     if before and after:
         for section in walk(config.model):
             if list(_as_sequence(section.get('in_channels'))) == before:
                 section.in_channels = after
+            if section.get('arch') == name:
+                section.arch = _backbone(config).arch
 
 
 def _step(node: Any, part: str, key: str, may_be_new: bool) -> Any:
@@ -57,9 +59,13 @@ def _step(node: Any, part: str, key: str, may_be_new: bool) -> Any:
     return node[part]
 
 
+def _backbone(config: Config) -> dict:
+    return (config.get('model') or {}).get('backbone') or {}
+
+
 def _backbone_channels(config: Config) -> list[int] | None:
     """Return the channels that a backbone of rexdense hands on; None for any other."""
-    backbone = (config.get('model') or {}).get('backbone') or {}
+    backbone = _backbone(config)
     if not str(backbone.get('type')).startswith('rexdense.') or 'arch' not in backbone:
         return None
     return channels(backbone.arch, backbone.get('out_indices', (1, 2, 3, 4)))

@@ -1,30 +1,24 @@
 """What the options of a program change in a config."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rexdense.datasets.coco_folder import CocoFolder, summary
 from rexdense.device import amp_wrapper, choose_device, initialise_distributed
 from rexdense.engine.config import (
     dataloader_names,
-    innermost_dataset,
     set_epochs,
-    set_num_classes,
     set_scale,
-    walk,
 )
+from rexdense.engine.data_root import state_classes, use_data_root
 from rexdense.engine.learning_rate import set_learning_rate
 from rexdense.engine.overrides import override
 from rexdense.errors import InvalidArgument
 
 __all__ = ['apply_run_options', 'apply_training_options']
-
-DATASET = 'rexdense.CocoDataset'
 
 
 def apply_run_options(
@@ -52,11 +46,11 @@ def apply_run_options(
     elif not config.get('work_dir'):
         config.work_dir = str(Path('work_dirs') / Path(config.filename).stem)
     if options.data_root is not None:
-        _use_coco_folder(config, options, training, classes)
+        use_data_root(config, options, training, classes)
     elif options.classes:
         raise InvalidArgument('--classes goes with --data-root')
     elif classes:
-        _state_classes(config, classes)
+        state_classes(config, classes)
     if options.scale:
         set_scale(config, options.scale)
     for name in dataloader_names(config):
@@ -68,55 +62,6 @@ def apply_run_options(
         if loader.get('num_workers', 0) == 0:
             loader.persistent_workers = False
     return device
-
-
-def _use_coco_folder(
-    config: Config, options: argparse.Namespace, training: bool, classes: Sequence[str] | None
-) -> None:
-    """Make all data loaders and evaluators read the folder, and the model know its classes."""
-    folder = CocoFolder(
-        options.data_root,
-        images=options.images,
-        train=options.train_annotations,
-        val=options.val_annotations,
-    )
-    wanted = options.classes or classes
-    need_masks = any(section.get('with_mask') for section in walk(config.get('train_dataloader')))
-    if training:
-        checked = folder.check(wanted, need_masks)
-        classes, table = checked.classes, checked.summary()
-    else:
-        contents = folder.read('val', wanted, need_masks)
-        classes, table = contents.classes, summary({'val': contents})
-    if is_main_process():
-        print(table)
-    for name in dataloader_names(config):
-        dataset = innermost_dataset(config[name])
-        if dataset.get('type') != DATASET:
-            raise InvalidArgument(
-                f'--data-root: {name} of this config reads {dataset.get("type")}, not a COCO '
-                f'folder; it goes with configs whose data sets are {DATASET}'
-            )
-        is_train = name == 'train_dataloader'
-        dataset.update(
-            data_root=str(options.data_root),
-            ann_file=options.train_annotations if is_train else options.val_annotations,
-            data_prefix=dict(img=options.images.rstrip('/') + '/'),
-            metainfo=dict(classes=tuple(classes)),
-        )
-    for name in ('val_evaluator', 'test_evaluator'):
-        for evaluator in walk(config.get(name)):
-            if 'ann_file' in evaluator:
-                evaluator.ann_file = os.path.join(options.data_root, options.val_annotations)
-    set_num_classes(config, len(classes))
-
-
-def _state_classes(config: Config, classes: Sequence[str]) -> None:
-    """Give the label order to the data sets that would take it from their annotation file."""
-    for name in dataloader_names(config):
-        dataset = innermost_dataset(config[name])
-        if dataset.get('type') == DATASET and 'classes' not in (dataset.get('metainfo') or {}):
-            dataset.metainfo = dict(classes=tuple(classes))
 
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:

@@ -5,10 +5,12 @@ from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_backbone, create_classifier
 from rexdense.models.residual import RegNet, ResNeXt
 from rexdense.models.rexnet import ReXNet, ReXNetLite
+from rexdense.models.unet import MultiScaleUNetHead
 
 __all__ = [
     'Backbone',
     'Classifier',
+    'MultiScaleUNetHead',
     'ReXNet',
     'ReXNetLite',
     'RegNet',

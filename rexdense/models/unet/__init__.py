@@ -1,7 +1,8 @@
-"""U-Nets with an output at every scale, over any backbone, in plain torch."""
+"""U-Nets with an output at every scale over any backbone, in plain torch and as heads of mmseg."""
 
 from rexdense.models.unet.decoder import UNetDecoder
 from rexdense.models.unet.rexunet import ReXDepth, ReXUNet
+from rexdense.models.unet.segmentation_head import MultiScaleUNetHead
 from rexdense.models.unet.unet import UNet
 
-__all__ = ['ReXDepth', 'ReXUNet', 'UNet', 'UNetDecoder']
+__all__ = ['MultiScaleUNetHead', 'ReXDepth', 'ReXUNet', 'UNet', 'UNetDecoder']

@@ -150,7 +150,10 @@ class UNetDecoder(nn.Module):
         return nn.Sequential(OrderedDict(block=block, conv=_near_zero(conv)))
 
     def forward(
-        self, features: Sequence[Tensor], size: Sequence[int] | None = None
+        self,
+        features: Sequence[Tensor],
+        size: Sequence[int] | None = None,
+        strides: Sequence[int] | None = None,
     ) -> dict[int, Tensor]:
         """Return the logits by stride, from fine to coarse.
 
@@ -158,9 +161,10 @@ class UNetDecoder(nn.Module):
             features: A map (N, channels, h, w) for each level of ``feature_info``.
             size: Height and width of the images, which are those of the output at stride 1; None
                 takes the finest map's times its stride.
+            strides: Those of ``output_strides`` that are wanted; None computes all.
 
         Returns:
-            For each of ``output_strides`` (N, num_classes, H, W), as large as the level's map.
+            For each of the strides (N, num_classes, H, W), as large as the level's map.
 
         Raises:
             InvalidArgument: there are more or fewer maps than levels.
@@ -177,6 +181,8 @@ class UNetDecoder(nn.Module):
             decoded[level.stride] = x = step(x, skip)
         logits = {}
         for stride in self.output_strides:
+            if strides is not None and stride not in strides:
+                continue
             if stride == 1:
                 logits[1] = resize(
                     _run(self.outputs['1'], x, self.with_cp), size or self._image_size(features[0])

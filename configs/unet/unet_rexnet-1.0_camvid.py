@@ -1,0 +1,27 @@
+r"""U-Net over ReXNet-1.0 on CamVid (11 classes of road scenes) from random weights, on a CPU.
+
+    python tools/train.py configs/unet/unet_rexnet-1.0_camvid.py --data-root DIR
+
+Expected TODO
+"""
+
+_base_ = ['./unet_rexnet-1.0_custom.py']
+
+# Two thirds of the frames' 480 x 360.
+scale = (320, 240)
+load, annotations, _, _, flip, distort, pack = _base_.train_pipeline
+train_pipeline = [
+    load,
+    annotations,
+    dict(type='RandomResize', scale=scale, ratio_range=(0.75, 1.5), keep_ratio=True),
+    dict(type='mmseg.RandomCrop', crop_size=(192, 256), cat_max_ratio=0.75),
+    flip,
+    distort,
+    pack,
+]
+test_pipeline = [load, dict(type='Resize', scale=scale, keep_ratio=True), annotations, pack]
+data_root = 'data/camvid/'
+model = dict(decode_head=dict(num_classes=11))
+train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipeline))
+val_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=test_pipeline))
+test_dataloader = val_dataloader

@@ -1,0 +1,30 @@
+r"""U-Net over ReXNet-1.0 on a folder of your own, from random weights.
+
+    python tools/train.py configs/unet/unet_rexnet-1.0_custom.py --data-root DIR
+
+DIR holds images/train, images/val, labels/train, labels/val (PNGs of one channel, named as their
+images, whose values are class indices, 255 for void) and classes.txt (a class a line, in the order
+of the indices; three numbers after a name are its colour).
+
+Not trained here: what comes out depends on the data. unet_rexnet-1.0_camvid.py is the same recipe
+on a real set, with its figures. Fewer epochs will do with ImageNet weights:
+
+    --cfg-options model.backbone.init_cfg.type=rexdense.Pretrained \
+        model.backbone.init_cfg.checkpoint=FILE
+"""
+
+_base_ = [
+    '../_base_/models/unet.py',
+    '../_base_/datasets/segmentation_folder.py',
+    '../_base_/runtime_segmentation.py',
+    '../_base_/schedules/adamw_small.py',
+]
+
+arch = 'rexnet_1.0'
+model = dict(
+    backbone=dict(type='rexdense.ReXNet', arch=arch, out_indices=(0, 1, 2, 3, 4)),
+    # Set to the number of classes.txt with --data-root.
+    decode_head=dict(arch=arch, num_classes=2),
+)
+auto_scale_lr = dict(base_batch_size=8)
+default_hooks = dict(logger=dict(interval=10))

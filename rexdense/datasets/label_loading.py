@@ -1,0 +1,58 @@
+"""The transform that loads a label map, checked against its image and the classes."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine import fileio
+
+from rexdense.datasets.label_maps import check_labels, read_label_map
+from rexdense.datasets.loading import ImageError
+from rexdense.errors import DataError
+from rexdense.registry import TRANSFORMS
+
+__all__ = ['LoadSegmentationAnnotations']
+
+
+@TRANSFORMS.register_module()
+class LoadSegmentationAnnotations(BaseTransform):
+    """Read the label map at ``seg_map_path`` as uint8, height x width.
+
+    It does for :class:`~rexdense.datasets.SegmentationDataset` what mmseg's ``LoadAnnotations``
+    does, and refuses what would train something else than was meant: labels that are no class,
+    colours, a map of another size than the image.
+
+    Required keys: ``seg_map_path``, ``num_classes``, ``ignore_index``, ``seg_fields``;
+    ``ori_shape`` (height, width) if the size is to be checked. Added key: ``gt_seg_map``.
+
+    Args:
+        backend_args: for mmengine's file backends, where label maps do not lie on a disk.
+
+    Raises:
+        ImageError: the map cannot be used; the message says why.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Add the label map."""
+        path = results['seg_map_path']
+        try:
+            labels = read_label_map(path, fileio.get(path, backend_args=self.backend_args))
+            check_labels(labels, results['num_classes'], path, results['ignore_index'])
+        except OSError as error:
+            reason = error.strerror or error
+            raise ImageError(f'label map {path} cannot be read: {reason}') from error
+        except DataError as error:
+            raise ImageError(str(error)) from error
+        shape = results.get('ori_shape', labels.shape)
+        if tuple(shape) != labels.shape:
+            raise ImageError(
+                f'label map {path} is {labels.shape[1]} x {labels.shape[0]} pixels (width x '
+                f'height), its image {shape[1]} x {shape[0]}; label the image as it is, upright'
+            )
+        results['gt_seg_map'] = labels.astype(np.uint8)
+        results['seg_fields'].append('gt_seg_map')
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(backend_args={self.backend_args})'

@@ -1,0 +1,74 @@
+"""Label maps: images of one channel whose values are class indices."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from rexdense.errors import DataError
+
+__all__ = ['VOID', 'check_labels', 'read_label_map']
+
+VOID = 255
+"""The label of pixels that count for nothing."""
+
+_HOW_TO_CONVERT = (
+    'give each pixel its class index instead, in one channel: '
+    "labels = (rgb[:, :, None] == colours).all(-1).argmax(-1), saved with mode 'L'"
+)
+
+
+def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray:
+    """Return a label map (H, W) as it is stored, uint8 or uint16; a palette's indices are labels.
+
+    Args:
+        path: The file, for messages too.
+        content: What is in the file, where it was read before.
+
+    Raises:
+        DataError: the file cannot be read, is no image, or holds colours.
+    """
+    try:
+        image = Image.open(path if content is None else io.BytesIO(content))
+        labels = np.asarray(image)
+    except FileNotFoundError as error:
+        raise DataError(f'label map {path} is not there') from error
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+        raise DataError(
+            f'label map {path} cannot be decoded: it is damaged or no image; replace it'
+        ) from error
+    if labels.ndim == 3:
+        same = (labels[..., :1] == labels[..., :3]).all()
+        remedy = 'its colours are greys: save one of them' if same else _HOW_TO_CONVERT
+        raise DataError(
+            f'label map {path} has {labels.shape[2]} channels ({image.mode}), and a label map has '
+            f'one; {remedy}'
+        )
+    if labels.dtype == np.bool_:
+        return labels.astype(np.uint8)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f'label map {path} holds {labels.dtype} values; labels are whole numbers')
+    return labels
+
+
+def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: int = VOID) -> None:
+    """Check that all labels are class indices or void.
+
+    Raises:
+        DataError: one is not; the message has the value and how much of the map bears it.
+    """
+    if labels.size == 0 or int(labels.max()) < num_classes:
+        return
+    outside = (labels >= num_classes) & (labels != void)
+    if outside.any():
+        values, counts = np.unique(labels[outside], return_counts=True)
+        shares = ', '.join(
+            f'{value} ({count / labels.size:.1%} of its pixels)'
+            for value, count in zip(values[:4].tolist(), counts[:4].tolist(), strict=True)
+        )
+        raise DataError(
+            f'label map {path} has the label {shares}{", ..." if len(values) > 4 else ""}, but '
+            f'there are {num_classes} classes, 0 to {num_classes - 1}, and {void} for void; add '
+            'the missing names to classes.txt, or change these pixels'
+        )

@@ -1,0 +1,200 @@
+"""A user's own folder with images and label maps for training and validation."""
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from rexdense.datasets.class_list import ClassList, read_class_list
+from rexdense.datasets.label_maps import VOID, check_labels, read_label_map
+from rexdense.errors import DataError
+from rexdense.text_table import text_table
+
+__all__ = ['CLASS_FILE', 'CheckedSplit', 'SegmentationFolder', 'find_pairs', 'summary']
+
+CLASS_FILE = 'classes.txt'
+IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+LABEL_ENDING = '.png'
+MOST_MAPS_READ = 1000
+"""Label maps of a split that are looked at before training; the others are while it runs."""
+
+_CLASSES_SHOWN = 40
+# EXIF orientations that exchange width and height.
+_TURNED = range(5, 9)
+
+
+def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
+    """Return each image of a folder, and of the folders in it, with the label map of its name.
+
+    Raises:
+        DataError: a folder is not there, has no image, or an image has no label map.
+    """
+    for folder in (images, labels):
+        if not folder.is_dir():
+            what = 'is a file' if folder.exists() else 'is not there'
+            raise DataError(
+                f'folder {folder} {what}; a data root holds images/{{train,val}}, '
+                f'labels/{{train,val}} and {CLASS_FILE}'
+            )
+    found = sorted(path for path in images.rglob('*') if path.suffix.lower() in IMAGE_ENDINGS)
+    if not found:
+        raise DataError(f'no image in {images}; looked for {", ".join(IMAGE_ENDINGS)}')
+    pairs = [(path, labels / path.relative_to(images).with_suffix(LABEL_ENDING)) for path in found]
+    without = [image for image, label_map in pairs if not label_map.is_file()]
+    if without:
+        names = ', '.join(path.name for path in without[:3])
+        raise DataError(
+            f'{len(without)} of {len(pairs)} images in {images} have no label map in {labels} '
+            f'(first {names}); each needs a {LABEL_ENDING} file of its name'
+        )
+    return pairs
+
+
+@dataclass(frozen=True)
+class CheckedSplit:
+    """What was found in one split.
+
+    Attributes:
+        images: Number of images.
+        maps_read: Number of label maps that were looked at.
+        pixels: Number of their pixels of each class.
+        void_pixels: Number of their void pixels.
+        void_images: Number of them that are void all over.
+    """
+
+    images: int
+    maps_read: int
+    pixels: tuple[int, ...]
+    void_pixels: int
+    void_images: int
+
+
+@dataclass(frozen=True)
+class SegmentationFolder:
+    """Where images, label maps and class names of a data set lie: ``images/<split>``,
+    ``labels/<split>`` and ``classes.txt`` in ``data_root``."""
+
+    data_root: str | os.PathLike[str]
+
+    def classes(self) -> ClassList:
+        """Return the class names and their colours.
+
+        Raises:
+            DataError: the data root or its class file is missing, or the names cannot be used.
+        """
+        root = Path(self.data_root)
+        if not root.is_dir():
+            what = 'is a file' if root.exists() else 'is not there'
+            raise DataError(
+                f'data root {root} {what}; give the folder that holds images/, labels/ and '
+                f'{CLASS_FILE}'
+            )
+        return read_class_list(root / CLASS_FILE)
+
+    def check(self, split: str) -> CheckedSplit:
+        """Pair the images of a split with their label maps, and look at up to ``MOST_MAPS_READ`` of
+        these, from all over the split.
+
+        Raises:
+            DataError: an image has no map, a map has another size than its image, colours, or
+                labels that are no class, or all are void.
+        """
+        root, num_classes = Path(self.data_root), len(self.classes().names)
+        pairs = find_pairs(root / 'images' / split, root / 'labels' / split)
+        places = np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_MAPS_READ)).astype(int)
+        chosen = [pairs[place] for place in places]
+
+        def count(pair: tuple[Path, Path]) -> np.ndarray:
+            image, path = pair
+            labels = read_label_map(path)
+            check_labels(labels, num_classes, path)
+            _check_size(image, path, labels)
+            return np.bincount(labels.ravel(), minlength=VOID + 1)
+
+        with ThreadPoolExecutor() as pool:
+            counts = np.stack(list(pool.map(count, chosen)))
+        pixels, void = counts[:, :num_classes], counts[:, VOID]
+        if not pixels.any():
+            raise DataError(
+                f'all label maps in {root / "labels" / split} are void ({VOID}) all over; '
+                'label some pixels'
+            )
+        return CheckedSplit(
+            images=len(pairs),
+            maps_read=len(chosen),
+            pixels=tuple(pixels.sum(0).tolist()),
+            void_pixels=int(void.sum()),
+            void_images=int((pixels.sum(1) == 0).sum()),
+        )
+
+
+def _check_size(image: Path, path: Path, labels: np.ndarray) -> None:
+    """Compare a label map's size with the upright image's, where that can be read."""
+    try:
+        with Image.open(image) as opened:
+            width, height = opened.size
+            turned = opened.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
+    except Exception:  # a damaged image is told of when it is decoded
+        return
+    if turned:
+        width, height = height, width
+    if labels.shape != (height, width):
+        raise DataError(
+            f'label map {path} is {labels.shape[1]} x {labels.shape[0]} pixels (width x height), '
+            f'its image {width} x {height}; label the image as it is, upright'
+        )
+
+
+def summary(classes: Sequence[str], splits: Mapping[str, CheckedSplit]) -> str:
+    """Return a table of images and of the share of the labelled pixels that each class has.
+
+    Example:
+        >>> folder = SegmentationFolder('data/camvid')  # doctest: +SKIP
+        >>> print(summary(folder.classes().names, {'val': folder.check('val')}))  # doctest: +SKIP
+                        val
+        images          101
+        void          1.7 %
+          Sky         9.3 %
+          Building   26.4 %
+    """
+    columns = list(splits.values())
+    rows = [['', *splits], ['images', *(str(column.images) for column in columns)]]
+    totals = [sum(column.pixels) for column in columns]
+    rows.append(
+        [
+            'void',
+            *(
+                f'{column.void_pixels / (total + column.void_pixels):.1%}'
+                for column, total in zip(columns, totals, strict=True)
+            ),
+        ]
+    )
+    for index, name in list(enumerate(classes))[:_CLASSES_SHOWN]:
+        shares = (
+            column.pixels[index] / total for column, total in zip(columns, totals, strict=True)
+        )
+        rows.append([f'  {name}', *(f'{share:.1%}' for share in shares)])
+    remarks = [_remark(classes, split, column) for split, column in splits.items()]
+    if len(classes) > _CLASSES_SHOWN:
+        remarks.insert(0, f'{len(classes) - _CLASSES_SHOWN} more classes.')
+    return '\n'.join([text_table(rows), *filter(None, remarks)])
+
+
+def _remark(classes: Sequence[str], split: str, column: CheckedSplit) -> str:
+    """Return sentences on what the numbers of a split may mean."""
+    sentences = []
+    if column.maps_read < column.images:
+        sentences.append(f'Counted in {column.maps_read} of the {column.images} maps of {split}.')
+    absent = [repr(name) for name, count in zip(classes, column.pixels, strict=True) if not count]
+    if absent:
+        shown = ', '.join(absent[:3]) + (f' and {len(absent) - 3} more' if absent[3:] else '')
+        sentences.append(f'{split} has no pixel of {shown}.')
+    if column.void_images:
+        sentences.append(
+            f'{column.void_images} of the maps of {split} are void all over: nothing comes of them.'
+        )
+    return ' '.join(sentences)

@@ -1,0 +1,159 @@
+"""What the heads of mmseg's segmentors and depth estimators have in common here: a U-Net decoder
+with a loss at every output."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from rexdense.arch import feature_levels, resolve_out_indices
+from rexdense.errors import InvalidArgument
+from rexdense.models.unet.decoder import UNetDecoder, resize
+
+__all__ = ['MultiScaleHead']
+
+
+class MultiScaleHead(BaseModule):
+    """A U-Net decoder as a decode head, with a loss at each of its outputs (deep supervision).
+
+    It has what ``mmseg.EncoderDecoder`` and ``mmseg.DepthEstimator`` ask of a head, without mmseg.
+    Subclasses say what the target is and what losses one scale has.
+
+    Args:
+        arch: The backbone's name; its feature levels are looked up.
+        num_classes: Classes that the labels tell apart.
+        out_channels: Channels of each output.
+        out_indices: The backbone's ``out_indices``; all five levels give the finest decoder.
+        output_stride: The backbone's ``output_stride``.
+        overrides: Arguments of the family's rule that the backbone overrides.
+        output_strides: Where outputs are wanted; None takes 1 and the stride of every level.
+        scale_weights: Weight of the losses at each output stride. None halves them from each output
+            to the next coarser one and makes their sum 1 (nnU-Net, Isensee et al. 2021, Methods,
+            "Training"; its code halves them so).
+        predict_weights: Weight of each output stride in the mean that is predicted; None takes the
+            finest output alone.
+        init_cfg: mmengine's.
+        decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
+
+    Raises:
+        InvalidArgument: an output stride that the backbone lacks, or weights for other strides.
+        UnknownName: no backbone is called ``arch``.
+    """
+
+    align_corners = False
+
+    def __init__(
+        self,
+        arch: str,
+        num_classes: int,
+        out_channels: int,
+        out_indices: Sequence[int] = (0, 1, 2, 3, 4),
+        output_stride: int = 32,
+        overrides: Mapping[str, Any] | None = None,
+        output_strides: Sequence[int] | None = None,
+        scale_weights: Mapping[int, float] | None = None,
+        predict_weights: Mapping[int, float] | None = None,
+        init_cfg: dict | None = None,
+        **decoder: Any,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.num_classes, self.out_channels = num_classes, out_channels
+        levels = feature_levels(arch, output_stride, **(overrides or {}))
+        self.decoder = UNetDecoder(
+            [levels[index] for index in resolve_out_indices(out_indices)],
+            out_channels,
+            output_strides,
+            **decoder,
+        )
+        strides = self.decoder.output_strides
+        halved = {stride: 0.5**place for place, stride in enumerate(strides)}
+        if scale_weights is None:
+            scale_weights = {stride: part / sum(halved.values()) for stride, part in halved.items()}
+        self.scale_weights = _checked_weights('scale_weights', scale_weights, strides)
+        if sorted(self.scale_weights) != sorted(strides):
+            raise InvalidArgument(
+                f'scale_weights={dict(scale_weights)}: give one for each of the output strides '
+                f'{", ".join(map(str, strides))}; output_strides leaves outputs out'
+            )
+        self.predict_weights = _checked_weights(
+            'predict_weights', predict_weights or {strides[0]: 1.0}, strides
+        )
+
+    def forward(
+        self,
+        inputs: Sequence[Tensor],
+        size: Sequence[int] | None = None,
+        strides: Sequence[int] | None = None,
+    ) -> dict[int, Tensor]:
+        """Return the outputs (N, out_channels, H / stride, W / stride) by stride, see
+        :meth:`UNetDecoder.forward <rexdense.models.unet.UNetDecoder.forward>`."""
+        return self.decoder(inputs, size, strides)
+
+    def loss(
+        self, inputs: Sequence[Tensor], batch_data_samples: Sequence[Any], train_cfg: Any = None
+    ) -> dict[str, Tensor]:
+        """Return the losses of each output, named ``<loss>_stride_<stride>``, and other figures.
+
+        Args:
+            inputs: The backbone's feature maps.
+            batch_data_samples: mmseg's, with the annotation of each image of the batch.
+        """
+        target = self.stack_targets(batch_data_samples)
+        outputs = self(inputs, target.shape[-2:])
+        losses = {}
+        for stride, weight in self.scale_weights.items():
+            for name, value in self.scale_losses(outputs[stride], target).items():
+                losses[f'{name}_stride_{stride}'] = weight * value
+        return losses | self.figures(next(iter(outputs.values())).detach(), target)
+
+    def stack_targets(self, batch_data_samples: Sequence[Any]) -> Tensor:
+        """Return the annotations of a batch as one tensor (N, H, W)."""
+        raise NotImplementedError
+
+    def scale_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return the losses, which bear names with 'loss', of one output (N, out_channels, h, w)
+        against the annotations (N, H, W)."""
+        raise NotImplementedError
+
+    def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return what is logged beside the losses, of the finest output and the annotations."""
+        return {}
+
+    def predict(
+        self, inputs: Sequence[Tensor], batch_img_metas: Sequence[Mapping], test_cfg: Any = None
+    ) -> Tensor:
+        """Return the output (N, out_channels, H, W) at the size of the images: the finest, or the
+        mean by ``predict_weights``."""
+        size = _input_size(batch_img_metas[0])
+        outputs = self(inputs, size, tuple(self.predict_weights))
+        total = sum(self.predict_weights.values())
+        return torch.stack(
+            [
+                resize(outputs[stride], size) * (weight / total)
+                for stride, weight in self.predict_weights.items()
+            ]
+        ).sum(0)
+
+
+def _checked_weights(
+    name: str, weights: Mapping[int, float], strides: Sequence[int]
+) -> dict[int, float]:
+    # A config read from JSON or a command line has its keys as text.
+    weights = {int(stride): float(weight) for stride, weight in weights.items()}
+    lacking = [stride for stride in weights if stride not in strides]
+    if lacking or not weights or min(weights.values()) <= 0:
+        raise InvalidArgument(
+            f'{name}={weights}: give a weight above 0 to strides among '
+            f'{", ".join(map(str, strides))}, which are the outputs of this head'
+        )
+    return weights
+
+
+def _input_size(meta: Mapping) -> tuple[int, int]:
+    """Return the height and width of the network's input: mmseg states a window that slides over
+    the image as a torch.Size, and keeps the padded size of the whole."""
+    if isinstance(meta['img_shape'], torch.Size):
+        return tuple(meta['img_shape'])
+    return tuple(meta.get('pad_shape', meta['img_shape'])[:2])

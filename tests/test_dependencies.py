@@ -10,6 +10,7 @@ from rexdense.dependencies import missing_dependency, needed_packages
 from rexdense.errors import MissingDependency
 
 ROOT = Path(__file__).resolve().parents[1]
+PROGRAMS = ('train', 'test', 'predict', 'demo', 'convert', 'export', 'zoo')
 HEAVY = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmseg', 'cv2', 'matplotlib')
 
 
@@ -39,7 +40,9 @@ def run_program(name: str, *arguments: str) -> str:
 
 
 @pytest.mark.parametrize('package', ['torch', 'mmengine'])
-@pytest.mark.parametrize('program', ['train', 'test', 'predict', 'demo', 'convert', 'zoo'])
+@pytest.mark.parametrize(
+    'program', ['train', 'test', 'predict', 'demo', 'convert', 'export', 'zoo']
+)
 def test_programs_name_the_missing_package(program, package):
     done = without([package], run_program(program))
     assert done.returncode == 2, done.stderr

@@ -1,11 +1,15 @@
 """How far the outputs of a graph are from those of the network."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from rexdense.errors import GraphMismatch
+from rexdense.errors import GraphMismatch, RexdenseError
+
+if TYPE_CHECKING:
+    from rexdense.deploy.graph import Graph
 
 __all__ = ['TOLERANCE', 'check_outputs', 'relative_error']
 
@@ -30,33 +34,30 @@ def relative_error(found: Tensor, expected: Tensor) -> float:
 
 
 def check_outputs(
-    graph: 'torch.nn.Module',
-    run: Callable[[Tensor], Mapping[str, Tensor]],
+    graph: 'Graph',
+    open_graph: Callable[[], Callable[[Tensor], Mapping[str, Tensor]]],
     inputs: Sequence[Tensor],
 ) -> dict[str, float]:
     """Return the largest relative error of each output over all inputs.
 
     Args:
-        graph: A :class:`rexdense.deploy.Graph`, which says what the outputs must be.
-        run: The same graph as another runtime has it.
+        graph: Says what the outputs must be.
+        open_graph: Returns the same graph as another runtime has it.
 
     Raises:
         GraphMismatch: an output is off by more than the tolerance, or the runtime fails; the worst
             output is named.
     """
+    run = _attempt(open_graph, 'the written graph cannot be opened')
     worst: dict[str, float] = {}
     for images in inputs:
         shape = 'x'.join(map(str, images.shape))
         with torch.no_grad():
             expected = graph.reference(images)
-        try:
-            found = run(images)
-        # Each runtime has exceptions of its own.
-        except Exception as error:
-            raise GraphMismatch(
-                f'the graph does not run on images of {shape}, which the network takes '
-                f'({str(error).strip().splitlines()[0][:200]}): it was not written'
-            ) from error
+        found = _attempt(
+            lambda images=images: run(images),
+            f'the graph does not run on images of {shape}, which the network takes',
+        )
         errors = graph.errors(found, expected)
         name = max(errors, key=errors.__getitem__)
         if not errors[name] < TOLERANCE:
@@ -67,3 +68,14 @@ def check_outputs(
             )
         worst = {key: max(error, worst.get(key, 0.0)) for key, error in errors.items()}
     return worst
+
+
+def _attempt(action: Callable[[], Any], failure: str) -> Any:
+    try:
+        return action()
+    except (RexdenseError, ImportError):
+        raise
+    # Each runtime has exceptions of its own.
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise GraphMismatch(f'{failure} ({first[:200]}): it was not written') from error

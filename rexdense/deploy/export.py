@@ -1,7 +1,6 @@
 """A graph into a file, which is kept only if it computes what the network does."""
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,13 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from rexdense.checkpoint.writing import check_destination, file_written_aside
+from rexdense.checkpoint.details import details_path, file_digest
+from rexdense.checkpoint.writing import check_destination, files_written_aside
 from rexdense.deploy.comparison import check_outputs
 from rexdense.deploy.formats import graph_format_named
-from rexdense.deploy.graph import Graph
+from rexdense.deploy.graph import Converted, Graph
 from rexdense.errors import InvalidArgument, RexdenseError
 
-__all__ = ['GraphReport', 'description_of', 'export_graph']
+__all__ = ['GraphReport', 'export_graph']
 
 # Beyond the example's: another batch, odd sizes, a size that is no multiple of 32.
 _CHECKED = ((1, 1, 33), (3, 32, -31))
@@ -34,17 +34,12 @@ class GraphReport:
     path: Path
     description: dict[str, Any]
 
-    @property
-    def description_path(self) -> Path:
-        """The JSON file."""
-        return description_of(self.path)
-
     def __str__(self) -> str:
         errors = self.description['relative_errors']
         name = max(errors, key=errors.__getitem__)
         lines = [
             f'{"graph":<14}{self.path}',
-            f'{"description":<14}{self.description_path}',
+            f'{"description":<14}{details_path(self.path)}',
             f'{"architecture":<14}{self.description.get("architecture") or "no named one"}',
             f'{"outputs":<14}{", ".join(errors)}',
             f'{"largest error":<14}{errors[name]:.1e} ({name}), against the network at '
@@ -52,11 +47,6 @@ class GraphReport:
         ]
         lines += [f'{"note":<14}{note}' for note in self.description.get('notes', ())]
         return '\n'.join(lines)
-
-
-def description_of(path: Path) -> Path:
-    """Return where the JSON file beside an exported file lies."""
-    return path.with_name(f'{path.name}.json')
 
 
 def export_graph(
@@ -111,28 +101,32 @@ def export_graph(
         raise InvalidArgument(
             f'size={size[0]},{size[1]}: height and width of the example are at least {_SMALLEST}'
         )
-    for place in (path, description_of(path)):
+    beside = details_path(path)
+    for place in (path, beside):
         check_destination(place, overwrite)
 
-    write = _converted(graph, format, graph.example(2, graph.in_channels, *size), opset)
+    converted = _converted(graph, format, graph.example(2, graph.in_channels, *size), opset)
     inputs = [
         graph.example(batch, graph.in_channels, size[0] + taller, size[1] + wider, seed=batch)
         for batch, taller, wider in _CHECKED
     ]
-    with file_written_aside(path, overwrite) as file:
-        write(file)
+    with files_written_aside(path, beside, overwrite=overwrite) as (file, description_file):
+        converted.write(file)
         file.flush()
-        aside = Path(file.name)
-        errors = check_outputs(graph, written.open(aside), inputs)
-        digest = hashlib.sha256(aside.read_bytes()).hexdigest()
-    description = _describe(graph, path, format, errors, inputs) | dict(about or {})
-    description['sha256'] = digest
-    with file_written_aside(description_of(path), overwrite) as file:
-        file.write(json.dumps(description, indent=2).encode() + b'\n')
+        errors = check_outputs(graph, lambda: written.open(Path(file.name)), inputs)
+        description = dict(
+            file=path.name,
+            sha256=file_digest(file),
+            format=format,
+            **converted.facts,
+            **_describe(graph, errors, inputs),
+            **(about or {}),
+        )
+        description_file.write(json.dumps(description, indent=2).encode() + b'\n')
     return GraphReport(path, description)
 
 
-def _converted(graph: Graph, format: str, example: Tensor, opset: int | None):
+def _converted(graph: Graph, format: str, example: Tensor, opset: int | None) -> Converted:
     try:
         return graph_format_named(format).convert(graph, example, opset)
     except (RexdenseError, ImportError, MemoryError):
@@ -145,12 +139,8 @@ def _converted(graph: Graph, format: str, example: Tensor, opset: int | None):
         ) from error
 
 
-def _describe(
-    graph: Graph, path: Path, format: str, errors: dict[str, float], inputs: list[Tensor]
-) -> dict[str, Any]:
+def _describe(graph: Graph, errors: dict[str, float], inputs: list[Tensor]) -> dict[str, Any]:
     return dict(
-        file=path.name,
-        format=format,
         input=dict(
             name=graph.input_name,
             type='float32',

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor
 
-from rexdense.deploy.graph import Graph
+from rexdense.deploy.graph import Converted, Graph
 from rexdense.deploy.onnx_format import convert_to_onnx, run_onnx
 from rexdense.deploy.torch_formats import (
     convert_to_torch_export,
@@ -25,13 +25,12 @@ class GraphFormat(NamedTuple):
     """A format.
 
     Attributes:
-        convert: Takes a graph, example images and an operator-set version (None for the usual
-            one); returns what writes the converted graph to a file.
+        convert: Takes a graph, example images, and a version of the operator set or None.
         open: Returns the graph in a file as a function from images to outputs by name.
         suffix: How the names of its files end.
     """
 
-    convert: Callable[[Graph, Tensor, int | None], Callable[[BinaryIO], None]]
+    convert: Callable[[Graph, Tensor, int | None], Converted]
     open: Callable[[Path], Run]
     suffix: str
 

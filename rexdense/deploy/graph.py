@@ -3,14 +3,21 @@
 import copy
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from rexdense.deploy.comparison import relative_error
 
-__all__ = ['BackboneGraph', 'ClassifierGraph', 'Graph', 'GraphOutput', 'SegmentorGraph']
+__all__ = [
+    'BackboneGraph',
+    'ClassifierGraph',
+    'Converted',
+    'Graph',
+    'GraphOutput',
+    'SegmentorGraph',
+]
 
 
 class GraphOutput(NamedTuple):
@@ -32,24 +39,36 @@ class GraphOutput(NamedTuple):
         return plain if self.stride is None else plain | dict(stride=self.stride)
 
 
+class Converted(NamedTuple):
+    """A graph in the form of a format, before it is in a file.
+
+    Attributes:
+        write: Writes it to an open file.
+        facts: What a user of the file must know of the format, as plain values.
+    """
+
+    write: Callable[[BinaryIO], None]
+    facts: dict[str, Any]
+
+
 class Graph(nn.Module):
     """A network that takes images and returns tensors by name.
 
     The network is copied, to the CPU and in float32: it stays as it is.
 
     Args:
-        network: In any mode; the graph is that of evaluation.
-        in_channels: Channels of the images.
+        network: In any mode; the graph is that of evaluation. It is a backbone, or has one.
     """
 
     input_name = 'images'
     formats: tuple[str, ...] | None = None
     """The formats that can hold it; None for all."""
 
-    def __init__(self, network: nn.Module, in_channels: int = 3) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
-        self.in_channels = in_channels
+        # Backbones of other projects do not say.
+        self.in_channels = getattr(getattr(network, 'backbone', network), 'in_channels', 3)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Return the outputs for images (N, in_channels, H, W)."""
@@ -99,9 +118,6 @@ def _map_output(name: str, channels: int, stride: int) -> GraphOutput:
 class BackboneGraph(Graph):
     """A backbone, whose outputs have the names of its levels."""
 
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__(network, network.in_channels)
-
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         names = [level.name for level in self.network.out_levels]
         return dict(zip(names, self.network(images), strict=True))
@@ -109,9 +125,6 @@ class BackboneGraph(Graph):
 
 class ClassifierGraph(Graph):
     """A classifier, from images to ``logits`` (N, classes)."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__(network, network.backbone.in_channels)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         return dict(logits=self.network(images))
@@ -127,9 +140,6 @@ class SegmentorGraph(Graph):
         network: One of :mod:`rexdense.models.unet`, or a segmentor of mmseg, of which the backbone,
             the neck and the decode head become the graph.
     """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__(network, network.backbone.in_channels)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         results = self._results(images)

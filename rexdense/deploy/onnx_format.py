@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from rexdense.deploy.graph import Graph
+from rexdense.deploy.graph import Converted, Graph
 from rexdense.deploy.quietly import quietly
 from rexdense.deploy.torch_formats import dynamic_axes
 from rexdense.errors import GraphMismatch, InvalidArgument
@@ -23,10 +23,8 @@ OPSETS = range(18, 24)
 _STANDARD = ('', 'ai.onnx')
 
 
-def convert_to_onnx(
-    graph: Graph, example: Tensor, opset: int | None = None
-) -> Callable[[BinaryIO], None]:
-    """Return what writes the graph as ONNX, weights included.
+def convert_to_onnx(graph: Graph, example: Tensor, opset: int | None = None) -> Converted:
+    """Return the graph as ONNX, weights included.
 
     torch has two exporters. This is the one that stands on torch.export: it states the output sizes
     by formula, folds batch norms into convolutions, takes translations for the detector's operators
@@ -58,7 +56,8 @@ def convert_to_onnx(
         model = program.model_proto
     _strip(model)
     check_standard_operators(model)
-    return lambda file: file.write(model.SerializeToString())
+    (standard,) = (entry.version for entry in model.opset_import if entry.domain in _STANDARD)
+    return Converted(lambda file: file.write(model.SerializeToString()), dict(opset=standard))
 
 
 def _strip(model: 'onnx.ModelProto') -> None:

@@ -7,7 +7,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from rexdense.deploy.graph import Graph
+from rexdense.deploy.graph import Converted, Graph
 from rexdense.deploy.quietly import quietly
 
 __all__ = [
@@ -28,10 +28,8 @@ def dynamic_axes(graph: Graph, axis: Callable[[str], object]) -> dict[str, dict[
     return {graph.input_name: {0: axis('batch'), 2: axis('height'), 3: axis('width')}}
 
 
-def convert_to_torch_export(
-    graph: Graph, example: Tensor, opset: int | None = None
-) -> Callable[[BinaryIO], None]:
-    """Return what writes the graph as a program of torch.export (.pt2)."""
+def convert_to_torch_export(graph: Graph, example: Tensor, opset: int | None = None) -> Converted:
+    """Return the graph as a program of torch.export (.pt2)."""
     # DYNAMIC, unlike AUTO, refuses an axis that turns out to be fixed; a named Dim would have to
     # state the smallest size, which differs by network.
     axes = dynamic_axes(graph, lambda name: torch.export.Dim.DYNAMIC)
@@ -45,7 +43,7 @@ def convert_to_torch_export(
         with quietly():
             torch.export.save(program, file)
 
-    return write
+    return Converted(write, dict(torch=torch.__version__))
 
 
 def run_torch_export(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
@@ -54,10 +52,8 @@ def run_torch_export(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
         return torch.export.load(str(path)).module()
 
 
-def convert_to_torchscript(
-    graph: Graph, example: Tensor, opset: int | None = None
-) -> Callable[[BinaryIO], None]:
-    """Return what writes the traced graph as TorchScript (.pt)."""
+def convert_to_torchscript(graph: Graph, example: Tensor, opset: int | None = None) -> Converted:
+    """Return the traced graph as TorchScript (.pt)."""
     with torch.no_grad(), quietly():
         # Not strict, so that it may return a dictionary. All checks follow on the file.
         traced = torch.jit.trace(graph, example, strict=False, check_trace=False)
@@ -66,7 +62,7 @@ def convert_to_torchscript(
         with quietly():
             torch.jit.save(traced, file)
 
-    return write
+    return Converted(write, dict(torch=torch.__version__))
 
 
 def run_torchscript(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rexdense.checkpoint import SCHEMES
+from rexdense.checkpoint import BACKBONE_FORMATS, SCHEMES, export_backbone
 from rexdense.checkpoint.writing import check_destination
 from rexdense.deploy import GRAPH_FORMATS, export_graph
 from rexdense.device import reuse_freed_memory
@@ -15,10 +15,8 @@ from rexdense.errors import InvalidArgument
 
 __all__ = ['main']
 
-# zshn25's names are those of one network, which is no backbone.
-WEIGHT_FORMATS = tuple(name for name in SCHEMES if name != 'zshn25')
 PARTS = {
-    'backbone': (exported_parts.backbone_part, (*WEIGHT_FORMATS, *GRAPH_FORMATS)),
+    'backbone': (exported_parts.backbone_part, (*BACKBONE_FORMATS, *GRAPH_FORMATS)),
     'classifier': (exported_parts.classifier_part, tuple(GRAPH_FORMATS)),
     'segmentor': (exported_parts.segmentor_part, tuple(GRAPH_FORMATS)),
     'detector': (exported_parts.detector_part, ('onnx',)),
@@ -32,7 +30,7 @@ class _Fit(NamedTuple):
     """Which parts and formats an option belongs to."""
 
     parts: tuple[str, ...]
-    formats: tuple[str, ...] = (*WEIGHT_FORMATS, *GRAPH_FORMATS)
+    formats: tuple[str, ...] = (*BACKBONE_FORMATS, *GRAPH_FORMATS)
 
 
 _BARE = ('backbone', 'classifier')
@@ -64,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--format',
         required=True,
-        choices=(*WEIGHT_FORMATS, *GRAPH_FORMATS),
+        choices=(*BACKBONE_FORMATS, *GRAPH_FORMATS),
         help='a project, whose names the weights get, or a kind of graph',
     )
     result.add_argument('--out', type=Path, required=True, help='file to write')
@@ -119,10 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _check_combination(options)
     check_destination(options.out, options.overwrite)
     reuse_freed_memory()
-    if options.format in WEIGHT_FORMATS:
-        # Here: graphs need none of it.
-        from rexdense.checkpoint import export_backbone
-
+    if options.format in BACKBONE_FORMATS:
         names = ('source', 'prefix', 'averaged', 'allow_non_finite', 'trust_pickle', 'overwrite')
         print(
             export_backbone(

@@ -3,24 +3,25 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from mmengine.config import Config
 from torch import nn
 
 from rexdense.arch import architecture
 from rexdense.checkpoint import identify, load_weights
+from rexdense.checkpoint.details import details_of
 from rexdense.checkpoint.fetching import open_checkpoint
 from rexdense.checkpoint.identification import recognise
 from rexdense.checkpoint.native import HEAD
+from rexdense.checkpoint.recognition import Recognised
 from rexdense.checkpoint.renaming import to_native
-from rexdense.checkpoint.report import LoadReport
+from rexdense.checkpoint.unwrapping import StateDict
 from rexdense.deploy import BackboneGraph, ClassifierGraph, Graph, SegmentorGraph
 from rexdense.engine.building import config_faults
 from rexdense.engine.stored_config import read_stored_config, require_known_types
 from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import CheckpointMismatch
-from rexdense.models import create_backbone, create_classifier
+from rexdense.models import Backbone, create_backbone, create_classifier
 from rexdense.models.unet import ReXUNet
 from rexdense.registry import MODELS
 
@@ -55,12 +56,59 @@ class Source:
     trust_pickle: bool = False
     trust_config: bool = False
 
-    def fill(self, module: nn.Module) -> LoadReport:
+    def open(self) -> 'OpenSource':
+        """Read the file and find the network in it.
+
+        Raises:
+            CheckpointUnreadable: it is no checkpoint, or wants to run code.
+            CheckpointMismatch: no tensors in it bear the names of a known network.
+        """
+        name, state = open_checkpoint(self.checkpoint, self.averaged, self.trust_pickle)
+        return OpenSource(
+            self, name, state, recognise(state.tensors, self.source, self.prefix, name)
+        )
+
+    def fill(self, module: nn.Module) -> None:
         """Load the checkpoint into a module."""
         names = ('source', 'prefix', 'averaged', 'allow_non_finite', 'trust_pickle')
-        return load_weights(
-            module, self.checkpoint, **{name: getattr(self, name) for name in names}
+        load_weights(module, self.checkpoint, **{name: getattr(self, name) for name in names})
+
+
+class OpenSource(NamedTuple):
+    """A checkpoint that was read, and the network in it."""
+
+    source: Source
+    name: str
+    state: StateDict
+    found: Recognised
+
+    @property
+    def config_text(self) -> str | None:
+        """The config of the run that made the file."""
+        text = self.state.metadata.get('cfg')
+        return text if isinstance(text, str) else None
+
+    @property
+    def arch(self) -> str:
+        """The network's name, as asked for or else by its tensors."""
+        return self.source.arch or identify(
+            self.state.tensors, self.found.scheme.name, self.found.prefix
         )
+
+    def about(self, backbone: nn.Module) -> dict[str, Any]:
+        """Return what the file says of its weights, as the file beside exported weights has it."""
+        found = self.found
+        details = details_of(self.state.metadata, found.scheme, found.family, self.name)
+        classes = (self.state.metadata.get('dataset_meta') or {}).get('classes')
+        about = dict(
+            architecture=backbone.arch,
+            preprocessing=dataclasses.asdict(details.preprocessing),
+            options=details.options,
+            output_stride=details.output_stride,
+            run=details.run,
+            source=dict(project=found.scheme.title, file=Path(self.name).name),
+        )
+        return about | dict(classes=list(classes)) if classes else about
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,77 +126,79 @@ def backbone_part(source: Source) -> ExportedPart:
         CheckpointUnreadable: the file is no checkpoint, or its config could run code.
         CheckpointMismatch: no named network has its tensors, or they do not fit ``arch``.
     """
-    name, state = open_checkpoint(source.checkpoint, source.averaged, source.trust_pickle)
-    text = state.metadata.get('cfg')
+    opened = source.open()
     levels = {} if source.out_indices is None else dict(out_indices=tuple(source.out_indices))
-    if isinstance(text, str) and source.arch is None:
-        config = read_stored_config(text, name)
-        require_known_types(config, name, source.trust_config)
-        if not isinstance(config.get('model', {}).get('backbone'), dict):
-            raise CheckpointMismatch(f'the config in {name} has no model.backbone')
-        with config_faults():
-            backbone = MODELS.build({**config.model.backbone, 'init_cfg': None, **levels})
-        if not hasattr(backbone, 'out_levels'):
-            raise CheckpointMismatch(
-                f'{name} has a {type(backbone).__name__} for its backbone, which is none of '
-                "rexdense's"
-            )
-        source.fill(backbone)
-        about = _about(backbone, source) | _of_config(config)
+    if opened.config_text is None or source.arch is not None:
+        backbone = create_backbone(opened.arch, **levels)
     else:
-        arch = source.arch or identify(state.tensors, source.source, source.prefix)
-        backbone = create_backbone(arch, **levels)
-        about = _about(backbone, source, source.fill(backbone))
-    return ExportedPart(BackboneGraph(backbone), about)
+        backbone = _configured_backbone(opened, levels)
+    source.fill(backbone)
+    return ExportedPart(BackboneGraph(backbone), opened.about(backbone))
+
+
+def _configured_backbone(opened: OpenSource, levels: dict[str, Any]) -> nn.Module:
+    config = read_stored_config(opened.config_text, opened.name)
+    require_known_types(config, opened.name, opened.source.trust_config)
+    settings = config.get('model', {}).get('backbone')
+    if not isinstance(settings, dict):
+        raise CheckpointMismatch(f'the config in {opened.name} has no model.backbone')
+    with config_faults():
+        backbone = MODELS.build({**settings, 'init_cfg': None, **levels})
+    if not isinstance(backbone, Backbone):
+        raise CheckpointMismatch(
+            f'the backbone of {opened.name} is a {type(backbone).__name__}, none of rexdense'
+        )
+    return backbone
 
 
 def classifier_part(source: Source) -> ExportedPart:
     """Return the classifier that a checkpoint holds.
 
     Raises:
+        CheckpointUnreadable: the file is no checkpoint.
         CheckpointMismatch: it holds no classifier, or no named network has its tensors.
     """
-    name, state = open_checkpoint(source.checkpoint, source.averaged, source.trust_pickle)
-    found = recognise(state.tensors, source.source, source.prefix, name)
-    arch = source.arch or identify(state.tensors, found.scheme.name, found.prefix)
-    last = to_native(state.tensors, found, architecture(arch)).get(f'{HEAD}fc.weight')
+    opened = source.open()
+    arch = opened.arch
+    native = to_native(opened.state.tensors, opened.found, architecture(arch))
+    last = native.get(f'{HEAD}fc.weight')
     if last is None:
         raise CheckpointMismatch(
-            f'{name} has no classification head: export its backbone, or its segmentor or detector'
+            f'{opened.name} has no classification head: export its backbone, segmentor or detector'
         )
     classifier = create_classifier(arch, num_classes=len(last))
-    report = source.fill(classifier)
-    about = _about(classifier.backbone, source, report)
-    classes = (state.metadata.get('dataset_meta') or {}).get('classes')
-    if classes:
-        about['classes'] = list(classes)
-    return ExportedPart(ClassifierGraph(classifier), about)
+    source.fill(classifier)
+    return ExportedPart(ClassifierGraph(classifier), opened.about(classifier.backbone))
 
 
 def segmentor_part(source: Source) -> ExportedPart:
     """Return the segmentor of a training checkpoint, or zshn25's U-Net.
 
     Raises:
-        CheckpointUnreadable: it holds no config to build the segmentor from.
+        CheckpointUnreadable: the file is no checkpoint, or holds no config to build from.
         CheckpointMismatch: it holds another kind of model.
     """
-    name, state = open_checkpoint(source.checkpoint, source.averaged, source.trust_pickle)
-    if 'cfg' not in state.metadata:
-        found = recognise(state.tensors, source.source, source.prefix, name)
-        steps = f'{found.head_prefix}{HEAD}steps.'
-        if found.scheme.name == 'zshn25' or any(key.startswith(steps) for key in state.tensors):
-            unet = ReXUNet(identify(state.tensors, found.scheme.name, found.prefix))
-            report = source.fill(unet)
-            return ExportedPart(SegmentorGraph(unet), _about(unet.backbone, source, report))
-    return _trained_part(source, SegmentorGraph, 'decode_head', 'segmentor')
+    opened = source.open()
+    if opened.config_text is None and _is_rexunet(opened):
+        unet = ReXUNet(opened.arch)
+        source.fill(unet)
+        return ExportedPart(SegmentorGraph(unet), opened.about(unet.backbone))
+    return _trained_part(opened, SegmentorGraph, 'decode_head', 'segmentor')
+
+
+def _is_rexunet(opened: OpenSource) -> bool:
+    steps = f'{opened.found.head_prefix}{HEAD}steps.'
+    return opened.found.scheme.name == 'zshn25' or any(
+        key.startswith(steps) for key in opened.state.tensors
+    )
 
 
 def detector_part(source: Source) -> ExportedPart:
     """Return the Faster R-CNN of a training checkpoint; raises as :func:`segmentor_part`."""
-    # Here: what goes through it registers operators with torch.
+    # Here, because its import registers operators with torch.
     from rexdense.deploy.detection import FasterRCNNGraph
 
-    return _trained_part(source, FasterRCNNGraph, 'roi_head', 'two-stage detector')
+    return _trained_part(source.open(), FasterRCNNGraph, 'roi_head', 'two-stage detector')
 
 
 def rpn_part(source: Source) -> ExportedPart:
@@ -156,41 +206,17 @@ def rpn_part(source: Source) -> ExportedPart:
     :func:`segmentor_part`."""
     from rexdense.deploy.detection import RPNGraph
 
-    return _trained_part(source, RPNGraph, 'rpn_head', 'detector with region proposals')
+    return _trained_part(source.open(), RPNGraph, 'rpn_head', 'detector with region proposals')
 
 
-def _trained_part(source: Source, graph: type[Graph], head: str, kind: str) -> ExportedPart:
-    checkpoint = Path(source.checkpoint)
-    model, _, classes, config = load_trained_model(checkpoint, 'cpu', source.trust_config)
+def _trained_part(opened: OpenSource, graph: type[Graph], head: str, kind: str) -> ExportedPart:
+    model = load_trained_model(
+        Path(opened.source.checkpoint), 'cpu', opened.source.trust_config
+    ).model
     if not hasattr(model, head):
         raise CheckpointMismatch(
-            f'{checkpoint} holds a {type(model).__name__}, which is no {kind}; the parts that '
+            f'{opened.name} holds a {type(model).__name__}, which is no {kind}; the parts that '
             'tools/export.py writes are backbone, classifier, segmentor, detector and rpn'
         )
-    about = _about(model.backbone, source) | _of_config(config)
-    return ExportedPart(
-        graph(model), about | dict(model=type(model).__name__, classes=list(classes))
-    )
-
-
-def _about(backbone: nn.Module, source: Source, report: LoadReport | None = None) -> dict[str, Any]:
-    about = dict(
-        architecture=getattr(backbone, 'arch', None), checkpoint=Path(source.checkpoint).name
-    )
-    if report is not None:
-        about |= dict(source=report.source, preprocessing=dataclasses.asdict(report.preprocessing))
-    return about
-
-
-def _of_config(config: Config) -> dict[str, Any]:
-    """Return what the config of a run says of the images that the network gets."""
-    settings = config.model.get('data_preprocessor') or {}
-    about = dict(source='rexdense', preprocessing=None)
-    if settings.get('mean') is not None:
-        # mmcv reads images as BGR.
-        about['preprocessing'] = dict(
-            channel_order='RGB' if settings.get('bgr_to_rgb') else 'BGR',
-            mean=list(settings['mean']),
-            std=list(settings['std']),
-        )
-    return about
+    about = opened.about(model.backbone)
+    return ExportedPart(graph(model), about | dict(model=type(model).__name__))

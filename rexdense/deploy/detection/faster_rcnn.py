@@ -36,7 +36,7 @@ class FasterRCNNGraph(Graph):
 
     def __init__(self, network: nn.Module) -> None:
         require_kind(network, 'FasterRCNN', 'whole')
-        super().__init__(network, network.backbone.in_channels)
+        super().__init__(network)
         head = self.network.roi_head
         require_kind(head, 'StandardRoIHead', 'region head')
         self.divisor = self.network.data_preprocessor.pad_size_divisor

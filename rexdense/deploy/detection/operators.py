@@ -110,8 +110,8 @@ def onnx_translations() -> dict[Callable, Callable]:
     ):
         rows = op.Transpose(op.NonZero(chosen), perm=[1, 0])
         ours = op.GatherND(regions, rows)
-        image, corners = op.Split(ours, op.Constant(value_ints=[1, 4]), axis=1)
-        image = op.Cast(op.Squeeze(image, op.Constant(value_ints=[1])), to=number.INT64)
+        image = op.Cast(op.Gather(ours, op.Constant(value_int=0), axis=1), to=number.INT64)
+        corners = op.Gather(ours, op.Constant(value_ints=[1, 2, 3, 4]), axis=1)
         height, width = pooled.shape[2:]
         values = op.RoiAlign(
             features,

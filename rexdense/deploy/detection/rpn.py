@@ -29,7 +29,7 @@ class RPNGraph(Graph):
 
     def __init__(self, network: nn.Module) -> None:
         require_kind(getattr(network, 'rpn_head', None), 'RPNHead', 'region proposals')
-        super().__init__(network, network.backbone.in_channels)
+        super().__init__(network)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         scores, deltas = self.network.rpn_head(self.network.extract_feat(images))

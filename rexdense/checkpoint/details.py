@@ -1,10 +1,7 @@
 """What a checkpoint says of its weights beside their values: preprocessing, options, the run."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -15,21 +12,12 @@ from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = [
-    'Details',
-    'configured_options',
-    'details_beside',
-    'details_of',
-    'details_path',
-    'file_digest',
-    'hidden_options',
-]
+__all__ = ['Details', 'configured_options', 'details_of', 'hidden_options']
 
 # Arguments of a family's rule that the tensors do not show, and the values they may have.
 _OPTIONS = {'resnext': {'pool_padding': POOL_PADDINGS}}
 # What a training file of mmengine says of its run (runner/runner.py, save_checkpoint).
 _RUN = ('experiment_name', 'epoch', 'iter', 'seed', 'time', 'mmengine_version')
-_DIGEST = 'sha256'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,9 +79,9 @@ def details_of(
         raise CheckpointUnreadable(
             f'{checkpoint} says of its preprocessing what cannot be read ({error})'
         ) from error
-    run = _mapping(metadata.get('run'))
-    run = run or {key: metadata[key] for key in _RUN if _is_plain(metadata.get(key))}
-    return Details(preprocessing, dict(written), stride, dict(run))
+    said = _mapping(metadata.get('run')) or metadata
+    run = {key: said[key] for key in _RUN if isinstance(said.get(key), str | int | float)}
+    return Details(preprocessing, dict(written), stride, run)
 
 
 def configured_options(metadata: Mapping[str, Any], family: str) -> dict[str, Any]:
@@ -133,49 +121,3 @@ def _model_of(metadata: Mapping[str, Any], checkpoint: str) -> Mapping[str, Any]
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, str | int | float)
-
-
-def details_path(path: str | Path) -> Path:
-    """Return where the details of a weights file lie: ``FILE.json``, the suffix appended.
-
-    So ``a.pth`` and ``a.safetensors`` can stand in one folder.
-    """
-    path = Path(path)
-    return path.with_name(f'{path.name}.json')
-
-
-def details_beside(path: Path) -> dict[str, Any]:
-    """Return what the JSON file beside a weights file says of it; empty without such a file.
-
-    Raises:
-        CheckpointUnreadable: it was written for other weights, or these were damaged since.
-    """
-    beside = details_path(path)
-    try:
-        details = json.loads(beside.read_bytes()) if path.is_file() and beside.is_file() else {}
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(details, dict) or _DIGEST not in details:
-        return {}
-    with path.open('rb') as file:
-        found = file_digest(file)
-    if details[_DIGEST] != found:
-        raise CheckpointUnreadable(
-            f'{path} has the sha256 {found[:12]}..., {beside.name} was written for '
-            f'{str(details[_DIGEST])[:12]}...: copy the two again, or delete {beside.name} if it '
-            'belongs to other weights'
-        )
-    return details
-
-
-def file_digest(file: Any) -> str:
-    """Return the sha256 of an open file's content."""
-    file.seek(0)
-    digest = hashlib.sha256()
-    while chunk := file.read(2**20):
-        digest.update(chunk)
-    return digest.hexdigest()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rexdense.checkpoint.details import details_path, file_digest
+from rexdense.checkpoint.details_file import DIGEST, details_path, file_digest
 from rexdense.checkpoint.named_network import NamedNetwork, read_named_network
 from rexdense.checkpoint.native import STEM_WEIGHT
 from rexdense.checkpoint.report import LoadReport
@@ -82,7 +82,7 @@ def export_backbone(
         write_tensors(
             weights, path.suffix, tensors, details if path.suffix == '.safetensors' else None
         )
-        details = {'file': path.name, 'sha256': file_digest(weights), **details}
+        details = {'file': path.name, DIGEST: file_digest(weights), **details}
         beside.write(json.dumps(details, indent=2).encode() + b'\n')
     return network.report(destination, scheme, list(tensors))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from rexdense.checkpoint.details import details_beside
+from rexdense.checkpoint.details_file import details_beside
 from rexdense.checkpoint.reading import read_checkpoint
 from rexdense.checkpoint.unwrapping import StateDict, unwrap
 from rexdense.errors import CheckpointUnreadable, UnknownName, suggest

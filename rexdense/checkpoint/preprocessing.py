@@ -43,7 +43,9 @@ class Preprocessing:
     def from_dict(cls, values: Mapping[str, Any]) -> 'Preprocessing':
         """Return what :func:`dataclasses.asdict` wrote, from a checkpoint or a JSON file."""
         mean, std = (tuple(map(float, values[key])) for key in ('mean', 'std'))
-        return cls(**{**values, 'mean': mean, 'std': std})
+        kinds = dict(channel_order=str, input_size=int, crop_ratio=float, interpolation=str)
+        others = {key: kind(values[key]) for key, kind in kinds.items() if key in values}
+        return cls(mean=mean, std=std, **others)
 
     @classmethod
     def from_data_preprocessor(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from torch import Tensor
@@ -53,13 +54,30 @@ def read_training_file(path: str | Path) -> TrainingFile:
     content = read_checkpoint(path).content
     if not isinstance(content, dict):
         raise CheckpointUnreadable(f'{path} holds a {type(content).__name__}, no checkpoint')
-    meta = content.get('meta') or {}
-    data = meta.get('dataset_meta') or {}
-    classes, palette = data.get('classes'), data.get('palette')
+    state = content.get('state_dict', content)
+    meta = _dictionary(content.get('meta'))
+    data = _dictionary(meta.get('dataset_meta'))
+    classes, palette, text = data.get('classes'), data.get('palette'), meta.get('cfg')
+    if not isinstance(state, dict) or not isinstance(classes, tuple | list | None):
+        raise CheckpointUnreadable(
+            f'{path} has something else where a training file has weights by name and a list of '
+            'classes: give a checkpoint that tools/train.py has written'
+        )
     return TrainingFile(
         Path(path),
-        content.get('state_dict', content),
-        None if classes is None else tuple(classes),
-        None if palette is None else tuple(tuple(colour) for colour in palette),
-        meta.get('cfg'),
+        state,
+        None if classes is None else tuple(map(str, classes)),
+        _colours(palette),
+        text if isinstance(text, str) else None,
     )
+
+
+def _dictionary(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _colours(palette: Any) -> tuple[tuple[int, int, int], ...] | None:
+    try:
+        return tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
+    except (TypeError, ValueError):
+        return None

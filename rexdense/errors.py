@@ -7,6 +7,7 @@ __all__ = [
     'CheckpointMismatch',
     'CheckpointUnreadable',
     'DataError',
+    'GraphMismatch',
     'InvalidArgument',
     'MissingDependency',
     'NonFiniteLoss',
@@ -45,6 +46,11 @@ class CheckpointUnreadable(RexdenseError):
 
 class CheckpointMismatch(RexdenseError):
     """A readable checkpoint whose tensors do not fit the module; the message names the tensors."""
+
+
+class GraphMismatch(RexdenseError):
+    """An exported graph that does not compute what the network does; the message names the worst
+    output."""
 
 
 class NonFiniteLoss(RexdenseError):

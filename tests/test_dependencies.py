@@ -10,6 +10,7 @@ from rexdense.dependencies import missing_dependency, needed_packages
 from rexdense.errors import MissingDependency
 
 ROOT = Path(__file__).resolve().parents[1]
+PROGRAMS = ('train', 'test', 'predict', 'demo', 'convert', 'export', 'zoo')
 HEAVY = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmseg', 'cv2', 'matplotlib')
 
 
@@ -40,7 +41,8 @@ def run_program(name: str, *arguments: str) -> str:
 
 @pytest.mark.parametrize('package', ['torch', 'mmengine'])
 @pytest.mark.parametrize(
-    'program', ['train', 'test', 'predict', 'demo', 'convert', 'zoo', 'depth_baseline']
+    'program',
+    ['train', 'test', 'predict', 'demo', 'convert', 'export', 'zoo', 'depth_baseline'],
 )
 def test_programs_name_the_missing_package(program, package):
     done = without([package], run_program(program))

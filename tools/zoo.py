@@ -1,6 +1,7 @@
 """Print the zoo: python tools/zoo.py [--family NAME] [--max-params 10M] [--sort macs] ..."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rexdense.engine.command_line import Parser, run_command
@@ -11,9 +12,12 @@ README = Path(__file__).resolve().parents[1] / 'README.md'
 def main(arguments: Sequence[str] | None = None) -> None:
     # Here, where run_command tells of a package that is not installed.
     from rexdense import create_backbone, create_classifier, list_backbones
+    from rexdense.arch.unet import STANDARD_UNETS
+    from rexdense.models.unet import ReXUNet, create_unet
     from rexdense.zoo import (
         MEASURED,
         SORT_KEYS,
+        UNET_CLASSES,
         as_text,
         parse_count,
         plot_accuracy,
@@ -70,6 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             list_backbones(),
             create_classifier,
             lambda name: create_backbone(name, out_indices=range(5)),
+            {'rexunet': ReXUNet}
+            | {name: partial(create_unet, name, UNET_CLASSES) for name in STANDARD_UNETS},
         )
     print(f'wrote {options.plot or options.readme or MEASURED}')
 

@@ -1,9 +1,50 @@
 """The rules of the U-Nets: their decoder block, and the levels of zshn25/rexnet's network."""
 
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
 from rexdense.arch.levels import Architecture, FeatureLevel
 from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetRule
 
-__all__ = ['decoder_block', 'rexunet_levels']
+__all__ = ['STANDARD_UNETS', 'StandardUNet', 'decoder_block', 'rexunet_levels']
+
+
+class StandardUNet(NamedTuple):
+    """A pair of a backbone and a decoder whose size is measured in the zoo.
+
+    Attributes:
+        decoder: Arguments of :class:`rexdense.models.unet.UNetDecoder` other than its defaults.
+    """
+
+    backbone: str
+    decoder: dict[str, Any]
+
+
+_WIDE = dict(block='double_conv', skip='concat', decoder_channels=(256, 128, 64, 32, 16))
+
+STANDARD_UNETS = MappingProxyType(
+    {
+        **{
+            f'unet_{backbone}': StandardUNet(backbone, {})
+            for backbone in (
+                'rexnet_1.0',
+                'rexnet_1.3',
+                'rexnet_2.0',
+                'rexnet_lite_1.0',
+                'rexnetr_1.0',
+                'regnetx_800mf',
+                'regnety_800mf',
+                'resnext50_32x4d',
+            )
+        },
+        'unet_rexnet_1.0_depthwise_separable': StandardUNet(
+            'rexnet_1.0', dict(block='depthwise_separable')
+        ),
+        'unet_rexnet_1.0_double_conv': StandardUNet('rexnet_1.0', dict(block='double_conv')),
+        'unet_rexnet_1.0_wide': StandardUNet('rexnet_1.0', _WIDE),
+    }
+)
+"""By name. 'wide' has the widths of segmentation_models.pytorch's decoder."""
 
 
 def decoder_block(in_channels: int, out_channels: int) -> InvertedBottleneckSpec:

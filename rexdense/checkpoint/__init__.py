@@ -1,6 +1,7 @@
 """Weights in and out: files read safely, recognised by content, renamed, checked, written."""
 
 from rexdense.checkpoint.conversion import convert_checkpoint
+from rexdense.checkpoint.export import BACKBONE_FORMATS, export_backbone
 from rexdense.checkpoint.identification import identify
 from rexdense.checkpoint.initializer import Pretrained
 from rexdense.checkpoint.loading import load_weights
@@ -12,12 +13,14 @@ from rexdense.checkpoint.schemes import SCHEMES, published_preprocessing
 from rexdense.checkpoint.writing import write_checkpoint
 
 __all__ = [
+    'BACKBONE_FORMATS',
     'SCHEMES',
     'CheckpointFile',
     'LoadReport',
     'Preprocessing',
     'Pretrained',
     'convert_checkpoint',
+    'export_backbone',
     'identify',
     'install_safe_loader',
     'load_weights',

@@ -1,16 +1,10 @@
 """One checkpoint file into another: other names, another format."""
 
-import dataclasses
 from pathlib import Path
 
-from rexdense.arch import architecture
-from rexdense.checkpoint.fetching import open_checkpoint
-from rexdense.checkpoint.finite import check_finite
-from rexdense.checkpoint.identification import identify, recognise
+from rexdense.checkpoint.named_network import read_named_network
 from rexdense.checkpoint.native import HEAD
-from rexdense.checkpoint.preprocessing import preprocessing_of
 from rexdense.checkpoint.recognition import BACKBONE_PREFIX
-from rexdense.checkpoint.renaming import from_native, to_native
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import REXDENSE, scheme_named
 from rexdense.checkpoint.writing import check_destination, write_checkpoint
@@ -51,36 +45,24 @@ def convert_checkpoint(
     """
     scheme = scheme_named(names)
     check_destination(destination, overwrite)
-    checkpoint, state = open_checkpoint(source_file, averaged, trust_pickle)
-    found = recognise(state.tensors, source, prefix, checkpoint)
-    name = identify(state.tensors, found.scheme.name, found.prefix)
-    network = architecture(name)
-    native = to_native(state.tensors, found, network)
-    if not allow_non_finite:
-        check_finite(checkpoint, native)
-    # A U-Net has the names of no classifier.
-    classifier = {entry.native for entry in REXDENSE.entries(network)}
-    own = scheme is REXDENSE and not classifier.issuperset(native)
-    tensors = native if own else from_native(native, scheme, network)
-    if scheme is REXDENSE and any(key.startswith(HEAD) for key in native):
-        tensors = {_in_classifier(key): tensor for key, tensor in tensors.items()}
-
-    family = found.scheme.families[network.family]
-    report = LoadReport(checkpoint, found.scheme.title, name)
-    report.preprocessing = preprocessing_of(state.metadata, family.preprocessing)
-    report.loaded = list(tensors)
-    held = {found.name_of(entry) for entry in found.scheme.entries(network)}
-    report.dropped = [key for key in state.tensors if key not in held]
-    metadata = dict(
-        architecture=name,
-        source=found.scheme.title,
-        preprocessing=dataclasses.asdict(report.preprocessing),
-        options=dict(state.metadata.get('options', family.options)),
+    network = read_named_network(
+        source_file,
+        source=source,
+        prefix=prefix,
+        averaged=averaged,
+        allow_non_finite=allow_non_finite,
+        trust_pickle=trust_pickle,
     )
+    # A U-Net has the names of no classifier.
+    classifier = {entry.native for entry in REXDENSE.entries(network.architecture)}
+    own = scheme is REXDENSE and not classifier.issuperset(network.tensors)
+    tensors = network.tensors if own else network.named_by(scheme)
+    if scheme is REXDENSE and any(key.startswith(HEAD) for key in network.tensors):
+        tensors = {_in_classifier(key): tensor for key, tensor in tensors.items()}
     bare = scheme is not REXDENSE and Path(destination).suffix == '.pth'
+    metadata = {**network.metadata(), 'source': network.scheme.title}
     write_checkpoint(destination, tensors, None if bare else metadata, overwrite)
-    report.notes.append(f'written to {destination} with the names of {scheme.title}')
-    return report
+    return network.report(destination, scheme, list(tensors))
 
 
 def _in_classifier(native: str) -> str:

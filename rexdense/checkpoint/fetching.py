@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from rexdense.checkpoint.details import details_beside
 from rexdense.checkpoint.reading import read_checkpoint
 from rexdense.checkpoint.unwrapping import StateDict, unwrap
 from rexdense.errors import CheckpointUnreadable, UnknownName, suggest
@@ -36,12 +37,11 @@ def open_checkpoint(
     if isinstance(checkpoint, Mapping):
         return 'the state dict', unwrap(checkpoint, 'the state dict', averaged)
     name = str(checkpoint)
-    path = local_file(name) if is_address(name) else Path(checkpoint)
+    path = local_file(name) if is_address(name) else Path(checkpoint).expanduser()
     file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)
     state = unwrap(file.content, name, averaged)
-    if file.metadata:
-        state = dataclasses.replace(state, metadata=_parsed(file.metadata))
-    return name, state
+    notes = details_beside(path) or _parsed(file.metadata)
+    return name, dataclasses.replace(state, metadata=notes) if notes else state
 
 
 def _parsed(notes: Mapping[str, str]) -> dict[str, Any]:

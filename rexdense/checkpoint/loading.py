@@ -7,12 +7,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from rexdense.checkpoint.adaptation import adapt_input_channels, adapt_preprocessing
+from rexdense.checkpoint.details import details_of
 from rexdense.checkpoint.fetching import open_checkpoint
-from rexdense.checkpoint.finite import check_finite
+from rexdense.checkpoint.finite import check_values
 from rexdense.checkpoint.identification import Fit, closest_fit, recognise
 from rexdense.checkpoint.matching import match_tensors
 from rexdense.checkpoint.native import HEAD, STEM_WEIGHT
-from rexdense.checkpoint.preprocessing import preprocessing_of
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.target import Target
 from rexdense.errors import CheckpointMismatch
@@ -81,7 +81,7 @@ def load_weights(
             f'{name} looks like {fit.name} of {found.scheme.title}, the module is {target.name}: '
             'no tensor of the one has a place in the other'
         )
-    family = found.scheme.families[target.architecture.family]
+    details = details_of(state.metadata, found.scheme, target.architecture.family, name)
     report = LoadReport(
         name,
         found.scheme.title,
@@ -91,17 +91,16 @@ def load_weights(
         report.notes.append('the file also holds averaged weights: averaged=True takes those')
 
     filling = match_tensors(state.tensors, found, target, report, backbone_only, drop_head)
-    report.preprocessing = preprocessing_of(state.metadata, family.preprocessing)
+    report.preprocessing = details.preprocessing
     _adapt_stem(filling, target, report, input_channels)
     for key in [key for key, tensor in filling.items() if tuple(tensor.shape) != target.shape(key)]:
         report.reshaped.append((key, tuple(filling.pop(key).shape), target.shape(key)))
     report.loaded = list(filling)
     if not filling or (strict and not report.complete):
         raise CheckpointMismatch(_explain(report, target, fit))
-    if not allow_non_finite:
-        check_finite(name, filling)
+    check_values(name, filling, allow_non_finite)
     module.load_state_dict(filling, strict=False)
-    _set_options(target.backbone, state.metadata.get('options', family.options), report)
+    _set_options(target.backbone, details.options, report)
     return report
 
 

@@ -49,7 +49,7 @@ def read_pickle(
         if trust_pickle:
             return torch.load(file, weights_only=False, **options)
         with warnings.catch_warnings(), torch.serialization.safe_globals(_allowed_globals()):
-            warnings.filterwarnings('ignore', 'Detected pickle protocol')
+            warnings.filterwarnings('ignore', 'Detected pickle protocol|TypedStorage is deprecated')
             return torch.load(file, weights_only=True, **options)
     # A damaged pickle can raise nearly anything out of the unpickler.
     except Exception as error:

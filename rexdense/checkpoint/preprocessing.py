@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ['IMAGENET_BGR', 'IMAGENET_RGB', 'Preprocessing', 'preprocessing_of']
+__all__ = ['IMAGENET_BGR', 'IMAGENET_RGB', 'Preprocessing']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,26 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> 'Preprocessing':
         """Return what :func:`dataclasses.asdict` wrote, from a checkpoint or a JSON file."""
-        return cls(**{**values, 'mean': tuple(values['mean']), 'std': tuple(values['std'])})
+        mean, std = (tuple(map(float, values[key])) for key in ('mean', 'std'))
+        return cls(**{**values, 'mean': mean, 'std': std})
+
+    @classmethod
+    def from_data_preprocessor(
+        cls, keywords: Mapping[str, Any], published: 'Preprocessing'
+    ) -> 'Preprocessing':
+        """Return what a data preprocessor of OpenMMLab does; the rest is as ``published``.
+
+        Example:
+            >>> keywords = dict(mean=[0.0], std=[255.0], bgr_to_rgb=True)
+            >>> Preprocessing.from_data_preprocessor(keywords, IMAGENET_BGR).channel_order
+            'RGB'
+        """
+        # mmpretrain calls it to_rgb.
+        turned = keywords.get('bgr_to_rgb') or keywords.get('to_rgb')
+        mean, std = (tuple(map(float, keywords[key])) for key in ('mean', 'std'))
+        return dataclasses.replace(
+            published, channel_order='RGB' if turned else 'BGR', mean=mean, std=std
+        )
 
     def __str__(self) -> str:
         mean, std = (
@@ -60,9 +79,3 @@ IMAGENET_RGB = Preprocessing('RGB', (123.675, 116.28, 103.53), (58.395, 57.12, 5
 IMAGENET_BGR = Preprocessing(
     'BGR', (103.53, 116.28, 123.675), (57.375, 57.12, 58.395), interpolation='bilinear'
 )
-
-
-def preprocessing_of(metadata: Mapping[str, Any], published: Preprocessing) -> Preprocessing:
-    """Return what a checkpoint says of itself, or else what its project publishes."""
-    written = metadata.get('preprocessing')
-    return Preprocessing.from_dict(written) if isinstance(written, Mapping) else published

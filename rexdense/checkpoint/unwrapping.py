@@ -49,6 +49,15 @@ def unwrap(content: Any, name: str = 'the checkpoint', averaged: bool = False) -
         CheckpointMismatch: an average is asked for and there is none, or two tensors get the same
             name.
     """
+    try:
+        return _unwrap(content, name, averaged)
+    except RecursionError as error:
+        raise CheckpointUnreadable(
+            f'{name} holds dictionaries in dictionaries without end, no state dict'
+        ) from error
+
+
+def _unwrap(content: Any, name: str, averaged: bool = False) -> StateDict:
     if isinstance(content, nn.Module):
         content = content.state_dict()
     if not isinstance(content, Mapping):
@@ -59,6 +68,9 @@ def unwrap(content: Any, name: str = 'the checkpoint', averaged: bool = False) -
     averages = [
         key for key in AVERAGED_CONTAINERS if isinstance(content.get(key), Mapping | nn.Module)
     ]
+    if 'mmengine_version' in metadata and {'state_dict', 'ema_state_dict'} <= set(content):
+        # mmengine swaps the two when it saves (hooks/ema_hook.py, before_save_checkpoint).
+        averages = ['state_dict']
     plain = [key for key in CONTAINERS if isinstance(content.get(key), Mapping | nn.Module)]
     if averaged and not averages:
         raise CheckpointMismatch(
@@ -67,10 +79,13 @@ def unwrap(content: Any, name: str = 'the checkpoint', averaged: bool = False) -
     chosen = averages if averaged or not plain else plain
     if not chosen:
         return StateDict(_flat(content, name), metadata=metadata)
-    inner = unwrap(content[chosen[0]], f'{chosen[0]!r} of {name}')
+    inner = _unwrap(content[chosen[0]], f'{chosen[0]!r} of {name}')
     container = '.'.join(part for part in (chosen[0], inner.container) if part)
     return StateDict(
-        inner.tensors, container, bool(averages) and not averaged, metadata or inner.metadata
+        inner.tensors,
+        container,
+        bool(averages) and averages[0] != chosen[0],
+        metadata or inner.metadata,
     )
 
 

@@ -15,41 +15,73 @@ from rexdense.checkpoint.mindspore_ckpt import write_mindspore
 from rexdense.checkpoint.safetensors_files import write_safetensors
 from rexdense.errors import InvalidArgument
 
-__all__ = ['FORMATS', 'check_destination', 'file_written_aside', 'write_checkpoint']
+__all__ = [
+    'FORMATS',
+    'check_destination',
+    'check_format',
+    'files_written_aside',
+    'write_checkpoint',
+    'write_tensors',
+]
 
 FORMATS = ('.pth', '.safetensors', '.ckpt')
 
 
 @contextlib.contextmanager
-def file_written_aside(path: str | Path, overwrite: bool = False) -> Iterator[BinaryIO]:
-    """Open a file that becomes ``path`` when the block ends well, and vanishes when it does not.
+def files_written_aside(*paths: str | Path, overwrite: bool = False) -> Iterator[list[BinaryIO]]:
+    """Open files that become ``paths`` when the block ends well, and vanish when it does not.
+
+    They can be read as well. All of them get to their places, or none does.
 
     Raises:
-        InvalidArgument: ``path`` exists and ``overwrite`` is off, or it cannot be written.
+        InvalidArgument: a path exists and ``overwrite`` is off, or it cannot be written.
     """
-    path = Path(path).expanduser()
-    check_destination(path, overwrite)
-    aside = None
+    places = [Path(path).expanduser() for path in paths]
+    for place in places:
+        check_destination(place, overwrite)
+    place, asides, moved = places[0], [], []
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=path.parent, prefix=f'.{path.name}.', delete=False
-        ) as file:
-            aside = file.name
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # Temporary files are private; a checkpoint gets the permissions of any other file.
-        os.chmod(aside, 0o666 & ~_umask())
-        os.replace(aside, path)
+        with contextlib.ExitStack() as opened:
+            files = []
+            for place in places:
+                file = opened.enter_context(
+                    tempfile.NamedTemporaryFile(
+                        dir=place.parent, prefix=f'.{place.name}.', delete=False
+                    )
+                )
+                asides.append(file.name)
+                files.append(file)
+            place = places[0]
+            yield files
+            for place, file in zip(places, files, strict=True):  # noqa: B007 (for the message)
+                file.flush()
+                os.fsync(file.fileno())
+        for place, aside in zip(places, asides, strict=True):
+            # Temporary files are private; a checkpoint gets the permissions of any other file.
+            os.chmod(aside, 0o666 & ~_umask())
+            os.replace(aside, place)
+            moved.append(place)
     # torch's writer of zip files wraps what the operating system says in a RuntimeError.
     except (OSError, RuntimeError) as error:
-        reason = getattr(error, 'strerror', None) or str(error).splitlines()[0]
+        for written in moved:
+            written.unlink(missing_ok=True)
         raise InvalidArgument(
-            f'{path} cannot be written ({reason}): make room or choose another place'
+            f'{place} cannot be written ({_reason(error)}): make room or choose another place'
         ) from error
     finally:
-        if aside and os.path.exists(aside):
-            os.unlink(aside)
+        for aside in asides:
+            if os.path.exists(aside):
+                os.unlink(aside)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what the operating system said, which torch's error may have for its context."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error).splitlines()[0]
 
 
 def check_destination(path: str | Path, overwrite: bool = False) -> None:
@@ -88,17 +120,32 @@ def write_checkpoint(
         InvalidArgument: another suffix, the file exists, or it cannot be written.
     """
     path = Path(path).expanduser()
+    check_format(path)
+    with files_written_aside(path, overwrite=overwrite) as (file,):
+        write_tensors(file, path.suffix, tensors, metadata)
+    return path
+
+
+def check_format(path: Path) -> None:
+    """Raise InvalidArgument where the suffix is that of no format that is written."""
     if path.suffix not in FORMATS:
         raise InvalidArgument(f'{path}: the name must end in one of {", ".join(FORMATS)}')
-    with file_written_aside(path, overwrite) as file:
-        if path.suffix == '.ckpt':
-            write_mindspore(tensors, file)
-        elif path.suffix == '.safetensors':
-            notes = {key: json.dumps(value) for key, value in (metadata or {}).items()}
-            write_safetensors(tensors, notes, file)
-        else:
-            # A view would drag the whole of what it views into the file.
-            plain = {name: tensor.detach().clone() for name, tensor in tensors.items()}
-            wrapped = {'meta': dict(metadata or {}), 'state_dict': plain}
-            torch.save(plain if metadata is None else wrapped, file)
-    return path
+
+
+def write_tensors(
+    file: BinaryIO,
+    suffix: str,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write to an open file what :func:`write_checkpoint` writes to a path of that suffix."""
+    if suffix == '.ckpt':
+        write_mindspore(tensors, file)
+    elif suffix == '.safetensors':
+        notes = {key: json.dumps(value) for key, value in (metadata or {}).items()}
+        write_safetensors(tensors, notes, file)
+    else:
+        # A view would drag the whole of what it views into the file.
+        plain = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        wrapped = {'meta': dict(metadata or {}), 'state_dict': plain}
+        torch.save(plain if metadata is None else wrapped, file)

@@ -18,6 +18,7 @@ from mmengine.runner import Runner as MMEngineRunner
 from torch import Tensor, nn
 
 from rexdense.checkpoint import install_safe_loader
+from rexdense.checkpoint.details import configured_options, hidden_options
 from rexdense.device import bare_model
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
@@ -139,6 +140,10 @@ class Runner(MMEngineRunner):
         Raises:
             InvalidArgument: it cannot be written, the disk being full for example.
         """
+        backbone = _backbone_of(self.model)
+        if backbone is not None and 'backbone' in self.cfg.get('model', {}):
+            # Weights may have turned on what the config did not state; predict.py builds from it.
+            self.cfg.model.backbone.update(hidden_options(backbone))
         if '://' in str(out_dir):
             super().save_checkpoint(out_dir, filename, *args, **options)
             return
@@ -174,6 +179,17 @@ class RequireSameTensors(Hook):
             checkpoint['state_dict'],
             runner._load_from or 'the checkpoint',
         )
+        backbone = _backbone_of(runner.model)
+        if backbone is not None:
+            family = backbone.architecture.family
+            for option, value in configured_options(checkpoint.get('meta') or {}, family).items():
+                setattr(backbone, option, value)
+
+
+def _backbone_of(model: nn.Module) -> nn.Module | None:
+    """Return the backbone of a detector or segmentor, if it is one of rexdense."""
+    backbone = getattr(bare_model(model), 'backbone', None)
+    return backbone if hasattr(backbone, 'architecture') else None
 
 
 def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:

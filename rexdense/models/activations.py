@@ -8,19 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from rexdense.models.recompute import FeatureMap, Recomputed
+from rexdense.models.recompute import FeatureMap, Recomputed, may_overwrite
 
-__all__ = ['Activation', 'may_overwrite', 'relu', 'relu6', 'scale', 'silu']
-
-
-def may_overwrite() -> bool:
-    """Return whether a map that was just computed may be overwritten.
-
-    Not where autograd may keep it, nor in a graph that is recorded: such a graph would depend on
-    whether autograd was on, which torch's tracer takes for a fault.
-    """
-    recording = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return not (torch.is_grad_enabled() or recording)
+__all__ = ['Activation', 'relu', 'relu6', 'scale', 'silu']
 
 
 @dataclasses.dataclass(frozen=True)

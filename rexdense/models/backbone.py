@@ -1,7 +1,7 @@
 """The contract of all backbones: levels, taps, freezing, recomputation, checked input."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -195,10 +195,15 @@ class Backbone(BaseModule):
         x = self.stem(x)
         levels = []
         for stage in self.stages:
-            for block in stage:
-                x = recompute_block(block, x) if self.with_cp is True else block(x)
+            x = self.run_blocks(stage, x)
             levels.append(x)
         return tuple(levels[index] for index in self.out_indices)
+
+    def run_blocks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+        """Return what some blocks, one after the other, make of a map (N, C, H, W)."""
+        for block in blocks:
+            x = recompute_block(block, x) if self.with_cp is True else block(x)
+        return x
 
     def _check_input(self, x: Tensor) -> None:
         # A tracer would follow the comparisons, and a proxy of torch.fx cannot be compared.

@@ -76,7 +76,7 @@ class ConvNorm(nn.Module):
 
     def of(self, x: FeatureMap) -> FeatureMap:
         """Return the layer's output for a map (N, in_channels, H, W)."""
-        x = normalise(self.norm, x.then(x.read_by(self.conv)))
+        x = normalise(self.norm, x.then(x.read_by(self.conv)), source=self.conv)
         return x if self.activation is None else self.activation.of(x)
 
     def forward(self, x: Tensor) -> Tensor:

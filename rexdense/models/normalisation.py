@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.forward_ad import unpack_dual
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.module import _has_any_global_hook
 
 from rexdense.errors import InvalidArgument, suggest
-from rexdense.models.recompute import FeatureMap, Recomputed
+from rexdense.models.recompute import FeatureMap, Recomputed, may_overwrite
 
 __all__ = ['MINIMUM_POOLED_BATCH', 'build_norm', 'normalise', 'normalise_pooled']
 
@@ -85,13 +88,18 @@ def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
     return norm(x)
 
 
-def normalise(norm: nn.Module, x: FeatureMap) -> FeatureMap:
+def normalise(norm: nn.Module, x: FeatureMap, source: nn.Module | None = None) -> FeatureMap:
     """Return ``norm`` of a map (N, C, H, W).
+
+    If ``source`` has just computed the map, and nothing else needs it, a batch norm in evaluation
+    mode puts its result in the map's place.
 
     With ``with_cp='activations'`` the result of a batch or group norm is computed again in the
     backward pass, from the input and the statistics that its own backward pass keeps. Other kinds
     keep their result: a synchronised one would have to communicate again.
     """
+    if _overwrites(source, norm, x.value):
+        return x.then(_batch_norm_in_place(norm, x.value))
     value = x.read_by(norm)
     following = x.then(value)
     if x.with_cp != 'activations' or not following.recomputes() or value.grad_fn is None:
@@ -101,6 +109,40 @@ def normalise(norm: nn.Module, x: FeatureMap) -> FeatureMap:
         return following
     node = value.grad_fn
     return x.then(value, Recomputed(lambda: recompute(node, norm), x.source))
+
+
+def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
+    # On a CPU, memory that is touched for the first time costs more than the normalisation. Other
+    # layers than these two may return their input, or one dtype for another.
+    return (
+        type(source) is nn.Conv2d
+        and type(norm) is nn.BatchNorm2d
+        and not norm.training
+        and norm.running_mean is not None
+        and may_overwrite()
+        and type(x) is Tensor
+        and x.device.type == 'cpu'
+        and x.dtype == norm.running_mean.dtype
+        and not _is_watched(source, norm, x)
+    )
+
+
+def _is_watched(source: nn.Module, norm: nn.Module, x: Tensor) -> bool:
+    """Whether a hook sees what the layers return, or torch.func or forward differentiation does."""
+    hooks = (source._forward_hooks, norm._forward_pre_hooks, norm._forward_hooks)
+    return (
+        any(hooks)
+        or _has_any_global_hook()
+        or torch._C._functorch.is_functorch_wrapped_tensor(x)
+        or unpack_dual(x).tangent is not None
+    )
+
+
+def _batch_norm_in_place(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    statistics = x.new_empty(0), x.new_empty(0)  # not written in evaluation mode
+    arguments = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    torch.native_batch_norm(x, *arguments, False, 0.0, norm.eps, out=(x, *statistics))
+    return x
 
 
 def _batch_norm_again(node: Any, norm: nn.Module) -> Tensor:

@@ -26,7 +26,7 @@ from torch.utils.checkpoint import checkpoint
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['FeatureMap', 'Recomputed', 'check_with_cp', 'recompute_block']
+__all__ = ['FeatureMap', 'Recomputed', 'check_with_cp', 'may_overwrite', 'recompute_block']
 
 
 def check_with_cp(with_cp: bool | str) -> None:
@@ -36,6 +36,16 @@ def check_with_cp(with_cp: bool | str) -> None:
             f'with_cp={with_cp!r}: allowed are False, True (recompute whole blocks) and '
             "'activations' (keep the convolutions, recompute what lies between)"
         )
+
+
+def may_overwrite() -> bool:
+    """Return whether a map that was just computed may be overwritten.
+
+    Not where autograd may keep it, nor in a graph that is recorded: such a graph would depend on
+    whether autograd was on, which torch's tracer takes for a fault.
+    """
+    recording = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return not (torch.is_grad_enabled() or recording)
 
 
 def _may_recompute(x: Tensor) -> bool:

@@ -1,7 +1,15 @@
 """Figures of the named networks as data: what was measured here, what others have published."""
 
 from rexdense.zoo.complexity import Complexity, count_complexity
-from rexdense.zoo.measured import MEASURED, Measurement, load_measured, measure, write_measured
+from rexdense.zoo.measured import (
+    MEASURED,
+    UNET_CLASSES,
+    Measurement,
+    load_measured,
+    load_measured_unets,
+    measure,
+    write_measured,
+)
 from rexdense.zoo.plot import plot_accuracy
 from rexdense.zoo.published import Figure, PublishedRow, load_published
 from rexdense.zoo.quantities import format_count, parse_count
@@ -11,6 +19,7 @@ from rexdense.zoo.table import SORT_KEYS, ZooEntry, as_markdown, as_text, select
 __all__ = [
     'MEASURED',
     'SORT_KEYS',
+    'UNET_CLASSES',
     'Complexity',
     'Figure',
     'Measurement',
@@ -21,6 +30,7 @@ __all__ = [
     'count_complexity',
     'format_count',
     'load_measured',
+    'load_measured_unets',
     'load_published',
     'measure',
     'parse_count',

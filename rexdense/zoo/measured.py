@@ -1,24 +1,34 @@
 """``measured.json``: what every named network is, counted in the code itself."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
-from rexdense.zoo.complexity import COUNTING_RULE, count_complexity
+from rexdense.zoo.complexity import COUNTING_RULE, Complexity, count_complexity
 from rexdense.zoo.writing import replace_file
 
-__all__ = ['MEASURED', 'Measurement', 'load_measured', 'measure', 'write_measured']
+__all__ = [
+    'MEASURED',
+    'UNET_CLASSES',
+    'Measurement',
+    'load_measured',
+    'load_measured_unets',
+    'measure',
+    'write_measured',
+]
 
 MEASURED = Path(__file__).with_name('measured.json')
 INPUT_SIZE = 224
+UNET_CLASSES = 11
 
 RULE = {
     'input': f'one image of 3 x {INPUT_SIZE} x {INPUT_SIZE}',
     'network': 'the classifier with 1000 classes, in evaluation mode',
+    'unet': f'all six outputs, {UNET_CLASSES} classes (rexunet: its one), in evaluation mode',
     **COUNTING_RULE,
     'channels': 'of the levels c1 to c5, as their forward returns them',
     'strides': 'of the levels c1 to c5, in input pixels per feature pixel',
@@ -69,16 +79,28 @@ def load_measured(path: Path = MEASURED) -> dict[str, Measurement]:
     }
 
 
+def load_measured_unets(path: Path = MEASURED) -> dict[str, Complexity]:
+    """Return the counts of every standard U-Net, in the order of the file."""
+    unets = json.loads(path.read_text(encoding='utf-8'))['unets']
+    return {name: Complexity(**row) for name, row in unets.items()}
+
+
 def write_measured(
     names: Iterable[str],
     build_classifier: Callable[[str], nn.Module],
     build_backbone: Callable[[str], nn.Module],
+    unets: Mapping[str, Callable[[], nn.Module]],
     path: Path = MEASURED,
 ) -> dict[str, Measurement]:
-    """Measure the networks called ``names`` and put the result in place of ``path``.
+    """Measure the networks called ``names`` and the U-Nets, and put the result in place of
+    ``path``.
 
     Args:
         build_classifier, build_backbone: As for :func:`measure`, given a name.
+        unets: For each name what returns the U-Net, with ``UNET_CLASSES`` classes.
+
+    Returns:
+        What was measured of ``names``.
     """
     measurements = {
         name: measure(
@@ -86,15 +108,28 @@ def write_measured(
         )
         for name in names
     }
-    replace_file(path, lambda aside: aside.write_text(_as_text(measurements), encoding='utf-8'))
+    with torch.device('meta'):
+        complexities = {
+            name: count_complexity(build(), (1, 3, INPUT_SIZE, INPUT_SIZE))
+            for name, build in unets.items()
+        }
+    text = _as_text(measurements, complexities)
+    replace_file(path, lambda aside: aside.write_text(text, encoding='utf-8'))
     return measurements
 
 
-def _as_text(measurements: dict[str, Measurement]) -> str:
+def _as_text(measurements: dict[str, Measurement], unets: dict[str, Complexity]) -> str:
     """The file, with one line for each network."""
     rule = json.dumps(RULE, indent=4).replace('\n}', '\n  }')
-    rows = ',\n'.join(
-        f'    {json.dumps(name)}: {json.dumps(measurement._asdict())}'
-        for name, measurement in measurements.items()
+    return (
+        f'{{\n  "counting_rule": {rule},\n'
+        f'  "networks": {_as_lines(measurements)},\n'
+        f'  "unets": {_as_lines(unets)}\n}}\n'
     )
-    return f'{{\n  "counting_rule": {rule},\n  "networks": {{\n{rows}\n  }}\n}}\n'
+
+
+def _as_lines(rows: Mapping[str, Measurement | Complexity]) -> str:
+    lines = ',\n'.join(
+        f'    {json.dumps(name)}: {json.dumps(row._asdict())}' for name, row in rows.items()
+    )
+    return f'{{\n{lines}\n  }}'

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from rexdense.errors import InvalidArgument
+from rexdense.zoo.measured import UNET_CLASSES, load_measured_unets
 from rexdense.zoo.published import PublishedRow, load_published
+from rexdense.zoo.quantities import format_count
 from rexdense.zoo.table import as_markdown, markdown_table, zoo_entries
 from rexdense.zoo.writing import replace_file
 
@@ -51,8 +53,16 @@ def _detection_table() -> str:
     return markdown_table(DETECTION_COLUMNS, rows, ('detector', 'backbone', 'published by'))
 
 
+def _unet_table() -> str:
+    rows = [
+        (f'`{name}`', *map(format_count, complexity))
+        for name, complexity in load_measured_unets().items()
+    ]
+    return markdown_table(('name', 'parameters', 'MACs', 'activations'), rows, ('name',))
+
+
 def zoo_section() -> str:
-    """Return what stands between the markers: a table of each JSON file, and what is in them."""
+    """Return what stands between the markers: the figures as tables, and what is in them."""
     return f"""\
 Parameters, MACs (multiply-accumulates of convolutions and linear layers) and activations (outputs
 of convolutions) are measured, for one image of 224 x 224 and 1000 classes;
@@ -62,6 +72,12 @@ clovaai: 400 epochs, RandAugment); rexdense has not trained these networks.
 `rexdense/zoo/published.json` has the sources, and the figures that disagree.
 
 {as_markdown(zoo_entries())}
+
+U-Nets over all five levels, with outputs at six scales and {UNET_CLASSES} classes (`rexunet`: its
+one output channel), counted in the same way for one image of 224 x 224. `create_unet` of
+`rexdense.models.unet` makes them by name, `ReXUNet` the first:
+
+{_unet_table()}
 
 Published detectors on COCO val2017, all with FPN, in percent; clovaai's at 1200 x 800 with a
 schedule that was not published, mmdet's (1x) at 1333 x 800 with 12 epochs:

@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 import tarfile
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -18,7 +19,9 @@ import pytest
 import torch
 
 import rexdense
+from rexdense.checkpoint import convert_checkpoint, export_backbone, read_checkpoint
 from rexdense.checkpoint.mindspore_ckpt import write_mindspore
+from rexdense.checkpoint.safetensors_files import write_safetensors
 from rexdense.checkpoint.writing import write_checkpoint
 from rexdense.engine.command_line import run_command
 from rexdense.errors import CheckpointMismatch, CheckpointUnreadable
@@ -59,6 +62,12 @@ def mindspore() -> bytes:
     return file.getvalue()
 
 
+def safetensors(tensors) -> bytes:
+    file = io.BytesIO()
+    write_safetensors(tensors, {}, file)
+    return file.getvalue()
+
+
 def array_file() -> bytes:
     file = io.BytesIO()
     np.save(file, np.ones(9))
@@ -81,6 +90,29 @@ def with_value(value: float) -> dict:
     state = {key: tensor.clone() for key, tensor in WEIGHTS.items()}
     state['stages.1.1.project.norm.weight'][3] = value
     return state
+
+
+def with_tensor(make) -> dict:
+    """WEIGHTS with one tensor as ``make`` makes it."""
+    name = 'stages.1.1.project.conv.weight'
+    return {**WEIGHTS, name: make(WEIGHTS[name])}
+
+
+def quantised(tensor: torch.Tensor) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', '.*quantized tensor creation functions')
+        return torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8)
+
+
+def saying(**meta) -> bytes:
+    """WEIGHTS with what the file says of them."""
+    return saved({'state_dict': WEIGHTS, 'meta': meta})
+
+
+def endless() -> dict:
+    content = {}
+    content['model'] = {'state_dict': content}
+    return content
 
 
 def flipped(content: bytes, position: int) -> bytes:
@@ -154,6 +186,27 @@ CONTENTS = {
         "'stem.conv.weight' twice",
     ),
     'two models': (saved(TWO_MODELS), "two networks, below '(teacher|student)"),
+    'language model, safetensors': (safetensors(LANGUAGE_MODEL), 'no tensors named as any known'),
+    'names that are numbers': (saved({0: torch.ones(2)}), r'no tensors by name \(it has 0\)'),
+    'container of a list': (
+        saved({'state_dict': [1]}),
+        r"no tensors by name \(it has 'state_dict'",
+    ),
+    'dictionaries without end': (saved(endless()), 'without end'),
+    'complex': (saved(with_tensor(lambda x: x.to(torch.complex64))), 'is torch.complex64'),
+    '8-bit floats': (saved(with_tensor(lambda x: x.to(torch.float8_e4m3fn))), 'float8_e4m3fn'),
+    'integers': (saved(with_tensor(lambda x: x.to(torch.int8))), 'first stages.*is torch.int8'),
+    'sparse': (saved(with_tensor(lambda x: x.to_sparse())), 'torch.sparse_coo'),
+    'without values': (saved(with_tensor(lambda x: x.to('meta'))), 'on meta: save the network'),
+    'quantised': (
+        saved(with_tensor(quantised)),
+        'torch.qint8',
+    ),
+    'nonsense on preprocessing': (saying(preprocessing=7), 'of its preprocessing what cannot be'),
+    'half a preprocessing': (saying(preprocessing={'mean': [1.0]}), 'cannot be read .*std'),
+    'nonsense on options': (saying(options='same'), "says options='same'"),
+    'options of another network': (saying(options={'pool_padding': 'same'}), 'allowed are none'),
+    'nonsense on strides': (saying(output_stride=5), 'output_stride=5: allowed are 8, 16 and 32'),
     'unnamed width': (
         saved(
             rexdense.create_backbone('rexnet_1.0', width_mult=1.7, out_indices=(1,)).state_dict()
@@ -190,11 +243,12 @@ def test_a_bad_file_is_refused_in_one_line(kind, convert, capsys, tmp_path):
     content, message = CONTENTS[kind]
     path = tmp_path / 'weights.pth'
     path.write_bytes(content)
-    with pytest.raises((CheckpointUnreadable, CheckpointMismatch), match=message) as error:
-        rexdense.checkpoint.convert_checkpoint(path, tmp_path / 'converted.pth')
-    # The command line folds white space; the message itself is one line.
-    assert '\n' not in str(error.value)
-    assert os.listdir(tmp_path) == ['weights.pth']
+    for write in (export_backbone, convert_checkpoint):
+        with pytest.raises((CheckpointUnreadable, CheckpointMismatch), match=message) as error:
+            write(path, tmp_path / 'written.pth')
+        # The command line folds white space; the message itself is one line.
+        assert '\n' not in str(error.value)
+        assert os.listdir(tmp_path) == ['weights.pth']
     assert ' '.join(str(error.value).split()) in refusal(convert, capsys, path)
 
 
@@ -215,7 +269,7 @@ def test_a_path_that_leads_nowhere_is_refused(name, message, convert, capsys, tm
     source = name if '://' in name else tmp_path / name
     if '://' in name:
         with pytest.raises(rexdense.RexdenseError, match=message):
-            rexdense.checkpoint.convert_checkpoint(source, tmp_path / 'converted.pth')
+            convert_checkpoint(source, tmp_path / 'converted.pth')
     else:
         assert message in refusal(convert, capsys, source)
 
@@ -256,21 +310,24 @@ def test_what_exists_is_kept_unless_overwritten(convert, capsys, tmp_path):
     assert destination.read_bytes() == b'precious'
     convert([str(source), str(destination), '--overwrite'])
     assert 'rexnet_1.0' in capsys.readouterr().out
-    assert rexdense.checkpoint.read_checkpoint(destination).content['meta']['source'] == 'rexdense'
+    assert read_checkpoint(destination).content['meta']['source'] == 'rexdense'
 
 
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.ckpt'])
 def test_a_full_disk_leaves_nothing(suffix, tmp_path):
+    source = tmp_path / 'source.pth'
+    source.write_bytes(saved(WEIGHTS))
     # The limit of a file's size stands in for the disk's: the same call fails in the same place.
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:
-        with pytest.raises(rexdense.RexdenseError, match=r'cannot be written .*: make room'):
-            write_checkpoint(tmp_path / f'a{suffix}', WEIGHTS)
+        for write in (export_backbone, convert_checkpoint):
+            with pytest.raises(rexdense.RexdenseError, match=r'cannot be written .*: make room'):
+                write(source, tmp_path / f'a{suffix}')
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert list(tmp_path.iterdir()) == []
-    write_checkpoint(tmp_path / f'a{suffix}', WEIGHTS)
+    assert list(tmp_path.iterdir()) == [source]
+    convert_checkpoint(source, tmp_path / f'a{suffix}')
 
 
 @pytest.mark.parametrize('name', ['a.bin', 'a', 'absent/a.pth', ''])

@@ -6,7 +6,12 @@ from mmengine.registry import WEIGHT_INITIALIZERS
 from mmengine.runner import CheckpointLoader
 
 import rexdense
-from rexdense.checkpoint import install_safe_loader, read_checkpoint
+from rexdense.checkpoint import (
+    convert_checkpoint,
+    export_backbone,
+    install_safe_loader,
+    read_checkpoint,
+)
 from rexdense.errors import CheckpointUnreadable
 from tests.checkpoint.crafted_files import CRAFTED, write_crafted
 
@@ -17,6 +22,14 @@ def by_reader(path):
 
 def by_load_weights(path):
     rexdense.load_weights(rexdense.create_backbone('rexnet_1.0', out_indices=(0,)), path)
+
+
+def by_conversion(path):
+    convert_checkpoint(path, path.with_name('converted.pth'))
+
+
+def by_export(path):
+    export_backbone(path, path.with_name('exported.safetensors'))
 
 
 def by_mmengine(path):
@@ -35,7 +48,15 @@ def by_mmengines_config(path):
     initialise(torch.nn.Conv2d(3, 32, 3))
 
 
-ROUTES = (by_reader, by_load_weights, by_mmengine, by_config, by_mmengines_config)
+ROUTES = (
+    by_reader,
+    by_load_weights,
+    by_conversion,
+    by_export,
+    by_mmengine,
+    by_config,
+    by_mmengines_config,
+)
 
 
 @pytest.mark.parametrize('kind', CRAFTED)

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 import rexdense
-from rexdense.checkpoint.renaming import from_native
-from rexdense.checkpoint.schemes import SCHEMES
+from rexdense.checkpoint import export_backbone
 
 backbones = pytest.importorskip('mmdet.models.backbones')
 
@@ -16,7 +15,7 @@ BUILDERS = {
 
 
 @pytest.mark.parametrize('name', BUILDERS)
-def test_weights_go_over_and_come_back(name):
+def test_weights_go_over_and_come_back(name, tmp_path):
     ours = rexdense.create_backbone(name).eval()
     with torch.no_grad():
         for parameter in ours.parameters():
@@ -25,7 +24,8 @@ def test_weights_go_over_and_come_back(name):
                 parameter.add_(0.1)
     theirs = BUILDERS[name]()
     theirs.eval()
-    exported = from_native(ours.state_dict(), SCHEMES['openmmlab'], ours.architecture)
+    export_backbone(ours.state_dict(), tmp_path / 'a.pth', 'openmmlab')
+    exported = torch.load(tmp_path / 'a.pth', weights_only=True)
     assert list(exported) == list(theirs.state_dict())
     theirs.load_state_dict(exported, strict=True)
     image = torch.rand(1, 3, 97, 64)
@@ -37,3 +37,18 @@ def test_weights_go_over_and_come_back(name):
     assert rexdense.load_weights(back, theirs.state_dict()).architecture == name
     for key, value in ours.state_dict().items():
         assert torch.equal(back.state_dict()[key], value), key
+
+
+def test_a_config_of_mmdet_starts_from_an_export(tmp_path):
+    source = rexdense.create_backbone('regnetx_400mf')
+    export_backbone(source.state_dict(), tmp_path / 'a.pth', 'openmmlab')
+    theirs = backbones.RegNet(
+        'regnetx_400mf', init_cfg=dict(type='Pretrained', checkpoint=str(tmp_path / 'a.pth'))
+    )
+    theirs.init_weights()
+    assert torch.equal(theirs.conv1.weight, source.stem.conv.weight)
+    back = rexdense.create_backbone('regnetx_400mf')
+    rexdense.load_weights(back, theirs.state_dict())
+    assert all(
+        torch.equal(back.state_dict()[key], value) for key, value in source.state_dict().items()
+    )

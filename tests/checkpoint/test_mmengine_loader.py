@@ -5,6 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from mmengine.hooks import EMAHook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
 from mmengine.runner import CheckpointLoader, Runner
@@ -12,7 +13,9 @@ from mmengine.runner.checkpoint import load_checkpoint
 from torch.utils.data import Dataset
 
 from rexdense.checkpoint import install_safe_loader, read_checkpoint
+from rexdense.checkpoint.unwrapping import unwrap
 from rexdense.errors import CheckpointUnreadable
+from tests.checkpoint.crafted_files import write_crafted
 
 
 class Line(Dataset):
@@ -87,6 +90,28 @@ def test_load_from_fills_the_model(tmp_path):
     saved = read_checkpoint(tmp_path / 'first' / 'epoch_1.pth').content['state_dict']
     assert torch.equal(second.model.layer.weight, saved['layer.weight'])
     assert first.model.layer.weight.shape == second.model.layer.weight.shape
+
+
+@pytest.mark.parametrize('options', [{}, {'resume': True}])
+@pytest.mark.parametrize('kind', ['torch zip', 'torch before 1.6', 'pickle protocol 4'])
+def test_neither_load_from_nor_resume_runs_a_crafted_file(kind, options, tmp_path):
+    write_crafted(kind, tmp_path / 'weights.pth', tmp_path / 'written')
+    with pytest.raises(CheckpointUnreadable):
+        run(tmp_path / tmp_path.name, 1, load_from=str(tmp_path / 'weights.pth'), **options)
+    assert not (tmp_path / 'written').exists()
+
+
+def test_the_average_and_the_last_weights_are_told_apart(tmp_path):
+    runner = run(tmp_path, 1)
+    (hook,) = (hook for hook in runner.hooks if isinstance(hook, EMAHook))
+    content = read_checkpoint(tmp_path / 'epoch_1.pth').content
+    average = hook.ema_model.module.layer.weight
+    assert not torch.equal(average, runner.model.layer.weight)
+    # mmengine puts the average where every program looks for the weights.
+    for averaged in (True, False):
+        state = unwrap(content, averaged=averaged)
+        assert torch.equal(state.tensors['layer.weight'], average)
+        assert not state.averaged_too
 
 
 def test_numbers_written_under_the_other_numpy_are_read(tmp_path):

@@ -1,6 +1,7 @@
 """What images must become travels with the weights."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 from mmengine.config import Config
@@ -17,6 +18,7 @@ from rexdense.checkpoint.renaming import from_native
 from rexdense.checkpoint.schemes import SCHEMES
 from rexdense.errors import UnknownName
 
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
 RGB = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
 BGR = dict(mean=[103.53, 116.28, 123.675], std=[57.375, 57.12, 58.395], bgr_to_rgb=False)
 
@@ -75,6 +77,19 @@ def test_a_config_takes_it_from_the_source(tmp_path):
     assert config.model.data_preprocessor.bgr_to_rgb is False
     # A training run writes its config out and reads it again.
     assert Config.fromstring(config.pretty_text, '.py').model == config.model
+
+
+@pytest.mark.parametrize(
+    ('path', 'expected'),
+    [
+        ('regnet/faster-rcnn_regnetx-3.2gf_fpn_1x_coco.py', BGR),
+        ('resnext/faster-rcnn_resnext50-32x4d_fpn_1x_coco.py', RGB),
+        ('rexnet/faster-rcnn_rexnet-1.0_fpn_1x_coco.py', RGB),
+    ],
+)
+def test_every_config_feeds_its_weights_what_they_were_trained_on(path, expected):
+    config = Config.fromfile(CONFIGS / path)
+    assert expected.items() <= config.model.data_preprocessor.to_dict().items()
 
 
 def test_a_dictionary_gives_it_back():

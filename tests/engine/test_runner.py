@@ -11,11 +11,14 @@ import pytest
 pytest.importorskip('mmengine')
 
 import torch
+from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import nn
 
+import rexdense
 from rexdense.engine.hooks import RemoveEarlierRuns, ReportSkippedImages, skipped_images
 from rexdense.engine.runner import Runner
+from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
@@ -44,11 +47,11 @@ class Numbers(torch.utils.data.Dataset):
 def build(tmp_path, fresh_mmengine):
     """Make runners in one folder."""
 
-    def build(epochs=1, **options):
+    def build(epochs=1, model=None, **options):
         collate = dict(type='pseudo_collate')
         loader = dict(dataset=Numbers(), batch_size=2, num_workers=0, collate_fn=collate)
         return Runner(
-            Model(),
+            model or Model(),
             str(tmp_path / 'run'),
             train_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)),
             train_cfg=dict(by_epoch=True, max_epochs=epochs),
@@ -172,3 +175,28 @@ def test_earlier_runs_stay_until_training_begins(build, tmp_path):
     written = sorted(path.name for path in (tmp_path / 'run').glob('*.pth'))
     assert not old.exists()
     assert written == ['epoch_1.pth', 'epoch_2.pth']
+
+
+class Detector(BaseModel):
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = rexdense.create_backbone('resnext50_32x4d', out_indices=(1,))
+
+    def forward(self, inputs, mode):
+        return dict(loss=self.backbone(torch.ones(2, 3, 32, 32))[0].mean())
+
+
+def test_the_pooling_that_weights_turned_on_is_stored_and_restored(build, tmp_path):
+    config = Config(dict(model=dict(backbone=dict(type='rexdense.ResNeXt'))))
+    first = build(model=Detector(), cfg=config)
+    # As load_weights does for MindCV's.
+    first.model.backbone.pool_padding = 'same'
+    first.train()
+    checkpoint = tmp_path / 'run/epoch_1.pth'
+    stored = read_training_file(checkpoint).config()
+    assert stored.model.backbone.pool_padding == 'same'
+
+    second = build(epochs=2, model=Detector(), load_from=str(checkpoint))
+    assert second.model.backbone.pool_padding == 'symmetric'
+    second.load_or_resume()
+    assert second.model.backbone.pool_padding == 'same'

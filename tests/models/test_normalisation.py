@@ -5,10 +5,19 @@ import copy
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
+from torch.nn.modules.module import register_module_forward_hook
 
 import rexdense
 from rexdense.errors import InvalidArgument
-from rexdense.models.normalisation import MINIMUM_POOLED_BATCH, build_norm, normalise_pooled
+from rexdense.models.layers import ConvNorm
+from rexdense.models.normalisation import (
+    MINIMUM_POOLED_BATCH,
+    build_norm,
+    normalise,
+    normalise_pooled,
+)
+from rexdense.models.recompute import FeatureMap
 from tests.models.networks import SMALL, image, network, randomise
 
 
@@ -117,3 +126,89 @@ def test_options_reach_the_layer():
 def test_unknown_normalisations_are_refused(norm_cfg, message):
     with pytest.raises(InvalidArgument, match=message):
         rexdense.create_backbone('rexnet_1.0', norm_cfg=norm_cfg)
+
+
+@pytest.mark.parametrize('name', SMALL)
+def test_overwriting_maps_without_autograd_changes_no_value(name):
+    backbone = network(name, out_indices=(0, 1, 2, 3, 4)).eval()
+    x = image(2, 3, 65, 97)
+    before = x.clone()
+    with torch.no_grad():
+        levels = backbone(x)
+    assert torch.equal(x, before)
+    for found, expected in zip(levels, backbone(x), strict=True):
+        assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize('memory_format', [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize('affine', [True, False])
+def test_a_batch_norm_overwrites_what_a_convolution_has_computed(dtype, memory_format, affine):
+    conv = nn.Conv2d(8, 8, 3)
+    norm = randomise(nn.BatchNorm2d(8, affine=affine)).eval().to(dtype)
+    x = image(2, 8, 9, 9).to(dtype=dtype, memory_format=memory_format)
+    with torch.no_grad():
+        expected = norm(x)
+        found = normalise(norm, FeatureMap(x), source=conv).value
+    assert found is x
+    assert torch.equal(found, expected)
+    assert found.stride() == expected.stride()
+
+
+class Aliasing(nn.Conv2d):
+    """Returns its input, as a convolution that was taken out would."""
+
+    def forward(self, x):
+        return x
+
+
+@pytest.mark.parametrize('conv', [nn.Identity(), Aliasing(3, 3, 1)], ids=['identity', 'subclass'])
+def test_an_input_that_was_not_computed_here_is_left_alone(conv):
+    layer = randomise(ConvNorm(3, 3, 1, dict(type='BN'))).eval()
+    layer.conv = conv
+    x = image(1, 3, 9, 9)
+    before = x.clone()
+    with torch.no_grad():
+        found = layer(x)
+    assert torch.equal(x, before) and not torch.equal(found, before)
+
+
+@pytest.mark.parametrize('part', ['conv', 'norm', 'all'])
+def test_what_a_hook_has_kept_is_not_overwritten(part):
+    layer = randomise(ConvNorm(3, 8, 3, dict(type='BN'))).eval()
+    kept = []
+
+    def keep(module, inputs, output):
+        kept.append((output, output.clone()))
+
+    register = register_module_forward_hook
+    hook = (register if part == 'all' else getattr(layer, part).register_forward_hook)(keep)
+    with torch.no_grad(), hook:
+        layer(image(1, 3, 9, 9))
+    assert len(kept) == (3 if part == 'all' else 1)
+    assert all(torch.equal(output, copy) for output, copy in kept)
+
+
+def test_mixed_precision_normalises_as_under_autograd():
+    backbone = network('rexnet_1.0', out_indices=(1,)).eval()
+    x = image(1, 3, 64, 64)
+    with torch.autocast('cpu', torch.bfloat16):
+        (expected,) = backbone(x)
+        with torch.no_grad():
+            (found,) = backbone(x)
+    assert found.dtype == torch.bfloat16
+    assert torch.equal(found, expected)
+
+
+def test_torch_func_and_forward_differentiation_see_every_map():
+    layer = randomise(ConvNorm(3, 8, 3, dict(type='BN'))).eval()
+    x, tangent = image(4, 1, 3, 9, 9), image(4, 1, 3, 9, 9, seed=1)
+    expected, derivative = torch.func.jvp(layer, (x[0],), (tangent[0],))
+    with torch.no_grad():
+        torch.testing.assert_close(torch.func.vmap(layer)(x)[0], expected)
+        torch.testing.assert_close(
+            torch.func.jvp(layer, (x[0],), (tangent[0],)), (expected, derivative)
+        )
+        with forward_ad.dual_level():
+            dual = layer(forward_ad.make_dual(x[0], tangent[0]))
+            torch.testing.assert_close(tuple(forward_ad.unpack_dual(dual)), (expected, derivative))

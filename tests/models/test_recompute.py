@@ -5,11 +5,11 @@ import weakref
 import pytest
 import torch
 from torch import nn
-from torch.autograd.graph import disable_saved_tensors_hooks, saved_tensors_hooks
+from torch.autograd.graph import disable_saved_tensors_hooks
 from torch.utils.checkpoint import checkpoint
 
 from rexdense.models.recompute import Recomputed
-from tests.models.networks import SMALL, image, network
+from tests.models.networks import SMALL, bytes_kept, image, network
 
 MODES = (False, 'activations', True)
 
@@ -200,22 +200,6 @@ def test_torch_func_computes_gradients(with_cp):
     train(backbone, x)
     for key, value in backbone.named_parameters():
         torch.testing.assert_close(found[key], value.grad)
-
-
-def bytes_kept(backbone, x):
-    """Return the bytes that autograd keeps, parameters left out."""
-    kept = {}
-
-    def pack(tensor):
-        if not isinstance(tensor, nn.Parameter):
-            storage = tensor.untyped_storage()
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        levels = backbone(x)
-    assert levels[-1].requires_grad
-    return sum(kept.values())
 
 
 def test_memory_is_a_share_of_timm_s():

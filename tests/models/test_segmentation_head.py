@@ -104,6 +104,18 @@ def test_weights_halve_by_default_and_their_sum_is_one():
     assert head.predict_weights == {1: 1}
 
 
+def test_weights_may_be_listed_in_the_order_of_the_strides():
+    head = MultiScaleUNetHead(
+        num_classes=3,
+        output_strides=(1, 2, 8),
+        scale_weights=[1, 0.5, 2],
+        predict_weights=[3, 0, 1],
+        **NARROW,
+    )
+    assert head.scale_weights == {1: 1, 2: 0.5, 8: 2}
+    assert head.predict_weights == {1: 3, 8: 1}
+
+
 LOSSES = {
     'cross-entropy': CROSS_ENTROPY,
     'focal': dict(type='mmseg.FocalLoss'),
@@ -248,6 +260,16 @@ def test_every_backbone_has_a_head(arch):
         ),
         (
             dict(num_classes=3, output_strides=(1, 4), predict_weights={2: 1}),
+            InvalidArgument,
+            'among 1, 4',
+        ),
+        (
+            dict(num_classes=3, output_strides=(1, 4), scale_weights=[1]),
+            InvalidArgument,
+            'one for each of the output strides 1, 4',
+        ),
+        (
+            dict(num_classes=3, output_strides=(1, 4), predict_weights=[1, 1, 1]),
             InvalidArgument,
             'among 1, 4',
         ),

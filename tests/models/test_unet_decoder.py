@@ -6,9 +6,10 @@ import pytest
 import torch
 
 import rexdense
-from rexdense.errors import InvalidArgument
-from rexdense.models.unet import UNet, UNetDecoder
+from rexdense.errors import InvalidArgument, UnknownName
+from rexdense.models.unet import UNet, UNetDecoder, create_unet
 from rexdense.models.unet.blocks import DECODER_BLOCKS
+from tests.models.networks import bytes_kept, image
 
 STRIDES = (1, 2, 4, 8, 16, 32)
 
@@ -38,9 +39,10 @@ def test_every_backbone_has_an_output_at_every_scale(name):
     with torch.device('meta'), torch.no_grad():
         backbone = rexdense.create_backbone(name, out_indices=range(5))
         unet = UNet(backbone, num_classes=3).eval()
-        logits = unet(torch.empty(2, 3, 97, 131))
-    assert list(logits) == list(STRIDES)
-    assert shapes(logits) == expected_shapes(STRIDES, 97, 131, images=2)
+        for height, width in [(97, 131), (31, 17)]:
+            logits = unet(torch.empty(2, 3, height, width))
+            assert list(logits) == list(STRIDES)
+            assert shapes(logits) == expected_shapes(STRIDES, height, width, images=2)
 
 
 @blocks
@@ -133,6 +135,57 @@ def test_sum_adds_the_skip_to_the_resized_block():
         torch.testing.assert_close(step(x, skip), resized + skip, rtol=0, atol=0)
 
 
+@blocks
+@skips
+def test_decoded_maps_have_the_channels_asked_for(block, skip):
+    unet = small_unet(block=block, skip=skip, decoder_channels=(20, 9, 8, 7, 6))
+    heads = {int(stride): head for stride, head in unet.decoder.outputs.items()}
+    read = {
+        stride: (head.conv if stride == 1 else head).in_channels for stride, head in heads.items()
+    }
+    c5 = unet.backbone.feature_info[4].channels
+    assert read == {1: 6, 2: 7, 4: 8, 8: 9, 16: 20, 32: c5}
+    logits = unet(torch.rand(2, 3, 65, 97))
+    assert shapes(logits) == expected_shapes(STRIDES, 65, 97, images=2)
+    sum(tensor.square().sum() for tensor in logits.values()).backward()
+    assert all(parameter.grad is not None for parameter in unet.parameters())
+
+
+def test_channels_of_the_levels_add_nothing_to_the_decoder():
+    *finer, _ = rexdense.arch.channels('rexnet_1.0', (0, 1, 2, 3, 4), width_mult=0.5)
+    plain = small_unet()
+    asked = small_unet(decoder_channels=(*finer[::-1], finer[0]))
+    assert asked.decoder.decoder_channels == plain.decoder.decoder_channels
+    torch.testing.assert_close(dict(asked.state_dict()), dict(plain.state_dict()))
+
+
+def test_the_wide_decoder_is_as_large_as_the_one_it_is_named_after():
+    with torch.device('meta'):
+        decoder = create_unet('unet_rexnet_1.0_wide', 11, output_strides=(1,)).decoder
+    # segmentation_models_pytorch 0.6.0: Unet('tu-rexnet_100', classes=11), decoder and head.
+    assert sum(parameter.numel() for parameter in decoder.parameters()) == 1_998_843
+
+
+def test_standard_unets_take_other_decoder_arguments_and_are_known_by_name():
+    with torch.device('meta'):
+        decoder = create_unet('unet_rexnet_1.0_double_conv', 3, output_strides=(4,)).decoder
+        assert (decoder.block, decoder.output_strides) == ('double_conv', (4,))
+    with pytest.raises(UnknownName, match="did you mean 'unet_rexnet_"):
+        create_unet('unet_rexnet_1.1', 3)
+
+
+@blocks
+def test_recomputation_keeps_at_most_0_6_of_the_memory_of_plain_training(block):
+    def kept(with_cp):
+        backbone = rexdense.create_backbone('rexnet_1.0', out_indices=range(5), with_cp=with_cp)
+        unet = UNet(backbone, num_classes=11, block=block, with_cp=with_cp)
+        return bytes_kept(lambda x: tuple(unet(x).values()), image(2, 3, 64, 64))
+
+    plain = kept(False)
+    assert kept('activations') <= 0.6 * plain
+    assert kept(True) <= 0.3 * plain
+
+
 def test_without_a_size_the_finest_map_gives_it():
     decoder = small_unet((1, 4), output_strides=(1, 4)).eval().decoder
     features = [torch.randn(1, level.channels, 17, 9) for level in decoder.levels]
@@ -180,6 +233,12 @@ def test_weights_of_a_classifier_fill_the_backbone():
         (dict(skip='add'), "skip='add': allowed are concat, sum"),
         (dict(with_cp='blocks'), "with_cp='blocks': allowed are"),
         (dict(norm_cfg=dict(type='LN')), "norm_cfg type 'LN'"),
+        (
+            dict(decoder_channels=(64, 32)),
+            r'\(64, 32\): give a number for each of c4, c3, c2, stride 1 \(4\)$',
+        ),
+        (dict(decoder_channels=64), 'decoder_channels=64: give a number for each of'),
+        (dict(decoder_channels=(8, 8, 8, 0)), 'decoder_channels=0: give a whole number above 0'),
     ],
 )
 def test_refused_arguments(arguments, message):

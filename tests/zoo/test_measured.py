@@ -1,13 +1,25 @@
-"""measured.json says what the code is: every network, exactly."""
+"""measured.json says what the code is: every network and U-Net, exactly."""
 
 import json
+from functools import partial
 
 import pytest
+import torch
 
 from rexdense import create_backbone, create_classifier, list_backbones
 from rexdense.arch import feature_levels
+from rexdense.arch.unet import STANDARD_UNETS
 from rexdense.errors import InvalidArgument
-from rexdense.zoo import MEASURED, load_measured, measure, write_measured
+from rexdense.models.unet import ReXUNet, create_unet
+from rexdense.zoo import (
+    MEASURED,
+    UNET_CLASSES,
+    count_complexity,
+    load_measured,
+    load_measured_unets,
+    measure,
+    write_measured,
+)
 
 REFERENCE = {
     'rexnet_0.9': (4_091_257, 347_691_428),
@@ -23,6 +35,9 @@ REFERENCE = {
     'rexnet_lite_2.0': (12_966_200, 1_498_253_632),
 }
 """Parameters and MACs counted on the networks of clovaai/rexnet itself."""
+
+UNETS = {'rexunet': ReXUNet}
+UNETS |= {name: partial(create_unet, name, UNET_CLASSES) for name in STANDARD_UNETS}
 
 
 def build_backbone(name):
@@ -42,6 +57,21 @@ def test_measured_figures_are_those_of_the_code(name):
     assert measured.strides == tuple(level.stride for level in levels) == (2, 4, 8, 16, 32)
 
 
+def test_every_standard_unet_has_a_row_and_every_row_a_unet():
+    assert list(load_measured_unets()) == list(UNETS)
+
+
+@pytest.mark.parametrize('name', UNETS)
+def test_measured_unets_are_those_of_the_code(name):
+    with torch.device('meta'):
+        unet = UNETS[name]()
+    assert load_measured_unets()[name] == count_complexity(unet, (1, 3, 224, 224))
+
+
+def test_the_measured_rexunet_is_that_of_the_reference_code():
+    assert load_measured_unets()['rexunet'][:2] == (4_009_167, 416_744_756)
+
+
 @pytest.mark.parametrize('name', REFERENCE)
 def test_measured_sizes_are_those_of_the_reference_code(name):
     assert load_measured()[name][:2] == REFERENCE[name]
@@ -49,18 +79,19 @@ def test_measured_sizes_are_those_of_the_reference_code(name):
 
 def test_the_counting_rule_stands_beside_the_figures():
     rule = json.loads(MEASURED.read_text())['counting_rule']
-    assert set(rule) >= {'input', 'network', *load_measured()['rexnet_1.0']._fields}
+    assert set(rule) >= {'input', 'network', 'unet', *load_measured()['rexnet_1.0']._fields}
 
 
 def test_the_tool_writes_the_file_as_it_is(tmp_path):
     path = tmp_path / 'measured.json'
     path.write_text('an old one')
-    written = write_measured(['rexnet_1.0'], create_classifier, build_backbone, path)
+    written = write_measured(
+        ['rexnet_1.0'], create_classifier, build_backbone, {'rexunet': ReXUNet}, path
+    )
     assert written == load_measured(path) == {'rexnet_1.0': load_measured()['rexnet_1.0']}
-    assert set(path.read_text().splitlines()) - {'an old one'} <= {
-        line.rstrip(',') if 'rexnet_1.0' in line else line
-        for line in MEASURED.read_text().splitlines()
-    }
+    assert load_measured_unets(path) == {'rexunet': load_measured_unets()['rexunet']}
+    lines = MEASURED.read_text().splitlines()
+    assert set(path.read_text().splitlines()) <= {*lines, *(line.rstrip(',') for line in lines)}
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -72,6 +103,7 @@ def test_a_network_that_fails_leaves_the_file_alone(tmp_path):
             ['rexnet_1.0'],
             lambda name: create_classifier(name, num_classes=0),
             build_backbone,
+            {},
             path,
         )
     assert path.read_text() == 'an old one'

@@ -16,11 +16,12 @@ def test_the_readme_is_not_stale():
     assert with_zoo(text) == text, 'README.md is stale: python tools/zoo.py --readme'
 
 
-def test_the_section_has_both_tables():
+def test_the_section_has_all_tables():
     section = zoo_section()
     assert as_markdown(zoo_entries()) in section
     assert '| Mask R-CNN, 1x | `regnetx_3.2gf` | 40.3 | 36.6 | - | - | mmdet |' in section
     assert '| Faster R-CNN | `rexnet_1.0` | 38.5 | - | 20.7M | 124.1G | clovaai |' in section
+    assert '| `rexunet` | 4.01M | 417M |' in section
 
 
 def test_all_around_the_markers_stays(tmp_path):

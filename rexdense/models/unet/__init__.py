@@ -4,7 +4,7 @@ from rexdense.models.unet.decoder import UNetDecoder
 from rexdense.models.unet.depth_head import MultiScaleDepthHead
 from rexdense.models.unet.rexunet import ReXDepth, ReXUNet
 from rexdense.models.unet.segmentation_head import MultiScaleUNetHead
-from rexdense.models.unet.unet import UNet
+from rexdense.models.unet.unet import UNet, create_unet
 
 __all__ = [
     'MultiScaleDepthHead',
@@ -13,4 +13,5 @@ __all__ = [
     'ReXUNet',
     'UNet',
     'UNetDecoder',
+    'create_unet',
 ]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rexdense.arch import FeatureLevel
 from rexdense.arch.checks import require_positive_integer
 from rexdense.errors import InvalidArgument, suggest
-from rexdense.models.layers import reset_convolutions
+from rexdense.models.layers import ConvNorm, reset_convolutions
 from rexdense.models.recompute import check_with_cp, recompute_block
 from rexdense.models.unet.blocks import build_decoder_block
 
@@ -33,9 +33,11 @@ class DecoderStep(nn.Module):
 
     Args:
         skip: 'sum' adds the skip to the resized output of the block (zshn25/rexnet
-            ``rexunet.py``); 'concat' lets the block see the resized map and the skip side by side
-            (Ronneberger et al. 2015). Both return as many channels as the skip has.
+            ``rexunet.py``), through a 1x1 convolution if their channels differ (as in FPN, Lin et
+            al. 2017); 'concat' lets the block see the resized map and the skip side by side
+            (Ronneberger et al. 2015).
         block: See :func:`rexdense.models.unet.blocks.build_decoder_block`.
+        out_channels: None takes as many as the skip has.
         with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
     """
 
@@ -47,19 +49,26 @@ class DecoderStep(nn.Module):
         skip: str,
         norm_cfg: dict,
         with_cp: bool | str = False,
+        out_channels: int | None = None,
     ) -> None:
         super().__init__()
         self.skip, self.with_cp = skip, with_cp
+        out_channels = out_channels or skip_channels
+        self.lateral = None
         if skip == 'concat':
             in_channels += skip_channels
-        self.block = build_decoder_block(block, in_channels, skip_channels, norm_cfg, with_cp)
+        elif out_channels != skip_channels:
+            self.lateral = ConvNorm(skip_channels, out_channels, 1, norm_cfg)
+        self.block = build_decoder_block(block, in_channels, out_channels, norm_cfg, with_cp)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
-        """Return (N, skip_channels, H, W) for ``x`` (N, in_channels, h, w) and the skip
+        """Return (N, out_channels, H, W) for ``x`` (N, in_channels, h, w) and the skip
         (N, skip_channels, H, W)."""
         if self.skip == 'concat':
             x = torch.cat((resize(x, skip.shape[2:]), skip), dim=1)
             return _run(self.block, x, self.with_cp)
+        if self.lateral is not None:
+            skip = self.lateral(skip)
         return resize(_run(self.block, x, self.with_cp), skip.shape[2:]) + skip
 
     def extra_repr(self) -> str:
@@ -83,6 +92,10 @@ class UNetDecoder(nn.Module):
         skip: 'sum' or 'concat', see :class:`DecoderStep`.
         norm_cfg: See :func:`rexdense.models.normalisation.build_norm`; None takes batch norm.
         with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+        decoder_channels: Channels of the decoded maps, from coarse to fine: a number for each level
+            but the coarsest, and one for stride 1; (256, 128, 64, 32, 16) gives a backbone's five
+            levels as wide a decoder as segmentation_models.pytorch does. None takes the channels of
+            the levels, which makes a decoder far smaller than the backbone.
 
     Attributes:
         output_strides: The strides of the outputs, from fine to coarse.
@@ -106,6 +119,7 @@ class UNetDecoder(nn.Module):
         skip: str = 'sum',
         norm_cfg: dict | None = None,
         with_cp: bool | str = False,
+        decoder_channels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         require_positive_integer('num_classes', num_classes)
@@ -116,18 +130,19 @@ class UNetDecoder(nn.Module):
         self.output_strides = _resolve_output_strides(output_strides, self.levels)
         self.num_classes, self.block = num_classes, block
         self.norm_cfg, self.with_cp = norm_cfg or dict(type='BN'), with_cp
+        self.decoder_channels = _resolve_decoder_channels(decoder_channels, self.levels)
 
         *finer, coarsest = self.levels
         channels = {coarsest.stride: coarsest.channels}
         in_channels = coarsest.channels
         self.steps = nn.ModuleList()
-        for level in reversed(finer):
+        for level, width in zip(reversed(finer), self.decoder_channels, strict=False):
             if level.stride < self.output_strides[0]:
                 break
             self.steps.append(
-                DecoderStep(in_channels, level.channels, block, skip, self.norm_cfg, with_cp)
+                DecoderStep(in_channels, level.channels, block, skip, self.norm_cfg, with_cp, width)
             )
-            in_channels = channels[level.stride] = level.channels
+            in_channels = channels[level.stride] = width
         channels[1] = in_channels
         self.outputs = nn.ModuleDict(
             {
@@ -140,12 +155,11 @@ class UNetDecoder(nn.Module):
     def build_output(self, stride: int, in_channels: int) -> nn.Module:
         """Return what gives the logits (N, num_classes, H, W) of a decoded map (N, in_channels, H,
         W); for stride 1 that is the finest map."""
-        conv = nn.Conv2d(in_channels, self.num_classes, 3, padding=1)
+        width = in_channels if stride > 1 else self.decoder_channels[-1]
+        conv = nn.Conv2d(width, self.num_classes, 3, padding=1)
         if stride > 1:
             return _near_zero(conv)
-        block = build_decoder_block(
-            self.block, in_channels, in_channels, self.norm_cfg, self.with_cp
-        )
+        block = build_decoder_block(self.block, in_channels, width, self.norm_cfg, self.with_cp)
         reset_convolutions(block)
         return nn.Sequential(OrderedDict(block=block, conv=_near_zero(conv)))
 
@@ -232,3 +246,19 @@ def _resolve_output_strides(
             )
         )
     return tuple(sorted(wanted))
+
+
+def _resolve_decoder_channels(
+    wanted: Sequence[int] | None, levels: tuple[FeatureLevel, ...]
+) -> tuple[int, ...]:
+    finer = levels[-2::-1]
+    if wanted is None:
+        return (*(level.channels for level in finer), levels[0].channels)
+    if isinstance(wanted, int) or len(wanted) != len(levels):
+        places = ', '.join((*(level.name for level in finer), 'stride 1'))
+        raise InvalidArgument(
+            f'decoder_channels={wanted!r}: give a number for each of {places} ({len(levels)})'
+        )
+    for width in wanted:
+        require_positive_integer('decoder_channels', width)
+    return tuple(wanted)

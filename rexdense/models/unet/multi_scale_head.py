@@ -29,11 +29,12 @@ class MultiScaleHead(BaseModule):
         output_stride: The backbone's ``output_stride``.
         overrides: Arguments of the family's rule that the backbone overrides.
         output_strides: Where outputs are wanted; None takes 1 and the stride of every level.
-        scale_weights: Weight of the losses at each output stride. None halves them from each output
-            to the next coarser one and makes their sum 1 (nnU-Net, Isensee et al. 2021, Methods,
-            "Training"; its code halves them so).
-        predict_weights: Weight of each output stride in the mean that is predicted; None takes the
-            finest output alone.
+        scale_weights: Weight of the losses at each output stride, as {stride: weight} or in the
+            order of the strides. None halves them from each output to the next coarser one and
+            makes their sum 1 (nnU-Net, Isensee et al. 2021, Methods, "Training"; its code halves
+            them so).
+        predict_weights: Weight of each output stride in the mean that is predicted, likewise; None
+            takes the finest output alone.
         init_cfg: mmengine's.
         decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
 
@@ -53,8 +54,8 @@ class MultiScaleHead(BaseModule):
         output_stride: int = 32,
         overrides: Mapping[str, Any] | None = None,
         output_strides: Sequence[int] | None = None,
-        scale_weights: Mapping[int, float] | None = None,
-        predict_weights: Mapping[int, float] | None = None,
+        scale_weights: Mapping[int, float] | Sequence[float] | None = None,
+        predict_weights: Mapping[int, float] | Sequence[float] | None = None,
         init_cfg: dict | None = None,
         **decoder: Any,
     ) -> None:
@@ -74,7 +75,7 @@ class MultiScaleHead(BaseModule):
         self.scale_weights = _checked_weights('scale_weights', scale_weights, strides)
         if sorted(self.scale_weights) != sorted(strides):
             raise InvalidArgument(
-                f'scale_weights={dict(scale_weights)}: give one for each of the output strides '
+                f'scale_weights={scale_weights}: give one for each of the output strides '
                 f'{", ".join(map(str, strides))}; output_strides leaves outputs out'
             )
         self.predict_weights = _checked_weights(
@@ -138,17 +139,22 @@ class MultiScaleHead(BaseModule):
 
 
 def _checked_weights(
-    name: str, weights: Mapping[int, float], strides: Sequence[int]
+    name: str, weights: Mapping[int, float] | Sequence[float], strides: Sequence[int]
 ) -> dict[int, float]:
-    # A config read from JSON or a command line has its keys as text.
-    weights = {int(stride): float(weight) for stride, weight in weights.items()}
-    lacking = [stride for stride in weights if stride not in strides]
-    if lacking or not weights or min(weights.values()) <= 0:
+    """Return the weights by stride; those of a list that are 0 are left out."""
+    if isinstance(weights, Mapping):
+        # A config read from JSON has its keys as text.
+        by_stride = {int(stride): float(weight) for stride, weight in weights.items()}
+    else:
+        by_stride = dict(zip(strides, map(float, weights), strict=False))
+        by_stride = {stride: weight for stride, weight in by_stride.items() if weight != 0}
+    lacking = [stride for stride in by_stride if stride not in strides]
+    if lacking or not by_stride or min(by_stride.values()) <= 0 or len(weights) > len(strides):
         raise InvalidArgument(
             f'{name}={weights}: give a weight above 0 to strides among '
             f'{", ".join(map(str, strides))}, which are the outputs of this head'
         )
-    return weights
+    return by_stride
 
 
 def _input_size(meta: Mapping) -> tuple[int, int]:

@@ -11,7 +11,6 @@ from rexdense.arch.unet import rexunet_levels
 from rexdense.errors import InvalidArgument
 from rexdense.models.activations import silu
 from rexdense.models.layers import ConvNorm, reset_convolutions
-from rexdense.models.recompute import recompute_block
 from rexdense.models.rexnet import ReXNet
 from rexdense.models.unet.blocks import build_decoder_block
 from rexdense.models.unet.decoder import UNetDecoder
@@ -30,11 +29,9 @@ class ReXUNetEncoder(ReXNet):
         self._check_input(x)
         x = self.stem(x)
         taps = []
-        for stage in self.stages:
-            for position, block in enumerate(stage):
-                x = recompute_block(block, x) if self.with_cp is True else block(x)
-                if position == 0:
-                    taps.append(x)
+        for first, *later in self.stages:
+            taps.append(self.run_blocks((first,), x))
+            x = self.run_blocks(later, taps[-1])
         return (*taps, x)
 
 

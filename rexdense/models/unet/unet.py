@@ -5,10 +5,13 @@ from typing import Any
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from rexdense.arch.unet import STANDARD_UNETS
+from rexdense.errors import UnknownName, suggest
 from rexdense.models.backbone import Backbone
+from rexdense.models.creation import create_backbone
 from rexdense.models.unet.decoder import UNetDecoder
 
-__all__ = ['UNet']
+__all__ = ['UNet', 'create_unet']
 
 
 class UNet(BaseModule):
@@ -52,3 +55,26 @@ class UNet(BaseModule):
             fine to coarse.
         """
         return self.decoder(self.backbone(x), x.shape[2:])
+
+
+def create_unet(name: str, num_classes: int, **decoder: Any) -> UNet:
+    """Return a U-Net of :data:`rexdense.arch.unet.STANDARD_UNETS` over all five levels.
+
+    Args:
+        num_classes: Channels of the logits.
+        decoder: Arguments of :class:`~rexdense.models.unet.UNetDecoder` that replace those of the
+            name.
+
+    Raises:
+        UnknownName: ``name`` is none of them.
+        InvalidArgument: see :class:`~rexdense.models.unet.UNetDecoder`.
+
+    Example:
+        >>> create_unet('unet_rexnet_1.0_wide', num_classes=11).decoder.decoder_channels
+        (256, 128, 64, 32, 16)
+    """
+    if name not in STANDARD_UNETS:
+        raise UnknownName(f'no U-Net is called {name!r}: {suggest(name, STANDARD_UNETS)}')
+    unet = STANDARD_UNETS[name]
+    backbone = create_backbone(unet.backbone, out_indices=(0, 1, 2, 3, 4))
+    return UNet(backbone, num_classes, **unet.decoder | decoder)

@@ -1,0 +1,136 @@
+"""AP and time of a Faster R-CNN, by mmdet's own code and as one ONNX graph in onnxruntime.
+
+    python benchmarks/onnx_detector.py CONFIG CHECKPOINT --data-root DIR
+
+Both go over the validation set with the same pipeline and the same metric. The graph is exported
+from the checkpoint, unless --graph gives one that tools/export.py has written.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from mmengine.structures import InstanceData
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from rexdense.deploy import export_graph
+from rexdense.deploy.detection import FasterRCNNGraph
+from rexdense.deploy.formats import GRAPH_FORMATS
+from rexdense.device import reuse_freed_memory
+from rexdense.engine.building import config_faults
+from rexdense.engine.command_line import Parser, run_command
+from rexdense.engine.config import load_config
+from rexdense.engine.figures import figures_of
+from rexdense.engine.options import add_data_options, add_run_options
+from rexdense.engine.runner import Runner
+from rexdense.engine.settings import apply_run_options
+from rexdense.engine.test import keep_only_testing
+from rexdense.engine.training_file import read_training_file
+from rexdense.text_table import text_table
+
+
+class Timed:
+    """A function from a batch to its predictions that adds up how long it takes."""
+
+    def __init__(self, function) -> None:
+        self.function, self.seconds, self.images = function, 0.0, 0
+
+    def __call__(self, batch: dict) -> list:
+        start = time.perf_counter()
+        with torch.no_grad():
+            results = self.function(batch)
+        self.seconds += time.perf_counter() - start
+        self.images += len(results)
+        return results
+
+    @property
+    def milliseconds(self) -> float:
+        return self.seconds / max(self.images, 1) * 1e3
+
+
+class OnnxDetector:
+    """The graph in the place of a detector's ``test_step``."""
+
+    def __init__(self, path: Path, preprocess) -> None:
+        self.run, self.preprocess = GRAPH_FORMATS['onnx'].open(path), preprocess
+
+    def __call__(self, batch: dict) -> list:
+        samples = []
+        for image, sample in zip(batch['inputs'], batch['data_samples'], strict=True):
+            data = self.preprocess(dict(inputs=[image], data_samples=[sample]))
+            (sample,) = data['data_samples']
+            height, width = sample.img_shape
+            # The graph pads by itself.
+            outputs = self.run(data['inputs'][:, :, :height, :width].contiguous())
+            found = outputs['labels'][0] >= 0
+            scale = torch.tensor(sample.scale_factor).repeat(2)
+            sample.pred_instances = InstanceData(
+                bboxes=outputs['boxes'][0][found] / scale,
+                scores=outputs['scores'][0][found],
+                labels=outputs['labels'][0][found],
+            )
+            samples.append(sample)
+        return samples
+
+
+def parser() -> argparse.ArgumentParser:
+    result = Parser(prog='benchmarks/onnx_detector.py', description=__doc__.splitlines()[0])
+    result.add_argument('config', type=Path, help='the config that it was trained with')
+    result.add_argument('checkpoint', type=Path, help='a .pth file of tools/train.py')
+    result.add_argument('--graph', type=Path, help='an .onnx file of tools/export.py detector')
+    add_data_options(result)
+    add_run_options(result)
+    return result
+
+
+def main(arguments=None) -> None:
+    options = parser().parse_args(arguments)
+    reuse_freed_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        options.work_dir = options.work_dir or Path(folder) / 'run'
+        options.device = 'cpu'
+        runner = build_runner(options)
+        model = runner.model
+        eager = Timed(model.test_step)
+        model.test_step = eager
+        figures = {'mmdet': figures_of(runner.test())}
+        graph = options.graph or Path(folder) / 'detector.onnx'
+        if options.graph is None:
+            model.test_step = eager.function
+            print(export_graph(FasterRCNNGraph(model), graph))
+        onnx = Timed(OnnxDetector(graph, model.data_preprocessor))
+        model.test_step = onnx
+        figures['onnxruntime'] = figures_of(runner.test())
+        runner.end_workers()
+    print(text_table(rows(figures)))
+    print(f'milliseconds an image: mmdet {eager.milliseconds:.0f}, ', end='')
+    print(f'onnxruntime {onnx.milliseconds:.0f}')
+
+
+def build_runner(options: argparse.Namespace) -> Runner:
+    """Return a runner that only tests, with the checkpoint's weights and classes."""
+    config = load_config(options.config)
+    classes = read_training_file(options.checkpoint).classes
+    apply_run_options(config, options, training=False, classes=classes)
+    keep_only_testing(config)
+    config.load_from = str(options.checkpoint)
+    with config_faults():
+        return Runner.from_cfg(config)
+
+
+def rows(figures: dict[str, dict[str, float]]) -> list[list[str]]:
+    """Return a table with a line for each figure, and the difference."""
+    names = list(figures)
+    lines = [['figure', *names, 'difference']]
+    for name, value in figures[names[0]].items():
+        other = figures[names[1]][name]
+        lines.append([name, f'{value:.4f}', f'{other:.4f}', f'{other - value:+.4f}'])
+    return lines
+
+
+if __name__ == '__main__':
+    run_command(main)

@@ -1,0 +1,98 @@
+"""A trained backbone as a weights file that other projects load, with what they must know of it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rexdense.checkpoint.details import details_path, file_digest
+from rexdense.checkpoint.named_network import NamedNetwork, read_named_network
+from rexdense.checkpoint.native import STEM_WEIGHT
+from rexdense.checkpoint.report import LoadReport
+from rexdense.checkpoint.schemes import SCHEMES
+from rexdense.checkpoint.writing import (
+    check_destination,
+    check_format,
+    files_written_aside,
+    write_tensors,
+)
+from rexdense.errors import UnknownName, suggest
+
+__all__ = ['BACKBONE_FORMATS', 'export_backbone']
+
+# All but zshn25/rexnet, which publishes whole U-Nets.
+BACKBONE_FORMATS = tuple(name for name in SCHEMES if name != 'zshn25')
+
+
+def export_backbone(
+    checkpoint: str | Path | Mapping[str, Any],
+    destination: str | Path,
+    names: str = 'rexdense',
+    *,
+    source: str | None = None,
+    prefix: str | None = None,
+    averaged: bool = False,
+    allow_non_finite: bool = False,
+    trust_pickle: bool = False,
+    overwrite: bool = False,
+) -> LoadReport:
+    """Write the backbone of a classifier, detector or segmentor under a project's names.
+
+    All else in the checkpoint is left out. Beside ``destination`` a file ``destination + '.json'``
+    says which network it is, the channels and strides of its levels, what images must become before
+    it sees them, where the weights are from, and the sha256 of ``destination``.
+    :func:`rexdense.load_weights` reads it too. Both files are written, or neither.
+
+    Args:
+        checkpoint: As for :func:`rexdense.load_weights`.
+        destination: A ``.safetensors`` file, a ``.pth`` file of plain tensors, or a MindSpore
+            ``.ckpt`` file.
+        names: The project whose names are written, one of ``BACKBONE_FORMATS``.
+        source: The project whose names the checkpoint bears; None finds it.
+        prefix: What stands before the network's names, where the checkpoint holds several.
+        averaged: Take the running average that a training file may hold.
+        allow_non_finite: Write NaN and infinite values.
+        trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
+        overwrite: Replace files that are there.
+
+    Raises:
+        CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
+        CheckpointMismatch: it holds no named network, or a network that the project has not.
+        InvalidArgument: a destination exists or cannot be written.
+        UnknownName: no project is called so.
+    """
+    if names not in BACKBONE_FORMATS:
+        raise UnknownName(f'no format is called {names!r}: {suggest(names, BACKBONE_FORMATS)}')
+    scheme = SCHEMES[names]
+    path = Path(destination).expanduser()
+    check_format(path)
+    for place in (path, details_path(path)):
+        check_destination(place, overwrite)
+    network = read_named_network(
+        checkpoint,
+        source=source,
+        prefix=prefix,
+        averaged=averaged,
+        allow_non_finite=allow_non_finite,
+        trust_pickle=trust_pickle,
+    ).body()
+    tensors = network.named_by(scheme)
+    details = _details(network, names)
+    with files_written_aside(path, details_path(path), overwrite=overwrite) as (weights, beside):
+        write_tensors(
+            weights, path.suffix, tensors, details if path.suffix == '.safetensors' else None
+        )
+        details = {'file': path.name, 'sha256': file_digest(weights), **details}
+        beside.write(json.dumps(details, indent=2).encode() + b'\n')
+    return network.report(destination, scheme, list(tensors))
+
+
+def _details(network: NamedNetwork, names: str) -> dict[str, Any]:
+    strided = network.architecture.with_output_stride(network.details.output_stride)
+    return dict(
+        format=names,
+        **network.metadata(),
+        in_channels=network.tensors[STEM_WEIGHT].shape[1],
+        levels=[level._asdict() for level in strided.levels[: network.deepest_level + 1]],
+        source=dict(project=network.scheme.title, file=Path(network.checkpoint).name),
+    )

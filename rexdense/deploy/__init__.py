@@ -1,0 +1,22 @@
+"""Networks as graphs for other runtimes: ONNX, torch.export, TorchScript."""
+
+from rexdense.deploy.export import GraphReport, export_graph
+from rexdense.deploy.formats import GRAPH_FORMATS
+from rexdense.deploy.graph import (
+    BackboneGraph,
+    ClassifierGraph,
+    Graph,
+    GraphOutput,
+    SegmentorGraph,
+)
+
+__all__ = [
+    'GRAPH_FORMATS',
+    'BackboneGraph',
+    'ClassifierGraph',
+    'Graph',
+    'GraphOutput',
+    'GraphReport',
+    'SegmentorGraph',
+    'export_graph',
+]

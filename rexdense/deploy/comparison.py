@@ -1,0 +1,81 @@
+"""How far the outputs of a graph are from those of the network."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from rexdense.errors import GraphMismatch, RexdenseError
+
+if TYPE_CHECKING:
+    from rexdense.deploy.graph import Graph
+
+__all__ = ['TOLERANCE', 'check_outputs', 'relative_error']
+
+TOLERANCE = 1e-4
+"""Largest relative error with which a graph is kept."""
+
+
+def relative_error(found: Tensor, expected: Tensor) -> float:
+    """Return the largest difference over the largest value expected; infinity for another shape.
+
+    Example:
+        >>> round(relative_error(torch.tensor([1.0, 4.1]), torch.tensor([1.0, 4.0])), 3)
+        0.025
+    """
+    if found.shape != expected.shape:
+        return float('inf')
+    if not expected.numel():
+        return 0.0
+    difference = (found.double() - expected.double()).abs().max()
+    # A comparison with NaN is false: what is no number must not pass for equal.
+    return difference.nan_to_num(torch.inf).item() / max(expected.abs().max().item(), 1e-12)
+
+
+def check_outputs(
+    graph: 'Graph',
+    open_graph: Callable[[], Callable[[Tensor], Mapping[str, Tensor]]],
+    inputs: Sequence[Tensor],
+) -> dict[str, float]:
+    """Return the largest relative error of each output over all inputs.
+
+    Args:
+        graph: Says what the outputs must be.
+        open_graph: Returns the same graph as another runtime has it.
+
+    Raises:
+        GraphMismatch: an output is off by more than the tolerance, or the runtime fails; the worst
+            output is named.
+    """
+    run = _attempt(open_graph, 'the written graph cannot be opened')
+    worst: dict[str, float] = {}
+    for images in inputs:
+        shape = 'x'.join(map(str, images.shape))
+        with torch.no_grad():
+            expected = graph.reference(images)
+        found = _attempt(
+            lambda images=images: run(images),
+            f'the graph does not run on images of {shape}, which the network takes',
+        )
+        errors = graph.errors(found, expected)
+        name = max(errors, key=errors.__getitem__)
+        if not errors[name] < TOLERANCE:
+            raise GraphMismatch(
+                f'the graph differs from the network on images of {shape}: {name} is off by '
+                f'{errors[name]:.2g} of its largest value, of {len(errors)} outputs the worst; '
+                f'less than {TOLERANCE:g} is allowed. It was not written'
+            )
+        worst = {key: max(error, worst.get(key, 0.0)) for key, error in errors.items()}
+    return worst
+
+
+def _attempt(action: Callable[[], Any], failure: str) -> Any:
+    try:
+        return action()
+    except (RexdenseError, ImportError):
+        raise
+    # Each runtime has exceptions of its own.
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise GraphMismatch(f'{failure} ({first[:200]}): it was not written') from error

@@ -1,0 +1,208 @@
+"""A whole Faster R-CNN as one graph, suppression and region pooling included."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from rexdense.deploy.detection.boxes import BoxDecoder, levels_of, pad_to_multiple, require_kind
+from rexdense.deploy.detection.matching import detection_errors
+from rexdense.deploy.detection.operators import kept_by_nms, onnx_translations, pool_level
+from rexdense.deploy.detection.rpn import DROPPED, Proposals, nms_threshold
+from rexdense.deploy.graph import Graph, GraphOutput
+from rexdense.errors import InvalidArgument
+
+__all__ = ['FasterRCNNGraph']
+
+
+class FasterRCNNGraph(Graph):
+    """mmdet's Faster R-CNN with a feature pyramid, from images to detections.
+
+    Its outputs are ``boxes`` (N, D, 4) as x1, y1, x2, y2 in pixels of the images, ``scores`` (N, D)
+    and ``labels`` (N, D), best first, D being the config's ``max_per_img``. Where an image has
+    fewer, the rest has score 0 and label -1. The graph pads images to the multiple that the network
+    asks for by itself; boxes are clipped to the images as they came.
+
+    Args:
+        network: The detector; thresholds and numbers are those of its ``test_cfg``.
+
+    Raises:
+        InvalidArgument: it has a part or a setting without a graph.
+    """
+
+    formats = ('onnx',)
+
+    def __init__(self, network: nn.Module) -> None:
+        require_kind(network, 'FasterRCNN', 'whole')
+        super().__init__(network)
+        head = self.network.roi_head
+        require_kind(head, 'StandardRoIHead', 'region head')
+        self.divisor = self.network.data_preprocessor.pad_size_divisor
+        self.proposals = Proposals(self.network.rpn_head)
+        self.pool = RegionPooling(head.bbox_roi_extractor)
+        self.detections = Detections(head)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        height, width = images.shape[2:]
+        features = self.network.extract_feat(pad_to_multiple(images, self.divisor))
+        logits, deltas = self.network.rpn_head(features)
+        regions, scores = self.proposals(logits, deltas, height, width)
+        pooled = self.pool(features, regions, scores > DROPPED)
+        logits, deltas = self.network.roi_head.bbox_head(pooled)
+        return self.detections(regions, scores, logits, deltas, height, width)
+
+    def reference(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the detections that mmdet's own code finds."""
+        size = tuple(images.shape[2:])
+        samples = [BaseDataElement(metainfo=dict(img_shape=size)) for _ in images]
+        features = self.network.extract_feat(pad_to_multiple(images, self.divisor))
+        regions = self.network.rpn_head.predict(features, samples, rescale=False)
+        found = self.network.roi_head.predict(features, regions, samples, rescale=False)
+        most = self.detections.most_for(self.proposals.most)
+        batch = len(images)
+        boxes, scores = torch.zeros(batch, most, 4), torch.zeros(batch, most)
+        labels = torch.full((batch, most), -1)
+        for place, result in enumerate(found):
+            count = len(result.scores)
+            boxes[place, :count], scores[place, :count] = result.bboxes, result.scores
+            labels[place, :count] = result.labels
+        return dict(boxes=boxes, scores=scores, labels=labels)
+
+    def errors(
+        self, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+    ) -> dict[str, float]:
+        return detection_errors(found, expected)
+
+    def onnx_translations(self) -> dict[Callable, Callable]:
+        return onnx_translations()
+
+    def outputs(self) -> list[GraphOutput]:
+        most = self.detections.most_for(self.proposals.most)
+        return [
+            GraphOutput('boxes', ('batch', most, 4)),
+            GraphOutput('scores', ('batch', most)),
+            GraphOutput('labels', ('batch', most)),
+        ]
+
+    def details(self) -> dict[str, Any]:
+        """Return the settings that went into the graph."""
+        return dict(
+            box_form='x1, y1, x2, y2 in pixels of the input',
+            score_threshold=self.detections.score_threshold,
+            iou_threshold=self.detections.iou_threshold,
+        )
+
+
+class RegionPooling(nn.Module):
+    """RoIAlign on the level of the pyramid that each region's size asks for.
+
+    Args:
+        extractor: mmdet's SingleRoIExtractor.
+
+    Raises:
+        InvalidArgument: another extractor, or another pooling than the average of RoIAlign.
+    """
+
+    def __init__(self, extractor: Any) -> None:
+        super().__init__()
+        require_kind(extractor, 'SingleRoIExtractor', 'region features')
+        self.strides, self.finest_scale = extractor.featmap_strides, extractor.finest_scale
+        layer = extractor.roi_layers[0]
+        require_kind(layer, 'RoIAlign', 'region pooling')
+        if layer.pool_mode != 'avg':
+            raise InvalidArgument(f'RoIAlign with pool_mode={layer.pool_mode!r} has no graph')
+        self.size = tuple(layer.output_size)
+        self.sampling_ratio, self.aligned = layer.sampling_ratio, layer.aligned
+
+    def forward(self, features: tuple[Tensor, ...], regions: Tensor, valid: Tensor) -> Tensor:
+        """Return (N * regions, C, height, width) for regions (N, regions, 4), zeros for those that
+        are not ``valid`` (N, regions)."""
+        batch, count = regions.shape[:2]
+        image = torch.arange(batch, dtype=regions.dtype)[:, None, None].expand(batch, count, 1)
+        rows = torch.cat((image, regions), dim=2).flatten(0, 1)
+        levels = levels_of(regions, self.finest_scale, len(self.strides))
+        pooled = regions.new_zeros(batch * count, features[0].shape[1], *self.size)
+        for level, stride in enumerate(self.strides):
+            chosen = ((levels == level) & valid).flatten()
+            pooled = pool_level(
+                pooled, features[level], rows, chosen, stride, self.sampling_ratio, self.aligned
+            )
+        return pooled
+
+
+class Detections(nn.Module):
+    """From what the box head says of each region to the detections of each image.
+
+    Args:
+        head: mmdet's StandardRoIHead.
+
+    Raises:
+        InvalidArgument: a head or a setting without a graph.
+    """
+
+    def __init__(self, head: Any) -> None:
+        super().__init__()
+        if head.bbox_head.custom_cls_channels or not head.bbox_head.with_reg:
+            raise InvalidArgument(
+                f'a {type(head.bbox_head).__name__} with scores of its own, or without boxes, has '
+                'no graph'
+            )
+        settings = head.test_cfg
+        self.classes = head.bbox_head.num_classes
+        self.score_threshold = float(settings.score_thr)
+        if self.score_threshold < 0:
+            raise InvalidArgument(f'test_cfg.rcnn.score_thr={self.score_threshold}: at least 0')
+        self.most = settings.max_per_img
+        self.iou_threshold, self.class_agnostic = nms_threshold(settings.nms, 'test_cfg.rcnn.nms')
+        self.decode = BoxDecoder(head.bbox_head.bbox_coder)
+
+    def most_for(self, regions: int) -> int:
+        """Return how many detections an image with that many regions can have."""
+        possible = regions * self.classes
+        return min(self.most, possible) if self.most > 0 else possible
+
+    def forward(
+        self,
+        regions: Tensor,
+        region_scores: Tensor,
+        logits: Tensor,
+        deltas: Tensor,
+        height: int,
+        width: int,
+    ) -> dict[str, Tensor]:
+        """Return boxes, scores and labels.
+
+        Args:
+            regions: (N, regions, 4).
+            region_scores: (N, regions).
+            logits: (N * regions, classes + 1), the last one being that of the background.
+            deltas: (N * regions, 4 classes), or 4 for all classes.
+            height: Of the images; boxes are clipped to it.
+            width: Likewise.
+        """
+        batch, count = regions.shape[:2]
+        scores = logits.softmax(dim=-1)[:, :-1].reshape(batch, count, self.classes)
+        scores = torch.where(region_scores[..., None] > DROPPED, scores, DROPPED)
+        deltas = deltas.reshape(batch, count, -1, 4)
+        boxes = self.decode(regions[:, :, None], deltas, height, width)
+        # (N, classes, regions), so that classes are groups of their own.
+        scores = scores.transpose(1, 2)
+        boxes = boxes.expand(batch, count, self.classes, 4).transpose(1, 2)
+        first, last = (1, 2) if self.class_agnostic else (0, 1)
+        kept = kept_by_nms(
+            boxes.flatten(first, last),
+            scores.flatten(1) if self.class_agnostic else scores.flatten(0, 1),
+            self.iou_threshold,
+            self.score_threshold,
+        )
+        scores = torch.where(kept.reshape(scores.shape), scores, DROPPED).flatten(1)
+        scores, places = scores.topk(self.most_for(count), dim=1)
+        boxes = boxes.flatten(1, 2).gather(1, places[..., None].expand(-1, -1, 4))
+        found = scores > DROPPED
+        return dict(
+            boxes=torch.where(found[..., None], boxes, 0.0),
+            scores=torch.where(found, scores, 0.0),
+            labels=torch.where(found, places // count, -1),
+        )

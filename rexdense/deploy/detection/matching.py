@@ -1,0 +1,65 @@
+"""How far detections are from those expected, whatever their order."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+__all__ = ['detection_errors']
+
+
+def detection_errors(
+    found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """Return the largest relative error of boxes, scores and labels.
+
+    Each detection is compared with the closest one of the other side that has its label: two whose
+    scores are equal to the last digits may change places. One that has no counterpart counts as an
+    infinite error of the labels.
+
+    Args:
+        found: ``boxes`` (N, D, 4), ``scores`` (N, D), ``labels`` (N, D); label -1 is none.
+        expected: The same; another D is an infinite error.
+
+    Example:
+        >>> boxes = torch.tensor([[[0.0, 0.0, 8.0, 8.0], [2.0, 2.0, 4.0, 4.0]]])
+        >>> one = dict(boxes=boxes, scores=torch.tensor([[0.5, 0.5]]), labels=torch.zeros(1, 2))
+        >>> detection_errors({name: value.flip(1) for name, value in one.items()}, one)
+        {'boxes': 0.0, 'scores': 0.0, 'labels': 0.0}
+    """
+    worst = dict.fromkeys(('boxes', 'scores', 'labels'), 0.0)
+    for name in worst:
+        if found[name].shape != expected[name].shape:
+            return {**worst, name: float('inf')}
+    for image in range(len(expected['labels'])):
+        sides = [_detections(side, image) for side in (found, expected)]
+        for one, other in (sides, sides[::-1]):
+            for name, error in _farthest(one, other).items():
+                worst[name] = max(worst[name], error)
+    return worst
+
+
+def _detections(side: Mapping[str, Tensor], image: int) -> dict[str, Tensor]:
+    there = side['labels'][image] >= 0
+    return {name: side[name][image][there] for name in ('boxes', 'scores', 'labels')}
+
+
+def _farthest(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, float]:
+    if not len(one['labels']):
+        return {}
+    if not len(other['labels']):
+        return dict(labels=float('inf'))
+    largest = max(side['boxes'].abs().max().item() for side in (one, other)) or 1.0
+    boxes = (one['boxes'][:, None] - other['boxes']).abs().amax(dim=2) / largest
+    scores = (one['scores'][:, None] - other['scores']).abs() / one['scores'].max()
+    same_label = one['labels'][:, None] == other['labels']
+    both = torch.where(same_label, torch.maximum(boxes, scores), torch.inf)
+    # A comparison with NaN is false, and a minimum may pass it over.
+    both = both.nan_to_num(torch.inf, posinf=torch.inf)
+    nearest = both.argmin(dim=1, keepdim=True)
+    matched = both.gather(1, nearest)
+    if matched.isinf().any():
+        return dict(labels=float('inf'))
+    return dict(
+        boxes=boxes.gather(1, nearest).max().item(), scores=scores.gather(1, nearest).max().item()
+    )

@@ -1,0 +1,143 @@
+"""The region proposal network of a detector: as a graph, and the regions that it proposes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rexdense.deploy.detection.boxes import Anchors, BoxDecoder, require_kind
+from rexdense.deploy.detection.operators import kept_by_nms
+from rexdense.deploy.graph import Graph
+from rexdense.errors import InvalidArgument
+
+__all__ = ['DROPPED', 'Proposals', 'RPNGraph', 'nms_threshold']
+
+DROPPED = -1.0
+"""The score of what is no longer a candidate; a real one is not below 0."""
+
+
+class RPNGraph(Graph):
+    """Backbone, neck and region proposal head of a detector.
+
+    For each level of the pyramid there are ``cls_logits_stride_S`` (N, A, h, w) and
+    ``box_deltas_stride_S`` (N, 4 A, h, w), for A anchors a pixel.
+
+    Args:
+        network: A two-stage detector of mmdet.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        require_kind(getattr(network, 'rpn_head', None), 'RPNHead', 'region proposals')
+        super().__init__(network)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        scores, deltas = self.network.rpn_head(self.network.extract_feat(images))
+        strides = [stride[0] for stride in self.network.rpn_head.prior_generator.strides]
+        outputs = {}
+        for stride, score, delta in zip(strides, scores, deltas, strict=True):
+            outputs[f'cls_logits_stride_{stride}'] = score
+            outputs[f'box_deltas_stride_{stride}'] = delta
+        return outputs
+
+    def details(self) -> dict[str, Any]:
+        """Return what is needed to make boxes of the outputs."""
+        head = self.network.rpn_head
+        generator, coder = head.prior_generator, head.bbox_coder
+        return dict(
+            anchors=[
+                dict(stride=list(stride), boxes=base.tolist())
+                for stride, base in zip(generator.strides, generator.base_anchors, strict=True)
+            ],
+            box_deltas=dict(means=list(coder.means), stds=list(coder.stds)),
+        )
+
+
+class Proposals(nn.Module):
+    """From the outputs of a region proposal head to the regions of each image.
+
+    Args:
+        head: mmdet's RPNHead; its ``test_cfg`` says how many candidates a level may have
+            (``nms_pre``), how large they must be, how much they may overlap, and how many regions
+            an image gets.
+
+    Raises:
+        InvalidArgument: a setting without a graph.
+    """
+
+    def __init__(self, head: Any) -> None:
+        super().__init__()
+        require_kind(head, 'RPNHead', 'region proposals')
+        if not head.use_sigmoid_cls:
+            raise InvalidArgument('a region proposal head with softmax scores has no graph')
+        self.settings = head.test_cfg
+        self.candidates = self.settings.get('nms_pre', -1)
+        if self.candidates <= 0:
+            raise InvalidArgument(
+                f'test_cfg.rpn.nms_pre={self.candidates}: a graph needs a number of candidates a '
+                'level, such as 1000'
+            )
+        self.iou_threshold, _ = nms_threshold(self.settings.nms, 'test_cfg.rpn.nms')
+        generator = head.prior_generator
+        require_kind(generator, 'AnchorGenerator', 'anchors')
+        self.anchors = nn.ModuleList(
+            Anchors(base, stride)
+            for base, stride in zip(generator.base_anchors, generator.strides, strict=True)
+        )
+        self.most = min(self.settings.max_per_img, len(self.anchors) * self.candidates)
+        self.decode = BoxDecoder(head.bbox_coder)
+
+    def forward(
+        self, logits: Sequence[Tensor], deltas: Sequence[Tensor], height: int, width: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return regions (N, regions, 4) and their scores (N, regions), best first.
+
+        Args:
+            logits: (N, A, h, w) a level.
+            deltas: (N, 4 A, h, w) a level.
+            height: Of the images; regions are clipped to it.
+            width: Likewise.
+        """
+        levels = [self._best(*level) for level in zip(self.anchors, logits, deltas, strict=True)]
+        scores, anchors, offsets = (
+            torch.stack(parts, dim=1) for parts in zip(*levels, strict=True)
+        )
+        # All of (N, levels, candidates).
+        boxes = self.decode(anchors, offsets, height, width)
+        smallest = self.settings.get('min_bbox_size', -1)
+        if smallest >= 0:
+            large = (boxes[..., 2:] - boxes[..., :2] > smallest).all(dim=-1)
+            scores = torch.where(large, scores, DROPPED)
+        kept = kept_by_nms(boxes.flatten(0, 1), scores.flatten(0, 1), self.iou_threshold, 0.0)
+        scores = torch.where(kept.reshape_as(scores), scores, DROPPED).flatten(1)
+        scores, places = scores.topk(self.most, dim=1)
+        return boxes.flatten(1, 2).gather(1, places[..., None].expand(-1, -1, 4)), scores
+
+    def _best(self, anchors: Anchors, logits: Tensor, deltas: Tensor) -> tuple[Tensor, ...]:
+        """Return scores, anchors and deltas (N, candidates, ...) of the best of one level."""
+        batch, _, height, width = logits.shape
+        scores = logits.permute(0, 2, 3, 1).reshape(batch, -1).sigmoid()
+        deltas = deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4)
+        boxes = anchors(height, width)
+        # A small map has fewer: with fillers the number is the same for images of every size.
+        fillers = self.candidates
+        scores = torch.cat((scores, scores.new_full((batch, fillers), DROPPED)), dim=1)
+        deltas = torch.cat((deltas, deltas.new_zeros(batch, fillers, 4)), dim=1)
+        boxes = torch.cat((boxes, boxes.new_zeros(fillers, 4)))
+        scores, places = scores.topk(self.candidates, dim=1)
+        return scores, boxes[places], deltas.gather(1, places[..., None].expand(-1, -1, 4))
+
+
+def nms_threshold(settings: Mapping[str, Any], name: str) -> tuple[float, bool]:
+    """Return the largest overlap that a suppression allows, and whether it ignores classes.
+
+    Raises:
+        InvalidArgument: it is another than plain NMS; ``name`` is its place in the config.
+    """
+    unknown = set(settings) - {'type', 'iou_threshold', 'class_agnostic', 'split_thr'}
+    if settings.get('type', 'nms') != 'nms' or unknown:
+        raise InvalidArgument(
+            f'{name}={dict(settings)}: ONNX has plain suppression alone; a graph needs '
+            "dict(type='nms', iou_threshold=...)"
+        )
+    return float(settings['iou_threshold']), bool(settings.get('class_agnostic', False))

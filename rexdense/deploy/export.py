@@ -1,0 +1,154 @@
+"""A graph into a file, which is kept only if it computes what the network does."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rexdense.checkpoint.details import details_path, file_digest
+from rexdense.checkpoint.writing import check_destination, files_written_aside
+from rexdense.deploy.comparison import check_outputs
+from rexdense.deploy.formats import graph_format_named
+from rexdense.deploy.graph import Converted, Graph
+from rexdense.errors import InvalidArgument, RexdenseError
+
+__all__ = ['GraphReport', 'export_graph']
+
+# Beyond the example's: another batch, odd sizes, a size that is no multiple of 32.
+_CHECKED = ((1, 1, 33), (3, 32, -31))
+_SMALLEST = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class GraphReport:
+    """What was written.
+
+    Attributes:
+        path: The graph.
+        description: What stands in the JSON file beside it.
+    """
+
+    path: Path
+    description: dict[str, Any]
+
+    def __str__(self) -> str:
+        errors = self.description['relative_errors']
+        name = max(errors, key=errors.__getitem__)
+        lines = [
+            f'{"graph":<14}{self.path}',
+            f'{"description":<14}{details_path(self.path)}',
+            f'{"architecture":<14}{self.description.get("architecture") or "no named one"}',
+            f'{"outputs":<14}{", ".join(errors)}',
+            f'{"largest error":<14}{errors[name]:.1e} ({name}), against the network at '
+            f'{" and ".join(self.description["compared_on"])}',
+        ]
+        lines += [f'{"note":<14}{note}' for note in self.description.get('notes', ())]
+        return '\n'.join(lines)
+
+
+def export_graph(
+    graph: Graph,
+    destination: str | Path,
+    format: str = 'onnx',
+    *,
+    size: tuple[int, int] = (96, 128),
+    opset: int | None = None,
+    about: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> GraphReport:
+    """Write a graph, compare the written file with the network, and describe it in a JSON file.
+
+    The batch, the height and the width stay free. The file is run on two batches and sizes that the
+    exporter has not seen; only if all outputs are within 1e-4 of the network's, relative to the
+    largest value, it is kept.
+
+    Args:
+        destination: Its name ends as the format asks: ``.onnx``, ``.pt2`` or ``.pt``. The JSON
+            file's has ``.json`` behind that.
+        format: 'onnx', 'torch_export' or 'torchscript'.
+        size: Height and width of the example to trace, at least 64.
+        opset: Version of ONNX's operator set; None takes torch's.
+        about: What else the JSON file says, such as the architecture and the preprocessing.
+        overwrite: Replace files that are there.
+
+    Raises:
+        InvalidArgument: a format, name or size that does not fit, or a place that cannot be
+            written; or a network that cannot be traced.
+        GraphMismatch: the graph does not compute what the network does.
+
+    Example:
+        >>> import rexdense, tempfile
+        >>> from rexdense.deploy import BackboneGraph, export_graph
+        >>> graph = BackboneGraph(rexdense.create_backbone('regnetx_200mf', out_indices=(1,)))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     report = export_graph(graph, f'{folder}/regnetx.pt', 'torchscript')
+        >>> report.description['outputs']
+        [{'name': 'c2', 'shape': ['batch', 24, 'height / 4', 'width / 4'], 'stride': 4}]
+    """
+    written = graph_format_named(format)
+    path = Path(destination).expanduser()
+    if graph.formats is not None and format not in graph.formats:
+        raise InvalidArgument(
+            f'{type(graph).__name__} has no form in {format}: it is written as '
+            f'{", ".join(graph.formats)}'
+        )
+    if path.suffix != written.suffix:
+        raise InvalidArgument(f'{path}: the name of a {format} file ends in {written.suffix}')
+    if min(size) < _SMALLEST:
+        raise InvalidArgument(
+            f'size={size[0]},{size[1]}: height and width of the example are at least {_SMALLEST}'
+        )
+    beside = details_path(path)
+    for place in (path, beside):
+        check_destination(place, overwrite)
+
+    converted = _converted(graph, format, graph.example(2, graph.in_channels, *size), opset)
+    inputs = [
+        graph.example(batch, graph.in_channels, size[0] + taller, size[1] + wider, seed=batch)
+        for batch, taller, wider in _CHECKED
+    ]
+    with files_written_aside(path, beside, overwrite=overwrite) as (file, description_file):
+        converted.write(file)
+        file.flush()
+        errors = check_outputs(graph, lambda: written.open(Path(file.name)), inputs)
+        description = dict(
+            file=path.name,
+            sha256=file_digest(file),
+            format=format,
+            **converted.facts,
+            **_describe(graph, errors, inputs),
+            **(about or {}),
+        )
+        description_file.write(json.dumps(description, indent=2).encode() + b'\n')
+    return GraphReport(path, description)
+
+
+def _converted(graph: Graph, format: str, example: Tensor, opset: int | None) -> Converted:
+    try:
+        return graph_format_named(format).convert(graph, example, opset)
+    except (RexdenseError, ImportError, MemoryError):
+        raise
+    # The exporters raise whatever the network's own code does under their tracers.
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise InvalidArgument(
+            f'the network cannot be written as {format}: {first} ({type(error).__name__})'
+        ) from error
+
+
+def _describe(graph: Graph, errors: dict[str, float], inputs: list[Tensor]) -> dict[str, Any]:
+    return dict(
+        input=dict(
+            name=graph.input_name,
+            type='float32',
+            layout='NCHW',
+            shape=['batch', graph.in_channels, 'height', 'width'],
+        ),
+        outputs=[output.described() for output in graph.outputs()],
+        **graph.details(),
+        relative_errors=errors,
+        compared_on=['x'.join(map(str, images.shape)) for images in inputs],
+    )

@@ -1,0 +1,53 @@
+"""The formats that a graph is written in: how each is made, and how it is run."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from rexdense.deploy.graph import Converted, Graph
+from rexdense.deploy.onnx_format import convert_to_onnx, run_onnx
+from rexdense.deploy.torch_formats import (
+    convert_to_torch_export,
+    convert_to_torchscript,
+    run_torch_export,
+    run_torchscript,
+)
+from rexdense.errors import UnknownName, suggest
+
+__all__ = ['GRAPH_FORMATS', 'GraphFormat', 'graph_format_named']
+
+Run = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+class GraphFormat(NamedTuple):
+    """A format.
+
+    Attributes:
+        convert: Takes a graph, example images, and a version of the operator set or None.
+        open: Returns the graph in a file as a function from images to outputs by name.
+        suffix: How the names of its files end.
+    """
+
+    convert: Callable[[Graph, Tensor, int | None], Converted]
+    open: Callable[[Path], Run]
+    suffix: str
+
+
+GRAPH_FORMATS = {
+    'onnx': GraphFormat(convert_to_onnx, run_onnx, '.onnx'),
+    'torch_export': GraphFormat(convert_to_torch_export, run_torch_export, '.pt2'),
+    'torchscript': GraphFormat(convert_to_torchscript, run_torchscript, '.pt'),
+}
+
+
+def graph_format_named(name: str) -> GraphFormat:
+    """Return the format called ``name``.
+
+    Raises:
+        UnknownName: no format is called so.
+    """
+    if name not in GRAPH_FORMATS:
+        raise UnknownName(f'no graph format is called {name!r}: {suggest(name, GRAPH_FORMATS)}')
+    return GRAPH_FORMATS[name]

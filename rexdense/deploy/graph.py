@@ -1,0 +1,164 @@
+"""What of a network becomes a graph: one input, outputs with names."""
+
+import copy
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rexdense.deploy.comparison import relative_error
+
+__all__ = [
+    'BackboneGraph',
+    'ClassifierGraph',
+    'Converted',
+    'Graph',
+    'GraphOutput',
+    'SegmentorGraph',
+]
+
+
+class GraphOutput(NamedTuple):
+    """An output of a graph.
+
+    Attributes:
+        name: What it is called.
+        shape: A length or, where that is free, what stands for it, for each axis.
+        stride: Input pixels per output pixel; None where the output is no map.
+    """
+
+    name: str
+    shape: tuple[int | str, ...]
+    stride: int | None = None
+
+    def described(self) -> dict[str, Any]:
+        """Return the output as plain values."""
+        plain = dict(name=self.name, shape=list(self.shape))
+        return plain if self.stride is None else plain | dict(stride=self.stride)
+
+
+class Converted(NamedTuple):
+    """A graph in the form of a format, before it is in a file.
+
+    Attributes:
+        write: Writes it to an open file.
+        facts: What a user of the file must know of the format, as plain values.
+    """
+
+    write: Callable[[BinaryIO], None]
+    facts: dict[str, Any]
+
+
+class Graph(nn.Module):
+    """A network that takes images and returns tensors by name.
+
+    The network is copied, to the CPU and in float32: it stays as it is.
+
+    Args:
+        network: In any mode; the graph is that of evaluation. It is a backbone, or has one.
+    """
+
+    input_name = 'images'
+    formats: tuple[str, ...] | None = None
+    """The formats that can hold it; None for all."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
+        # Backbones of other projects do not say.
+        self.in_channels = getattr(getattr(network, 'backbone', network), 'in_channels', 3)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the outputs for images (N, in_channels, H, W)."""
+        raise NotImplementedError
+
+    def reference(self, images: Tensor) -> dict[str, Tensor]:
+        """Return what the outputs must be, computed by the network alone."""
+        return self(images)
+
+    def errors(
+        self, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
+    ) -> dict[str, float]:
+        """Return how far each output is from what it must be, relative to its largest value."""
+        return {name: relative_error(found[name], expected[name]) for name in expected}
+
+    def onnx_translations(self) -> dict[Callable, Callable]:
+        """Return how operators that torch does not know become ONNX's."""
+        return {}
+
+    def details(self) -> dict[str, Any]:
+        """Return what else a user of the graph must know, as plain values."""
+        return {}
+
+    def example(self, *shape: int, seed: int = 0) -> Tensor:
+        """Return images (N, in_channels, H, W) to trace or compare with."""
+        return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+    def outputs(self) -> list[GraphOutput]:
+        """Return the outputs in order, told from what a small image gives."""
+        size = 64
+        with torch.no_grad():
+            results = self(self.example(1, self.in_channels, size, size))
+        return [
+            GraphOutput(name, ('batch', value.shape[1]))
+            if value.dim() == 2
+            else _map_output(name, value.shape[1], size // value.shape[2])
+            for name, value in results.items()
+        ]
+
+
+def _map_output(name: str, channels: int, stride: int) -> GraphOutput:
+    # Divisions are rounded up.
+    sides = [side if stride == 1 else f'{side} / {stride}' for side in ('height', 'width')]
+    return GraphOutput(name, ('batch', channels, *sides), stride)
+
+
+class BackboneGraph(Graph):
+    """A backbone, whose outputs have the names of its levels."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        names = [level.name for level in self.network.out_levels]
+        return dict(zip(names, self.network(images), strict=True))
+
+
+class ClassifierGraph(Graph):
+    """A classifier, from images to ``logits`` (N, classes)."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return dict(logits=self.network(images))
+
+
+class SegmentorGraph(Graph):
+    """A network of dense outputs: logits, or what else it has for each pixel.
+
+    Outputs by stride, or a tuple of them from stride 1 on, are named ``stride_1``, ``stride_2`` and
+    so on, a single one ``logits``.
+
+    Args:
+        network: One of :mod:`rexdense.models.unet`, or a segmentor of mmseg, of which the backbone,
+            the neck and the decode head become the graph.
+    """
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        results = self._results(images)
+        if isinstance(results, Tensor):
+            return dict(logits=results)
+        if isinstance(results, tuple):
+            results = {2**scale: result for scale, result in enumerate(results)}
+        return {_output_name(key): result for key, result in results.items()}
+
+    def _results(self, images: Tensor) -> Any:
+        head = getattr(self.network, 'decode_head', None)
+        if head is None:
+            return self.network(images)
+        features = self.network.extract_feat(images)
+        # Heads of rexdense have outputs as large as the images, whose size no feature map tells.
+        sized = 'size' in inspect.signature(head.forward).parameters
+        return head(features, images.shape[2:]) if sized else head(features)
+
+
+def _output_name(key: Any) -> str:
+    # ReXDepth names its outputs ('disp', 0) and so on.
+    return f'stride_{key}' if isinstance(key, int) else '_'.join(map(str, key))

@@ -1,0 +1,116 @@
+"""Graphs as ONNX, of standard operators alone, run by onnxruntime."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from rexdense.deploy.graph import Converted, Graph
+from rexdense.deploy.quietly import quietly
+from rexdense.deploy.torch_formats import dynamic_axes
+from rexdense.errors import GraphMismatch, InvalidArgument
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ['OPSETS', 'check_standard_operators', 'convert_to_onnx', 'run_onnx']
+
+OPSETS = range(18, 24)
+"""Operator-set versions: below, torch's exporter writes none, above, onnxruntime 1.23 runs none."""
+_STANDARD = ('', 'ai.onnx')
+
+
+def convert_to_onnx(graph: Graph, example: Tensor, opset: int | None = None) -> Converted:
+    """Return the graph as ONNX, weights included.
+
+    torch has two exporters. This is the one that stands on torch.export: it states the output sizes
+    by formula, folds batch norms into convolutions, takes translations for the detector's operators
+    and is the one that is developed. The older one, on TorchScript, is some five times faster and
+    fixes what Python code decides while it traces, without a word.
+
+    Raises:
+        InvalidArgument: the operator set is none that is written.
+        GraphMismatch: it has operators of another domain than ONNX's own.
+    """
+    import onnx  # noqa: F401 - named here if it is missing, and not by torch
+
+    if opset is not None and opset not in OPSETS:
+        raise InvalidArgument(
+            f'opset {opset}: versions {OPSETS[0]} to {OPSETS[-1]} of the operator set are written'
+        )
+    with torch.no_grad(), quietly():
+        program = torch.onnx.export(
+            graph,
+            (example,),
+            dynamo=True,
+            verbose=False,
+            input_names=[graph.input_name],
+            output_names=list(graph(example)),
+            dynamic_shapes=dynamic_axes(graph, str),
+            opset_version=opset,
+            custom_translation_table=graph.onnx_translations(),
+        )
+        model = program.model_proto
+    _strip(model)
+    check_standard_operators(model)
+    (standard,) = (entry.version for entry in model.opset_import if entry.domain in _STANDARD)
+    return Converted(lambda file: file.write(model.SerializeToString()), dict(opset=standard))
+
+
+def _strip(model: 'onnx.ModelProto') -> None:
+    """Take out notes on where in which source file each node was made."""
+    model.graph.ClearField('value_info')
+    for part in (model.graph, *model.functions):
+        part.ClearField('metadata_props')
+        part.ClearField('doc_string')
+    for node in _nodes(model):
+        node.ClearField('metadata_props')
+        node.ClearField('doc_string')
+    for value in (*model.graph.input, *model.graph.output, *model.graph.initializer):
+        value.ClearField('metadata_props')
+
+
+def _nodes(model: 'onnx.ModelProto') -> Iterator['onnx.NodeProto']:
+    """Yield all nodes, those in branches and functions too."""
+    waiting = [*model.graph.node, *(node for part in model.functions for node in part.node)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                waiting += inner.node
+
+
+def check_standard_operators(model: 'onnx.ModelProto') -> None:
+    """Check that all operators are ONNX's own.
+
+    Raises:
+        GraphMismatch: names the others.
+    """
+    foreign = Counter(
+        f'{node.domain}::{node.op_type}' for node in _nodes(model) if node.domain not in _STANDARD
+    )
+    if foreign:
+        raise GraphMismatch(
+            f'the graph has operators that ONNX does not define ({", ".join(foreign)}), so that '
+            'other runtimes could not run it: it was not written'
+        )
+
+
+def run_onnx(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
+    """Return the graph in a file as a function, run by onnxruntime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors alone
+    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    names = [output.name for output in session.get_outputs()]
+
+    def run(images: Tensor) -> Mapping[str, Tensor]:
+        outputs = session.run(names, {session.get_inputs()[0].name: images.numpy()})
+        return {name: torch.from_numpy(value) for name, value in zip(names, outputs, strict=True)}
+
+    return run

@@ -1,0 +1,222 @@
+"""The part of a checkpoint that becomes a graph, built and filled, and what is known of it."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from rexdense.arch import architecture
+from rexdense.checkpoint import identify, load_weights
+from rexdense.checkpoint.details import details_of
+from rexdense.checkpoint.fetching import open_checkpoint
+from rexdense.checkpoint.identification import recognise
+from rexdense.checkpoint.native import HEAD
+from rexdense.checkpoint.recognition import Recognised
+from rexdense.checkpoint.renaming import to_native
+from rexdense.checkpoint.unwrapping import StateDict
+from rexdense.deploy import BackboneGraph, ClassifierGraph, Graph, SegmentorGraph
+from rexdense.engine.building import config_faults
+from rexdense.engine.stored_config import read_stored_config, require_known_types
+from rexdense.engine.trained_model import load_trained_model
+from rexdense.errors import CheckpointMismatch
+from rexdense.models import Backbone, create_backbone, create_classifier
+from rexdense.models.unet import ReXUNet
+from rexdense.registry import MODELS
+
+__all__ = [
+    'ExportedPart',
+    'Source',
+    'backbone_part',
+    'classifier_part',
+    'detector_part',
+    'rpn_part',
+    'segmentor_part',
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A checkpoint, and how it is read; the fields are arguments of
+    :func:`rexdense.load_weights` and of :func:`load_trained_model`.
+
+    Attributes:
+        arch: The network; None finds it.
+        out_indices: Levels of the backbone; None takes the config's, or c2 to c5.
+    """
+
+    checkpoint: str
+    arch: str | None = None
+    out_indices: Sequence[int] | None = None
+    source: str | None = None
+    prefix: str | None = None
+    averaged: bool = False
+    allow_non_finite: bool = False
+    trust_pickle: bool = False
+    trust_config: bool = False
+
+    def open(self) -> 'OpenSource':
+        """Read the file and find the network in it.
+
+        Raises:
+            CheckpointUnreadable: it is no checkpoint, or wants to run code.
+            CheckpointMismatch: no tensors in it bear the names of a known network.
+        """
+        name, state = open_checkpoint(self.checkpoint, self.averaged, self.trust_pickle)
+        return OpenSource(
+            self, name, state, recognise(state.tensors, self.source, self.prefix, name)
+        )
+
+    def fill(self, module: nn.Module) -> None:
+        """Load the checkpoint into a module."""
+        names = ('source', 'prefix', 'averaged', 'allow_non_finite', 'trust_pickle')
+        load_weights(module, self.checkpoint, **{name: getattr(self, name) for name in names})
+
+
+class OpenSource(NamedTuple):
+    """A checkpoint that was read, and the network in it."""
+
+    source: Source
+    name: str
+    state: StateDict
+    found: Recognised
+
+    @property
+    def config_text(self) -> str | None:
+        """The config of the run that made the file."""
+        text = self.state.metadata.get('cfg')
+        return text if isinstance(text, str) else None
+
+    @property
+    def arch(self) -> str:
+        """The network's name, as asked for or else by its tensors."""
+        return self.source.arch or identify(
+            self.state.tensors, self.found.scheme.name, self.found.prefix
+        )
+
+    def about(self, backbone: nn.Module) -> dict[str, Any]:
+        """Return what the file says of its weights, as the file beside exported weights has it."""
+        found = self.found
+        details = details_of(self.state.metadata, found.scheme, found.family, self.name)
+        classes = (self.state.metadata.get('dataset_meta') or {}).get('classes')
+        about = dict(
+            architecture=backbone.arch,
+            preprocessing=dataclasses.asdict(details.preprocessing),
+            options=details.options,
+            output_stride=details.output_stride,
+            run=details.run,
+            source=dict(project=found.scheme.title, file=Path(self.name).name),
+        )
+        return about | dict(classes=list(classes)) if classes else about
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportedPart:
+    """A graph, and what the file beside it says of where it is from."""
+
+    graph: Graph
+    about: dict[str, Any]
+
+
+def backbone_part(source: Source) -> ExportedPart:
+    """Return the backbone of a checkpoint: of its config, or of the network that its tensors fit.
+
+    Raises:
+        CheckpointUnreadable: the file is no checkpoint, or its config could run code.
+        CheckpointMismatch: no named network has its tensors, or they do not fit ``arch``.
+    """
+    opened = source.open()
+    levels = {} if source.out_indices is None else dict(out_indices=tuple(source.out_indices))
+    if opened.config_text is None or source.arch is not None:
+        backbone = create_backbone(opened.arch, **levels)
+    else:
+        backbone = _configured_backbone(opened, levels)
+    source.fill(backbone)
+    return ExportedPart(BackboneGraph(backbone), opened.about(backbone))
+
+
+def _configured_backbone(opened: OpenSource, levels: dict[str, Any]) -> nn.Module:
+    config = read_stored_config(opened.config_text, opened.name)
+    require_known_types(config, opened.name, opened.source.trust_config)
+    settings = config.get('model', {}).get('backbone')
+    if not isinstance(settings, dict):
+        raise CheckpointMismatch(f'the config in {opened.name} has no model.backbone')
+    with config_faults():
+        backbone = MODELS.build({**settings, 'init_cfg': None, **levels})
+    if not isinstance(backbone, Backbone):
+        raise CheckpointMismatch(
+            f'the backbone of {opened.name} is a {type(backbone).__name__}, none of rexdense'
+        )
+    return backbone
+
+
+def classifier_part(source: Source) -> ExportedPart:
+    """Return the classifier that a checkpoint holds.
+
+    Raises:
+        CheckpointUnreadable: the file is no checkpoint.
+        CheckpointMismatch: it holds no classifier, or no named network has its tensors.
+    """
+    opened = source.open()
+    arch = opened.arch
+    native = to_native(opened.state.tensors, opened.found, architecture(arch))
+    last = native.get(f'{HEAD}fc.weight')
+    if last is None:
+        raise CheckpointMismatch(
+            f'{opened.name} has no classification head: export its backbone, segmentor or detector'
+        )
+    classifier = create_classifier(arch, num_classes=len(last))
+    source.fill(classifier)
+    return ExportedPart(ClassifierGraph(classifier), opened.about(classifier.backbone))
+
+
+def segmentor_part(source: Source) -> ExportedPart:
+    """Return the segmentor of a training checkpoint, or zshn25's U-Net.
+
+    Raises:
+        CheckpointUnreadable: the file is no checkpoint, or holds no config to build from.
+        CheckpointMismatch: it holds another kind of model.
+    """
+    opened = source.open()
+    if opened.config_text is None and _is_rexunet(opened):
+        unet = ReXUNet(opened.arch)
+        source.fill(unet)
+        return ExportedPart(SegmentorGraph(unet), opened.about(unet.backbone))
+    return _trained_part(opened, SegmentorGraph, 'decode_head', 'segmentor')
+
+
+def _is_rexunet(opened: OpenSource) -> bool:
+    steps = f'{opened.found.head_prefix}{HEAD}steps.'
+    return opened.found.scheme.name == 'zshn25' or any(
+        key.startswith(steps) for key in opened.state.tensors
+    )
+
+
+def detector_part(source: Source) -> ExportedPart:
+    """Return the Faster R-CNN of a training checkpoint; raises as :func:`segmentor_part`."""
+    # Here, because its import registers operators with torch.
+    from rexdense.deploy.detection import FasterRCNNGraph
+
+    return _trained_part(source.open(), FasterRCNNGraph, 'roi_head', 'two-stage detector')
+
+
+def rpn_part(source: Source) -> ExportedPart:
+    """Return what a detector computes up to its region proposal head; raises as
+    :func:`segmentor_part`."""
+    from rexdense.deploy.detection import RPNGraph
+
+    return _trained_part(source.open(), RPNGraph, 'rpn_head', 'detector with region proposals')
+
+
+def _trained_part(opened: OpenSource, graph: type[Graph], head: str, kind: str) -> ExportedPart:
+    model = load_trained_model(
+        Path(opened.source.checkpoint), 'cpu', opened.source.trust_config
+    ).model
+    if not hasattr(model, head):
+        raise CheckpointMismatch(
+            f'{opened.name} holds a {type(model).__name__}, which is no {kind}; the parts that '
+            'tools/export.py writes are backbone, classifier, segmentor, detector and rpn'
+        )
+    about = opened.about(model.backbone)
+    return ExportedPart(graph(model), about | dict(model=type(model).__name__))

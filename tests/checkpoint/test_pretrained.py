@@ -1,0 +1,39 @@
+"""Weights named in a config."""
+
+import pytest
+import torch
+from mmengine.registry import MODELS
+
+import rexdense
+from rexdense.checkpoint import write_checkpoint
+from rexdense.errors import CheckpointMismatch
+from tests.checkpoint.trained_networks import Detector, assert_equal, named_by
+
+
+class TestInConfigs:
+    def test_a_backbone_is_filled(self, state, tmp_path):
+        path = write_checkpoint(tmp_path / 'a.pth', named_by('clovaai', state))
+        initialise = dict(type='rexdense.Pretrained', checkpoint=str(path))
+        backbone = MODELS.build(
+            dict(type='rexdense.ReXNet', arch='rexnet_1.0', init_cfg=initialise)
+        )
+        backbone.init_weights()
+        assert torch.equal(backbone.stem.conv.weight, state['backbone.stem.conv.weight'])
+
+    def test_a_detector_is_filled_and_its_parts_stay_filled(self, tmp_path):
+        source = Detector()
+        path = write_checkpoint(tmp_path / 'a.pth', source.state_dict())
+        other = write_checkpoint(tmp_path / 'b.pth', Detector().backbone.state_dict())
+        target = Detector(
+            init_cfg=dict(type='rexdense.Pretrained', checkpoint=str(path)),
+            backbone_init=dict(type='rexdense.Pretrained', checkpoint=str(other)),
+        )
+        target.init_weights()
+        assert_equal(target, source.state_dict())
+
+    def test_a_wrong_file_stops_the_run(self, state, tmp_path):
+        path = write_checkpoint(tmp_path / 'a.pth', state)
+        initialise = dict(type='rexdense.Pretrained', checkpoint=str(path))
+        backbone = rexdense.create_backbone('rexnet_1.3', init_cfg=initialise)
+        with pytest.raises(CheckpointMismatch, match=r'looks like rexnet_1\.0'):
+            backbone.init_weights()

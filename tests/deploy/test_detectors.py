@@ -1,0 +1,182 @@
+"""Faster R-CNN as a graph: it finds what mmdet finds."""
+
+import copy
+import json
+
+import pytest
+
+pytest.importorskip('mmdet')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('onnxscript')
+
+import cv2
+import onnx
+import torch
+from mmengine.registry import init_default_scope
+
+from rexdense.arch import channels
+from rexdense.deploy import export_graph
+from rexdense.deploy.detection import FasterRCNNGraph, RPNGraph
+from rexdense.deploy.detection.matching import detection_errors
+from rexdense.deploy.formats import GRAPH_FORMATS
+from rexdense.engine.config import load_config
+from rexdense.engine.runner import import_scope
+from rexdense.errors import InvalidArgument
+from rexdense.registry import MODELS
+from tests.engine.tiny_run import CONFIG, ROOT
+from tests.models.networks import image, randomise, relative_error
+
+pytestmark = pytest.mark.usefixtures('fresh_mmengine')
+
+
+@pytest.fixture(scope='module')
+def settings():
+    """The config of a detector of a few blocks and regions."""
+    model = load_config(ROOT / CONFIG).model
+    model.backbone.depth_mult = 0.1
+    model.neck.in_channels = channels('rexnet_1.0', depth_mult=0.1)
+    model.test_cfg.rpn.update(nms_pre=40, max_per_img=20)
+    model.test_cfg.rcnn.update(max_per_img=30)
+    return model
+
+
+def detector(settings, **changes):
+    """A detector whose regions differ in scores and boxes; ``changes`` by dotted name."""
+    settings = copy.deepcopy(settings)
+    for name, value in changes.items():
+        *path, last = name.split('.')
+        place = settings
+        for key in path:
+            place = place[key]
+        place[last] = value
+    import_scope(dict(default_scope='mmdet'))
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    model = randomise(MODELS.build(settings)).eval()
+    head = model.roi_head.bbox_head
+    with torch.no_grad():
+        for layer, factor in (
+            (model.rpn_head.rpn_cls, 30),
+            (model.rpn_head.rpn_reg, 20),
+            (head.fc_cls, 30),
+            (head.fc_reg, 100),
+        ):
+            layer.weight.mul_(factor)
+    return model
+
+
+def found_by_mmdet(model, images):
+    with torch.no_grad():
+        return FasterRCNNGraph(model).reference(images)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {},
+        {'test_cfg.rcnn.nms': dict(type='nms', iou_threshold=0.3, class_agnostic=True)},
+        {'test_cfg.rcnn.score_thr': 0.4, 'test_cfg.rcnn.max_per_img': 5},
+        {'test_cfg.rcnn.max_per_img': -1},
+        {'test_cfg.rpn.nms': dict(type='nms', iou_threshold=0.4), 'test_cfg.rpn.nms_pre': 1000},
+        {'test_cfg.rpn.min_bbox_size': 20},
+        {'roi_head.bbox_head.reg_class_agnostic': True},
+        {'roi_head.bbox_roi_extractor.roi_layer.sampling_ratio': 0},
+        {'roi_head.bbox_roi_extractor.roi_layer.aligned': False},
+    ],
+    ids=lambda changes: ', '.join(changes) or 'as configured',
+)
+def test_it_computes_what_mmdet_does(settings, changes):
+    """Every setting that the graph takes over, at a size that has to be padded."""
+    model = detector(settings, **changes)
+    graph = FasterRCNNGraph(model)
+    images = graph.example(2, 3, 97, 131)
+    with torch.no_grad():
+        found = graph(images)
+    expected = found_by_mmdet(model, images)
+    assert (expected['labels'] >= 0).sum() > 5
+    errors = detection_errors(found, expected)
+    assert max(errors.values()) < 1e-4, errors
+
+
+def test_the_whole_detector_in_onnxruntime(settings, shapes, tmp_path):
+    model = detector(settings)
+    report = export_graph(FasterRCNNGraph(model), tmp_path / 'detector.onnx')
+    picture = cv2.imread(str(next((shapes / 'images/val').iterdir())))
+    images = torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()).float().sub(128).div(58)
+    found = GRAPH_FORMATS['onnx'].open(report.path)(images)
+    expected = found_by_mmdet(model, images)
+    assert (expected['labels'] >= 0).sum() > 5
+    errors = detection_errors(found, expected)
+    assert max(errors.values()) < 1e-4, errors
+    operators = {(node.domain, node.op_type) for node in onnx.load(report.path).graph.node}
+    assert {domain for domain, _ in operators} == {''}
+    assert {('', 'NonMaxSuppression'), ('', 'RoiAlign')} <= operators
+    beside = json.loads((tmp_path / 'detector.onnx.json').read_text())
+    assert [(output['name'], output['shape']) for output in beside['outputs']] == [
+        ('boxes', ['batch', 30, 4]),
+        ('scores', ['batch', 30]),
+        ('labels', ['batch', 30]),
+    ]
+    assert beside['score_threshold'] == 0.05 and beside['iou_threshold'] == 0.5
+
+
+def test_the_region_proposal_network(settings, tmp_path):
+    model = detector(settings)
+    report = export_graph(RPNGraph(model), tmp_path / 'rpn.pt', 'torchscript')
+    images = image(1, 3, 97, 131, seed=4)
+    found = GRAPH_FORMATS['torchscript'].open(report.path)(images)
+    with torch.no_grad():
+        scores, deltas = model.rpn_head(model.extract_feat(images))
+    for level, stride in enumerate((4, 8, 16, 32, 64)):
+        assert relative_error(found[f'cls_logits_stride_{stride}'], scores[level]) < 1e-4
+        assert relative_error(found[f'box_deltas_stride_{stride}'], deltas[level]) < 1e-4
+    anchors = report.description['anchors']
+    assert [level['stride'] for level in anchors] == [[s, s] for s in (4, 8, 16, 32, 64)]
+    torch.testing.assert_close(
+        torch.tensor(anchors[1]['boxes']), model.rpn_head.prior_generator.base_anchors[1]
+    )
+
+
+@pytest.mark.parametrize(
+    ('changes', 'expected'),
+    [
+        (
+            {'test_cfg.rcnn.nms': dict(type='soft_nms', iou_threshold=0.5)},
+            r'test_cfg\.rcnn\.nms=.*soft_nms.*: ONNX has plain suppression alone',
+        ),
+        ({'test_cfg.rpn.nms_pre': -1}, r'test_cfg\.rpn\.nms_pre=-1: a graph needs a number of'),
+        (
+            {'roi_head.bbox_roi_extractor.roi_layer.pool_mode': 'max'},
+            "RoIAlign with pool_mode='max' has no graph",
+        ),
+        (
+            {'roi_head.type': 'mmdet.DoubleHeadRoIHead', 'roi_head.reg_roi_scale_factor': 1.3},
+            "a DoubleHeadRoIHead for its region head; a graph is known for mmdet's StandardRoIHead",
+        ),
+    ],
+)
+def test_what_has_no_graph(settings, changes, expected):
+    with pytest.raises(InvalidArgument, match=expected):
+        FasterRCNNGraph(detector(settings, **changes))
+
+
+def test_detectors_are_onnx_alone(settings, tmp_path):
+    with pytest.raises(InvalidArgument, match='FasterRCNNGraph has no form in torch_export: it is'):
+        export_graph(FasterRCNNGraph(detector(settings)), tmp_path / 'a.pt2', 'torch_export')
+
+
+def test_detections_without_a_counterpart():
+    one = dict(
+        boxes=torch.tensor([[[0.0, 0.0, 8.0, 8.0], [2.0, 2.0, 4.0, 4.0]]]),
+        scores=torch.tensor([[0.9, 0.5]]),
+        labels=torch.tensor([[1, 0]]),
+    )
+    assert detection_errors(one, one) == dict(boxes=0.0, scores=0.0, labels=0.0)
+    moved = one | dict(boxes=one['boxes'] + torch.tensor([0.0, 0.0, 0.0, 0.8]))
+    assert detection_errors(moved, one)['boxes'] == pytest.approx(0.8 / 8.8)
+    fewer = {name: value.clone() for name, value in one.items()}
+    fewer['labels'][0, 1] = -1
+    for found, expected in ((fewer, one), (one, fewer)):
+        assert detection_errors(found, expected)['labels'] == torch.inf
+    unknown = one | dict(scores=torch.tensor([[0.9, torch.nan]]))
+    assert detection_errors(unknown, one)['labels'] == torch.inf

@@ -52,11 +52,11 @@ def test_truth_stands_beside_the_predicted_classes():
     predicted = half_and_half(0, 1)
     alone = task.draw(IMAGE, sample_of(pred_sem_seg=predicted))
     both = task.draw(IMAGE, sample_of(pred_sem_seg=predicted, gt_sem_seg=half_and_half(255, 1)))
-    # Enlarged by 4: at least 240 pixels. The legend is below.
-    assert alone.shape[1] == 320 and both.shape[1] == 2 * (320 + 8)
+    # Enlarged by 3, so that its longer side has 240 pixels. The legend is below.
+    assert alone.shape[1] == 240 and both.shape[1] == 2 * (240 + 8)
     mixed = np.rint(128 * 0.45 + np.array(PALETTE[1]) * 0.55)
-    assert np.abs(alone[100, 250] - mixed).max() <= 1
-    assert np.abs(both[100, 250] - mixed).max() <= 1 and np.ptp(both[30:200, 20:100]) > 20
+    assert np.abs(alone[100, 200] - mixed).max() <= 1
+    assert np.abs(both[100, 200] - mixed).max() <= 1 and np.ptp(both[30:200, 20:100]) > 20
     labels = sample_of(pred_sem_seg=predicted.astype(float))
     assert task.describe(labels) == ('2 classes', dict(shares=dict(a=0.5, b=0.5)))
     assert task.header() == dict(classes=['a', 'b'])
@@ -86,8 +86,8 @@ def test_depth_is_drawn_on_the_scale_of_the_truth():
     truth = half_and_half(1.0, 3.0)
     sample = sample_of(pred_depth_map=half_and_half(2.0, 9.0), gt_depth_map=truth)
     drawn = Depth({}).draw(IMAGE, sample)
-    assert drawn.shape[1] == 3 * (320 + 8)
-    places = [(100, 328 + 20), (100, 328 + 300), (100, 656 + 20), (100, 656 + 300)]
+    assert drawn.shape[1] == 3 * (240 + 8)
+    places = [(100, 248 + 20), (100, 248 + 200), (100, 496 + 20), (100, 496 + 200)]
     expected = colour_depth(np.array([[1.0, 3.0, 2.0, 9.0]]), 1, 3)[0]
     assert [drawn[place].tolist() for place in places] == expected.tolist()
     sheet = Depth({}).draw_sheet([Example(IMAGE, sample, {})] * 3)

@@ -37,16 +37,16 @@ class GraphReport:
     def __str__(self) -> str:
         errors = self.description['relative_errors']
         name = max(errors, key=errors.__getitem__)
-        lines = [
-            f'{"graph":<14}{self.path}',
-            f'{"description":<14}{details_path(self.path)}',
-            f'{"architecture":<14}{self.description.get("architecture") or "no named one"}',
-            f'{"outputs":<14}{", ".join(errors)}',
-            f'{"largest error":<14}{errors[name]:.1e} ({name}), against the network at '
-            f'{" and ".join(self.description["compared_on"])}',
-        ]
-        lines += [f'{"note":<14}{note}' for note in self.description.get('notes', ())]
-        return '\n'.join(lines)
+        return '\n'.join(
+            [
+                f'{"graph":<14}{self.path}',
+                f'{"description":<14}{details_path(self.path)}',
+                f'{"architecture":<14}{self.description.get("architecture") or "no named one"}',
+                f'{"outputs":<14}{", ".join(errors)}',
+                f'{"largest error":<14}{errors[name]:.1e} ({name}), against the network at '
+                f'{" and ".join(self.description["compared_on"])}',
+            ]
+        )
 
 
 def export_graph(

@@ -54,15 +54,33 @@ def detector(settings, **changes):
     torch.manual_seed(0)
     model = randomise(MODELS.build(settings)).eval()
     head = model.roi_head.bbox_head
-    with torch.no_grad():
-        for layer, factor in (
-            (model.rpn_head.rpn_cls, 30),
-            (model.rpn_head.rpn_reg, 20),
-            (head.fc_cls, 30),
-            (head.fc_reg, 100),
-        ):
-            layer.weight.mul_(factor)
+    spread(
+        model,
+        {
+            model.rpn_head.rpn_cls: 2.0,
+            model.rpn_head.rpn_reg: 0.5,
+            head.fc_cls: 2.0,
+            head.fc_reg: 1.0,
+        },
+    )
     return model
+
+
+@torch.no_grad()
+def spread(model, deviations):
+    """Scale layers so that their outputs have these standard deviations: scores of 0 or 1 tie."""
+    outputs = {}
+    hooks = [
+        layer.register_forward_hook(lambda layer, _, output: outputs.setdefault(layer, output))
+        for layer in deviations
+    ]
+    features = model.extract_feat(image(1, 3, 96, 128))
+    model.rpn_head(features)
+    model.roi_head.bbox_head(image(50, features[0].shape[1], 7, 7))
+    for hook in hooks:
+        hook.remove()
+    for layer, deviation in deviations.items():
+        layer.weight.mul_(deviation / outputs[layer].std())
 
 
 def found_by_mmdet(model, images):

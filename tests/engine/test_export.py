@@ -204,6 +204,7 @@ def test_weights_of_no_number_are_refused(tmp_path):
     state = network('regnetx_200mf', out_indices=(1,)).state_dict()
     state['stem.conv.weight'][0] = torch.nan
     torch.save(state, tmp_path / 'nan.pth')
+    arch = ('--arch', 'regnetx_200mf')
     with pytest.raises(CheckpointMismatch, match=r'stem\.conv\.weight'):
-        exported('backbone', tmp_path / 'nan.pth', tmp_path / 'a.pt', '--arch', 'regnetx_200mf')
+        exported('backbone', tmp_path / 'nan.pth', tmp_path / 'a.pt', '--out-indices', '1', *arch)
     assert [path.name for path in tmp_path.iterdir()] == ['nan.pth']

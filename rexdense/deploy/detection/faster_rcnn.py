@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
@@ -74,6 +75,17 @@ class FasterRCNNGraph(Graph):
         self, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
     ) -> dict[str, float]:
         return detection_errors(found, expected)
+
+    def example(self, *shape: int, seed: int = 0) -> Tensor:
+        """Return blotches of several sizes: in noise a trained detector would find nothing."""
+        generator = torch.Generator().manual_seed(seed)
+        batch, channels, height, width = shape
+        images = torch.zeros(shape)
+        for side in (8, 16, 32, 64):
+            cells = (batch, channels, height // side + 2, width // side + 2)
+            noise = torch.randn(cells, generator=generator)
+            images += F.interpolate(noise, (height, width), mode='bilinear')
+        return images
 
     def onnx_translations(self) -> dict[Callable, Callable]:
         return onnx_translations()

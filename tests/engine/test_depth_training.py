@@ -102,5 +102,7 @@ def test_means():
 
 def test_the_baseline_of_another_task(capsys):
     config = ROOT / 'configs/unet/unet_rexnet-1.0_custom.py'
-    with pytest.raises(InvalidArgument, match=r'is measured by rexdense\.SegmentationMetric; give a con'):
+    with pytest.raises(
+        InvalidArgument, match=r'is measured by rexdense\.SegmentationMetric; give a con'
+    ):
         depth_baseline.main([str(config)])

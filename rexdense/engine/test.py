@@ -15,10 +15,10 @@ from rexdense.engine.figures import figures_table
 from rexdense.engine.hooks import require_same_classes
 from rexdense.engine.options import add_data_options, add_run_options
 from rexdense.engine.picture_files import write_picture
+from rexdense.engine.prediction_hooks import DrawPredictions, PredictFlippedToo, WritePredictions
 from rexdense.engine.runner import Runner
 from rexdense.engine.settings import apply_run_options
 from rexdense.engine.tasks import task_of
-from rexdense.engine.test_hooks import DrawPredictions, PredictFlippedToo, WritePredictions
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_output_dir, prepare_work_dir
 from rexdense.errors import InvalidArgument

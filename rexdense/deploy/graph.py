@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rexdense.deploy.comparison import relative_error
@@ -141,6 +142,13 @@ class SegmentorGraph(Graph):
             the neck and the decode head become the graph.
     """
 
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(network)
+        for part in list(self.network.modules()):
+            for name, child in part.named_children():
+                if _upsamples_by_whole(child):
+                    setattr(part, name, _Upsample(child))
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         results = self._results(images)
         if isinstance(results, Tensor):
@@ -157,6 +165,26 @@ class SegmentorGraph(Graph):
         # Heads of rexdense have outputs as large as the images, whose size no feature map tells.
         sized = 'size' in inspect.signature(head.forward).parameters
         return head(features, images.shape[2:]) if sized else head(features)
+
+
+class _Upsample(nn.Module):
+    """mmseg's Upsample, whose int() of a product of floats would fix the size in a trace."""
+
+    def __init__(self, original: nn.Module) -> None:
+        super().__init__()
+        self.factor = int(original.scale_factor)
+        self.settings = dict(mode=original.mode, align_corners=original.align_corners)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[2:]
+        return F.interpolate(x, (height * self.factor, width * self.factor), **self.settings)
+
+
+def _upsamples_by_whole(module: nn.Module) -> bool:
+    kind = type(module)
+    if kind.__name__ != 'Upsample' or not kind.__module__.startswith('mmseg.') or module.size:
+        return False
+    return isinstance(module.scale_factor, float) and module.scale_factor.is_integer()
 
 
 def _output_name(key: Any) -> str:

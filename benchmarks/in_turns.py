@@ -2,6 +2,7 @@
 
 Each side has its own process, and one waits while the other runs, so that a busy machine slows both
 alike. Only ratios mean anything there: they are medians over the rounds, of two times of one round.
+Set OMP_WAIT_POLICY=passive there: threads that spin while they wait take the time of others.
 """
 
 import argparse
@@ -65,9 +66,12 @@ class Peer:
     def __init__(self, options: argparse.Namespace, program: str, **task: Any) -> None:
         served = json.dumps(task | {'threads': options.threads})
         command = [options.peer, program, '--serve', served, '--peer-path', options.peer_path]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        try:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        except OSError as error:
+            raise SystemExit(f'--peer {options.peer}: {error.strerror}') from error
         self.parameters, self.kept = self._read()
 
     def _read(self) -> Any:
@@ -92,9 +96,13 @@ def serve(options: argparse.Namespace, build: Callable[[dict], torch.nn.Module])
     task = json.loads(options.serve)
     torch.set_num_threads(task['threads'])
     sys.path.insert(0, options.peer_path)
-    if (Path(options.peer_path) / 'torchvision_shim.py').exists():
-        importlib.import_module('torchvision_shim')
-    network = Network(build(task), task['mode'], task['shape'])
+    try:
+        if (Path(options.peer_path) / 'torchvision_shim.py').exists():
+            importlib.import_module('torchvision_shim')
+        model = build(task)
+    except ImportError as error:
+        raise SystemExit(f'{sys.executable}: {error}') from error
+    network = Network(model, task['mode'], task['shape'])
     print(json.dumps([network.parameters, network.kept]), file=answers, flush=True)
     for _ in sys.stdin:
         print(json.dumps(network.run()), file=answers, flush=True)
@@ -104,9 +112,15 @@ def add_options(parser: argparse.ArgumentParser, peer: str) -> None:
     """Add the options of every benchmark; ``peer`` is the package to measure against."""
     parser.add_argument('--peer', help=f'interpreter of an environment with {peer}')
     parser.add_argument('--peer-path', default='.', help="added to the peer's module path")
-    parser.add_argument('--threads', type=int, default=2)
-    parser.add_argument('--rounds', type=int, default=8)
+    parser.add_argument('--threads', type=_positive, default=2)
+    parser.add_argument('--rounds', type=_positive, default=8)
     parser.add_argument('--serve', help=argparse.SUPPRESS)
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'{text!r}: give a whole number above 0')
+    return int(text)
 
 
 def take_turns(contestants: dict[str, Contestant], rounds: int) -> dict[str, list[float]]:

@@ -250,6 +250,10 @@ def test_refused_levels_and_maps():
     backbone = rexdense.create_backbone('rexnet_1.0', width_mult=0.5)
     with pytest.raises(InvalidArgument, match='num_classes=0: give a whole number above 0'):
         UNetDecoder(backbone.out_levels, num_classes=0)
+    with pytest.raises(
+        InvalidArgument, match=r'=\[16, 38\]: give levels \(name, channels, stride\)'
+    ):
+        UNetDecoder([16, 38], num_classes=3)
     with pytest.raises(InvalidArgument, match=r'strides \[\]: give at least one level'):
         UNetDecoder((), num_classes=3)
     with pytest.raises(InvalidArgument, match=r'strides \[32, 16, 8, 4\]: .* from fine to coarse'):

@@ -218,7 +218,13 @@ def _near_zero(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 def _checked_levels(feature_info: Sequence[FeatureLevel]) -> tuple[FeatureLevel, ...]:
-    levels = tuple(FeatureLevel(*level) for level in feature_info)
+    try:
+        levels = tuple(FeatureLevel(*level) for level in feature_info)
+    except TypeError as error:
+        raise InvalidArgument(
+            f'feature_info={feature_info!r}: give levels (name, channels, stride), such as '
+            'out_levels of a backbone'
+        ) from error
     strides = [level.stride for level in levels]
     if not levels or strides != sorted(strides):
         raise InvalidArgument(

@@ -30,6 +30,7 @@ from rexdense.engine.runner import Runner
 from rexdense.engine.settings import apply_run_options
 from rexdense.engine.test import keep_only_testing
 from rexdense.engine.training_file import read_training_file
+from rexdense.errors import InvalidArgument
 from rexdense.text_table import text_table
 
 
@@ -90,21 +91,22 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments=None) -> None:
     options = parser().parse_args(arguments)
     reuse_freed_memory()
+    if options.graph is not None and not options.graph.is_file():
+        raise InvalidArgument(f'--graph {options.graph} is not there')
     with tempfile.TemporaryDirectory() as folder:
         options.work_dir = options.work_dir or Path(folder) / 'run'
         options.device = 'cpu'
         runner = build_runner(options)
-        model = runner.model
-        eager = Timed(model.test_step)
-        model.test_step = eager
-        figures = {'mmdet': figures_of(runner.test())}
-        graph = options.graph or Path(folder) / 'detector.onnx'
-        if options.graph is None:
-            model.test_step = eager.function
+        runner.load_or_resume()
+        model, graph = runner.model, options.graph
+        if graph is None:
+            graph = Path(folder) / 'detector.onnx'
             print(export_graph(FasterRCNNGraph(model), graph))
-        onnx = Timed(OnnxDetector(graph, model.data_preprocessor))
-        model.test_step = onnx
-        figures['onnxruntime'] = figures_of(runner.test())
+        onnx, eager = Timed(OnnxDetector(graph, model.data_preprocessor)), Timed(model.test_step)
+        figures = {}
+        for name, step in (('mmdet', eager), ('onnxruntime', onnx)):
+            model.test_step = step
+            figures[name] = figures_of(runner.test())
         runner.end_workers()
     print(text_table(rows(figures)))
     print(f'milliseconds an image: mmdet {eager.milliseconds:.0f}, ', end='')

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rexdense.checkpoint.details import details_path, file_digest
+from rexdense.checkpoint.details_file import details_path, file_digest
 from rexdense.checkpoint.writing import check_destination, files_written_aside
 from rexdense.deploy.comparison import check_outputs
 from rexdense.deploy.formats import graph_format_named

@@ -26,17 +26,7 @@ train_dataloader = dict(dataset=dict(data_root=data_root, pipeline=train_pipelin
 val_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
-param_scheduler = [
-    dict(type='LinearLR', start_factor=0.01, by_epoch=False, begin=0, end=50),
-    dict(
-        type='CosineAnnealingLR',
-        T_max=max_epochs,
-        eta_min=1e-5,
-        by_epoch=True,
-        begin=0,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
+warm_up, cosine = _base_.param_scheduler
+param_scheduler = [warm_up | dict(end=50), cosine | dict(T_max=max_epochs, end=max_epochs)]
 optim_wrapper = dict(optimizer=dict(lr=0.002))
 default_hooks = dict(logger=dict(interval=30))

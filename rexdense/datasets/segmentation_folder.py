@@ -95,6 +95,11 @@ class SegmentationFolder:
             )
         return read_class_list(root / CLASS_FILE)
 
+    def prefix(self, split: str) -> dict[str, str]:
+        """Return where images and label maps of a split lie below the data root, named as
+        :class:`~rexdense.datasets.SegmentationDataset` takes it."""
+        return dict(img_path=f'images/{split}', seg_map_path=f'labels/{split}')
+
     def check(self, split: str) -> CheckedSplit:
         """Pair the images of a split with their label maps, and look at up to ``MOST_MAPS_READ`` of
         these, from all over the split.
@@ -104,7 +109,7 @@ class SegmentationFolder:
                 labels that are no class, or all are void.
         """
         root, num_classes = Path(self.data_root), len(self.classes().names)
-        pairs = find_pairs(root / 'images' / split, root / 'labels' / split)
+        pairs = find_pairs(*(root / folder for folder in self.prefix(split).values()))
         places = np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_MAPS_READ)).astype(int)
         chosen = [pairs[place] for place in places]
 

@@ -107,6 +107,14 @@ def test_folders_that_cannot_be_used(tmp_path, spoil, message):
 
 OPTIONS = [
     (['--classes', 'cat'], (), InvalidArgument, '--classes goes with folders in COCO form'),
+    (['--images', 'a'], (), InvalidArgument, '--images goes with folders in COCO form'),
+    (
+        [],
+        ['model.decode_head.scale_weight=[1,2]'],
+        InvalidArgument,
+        "MultiScaleUNetHead takes no 'scale_weight': did you mean 'scale_weights'",
+    ),
+    ([], ['model.decode_head.predict_weights=1'], InvalidArgument, 'give a list of numbers'),
     ([], ['model.decode_head.output_strides=[1,3]'], InvalidArgument, 'allowed are 1, 2, 4, 8, 16'),
     ([], ['model.backbone.out_indices=[1,2,3,4]'], InvalidArgument, 'got 4 feature maps'),
     ([], ['model.decode_head.arch=rexnet_1.1'], UnknownName, 'rexnet_1.0'),

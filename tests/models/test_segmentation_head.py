@@ -273,6 +273,26 @@ def test_every_backbone_has_a_head(arch):
             InvalidArgument,
             'among 1, 4',
         ),
+        (
+            dict(num_classes=3, output_strides=(1, 4), predict_weights=1),
+            InvalidArgument,
+            'predict_weights=1: give a list of numbers, one for each of the output strides 1, 4',
+        ),
+        (
+            dict(num_classes=3, output_strides=(1, 4), scale_weights=['{1:1', '4:0.5}']),
+            InvalidArgument,
+            'scale_weights=.*: give a list of numbers',
+        ),
+        (
+            dict(num_classes=3, scale_weight=[1]),
+            InvalidArgument,
+            "MultiScaleUNetHead takes no 'scale_weight': did you mean 'scale_weights'",
+        ),
+        (
+            dict(num_classes=3, feature_info=[]),
+            InvalidArgument,
+            "MultiScaleUNetHead takes no 'feature_info'",
+        ),
         (dict(num_classes=3, arch='rexnet_1.1'), UnknownName, 'rexnet_1.0'),
     ],
 )

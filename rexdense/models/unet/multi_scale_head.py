@@ -1,6 +1,7 @@
 """What the heads of mmseg's segmentors and depth estimators have in common here: a U-Net decoder
 with a loss at every output."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from mmengine.model import BaseModule
 from torch import Tensor
 
 from rexdense.arch import feature_levels, resolve_out_indices
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, suggest
 from rexdense.models.unet.decoder import UNetDecoder, resize
 
 __all__ = ['MultiScaleHead']
@@ -39,7 +40,8 @@ class MultiScaleHead(BaseModule):
         decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
-        InvalidArgument: an output stride that the backbone lacks, or weights for other strides.
+        InvalidArgument: an output stride that the backbone lacks, weights for other strides, or an
+            argument that nothing here takes.
         UnknownName: no backbone is called ``arch``.
     """
 
@@ -60,6 +62,7 @@ class MultiScaleHead(BaseModule):
         **decoder: Any,
     ) -> None:
         super().__init__(init_cfg)
+        self._require_known(decoder)
         self.num_classes, self.out_channels = num_classes, out_channels
         levels = feature_levels(arch, output_stride, **(overrides or {}))
         self.decoder = UNetDecoder(
@@ -81,6 +84,17 @@ class MultiScaleHead(BaseModule):
         self.predict_weights = _checked_weights(
             'predict_weights', predict_weights or {strides[0]: 1.0}, strides
         )
+
+    def _require_known(self, decoder: Mapping[str, Any]) -> None:
+        """Tell of a mistyped argument with the closest names; from UNetDecoder it would come as a
+        TypeError, which a program shows as a bug."""
+        of_decoder = _arguments(UNetDecoder) - {'feature_info'}
+        for name in decoder:
+            if name not in of_decoder:
+                allowed = of_decoder | _arguments(type(self)) | _arguments(MultiScaleHead)
+                raise InvalidArgument(
+                    f'{type(self).__name__} takes no {name!r}: {suggest(name, allowed)}'
+                )
 
     def forward(
         self,
@@ -138,16 +152,28 @@ class MultiScaleHead(BaseModule):
         ).sum(0)
 
 
+def _arguments(kind: type) -> set[str]:
+    """Return the names of the arguments of a class."""
+    parameters = inspect.signature(kind).parameters.values()
+    return {each.name for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD}
+
+
 def _checked_weights(
     name: str, weights: Mapping[int, float] | Sequence[float], strides: Sequence[int]
 ) -> dict[int, float]:
     """Return the weights by stride; those of a list that are 0 are left out."""
-    if isinstance(weights, Mapping):
-        # A config read from JSON has its keys as text.
-        by_stride = {int(stride): float(weight) for stride, weight in weights.items()}
-    else:
-        by_stride = dict(zip(strides, map(float, weights), strict=False))
-        by_stride = {stride: weight for stride, weight in by_stride.items() if weight != 0}
+    try:
+        if isinstance(weights, Mapping):
+            # A config read from JSON has its keys as text.
+            by_stride = {int(stride): float(weight) for stride, weight in weights.items()}
+        else:
+            by_stride = dict(zip(strides, map(float, weights), strict=False))
+            by_stride = {stride: weight for stride, weight in by_stride.items() if weight != 0}
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(
+            f'{name}={weights!r}: give a list of numbers, one for each of the output strides '
+            f'{", ".join(map(str, strides))}, or {{stride: number}}'
+        ) from error
     lacking = [stride for stride in by_stride if stride not in strides]
     if lacking or not by_stride or min(by_stride.values()) <= 0 or len(weights) > len(strides):
         raise InvalidArgument(

@@ -12,6 +12,7 @@ from rexdense.engine.config import dataloader_names, set_epochs, set_scale
 from rexdense.engine.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.learning_rate import set_learning_rate
 from rexdense.engine.overrides import override
+from rexdense.engine.windows import require_windows
 
 __all__ = ['apply_run_options', 'apply_training_options']
 
@@ -38,6 +39,7 @@ def apply_run_options(
         config.launcher = 'pytorch'
     if options.cfg_options:
         override(config, options.cfg_options)
+    require_windows(config)
     if options.work_dir:
         config.work_dir = str(options.work_dir)
     elif not config.get('work_dir'):

@@ -146,6 +146,22 @@ def test_windows_that_slide(segmented, label_maps, tmp_path):
     assert figures['parts'] != pytest.approx(trained, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ('settings', 'expected'),
+    [
+        (['mode=slyde'], "model.test_cfg.mode='slyde': did you mean 'slide'"),
+        (['mode=slide'], 'crop_size=None: mode=slide takes height and width in pixels'),
+        (['mode=slide', 'crop_size=[32,32]'], 'stride=None: mode=slide takes'),
+        (['mode=slide', 'crop_size=32', 'stride=16'], 'crop_size=32: mode=slide takes'),
+        (['mode=slide', 'crop_size=[8,8]', 'stride=[8,9]'], r'stride=\[8, 9\] leaves gaps between'),
+    ],
+)
+def test_windows_that_cannot_be_used(segmented, label_maps, tmp_path, settings, expected):
+    options = ['--cfg-options', *(f'model.test_cfg.{setting}' for setting in settings)]
+    with pytest.raises(InvalidArgument, match=expected):
+        measure(segmented, label_maps, tmp_path / 'run', *options)
+
+
 def test_flip_test_of_a_mirrored_set_is_the_same(segmented, label_maps, tmp_path, capsys):
     """The mean with the mirror image does not change when the set itself is mirrored."""
     mirrored = shutil.copytree(label_maps, tmp_path / 'set')

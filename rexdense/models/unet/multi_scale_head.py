@@ -114,14 +114,32 @@ class MultiScaleHead(BaseModule):
         Args:
             inputs: The backbone's feature maps.
             batch_data_samples: mmseg's, with the annotation of each image of the batch.
+
+        Raises:
+            InvalidArgument: the feature maps are not those of the levels that the head was made
+                for.
         """
         target = self.stack_targets(batch_data_samples)
+        self._require_levels(inputs, target.shape[-2:])
         outputs = self(inputs, target.shape[-2:])
         losses = {}
         for stride, weight in self.scale_weights.items():
             for name, value in self.scale_losses(outputs[stride], target).items():
                 losses[f'{name}_stride_{stride}'] = weight * value
         return losses | self.figures(next(iter(outputs.values())).detach(), target)
+
+    def _require_levels(self, inputs: Sequence[Tensor], size: Sequence[int]) -> None:
+        # A map of another stride would train without a word, its output under a wrong name. How
+        # many maps there must be, the decoder says.
+        for level, features in zip(self.decoder.levels, inputs, strict=False):
+            expected = (level.channels, *(-(-side // level.stride) for side in size))
+            if tuple(features.shape[1:]) != expected:
+                raise InvalidArgument(
+                    f'level {level.name} comes as {_as_text(features.shape[1:])} (channels, '
+                    f'height, width), and should be {_as_text(expected)}: give the head the arch, '
+                    'out_indices, output_stride and, as overrides, the further arguments of the '
+                    'backbone'
+                )
 
     def stack_targets(self, batch_data_samples: Sequence[Any]) -> Tensor:
         """Return the annotations of a batch as one tensor (N, H, W)."""
@@ -150,6 +168,10 @@ class MultiScaleHead(BaseModule):
                 for stride, weight in self.predict_weights.items()
             ]
         ).sum(0)
+
+
+def _as_text(shape: Sequence[int]) -> str:
+    return ' x '.join(map(str, shape))
 
 
 def _arguments(kind: type) -> set[str]:

@@ -72,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keeps_maps = _keeps_maps(config)
     if options.flip_test and not keeps_maps:
         raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
-    _check_places(options, keeps_maps)
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
+    _check_places(options, keeps_maps)
     prepare_work_dir(config.work_dir, may_hold_results=True)
     keep_only_testing(config)
     if options.out and not keeps_maps:

@@ -2,16 +2,17 @@
 with a loss at every output."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from rexdense.arch import feature_levels, resolve_out_indices
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.models.unet.decoder import UNetDecoder, resize
+from rexdense.registry import MODELS
 
 __all__ = ['MultiScaleHead']
 
@@ -26,6 +27,7 @@ class MultiScaleHead(BaseModule):
         arch: The backbone's name; its feature levels are looked up.
         num_classes: Classes that the labels tell apart.
         out_channels: Channels of each output.
+        loss_decode: Losses, one or several, which each scale gets.
         out_indices: The backbone's ``out_indices``; all five levels give the finest decoder.
         output_stride: The backbone's ``output_stride``.
         overrides: Arguments of the family's rule that the backbone overrides.
@@ -52,6 +54,7 @@ class MultiScaleHead(BaseModule):
         arch: str,
         num_classes: int,
         out_channels: int,
+        loss_decode: dict | Sequence[dict],
         out_indices: Sequence[int] = (0, 1, 2, 3, 4),
         output_stride: int = 32,
         overrides: Mapping[str, Any] | None = None,
@@ -64,6 +67,8 @@ class MultiScaleHead(BaseModule):
         super().__init__(init_cfg)
         self._require_known(decoder)
         self.num_classes, self.out_channels = num_classes, out_channels
+        losses = [loss_decode] if isinstance(loss_decode, dict) else loss_decode
+        self.loss_decode = nn.ModuleList(MODELS.build(loss) for loss in losses)
         levels = feature_levels(arch, output_stride, **(overrides or {}))
         self.decoder = UNetDecoder(
             [levels[index] for index in resolve_out_indices(out_indices)],
@@ -149,6 +154,14 @@ class MultiScaleHead(BaseModule):
         """Return the losses, which bear names with 'loss', of one output (N, out_channels, h, w)
         against the annotations (N, H, W)."""
         raise NotImplementedError
+
+    def losses_by_name(self, value: Callable[[nn.Module], Tensor]) -> dict[str, Tensor]:
+        """Return what ``value`` gives for each loss, by its name; those of one name are added
+        up."""
+        losses: dict[str, Tensor] = {}
+        for loss in self.loss_decode:
+            losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value(loss)
+        return losses
 
     def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return what is logged beside the losses, of the finest output and the annotations."""

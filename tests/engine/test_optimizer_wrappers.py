@@ -103,8 +103,8 @@ def test_losses_of_u_nets_are_those_of_float32_but_for_rounding(head, arguments)
     losses = [name for name in whole if 'loss' in name]
     assert len(losses) >= 2
     for name in losses:
-        assert float(rounded[name]) == pytest.approx(float(whole[name]), rel=0.05)
-        assert float(rounded[name]) != float(whole[name])
+        assert rounded[name].item() == pytest.approx(whole[name].item(), rel=0.05)
+        assert rounded[name].item() != whole[name].item()
     sum(rounded[name] for name in losses).backward()
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 

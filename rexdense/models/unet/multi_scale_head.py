@@ -134,9 +134,10 @@ class MultiScaleHead(BaseModule):
         return losses | self.figures(next(iter(outputs.values())).detach(), target)
 
     def _require_levels(self, inputs: Sequence[Tensor], size: Sequence[int]) -> None:
-        # A map of another stride would train without a word, its output under a wrong name. How
-        # many maps there must be, the decoder says.
-        for level, features in zip(self.decoder.levels, inputs, strict=False):
+        if len(inputs) != len(self.decoder.levels):
+            return  # the decoder tells of it
+        # A map of another stride would train without a word, its output under a wrong name.
+        for level, features in zip(self.decoder.levels, inputs, strict=True):
             expected = (level.channels, *(-(-side // level.stride) for side in size))
             if tuple(features.shape[1:]) != expected:
                 raise InvalidArgument(

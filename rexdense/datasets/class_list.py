@@ -68,7 +68,8 @@ def read_class_list(path: Path) -> ClassList:
     names = tuple(line[1] for line in lines)
     if not 2 <= len(names) <= MOST_CLASSES:
         raise DataError(
-            f'{path} holds {len(names)} class names, and 2 to {MOST_CLASSES} can be told apart'
+            f'{path} holds {len(names)} class {"name" if len(names) == 1 else "names"}, and 2 to '
+            f'{MOST_CLASSES} can be told apart'
             + ('; name the background too, as label 0' if len(names) == 1 else '')
         )
     twice = sorted({name for name in names if names.count(name) > 1})

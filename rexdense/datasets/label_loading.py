@@ -4,7 +4,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
-from rexdense.datasets.label_maps import check_labels, read_label_map
+from rexdense.datasets.label_maps import check_labels, check_size, read_label_map
 from rexdense.datasets.loading import ImageError
 from rexdense.errors import DataError
 from rexdense.registry import TRANSFORMS
@@ -39,17 +39,12 @@ class LoadSegmentationAnnotations(BaseTransform):
         try:
             labels = read_label_map(path, fileio.get(path, backend_args=self.backend_args))
             check_labels(labels, results['num_classes'], path, results['ignore_index'])
+            check_size(labels, tuple(results.get('ori_shape', labels.shape)), path)
         except OSError as error:
             reason = error.strerror or error
             raise ImageError(f'label map {path} cannot be read: {reason}') from error
         except DataError as error:
             raise ImageError(str(error)) from error
-        shape = results.get('ori_shape', labels.shape)
-        if tuple(shape) != labels.shape:
-            raise ImageError(
-                f'label map {path} is {labels.shape[1]} x {labels.shape[0]} pixels (width x '
-                f'height), its image {shape[1]} x {shape[0]}; label the image as it is, upright'
-            )
         results['gt_seg_map'] = labels.astype(np.uint8)
         results['seg_fields'].append('gt_seg_map')
         return results

@@ -8,7 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from rexdense.errors import DataError
 
-__all__ = ['VOID', 'check_labels', 'read_label_map']
+__all__ = ['VOID', 'check_labels', 'check_size', 'read_label_map']
 
 VOID = 255
 """The label of pixels that count for nothing."""
@@ -71,4 +71,17 @@ def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: i
             f'label map {path} has the label {shares}{", ..." if len(values) > 4 else ""}, but '
             f'there are {num_classes} classes, 0 to {num_classes - 1}, and {void} for void; add '
             'the missing names to classes.txt, or change these pixels'
+        )
+
+
+def check_size(labels: np.ndarray, size: tuple[int, int], path: str | Path) -> None:
+    """Check that a label map is as large as its image, of which ``size`` is (height, width).
+
+    Raises:
+        DataError: it is not.
+    """
+    if labels.shape != size:
+        raise DataError(
+            f'label map {path} is {labels.shape[1]} x {labels.shape[0]} pixels (width x height), '
+            f'its image {size[1]} x {size[0]}; label the image as it is, upright'
         )

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from rexdense.datasets.class_list import ClassList, read_class_list
-from rexdense.datasets.label_maps import VOID, check_labels, read_label_map
+from rexdense.datasets.label_maps import VOID, check_labels, check_size, read_label_map
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
 
@@ -95,6 +95,11 @@ class SegmentationFolder:
             )
         return read_class_list(root / CLASS_FILE)
 
+    def prefix(self, split: str) -> dict[str, str]:
+        """Return where images and label maps of a split lie below the data root, named as
+        :class:`~rexdense.datasets.SegmentationDataset` takes it."""
+        return dict(img_path=f'images/{split}', seg_map_path=f'labels/{split}')
+
     def check(self, split: str) -> CheckedSplit:
         """Pair the images of a split with their label maps, and look at up to ``MOST_MAPS_READ`` of
         these, from all over the split.
@@ -104,7 +109,7 @@ class SegmentationFolder:
                 labels that are no class, or all are void.
         """
         root, num_classes = Path(self.data_root), len(self.classes().names)
-        pairs = find_pairs(root / 'images' / split, root / 'labels' / split)
+        pairs = find_pairs(*(root / folder for folder in self.prefix(split).values()))
         places = np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_MAPS_READ)).astype(int)
         chosen = [pairs[place] for place in places]
 
@@ -112,7 +117,7 @@ class SegmentationFolder:
             image, path = pair
             labels = read_label_map(path)
             check_labels(labels, num_classes, path)
-            _check_size(image, path, labels)
+            check_size(labels, _upright_size(image) or labels.shape, path)
             return np.bincount(labels.ravel(), minlength=VOID + 1)
 
         with ThreadPoolExecutor() as pool:
@@ -132,21 +137,15 @@ class SegmentationFolder:
         )
 
 
-def _check_size(image: Path, path: Path, labels: np.ndarray) -> None:
-    """Compare a label map's size with the upright image's, where that can be read."""
+def _upright_size(image: Path) -> tuple[int, int] | None:
+    """Return (height, width) of an image made upright, None where that cannot be read."""
     try:
         with Image.open(image) as opened:
             width, height = opened.size
             turned = opened.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
     except Exception:  # a damaged image is told of when it is decoded
-        return
-    if turned:
-        width, height = height, width
-    if labels.shape != (height, width):
-        raise DataError(
-            f'label map {path} is {labels.shape[1]} x {labels.shape[0]} pixels (width x height), '
-            f'its image {width} x {height}; label the image as it is, upright'
-        )
+        return None
+    return (width, height) if turned else (height, width)
 
 
 def summary(classes: Sequence[str], splits: Mapping[str, CheckedSplit]) -> str:

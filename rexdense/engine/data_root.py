@@ -4,7 +4,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
 from rexdense.datasets import coco_folder, segmentation_folder
@@ -19,29 +19,45 @@ __all__ = ['state_classes', 'use_data_root']
 
 COCO, SEGMENTATION = 'rexdense.CocoDataset', 'rexdense.SegmentationDataset'
 DEPTH = 'rexdense.DepthDataset'
+TRAINING, VALIDATION = 'train', 'val'
+"""The names of the splits in folders of label maps or depth maps."""
+
+_COCO_OPTIONS = ('images', 'train_annotations', 'val_annotations', 'classes')
 
 
 def use_data_root(
-    config: Config, options: argparse.Namespace, training: bool, classes: Sequence[str] | None
+    config: Config,
+    options: argparse.Namespace,
+    training: bool,
+    classes: Sequence[str] | None = None,
+    split: str = VALIDATION,
 ) -> None:
     """Make all data loaders and evaluators read the folder, and the model know its classes.
+
+    Without ``--data-root`` the config stays as it is.
 
     Args:
         training: Check the training split too, and take the classes from it.
         classes: Names in the order of the model's labels, where they are known before.
+        split: The one that is measured.
 
     Raises:
         InvalidArgument: the config's data sets are of a kind that reads no such folder, or an
             option does not go with it.
         DataError: the folder cannot be used.
     """
+    if options.data_root is None:
+        given = [*_given(options), *(['--split'] if split != VALIDATION else [])]
+        if given:
+            raise InvalidArgument(f'{given[0]} goes with --data-root; give the folder, too')
+        return
     kinds = {str(innermost_dataset(config[name]).get('type')) for name in dataloader_names(config)}
     if len(kinds) != 1 or not kinds <= set(_READERS):
         raise InvalidArgument(
             f'--data-root: this config reads {" and ".join(sorted(kinds))}; it goes with configs '
             f'whose data sets are all {" or all ".join(_READERS)}'
         )
-    _READERS[kinds.pop()](config, options, training, classes)
+    _READERS[kinds.pop()](config, options, training, classes, split)
 
 
 def state_classes(config: Config, classes: Sequence[str]) -> None:
@@ -52,15 +68,33 @@ def state_classes(config: Config, classes: Sequence[str]) -> None:
             dataset.metainfo = dict(classes=tuple(classes))
 
 
+def _given(options: argparse.Namespace) -> list[str]:
+    """Return the options for folders in COCO form that were given."""
+    return [
+        f'--{name.replace("_", "-")}'
+        for name in _COCO_OPTIONS
+        if getattr(options, name) is not None
+    ]
+
+
 def _use_coco_folder(
-    config: Config, options: argparse.Namespace, training: bool, classes: Sequence[str] | None
+    config: Config,
+    options: argparse.Namespace,
+    training: bool,
+    classes: Sequence[str] | None,
+    split: str,
 ) -> None:
     """Read a folder in COCO form."""
+    if split != VALIDATION:
+        raise InvalidArgument(
+            f'--split {split} goes with folders of label maps or depth maps; of a folder in COCO '
+            'form, --val-annotations says which file is measured'
+        )
+    places = dict(
+        images=options.images, train=options.train_annotations, val=options.val_annotations
+    )
     folder = CocoFolder(
-        options.data_root,
-        images=options.images,
-        train=options.train_annotations,
-        val=options.val_annotations,
+        options.data_root, **{name: place for name, place in places.items() if place is not None}
     )
     wanted = options.classes or classes
     need_masks = any(section.get('with_mask') for section in walk(config.get('train_dataloader')))
@@ -73,59 +107,89 @@ def _use_coco_folder(
     if is_main_process():
         print(table)
     for name in dataloader_names(config):
-        dataset = innermost_dataset(config[name])
-        is_train = name == 'train_dataloader'
-        dataset.update(
+        innermost_dataset(config[name]).update(
             data_root=str(options.data_root),
-            ann_file=options.train_annotations if is_train else options.val_annotations,
-            data_prefix=dict(img=options.images.rstrip('/') + '/'),
+            ann_file=folder.train if name == 'train_dataloader' else folder.val,
+            data_prefix=dict(img=folder.images.rstrip('/') + '/'),
             metainfo=dict(classes=tuple(classes)),
         )
     for name in ('val_evaluator', 'test_evaluator'):
         for evaluator in walk(config.get(name)):
             if 'ann_file' in evaluator:
-                evaluator.ann_file = os.path.join(options.data_root, options.val_annotations)
+                evaluator.ann_file = os.path.join(options.data_root, folder.val)
     set_num_classes(config, len(classes))
 
 
+def _refuse_coco_options(options: argparse.Namespace, instead: str) -> None:
+    given = _given(options)
+    if given:
+        raise InvalidArgument(f'{given[0]} goes with folders in COCO form; {instead}')
+
+
+def _splits_of_loaders(config: Config, split: str) -> dict[str, str]:
+    """Return which split each data loader reads."""
+    return {
+        name: TRAINING if name == 'train_dataloader' else split for name in dataloader_names(config)
+    }
+
+
 def _use_segmentation_folder(
-    config: Config, options: argparse.Namespace, training: bool, classes: Sequence[str] | None
+    config: Config,
+    options: argparse.Namespace,
+    training: bool,
+    classes: Sequence[str] | None,
+    split: str,
 ) -> None:
     """Read a folder of images and label maps."""
-    if options.classes:
-        raise InvalidArgument(
-            '--classes goes with folders in COCO form; the classes of label maps are those of '
-            f'{segmentation_folder.CLASS_FILE}'
-        )
+    _refuse_coco_options(
+        options,
+        'images, label maps and classes are those of images/, labels/ and '
+        f'{segmentation_folder.CLASS_FILE}',
+    )
     folder = SegmentationFolder(options.data_root)
     names, palette = folder.classes()
-    checked = {split: folder.check(split) for split in (('train', 'val') if training else ('val',))}
+    checked = {name: folder.check(name) for name in ((TRAINING, split) if training else (split,))}
     if is_main_process():
         print(segmentation_folder.summary(names, checked))
-    for loader in dataloader_names(config):
+    for loader, name in _splits_of_loaders(config, split).items():
         innermost_dataset(config[loader]).update(
-            data_root=str(options.data_root), metainfo=dict(classes=names, palette=palette)
+            data_root=str(options.data_root),
+            data_prefix=folder.prefix(name),
+            metainfo=dict(classes=names, palette=palette),
         )
     set_num_classes(config, len(names))
 
 
 def _use_depth_folder(
-    config: Config, options: argparse.Namespace, training: bool, classes: Sequence[str] | None
+    config: Config,
+    options: argparse.Namespace,
+    training: bool,
+    classes: Sequence[str] | None,
+    split: str,
 ) -> None:
     """Read a folder of images and depth maps."""
-    if options.classes:
-        raise InvalidArgument('--classes goes with folders in COCO form; depth has no classes')
+    _refuse_coco_options(options, 'images and depth maps are those of images/ and depth/')
     counts = {}
-    for loader in dataloader_names(config):
+    for loader, name in _splits_of_loaders(config, split).items():
         dataset = innermost_dataset(config[loader])
         dataset.data_root = str(options.data_root)
-        split = 'train' if loader == 'train_dataloader' else 'val'
-        if split not in counts and (training or split == 'val'):
+        if split != VALIDATION and loader != 'train_dataloader':
+            _choose_depth_split(dataset, split)
+        if name not in counts and (training or name == split):
             folders = dataset.data_prefix.img_path, dataset.data_prefix.depth_map_path
             found = find_depth_pairs(*folders, dataset.get('ann_file', ''), options.data_root)
-            counts[split] = str(len(found.pairs))
+            counts[name] = str(len(found.pairs))
     if is_main_process():
         print(text_table([['', *counts], ['images with depth', *counts.values()]]))
+
+
+def _choose_depth_split(dataset: ConfigDict, split: str) -> None:
+    if dataset.get('ann_file'):
+        raise InvalidArgument(
+            f'--split {split} goes with folders whose depth maps are found by name; this config '
+            f'reads the list {dataset.ann_file}: set --cfg-options test_dataloader.dataset.ann_file'
+        )
+    dataset.data_prefix = dict(img_path=f'images/{split}', depth_map_path=f'depth/{split}')
 
 
 _READERS: dict[str, Callable[..., None]] = {

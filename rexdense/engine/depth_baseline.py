@@ -40,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f'configs/depth/, which are measured by {METRIC}'
         )
     import_scope(config)
-    if options.data_root is not None:
-        use_data_root(config, options, training=True, classes=None)
+    use_data_root(config, options, training=True)
     print(_table(config))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
+from rexdense.datasets.coco_folder import CocoFolder
 from rexdense.device import DEVICES
 from rexdense.engine.command_line import parse_size, positive
 from rexdense.errors import InvalidArgument
@@ -26,24 +27,29 @@ class _Assignments(DictAction):
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a data set in COCO form lies."""
+    """Add the options that say where a data set lies."""
     group = parser.add_argument_group('data')
     group.add_argument(
         '--data-root',
         type=Path,
-        help='folder with images/ and annotations/; default: the config says',
+        help='folder with images/ and annotations/, labels/ or depth/; default: the config says',
+    )
+    # No defaults here, so that what was given can be told from what was not.
+    group.add_argument(
+        '--images',
+        help=f'COCO form: folder of the images, below the data root; default: {CocoFolder.images}',
     )
     group.add_argument(
-        '--images', default='images', help='folder of the images, below the data root'
+        '--train-annotations',
+        help=f'COCO form: file below the data root; default: {CocoFolder.train}',
     )
     group.add_argument(
-        '--train-annotations', default='annotations/train.json', help='below the data root'
+        '--val-annotations', help=f'COCO form: file below the data root; default: {CocoFolder.val}'
     )
     group.add_argument(
-        '--val-annotations', default='annotations/val.json', help='below the data root'
-    )
-    group.add_argument(
-        '--classes', nargs='+', help='class names to use; default: all in the training annotations'
+        '--classes',
+        nargs='+',
+        help='COCO form: class names to use; default: all in the training annotations',
     )
     group.add_argument(
         '--scale', type=parse_size, metavar='W,H', help='size in pixels that images are scaled into'

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from rexdense.datasets.segmentation_folder import IMAGE_ENDINGS
 from rexdense.engine.picture_files import picture_name
 from rexdense.engine.tasks import Task
 from rexdense.engine.work_dir import prepare_output_dir
@@ -11,7 +12,6 @@ from rexdense.errors import DataError, InvalidArgument
 
 __all__ = ['RESULTS', 'Place', 'check_folder', 'check_places', 'find_images', 'places_of']
 
-IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 RESULTS = 'predictions.json'
 SCALES_FOLDER = 'scales'
 

@@ -8,15 +8,11 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from rexdense.device import amp_wrapper, choose_device, initialise_distributed
-from rexdense.engine.config import (
-    dataloader_names,
-    set_epochs,
-    set_scale,
-)
-from rexdense.engine.data_root import state_classes, use_data_root
+from rexdense.engine.config import dataloader_names, set_epochs, set_scale
+from rexdense.engine.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.learning_rate import set_learning_rate
 from rexdense.engine.overrides import override
-from rexdense.errors import InvalidArgument
+from rexdense.engine.windows import require_windows
 
 __all__ = ['apply_run_options', 'apply_training_options']
 
@@ -26,11 +22,13 @@ def apply_run_options(
     options: argparse.Namespace,
     training: bool,
     classes: Sequence[str] | None = None,
+    split: str = VALIDATION,
 ) -> str:
     """Change a config as the data and run options say; return the device.
 
     Args:
         classes: Names in the order of the model's labels, where they are known before.
+        split: The one of the folder that is measured.
 
     Raises:
         RexdenseError: an option is outside what is allowed, or the data cannot be used.
@@ -41,15 +39,13 @@ def apply_run_options(
         config.launcher = 'pytorch'
     if options.cfg_options:
         override(config, options.cfg_options)
+    require_windows(config)
     if options.work_dir:
         config.work_dir = str(options.work_dir)
     elif not config.get('work_dir'):
         config.work_dir = str(Path('work_dirs') / Path(config.filename).stem)
-    if options.data_root is not None:
-        use_data_root(config, options, training, classes)
-    elif options.classes:
-        raise InvalidArgument('--classes goes with --data-root')
-    elif classes:
+    use_data_root(config, options, training, classes, split)
+    if options.data_root is None and classes:
         state_classes(config, classes)
     if options.scale:
         set_scale(config, options.scale)

@@ -11,6 +11,7 @@ from rexdense.engine.building import config_faults
 from rexdense.engine.command_line import Parser
 from rexdense.engine.config import load_config
 from rexdense.engine.confusion_picture import draw_confusion
+from rexdense.engine.data_root import VALIDATION
 from rexdense.engine.figures import figures_table
 from rexdense.engine.hooks import require_same_classes
 from rexdense.engine.options import add_data_options, add_run_options
@@ -50,6 +51,13 @@ def parser() -> argparse.ArgumentParser:
         action='store_true',
         help='segmentors and depth estimators: take the mean with the mirrored image',
     )
+    result.add_argument(
+        '--split',
+        default=VALIDATION,
+        metavar='NAME',
+        help='label maps and depth maps: the folder below images/ and labels/ or depth/ that is '
+        'measured',
+    )
     add_data_options(result)
     add_run_options(result)
     return result
@@ -64,8 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keeps_maps = _keeps_maps(config)
     if options.flip_test and not keeps_maps:
         raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
+    apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
     _check_places(options, keeps_maps)
-    apply_run_options(config, options, training=False, classes=file.classes)
     prepare_work_dir(config.work_dir, may_hold_results=True)
     keep_only_testing(config)
     if options.out and not keeps_maps:

@@ -47,7 +47,7 @@ def test_no_two_classes_have_one_colour(number):
     'text, message',
     [
         ('', 'holds 0 class names'),
-        ('cell\n', 'holds 1 class names.*name the background too'),
+        ('cell\n', 'holds 1 class name, and .*name the background too'),
         ('\n'.join(map(str, range(256))), 'holds 256 class names'),
         ('sky\nroad\nsky\n', "names 'sky' twice"),
         ('sky\nroad 1 2 256\n', "'road 1 2 256' has a colour beyond 255"),

@@ -296,6 +296,14 @@ def test_measuring_takes_the_classes_of_the_checkpoint(trained, shapes, tmp_path
         )
 
 
+def test_a_split_of_a_coco_folder(trained, shapes, tmp_path):
+    options = run_arguments(shapes, tmp_path / 'run', '--split', 'test')
+    with pytest.raises(
+        InvalidArgument, match=r'--split test goes with .* --val-annotations says which file is mea'
+    ):
+        test.main([str(ROOT / CONFIG), str(trained.checkpoint), *options])
+
+
 @pytest.mark.parametrize(
     ('make', 'expected'),
     [

@@ -1,6 +1,7 @@
 """Measuring and showing a depth estimator, as a user does after training it."""
 
 import json
+import shutil
 
 import pytest
 
@@ -12,6 +13,7 @@ import numpy as np
 from rexdense.engine import predict, test, train
 from rexdense.engine.figures import figures_of
 from rexdense.engine.scalars import read_scalars
+from rexdense.errors import InvalidArgument
 from tests.engine.tiny_run import ROOT, segmentation_arguments
 
 CONFIG = str(ROOT / 'configs/depth/unet_rexnet-1.0_custom.py')
@@ -46,6 +48,24 @@ def test_training_measuring_and_predicting(shapes, tmp_path, capsys):
     )
     (logged,) = (tmp_path / 'flip').glob('*/*.json')
     assert figures_of(json.loads(logged.read_text())) != pytest.approx(trained, abs=1e-9)
+
+    # The same maps under the name of another split.
+    other = tmp_path / 'set'
+    for kind in ('images', 'depth'):
+        shutil.copytree(shapes / kind / 'val', other / kind / 'test')
+    measured = segmentation_arguments(other, tmp_path / 'split', '--split', 'test')
+    test.main([CONFIG, checkpoint, *measured])
+    (logged,) = (tmp_path / 'split').glob('*/*.json')
+    assert figures_of(json.loads(logged.read_text())) == pytest.approx(trained)
+    for more, expected in (
+        (['--images', 'x'], '--images goes with folders in COCO form; images and depth maps'),
+        (
+            ['--cfg-options', 'test_dataloader.dataset.ann_file=list.txt'],
+            'this config reads the list list.txt: set --cfg-options test_dataloader.dataset.ann_f',
+        ),
+    ):
+        with pytest.raises(InvalidArgument, match=expected):
+            test.main([CONFIG, checkpoint, *measured, *more])
 
     image = str(shapes / 'images/val/000000.png')
     options = ['--depth-format', 'npy', '--scales', '1,8', '--device', 'cpu']

@@ -67,7 +67,7 @@ def test_one_epoch_from_the_command_line(folder, tmp_path, capsys):
 
 
 def test_folders_that_cannot_be_trained(folder, tmp_path):
-    with pytest.raises(InvalidArgument, match='--classes goes with folders in COCO form; d'):
+    with pytest.raises(InvalidArgument, match='--classes goes with folders in COCO form; im'):
         train.main(arguments(folder, tmp_path / 'run', '--classes', 'a'))
     with pytest.raises(DataError, match='/nowhere/images/train of the images is not there; data_r'):
         train.main(arguments(tmp_path / 'nowhere', tmp_path / 'run'))

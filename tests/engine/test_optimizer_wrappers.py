@@ -1,15 +1,21 @@
 """Training in bfloat16 on a CPU."""
 
+from typing import NamedTuple
+
 import pytest
 
 pytest.importorskip('mmdet')
+pytest.importorskip('mmseg')
 
 import torch
+from mmengine.structures import PixelData
 from torch import nn
 
 from rexdense.engine import train
 from rexdense.engine.optimizer_wrappers import BFloat16OptimWrapper
 from rexdense.engine.scalars import read_scalars
+from rexdense.models import create_backbone
+from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
 from tests.engine.tiny_run import train_arguments
 
 
@@ -57,6 +63,50 @@ def test_a_model_without_a_backbone_is_in_bfloat16_as_a_whole():
     with wrapper.optim_context(model):
         assert model(torch.ones(1, 3))['levels'][0].dtype == torch.float32
     assert model.computed == torch.bfloat16
+
+
+class Annotated(NamedTuple):
+    """What the U-Net heads read of mmseg's data samples."""
+
+    gt_sem_seg: PixelData
+    gt_depth_map: PixelData
+
+
+class DenseModel(nn.Module):
+    """A backbone and one of the U-Net heads."""
+
+    def __init__(self, head, **arguments):
+        super().__init__()
+        narrow = dict(width_mult=0.5)
+        self.backbone = create_backbone('rexnet_1.0', out_indices=range(5), **narrow)
+        self.decode_head = head('rexnet_1.0', overrides=narrow, output_strides=(1, 8), **arguments)
+
+
+@pytest.mark.parametrize(
+    ('head', 'arguments'), [(MultiScaleUNetHead, dict(num_classes=3)), (MultiScaleDepthHead, {})]
+)
+def test_losses_of_u_nets_are_those_of_float32_but_for_rounding(head, arguments):
+    torch.manual_seed(0)
+    model = DenseModel(head, **arguments)
+    wrapper = BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    images, depth = torch.rand(2, 3, 64, 64), torch.rand(2, 1, 64, 64) * 9 + 0.5
+    labels = torch.randint(3, (2, 1, 64, 64))
+    samples = [
+        Annotated(PixelData(data=label), PixelData(data=each))
+        for label, each in zip(labels, depth, strict=True)
+    ]
+    whole = model.decode_head.loss(model.backbone(images), samples)
+    with wrapper.optim_context(model):
+        outputs = model.decode_head(model.backbone(images), (64, 64))
+        rounded = model.decode_head.loss(model.backbone(images), samples)
+    assert {output.dtype for output in outputs.values()} == {torch.float32}
+    losses = [name for name in whole if 'loss' in name]
+    assert len(losses) >= 2
+    for name in losses:
+        assert rounded[name].item() == pytest.approx(whole[name].item(), rel=0.05)
+        assert rounded[name].item() != whole[name].item()
+    sum(rounded[name] for name in losses).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 
 
 def test_amp_trains_a_detector(trained, shapes, tmp_path):

@@ -40,6 +40,11 @@ def test_sections_of_classes_may_be_new(config, section):
     assert config.model.backbone[section] == dict(type='A', b=1)
 
 
+def test_a_section_may_be_begun_anew(config):
+    override(config, {'model.neck._delete_': True, 'model.neck.type': 'A'})
+    assert config.model.neck == dict(type='A')
+
+
 def test_channels_follow_the_backbone(config):
     override(config, {'model.backbone.arch': 'rexnet_1.3'})
     assert config.model.neck.in_channels == [50, 79, 167, 240]

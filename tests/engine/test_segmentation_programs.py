@@ -105,6 +105,63 @@ def test_measuring_gives_the_figures_of_training(segmented, label_maps, tmp_path
             measure(segmented, label_maps, tmp_path / 'run', option, str(folder))
 
 
+def test_another_split_is_measured(segmented, label_maps, tmp_path, capsys):
+    root = shutil.copytree(label_maps, tmp_path / 'set')
+    for kind in ('images', 'labels'):
+        (root / kind / 'val').rename(root / kind / 'test')
+    more = ['--split', 'test', '--out', str(tmp_path / 'maps')]
+    measure(segmented, root, tmp_path / 'run', *more)
+    lines = list(map(str.split, capsys.readouterr().out.splitlines()))
+    assert ['test'] in lines and ['images', '2'] in lines
+    trained = figures_of(read_scalars(segmented.work_dir).validation[-1])
+    assert repr(figures_logged(tmp_path / 'run')) == repr(trained)
+    assert sorted(path.name for path in (tmp_path / 'maps').iterdir()) == ['0.png', '1.png']
+    with pytest.raises(DataError, match='images/val is not there; a data root holds'):
+        measure(segmented, root, tmp_path / 'run')
+
+
+@pytest.mark.parametrize('option', ['--images', '--train-annotations', '--val-annotations'])
+def test_options_of_coco_folders_are_refused(segmented, label_maps, tmp_path, option):
+    with pytest.raises(InvalidArgument, match=f'{option} goes with folders in COCO form; images, '):
+        measure(segmented, label_maps, tmp_path / 'run', option, 'x')
+
+
+@pytest.mark.parametrize('option', ['--split', '--val-annotations', '--classes'])
+def test_options_that_need_a_data_root(segmented, tmp_path, option):
+    command = [str(ROOT / SEGMENTATION_CONFIG), str(segmented.checkpoint)]
+    with pytest.raises(InvalidArgument, match=f'{option} goes with --data-root; give the folder'):
+        test.main([*command, '--work-dir', str(tmp_path / 'run'), option, 'x'])
+
+
+def test_windows_that_slide(segmented, label_maps, tmp_path):
+    """Windows as large as the image give what the whole does, by options of the command line."""
+    figures = {}
+    for name, window in (('whole', '[40,48]'), ('parts', '[32,32]')):
+        settings = [f'model.test_cfg.crop_size={window}', 'model.test_cfg.stride=[16,16]']
+        options = ['--cfg-options', 'model.test_cfg.mode=slide', *settings]
+        measure(segmented, label_maps, tmp_path / name, *options)
+        figures[name] = figures_logged(tmp_path / name)
+    trained = figures_of(read_scalars(segmented.work_dir).validation[-1])
+    assert figures['whole'] == pytest.approx(trained, abs=1e-6)
+    assert figures['parts'] != pytest.approx(trained, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'expected'),
+    [
+        (['mode=slyde'], "model.test_cfg.mode='slyde': did you mean 'slide'"),
+        (['mode=slide'], 'crop_size=None: mode=slide takes height and width in pixels'),
+        (['mode=slide', 'crop_size=[32,32]'], 'stride=None: mode=slide takes'),
+        (['mode=slide', 'crop_size=32', 'stride=16'], 'crop_size=32: mode=slide takes'),
+        (['mode=slide', 'crop_size=[8,8]', 'stride=[8,9]'], r'stride=\[8, 9\] leaves gaps between'),
+    ],
+)
+def test_windows_that_cannot_be_used(segmented, label_maps, tmp_path, settings, expected):
+    options = ['--cfg-options', *(f'model.test_cfg.{setting}' for setting in settings)]
+    with pytest.raises(InvalidArgument, match=expected):
+        measure(segmented, label_maps, tmp_path / 'run', *options)
+
+
 def test_flip_test_of_a_mirrored_set_is_the_same(segmented, label_maps, tmp_path, capsys):
     """The mean with the mirror image does not change when the set itself is mirrored."""
     mirrored = shutil.copytree(label_maps, tmp_path / 'set')

@@ -2,6 +2,7 @@
 
 import shutil
 
+import cv2
 import numpy as np
 import pytest
 
@@ -46,6 +47,21 @@ def test_a_damaged_image_is_skipped_and_counted(tmp_path, capsys):
     (root / 'images/train/1.png').write_bytes(b'no image')
     train.main(arguments(root, tmp_path / 'run'))
     assert '1 training image could not be used and was skipped' in capsys.readouterr().out
+
+
+def test_tiny_grey_deep_and_void_images_are_trained_on(tmp_path, capsys):
+    root = write(tmp_path / 'set')
+    images = root / 'images/train'
+    random = np.random.default_rng(0)
+    for name, (height, width) in {'0': (7, 9), '1': (31, 17)}.items():
+        write_labels(root / f'labels/train/{name}.png', label_map(0)[:height, :width])
+        grey = random.integers(0, 65536, (height, width)).astype(np.uint16)
+        cv2.imwrite(str(images / f'{name}.png'), grey if name == '0' else grey.astype(np.uint8))
+    write_labels(root / 'labels/train/2.png', np.full_like(label_map(2), 255))
+    train.main(arguments(root, tmp_path / 'run', '--scale', '20,16'))
+    assert '1 of the maps of train are void all over' in capsys.readouterr().out
+    (validation,) = read_scalars(tmp_path / 'run').validation
+    assert 0 <= validation['segmentation/mIoU'] <= 1
 
 
 def test_another_backbone_takes_the_head_along(tmp_path):
@@ -107,6 +123,14 @@ def test_folders_that_cannot_be_used(tmp_path, spoil, message):
 
 OPTIONS = [
     (['--classes', 'cat'], (), InvalidArgument, '--classes goes with folders in COCO form'),
+    (['--images', 'a'], (), InvalidArgument, '--images goes with folders in COCO form'),
+    (
+        [],
+        ['model.decode_head.scale_weight=[1,2]'],
+        InvalidArgument,
+        "MultiScaleUNetHead takes no 'scale_weight': did you mean 'scale_weights'",
+    ),
+    ([], ['model.decode_head.predict_weights=1'], InvalidArgument, 'give a list of numbers'),
     ([], ['model.decode_head.output_strides=[1,3]'], InvalidArgument, 'allowed are 1, 2, 4, 8, 16'),
     ([], ['model.backbone.out_indices=[1,2,3,4]'], InvalidArgument, 'got 4 feature maps'),
     ([], ['model.decode_head.arch=rexnet_1.1'], UnknownName, 'rexnet_1.0'),

@@ -25,13 +25,17 @@ def _scope(fresh_mmengine):
     init_default_scope('mmseg')
 
 
-def segmentor(num_classes=3, arch='rexnet_1.0', width_mult=0.5, test_cfg=None, **head):
+def segmentor(
+    num_classes=3, arch='rexnet_1.0', width_mult=0.5, test_cfg=None, backbone=None, **head
+):
     torch.manual_seed(0)
     overrides = dict(width_mult=width_mult) if arch.startswith('rexnet_1') else {}
     model = dict(
         type='mmseg.EncoderDecoder',
         data_preprocessor=dict(type='mmseg.SegDataPreProcessor', size_divisor=32),
-        backbone=dict(type='rexdense.ReXNet', arch=arch, out_indices=(0, 1, 2, 3, 4), **overrides),
+        backbone=dict(type='rexdense.ReXNet', arch=arch, out_indices=(0, 1, 2, 3, 4))
+        | overrides
+        | (backbone or {}),
         decode_head=dict(
             type='rexdense.MultiScaleUNetHead',
             arch=arch,
@@ -114,6 +118,19 @@ def test_weights_may_be_listed_in_the_order_of_the_strides():
     )
     assert head.scale_weights == {1: 1, 2: 0.5, 8: 2}
     assert head.predict_weights == {1: 3, 8: 1}
+
+
+@pytest.mark.parametrize(
+    'backbone, message',
+    [
+        (dict(output_stride=16), 'c5 comes as 100 x 4 x 6 .*, and should be 100 x 2 x 3: give the'),
+        (dict(width_mult=1.0), 'c2 comes as 38 x 16 x 24 .*, and should be 27 x 16 x 24: give the'),
+    ],
+)
+def test_features_of_another_backbone_are_refused(backbone, message):
+    model = segmentor(backbone=backbone)
+    with pytest.raises(InvalidArgument, match=message):
+        model.loss(*batch())
 
 
 LOSSES = {
@@ -272,6 +289,26 @@ def test_every_backbone_has_a_head(arch):
             dict(num_classes=3, output_strides=(1, 4), predict_weights=[1, 1, 1]),
             InvalidArgument,
             'among 1, 4',
+        ),
+        (
+            dict(num_classes=3, output_strides=(1, 4), predict_weights=1),
+            InvalidArgument,
+            'predict_weights=1: give a list of numbers, one for each of the output strides 1, 4',
+        ),
+        (
+            dict(num_classes=3, output_strides=(1, 4), scale_weights=['{1:1', '4:0.5}']),
+            InvalidArgument,
+            'scale_weights=.*: give a list of numbers',
+        ),
+        (
+            dict(num_classes=3, scale_weight=[1]),
+            InvalidArgument,
+            "MultiScaleUNetHead takes no 'scale_weight': did you mean 'scale_weights'",
+        ),
+        (
+            dict(num_classes=3, feature_info=[]),
+            InvalidArgument,
+            "MultiScaleUNetHead takes no 'feature_info'",
         ),
         (dict(num_classes=3, arch='rexnet_1.1'), UnknownName, 'rexnet_1.0'),
     ],

@@ -168,6 +168,9 @@ def test_refused_scales(scales):
 
 
 def test_refused_backbones_and_inputs():
+    for network in (ReXUNet, ReXDepth):
+        with pytest.raises(InvalidArgument, match=r'out_indices=\(1, 2\): .* read all levels'):
+            network(out_indices=(1, 2))
     with pytest.raises(InvalidArgument, match="cannot build 'regnetx_800mf'"):
         ReXUNet('regnetx_800mf')
     with pytest.raises(InvalidArgument, match=r'takes \(N, 3, H, W\)'):

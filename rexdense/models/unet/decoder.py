@@ -240,6 +240,8 @@ def _resolve_output_strides(
     allowed = sorted({1, *(level.stride for level in levels)})
     if wanted is None:
         return tuple(allowed)
+    if isinstance(wanted, int):
+        raise InvalidArgument(f'output_strides={wanted}: give a list, such as [{wanted}]')
     lacking = [stride for stride in wanted if stride not in allowed]
     if lacking or not len(wanted) or len(set(wanted)) < len(wanted):
         raise InvalidArgument(

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from rexdense.errors import InvalidArgument
 from rexdense.models.depth.gradient_loss import valid_depth
@@ -83,10 +83,8 @@ class MultiScaleDepthHead(MultiScaleHead):
             raise InvalidArgument(
                 f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
             )
-        super().__init__(arch, num_classes=1, out_channels=1, **head)
+        super().__init__(arch, num_classes=1, out_channels=1, loss_decode=loss_decode, **head)
         self.min_depth, self.max_depth = min_depth, max_depth
-        losses = [loss_decode] if isinstance(loss_decode, dict) else loss_decode
-        self.loss_decode = nn.ModuleList(MODELS.build(loss) for loss in losses)
 
     def forward(
         self,
@@ -112,15 +110,10 @@ class MultiScaleDepthHead(MultiScaleHead):
         target = resize_depth(target, output.shape[2:])
         # The gradient of mmseg's SILog loss is NaN for an image without a measured pixel.
         measured = (target > 0).flatten(1).any(1)
-        losses: dict[str, Tensor] = {}
-        for loss in self.loss_decode:
-            value = (
-                loss(output[measured], target[measured]) * measured.float().mean()
-                if measured.any()
-                else output.sum() * 0
-            )
-            losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value
-        return losses
+        if not measured.any():
+            return self.losses_by_name(lambda loss: output.sum() * 0)
+        share = measured.float().mean()
+        return self.losses_by_name(lambda loss: loss(output[measured], target[measured]) * share)
 
     def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return the mean error of the finest output as a share of the true depth."""

@@ -1,16 +1,18 @@
 """What the heads of mmseg's segmentors and depth estimators have in common here: a U-Net decoder
 with a loss at every output."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from rexdense.arch import feature_levels, resolve_out_indices
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, suggest
 from rexdense.models.unet.decoder import UNetDecoder, resize
+from rexdense.registry import MODELS
 
 __all__ = ['MultiScaleHead']
 
@@ -25,6 +27,7 @@ class MultiScaleHead(BaseModule):
         arch: The backbone's name; its feature levels are looked up.
         num_classes: Classes that the labels tell apart.
         out_channels: Channels of each output.
+        loss_decode: Losses, one or several, which each scale gets.
         out_indices: The backbone's ``out_indices``; all five levels give the finest decoder.
         output_stride: The backbone's ``output_stride``.
         overrides: Arguments of the family's rule that the backbone overrides.
@@ -39,7 +42,8 @@ class MultiScaleHead(BaseModule):
         decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
-        InvalidArgument: an output stride that the backbone lacks, or weights for other strides.
+        InvalidArgument: an output stride that the backbone lacks, weights for other strides, or an
+            argument that nothing here takes.
         UnknownName: no backbone is called ``arch``.
     """
 
@@ -50,6 +54,7 @@ class MultiScaleHead(BaseModule):
         arch: str,
         num_classes: int,
         out_channels: int,
+        loss_decode: dict | Sequence[dict],
         out_indices: Sequence[int] = (0, 1, 2, 3, 4),
         output_stride: int = 32,
         overrides: Mapping[str, Any] | None = None,
@@ -60,7 +65,10 @@ class MultiScaleHead(BaseModule):
         **decoder: Any,
     ) -> None:
         super().__init__(init_cfg)
+        self._require_known(decoder)
         self.num_classes, self.out_channels = num_classes, out_channels
+        losses = [loss_decode] if isinstance(loss_decode, dict) else loss_decode
+        self.loss_decode = nn.ModuleList(MODELS.build(loss) for loss in losses)
         levels = feature_levels(arch, output_stride, **(overrides or {}))
         self.decoder = UNetDecoder(
             [levels[index] for index in resolve_out_indices(out_indices)],
@@ -82,6 +90,17 @@ class MultiScaleHead(BaseModule):
             'predict_weights', predict_weights or {strides[0]: 1.0}, strides
         )
 
+    def _require_known(self, decoder: Mapping[str, Any]) -> None:
+        """Tell of a mistyped argument with the closest names; from UNetDecoder it would come as a
+        TypeError, which a program shows as a bug."""
+        of_decoder = _arguments(UNetDecoder) - {'feature_info'}
+        for name in decoder:
+            if name not in of_decoder:
+                allowed = of_decoder | _arguments(type(self)) | _arguments(MultiScaleHead)
+                raise InvalidArgument(
+                    f'{type(self).__name__} takes no {name!r}: {suggest(name, allowed)}'
+                )
+
     def forward(
         self,
         inputs: Sequence[Tensor],
@@ -100,14 +119,33 @@ class MultiScaleHead(BaseModule):
         Args:
             inputs: The backbone's feature maps.
             batch_data_samples: mmseg's, with the annotation of each image of the batch.
+
+        Raises:
+            InvalidArgument: the feature maps are not those of the levels that the head was made
+                for.
         """
         target = self.stack_targets(batch_data_samples)
+        self._require_levels(inputs, target.shape[-2:])
         outputs = self(inputs, target.shape[-2:])
         losses = {}
         for stride, weight in self.scale_weights.items():
             for name, value in self.scale_losses(outputs[stride], target).items():
                 losses[f'{name}_stride_{stride}'] = weight * value
         return losses | self.figures(next(iter(outputs.values())).detach(), target)
+
+    def _require_levels(self, inputs: Sequence[Tensor], size: Sequence[int]) -> None:
+        if len(inputs) != len(self.decoder.levels):
+            return  # the decoder tells of it
+        # A map of another stride would train without a word, its output under a wrong name.
+        for level, features in zip(self.decoder.levels, inputs, strict=True):
+            expected = (level.channels, *(-(-side // level.stride) for side in size))
+            if tuple(features.shape[1:]) != expected:
+                raise InvalidArgument(
+                    f'level {level.name} comes as {_as_text(features.shape[1:])} (channels, '
+                    f'height, width), and should be {_as_text(expected)}: give the head the arch, '
+                    'out_indices, output_stride and, as overrides, the further arguments of the '
+                    'backbone'
+                )
 
     def stack_targets(self, batch_data_samples: Sequence[Any]) -> Tensor:
         """Return the annotations of a batch as one tensor (N, H, W)."""
@@ -117,6 +155,14 @@ class MultiScaleHead(BaseModule):
         """Return the losses, which bear names with 'loss', of one output (N, out_channels, h, w)
         against the annotations (N, H, W)."""
         raise NotImplementedError
+
+    def losses_by_name(self, value: Callable[[nn.Module], Tensor]) -> dict[str, Tensor]:
+        """Return what ``value`` gives for each loss, by its name; those of one name are added
+        up."""
+        losses: dict[str, Tensor] = {}
+        for loss in self.loss_decode:
+            losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value(loss)
+        return losses
 
     def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return what is logged beside the losses, of the finest output and the annotations."""
@@ -138,16 +184,32 @@ class MultiScaleHead(BaseModule):
         ).sum(0)
 
 
+def _as_text(shape: Sequence[int]) -> str:
+    return ' x '.join(map(str, shape))
+
+
+def _arguments(kind: type) -> set[str]:
+    """Return the names of the arguments of a class."""
+    parameters = inspect.signature(kind).parameters.values()
+    return {each.name for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD}
+
+
 def _checked_weights(
     name: str, weights: Mapping[int, float] | Sequence[float], strides: Sequence[int]
 ) -> dict[int, float]:
     """Return the weights by stride; those of a list that are 0 are left out."""
-    if isinstance(weights, Mapping):
-        # A config read from JSON has its keys as text.
-        by_stride = {int(stride): float(weight) for stride, weight in weights.items()}
-    else:
-        by_stride = dict(zip(strides, map(float, weights), strict=False))
-        by_stride = {stride: weight for stride, weight in by_stride.items() if weight != 0}
+    try:
+        if isinstance(weights, Mapping):
+            # A config read from JSON has its keys as text.
+            by_stride = {int(stride): float(weight) for stride, weight in weights.items()}
+        else:
+            by_stride = dict(zip(strides, map(float, weights), strict=False))
+            by_stride = {stride: weight for stride, weight in by_stride.items() if weight != 0}
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(
+            f'{name}={weights!r}: give a list of numbers, one for each of the output strides '
+            f'{", ".join(map(str, strides))}, or {{stride: number}}'
+        ) from error
     lacking = [stride for stride in by_stride if stride not in strides]
     if lacking or not by_stride or min(by_stride.values()) <= 0 or len(weights) > len(strides):
         raise InvalidArgument(

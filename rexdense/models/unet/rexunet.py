@@ -19,9 +19,19 @@ __all__ = ['ReXDepth', 'ReXUNet']
 
 
 class ReXUNetEncoder(ReXNet):
-    """A ReXNet that returns the first block's output at each stride, and the last block's."""
+    """A ReXNet that returns the first block's output at each stride, and the last block's.
+
+    Raises:
+        InvalidArgument: ``out_indices`` is given, which this network has no choice of; or as the
+            backbone does.
+    """
 
     def __init__(self, arch: str, **arguments: Any) -> None:
+        if 'out_indices' in arguments:
+            raise InvalidArgument(
+                f'out_indices={arguments["out_indices"]}: ReXUNet and ReXDepth read all levels, as '
+                'their reference does; UNet takes a backbone with any out_indices'
+            )
         super().__init__(arch, out_indices=(4,), **arguments)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

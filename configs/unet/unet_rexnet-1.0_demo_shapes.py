@@ -23,8 +23,8 @@ model = dict(
         out_indices=(1, 2, 3),
         block='double_conv',
         skip='concat',
-        # A quarter of the size will do here, and leaves out the slowest layers of the decoder. What an
-        # object is shows first in the coarse outputs, which therefore count twice.
+        # Outputs of a quarter of the size will do, and leave out the slowest layers of the decoder.
+        # What an object is shows first in the coarse outputs, which therefore count twice.
         output_strides=(4, 8, 16),
         scale_weights=(1, 2, 2),
         # Five sixths of the pixels are background, which is soon learnt.

@@ -13,20 +13,11 @@ Not trained here.
 """
 
 _base_ = [
-    '../_base_/models/unet_depth.py',
+    '../_base_/models/unet_depth_rexnet-1.0.py',
     '../_base_/datasets/kitti_depth.py',
     '../_base_/schedules/adamw_depth.py',
     '../_base_/runtime_segmentation.py',
 ]
 
-arch = 'rexnet_1.0'
-model = dict(
-    backbone=dict(
-        type='rexdense.ReXNet',
-        arch=arch,
-        out_indices=(0, 1, 2, 3, 4),
-        init_cfg=dict(type='rexdense.Pretrained', checkpoint='weights/rexnetv1_1.0.pth'),
-    ),
-    decode_head=dict(arch=arch, min_depth=1.0, max_depth=80.0),
-)
+model = dict(decode_head=dict(min_depth=1.0, max_depth=80.0))
 default_hooks = dict(checkpoint=dict(save_best='depth/abs_rel', rule='less'))

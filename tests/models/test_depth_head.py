@@ -180,3 +180,6 @@ def test_refused_arguments():
         MultiScaleDepthHead('rexnet_1.0', min_depth=0)
     with pytest.raises(InvalidArgument, match=r'output_strides=\(64,\): allowed are 1, 2, 4'):
         MultiScaleDepthHead('rexnet_1.0', output_strides=(64,))
+    for name in ('num_classes', 'out_channels'):
+        with pytest.raises(InvalidArgument, match=f'{name}=2: depth has one channel'):
+            MultiScaleDepthHead('rexnet_1.0', **{name: 2})

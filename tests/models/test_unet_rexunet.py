@@ -161,9 +161,9 @@ def test_depth_trains_what_its_scales_need():
         assert (parameter.grad is None) is idle, name
 
 
-@pytest.mark.parametrize('scales', [(), (6,), (0, -1), ('0',)])
+@pytest.mark.parametrize('scales', [(), (6,), (0, -1), ('0',), 3])
 def test_refused_scales(scales):
-    with pytest.raises(InvalidArgument, match='allowed are 0 to 5, at least one'):
+    with pytest.raises(InvalidArgument, match='give a sequence of at least one of 0 to 5'):
         ReXDepth(scales=scales)
 
 

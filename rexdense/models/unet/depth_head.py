@@ -83,6 +83,9 @@ class MultiScaleDepthHead(MultiScaleHead):
             raise InvalidArgument(
                 f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
             )
+        for name in ('num_classes', 'out_channels'):
+            if name in head:
+                raise InvalidArgument(f'{name}={head[name]}: depth has one channel; leave it out')
         super().__init__(arch, num_classes=1, out_channels=1, loss_decode=loss_decode, **head)
         self.min_depth, self.max_depth = min_depth, max_depth
 

@@ -156,9 +156,13 @@ class ReXDepth(ReXUNet):
     ) -> None:
         super().__init__(arch, **arguments)
         strides = self.head.output_strides
-        if not len(scales) or not set(scales) <= set(range(len(strides))):
+        if (
+            not isinstance(scales, Sequence)
+            or not scales
+            or not set(scales) <= set(range(len(strides)))
+        ):
             raise InvalidArgument(
-                f'scales={tuple(scales)}: allowed are 0 to {len(strides) - 1}, at least one'
+                f'scales={scales!r}: give a sequence of at least one of 0 to {len(strides) - 1}'
             )
         self.scales = tuple(scales)
         for scale, stride in enumerate(strides):

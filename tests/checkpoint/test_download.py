@@ -1,0 +1,169 @@
+"""Downloads from a server on this machine: whole, slow, cut, wrong, redirected, asked for twice."""
+
+import hashlib
+import http.server
+import multiprocessing
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from rexdense.checkpoint import download as module
+from rexdense.checkpoint.download import cache_folder, download
+from rexdense.errors import CheckpointUnreadable
+
+CONTENT = bytes(range(256)) * 400
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Serves CONTENT; the path says with which fault."""
+
+    def do_GET(self):
+        self.server.asked.append((self.path, self.headers.get('Range')))
+        times = sum(path == self.path for path, _ in self.server.asked)
+        if self.path == '/missing':
+            return self.send_error(404)
+        if self.path == '/page':
+            return self.answer(b'<html>sign in</html>', 'text/html')
+        if self.path == '/redirect':
+            self.send_response(302)
+            self.send_header('Location', '/plain')
+            return self.end_headers()
+        if self.path == '/busy' and times == 1:
+            return self.send_error(503)
+        held = self.headers.get('Range')
+        start = int(held.removeprefix('bytes=').rstrip('-')) if held else 0
+        if start > len(CONTENT) - 1:
+            return self.send_error(416)
+        if self.path == '/no-ranges':
+            start = 0
+        cut = len(CONTENT) // 3 if self.path in ('/cut', '/no-ranges') and times == 1 else None
+        if self.path == '/always-cut':
+            cut = 10
+        return self.answer(CONTENT[start:], 'application/octet-stream', 206 if start else 200, cut)
+
+    def answer(self, content, kind, status=200, cut=None):
+        self.send_response(status)
+        self.send_header('Content-Type', kind)
+        self.send_header('Content-Length', str(len(content)))
+        self.end_headers()
+        if self.path == '/slow':
+            for begin in range(0, len(content), 20_000):
+                self.wfile.write(content[begin : begin + 20_000])
+                self.wfile.flush()
+                time.sleep(0.05)
+        else:
+            self.wfile.write(content[:cut])
+
+    def log_message(self, *_):
+        """Keep the terminal clean."""
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setattr(module, 'SECONDS_BETWEEN_TRIES', 0)
+    running = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+    running.asked = []
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    running.address = f'http://127.0.0.1:{running.server_port}'
+    yield running
+    running.shutdown()
+    running.server_close()
+
+
+@pytest.mark.parametrize('fault', ['plain', 'slow', 'redirect', 'busy', 'cut', 'no-ranges'])
+def test_the_file_arrives_whole(server, tmp_path, fault):
+    path = download(f'{server.address}/{fault}', tmp_path / 'cache' / 'w.pth', SHA256)
+    assert path.read_bytes() == CONTENT
+    assert {entry.name for entry in path.parent.iterdir()} == {'w.pth', '.w.pth.lock'}
+
+
+def test_a_cut_download_goes_on_where_it_stopped(server, tmp_path):
+    download(f'{server.address}/cut', tmp_path / 'w.pth', SHA256)
+    assert [held for _, held in server.asked] == [None, f'bytes={len(CONTENT) // 3}-']
+
+
+def test_what_an_earlier_process_left_is_continued(server, tmp_path):
+    (tmp_path / 'w.pth.part').write_bytes(CONTENT[:1000])
+    download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256)
+    assert server.asked == [('/plain', 'bytes=1000-')]
+
+
+def test_too_long_a_remainder_is_begun_anew(server, tmp_path):
+    (tmp_path / 'w.pth.part').write_bytes(CONTENT + b'more')
+    assert download(f'{server.address}/plain', tmp_path / 'w.pth').read_bytes() == CONTENT
+
+
+def test_a_file_put_there_by_hand_is_used(server, tmp_path):
+    (tmp_path / 'w.pth').write_bytes(CONTENT)
+    download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256[:8])
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ('fault', 'words'),
+    [
+        ('missing', ['status 404', 'put it at']),
+        ('page', ['a web page came']),
+        ('always-cut', ['put it at']),
+    ],
+)
+def test_what_cannot_be_had_is_told_with_the_place_to_put_it(server, tmp_path, fault, words):
+    with pytest.raises(CheckpointUnreadable) as caught:
+        download(f'{server.address}/{fault}', tmp_path / 'w.pth', SHA256)
+    assert all(word in str(caught.value) for word in words)
+    assert not (tmp_path / 'w.pth').exists()
+
+
+def test_other_bytes_than_published_are_refused_and_removed(server, tmp_path):
+    with pytest.raises(CheckpointUnreadable, match='SHA-256'):
+        download(f'{server.address}/plain', tmp_path / 'w.pth', 'f' * 8)
+    assert [entry.name for entry in tmp_path.iterdir()] == ['.w.pth.lock']
+
+
+def test_a_wrong_file_put_there_by_hand_is_told_and_kept(server, tmp_path):
+    (tmp_path / 'w.pth').write_bytes(b'else')
+    with pytest.raises(CheckpointUnreadable, match='is not the file'):
+        download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256)
+    assert (tmp_path / 'w.pth').read_bytes() == b'else'
+
+
+def test_without_a_network_the_place_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, 'SECONDS_BETWEEN_TRIES', 0)
+    with pytest.raises(CheckpointUnreadable, match=r'put it at .*w\.pth'):
+        download('http://127.0.0.1:9/w.pth', tmp_path / 'w.pth')
+
+
+def test_two_processes_at_once_download_once(server, tmp_path):
+    context = multiprocessing.get_context('spawn')
+    path = tmp_path / 'w.pth'
+    processes = [
+        context.Process(target=download, args=(f'{server.address}/slow', path, SHA256))
+        for _ in range(2)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(timeout=60)
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert path.read_bytes() == CONTENT
+    assert len(server.asked) == 1
+
+
+def test_a_redirect_from_https_to_http_is_refused():
+    request = module.urllib.request.Request('https://example.org/w.pth')
+    with pytest.raises(ValueError, match='not https'):
+        module._NoDowngrade().redirect_request(
+            request, None, 302, 'Found', {}, 'http://example.org/w.pth'
+        )
+
+
+def test_the_cache_is_chosen_by_argument_then_variable_then_torch(tmp_path, monkeypatch):
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'torch'))
+    monkeypatch.delenv('REXDENSE_CACHE', raising=False)
+    assert cache_folder() == tmp_path / 'torch' / 'hub' / 'checkpoints'
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'mine'))
+    assert cache_folder() == tmp_path / 'mine'
+    assert cache_folder('other') == Path('other')

@@ -1,0 +1,100 @@
+"""The table of published weights: complete rows, safe defaults, clear refusals."""
+
+import collections
+import json
+
+import pytest
+
+from rexdense.arch import list_backbones
+from rexdense.errors import InvalidArgument, UnknownName
+from rexdense.zoo.weights import find_pretrained, list_pretrained, load_published_weights
+from tests.shared_files import SHARED, needs_shared
+
+ROWS = load_published_weights()
+
+
+def test_names_are_unique():
+    counts = collections.Counter(row.name for row in ROWS)
+    assert max(counts.values()) == 1
+
+
+@pytest.mark.parametrize('row', ROWS, ids=lambda row: row.name)
+def test_rows_are_whole(row):
+    assert row.excluded or row.network in list_backbones()
+    assert row.address.startswith(('https://', 'gdrive:'))
+    assert row.format in ('pth', 'pyth', 'safetensors', 'ckpt')
+    assert row.sha256 is None or (len(row.sha256) in (8, 64) and int(row.sha256, 16) >= 0)
+    assert row.channel_order in ('RGB', 'BGR')
+    assert 0.8 < row.crop <= 1 and row.size in (160, 176, 224, 288, 384)
+    for figure in filter(None, (row.top1, row.top5)):
+        assert 60 < float(figure) < 100
+    assert row.top1 is None or row.top5 is None or float(row.top1) < float(row.top5)
+
+
+def test_what_pycls_and_mmpretrain_published_of_regnet_is_bgr():
+    for row in ROWS:
+        bgr = row.publisher == 'pycls' or (
+            row.publisher == 'mmpretrain' and row.network.startswith('regnet')
+        )
+        assert (row.channel_order == 'BGR') == (bgr or row.tag == 'detectron2'), row.name
+
+
+@needs_shared
+def test_every_known_file_has_a_row():
+    known = json.loads((SHARED / 'weights.json').read_text())
+    places = {row.address for row in ROWS}
+    for entry in known:
+        first, _, second = entry['where'].partition(' = ')
+        hub = f'https://huggingface.co/{first.removeprefix("hf:")}/resolve/main/model.safetensors'
+        assert places & {first, second.split(' ')[0], hub}, entry['name']
+
+
+@pytest.mark.parametrize(
+    ('network', 'choice', 'name'),
+    [
+        ('rexnet_1.0', True, 'rexnet_1.0:timm.nav_in1k_pth'),
+        ('rexnet_1.0', 'clovaai', 'rexnet_1.0:clovaai.in1k'),
+        ('rexnet_0.9', True, 'rexnet_0.9:mindcv.910'),
+        ('regnetx_800mf', 'pycls', 'regnetx_800mf:pycls.dds_8gpu'),
+        ('regnetx_800mf', 'torchvision.v1', 'regnetx_800mf:torchvision.v1'),
+        ('regnetx_400mf_tv', 'torchvision', 'regnetx_400mf_tv:torchvision.v2'),
+        # Better ones exist, under a licence against commercial use.
+        ('regnety_16gf', 'torchvision', 'regnety_16gf:torchvision.v2'),
+        ('resnext101_32x8d', True, 'resnext101_32x8d:timm.tv2_in1k'),
+        # A better-known file has 11,821 classes.
+        ('rexnetr_2.0', 'timm', 'rexnetr_2.0:timm.sw_in12k_ft_in1k'),
+    ],
+)
+def test_choices(network, choice, name):
+    assert find_pretrained(network, choice).name == name
+
+
+def test_no_default_is_against_commercial_use_or_of_other_classes():
+    for network in {row.network for row in ROWS}:
+        try:
+            row = find_pretrained(network)
+        except (UnknownName, InvalidArgument):
+            continue
+        assert 'NC' not in (row.licence or '') and row.classes in (0, 1000)
+
+
+@pytest.mark.parametrize(
+    ('network', 'choice', 'error', 'words'),
+    [
+        ('rexnet_2.2', True, UnknownName, "'rexnet_2.0'"),
+        ('rexnet_1.0', 'clova', UnknownName, "'clovaai'"),
+        ('rexnet_1.0', 'timm.nav', UnknownName, 'timm.nav_in1k'),
+        ('rexnet_1.0', 'holocron', InvalidArgument, 'cannot be loaded'),
+        ('regnety_800mf', 'torchvision', UnknownName, 'regnety_800mf_tv'),
+        ('rexnet_1.0', 1, InvalidArgument, 'give True'),
+    ],
+)
+def test_what_is_not_there_is_told(network, choice, error, words):
+    with pytest.raises(error, match=words):
+        find_pretrained(network, choice)
+
+
+def test_lists_follow_a_pattern():
+    assert list_pretrained('rexnet_0.9') == ['rexnet_0.9:mindcv.910', 'rexnet_0.9:mindcv.910v2']
+    assert all(name.partition(':')[2].startswith('pycls.') for name in list_pretrained('*:pycls.*'))
+    assert not [name for name in list_pretrained() if 'holocron' in name]

@@ -34,6 +34,7 @@ WEIGHT_INITIALIZERS = _child(
 DATASETS = _child(
     'dataset',
     mmengine_registry.DATASETS,
+    'rexdense.datasets.classification.dataset',
     'rexdense.datasets.depth_dataset',
     'rexdense.datasets.segmentation_dataset',
     mmdet='rexdense.datasets.coco_dataset',
@@ -42,12 +43,14 @@ TRANSFORMS = _child(
     'transform',
     mmengine_registry.TRANSFORMS,
     'rexdense.datasets.loading',
+    'rexdense.datasets.transforms',
     'rexdense.datasets.label_loading',
     'rexdense.datasets.depth_loading',
 )
 METRICS = _child(
     'metric',
     mmengine_registry.METRICS,
+    'rexdense.evaluation.classification_metric',
     'rexdense.evaluation.depth_metric',
     'rexdense.evaluation.segmentation_metric',
     mmdet='rexdense.evaluation.coco_metric',

@@ -1,0 +1,146 @@
+"""Folders and lists of classified images as a data set of mmengine."""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mmengine.dataset import BaseDataset
+
+from rexdense.datasets.classification.file_index import FileIndex, scan_classes
+from rexdense.datasets.classification.image_list import read_image_list
+from rexdense.datasets.skipping import SkipUnreadable
+from rexdense.errors import DataError
+from rexdense.registry import DATASETS
+
+__all__ = ['CLASS_FILE', 'ClassificationDataset', 'read_class_names']
+
+CLASS_FILE = 'classes.txt'
+
+
+def read_class_names(root: Path) -> tuple[str, ...] | None:
+    """Return the names in ``classes.txt`` below ``root``, a name a line in the order of the labels;
+    None where there is no such file.
+
+    A synset list (``n01440764 tench, Tinca tinca``) gives the synsets, which folders bear as names.
+
+    Raises:
+        DataError: it holds fewer than two names, or one twice.
+    """
+    path = root / CLASS_FILE
+    if not path.is_file():
+        return None
+    lines = [line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines()]
+    names = [line for line in lines if line and not line.startswith('#')]
+    synsets = [name.split()[0] for name in names]
+    if all(name[0] == 'n' and name[1:].isdecimal() and len(name) == 9 for name in synsets):
+        names = synsets
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if len(names) < 2 or twice:
+        what = f'names {twice[0]!r} twice' if twice else f'holds {len(names)} names'
+        raise DataError(f'{path} {what}; give each class a line of its own')
+    return tuple(names)
+
+
+@DATASETS.register_module()
+class ClassificationDataset(SkipUnreadable, BaseDataset):
+    """Images with a class each, from folders (``<split>/<class>/*``) or from a list.
+
+    Classes are, in this order of preference, those of ``metainfo``, of ``classes.txt`` in
+    ``data_root``, or the folders of the training split sorted by name. Paths and labels lie in
+    three arrays, which loader processes share without copies. A training image that cannot be
+    decoded is replaced by another one, with a warning.
+
+    Args:
+        data_root: The folder that holds the splits.
+        split: The folder of the split below ``data_root``.
+        class_split: The split whose folders name the classes.
+        ann_file: A list of images below ``data_root``, see
+            :func:`~rexdense.datasets.classification.image_list.read_image_list`, its paths
+            relative to the split; '' takes the folders.
+        cache: Folder for the lists of files; None keeps none.
+        arguments: Further ones of mmengine's ``BaseDataset``: metainfo, pipeline, test_mode ...
+
+    Raises:
+        DataError: a folder or list cannot be used, or there is one class only.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str,
+        class_split: str = 'train',
+        ann_file: str = '',
+        cache: str | None = None,
+        metainfo: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> None:
+        self.split, self.class_split = split, class_split
+        self.cache = Path(cache).expanduser() if cache else None
+        self._files: FileIndex | None = None
+        arguments.setdefault('serialize_data', False)
+        super().__init__(
+            data_root=str(data_root), ann_file=ann_file, metainfo=metainfo, **arguments
+        )
+
+    @property
+    def labels(self):
+        """The label of each image, an array (images,) of int64."""
+        self.full_init()
+        return self._files.labels
+
+    def full_init(self) -> None:
+        """List the files, unless that has been done."""
+        if self._fully_initialized:
+            return
+        root = Path(self.data_root)
+        folder = root / self.split
+        classes = self._metainfo.get('classes') or read_class_names(root)
+        if self.ann_file:
+            names, files = read_image_list(Path(self.ann_file), folder, classes)
+        else:
+            if classes is None and self.split != self.class_split:
+                classes, _ = scan_classes(root / self.class_split, cache=self.cache)
+            names, files = scan_classes(folder, classes, self.cache)
+        if len(names) < 2:
+            raise DataError(f'{folder} has one class only ({names[0]}); give at least two')
+        self._metainfo['classes'] = tuple(names)
+        self._files = files if self._indices is None else files.subset(self._chosen(len(files)))
+        super().full_init()
+
+    def _chosen(self, count: int) -> range | list[int]:
+        """Return the places that mmengine's ``indices`` stands for."""
+        if isinstance(self._indices, int):
+            return (
+                range(count)[: self._indices]
+                if self._indices >= 0
+                else range(count)[self._indices :]
+            )
+        return list(self._indices)
+
+    def load_data_list(self) -> list[dict]:
+        """Return nothing: paths and labels lie in arrays."""
+        return []
+
+    def _join_prefix(self) -> None:
+        if self.ann_file and not Path(self.ann_file).is_absolute():
+            self.ann_file = str(Path(self.data_root) / self.ann_file)
+
+    def filter_data(self) -> list[dict]:
+        return self.data_list
+
+    def _get_unserialized_subset(self, indices: Any) -> list[dict]:
+        return self.data_list
+
+    def __len__(self) -> int:
+        return len(self._files) if self._files is not None else 0
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        """Return ``img_path``, ``gt_label`` and ``sample_idx`` of an image."""
+        self.full_init()
+        idx = range(len(self))[idx]
+        return dict(
+            img_path=str(Path(self.data_root) / self.split / self._files.path(idx)),
+            gt_label=int(self._files.labels[idx]),
+            sample_idx=idx,
+        )

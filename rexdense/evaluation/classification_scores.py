@@ -1,0 +1,80 @@
+"""Accuracy, per-class recall and precision, calibration: the metrics of image classification."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ['ClassificationScores', 'calibration_error', 'score_classification']
+
+CALIBRATION_BINS = 15
+
+
+@dataclass(frozen=True)
+class ClassificationScores:
+    """What a set of predictions is worth.
+
+    Attributes:
+        metrics: top1, top5 (where there are more than 5 classes), mean_class_accuracy and
+            calibration_error, from 0 to 1.
+        per_class: Recall ('accuracy'), precision and number of images of each class that has any.
+        confusion: (classes, classes) counts; rows are the truth, columns the prediction.
+    """
+
+    metrics: dict[str, float]
+    per_class: dict[str, dict[str, float]]
+    confusion: np.ndarray
+
+
+def score_classification(
+    scores: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+) -> ClassificationScores:
+    """Measure predictions.
+
+    Args:
+        scores: (images, classes), the higher the likelier; their greatest counts as confidence.
+        labels: (images,) of integers.
+
+    Example:
+        >>> scores = np.array([[0.9, 0.1], [0.6, 0.4]])
+        >>> score_classification(scores, np.array([0, 1]), ('cat', 'dog')).metrics['top1']
+        0.5
+    """
+    count = len(classes)
+    # Equal scores rank the truth last, so that a constant prediction gains nothing.
+    truth = np.take_along_axis(scores, labels[:, None], 1)
+    rank = (scores > truth).sum(1) + (scores == truth).sum(1) - 1
+    predicted = scores.argmax(1)
+    right = predicted == labels
+    confusion = np.bincount(labels * count + predicted, minlength=count**2).reshape(count, count)
+    totals, hits, found = confusion.sum(1), confusion.diagonal(), confusion.sum(0)
+    per_class = {
+        name: dict(
+            accuracy=float(hits[index] / totals[index]),
+            precision=float(hits[index] / found[index]) if found[index] else 0.0,
+            images=int(totals[index]),
+        )
+        for index, name in enumerate(classes)
+        if totals[index]
+    }
+    metrics = dict(top1=float((rank == 0).mean()))
+    if count > 5:
+        metrics['top5'] = float((rank < 5).mean())
+    metrics['mean_class_accuracy'] = float(np.mean([row['accuracy'] for row in per_class.values()]))
+    metrics['calibration_error'] = calibration_error(scores.max(1), right)
+    return ClassificationScores(metrics, per_class, confusion)
+
+
+def calibration_error(
+    confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS
+) -> float:
+    """Return the expected calibration error: how far confidence is from accuracy, in bins of equal
+    width, weighted by their images (Guo et al. 2017, equation 3).
+
+    Example:
+        >>> calibration_error(np.array([0.8, 0.8]), np.array([True, False]))
+        0.3
+    """
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    difference = np.bincount(place, confidence - right, minlength=bins)
+    return round(float(np.abs(difference).sum() / len(confidence)), 12)

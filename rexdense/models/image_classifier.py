@@ -1,0 +1,125 @@
+"""A classifier as mmengine's runner trains it: images to losses, logits or predictions."""
+
+from collections.abc import Sequence
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+from torch.nn import functional
+
+from rexdense.arch.checks import require_ratio
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.models.classifier import Classifier
+from rexdense.registry import MODELS
+
+__all__ = ['ImageClassifier']
+
+LOSSES = ('cross_entropy', 'bce')
+
+
+@MODELS.register_module()
+class ImageClassifier(BaseModel):
+    """Any backbone under its family's head, with a classification loss.
+
+    Its tensors are named as those of :func:`rexdense.create_classifier`, so that weights move
+    between the two, and into detectors and segmentors, with no renaming.
+
+    Args:
+        backbone: Config of a registered backbone.
+        num_classes: Number of classes.
+        dropout: As for :class:`~rexdense.models.classifier.Classifier`.
+        loss: 'cross_entropy', or 'bce' for a binary cross-entropy of each class, summed over the
+            classes and averaged over the images (Wightman et al. 2021, "ResNet strikes back").
+        label_smoothing: The share of the target that goes to all classes alike.
+        batch_augments: Configs of mixup and CutMix, see
+            :class:`~rexdense.models.batch_augments.BatchMix`; they act in training alone.
+        data_preprocessor: mmengine's, which stacks and normalises the images.
+        init_cfg: mmengine's.
+
+    Raises:
+        InvalidArgument: an argument is outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        num_classes: int = 1000,
+        dropout: float | None = None,
+        loss: str = 'cross_entropy',
+        label_smoothing: float = 0.0,
+        batch_augments: Sequence[dict] | dict | None = None,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
+        if loss not in LOSSES:
+            raise InvalidArgument(f'loss={loss!r}: give one of {", ".join(LOSSES)}')
+        require_ratio('label_smoothing', label_smoothing)
+        network = Classifier(backbone, num_classes, dropout)
+        self.backbone, self.head = network.backbone, network.head
+        self.num_classes = num_classes
+        self.loss_kind = loss
+        self.label_smoothing = label_smoothing
+        self.batch_augments = MODELS.build(batch_augments) if batch_augments else None
+
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[BaseDataElement] | None = None,
+        mode: str = 'tensor',
+    ) -> Tensor | dict[str, Tensor] | list[BaseDataElement]:
+        """Return what mmengine asks for.
+
+        Args:
+            inputs: Images (N, C, H, W), normalised.
+            data_samples: One an image, with ``gt_label`` in training.
+            mode: 'tensor' gives the logits (N, num_classes); 'loss' the loss of the batch;
+                'predict' the samples with ``scores`` (num_classes) and ``pred_label``.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples or ())
+        logits = self.head(self.backbone(inputs)[-1])
+        if mode == 'tensor':
+            return logits
+        if mode != 'predict':
+            raise InvalidArgument(f'mode={mode!r}: give tensor, loss or predict')
+        return self._predictions(logits, data_samples)
+
+    def loss(self, inputs: Tensor, data_samples: Sequence[BaseDataElement]) -> dict[str, Tensor]:
+        """Return ``loss`` of a batch of images (N, C, H, W)."""
+        targets = functional.one_hot(self._labels(data_samples, inputs), self.num_classes).float()
+        if self.batch_augments is not None:
+            inputs, targets = self.batch_augments(inputs, targets)
+        logits = self.head(self.backbone(inputs)[-1])
+        targets = (1 - self.label_smoothing) * targets + self.label_smoothing / self.num_classes
+        if self.loss_kind == 'bce':
+            losses = functional.binary_cross_entropy_with_logits(logits, targets, reduction='none')
+            return dict(loss=losses.sum(1).mean())
+        return dict(loss=functional.cross_entropy(logits, targets))
+
+    def _labels(self, data_samples: Sequence[BaseDataElement], inputs: Tensor) -> Tensor:
+        """Return the labels (N,) of a batch.
+
+        Raises:
+            DataError: a label is no class of the head.
+        """
+        labels = torch.tensor([int(sample.gt_label) for sample in data_samples])
+        beyond = (labels < 0) | (labels >= self.num_classes)
+        if beyond.any():
+            sample = data_samples[int(beyond.nonzero()[0])]
+            raise DataError(
+                f'{sample.get("img_path", "an image")} has the label {int(sample.gt_label)}, but '
+                f'the head has {self.num_classes} classes, 0 to {self.num_classes - 1}'
+            )
+        return labels.to(inputs.device, non_blocking=True)
+
+    def _predictions(
+        self, logits: Tensor, data_samples: Sequence[BaseDataElement] | None
+    ) -> list[BaseDataElement]:
+        scores = logits.sigmoid() if self.loss_kind == 'bce' else logits.softmax(1)
+        samples = data_samples or [BaseDataElement() for _ in scores]
+        for sample, values in zip(samples, scores, strict=True):
+            sample.scores = values
+            sample.pred_label = int(values.argmax())
+        return list(samples)

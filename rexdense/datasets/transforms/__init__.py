@@ -1,6 +1,16 @@
 """Transforms of classification training that mmcv does not have, registered for its pipelines."""
 
 from rexdense.datasets.transforms.crop import RandomResizedCrop, ResizeCenterCrop
+from rexdense.datasets.transforms.noise import ColorJitter, Lighting, RandomErasing
 from rexdense.datasets.transforms.packing import PackClassification
+from rexdense.datasets.transforms.rand_augment import RandAugment
 
-__all__ = ['PackClassification', 'RandomResizedCrop', 'ResizeCenterCrop']
+__all__ = [
+    'ColorJitter',
+    'Lighting',
+    'PackClassification',
+    'RandAugment',
+    'RandomErasing',
+    'RandomResizedCrop',
+    'ResizeCenterCrop',
+]

@@ -1,0 +1,231 @@
+"""RandAugment with the operations, levels and text form of timm (``rand-m9-mstd0.5-inc1``)."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from PIL import Image, ImageEnhance, ImageOps
+
+from rexdense.errors import InvalidArgument
+from rexdense.registry import TRANSFORMS
+
+__all__ = ['OPERATIONS', 'RandAugment', 'RandAugmentPolicy', 'parse_policy']
+
+TOP_LEVEL = 10.0
+FORM = (
+    'rand-, then parts joined by -: m9 (level, 0 to 10), mstd0.5 (its noise; above 100 it is '
+    'uniform from 0), mmax10 (highest level), n2 (operations an image), p0.5 (share that is '
+    'applied), inc1 (severity grows with the level for all operations)'
+)
+
+
+class RandAugmentPolicy(NamedTuple):
+    """What the text form says.
+
+    Attributes:
+        level: 0 to 10.
+        deviation: Of the Gaussian noise on the level, for each operation; infinite for a level
+            uniform from 0 to ``level``.
+        highest: What the noisy level is cut at.
+        operations: Number of operations an image.
+        probability: Share of them that is applied.
+        increasing: Whether a higher level is a stronger change for every operation.
+    """
+
+    level: float = 10.0
+    deviation: float = 0.0
+    highest: float = TOP_LEVEL
+    operations: int = 2
+    probability: float = 0.5
+    increasing: bool = False
+
+
+def parse_policy(text: str) -> RandAugmentPolicy:
+    """Parse a policy such as 'rand-m9-mstd0.5-inc1'.
+
+    Raises:
+        InvalidArgument: it is of another form; the message shows what there is.
+
+    Example:
+        >>> parse_policy('rand-m9-mstd0.5').deviation
+        0.5
+    """
+    fault = InvalidArgument(f'policy={text!r} is not understood; it is {FORM}')
+    if not isinstance(text, str):
+        raise fault
+    kind, *parts = text.split('-')
+    fields: dict[str, Any] = {}
+    for part in parts:
+        match = re.fullmatch(r'(mstd|mmax|inc|m|n|p)(\d+(?:\.\d+)?)', part)
+        if match is None:
+            raise fault
+        key, value = match[1], float(match[2])
+        if key == 'm':
+            fields['level'] = value
+        elif key == 'mstd':
+            fields['deviation'] = value if value <= 100 else np.inf
+        elif key == 'mmax':
+            fields['highest'] = value
+        elif key == 'n':
+            fields['operations'] = int(value)
+        elif key == 'p':
+            fields['probability'] = value
+        else:
+            fields['increasing'] = bool(value)
+    policy = RandAugmentPolicy(**fields)
+    if kind != 'rand' or not 0 <= policy.level <= TOP_LEVEL or not 0 <= policy.probability <= 1:
+        raise fault
+    return policy
+
+
+class _Setting(NamedTuple):
+    """What an operation needs beside its level."""
+
+    increasing: bool
+    fill: tuple[int, int, int]
+    resample: Image.Resampling
+
+    def warp(self, image: Image.Image, matrix: tuple[float, ...]) -> Image.Image:
+        return image.transform(
+            image.size, Image.Transform.AFFINE, matrix, self.resample, fillcolor=self.fill
+        )
+
+
+def _sign(value: float) -> float:
+    return -value if np.random.rand() < 0.5 else value
+
+
+def _enhancement(kind: type) -> Callable[[Image.Image, float, _Setting], Image.Image]:
+    def enhance(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+        if setting.increasing:
+            factor = max(0.1, 1 + _sign(0.9 * level / TOP_LEVEL))
+        else:
+            factor = 0.1 + 1.8 * level / TOP_LEVEL
+        return kind(image).enhance(factor)
+
+    return enhance
+
+
+def _rotate(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+    return image.rotate(
+        _sign(30 * level / TOP_LEVEL), resample=setting.resample, fillcolor=setting.fill
+    )
+
+
+def _posterize(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+    bits = int(4 * level / TOP_LEVEL)
+    return ImageOps.posterize(image, 4 - bits if setting.increasing else bits)
+
+
+def _solarize(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+    threshold = min(256, int(256 * level / TOP_LEVEL))
+    return ImageOps.solarize(image, 256 - threshold if setting.increasing else threshold)
+
+
+def _solarize_add(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+    added = min(128, int(110 * level / TOP_LEVEL))
+    return image.point(
+        [min(255, value + added) if value < 128 else value for value in range(256)] * 3
+    )
+
+
+def _shear_x(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+    return setting.warp(image, (1, _sign(0.3 * level / TOP_LEVEL), 0, 0, 1, 0))
+
+
+def _shear_y(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+    return setting.warp(image, (1, 0, 0, _sign(0.3 * level / TOP_LEVEL), 1, 0))
+
+
+def _translate_x(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+    return setting.warp(image, (1, 0, _sign(0.45 * level / TOP_LEVEL) * image.width, 0, 1, 0))
+
+
+def _translate_y(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
+    return setting.warp(image, (1, 0, 0, 0, 1, _sign(0.45 * level / TOP_LEVEL) * image.height))
+
+
+# The fifteen of timm/data/auto_augment.py, _RAND_TRANSFORMS. Without ``increasing`` a higher level
+# keeps more bits and solarizes less: that is timm's meaning.
+OPERATIONS: dict[str, Callable[[Image.Image, float, _Setting], Image.Image]] = {
+    'AutoContrast': lambda image, level, setting: ImageOps.autocontrast(image),
+    'Equalize': lambda image, level, setting: ImageOps.equalize(image),
+    'Invert': lambda image, level, setting: ImageOps.invert(image),
+    'Rotate': _rotate,
+    'Posterize': _posterize,
+    'Solarize': _solarize,
+    'SolarizeAdd': _solarize_add,
+    'Color': _enhancement(ImageEnhance.Color),
+    'Contrast': _enhancement(ImageEnhance.Contrast),
+    'Brightness': _enhancement(ImageEnhance.Brightness),
+    'Sharpness': _enhancement(ImageEnhance.Sharpness),
+    'ShearX': _shear_x,
+    'ShearY': _shear_y,
+    'TranslateX': _translate_x,
+    'TranslateY': _translate_y,
+}
+
+
+@TRANSFORMS.register_module()
+class RandAugment(BaseTransform):
+    """Apply randomly drawn operations to an image (Cubuk et al. 2020), as timm does.
+
+    Each image gets ``n`` operations, drawn with replacement, each of which is applied with
+    probability ``p`` at the level ``m`` plus noise.
+
+    Required and changed keys: ``img``, uint8, blue, green, red.
+
+    Args:
+        policy: The text form of timm, such as 'rand-m9-mstd0.5-inc1'.
+        fill: Colour (red, green, blue) of what comes in from outside; timm's is ImageNet's mean.
+        operations: Names from ``OPERATIONS``; None takes all.
+
+    Raises:
+        InvalidArgument: the policy or an operation is not known.
+    """
+
+    def __init__(
+        self,
+        policy: str = 'rand-m9-mstd0.5',
+        fill: tuple[int, int, int] = (124, 116, 104),
+        operations: Sequence[str] | None = None,
+    ) -> None:
+        self.policy_text = policy
+        self.policy = parse_policy(policy)
+        self.fill = tuple(fill)
+        self.operations = list(OPERATIONS if operations is None else operations)
+        unknown = [name for name in self.operations if name not in OPERATIONS]
+        if unknown or not self.operations:
+            raise InvalidArgument(
+                f'operations={operations!r}: give some of {", ".join(OPERATIONS)}'
+            )
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Augment the image."""
+        chosen = [
+            name
+            for name in np.random.choice(self.operations, self.policy.operations)
+            if np.random.rand() < self.policy.probability
+        ]
+        if not chosen:
+            return results
+        image = Image.fromarray(results['img'][..., ::-1])
+        for name in chosen:
+            resample = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[np.random.randint(2)]
+            setting = _Setting(self.policy.increasing, self.fill, resample)
+            image = OPERATIONS[name](image, self._draw_level(), setting)
+        results['img'] = np.ascontiguousarray(np.asarray(image)[..., ::-1])
+        return results
+
+    def _draw_level(self) -> float:
+        level, deviation = self.policy.level, self.policy.deviation
+        if np.isinf(deviation):
+            level = np.random.uniform(0, level)
+        elif deviation:
+            level = np.random.normal(level, deviation)
+        return float(np.clip(level, 0, self.policy.highest))
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}({self.policy_text!r}, fill={self.fill})'

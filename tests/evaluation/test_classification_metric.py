@@ -1,0 +1,65 @@
+"""Accuracy, per-class accuracy, confusion and calibration, beside hand-made values."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip('mmengine')
+
+from rexdense.errors import DataError
+from rexdense.evaluation.classification_metric import ClassificationMetric
+from rexdense.evaluation.classification_scores import calibration_error, score_classification
+
+
+def test_top1_and_top5_are_torchs():
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.rand(200, 12, generator=generator).softmax(1)
+    labels = torch.randint(12, (200,), generator=generator)
+    found = score_classification(scores.numpy(), labels.numpy(), [str(i) for i in range(12)])
+    five = (scores.topk(5, 1).indices == labels[:, None]).any(1).float().mean()
+    assert found.metrics['top1'] == pytest.approx(
+        float((scores.argmax(1) == labels).float().mean())
+    )
+    assert found.metrics['top5'] == pytest.approx(float(five))
+    assert found.confusion.sum() == 200
+    assert found.confusion.diagonal().sum() / 200 == pytest.approx(found.metrics['top1'])
+
+
+def test_classes_without_images_have_no_part_in_the_mean():
+    scores = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1]])
+    found = score_classification(scores, np.array([0, 1, 1]), ('a', 'b', 'c'))
+    assert found.per_class == {
+        'a': dict(accuracy=1.0, precision=0.5, images=1),
+        'b': dict(accuracy=0.5, precision=1.0, images=2),
+    }
+    assert found.metrics['mean_class_accuracy'] == 0.75
+    assert 'top5' not in found.metrics
+
+
+def test_a_constant_prediction_gains_nothing_from_ties():
+    found = score_classification(np.full((10, 10), 0.1), np.arange(10), [str(i) for i in range(10)])
+    assert found.metrics['top1'] == found.metrics['top5'] == 0
+
+
+def test_calibration_of_known_bins():
+    # Two bins: 0.9 with half right is 0.4 off, 0.5 with all right is 0.5 off.
+    confidence = np.array([0.9, 0.9, 0.5, 0.5])
+    right = np.array([True, False, True, True])
+    assert calibration_error(confidence, right) == pytest.approx(0.45)
+    assert calibration_error(np.ones(3), np.ones(3, bool)) == 0
+
+
+def test_the_metric_names_its_results():
+    metric = ClassificationMetric()
+    metric.dataset_meta = dict(classes=('cat', 'dog'))
+    metric.process({}, [dict(scores=torch.tensor([0.9, 0.1]), gt_label=0)])
+    metric.process({}, [dict(scores=torch.tensor([0.6, 0.4]), gt_label=1)])
+    found = metric.evaluate(2)
+    assert found['classification/top1'] == 0.5
+    assert found['classification/accuracy/dog'] == 0.0
+    assert metric.scores.confusion.tolist() == [[1, 0], [1, 0]]
+
+
+def test_an_image_without_a_label_is_told():
+    with pytest.raises(DataError, match=r'a\.jpg'):
+        ClassificationMetric().process({}, [dict(scores=torch.ones(2), img_path='a.jpg')])

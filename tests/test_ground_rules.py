@@ -16,7 +16,15 @@ MODULES = {
 }
 # From the ground up: a module imports from its own level and those below. The longest name counts.
 LEVELS = (
-    ('rexdense.errors', 'rexdense.arch', 'rexdense.dependencies', 'rexdense.text_table'),
+    (
+        'rexdense.errors',
+        'rexdense.arch',
+        'rexdense.dependencies',
+        'rexdense.destinations',
+        'rexdense.files',
+        'rexdense.output_names',
+        'rexdense.text_table',
+    ),
     ('rexdense.registry', 'rexdense.device'),
     (
         'rexdense.datasets',

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from rexdense.checkpoint.fetching import source_files
 from rexdense.checkpoint.named_network import read_named_network
 from rexdense.checkpoint.native import HEAD
 from rexdense.checkpoint.recognition import BACKBONE_PREFIX
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import REXDENSE, scheme_named
-from rexdense.checkpoint.writing import check_destination, write_checkpoint
+from rexdense.checkpoint.writing import check_format, write_checkpoint
+from rexdense.destinations import check_destination
 
 __all__ = ['convert_checkpoint']
 
@@ -40,11 +42,13 @@ def convert_checkpoint(
     Raises:
         CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
         CheckpointMismatch: it holds no named network, or a network that the project has not.
-        InvalidArgument: the destination exists or cannot be written.
+        InvalidArgument: the destination exists, is the source or cannot be written.
         UnknownName: no project is called so.
     """
     scheme = scheme_named(names)
-    check_destination(destination, overwrite)
+    destination = Path(destination).expanduser()
+    check_format(destination)
+    check_destination(destination, overwrite, source_files(source_file))
     network = read_named_network(
         source_file,
         source=source,
@@ -59,7 +63,7 @@ def convert_checkpoint(
     tensors = network.tensors if own else network.named_by(scheme)
     if scheme is REXDENSE and any(key.startswith(HEAD) for key in network.tensors):
         tensors = {_in_classifier(key): tensor for key, tensor in tensors.items()}
-    bare = scheme is not REXDENSE and Path(destination).suffix == '.pth'
+    bare = scheme is not REXDENSE and destination.suffix == '.pth'
     metadata = {**network.metadata(), 'source': network.scheme.title}
     write_checkpoint(destination, tensors, None if bare else metadata, overwrite)
     return network.report(destination, scheme, list(tensors))

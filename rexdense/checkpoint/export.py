@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.checkpoint.details_file import DIGEST, details_path, file_digest
+from rexdense.checkpoint.fetching import source_files
 from rexdense.checkpoint.named_network import NamedNetwork, read_named_network
 from rexdense.checkpoint.native import STEM_WEIGHT
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import SCHEMES
-from rexdense.checkpoint.writing import (
-    check_destination,
-    check_format,
-    files_written_aside,
-    write_tensors,
-)
+from rexdense.checkpoint.writing import check_format, write_tensors
+from rexdense.destinations import check_destination
 from rexdense.errors import UnknownName, suggest
+from rexdense.files import files_written_aside
 
 __all__ = ['BACKBONE_FORMATS', 'export_backbone']
 
@@ -58,7 +56,7 @@ def export_backbone(
     Raises:
         CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
         CheckpointMismatch: it holds no named network, or a network that the project has not.
-        InvalidArgument: a destination exists or cannot be written.
+        InvalidArgument: a destination exists, is the source or cannot be written.
         UnknownName: no project is called so.
     """
     if names not in BACKBONE_FORMATS:
@@ -67,7 +65,7 @@ def export_backbone(
     path = Path(destination).expanduser()
     check_format(path)
     for place in (path, details_path(path)):
-        check_destination(place, overwrite)
+        check_destination(place, overwrite, source_files(checkpoint))
     network = read_named_network(
         checkpoint,
         source=source,

@@ -1,22 +1,35 @@
 """From what a user calls a checkpoint (a path, folder, URL or dictionary) to its tensors."""
 
+import contextlib
 import dataclasses
 import hashlib
+import http.client
 import json
 import os
 import re
+import shutil
+import urllib.parse
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
-from rexdense.checkpoint.details_file import details_beside
-from rexdense.checkpoint.reading import read_checkpoint
+from rexdense.checkpoint.details_file import details_beside, details_path
+from rexdense.checkpoint.reading import checkpoint_file, read_checkpoint
 from rexdense.checkpoint.unwrapping import StateDict, unwrap
-from rexdense.errors import CheckpointUnreadable, UnknownName, suggest
+from rexdense.errors import (
+    CheckpointUnreadable,
+    RexdenseError,
+    UnknownName,
+    UnwritableFile,
+    suggest,
+)
+from rexdense.files import LONGEST_NAME, atomic_write
+from rexdense.output_names import safe_name
 
-__all__ = ['is_address', 'local_file', 'open_checkpoint']
+__all__ = ['is_address', 'local_file', 'open_checkpoint', 'source_files']
 
 _ADDRESS = re.compile(r'([\w.+-]+:)?[\w.+-]+://')
 
@@ -64,6 +77,7 @@ def local_file(address: str) -> Path:
 
     Raises:
         UnknownName: the name stands for nothing.
+        UnwritableFile: the cache cannot be written.
         CheckpointUnreadable: the download failed, or the address is of another kind.
     """
     from mmengine.dist import barrier
@@ -73,23 +87,59 @@ def local_file(address: str) -> Path:
         raise CheckpointUnreadable(
             f'{address}: only files, http and https are read; download it and give the file'
         )
-    # Files of one name lie at many addresses.
-    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
-    name = url.split('?')[0].rsplit('/', 1)[-1]
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / f'{digest}-{name}'
+    path = _cached(url)
     try:
         # Of several processes on a machine the first one downloads.
         if os.environ.get('LOCAL_RANK', '0') == '0' and not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # It writes aside and renames, so that a broken download leaves nothing behind.
-            torch.hub.download_url_to_file(url, str(path), progress=False)
-    except (OSError, RuntimeError, ValueError) as error:
+            with contextlib.closing(_opened(url)) as response:
+                atomic_write(path, lambda file: _copy(response, file), True, make_folder=True)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, UnwritableFile):
+            raise
         raise CheckpointUnreadable(
             f'{address} could not be downloaded ({error}): fetch it and give the file'
         ) from error
     finally:
         barrier()
     return path
+
+
+def _cached(url: str) -> Path:
+    # Files of one name lie at many addresses.
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    name = safe_name(urllib.parse.urlsplit(url).path.rsplit('/', 1)[-1])
+    return Path(torch.hub.get_dir()) / 'checkpoints' / f'{digest}-{name[-LONGEST_NAME // 2 :]}'
+
+
+def _opened(url: str) -> Any:
+    # Some servers answer nobody who does not say who asks.
+    request = urllib.request.Request(url, headers={'User-Agent': 'rexdense'})
+    return urllib.request.urlopen(request)
+
+
+def _copy(response: Any, file: BinaryIO) -> None:
+    """Copy what a server sends to a file.
+
+    Raises:
+        OSError: the connection ended early.
+    """
+    shutil.copyfileobj(response, file)
+    stated = response.headers.get('Content-Length')
+    if stated is not None and file.tell() != int(stated):
+        raise OSError(f'{file.tell()} of {stated} bytes came')
+
+
+def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
+    """Return the files that opening a checkpoint reads, as far as they are there."""
+    if isinstance(checkpoint, Mapping):
+        return []
+    name = str(checkpoint)
+    try:
+        path = _cached(_resolve(name)) if is_address(name) else Path(checkpoint).expanduser()
+        found = checkpoint_file(path)
+    except RexdenseError:
+        return []
+    return [found, details_path(found), path / 'last_checkpoint']
 
 
 def _resolve(address: str) -> str:

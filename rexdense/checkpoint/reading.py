@@ -19,7 +19,7 @@ from rexdense.checkpoint.pickles import read_pickle
 from rexdense.checkpoint.safetensors_files import read_safetensors
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['CheckpointFile', 'read_checkpoint']
+__all__ = ['CheckpointFile', 'checkpoint_file', 'read_checkpoint']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_checkpoint(
             the memory, or wants to run code.
         MissingDependency: a safetensors file, and the package is not installed.
     """
-    path = _resolve(Path(path).expanduser())
+    path = checkpoint_file(Path(path).expanduser())
     kind = recognise_content(path)
     _check_size(path, kind)
     if kind == SAFETENSORS:
@@ -73,7 +73,12 @@ def read_checkpoint(
     return CheckpointFile(content, kind)
 
 
-def _resolve(path: Path) -> Path:
+def checkpoint_file(path: Path) -> Path:
+    """Return the file that is read where ``path`` is given: itself, or that of a work directory.
+
+    Raises:
+        CheckpointUnreadable: there is none, or it cannot be opened.
+    """
     if path.is_dir():
         pointer = path / 'last_checkpoint'
         if not pointer.is_file():

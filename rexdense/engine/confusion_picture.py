@@ -10,6 +10,8 @@ from rexdense.engine.tiles import write_text
 __all__ = ['draw_confusion']
 
 CELL = 32
+LONGEST_SIDE = 6400
+"""Pixels of the grid; of more classes the cells are smaller, without names and numbers."""
 LONGEST_NAME = 24
 LOWEST_NUMBER = 0.5
 """Percent; below it a cell has no number."""
@@ -30,6 +32,9 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """
     totals = confusion.sum(1, keepdims=True)
     shares = np.divide(100.0 * confusion, totals, where=totals > 0, out=np.zeros(confusion.shape))
+    cell = max(1, min(CELL, LONGEST_SIDE // len(classes)))
+    if cell < CELL:
+        return _shades(shares).repeat(cell, 0).repeat(cell, 1)
     names = [
         name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 2]}..' for name in classes
     ]
@@ -58,11 +63,14 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     return np.rot90(turned).copy()
 
 
+def _shades(shares: np.ndarray) -> np.ndarray:
+    """Return a colour (R, G, B), uint8, for each cell: white at 0, dark blue at 100 percent."""
+    return np.rint(255 + (shares / 100)[..., None] * (np.array(_FULL) - 255)).astype(np.uint8)
+
+
 def _grid(shares: np.ndarray) -> np.ndarray:
     """Return the cells in shades of blue, with their numbers."""
-    shade = (shares / 100)[..., None]
-    cells = np.rint(255 + shade * (np.array(_FULL) - 255)).astype(np.uint8)
-    grid = np.ascontiguousarray(cells.repeat(CELL, 0).repeat(CELL, 1))
+    grid = np.ascontiguousarray(_shades(shares).repeat(CELL, 0).repeat(CELL, 1))
     grid[::CELL], grid[:, ::CELL] = _LINE, _LINE
     grid[-1], grid[:, -1] = _LINE, _LINE
     for row, column in np.argwhere(shares >= LOWEST_NUMBER):

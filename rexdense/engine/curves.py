@@ -6,6 +6,7 @@ from pathlib import Path
 from rexdense.dependencies import needed_packages
 from rexdense.engine.figures import figures_of
 from rexdense.engine.scalars import read_scalars
+from rexdense.files import atomic_write
 
 __all__ = ['draw_curves']
 
@@ -48,10 +49,7 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
         axes.grid(alpha=0.3)
         for side in ('top', 'right'):
             axes.spines[side].set_visible(False)
-    path = Path(path)
-    aside = path.with_name(f'.{path.name}.part')
-    FigureCanvasAgg(figure).print_png(str(aside))
-    return aside.replace(path)
+    return atomic_write(path, FigureCanvasAgg(figure).print_png, overwrite=True)
 
 
 def _loss_names(rows: list[dict]) -> list[str]:

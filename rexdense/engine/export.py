@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rexdense.checkpoint import BACKBONE_FORMATS, SCHEMES, export_backbone
-from rexdense.checkpoint.writing import check_destination
+from rexdense.checkpoint.fetching import source_files
 from rexdense.deploy import GRAPH_FORMATS, export_graph
+from rexdense.destinations import check_destination
 from rexdense.device import reuse_freed_memory
 from rexdense.engine import exported_parts
 from rexdense.engine.command_line import Parser, parse_size
@@ -115,7 +116,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write what is asked for, and print what was written."""
     options = parser().parse_args(arguments)
     _check_combination(options)
-    check_destination(options.out, options.overwrite)
+    inputs = source_files(options.checkpoint)
+    check_destination(options.out.expanduser(), options.overwrite, inputs)
     reuse_freed_memory()
     if options.format in BACKBONE_FORMATS:
         names = ('source', 'prefix', 'averaged', 'allow_non_finite', 'trust_pickle', 'overwrite')
@@ -140,6 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             opset=options.opset,
             about=part.about,
             overwrite=options.overwrite,
+            inputs=inputs,
         )
     )
 

@@ -165,16 +165,17 @@ def skipped_sentence(number: int) -> str:
 
 def skipped_images(dataset: Any) -> int:
     """Return how many images the data sets below the wrappers of ``dataset`` have skipped."""
-    return sum(getattr(part, 'skipped_images', 0) for part in _innermost_datasets(dataset))
+    return sum(getattr(part, 'skipped_images', 0) for part in innermost_datasets(dataset))
 
 
-def _innermost_datasets(dataset: Any) -> Iterator[Any]:
+def innermost_datasets(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets below the wrappers of ``dataset``."""
     inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     for part in inner:
         if part is None:
             yield dataset
         else:
-            yield from _innermost_datasets(part)
+            yield from innermost_datasets(part)
 
 
 @HOOKS.register_module()

@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 import cv2
 import numpy as np
 
-from rexdense.datasets.label_maps import VOID
 from rexdense.engine.tiles import MARGIN, write_text
 
 __all__ = ['colour_labels', 'draw_labels', 'label_legend']
@@ -18,6 +17,7 @@ _TEXT_SIZE = 0.45
 # Void has a pattern: any colour may be that of a class.
 _VOID_SHADES = (70, 130)
 _VOID_SQUARE = 4
+_NO_CLASS = 65535
 
 
 def colour_labels(labels: np.ndarray, colours: Sequence[Sequence[int]]) -> np.ndarray:
@@ -65,7 +65,7 @@ def label_legend(
     entries = [index for index in range(len(classes)) if index in found]
     names = [classes[index] for index in entries]
     if any(index >= len(classes) for index in found):
-        entries, names = [*entries, VOID], [*names, 'void']
+        entries, names = [*entries, _NO_CLASS], [*names, 'void']
     text_left = _SWATCH + 6
     names = [_shortened(name, width - text_left - MARGIN) for name in names]
     column = max((text_left + _text_width(name) for name in names), default=0) + 2 * MARGIN

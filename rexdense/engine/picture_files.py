@@ -1,4 +1,4 @@
-"""Reading images and writing pictures, whole whenever they are there."""
+"""Reading images, and pictures and maps as the content of files."""
 
 import io
 from collections.abc import Sequence
@@ -10,18 +10,22 @@ from PIL import Image
 
 from rexdense.datasets.loading import LoadImage
 from rexdense.errors import InvalidArgument
+from rexdense.files import atomic_write
 
 __all__ = [
     'encode_array',
     'encode_grey_16',
-    'encode_palette',
+    'encode_labels',
     'picture_name',
     'read_picture',
-    'write_file',
     'write_picture',
 ]
 
 WRITABLE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# Pixels; of the formats, and what programs open.
+LONGEST_SIDES = {'.webp': 16383, '.jpg': 65500, '.jpeg': 65500}
+LONGEST_SIDE = 100_000
+MOST_COLOURS = 256
 
 
 def read_picture(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:
@@ -43,20 +47,41 @@ def picture_name(image: str | Path) -> str:
     return path.name if path.suffix.lower() in WRITABLE_ENDINGS else f'{path.name}.png'
 
 
-def write_picture(path: str | Path, image: np.ndarray) -> Path:
+def write_picture(path: str | Path, image: np.ndarray, overwrite: bool = False) -> Path:
     """Write an RGB image (H, W, 3), uint8; the name's ending picks the format.
 
+    Its folder is made if need be. A picture larger than the format allows is made smaller.
+
+    Args:
+        overwrite: Replace a file that is there.
+
     Raises:
-        InvalidArgument: the file cannot be written.
+        UnwritableFile: the file cannot be written.
+        InvalidArgument: the ending is that of no format.
     """
-    _, data = cv2.imencode(Path(path).suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return write_file(path, data.tobytes())
+    ending = Path(path).suffix.lower()
+    if ending not in WRITABLE_ENDINGS:
+        raise InvalidArgument(f'{path}: a picture ends in one of {", ".join(WRITABLE_ENDINGS)}')
+    image = _at_most(image, LONGEST_SIDES.get(ending, LONGEST_SIDE))
+    _, data = cv2.imencode(ending, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return atomic_write(path, data.tobytes(), overwrite, make_folder=True)
 
 
-def encode_palette(indices: np.ndarray, colours: Sequence[Sequence[int]]) -> bytes:
-    """Return a PNG of one channel, the indices (H, W) as they are, with a palette that shows each
-    in its colour (R, G, B)."""
-    image = Image.fromarray(indices.astype(np.uint8), mode='P')
+def _at_most(image: np.ndarray, longest: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    factor = longest / max(height, width)
+    if factor >= 1:
+        return image
+    size = max(1, int(width * factor)), max(1, int(height * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def encode_labels(labels: np.ndarray, colours: Sequence[Sequence[int]]) -> bytes:
+    """Return a PNG of one channel, the labels (H, W) as they are, with a palette that shows each in
+    its colour (R, G, B); with 16 bits and no palette where there are more than 256 colours."""
+    if len(colours) > MOST_COLOURS:
+        return encode_grey_16(labels.astype(np.uint16))
+    image = Image.fromarray(labels.astype(np.uint8), mode='P')
     image.putpalette(np.asarray(colours, np.uint8).tobytes())
     buffer = io.BytesIO()
     image.save(buffer, 'PNG')
@@ -74,22 +99,3 @@ def encode_array(values: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     return buffer.getvalue()
-
-
-def write_file(path: str | Path, content: bytes) -> Path:
-    """Write a file aside and rename it; make its folder if need be.
-
-    Raises:
-        InvalidArgument: it cannot be written.
-    """
-    path = Path(path)
-    aside = path.with_name(f'.{path.name}.part')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_bytes(content)
-        aside.replace(path)
-    except OSError as error:
-        raise InvalidArgument(
-            f'picture {path} cannot be written ({error.strerror}); choose another folder'
-        ) from error
-    return path

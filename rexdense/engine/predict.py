@@ -1,7 +1,6 @@
 """The program that shows what a checkpoint finds in images."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ import torch
 from mmengine.dataset import Compose
 from torch import nn
 
-from rexdense.datasets.loading import UnreadableImage
+from rexdense.datasets.loading import ImageError
 from rexdense.device import choose_device, reuse_freed_memory
 from rexdense.engine.command_line import Parser, fraction, parse_scales
 from rexdense.engine.options import add_device_option
-from rexdense.engine.picture_files import read_picture, write_file, write_picture
+from rexdense.engine.picture_files import read_picture, write_picture
 from rexdense.engine.prediction_files import (
     RESULTS,
     Place,
@@ -22,11 +21,14 @@ from rexdense.engine.prediction_files import (
     check_places,
     find_images,
     places_of,
+    write_results,
 )
 from rexdense.engine.scale_outputs import chosen_strides, one_output
 from rexdense.engine.tasks import DEPTH_ENDINGS, Depth, Detection, Task, task_of
+from rexdense.engine.thin_images import keep_a_pixel
 from rexdense.engine.trained_model import TrainedModel, load_trained_model
 from rexdense.errors import DataError, InvalidArgument
+from rexdense.files import atomic_write
 
 __all__ = ['main', 'predict']
 
@@ -86,18 +88,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [] if options.scales is None else chosen_strides(trained.model, options.scales or None)
     )
     places = places_of(paths, options.out_dir, task, strides)
-    check_places(places, options.out_dir, options.overwrite)
+    files = check_places(places, options.out_dir, options.overwrite, [options.checkpoint, *paths])
+    keep_a_pixel(trained.pipeline)
+    # Named before they are there, so that what is left of an interrupted run may be replaced.
+    planned = [*files, *(file for place in places for file in place.files())]
+    write_results(options.out_dir, task.header(), [], planned)
     results, unreadable = [], []
     for path, place in zip(paths, places, strict=True):
         try:
-            described = _predict_and_write(trained, task, path, place, options.out_dir)
-        except UnreadableImage as error:
+            described = _predict_and_write(
+                trained, task, path, place, options.out_dir, options.overwrite
+            )
+        except ImageError as error:
             unreadable.append(error)
             continue
         results.append(described)
+        files += place.files()
+    written = write_results(options.out_dir, task.header(), results, files)
     if results:
-        content = json.dumps(dict(task.header(), images=results), indent=1)
-        print(write_file(options.out_dir / RESULTS, content.encode()))
+        print(written)
     if unreadable:
         raise DataError(
             f'{len(unreadable)} of {len(paths)} images left out: '
@@ -132,28 +141,28 @@ def _task(trained: TrainedModel, options: argparse.Namespace) -> Task:
 
 
 def _predict_and_write(
-    trained: TrainedModel, task: Task, path: Path, place: Place, folder: Path
+    trained: TrainedModel, task: Task, path: Path, place: Place, folder: Path, overwrite: bool
 ) -> dict[str, Any]:
     """Write the results of one image; print a line and return what the JSON says of it.
 
     Raises:
-        UnreadableImage: the image cannot be decoded.
+        ImageError: the image cannot be used.
     """
     sample = predict(trained.model, trained.pipeline, path)
     image = read_picture(path)
-    write_picture(place.picture, task.draw(image, sample))
+    write_picture(place.picture, task.draw(image, sample), overwrite)
     said, described = task.describe(sample)
-    result = dict(image=str(path), **described)
+    result = dict(image=str(path), picture=str(place.picture.relative_to(folder)), **described)
     if place.data is not None:
-        write_file(place.data, task.encode(sample))
+        atomic_write(place.data, task.encode(sample), overwrite, make_folder=True)
         result['file'] = str(place.data.relative_to(folder))
     samples = {}
     for stride, file in place.scales.items():
         with one_output(trained.model, stride):
             samples[stride] = predict(trained.model, trained.pipeline, path)
-        write_file(file, task.encode(samples[stride]))
+        atomic_write(file, task.encode(samples[stride]), overwrite, make_folder=True)
     if samples:
-        write_picture(place.scale_picture, task.draw_scales(image, samples))
+        write_picture(place.scale_picture, task.draw_scales(image, samples), overwrite)
     print(f'{path}: {said} -> {place.picture}')
     return result
 
@@ -162,7 +171,7 @@ def predict(model: nn.Module, pipeline: Compose, path: Path) -> Any:
     """Return the data sample of an image file with what the model predicts, in its own pixels.
 
     Raises:
-        UnreadableImage: the image cannot be decoded.
+        ImageError: the image cannot be used.
     """
     sample = pipeline(dict(img_path=str(path), img_id=0))
     with torch.no_grad():

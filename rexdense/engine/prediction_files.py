@@ -1,18 +1,34 @@
 """Which images a prediction is of, and where its results go."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
 
 from rexdense.datasets.segmentation_folder import IMAGE_ENDINGS
+from rexdense.destinations import check_destination, refuse_inputs
 from rexdense.engine.picture_files import picture_name
 from rexdense.engine.tasks import Task
 from rexdense.engine.work_dir import prepare_output_dir
 from rexdense.errors import DataError, InvalidArgument
+from rexdense.files import atomic_write
+from rexdense.output_names import Rename, output_names, output_path
 
-__all__ = ['RESULTS', 'Place', 'check_folder', 'check_places', 'find_images', 'places_of']
+__all__ = [
+    'RESULTS',
+    'Place',
+    'check_folder',
+    'check_places',
+    'data_renames',
+    'find_images',
+    'places_of',
+    'write_results',
+]
 
 RESULTS = 'predictions.json'
+FILES = 'files'
+"""Its entry that names all other files of the run."""
 SCALES_FOLDER = 'scales'
 
 
@@ -67,23 +83,32 @@ def places_of(
 
     Args:
         strides: Of the outputs whose predictions are wanted, too.
+
+    Raises:
+        InvalidArgument: a link leads out of the folder.
     """
-    stems = [path.stem for path in paths]
-    places = []
-    for path in paths:
-        picture = picture_name(path)
-        # Images that differ in their endings alone keep them.
-        name = (path.stem if stems.count(path.stem) == 1 else path.name) + task.data_ending
-        scales = folder / SCALES_FOLDER
-        places.append(
-            Place(
-                picture=folder / picture,
-                data=folder / task.data_folder / name if task.data_folder else None,
-                scale_picture=scales / picture,
-                scales={stride: scales / str(stride) / name for stride in strides},
-            )
+    pictures = output_names(paths, renames=[picture_name])
+    names = output_names(paths, renames=data_renames(task.data_ending))
+
+    def place(path: Path) -> Place:
+        picture, name = pictures[str(path)], names[str(path)]
+        return Place(
+            picture=output_path(folder, picture),
+            data=output_path(folder, f'{task.data_folder}/{name}') if task.data_folder else None,
+            scale_picture=output_path(folder, f'{SCALES_FOLDER}/{picture}'),
+            scales={
+                stride: output_path(folder, f'{SCALES_FOLDER}/{stride}/{name}')
+                for stride in strides
+            },
         )
-    return places
+
+    return [place(path) for path in paths]
+
+
+def data_renames(ending: str) -> list[Rename]:
+    """Return what the file of a prediction is called, by the name of its image: the ending takes
+    the place of the image's, or stands behind it where images differ in nothing else."""
+    return [lambda name: PurePath(name).stem + ending, lambda name: name + ending]
 
 
 def check_folder(paths: Sequence[Path], folder: Path) -> None:
@@ -96,14 +121,63 @@ def check_folder(paths: Sequence[Path], folder: Path) -> None:
         raise InvalidArgument(f'--out-dir {folder} is the folder of the images; choose another')
 
 
-def check_places(places: Sequence[Place], folder: Path, overwrite: bool) -> None:
+def check_places(
+    places: Sequence[Place], folder: Path, overwrite: bool, inputs: Sequence[Path]
+) -> list[str]:
     """Check that nothing is overwritten unasked, and that the folder can be written.
+
+    Even then only files are replaced that an earlier run of the program wrote and its JSON names:
+    any other may be somebody's data.
+
+    Args:
+        inputs: What is read, and never replaced.
+
+    Returns:
+        The files of an earlier run that are there, relative to the folder.
 
     Raises:
         InvalidArgument: it is not so.
     """
     files = [folder / RESULTS, *(path for place in places for path in place.files())]
-    there = [path for path in files if path.exists()]
+    refuse_inputs(files, inputs)
+    there = [path for path in files if os.path.lexists(path)]
     if there and not overwrite:
         raise InvalidArgument(f'{there[0]} exists: give another --out-dir, or --overwrite')
+    earlier = _earlier_files(folder)
+    for path in there:
+        check_destination(path, overwrite)
+        if path.relative_to(folder).as_posix() not in earlier:
+            raise InvalidArgument(
+                f'{path} was not written by an earlier run, whose {RESULTS} would name it: choose '
+                'another --out-dir, or take it away'
+            )
     prepare_output_dir(folder, '--out-dir')
+    return [name for name in earlier if name != RESULTS and (folder / name).is_file()]
+
+
+def _earlier_files(folder: Path) -> list[str]:
+    """Return what the JSON of an earlier run says was written."""
+    try:
+        content = json.loads((folder / RESULTS).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return []
+    files = content.get(FILES) if isinstance(content, dict) else None
+    return [RESULTS, *map(str, files)] if isinstance(files, list) else []
+
+
+def write_results(
+    folder: Path,
+    header: Mapping[str, Any],
+    images: Sequence[Mapping[str, Any]],
+    files: Iterable[Path | str],
+) -> Path:
+    """Write the JSON about all images, and return its path.
+
+    Args:
+        files: All that was or will be written; relative to the folder, or in it.
+    """
+    names = {
+        path.relative_to(folder).as_posix() if isinstance(path, Path) else path for path in files
+    }
+    content = dict(header, images=list(images), **{FILES: sorted(names)})
+    return atomic_write(folder / RESULTS, json.dumps(content, indent=1).encode(), overwrite=True)

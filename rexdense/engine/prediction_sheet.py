@@ -38,4 +38,4 @@ def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
             )
         image = read_picture(sample.img_path, sample.ori_shape)
         examples.append(Example(image, sample, dataset.get_data_info(index)))
-    return write_picture(path, task.draw_sheet(examples))
+    return write_picture(path, task.draw_sheet(examples), overwrite=True)

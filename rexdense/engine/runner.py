@@ -20,7 +20,8 @@ from torch import Tensor, nn
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options
 from rexdense.device import bare_model
-from rexdense.errors import CheckpointMismatch, InvalidArgument
+from rexdense.errors import CheckpointMismatch, UnwritableFile
+from rexdense.files import path_written_aside
 
 __all__ = ['Runner', 'import_scope', 'require_same_tensors']
 
@@ -138,7 +139,7 @@ class Runner(MMEngineRunner):
         """Save a checkpoint aside and rename it, so that it is whole whenever it is there.
 
         Raises:
-            InvalidArgument: it cannot be written, the disk being full for example.
+            UnwritableFile: it cannot be written, the disk being full for example.
         """
         backbone = _backbone_of(self.model)
         if backbone is not None and 'backbone' in self.cfg.get('model', {}):
@@ -147,17 +148,14 @@ class Runner(MMEngineRunner):
         if '://' in str(out_dir):
             super().save_checkpoint(out_dir, filename, *args, **options)
             return
-        aside, path = Path(out_dir, f'.{filename}.part'), Path(out_dir, filename)
+        if not is_main_process():
+            super().save_checkpoint(out_dir, filename, *args, **options)
+            return
         try:
-            super().save_checkpoint(out_dir, aside.name, *args, **options)
-            if is_main_process():
-                aside.replace(path)
-        except OSError as error:
-            aside.unlink(missing_ok=True)
-            raise InvalidArgument(
-                f'checkpoint {path} cannot be written ({error.strerror}); make room, '
-                'then go on with --resume'
-            ) from error
+            with path_written_aside(Path(out_dir, filename), overwrite=True) as aside:
+                super().save_checkpoint(out_dir, aside.name, *args, **options)
+        except UnwritableFile as error:
+            raise UnwritableFile(f'checkpoint {error}, then go on with --resume') from error
 
 
 class RequireSameTensors(Hook):

@@ -1,25 +1,35 @@
 """The program that measures a checkpoint."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
 
+from rexdense.destinations import check_destination
 from rexdense.device import reuse_freed_memory
 from rexdense.engine.building import config_faults
 from rexdense.engine.command_line import Parser
 from rexdense.engine.config import load_config
 from rexdense.engine.confusion_picture import draw_confusion
+from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
 from rexdense.engine.data_root import VALIDATION
 from rexdense.engine.figures import figures_table
 from rexdense.engine.hooks import require_same_classes
 from rexdense.engine.options import add_data_options, add_run_options
-from rexdense.engine.picture_files import write_picture
-from rexdense.engine.prediction_hooks import DrawPredictions, PredictFlippedToo, WritePredictions
+from rexdense.engine.picture_files import picture_name, write_picture
+from rexdense.engine.prediction_files import data_renames
+from rexdense.engine.prediction_hooks import (
+    DrawPredictions,
+    PredictFlippedToo,
+    WritePredictions,
+    places_of_samples,
+)
 from rexdense.engine.runner import Runner
 from rexdense.engine.settings import apply_run_options
-from rexdense.engine.tasks import task_of
+from rexdense.engine.tasks import Task, task_of
+from rexdense.engine.thin_images import KeepAPixel
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_output_dir, prepare_work_dir
 from rexdense.errors import InvalidArgument
@@ -73,8 +83,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.flip_test and not keeps_maps:
         raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
-    _check_places(options, keeps_maps)
+    places = DataPlaces.of(config, options.checkpoint)
+    _check_places(options, keeps_maps, places)
     prepare_work_dir(config.work_dir, may_hold_results=True)
+    refuse_data_places(config, False, options.checkpoint)
     keep_only_testing(config)
     if options.out and not keeps_maps:
         _write_detections(config, options.out)
@@ -84,19 +96,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data = runner.test_dataloader.dataset.metainfo
         require_same_classes(data.get('classes'), file.classes, 'the data', str(options.checkpoint))
         task = task_of(config.model, data)
-        if options.show_dir and task is not None:
-            runner.register_hook(DrawPredictions(options.show_dir, task))
+        runner.register_hook(KeepAPixel())
         if options.flip_test:
             runner.register_hook(PredictFlippedToo())
-        if options.out and keeps_maps:
-            runner.register_hook(WritePredictions(options.out, task))
+        _write_for_each_image(runner, options, task, keeps_maps, places)
         try:
             figures = runner.test()
         finally:
             runner.end_workers()
     if runner.rank == 0:
         print(figures_table(figures))
-        confusion = _draw_confusion(runner, options.show_dir)
+        confusion = _draw_confusion(runner, options)
         for path in filter(None, (options.out, options.show_dir, confusion)):
             print(path)
 
@@ -107,7 +117,41 @@ def _keeps_maps(config: Config) -> bool:
     return task is not None and task.data_folder is not None
 
 
-def _check_places(options: argparse.Namespace, keeps_maps: bool) -> None:
+def _write_for_each_image(
+    runner: Runner,
+    options: argparse.Namespace,
+    task: Task | None,
+    keeps_maps: bool,
+    places: DataPlaces,
+) -> None:
+    """Let the run write the files and pictures of single images that are asked for.
+
+    Raises:
+        InvalidArgument: one would replace an input, or another one of them.
+    """
+    dataset, files = runner.test_dataloader.dataset, {}
+    if options.show_dir and task is not None:
+        reserved = [CONFUSION_PICTURE]
+        files['--show-dir'] = places_of_samples(dataset, options.show_dir, [picture_name], reserved)
+        runner.register_hook(DrawPredictions(files['--show-dir'], task, options.overwrite))
+    if options.out and keeps_maps:
+        renames = data_renames(task.data_ending)
+        files['--out'] = places_of_samples(dataset, options.out, renames)
+        runner.register_hook(WritePredictions(files['--out'], task, options.overwrite))
+    if not files:
+        return
+    places.files.extend(map(Path, sample_files(dataset)))
+    for option, by_image in files.items():
+        places.refuse(by_image.values(), option)
+    real = [set(map(os.path.realpath, by_image.values())) for by_image in files.values()]
+    if len(real) == 2 and not real[0].isdisjoint(real[1]):
+        raise InvalidArgument(
+            f'--show-dir {options.show_dir} and --out {options.out} would have files of the same '
+            'names: give two folders'
+        )
+
+
+def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPlaces) -> None:
     """Check that nothing is overwritten unasked, and that results can be written, before minutes go
     into them.
 
@@ -115,12 +159,16 @@ def _check_places(options: argparse.Namespace, keeps_maps: bool) -> None:
         InvalidArgument: it is not so.
     """
     folders = {'--show-dir': options.show_dir}
+    if options.show_dir:
+        places.refuse([options.show_dir / CONFUSION_PICTURE], '--show-dir')
     if keeps_maps:
         folders['--out'] = options.out
     elif options.out:
+        places.refuse([options.out], '--out')
         prepare_output_dir(options.out.parent, 'the folder of --out')
         if options.out.exists() and not options.overwrite:
             raise InvalidArgument(f'{options.out} exists: give another --out, or --overwrite')
+        check_destination(options.out, options.overwrite)
     for option, folder in folders.items():
         if folder is None:
             continue
@@ -160,12 +208,13 @@ def _write_detections(config: Config, path: Path) -> None:
     writing[0].outfile = str(path)
 
 
-def _draw_confusion(runner: Runner, show_dir: Path | None) -> Path | None:
+def _draw_confusion(runner: Runner, options: argparse.Namespace) -> Path | None:
     """Draw the confusion matrix of the run, if its metric counts one, among the other pictures or
     in the folder of the run's log."""
     for metric in runner.test_evaluator.metrics:
         scores = getattr(metric, 'scores', None)
         if scores is not None:
             picture = draw_confusion(scores.confusion, list(scores.per_class))
-            return write_picture((show_dir or Path(runner.log_dir)) / CONFUSION_PICTURE, picture)
+            path = (options.show_dir or Path(runner.log_dir)) / CONFUSION_PICTURE
+            return write_picture(path, picture, options.overwrite)
     return None

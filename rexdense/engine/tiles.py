@@ -14,6 +14,7 @@ LEGEND_WIDTH = 240
 MARGIN = 8
 LEGIBLE_SIDE = 240
 WIDEST_ROW = 1000
+WIDEST_TILE = 3000
 TITLE_HEIGHT = 26
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _INK = (40, 40, 40)
@@ -21,13 +22,16 @@ _WHITE = (255, 255, 255)
 
 
 def fitted(image: np.ndarray, height: int, keep_values: bool = False) -> np.ndarray:
-    """Return an image (H, W) or (H, W, 3) at another height, its proportions kept.
+    """Return an image (H, W) or (H, W, 3) at another height, its proportions kept; a wide one is
+    not enlarged beyond ``WIDEST_TILE``, and stays lower.
 
     Args:
         keep_values: Whether pixels are repeated or left out and never mixed, as labels need it.
     """
     factor = height / image.shape[0]
-    size = max(1, round(image.shape[1] * factor)), height
+    if factor > 1:
+        factor = min(factor, max(1, WIDEST_TILE / image.shape[1]))
+    size = tuple(max(1, round(side * factor)) for side in image.shape[1::-1])
     if keep_values:
         return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST_EXACT)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)

@@ -11,6 +11,7 @@ from rexdense.engine.building import config_faults
 from rexdense.engine.command_line import Parser
 from rexdense.engine.config import load_config
 from rexdense.engine.curves import draw_curves
+from rexdense.engine.data_places import refuse_data_places
 from rexdense.engine.figures import figures_of, figures_table
 from rexdense.engine.hooks import (
     CheckClasses,
@@ -25,8 +26,9 @@ from rexdense.engine.prediction_sheet import draw_prediction_sheet
 from rexdense.engine.runner import Runner
 from rexdense.engine.scalars import read_scalars
 from rexdense.engine.settings import apply_run_options, apply_training_options
+from rexdense.engine.thin_images import KeepAPixel
 from rexdense.engine.training_file import read_training_file
-from rexdense.engine.work_dir import newest_checkpoint, prepare_work_dir
+from rexdense.engine.work_dir import CURVES, SHEET, newest_checkpoint, prepare_work_dir
 from rexdense.errors import InvalidArgument, MissingDependency
 
 __all__ = ['main', 'train']
@@ -57,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
         config.resume, config.load_from = True, str(checkpoint)
     prepare_work_dir(config.work_dir, may_hold_results=options.resume or options.overwrite)
+    refuse_data_places(config, removes=options.overwrite and not options.resume)
     train(config, replace=options.overwrite and not options.resume)
 
 
@@ -68,7 +71,7 @@ def train(config: Config, replace: bool = False) -> None:
     """
     with config_faults():
         runner = Runner.from_cfg(config)
-        for hook in (CheckClasses(), StopOnNonFiniteLoss(), ReportSkippedImages()):
+        for hook in (CheckClasses(), StopOnNonFiniteLoss(), ReportSkippedImages(), KeepAPixel()):
             if not any(type(present) is type(hook) for present in runner.hooks):
                 runner.register_hook(hook)
         if replace:
@@ -89,7 +92,7 @@ def _report(runner: Runner) -> None:
         'log': Path(runner.log_dir) / f'{runner.timestamp}.log',
     }
     try:
-        paths['curves'] = draw_curves(work_dir, work_dir / 'curves.png')
+        paths['curves'] = draw_curves(work_dir, work_dir / CURVES)
     except MissingDependency as error:
         print(error)
     if paths['checkpoint']:
@@ -97,7 +100,7 @@ def _report(runner: Runner) -> None:
         # the others.
         state = read_training_file(paths['checkpoint']).state
         bare_model(runner.model).load_state_dict(state)
-        paths['predictions'] = draw_prediction_sheet(runner, work_dir / 'predictions.png')
+        paths['predictions'] = draw_prediction_sheet(runner, work_dir / SHEET)
     skipped = skipped_images(runner.train_dataloader.dataset)
     if skipped:
         print(skipped_sentence(skipped))

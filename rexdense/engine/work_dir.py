@@ -7,11 +7,23 @@ from pathlib import Path
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['newest_checkpoint', 'prepare_output_dir', 'prepare_work_dir', 'remove_earlier_runs']
+__all__ = [
+    'CURVES',
+    'POINTER',
+    'SHEET',
+    'checkpoints_of_runs',
+    'newest_checkpoint',
+    'prepare_output_dir',
+    'prepare_work_dir',
+    'remove_earlier_runs',
+]
 
+# As mmengine's CheckpointHook names them.
+_CHECKPOINT = re.compile(r'(epoch|iter)_\d+\.pth|best_.+\.pth')
 # mmengine names a run's folder after the time of its start.
 RUN_FOLDER = re.compile(r'\d{8}_\d{6}')
 POINTER = 'last_checkpoint'
+CURVES, SHEET = 'curves.png', 'predictions.png'
 
 
 def prepare_work_dir(work_dir: str | Path, may_hold_results: bool) -> Path:
@@ -24,7 +36,7 @@ def prepare_work_dir(work_dir: str | Path, may_hold_results: bool) -> Path:
         InvalidArgument: it cannot be written, or holds checkpoints unexpectedly.
     """
     work_dir = prepare_output_dir(work_dir, '--work-dir')
-    earlier = sorted(path.name for path in work_dir.glob('*.pth'))
+    earlier = [path.name for path in checkpoints_of_runs(work_dir)]
     if earlier and not may_hold_results:
         raise InvalidArgument(
             f'work dir {work_dir} holds checkpoints of an earlier run ({earlier[-1]}): '
@@ -55,11 +67,16 @@ def prepare_output_dir(folder: str | Path, option: str) -> Path:
 def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
     """Delete the checkpoints and logs in a work directory, apart from the folder ``current``."""
     work_dir = Path(work_dir)
-    for path in (*work_dir.glob('*.pth'), work_dir / POINTER):
+    for path in (*checkpoints_of_runs(work_dir), work_dir / POINTER):
         path.unlink(missing_ok=True)
     for path in work_dir.iterdir():
         if RUN_FOLDER.fullmatch(path.name) and path.name != current:
             shutil.rmtree(path)
+
+
+def checkpoints_of_runs(work_dir: str | Path) -> list[Path]:
+    """Return the checkpoints in a work directory by name; files of other names are no run's."""
+    return sorted(path for path in Path(work_dir).glob('*.pth') if _CHECKPOINT.fullmatch(path.name))
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -13,8 +13,10 @@ from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 
 from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
+from rexdense.destinations import refuse_inputs
 from rexdense.errors import DataError, InvalidArgument, suggest
 from rexdense.evaluation.coco_scores import BACKENDS, score_detections
+from rexdense.files import atomic_write
 from rexdense.registry import METRICS
 
 __all__ = ['CocoMetric']
@@ -46,7 +48,8 @@ class CocoMetric(_CocoMetric):
 
     Raises:
         DataError: the annotations cannot be used.
-        InvalidArgument: an argument is not among what is allowed.
+        InvalidArgument: an argument is not among what is allowed; ``outfile`` is ``ann_file``, or
+            cannot be written.
     """
 
     def __init__(
@@ -83,6 +86,8 @@ class CocoMetric(_CocoMetric):
         self.max_detections = tuple(max_detections)
         self.show_table = show_table
         self.outfile = None if outfile is None else Path(outfile)
+        if self.outfile is not None:
+            refuse_inputs([self.outfile], [ann_file])
         self.format_only = format_only
         self._annotations: CocoAnnotations | None = None
 
@@ -115,7 +120,8 @@ class CocoMetric(_CocoMetric):
         predictions = [prediction for _, prediction in results]
         detections = self._detections(predictions)
         if self.outfile is not None:
-            _write(self.outfile, detections)
+            content = json.dumps(detections).encode()
+            atomic_write(self.outfile, content, overwrite=True, make_folder=True)
         if self.format_only:
             return {}
         figures: dict[str, float] = {}
@@ -173,16 +179,3 @@ def _text_mask(mask: dict) -> dict:
     """The run lengths with ``counts`` as text, which JSON can hold."""
     counts = mask['counts']
     return {**mask, 'counts': counts.decode() if isinstance(counts, bytes) else counts}
-
-
-def _write(path: Path, detections: list[dict]) -> None:
-    """Write the file aside and rename it, so that it is whole whenever it is there."""
-    aside = path.with_name(f'.{path.name}.part')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(detections))
-        aside.replace(path)
-    except OSError as error:
-        raise DataError(
-            f'cannot write predictions to {path}: {error.strerror or error}; choose another file'
-        ) from error

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from rexdense.errors import InvalidArgument
+from rexdense.files import atomic_write
 from rexdense.zoo.measured import UNET_CLASSES, load_measured_unets
 from rexdense.zoo.published import PublishedRow, load_published
 from rexdense.zoo.quantities import format_count
 from rexdense.zoo.table import as_markdown, markdown_table, zoo_entries
-from rexdense.zoo.writing import replace_file
 
 __all__ = ['BEGIN', 'END', 'render_readme', 'with_zoo', 'zoo_section']
 
@@ -113,4 +113,4 @@ def render_readme(path: Path) -> None:
         reason = error.strerror if isinstance(error, OSError) else error
         raise InvalidArgument(f'cannot render the zoo into {path}: {reason}') from error
     if rendered != text:
-        replace_file(path, lambda aside: aside.write_text(rendered, encoding='utf-8'))
+        atomic_write(path, rendered.encode(), overwrite=True)

@@ -1,5 +1,6 @@
 """Backbones written for other projects: the names, the bytes, and the JSON file beside them."""
 
+import errno
 import hashlib
 import importlib
 import json
@@ -234,18 +235,50 @@ class TestWhatIsRefused:
         assert details_of(tmp_path / 'a.pth')['architecture'] == 'rexnet_1.0'
 
     @pytest.mark.parametrize('failing', ['a.pth', 'a.pth.json'])
-    def test_both_files_are_there_or_none(self, failing, source, tmp_path, monkeypatch):
-        replace = os.replace
+    @pytest.mark.parametrize('rename', ['link', 'replace'])
+    def test_both_files_are_there_or_none(self, failing, rename, source, tmp_path, monkeypatch):
+        """Where the old pair is to be replaced, it is there and loads."""
+        before = {}
+        if rename == 'replace':
+            export_backbone(source, tmp_path / 'a.pth', 'timm')
+            before = {path: path.read_bytes() for path in tmp_path.glob('a.*')}
+        renamed = getattr(os, rename)
 
         def fail(aside, place):
-            if place.name == failing:
-                raise OSError(28, 'No space left on device')
-            replace(aside, place)
+            if aside.suffix == '.part' and place.name == failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            renamed(aside, place)
 
-        monkeypatch.setattr(os, 'replace', fail)
-        with pytest.raises(InvalidArgument, match=rf'{failing} cannot be written \(No space left'):
-            export_backbone(source, tmp_path / 'a.pth')
-        assert list(tmp_path.iterdir()) == [source]
+        monkeypatch.setattr(os, rename, fail)
+        with pytest.raises(
+            InvalidArgument, match=rf'{failing} cannot be written \(Input/output error\): choose'
+        ):
+            export_backbone(source, tmp_path / 'a.pth', overwrite=bool(before))
+        assert {path: path.read_bytes() for path in tmp_path.glob('*a.*')} == before
+        if before:
+            target = rexdense.create_backbone('rexnet_1.0', out_indices=(1,))
+            assert rexdense.load_weights(target, tmp_path / 'a.pth').complete
+
+    @pytest.mark.parametrize('suffix', ['.pth', '.pth.json'])
+    @pytest.mark.parametrize('write', [export_backbone, convert_checkpoint])
+    def test_the_source_is_never_replaced(self, suffix, write, source, tmp_path):
+        """Nor under another name, nor by the file that lies beside what is written."""
+        if suffix == '.pth.json' and write is convert_checkpoint:
+            pytest.skip('nothing lies beside what it writes')
+        if suffix == '.pth.json':
+            source = source.rename(tmp_path / 'source.pth.json')
+        content = source.read_bytes()
+        destination = tmp_path / 'source.pth'
+        (tmp_path / 'last_checkpoint').write_text(source.name)
+        (tmp_path / 'link').symlink_to(tmp_path)
+        for read in (source, str(source), tmp_path, tmp_path / 'link' / source.name):
+            with pytest.raises(InvalidArgument, match=r'is read.* by this command and would be'):
+                write(read, destination, overwrite=True)
+        if suffix == '.pth':
+            os.link(source, tmp_path / 'hard.pth')
+            with pytest.raises(InvalidArgument, match=r'is read.* by this command and would be'):
+                write(source, tmp_path / 'hard.pth', overwrite=True)
+        assert source.read_bytes() == content
 
     @pytest.mark.parametrize(
         ('arguments', 'error', 'message'),

@@ -81,7 +81,7 @@ def test_writing_and_reading(tmp_path):
 
 def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / 'file').write_text('')
-    with pytest.raises(InvalidArgument, match=r'picture .*/file/a\.png cannot be written \('):
+    with pytest.raises(InvalidArgument, match=r'/file/a\.png cannot be written \(Not a direct'):
         write_picture(tmp_path / 'file/a.png', np.zeros((2, 2, 3), np.uint8))
 
 

@@ -18,7 +18,7 @@ from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 
 from rexdense.datasets.coco_annotations import read_annotations
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from rexdense.evaluation import CocoMetric
 from tests.mmengine_log import mmengine_messages
 from tests.shared_files import SHARED, needs_shared
@@ -151,8 +151,16 @@ def test_place_that_cannot_be_written_to(tmp_path):
     path = write_coco(tmp_path)
     samples = samples_of(read_annotations(path), ('cat', 'dog'))
     metric = config(path, outfile=path / 'results.json')
-    with pytest.raises(DataError, match=r'cannot write predictions to .*results.json: '):
+    with pytest.raises(UnwritableFile, match=r'results\.json cannot be written \(Not a direct'):
         evaluate(metric, ('cat', 'dog'), samples)
+
+
+def test_annotations_are_not_replaced_by_predictions(tmp_path):
+    path = write_coco(tmp_path)
+    (tmp_path / 'link.json').symlink_to(path)
+    for outfile in (path, tmp_path / 'link.json'):
+        with pytest.raises(InvalidArgument, match=r'is read.* by this command and would be'):
+            CocoMetric(str(path), outfile=outfile)
 
 
 def test_table_is_logged(tmp_path, caplog):

@@ -40,7 +40,7 @@ class Detection(Task):
     def _pair(self, example: Example) -> np.ndarray:
         # Enlarged before it is drawn on: labels are legible at the height of a tile.
         image = fitted(example.image, TILE_HEIGHT)
-        factor = TILE_HEIGHT / example.image.shape[0]
+        factors = np.divide(image.shape[1::-1], example.image.shape[1::-1])
         tiles = []
         for objects, title in (
             (Objects.annotated(example.info['instances']), 'annotated'),
@@ -49,7 +49,7 @@ class Detection(Task):
                 f'predicted, score >= {LOWEST_SCORE_ON_A_SHEET}',
             ),
         ):
-            scaled = Objects(objects.boxes * factor, objects.labels, objects.scores)
+            scaled = Objects(objects.boxes * np.tile(factors, 2), objects.labels, objects.scores)
             tiles.append(titled(draw_objects(image, scaled, self.classes), title))
         return beside(tiles)
 

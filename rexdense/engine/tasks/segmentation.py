@@ -7,7 +7,7 @@ import numpy as np
 
 from rexdense.datasets.class_list import class_colours
 from rexdense.engine.label_maps import colour_labels, draw_labels, label_legend
-from rexdense.engine.picture_files import encode_palette
+from rexdense.engine.picture_files import encode_labels
 from rexdense.engine.tasks.task import Example, Task
 from rexdense.engine.tiles import above_strip, beside, fitted, in_rows, legible, titled
 
@@ -70,8 +70,8 @@ class Segmentation(Task):
         return f'{len(shares)} classes', dict(shares=shares)
 
     def encode(self, sample: Any) -> bytes:
-        """Return a PNG with a palette, its values the class indices."""
-        return encode_palette(_labels(sample, 'pred_sem_seg'), self.colours)
+        """Return a PNG whose values are the class indices; see ``encode_labels``."""
+        return encode_labels(_labels(sample, 'pred_sem_seg'), self.colours)
 
     def _tinted(self, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         height = legible(image)

@@ -117,12 +117,14 @@ def _absolute(path: str | Path) -> Path:
     path = Path(path)
     if '..' in path.parts and '\0' not in str(path):
         path = Path(os.path.realpath(path.parent), path.name)
-    return Path(os.path.abspath(path))
+    whole = os.path.abspath(path)
+    # POSIX keeps two slashes at the beginning, which no folder in common has.
+    return Path(whole[1:] if os.name == 'posix' and whole.startswith('//') else whole)
 
 
 def _below(paths: Sequence[Path], base: Path | None) -> dict[Path, tuple[str, ...]]:
     """Return the parts of each path below the base, or below what all have in common."""
-    if base is None or not all(path.is_relative_to(base) for path in paths):
+    if base is None or not all(base in path.parents for path in paths):
         try:
             folders = [str(path.parent) for path in paths] + ([] if base is None else [str(base)])
             base = Path(os.path.commonpath(folders)) if folders else Path()

@@ -32,7 +32,14 @@ def read_config_text(text: str, source: str) -> dict[str, Any]:
                 raise ValueError(f'line {statement.lineno} is no assignment')
             (target,) = statement.targets
             values[target.id] = _value(statement.value)
-    except (AttributeError, RecursionError, SyntaxError, TypeError, ValueError) as error:
+    except (
+        AttributeError,
+        MemoryError,  # what the parser makes of text that is nested too deeply
+        RecursionError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise CheckpointUnreadable(
             f'the config in {source} is more than a list of values ({error}): it is not one that '
             'tools/train.py has written'
@@ -46,6 +53,8 @@ def _value(node: ast.expr) -> Any:
         case ast.Call(func=ast.Name(id='dict'), args=[] | [ast.Dict()] as first, keywords=named):
             # mmengine writes keys that are no names as dict({...}).
             start = _value(first[0]) if first else {}
+            if any(keyword.arg is None for keyword in named):
+                raise ValueError(f'line {node.lineno} unpacks a dictionary')
             return start | {keyword.arg: _value(keyword.value) for keyword in named}
         case ast.Dict(keys=keys, values=values):
             return {_value(key): _value(item) for key, item in zip(keys, values, strict=True)}

@@ -97,7 +97,8 @@ def parser() -> argparse.ArgumentParser:
     reading.add_argument(
         '--trust-config',
         action='store_true',
-        help='let the config in the checkpoint import any code it names; off is safe',
+        help='build whatever the config in the checkpoint names, which can run any code; off, '
+        'only registered classes of models and transforms',
     )
     return result
 

@@ -17,8 +17,7 @@ from rexdense.checkpoint.recognition import Recognised
 from rexdense.checkpoint.renaming import to_native
 from rexdense.checkpoint.unwrapping import StateDict
 from rexdense.deploy import BackboneGraph, ClassifierGraph, Graph, SegmentorGraph
-from rexdense.engine.building import config_faults
-from rexdense.engine.stored_config import read_stored_config, require_known_types
+from rexdense.engine.stored_config import StoredConfig, read_stored_config
 from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import CheckpointMismatch
 from rexdense.models import Backbone, create_backbone, create_classifier
@@ -99,7 +98,8 @@ class OpenSource(NamedTuple):
         """Return what the file says of its weights, as the file beside exported weights has it."""
         found = self.found
         details = details_of(self.state.metadata, found.scheme, found.family, self.name)
-        classes = (self.state.metadata.get('dataset_meta') or {}).get('classes')
+        data = self.state.metadata.get('dataset_meta')
+        classes = data.get('classes') if isinstance(data, dict) else None
         about = dict(
             architecture=backbone.arch,
             preprocessing=dataclasses.asdict(details.preprocessing),
@@ -108,7 +108,9 @@ class OpenSource(NamedTuple):
             run=details.run,
             source=dict(project=found.scheme.title, file=Path(self.name).name),
         )
-        return about | dict(classes=list(classes)) if classes else about
+        if not isinstance(classes, list | tuple) or not classes:
+            return about
+        return about | dict(classes=list(classes))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,11 +140,9 @@ def backbone_part(source: Source) -> ExportedPart:
 
 def _configured_backbone(opened: OpenSource, levels: dict[str, Any]) -> nn.Module:
     config = read_stored_config(opened.config_text, opened.name)
-    require_known_types(config, opened.name, opened.source.trust_config)
-    settings = config.get('model', {}).get('backbone')
-    if not isinstance(settings, dict):
-        raise CheckpointMismatch(f'the config in {opened.name} has no model.backbone')
-    with config_faults():
+    stored = StoredConfig(config, opened.name, opened.source.trust_config)
+    settings = stored.backbone()
+    with stored.building():
         backbone = MODELS.build({**settings, 'init_cfg': None, **levels})
     if not isinstance(backbone, Backbone):
         raise CheckpointMismatch(

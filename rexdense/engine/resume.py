@@ -1,27 +1,69 @@
 """Going on with a run from one of its checkpoints, as its config says at this moment.
 
 mmengine puts back the optimizer's settings and the schedule of the checkpoint, over all that was
-asked for. Here the checkpoint gives what was learnt (weights, averages, the optimizer's moments) and
-where the run stands; rates, decays and schedules are those of the config at that step.
+asked for. Here the checkpoint gives what was learnt (weights, averages, moments of the optimizer)
+and where the run stands; rates, decays and schedules are those of the config at that step.
 """
 
+import argparse
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
 
 from rexdense.engine.schedule import replay
+from rexdense.engine.work_dir import find_checkpoint, run_meta
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
-__all__ = ['continue_run']
+__all__ = ['choose_resumed', 'continue_run']
 
+_MOST_FAULTS = 3
 # What changes in mmengine's schedulers as they step (optim/scheduler/param_scheduler.py).
 _PROGRESS = (
     *('_global_step', '_last_value', 'last_step'),
     *('best', 'cooldown_counter', 'num_bad_epochs'),
 )
+
+
+def choose_resumed(config: Config, options: argparse.Namespace) -> None:
+    """Set in a config which checkpoint its run goes on from, and the seed of that run, which also
+    orders the data, where none was asked for.
+
+    That is the newest whole one of the work directory; with ``resume`` in the config, but without
+    ``--resume``, the file that ``load_from`` names, if it names one.
+
+    Raises:
+        InvalidArgument: there is no whole checkpoint.
+        CheckpointUnreadable: the file that was named is none.
+    """
+    named = config.get('load_from')
+    if named and not options.resume:
+        meta, said = run_meta(named), ''
+    else:
+        found, faults = find_checkpoint(config.work_dir)
+        if found is None:
+            detail = f' that is whole ({"; ".join(faults[:_MOST_FAULTS])})' if faults else ''
+            raise InvalidArgument(
+                f'--resume: no checkpoint{detail} in {config.work_dir}; leave --resume out to '
+                'start, or name the folder with --work-dir'
+            )
+        meta, said = found.meta, found.said
+        if named:
+            said = f'{said}; ' if said else ''
+            said += f'{named} is not loaded, since the run goes on from {found.path}'
+        if faults:
+            said = f'{said} ({"; ".join(faults[:_MOST_FAULTS])})'
+        config.load_from = str(found.path)
+    config.resume = True
+    randomness = config.get('randomness') or {}
+    if randomness.get('seed') is None and meta.get('seed') is not None:
+        config.randomness = dict(randomness, seed=meta['seed'])
+    if said and is_main_process():
+        print(said)
 
 
 def continue_run(
@@ -117,9 +159,9 @@ def _resume_moments(wrapper: OptimWrapper, stored: Mapping[str, Any]) -> None:
     needed, found = _kept_by_a_step(wrapper.optimizer, stored['state'])
     if needed != found:
         raise CheckpointMismatch(
-            f'the checkpoint holds {", ".join(sorted(found)) or "nothing"} of each parameter, the '
-            f'{kind} of this config needs {", ".join(sorted(needed)) or "nothing"}: resume with the '
-            'optimizer of the run, or begin a new one from its weights with --load-from'
+            f'the checkpoint holds {", ".join(sorted(found)) or "nothing"} of each parameter, '
+            f'the {kind} of this config needs {", ".join(sorted(needed)) or "nothing"}: resume '
+            'with the optimizer of the run, or begin a new one from its weights with --load-from'
         )
     kept = {key: value for key, value in stored.items() if key != 'base_param_settings'}
     wrapper.load_state_dict({**kept, 'param_groups': ours})

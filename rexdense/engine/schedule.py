@@ -45,8 +45,8 @@ def shorten_warm_ups(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Limit warm-ups to a tenth of the run; return the schedulers and sentences that say so.
 
-    A warm-up begins at 0, ends, and raises the rate. Where it would have less than two steps, there is
-    none.
+    A warm-up begins at 0, ends, and raises the rate. Where it would have less than two steps, there
+    is none.
 
     Args:
         schedulers: Sections of a config.

@@ -142,6 +142,7 @@ def keep_only_testing(config: Config) -> None:
         'val_evaluator',
     ):
         config[name] = None
+    config.resume = False
     # A checkpoint's own weights are the averaged ones where the run averaged.
     config.custom_hooks = [
         hook for hook in config.get('custom_hooks') or [] if hook['type'] != 'EMAHook'

@@ -253,7 +253,9 @@ def test_moments_of_another_optimizer(run, other):
 
 def test_other_parameter_groups(run):
     run(1, None)
-    with pytest.raises(CheckpointMismatch, match='parameters in 1 groups, the SGD .* in 2, so its'):
+    with pytest.raises(
+        CheckpointMismatch, match=r'parameters in 1 groups, the SGD .* in 2, so its'
+    ):
         run(
             2,
             None,

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 
 from rexdense.device import reuse_freed_memory
 from rexdense.engine.building import config_faults
 from rexdense.engine.command_line import Parser
+from rexdense.engine.comparison import differences_sentence
 from rexdense.engine.config import load_config
 from rexdense.engine.confusion_picture import draw_confusion
 from rexdense.engine.data_root import VALIDATION
@@ -19,6 +21,7 @@ from rexdense.engine.picture_files import write_picture
 from rexdense.engine.prediction_hooks import DrawPredictions, PredictFlippedToo, WritePredictions
 from rexdense.engine.runner import Runner
 from rexdense.engine.settings import apply_run_options
+from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.tasks import task_of
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_output_dir, prepare_work_dir
@@ -74,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
     _check_places(options, keeps_maps)
+    differs = differences_sentence(config, file)
+    if differs and is_main_process():
+        print(differs)
     prepare_work_dir(config.work_dir, may_hold_results=True)
     keep_only_testing(config)
     if options.out and not keeps_maps:
@@ -83,6 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = Runner.from_cfg(config)
         data = runner.test_dataloader.dataset.metainfo
         require_same_classes(data.get('classes'), file.classes, 'the data', str(options.checkpoint))
+        runner.register_hook(CheckStrides())
         task = task_of(config.model, data)
         if options.show_dir and task is not None:
             runner.register_hook(DrawPredictions(options.show_dir, task))

@@ -26,6 +26,7 @@ from rexdense.engine.resume import choose_resumed
 from rexdense.engine.runner import Runner
 from rexdense.engine.scalars import read_scalars
 from rexdense.engine.settings import apply_run_options, apply_training_options
+from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import newest_checkpoint, prepare_work_dir
 from rexdense.errors import MissingDependency
@@ -64,7 +65,7 @@ def train(config: Config, replace: bool = False) -> None:
     """
     with config_faults():
         runner = Runner.from_cfg(config)
-        for hook in (CheckClasses(), StopOnNonFiniteLoss(), ReportSkippedImages()):
+        for hook in (CheckClasses(), CheckStrides(), StopOnNonFiniteLoss(), ReportSkippedImages()):
             if not any(type(present) is type(hook) for present in runner.hooks):
                 runner.register_hook(hook)
         if replace:

@@ -10,15 +10,26 @@ from rexdense.dependencies import missing_dependency
 from rexdense.errors import InvalidArgument, RexdenseError, UnknownName, suggest
 
 __all__ = [
+    'RUN_LENGTHS',
+    'class_heads',
     'dataloader_names',
     'innermost_dataset',
     'load_config',
     'set_epochs',
     'set_num_classes',
     'set_scale',
+    'stretch',
     'walk',
 ]
 
+RUN_LENGTHS = ('max_epochs', 'max_iters')
+"""Keys of ``train_cfg``, of which a run has one."""
+
+# Epochs in hooks of mmengine, mmdet and mmseg: PipelineSwitchHook, YOLOXModeSwitchHook, EMAHook and
+# others that begin or end in the middle of a run.
+_EPOCHS_OF_HOOKS = (
+    *('begin_epoch', 'end_epoch', 'num_last_epochs', 'save_begin', 'start_epoch', 'switch_epoch'),
+)
 
 # What running a config file raises when the fault is in the file.
 _FAULTS_OF_A_FILE = (
@@ -96,11 +107,24 @@ def innermost_dataset(dataloader: ConfigDict) -> ConfigDict:
     return dataset
 
 
+def class_heads(node: Any) -> Iterator[ConfigDict]:
+    """Yield the sections of a model that tell the classes of the data apart: those with a
+    ``num_classes``, apart from what proposes regions, whose one class is objects."""
+    if isinstance(node, dict):
+        if 'num_classes' in node and 'RPN' not in str(node.get('type')):
+            yield node
+        for key, value in node.items():
+            if key != 'rpn_head':
+                yield from class_heads(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from class_heads(value)
+
+
 def set_num_classes(config: Config, num_classes: int) -> None:
-    """Set the class count of every head in the model."""
-    for section in walk(config.model):
-        if 'num_classes' in section:
-            section['num_classes'] = num_classes
+    """Set the class count of every head in the model that tells classes apart."""
+    for section in class_heads(config.model):
+        section['num_classes'] = num_classes
 
 
 def set_scale(config: Config, scale: tuple[int, int]) -> None:
@@ -122,30 +146,68 @@ def set_scale(config: Config, scale: tuple[int, int]) -> None:
 
 
 def set_epochs(config: Config, epochs: int) -> None:
-    """Train for ``epochs`` epochs and stretch the learning-rate schedule, where it counts epochs,
-    to that length.
+    """Train for ``epochs`` epochs, with all that counts epochs stretched to that length.
 
     Raises:
         InvalidArgument: the config trains by iterations.
     """
-    loop = config.train_cfg
-    if 'max_epochs' not in loop:
+    before = config.train_cfg.get('max_epochs')
+    if before is None:
         raise InvalidArgument(
             '--epochs: this config counts iterations; set --cfg-options train_cfg.max_iters=N'
         )
-    factor = epochs / loop['max_epochs']
-    loop['max_epochs'] = epochs
-    if loop.get('val_interval', 1) > epochs:
-        loop['val_interval'] = epochs
+    stretch(config, 'max_epochs', epochs, before)
+
+
+def stretch(config: Config, key: str, length: int, before: int) -> None:
+    """Set the length of a run, and stretch what counts in the same unit with it: the schedule, and
+    the times at which hooks begin, end and switch. Nothing is left to happen after the end.
+
+    Args:
+        key: Of :data:`RUN_LENGTHS`.
+        before: The length that the config was written for.
+    """
+    loop, factor, by_epoch = config.train_cfg, length / before, key == 'max_epochs'
+    loop[key] = length
+    if 'val_begin' in loop:
+        loop['val_begin'] = min(max(1, round(loop['val_begin'] * factor)), length)
+    if 'val_interval' in loop:
+        loop['val_interval'] = min(loop['val_interval'], length)
+    if loop.get('dynamic_intervals'):
+        loop['dynamic_intervals'] = [
+            (max(1, round(place * factor)), min(interval, length))
+            for place, interval in loop['dynamic_intervals']
+        ]
     for scheduler in _as_list(config.get('param_scheduler')):
-        if scheduler.get('by_epoch', True):
-            for key in ('begin', 'end', 'T_max', 'total_iters', 'step_size'):
-                if scheduler.get(key):
-                    scheduler[key] = max(1, round(scheduler[key] * factor))
-            if 'milestones' in scheduler:
-                scheduler['milestones'] = [
-                    max(1, round(epoch * factor)) for epoch in scheduler['milestones']
-                ]
+        if scheduler.get('by_epoch', True) == by_epoch:
+            _stretch_scheduler(scheduler, factor)
+    hooks = [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]
+    for hook in hooks:
+        if isinstance(hook, dict):
+            _stretch_hook(hook, length, before, by_epoch)
+
+
+def _stretch_hook(hook: ConfigDict, length: int, before: int, by_epoch: bool) -> None:
+    if hook.get('begin_iter'):
+        hook.begin_iter = round(hook.begin_iter * length / before)
+    if hook.get('by_epoch', True) != by_epoch:
+        return
+    for name in _EPOCHS_OF_HOOKS if by_epoch else ():
+        if hook.get(name):
+            # What changes within the run must do so before its last epoch.
+            last = length - 1 if hook[name] < before else length
+            hook[name] = min(max(1, round(hook[name] * length / before)), last)
+    if str(hook.get('type')).endswith('CheckpointHook') and hook.get('interval', -1) > length:
+        hook.interval = length
+
+
+def _stretch_scheduler(scheduler: ConfigDict, factor: float) -> None:
+    for key in ('begin', 'end', 'T_max', 'total_iters', 'total_steps', 'step_size'):
+        if scheduler.get(key):
+            scheduler[key] = max(1, round(scheduler[key] * factor))
+    for key in ('milestones', 'periods'):
+        if key in scheduler:
+            scheduler[key] = [max(1, round(place * factor)) for place in scheduler[key]]
 
 
 def _as_list(value: Any) -> Sequence[Any]:

@@ -8,7 +8,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
 from rexdense.device import bare_model
-from rexdense.engine.config import walk
+from rexdense.engine.config import class_heads
 from rexdense.engine.work_dir import remove_earlier_runs
 from rexdense.errors import InvalidArgument, NonFiniteLoss
 from rexdense.registry import HOOKS
@@ -103,10 +103,9 @@ class CheckClasses(Hook):
         classes = _classes(runner.train_dataloader)
         if classes is None:
             return
-        for section in walk(runner.cfg.model):
-            stated = section.get('num_classes', len(classes))
-            # An RPN knows one class, objects.
-            if stated != len(classes) and 'RPN' not in str(section.get('type')):
+        for section in class_heads(runner.cfg.model):
+            stated = section.num_classes
+            if stated != len(classes):
                 raise InvalidArgument(
                     f'{section.get("type")} of the model has num_classes={stated}, the training '
                     f'data {len(classes)} classes ({", ".join(classes[:12])}): set num_classes in '

@@ -23,7 +23,8 @@ def set_learning_rate(config: Config, given: float | None) -> str:
         * get_world_size()
         * wrapper.get('accumulative_counts', 1)
     )
-    base = (config.get('auto_scale_lr') or {}).get('base_batch_size')
+    scaling = config.get('auto_scale_lr') or {}
+    base = scaling.get('base_batch_size') if scaling.get('enable', True) else None
     # mmengine would scale once more.
     config.pop('auto_scale_lr', None)
     if given:

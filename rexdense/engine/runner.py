@@ -9,17 +9,21 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner as MMEngineRunner
 from torch import Tensor, nn
 
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options
 from rexdense.device import bare_model
+from rexdense.engine.resume import continue_run
+from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
 
@@ -125,6 +129,30 @@ class Runner(MMEngineRunner):
                 find_unused_parameters=self.cfg.get('find_unused_parameters', False),
             ) | dict(model_wrapper_cfg or {}, device_ids=None)
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def _build_param_scheduler(self, scheduler: Any, optim_wrapper: OptimWrapper) -> list:
+        """Return the schedulers, warm-ups limited to a tenth of the run."""
+        sections = scheduler if isinstance(scheduler, (list, tuple)) else [scheduler]
+        if all(isinstance(section, dict) for section in sections):
+            sections, said = shorten_warm_ups(
+                sections, len(self.train_dataloader), self.max_epochs, self.max_iters
+            )
+            for sentence in said:
+                self.logger.info(sentence)
+        return super()._build_param_scheduler(sections, optim_wrapper)
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'default',
+    ) -> None:
+        """Go on from a checkpoint, see :mod:`rexdense.engine.resume`."""
+        location = get_device() if map_location == 'default' else map_location
+        checkpoint = self.load_checkpoint(filename, map_location=location)
+        continue_run(self, checkpoint, resume_optimizer, resume_param_scheduler)
+        self._has_loaded = True
 
     def end_workers(self) -> None:
         """End the loader processes now; left to the garbage collector, which takes their queues

@@ -16,8 +16,8 @@ class Scalars(NamedTuple):
 
 def read_scalars(work_dir: str | Path) -> Scalars:
     """Read the rows of all runs in a work directory; a resumed run replaces what it redid."""
-    training: dict[int, dict[str, float]] = {}
-    validation: dict[int, dict[str, float]] = {}
+    training: dict[tuple[int, int], dict[str, float]] = {}
+    validation: dict[tuple[int, int], dict[str, float]] = {}
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
         for line in path.read_text().splitlines():
             try:
@@ -25,8 +25,10 @@ def read_scalars(work_dir: str | Path) -> Scalars:
             except json.JSONDecodeError:
                 continue  # the last line of a run that was killed
             rows = training if 'lr' in row else validation
-            # Rows of an earlier run past this step were trained again.
-            for step in [step for step in rows if step > row['step']]:
-                del rows[step]
-            rows[row['step']] = row
+            # The epoch counts first: another batch size changes the steps that an epoch has.
+            place = row.get('epoch', 0), row['step']
+            # Rows of an earlier run past this place were trained again.
+            for later in [earlier for earlier in rows if earlier > place]:
+                del rows[later]
+            rows[place] = row
     return Scalars(list(training.values()), list(validation.values()))

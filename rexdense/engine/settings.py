@@ -10,6 +10,7 @@ from mmengine.dist import is_main_process
 from rexdense.device import amp_wrapper, choose_device, initialise_distributed
 from rexdense.engine.config import dataloader_names, set_epochs, set_scale
 from rexdense.engine.data_root import VALIDATION, state_classes, use_data_root
+from rexdense.engine.followers import follow_strides
 from rexdense.engine.learning_rate import set_learning_rate
 from rexdense.engine.overrides import override
 from rexdense.engine.windows import require_windows
@@ -34,11 +35,14 @@ def apply_run_options(
         RexdenseError: an option is outside what is allowed, or the data cannot be used.
     """
     device = choose_device(options.device)
-    if options.launcher == 'pytorch':
-        initialise_distributed(device)
-        config.launcher = 'pytorch'
     if options.cfg_options:
         override(config, options.cfg_options)
+    if 'pytorch' in (options.launcher, config.get('launcher')):
+        initialise_distributed(device)
+        config.launcher = 'pytorch'
+    changed = follow_strides(config.model)
+    if changed and is_main_process():
+        print(f"Strides follow the backbone's levels: {'; '.join(changed)}")
     require_windows(config)
     if options.work_dir:
         config.work_dir = str(options.work_dir)

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 
 from rexdense.destinations import check_destination
 from rexdense.device import reuse_freed_memory
 from rexdense.engine.building import config_faults
 from rexdense.engine.command_line import Parser
+from rexdense.engine.comparison import differences_sentence
 from rexdense.engine.config import load_config
 from rexdense.engine.confusion_picture import draw_confusion
 from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
@@ -28,6 +30,7 @@ from rexdense.engine.prediction_hooks import (
 )
 from rexdense.engine.runner import Runner
 from rexdense.engine.settings import apply_run_options
+from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.tasks import Task, task_of
 from rexdense.engine.thin_images import KeepAPixel
 from rexdense.engine.training_file import read_training_file
@@ -85,6 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
     places = DataPlaces.of(config, options.checkpoint)
     _check_places(options, keeps_maps, places)
+    differs = differences_sentence(config, file)
+    if differs and is_main_process():
+        print(differs)
     prepare_work_dir(config.work_dir, may_hold_results=True)
     refuse_data_places(config, False, options.checkpoint)
     keep_only_testing(config)
@@ -95,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = Runner.from_cfg(config)
         data = runner.test_dataloader.dataset.metainfo
         require_same_classes(data.get('classes'), file.classes, 'the data', str(options.checkpoint))
+        runner.register_hook(CheckStrides())
         task = task_of(config.model, data)
         runner.register_hook(KeepAPixel())
         if options.flip_test:
@@ -190,6 +197,7 @@ def keep_only_testing(config: Config) -> None:
         'val_evaluator',
     ):
         config[name] = None
+    config.resume = False
     # A checkpoint's own weights are the averaged ones where the run averaged.
     config.custom_hooks = [
         hook for hook in config.get('custom_hooks') or [] if hook['type'] != 'EMAHook'

@@ -23,13 +23,15 @@ from rexdense.engine.hooks import (
 )
 from rexdense.engine.options import add_data_options, add_run_options, add_training_options
 from rexdense.engine.prediction_sheet import draw_prediction_sheet
+from rexdense.engine.resume import choose_resumed
 from rexdense.engine.runner import Runner
 from rexdense.engine.scalars import read_scalars
 from rexdense.engine.settings import apply_run_options, apply_training_options
+from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.thin_images import KeepAPixel
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import CURVES, SHEET, newest_checkpoint, prepare_work_dir
-from rexdense.errors import InvalidArgument, MissingDependency
+from rexdense.errors import MissingDependency
 
 __all__ = ['main', 'train']
 
@@ -50,17 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = load_config(options.config)
     device = apply_run_options(config, options, training=True)
     apply_training_options(config, options, device)
-    if options.resume:
-        checkpoint = newest_checkpoint(config.work_dir)
-        if checkpoint is None:
-            raise InvalidArgument(
-                f'--resume: no checkpoint in {config.work_dir}; leave --resume out to start, '
-                'or name the folder with --work-dir'
-            )
-        config.resume, config.load_from = True, str(checkpoint)
-    prepare_work_dir(config.work_dir, may_hold_results=options.resume or options.overwrite)
-    refuse_data_places(config, removes=options.overwrite and not options.resume)
-    train(config, replace=options.overwrite and not options.resume)
+    resuming = options.resume or config.get('resume')
+    if resuming:
+        choose_resumed(config, options)
+    prepare_work_dir(config.work_dir, may_hold_results=resuming or options.overwrite)
+    refuse_data_places(config, removes=options.overwrite and not resuming)
+    train(config, replace=options.overwrite and not resuming)
 
 
 def train(config: Config, replace: bool = False) -> None:
@@ -71,7 +68,13 @@ def train(config: Config, replace: bool = False) -> None:
     """
     with config_faults():
         runner = Runner.from_cfg(config)
-        for hook in (CheckClasses(), StopOnNonFiniteLoss(), ReportSkippedImages(), KeepAPixel()):
+        for hook in (
+            CheckClasses(),
+            CheckStrides(),
+            StopOnNonFiniteLoss(),
+            ReportSkippedImages(),
+            KeepAPixel(),
+        ):
             if not any(type(present) is type(hook) for present in runner.hooks):
                 runner.register_hook(hook)
         if replace:

@@ -3,19 +3,25 @@
 import re
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from rexdense.errors import InvalidArgument
+from rexdense.checkpoint import read_checkpoint
+from rexdense.errors import CheckpointUnreadable, InvalidArgument
 
 __all__ = [
     'CURVES',
     'POINTER',
     'SHEET',
+    'Found',
     'checkpoints_of_runs',
+    'find_checkpoint',
     'newest_checkpoint',
     'prepare_output_dir',
     'prepare_work_dir',
     'remove_earlier_runs',
+    'run_meta',
 ]
 
 # As mmengine's CheckpointHook names them.
@@ -79,11 +85,79 @@ def checkpoints_of_runs(work_dir: str | Path) -> list[Path]:
     return sorted(path for path in Path(work_dir).glob('*.pth') if _CHECKPOINT.fullmatch(path.name))
 
 
+class Found(NamedTuple):
+    """The checkpoint that a run can go on from.
+
+    Attributes:
+        path: Of the file.
+        meta: What it says of its run: ``epoch``, ``iter``, ``seed`` and more.
+        said: Why it is not the one that ``last_checkpoint`` names; empty if it is.
+    """
+
+    path: Path
+    meta: dict[str, Any]
+    said: str
+
+
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
-    """Return the checkpoint that a run saved last, None if there is none."""
-    pointer = Path(work_dir) / POINTER
-    if not pointer.is_file():
-        return None
-    # The pointer has the path at the time of saving; the folder may have been moved since.
-    path = pointer.with_name(Path(pointer.read_text().strip()).name)
-    return path if path.is_file() else None
+    """Return the newest whole checkpoint of a run, None if there is none."""
+    found, _ = find_checkpoint(work_dir)
+    return found and found.path
+
+
+def find_checkpoint(work_dir: str | Path) -> tuple[Found | None, list[str]]:
+    """Return the newest whole checkpoint of a run, None if there is none, and the faults of the
+    newer files that are not whole.
+
+    ``last_checkpoint`` is not relied on: a run that was killed may leave it empty, or naming an
+    older file or one that was cut.
+    """
+    work_dir, faults = Path(work_dir), []
+    pointer = work_dir / POINTER
+    named = ''
+    if pointer.is_file():
+        # It has the path at the time of saving; the folder may have been moved since.
+        named = Path(pointer.read_text(errors='replace').strip()).name
+    for path in sorted(checkpoints_of_runs(work_dir), key=_age):
+        try:
+            meta = run_meta(path)
+        except CheckpointUnreadable as error:
+            faults.append(str(error))
+            continue
+        said = ''
+        if named != path.name:
+            says = f'names {named}' if named else 'is empty' if pointer.is_file() else 'is missing'
+            said = f'{POINTER} {says}; the newest whole checkpoint is {path.name}'
+        return Found(path, meta, said), faults
+    return None, faults
+
+
+def _age(path: Path) -> tuple[bool, int, float]:
+    """Return what orders checkpoints from the newest: of the best of a run, which lack the
+    optimizer, the number in the name says when, too."""
+    number = re.search(r'(\d+)\.pth$', path.name)
+    return (
+        path.name.startswith('best_'),
+        -int(number[1]) if number else 0,
+        -path.stat().st_mtime,
+    )
+
+
+def run_meta(path: str | Path) -> dict[str, Any]:
+    """Return what a checkpoint says of its run, once all of the file was found to be there.
+
+    Raises:
+        CheckpointUnreadable: it is cut, damaged, or no checkpoint of a run.
+    """
+    content = read_checkpoint(path, mmap=True).content
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged:
+            raise CheckpointUnreadable(f'{path} is damaged (in {damaged})')
+    meta = content.get('meta') if isinstance(content, dict) else None
+    if not isinstance(meta, dict) or not all(
+        isinstance(meta.get(key), int) for key in ('epoch', 'iter')
+    ):
+        raise CheckpointUnreadable(f'{path} holds weights alone, no run to go on with')
+    return meta

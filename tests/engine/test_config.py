@@ -10,6 +10,7 @@ pytest.importorskip('mmengine')
 from mmengine.config import Config
 
 from rexdense.engine.config import (
+    class_heads,
     innermost_dataset,
     load_config,
     set_epochs,
@@ -137,6 +138,60 @@ def test_number_of_classes_reaches_all_heads(config):
     set_num_classes(config, 3)
     assert config.model.roi_head.bbox_head.num_classes == 3
     assert [head.num_classes for head in config.model.auxiliary_head] == [3, 3]
+
+
+@pytest.mark.parametrize('kind', ['mmdet.FCOSHead', 'mmdet.RPNHead', 'mmdet.GARPNHead'])
+def test_what_proposes_regions_knows_objects_alone(config, kind):
+    """A single-stage head may stand in the place of an RPN."""
+    config.model.rpn_head = dict(type=kind, num_classes=1)
+    set_num_classes(config, 3)
+    assert config.model.rpn_head.num_classes == 1
+    assert [head.num_classes for head in class_heads(config.model)] == [3]
+
+
+def test_a_single_stage_detector_tells_classes_apart():
+    config = Config(
+        dict(model=dict(type='mmdet.FCOS', bbox_head=dict(type='mmdet.FCOSHead', num_classes=80)))
+    )
+    set_num_classes(config, 3)
+    assert config.model.bbox_head.num_classes == 3
+
+
+@pytest.mark.parametrize(
+    ('epochs', 'switch', 'last', 'begin', 'interval', 'validations'),
+    [
+        (300, 280, 15, 30, 50, [(280, 1)]),
+        (30, 28, 2, 3, 30, [(28, 1)]),
+        (600, 560, 30, 60, 50, [(560, 1)]),
+        (10, 9, 1, 1, 10, [(9, 1)]),
+        (1, 0, 0, 0, 1, [(1, 1)]),
+    ],
+)
+def test_hooks_stretch_with_the_epochs(epochs, switch, last, begin, interval, validations):
+    config = Config(
+        dict(
+            train_cfg=dict(
+                max_epochs=300, val_interval=10, val_begin=200, dynamic_intervals=[(280, 1)]
+            ),
+            default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=50), timer=None),
+            custom_hooks=[
+                dict(type='mmdet.PipelineSwitchHook', switch_epoch=280, switch_pipeline=[]),
+                dict(type='mmdet.YOLOXModeSwitchHook', num_last_epochs=15),
+                dict(type='EMAHook', begin_epoch=30),
+                dict(type='EMAHook', begin_iter=300),
+                dict(type='CheckpointHook', by_epoch=False, interval=5000),
+            ],
+        )
+    )
+    set_epochs(config, epochs)
+    hooks = config.custom_hooks
+    assert (hooks[0].switch_epoch, hooks[1].num_last_epochs) == (switch, last)
+    assert (hooks[2].begin_epoch, hooks[3].begin_iter) == (begin, epochs)
+    assert config.default_hooks.checkpoint.interval == interval
+    assert hooks[4].interval == 5000
+    assert config.train_cfg.dynamic_intervals == validations
+    assert config.train_cfg.val_interval == min(10, epochs)
+    assert config.train_cfg.val_begin == max(1, round(200 * epochs / 300))
 
 
 def test_data_set_below_others():

@@ -11,12 +11,12 @@ from mmengine.config import Config
 from rexdense.engine.learning_rate import set_learning_rate
 
 
-def config_of(kind='SGD', batch=2, base=16, **wrapper) -> Config:
+def config_of(kind='SGD', batch=2, base=16, enable=True, **wrapper) -> Config:
     return Config(
         dict(
             train_dataloader=dict(batch_size=batch),
             optim_wrapper=dict(optimizer=dict(type=kind, lr=0.02), **wrapper),
-            auto_scale_lr=dict(enable=True, base_batch_size=base),
+            auto_scale_lr=dict(enable=enable, base_batch_size=base),
         )
     )
 
@@ -41,6 +41,7 @@ def config_of(kind='SGD', batch=2, base=16, **wrapper) -> Config:
         (config_of(), 0.1, 0.1, '0.1 for 2 images a step, SGD: as given'),
         (config_of(batch=16), None, 0.02, '0.02 for 16 images a step, SGD: as in the config'),
         (config_of(base=None), None, 0.02, '0.02 for 2 images a step, SGD: as in the config'),
+        (config_of(enable=False), None, 0.02, '0.02 for 2 images a step, SGD: as in the config'),
         # Gradients of eight batches are added up before a step.
         (
             config_of(accumulative_counts=8),

@@ -84,6 +84,21 @@ def test_measuring_gives_the_figures_of_training_exactly(trained, shapes, tmp_pa
         test.main([*command, *run_arguments(shapes, tmp_path / 'run', *more[2:])])
 
 
+def test_measuring_at_another_scale_is_said(trained, shapes, tmp_path, capsys):
+    command = [str(ROOT / CONFIG), str(trained.checkpoint)]
+    options = run_arguments(shapes, tmp_path / 'run')
+    test.main([*command, *options])
+    assert 'Measured otherwise' not in capsys.readouterr().out
+    place = options.index('--scale')
+    del options[place : place + 2]
+    test.main([*command, *options])
+    said = (
+        f'Measured otherwise than {trained.checkpoint} was trained: mmdet.Resize scale (640, 480) '
+        'for (64, 64) (--scale W,H sets the size)'
+    )
+    assert said in capsys.readouterr().out.splitlines()
+
+
 def test_predicting_writes_pictures_and_one_json(trained, shapes, tmp_path, capsys):
     out = tmp_path / 'out'
     options = ['--out-dir', str(out), '--score', '0.01', '--device', 'cpu']

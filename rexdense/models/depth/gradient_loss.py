@@ -36,6 +36,7 @@ class DepthGradientLoss(nn.Module):
         InvalidArgument: an argument outside what is allowed.
 
     Example:
+        >>> import torch
         >>> depth = torch.rand(1, 1, 8, 8) + 1
         >>> bool(DepthGradientLoss()(3 * depth, depth) < 1e-5)
         True

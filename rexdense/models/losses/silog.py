@@ -37,8 +37,8 @@ class SiLogLoss(nn.Module):
     Example:
         >>> depth = torch.tensor([[[[1.0, 2.0]]]], requires_grad=True)
         >>> SiLogLoss()(depth, depth.detach()).backward()
-        >>> depth.grad.tolist()
-        [[[[0.0, 0.0]]]]
+        >>> bool((depth.grad == 0).all())
+        True
     """
 
     def __init__(

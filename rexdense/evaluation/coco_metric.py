@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
 from rexdense.destinations import refuse_inputs
 from rexdense.errors import DataError, InvalidArgument, suggest
-from rexdense.evaluation.coco_scores import BACKENDS, score_detections
+from rexdense.evaluation.coco_scores import BACKENDS, ordered_maxima, score_detections
 from rexdense.files import atomic_write
 from rexdense.registry import METRICS
 
@@ -71,8 +71,7 @@ class CocoMetric(_CocoMetric):
                 raise InvalidArgument(f"metric={name!r}: give 'bbox', 'segm' or both")
         if backend not in BACKENDS:
             raise InvalidArgument(f'backend={backend!r} is not known; {suggest(backend, BACKENDS)}')
-        if len(max_detections) != 3:
-            raise InvalidArgument(f'max_detections={max_detections}: give three whole numbers')
+        maxima = ordered_maxima(max_detections)
         if format_only and outfile is None:
             raise InvalidArgument('format_only=True writes nothing without outfile; give one')
         super().__init__(
@@ -83,7 +82,7 @@ class CocoMetric(_CocoMetric):
         )
         self.ann_file = ann_file
         self.backend = backend
-        self.max_detections = tuple(max_detections)
+        self.max_detections = maxima
         self.show_table = show_table
         self.outfile = None if outfile is None else Path(outfile)
         if self.outfile is not None:

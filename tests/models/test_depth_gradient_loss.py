@@ -75,6 +75,28 @@ def test_nothing_measured_is_no_loss():
     assert loss == 0 and (predicted.grad == 0).all()
 
 
+@pytest.mark.parametrize('said', [0, -1, math.inf, math.nan])
+def test_what_is_said_where_nothing_was_measured_does_not_matter(said):
+    target = torch.rand(1, 1, 6, 6) + 1
+    target[..., ::2, 3] = 0
+    predicted = torch.rand(1, 1, 6, 6) + 1
+    expected = DepthGradientLoss()(predicted, target)
+    predicted[target == 0] = said
+    predicted.requires_grad_()
+    value = DepthGradientLoss()(predicted, target)
+    value.backward()
+    assert value == expected and predicted.grad.isfinite().all()
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 2), (6, 6)])
+def test_a_right_prediction_and_a_single_pixel_have_gradients(size):
+    target = torch.rand(1, 1, *size) + 1
+    predicted = target.clone().requires_grad_()
+    loss = DepthGradientLoss()(predicted, target)
+    loss.backward()
+    assert loss == 0 and (predicted.grad == 0).all()
+
+
 def test_valid_depth():
     depth = torch.tensor([0, -1, math.nan, math.inf, 0.2, 10, 10.5])
     assert valid_depth(depth, 10).tolist() == [False] * 4 + [True, True, False]

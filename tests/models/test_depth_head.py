@@ -153,6 +153,37 @@ def test_a_batch_without_depth_is_no_loss():
     assert all((parameter.grad == 0).all() for parameter in model.parameters())
 
 
+SILOG = dict(type='mmseg.SiLogLoss')
+GRADIENT = dict(type='rexdense.DepthGradientLoss')
+
+
+@pytest.mark.parametrize('loss', [SILOG, GRADIENT, [SILOG, GRADIENT]], ids=str)
+@pytest.mark.parametrize('stride', STRIDES)
+@pytest.mark.parametrize('measured', [1, 7, 64 * 96])
+def test_a_prediction_that_is_right_to_the_last_bit_has_a_finite_gradient(loss, stride, measured):
+    head = MultiScaleDepthHead('rexnet_1.0', loss_decode=loss, output_strides=(1,))
+    depth = torch.zeros(2, 1, 64, 96)
+    depth.flatten(1)[:, :measured] = 3.1
+    target = resize_depth(depth, (64 // stride, 96 // stride))
+    output = target.where(target > 0, 2).requires_grad_()
+    losses = head.scale_losses(output, depth)
+    sum(losses.values()).backward()
+    assert all(value == 0 for value in losses.values())
+    assert output.grad.isfinite().all()
+
+
+@pytest.mark.parametrize('loss', [SILOG, GRADIENT], ids=str)
+def test_one_measured_pixel_trains_every_parameter_finitely(loss):
+    model = estimator(loss_decode=loss)
+    images, depth = batch()
+    masked = torch.zeros_like(depth)
+    masked[0, 40, 30] = 5
+    losses = losses_of(model, images, masked)
+    total(losses).backward()
+    assert total(losses).isfinite()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
 def test_the_finest_scale_is_predicted_at_the_size_of_the_image():
     model = estimator().eval()
     images, depth = batch(65, 97)

@@ -114,6 +114,29 @@ def test_the_best_source_counts_at_each_pixel():
     assert (found.error == 0).all() and found.moving.all() and found.loss == 0
 
 
+@pytest.mark.parametrize('size', [(1, 1), (1, 4), (5, 6)])
+@pytest.mark.parametrize('value', [0.0, 0.5])
+def test_smoothness_of_a_flat_disparity_has_a_gradient(size, value):
+    disparity = torch.full((1, 1, *size), value, requires_grad=True)
+    loss = smoothness_loss(disparity, torch.rand(1, 3, *size))
+    loss.backward()
+    assert loss == 0 and disparity.grad.isfinite().all()
+
+
+@pytest.mark.parametrize('auto_mask', [True, False])
+@pytest.mark.parametrize('value', [0.0, 1.0])
+def test_like_views_and_extreme_disparities_have_finite_gradients(value, auto_mask):
+    view = torch.rand(1, 3, *SIZE)
+    for target in (view, torch.zeros_like(view), torch.ones_like(view)):
+        disparity = torch.full((1, 1, *SIZE), value, requires_grad=True)
+        losses = SelfSupervisedDepthLoss(auto_mask=auto_mask)(
+            {('disp', 0): disparity}, target, [target], [STILL], INTRINSICS
+        )
+        total = sum(losses.values())
+        total.backward()
+        assert total.isfinite() and disparity.grad.isfinite().all()
+
+
 def test_nothing_counts_where_nothing_moves():
     target = torch.rand(1, 3, *SIZE)
     disparity = torch.full((1, 1, *SIZE), 0.02, requires_grad=True)

@@ -1,6 +1,5 @@
 """A loss on how depth changes from pixel to pixel."""
 
-import torch
 from torch import Tensor, nn
 
 from rexdense.arch.checks import require_positive_integer
@@ -37,6 +36,7 @@ class DepthGradientLoss(nn.Module):
         InvalidArgument: an argument outside what is allowed.
 
     Example:
+        >>> import torch
         >>> depth = torch.rand(1, 1, 8, 8) + 1
         >>> bool(DepthGradientLoss()(3 * depth, depth) < 1e-5)
         True
@@ -59,8 +59,9 @@ class DepthGradientLoss(nn.Module):
             target: 0, NaN or infinite where it was not measured, see :func:`valid_depth`.
         """
         valid = valid_depth(target)
-        difference = predicted.log() - torch.where(valid, target, 1).log()
-        loss = predicted.new_zeros(())
+        # Masked before the logarithm, whose gradient may be infinite elsewhere.
+        difference = predicted.where(valid, 1).log() - target.where(valid, 1).log()
+        loss = difference[:0].sum()
         for scale in range(self.scales):
             step = 2**scale
             at_scale = difference[..., ::step, ::step]

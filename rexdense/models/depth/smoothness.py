@@ -17,7 +17,7 @@ def smoothness_loss(disparity: Tensor, image: Tensor) -> Tensor:
         image: (N, C, H, W), between 0 and 1.
     """
     normalised = disparity / (disparity.mean((2, 3), keepdim=True) + 1e-7)
-    total = disparity.new_zeros(())
+    total = disparity[:0].sum()
     for axis in (2, 3):
         if disparity.shape[axis] > 1:
             change = normalised.diff(dim=axis).abs()

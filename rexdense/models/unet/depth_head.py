@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rexdense.errors import InvalidArgument
-from rexdense.models.depth.gradient_loss import valid_depth
+from rexdense.models.depth.gradient_loss import DepthGradientLoss, valid_depth
+from rexdense.models.losses import SiLogLoss
 from rexdense.models.unet.multi_scale_head import MultiScaleHead
 from rexdense.registry import MODELS
 
@@ -50,8 +51,8 @@ class MultiScaleDepthHead(MultiScaleHead):
     Args:
         arch: The backbone's name.
         min_depth, max_depth: The range of the depth maps, in metres.
-        loss_decode: Losses of two depth maps, which each scale gets; those of one name are
-            added up.
+        loss_decode: Losses of two depth maps, which each scale gets, of this package, mmseg's SILog
+            or the user's own; those of one name are added up.
         head: Further arguments of
             :class:`~rexdense.models.unet.multi_scale_head.MultiScaleHead`, among them
             ``output_strides``, ``scale_weights`` and ``predict_weights``, and of
@@ -68,13 +69,15 @@ class MultiScaleDepthHead(MultiScaleHead):
         {1: (1, 1, 16, 16), 4: (1, 1, 8, 8)}
     """
 
+    loss_kinds = (SiLogLoss, DepthGradientLoss)
+
     def __init__(
         self,
         arch: str,
         min_depth: float = 0.1,
         max_depth: float = 10.0,
         loss_decode: dict | Sequence[dict] = (
-            dict(type='mmseg.SiLogLoss'),
+            dict(type='rexdense.SiLogLoss'),
             dict(type='rexdense.DepthGradientLoss', loss_weight=0.5),
         ),
         **head: Any,
@@ -111,10 +114,10 @@ class MultiScaleDepthHead(MultiScaleHead):
 
     def scale_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         target = resize_depth(target, output.shape[2:])
-        # The gradient of mmseg's SILog loss is NaN for an image without a measured pixel.
+        # A loss of the user's own need not know what to make of an image without a measured pixel.
         measured = (target > 0).flatten(1).any(1)
         if not measured.any():
-            return self.losses_by_name(lambda loss: output.sum() * 0)
+            return self.losses_by_name(lambda loss: output[:0].sum())
         share = measured.float().mean()
         return self.losses_by_name(lambda loss: loss(output[measured], target[measured]) * share)
 

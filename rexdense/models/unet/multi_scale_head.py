@@ -3,7 +3,7 @@ with a loss at every output."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from mmengine.model import BaseModule
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from rexdense.arch import feature_levels, resolve_out_indices
 from rexdense.errors import InvalidArgument, suggest
+from rexdense.models.losses import build_losses
 from rexdense.models.unet.decoder import UNetDecoder, resize
-from rexdense.registry import MODELS
 
 __all__ = ['MultiScaleHead']
 
@@ -27,7 +27,8 @@ class MultiScaleHead(BaseModule):
         arch: The backbone's name; its feature levels are looked up.
         num_classes: Classes that the labels tell apart.
         out_channels: Channels of each output.
-        loss_decode: Losses, one or several, which each scale gets.
+        loss_decode: Losses, one or several, which each scale gets, see
+            :func:`~rexdense.models.losses.build_losses`.
         out_indices: The backbone's ``out_indices``; all five levels give the finest decoder.
         output_stride: The backbone's ``output_stride``.
         overrides: Arguments of the family's rule that the backbone overrides.
@@ -42,12 +43,14 @@ class MultiScaleHead(BaseModule):
         decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
-        InvalidArgument: an output stride that the backbone lacks, weights for other strides, or an
-            argument that nothing here takes.
-        UnknownName: no backbone is called ``arch``.
+        InvalidArgument: an output stride that the backbone lacks, weights for other strides, a loss
+            that does not fit, or an argument that nothing here takes.
+        UnknownName: no backbone is called ``arch``, no loss as ``loss_decode`` says.
     """
 
     align_corners = False
+    loss_kinds: ClassVar[tuple[type, ...]]
+    """The losses of rexdense that the head can have."""
 
     def __init__(
         self,
@@ -67,8 +70,7 @@ class MultiScaleHead(BaseModule):
         super().__init__(init_cfg)
         self._require_known(decoder)
         self.num_classes, self.out_channels = num_classes, out_channels
-        losses = [loss_decode] if isinstance(loss_decode, dict) else loss_decode
-        self.loss_decode = nn.ModuleList(MODELS.build(loss) for loss in losses)
+        self.loss_decode = build_losses(loss_decode, self.loss_kinds)
         levels = feature_levels(arch, output_stride, **(overrides or {}))
         self.decoder = UNetDecoder(
             [levels[index] for index in resolve_out_indices(out_indices)],

@@ -5,9 +5,10 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from rexdense.errors import InvalidArgument
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.models.losses import LabelLoss
 from rexdense.models.unet.multi_scale_head import MultiScaleHead
 from rexdense.registry import MODELS
 
@@ -58,9 +59,10 @@ class MultiScaleUNetHead(MultiScaleHead):
         num_classes: Classes; the label ``ignore_index`` is none of them.
         out_channels: None gives each class a channel; 1 tells two classes apart by one channel,
             whose sigmoid is the share of the second class. Then a loss must take that form:
-            ``dict(type='mmseg.CrossEntropyLoss', use_sigmoid=True)``.
-        loss_decode: mmseg's losses, one or several, which each scale gets; those of one name are
-            added up.
+            ``dict(type='rexdense.CrossEntropyLoss', use_sigmoid=True)``.
+        loss_decode: Losses of :mod:`rexdense.models.losses` or mmseg's of the same names, one or
+            several, which each scale gets; those of one name are added up. A class of the user's
+            own is called with ``(output, labels, ignore_index=...)``.
         label_resizing: How labels are brought to a coarser scale, see :func:`resize_labels`.
         ignore_index: The void label.
         threshold: With one channel, what the sigmoid must exceed for the second class.
@@ -78,14 +80,14 @@ class MultiScaleUNetHead(MultiScaleHead):
         {1: 0.667, 4: 0.333}
     """
 
+    loss_kinds = (LabelLoss,)
+
     def __init__(
         self,
         arch: str,
         num_classes: int,
         out_channels: int | None = None,
-        loss_decode: dict | Sequence[dict] = (
-            dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True),
-        ),
+        loss_decode: dict | Sequence[dict] = (dict(type='rexdense.CrossEntropyLoss'),),
         label_resizing: str = 'share',
         ignore_index: int = 255,
         threshold: float = 0.5,
@@ -106,29 +108,34 @@ class MultiScaleUNetHead(MultiScaleHead):
                 f'label_resizing={label_resizing!r}: allowed are {", ".join(LABEL_RESIZING)}'
             )
         super().__init__(arch, num_classes, out_channels or num_classes, loss_decode, **head)
+        for loss in self.loss_decode:
+            if isinstance(loss, LabelLoss):
+                loss.require_channels(self.out_channels)
         self.label_resizing, self.ignore_index = label_resizing, ignore_index
         self.threshold = threshold
 
     def stack_targets(self, batch_data_samples: Sequence[Any]) -> Tensor:
-        return torch.cat([sample.gt_sem_seg.data for sample in batch_data_samples]).long()
+        labels = torch.cat([sample.gt_sem_seg.data for sample in batch_data_samples]).long()
+        beyond = ((labels < 0) | (labels >= self.num_classes)) & (labels != self.ignore_index)
+        if beyond.any():
+            raise DataError(
+                f'a label map has the label {int(labels[beyond][0])}, but there are '
+                f'{self.num_classes} classes, 0 to {self.num_classes - 1}, and void is '
+                f'{self.ignore_index}'
+            )
+        return labels
 
     def scale_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         target = resize_labels(target, output.shape[2:], self.label_resizing, self.ignore_index)
-        # mmseg's losses divide by the number of labelled pixels, or take their maximum.
+        # A loss of the user's own need not know what to make of a scale without labels.
         labelled = bool((target != self.ignore_index).any())
         return self.losses_by_name(
-            lambda loss: self._loss_value(loss, output, target) if labelled else output.sum() * 0
+            lambda loss: (
+                loss(output, target, ignore_index=self.ignore_index)
+                if labelled
+                else output[:0].sum()
+            )
         )
-
-    def _loss_value(self, loss: nn.Module, output: Tensor, target: Tensor) -> Tensor:
-        if type(loss).__name__ != 'FocalLoss':
-            return loss(output, target, ignore_index=self.ignore_index)
-        # mmseg's takes class indices on CUDA only (focal_loss.py), but a map of 0 and 1 for each
-        # channel everywhere.
-        labelled = target != self.ignore_index
-        channels = range(self.out_channels) if self.out_channels > 1 else (1,)
-        chosen = torch.stack([target == channel for channel in channels], dim=1)
-        return loss(output, chosen.to(output.dtype), weight=labelled.flatten().to(output.dtype))
 
     def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return the percentage of the labelled pixels that the finest output has right."""

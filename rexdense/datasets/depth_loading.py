@@ -9,6 +9,7 @@ from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
 from rexdense.datasets.loading import ImageError, UnreadableImage
+from rexdense.datasets.orientation import as_stored, orientation_of, turned_upright
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
@@ -116,7 +117,7 @@ def read_depth(content: bytes, path: str, units_per_metre: float = 1000) -> np.n
 
 
 def _stored(content: bytes, path: str) -> np.ndarray:
-    """Return the numbers of a file as they are stored."""
+    """Return the numbers of a file as they are stored; those of an image upright."""
     if str(path).endswith('.npy'):
         try:
             return np.load(io.BytesIO(content), allow_pickle=False)
@@ -125,10 +126,10 @@ def _stored(content: bytes, path: str) -> np.ndarray:
                 f'depth map {path} cannot be read: it is damaged, or no array of numbers'
             ) from error
     try:
-        stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        stored = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         stored = None
     if stored is None:
         fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
         raise UnreadableImage(f'depth map {path} {fault}; replace it or take it out of the data')
-    return stored
+    return turned_upright(stored, orientation_of(content))

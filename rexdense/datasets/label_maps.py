@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from rexdense.datasets.orientation import as_stored, orientation_of, turned_upright
 from rexdense.errors import DataError
 
 __all__ = ['VOID', 'check_labels', 'check_size', 'read_label_map']
@@ -20,7 +21,9 @@ _HOW_TO_CONVERT = (
 
 
 def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray:
-    """Return a label map (H, W) as it is stored, uint8 or uint16; a palette's indices are labels.
+    """Return a label map (H, W), whole numbers as they are stored; a palette's indices are labels.
+
+    A map that bears an orientation is made upright, as its image is.
 
     Args:
         path: The file, for messages too.
@@ -30,8 +33,9 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
         DataError: the file cannot be read, is no image, or holds colours.
     """
     try:
-        image = Image.open(path if content is None else io.BytesIO(content))
-        labels = np.asarray(image)
+        content = Path(path).read_bytes() if content is None else content
+        image = Image.open(io.BytesIO(as_stored(content)))
+        labels = turned_upright(np.asarray(image), orientation_of(content))
     except FileNotFoundError as error:
         raise DataError(f'label map {path} is not there') from error
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
 
 from rexdense.datasets.class_list import ClassList, read_class_list
+from rexdense.datasets.image_headers import read_header
 from rexdense.datasets.label_maps import VOID, check_labels, check_size, read_label_map
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
@@ -23,8 +23,6 @@ MOST_MAPS_READ = 1000
 """Label maps of a split that are looked at before training; the others are while it runs."""
 
 _CLASSES_SHOWN = 40
-# EXIF orientations that exchange width and height.
-_TURNED = range(5, 9)
 
 
 def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
@@ -139,13 +137,9 @@ class SegmentationFolder:
 
 def _upright_size(image: Path) -> tuple[int, int] | None:
     """Return (height, width) of an image made upright, None where that cannot be read."""
-    try:
-        with Image.open(image) as opened:
-            width, height = opened.size
-            turned = opened.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
-    except Exception:  # a damaged image is told of when it is decoded
-        return None
-    return (width, height) if turned else (height, width)
+    with image.open('rb') as file:
+        header = read_header(file)
+    return None if header is None else header.upright_size
 
 
 def summary(classes: Sequence[str], splits: Mapping[str, CheckedSplit]) -> str:

@@ -37,6 +37,11 @@ class CheckedCocoFolder:
 class CocoFolder:
     """Where images and annotations of a data set lie.
 
+    What is not where it is by default is looked for where exporters put it: Roboflow's
+    ``{train,valid}/_annotations.coco.json`` with the images beside it, and COCO's
+    ``annotations/instances_{train,val}2017.json`` with the images in ``train2017/`` and
+    ``val2017/``.
+
     Attributes:
         data_root: the folder that the other paths start from, unless they are absolute.
         images: folder that the ``file_name`` of each image is relative to.
@@ -94,14 +99,73 @@ class CocoFolder:
                 f'data root {root} {what}; give the folder that holds {self.images}/ and '
                 f'{self.train}'
             )
-        images = self.images if split == 'train' else self.val_images or self.images
+        file = self._annotation_file(split)
         return read_annotations(
-            root / {'train': self.train, 'val': self.val}[split],
-            root / images,
+            file,
+            self._image_folders(split, file),
             classes,
             may_lack_classes=split == 'val',
             need_masks=need_masks,
         )
+
+    def below(self, path: Path) -> str:
+        """Return a path as it is spelt from the data root; an absolute one if it is elsewhere."""
+        root = Path(self.data_root)
+        return str(path.relative_to(root) if path.is_relative_to(root) else path.absolute())
+
+    def found_places(self, splits: Mapping[str, CocoAnnotations]) -> list[str]:
+        """Return a sentence for each split whose annotations or images are elsewhere than stated:
+        where they were found."""
+        sentences = []
+        for split, found in splits.items():
+            places = self.below(found.path), self.below(found.image_folder)
+            images = self.val_images if split == 'val' and self.val_images else self.images
+            stated = {'train': self.train, 'val': self.val}[split], images
+            if tuple(map(os.path.normpath, stated)) != places:
+                sentences.append(
+                    f'{split} is read from {places[0]}, its images from {places[1]}{os.sep}.'
+                )
+        return sentences
+
+    def _annotation_file(self, split: str) -> Path:
+        """Return the annotation file of a split: the one stated, else the one of a known layout."""
+        root, stated = Path(self.data_root), {'train': self.train, 'val': self.val}[split]
+        if stated != getattr(CocoFolder, split) or (root / stated).exists():
+            return root / stated
+        found = [path for pattern in _LAYOUTS[split] for path in sorted(root.glob(pattern))]
+        if len(found) > 1:
+            raise DataError(
+                f'{root} has {" and ".join(map(self.below, found))} for {split}: '
+                f'choose one with --{split}-annotations'
+            )
+        if not found:
+            raise DataError(
+                f'{root} has no annotation file for {split}: looked for {stated}, '
+                f'{", ".join(_LAYOUTS[split])}; name it with --{split}-annotations'
+            )
+        return found[0]
+
+    def _image_folders(self, split: str, annotations: Path) -> list[Path]:
+        """Return the folders where the images of an annotation file may lie."""
+        root = Path(self.data_root)
+        stated = self.val_images if split == 'val' and self.val_images else self.images
+        folders = [root / stated]
+        if stated == CocoFolder.images:
+            # instances_val2017 is of the images in val2017.
+            name = annotations.stem.partition('_')[2] or annotations.stem
+            folders += [root / name, root / stated / name, annotations.parent, root]
+        return folders
+
+
+_LAYOUTS = {
+    split: tuple(
+        pattern.format(name)
+        for pattern in ('{}/_annotations.coco.json', 'annotations/instances_{}*.json')
+        for name in names
+    )
+    for split, names in {'train': ('train',), 'val': ('val', 'valid')}.items()
+}
+"""Where exporters put the annotation file of a split."""
 
 
 def summary(splits: Mapping[str, CocoAnnotations]) -> str:
@@ -138,6 +202,10 @@ def summary(splits: Mapping[str, CocoAnnotations]) -> str:
         )
     for reason in dict.fromkeys(reason for column in columns for reason in column.dropped):
         add(f'left out: {reason}', [column.dropped.get(reason, 0) for column in columns])
+    if any(column.crowds for column in columns):
+        add('crowds, not learnt from', [column.crowds for column in columns])
+    if any(column.boxes_of_masks for column in columns):
+        add('boxes taken from the masks', [column.boxes_of_masks for column in columns])
     if any(column.clipped for column in columns):
         add('boxes cut to the image', [column.clipped for column in columns])
     return '\n'.join([text_table(rows), *_remarks(splits)])
@@ -149,10 +217,15 @@ def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
     if any(column.images_without_boxes for column in splits.values()):
         remarks.append('Images without boxes are kept: they are learnt from as background.')
     for split, column in splits.items():
+        if column.roots:
+            remarks.append(
+                f'{first_three(map(repr, column.roots))} of {split} is no class: it has no box, '
+                'and is the super-category of others.'
+            )
         absent = [name for name, count in column.boxes_per_class.items() if not count]
         if absent:
             remarks.append(f'{split} has no box of {first_three(map(repr, absent))}.')
-        total = sum(column.boxes_per_class.values())
+        total = len(column.dataset['annotations'])
         if column.clipped > 0.1 * total:
             remarks.append(
                 f'{column.clipped} of the {total} boxes of {split} reach out of their image: '

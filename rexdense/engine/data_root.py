@@ -1,7 +1,6 @@
 """What --data-root changes in a config: the folder is checked, and all loaders read it."""
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 
 from mmengine.config import Config, ConfigDict
@@ -100,23 +99,25 @@ def _use_coco_folder(
     need_masks = any(section.get('with_mask') for section in walk(config.get('train_dataloader')))
     if training:
         checked = folder.check(wanted, need_masks)
-        classes, table = checked.classes, checked.summary()
+        splits = {TRAINING: checked.train, VALIDATION: checked.val}
     else:
-        contents = folder.read('val', wanted, need_masks)
-        classes, table = contents.classes, coco_folder.summary({'val': contents})
+        splits = {VALIDATION: folder.read(VALIDATION, wanted, need_masks)}
+    classes = next(iter(splits.values())).classes
     if is_main_process():
-        print(table)
+        print('\n'.join([coco_folder.summary(splits), *folder.found_places(splits)]))
     for name in dataloader_names(config):
-        innermost_dataset(config[name]).update(
-            data_root=str(options.data_root),
-            ann_file=folder.train if name == 'train_dataloader' else folder.val,
-            data_prefix=dict(img=folder.images.rstrip('/') + '/'),
-            metainfo=dict(classes=tuple(classes)),
-        )
+        read = splits.get(TRAINING if name == 'train_dataloader' else VALIDATION)
+        if read is not None:
+            innermost_dataset(config[name]).update(
+                data_root=str(options.data_root),
+                ann_file=folder.below(read.path),
+                data_prefix=dict(img=folder.below(read.image_folder) + '/'),
+                metainfo=dict(classes=classes),
+            )
     for name in ('val_evaluator', 'test_evaluator'):
         for evaluator in walk(config.get(name)):
             if 'ann_file' in evaluator:
-                evaluator.ann_file = os.path.join(options.data_root, folder.val)
+                evaluator.ann_file = str(splits[VALIDATION].path)
     set_num_classes(config, len(classes))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from rexdense.datasets import coco_cleaning as cleaning
 from rexdense.datasets.coco_json import first_three, id_key, load_coco_json
+from rexdense.datasets.file_checks import Sample
 from rexdense.datasets.file_names import find_files
 from rexdense.errors import DataError, suggest
 
@@ -51,6 +52,16 @@ class CocoAnnotations:
     dropped: Mapping[str, int]
     clipped: int
     boxes_of_masks: int
+
+    def image_samples(self) -> list[Sample]:
+        """Return the images, which were looked for, with the sizes that are stated."""
+        return [
+            Sample(
+                os.path.join(self.image_folder, image['file_name']),
+                (int(image['height']), int(image['width'])),
+            )
+            for image in self.dataset['images']
+        ]
 
     @cached_property
     def labels(self) -> dict[int | str, int]:

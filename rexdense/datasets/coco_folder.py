@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
 from rexdense.datasets.coco_json import first_three
+from rexdense.datasets.file_checks import check_files
 from rexdense.errors import DataError, suggest
 from rexdense.text_table import text_table
 
@@ -82,7 +83,7 @@ class CocoFolder:
     def read(
         self, split: str, classes: Sequence[str] | None = None, need_masks: bool = False
     ) -> CocoAnnotations:
-        """Read the annotation file of one split, 'train' or 'val', and look for its images.
+        """Read the annotation file of one split, 'train' or 'val', and look at its images.
 
         Args:
             classes: names of the classes wanted; None stands for all of the file. The validation
@@ -90,7 +91,8 @@ class CocoFolder:
             need_masks: whether annotations without a usable mask are left out.
 
         Raises:
-            DataError: something is missing or cannot be used.
+            DataError: something is missing or cannot be used, such as an image of another size than
+                stated. Training images that cannot be decoded are skipped when they are met.
         """
         root = Path(self.data_root)
         if not root.is_dir():
@@ -100,13 +102,15 @@ class CocoFolder:
                 f'{self.train}'
             )
         file = self._annotation_file(split)
-        return read_annotations(
+        annotations = read_annotations(
             file,
             self._image_folders(split, file),
             classes,
             may_lack_classes=split == 'val',
             need_masks=need_masks,
         )
+        check_files(annotations.image_samples(), str(file), may_be_damaged=split == 'train')
+        return annotations
 
     def below(self, path: Path) -> str:
         """Return a path as it is spelt from the data root; an absolute one if it is elsewhere."""

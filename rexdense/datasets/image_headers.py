@@ -3,7 +3,9 @@
 A few hundred bytes of a file are read, in standard Python, and nothing is decoded.
 """
 
+import ast
 import io
+import math
 import os
 import re
 import struct
@@ -51,8 +53,8 @@ class ImageHeader(NamedTuple):
 
 
 def read_header(file: BinaryIO) -> ImageHeader | None:
-    """Return the header of a JPEG, PNG, WebP, TIFF or BMP file; None if it is none of these, or
-    damaged before its size.
+    """Return the header of a JPEG, PNG, WebP, TIFF, BMP or .npy file; None if it is none of these,
+    or damaged before its size.
 
     Args:
         file: Open for reading, and seekable.
@@ -62,7 +64,7 @@ def read_header(file: BinaryIO) -> ImageHeader | None:
         if signature.match(start):
             try:
                 header = read(file, file.seek(0, os.SEEK_END))
-            except TIFF_FAULTS:
+            except (*TIFF_FAULTS, SyntaxError, TypeError):
                 return None
             return header if header and header.width > 0 and header.height > 0 else None
     return None
@@ -169,6 +171,17 @@ def _bmp(file: BinaryIO, end: int) -> ImageHeader | None:
     return ImageHeader(width, abs(height), 1, packing in (1, 2) or pixels + rows <= end)
 
 
+def _npy(file: BinaryIO, end: int) -> ImageHeader:
+    file.seek(6)
+    code = '<H' if file.read(2)[0] == 1 else '<I'
+    (length,) = struct.unpack(code, file.read(struct.calcsize(code)))
+    described = ast.literal_eval(file.read(length).decode('latin-1'))
+    sides = [side for side in described['shape'] if side > 1] or [1]
+    height, width = described['shape'] if len(described['shape']) == 2 else sides
+    values = math.prod(described['shape']) * int(described['descr'][2:])
+    return ImageHeader(width, height, 1, file.tell() + values <= end)
+
+
 def _tail(file: BinaryIO, start: int, end: int) -> bytes:
     file.seek(max(start, end - _TAIL))
     return file.read()
@@ -194,4 +207,5 @@ _READERS: tuple[tuple[re.Pattern[bytes], Callable[[BinaryIO, int], ImageHeader |
     (re.compile(rb'RIFF.{4}WEBP', re.DOTALL), _webp),
     (re.compile(b'|'.join(map(re.escape, TIFF_START))), _tiff),
     (re.compile(rb'BM'), _bmp),
+    (re.compile(rb'\x93NUMPY'), _npy),
 )

@@ -8,28 +8,13 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 from mmengine.logging import print_log
 
-from rexdense.datasets.orientation import as_stored, orientation_of, turned_upright
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.datasets.images import ImageError, UnreadableImage, decode_image
+from rexdense.datasets.orientation import orientation_of, turned_upright
+from rexdense.datasets.sizes import wrong_image_size
+from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
 __all__ = ['ImageError', 'LoadImage', 'UnreadableImage']
-
-
-class ImageError(DataError):
-    """An image that cannot be used; the message names the file.
-
-    A dataloader's worker process hands an exception on with its traceback as the message, of which
-    the last line is kept here.
-    """
-
-    def __init__(self, message: str) -> None:
-        if 'Original Traceback' in message:
-            message = message.rstrip().splitlines()[-1].partition(': ')[2]
-        super().__init__(message)
-
-
-class UnreadableImage(ImageError):
-    """An image file that is not there, cannot be decoded or holds no 8- or 16-bit integers."""
 
 
 @TRANSFORMS.register_module()
@@ -77,7 +62,7 @@ class LoadImage(LoadImageFromFile):
         except OSError as error:
             reason = error.strerror or error
             raise UnreadableImage(f'image {path} cannot be read: {reason}') from error
-        stored = _decode(content, path)
+        stored = decode_image(content, path)
         size = (results['height'], results['width']) if 'height' in results else None
         image = self._to_colour(_oriented(stored, orientation_of(content), size, path), path)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
@@ -113,22 +98,6 @@ class LoadImage(LoadImageFromFile):
         )
 
 
-def _decode(content: bytes, path: str) -> np.ndarray:
-    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit."""
-    try:
-        image = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        image = None
-    if image is None:
-        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
-        raise UnreadableImage(f'image {path} {fault}; replace it or take it out of the data')
-    if image.dtype not in (np.uint8, np.uint16):
-        raise UnreadableImage(
-            f'image {path} holds {image.dtype} values; save it with 8 or 16 bits a channel'
-        )
-    return image
-
-
 def _oriented(
     stored: np.ndarray, orientation: int, size: tuple[int, int] | None, path: str
 ) -> np.ndarray:
@@ -137,8 +106,4 @@ def _oriented(
     for image in (upright, stored):
         if size is None or image.shape[:2] == tuple(size):
             return image
-    height, width = stored.shape[:2]
-    raise ImageError(
-        f'image {path} is {width} x {height} pixels (width x height), its annotation says '
-        f'{size[1]} x {size[0]}; mend the annotation, or put the image that it describes there'
-    )
+    raise ImageError(wrong_image_size(path, stored.shape[:2], size))

@@ -2,15 +2,13 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from rexdense.datasets.class_list import ClassList, read_class_list
-from rexdense.datasets.image_headers import read_header
-from rexdense.datasets.label_maps import VOID, check_labels, check_size, read_label_map
+from rexdense.datasets.file_checks import Sample, check_files
+from rexdense.datasets.label_counts import count_labels, require_two_classes
+from rexdense.datasets.label_maps import LABEL_MAP, VOID
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
 
@@ -19,10 +17,9 @@ __all__ = ['CLASS_FILE', 'CheckedSplit', 'SegmentationFolder', 'find_pairs', 'su
 CLASS_FILE = 'classes.txt'
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 LABEL_ENDING = '.png'
-MOST_MAPS_READ = 1000
-"""Label maps of a split that are looked at before training; the others are while it runs."""
-
 _CLASSES_SHOWN = 40
+_FEW = 0.001
+"""Share of the labelled pixels below which all but one class hardly count."""
 
 
 def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
@@ -98,48 +95,35 @@ class SegmentationFolder:
         :class:`~rexdense.datasets.SegmentationDataset` takes it."""
         return dict(img_path=f'images/{split}', seg_map_path=f'labels/{split}')
 
-    def check(self, split: str) -> CheckedSplit:
-        """Pair the images of a split with their label maps, and look at up to ``MOST_MAPS_READ`` of
-        these, from all over the split.
+    def check(self, split: str, training: bool = False, void: int = VOID) -> CheckedSplit:
+        """Pair the images of a split with their label maps, look at the headers of both, and read
+        up to ``MOST_MAPS_READ`` maps from all over the split.
+
+        Args:
+            training: Whether it is learnt from: then images that cannot be decoded are welcome,
+                as they are skipped, and a single class is not.
+            void: The label of pixels that count for nothing.
 
         Raises:
-            DataError: an image has no map, a map has another size than its image, colours, or
-                labels that are no class, or all are void.
+            DataError: an image has no map or cannot be decoded, a map has another size than its
+                image, colours, or labels that are no class, or all labelled pixels are of one
+                class beside void ones.
         """
-        root, num_classes = Path(self.data_root), len(self.classes().names)
+        root, names = Path(self.data_root), self.classes().names
         pairs = find_pairs(*(root / folder for folder in self.prefix(split).values()))
-        places = np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_MAPS_READ)).astype(int)
-        chosen = [pairs[place] for place in places]
-
-        def count(pair: tuple[Path, Path]) -> np.ndarray:
-            image, path = pair
-            labels = read_label_map(path)
-            check_labels(labels, num_classes, path)
-            check_size(labels, _upright_size(image) or labels.shape, path)
-            return np.bincount(labels.ravel(), minlength=VOID + 1)
-
-        with ThreadPoolExecutor() as pool:
-            counts = np.stack(list(pool.map(count, chosen)))
-        pixels, void = counts[:, :num_classes], counts[:, VOID]
-        if not pixels.any():
-            raise DataError(
-                f'all label maps in {root / "labels" / split} are void ({VOID}) all over; '
-                'label some pixels'
-            )
+        samples = [Sample(str(image), map=str(path)) for image, path in pairs]
+        check_files(samples, f'{split} of {root}', LABEL_MAP, training)
+        counts = count_labels([path for _, path in pairs], len(names), void)
+        pixels, void_pixels = counts[:, :-1], int(counts[:, -1].sum())
+        if len(counts) == len(pairs) and (training or void_pixels):
+            require_two_classes(counts, names, f'{split} of {root}', void)
         return CheckedSplit(
             images=len(pairs),
-            maps_read=len(chosen),
+            maps_read=len(counts),
             pixels=tuple(pixels.sum(0).tolist()),
-            void_pixels=int(void.sum()),
+            void_pixels=void_pixels,
             void_images=int((pixels.sum(1) == 0).sum()),
         )
-
-
-def _upright_size(image: Path) -> tuple[int, int] | None:
-    """Return (height, width) of an image made upright, None where that cannot be read."""
-    with image.open('rb') as file:
-        header = read_header(file)
-    return None if header is None else header.upright_size
 
 
 def summary(classes: Sequence[str], splits: Mapping[str, CheckedSplit]) -> str:
@@ -186,6 +170,12 @@ def _remark(classes: Sequence[str], split: str, column: CheckedSplit) -> str:
     if absent:
         shown = ', '.join(absent[:3]) + (f' and {len(absent) - 3} more' if absent[3:] else '')
         sentences.append(f'{split} has no pixel of {shown}.')
+    others = sum(column.pixels) - max(column.pixels)
+    if others < _FEW * sum(column.pixels) < column.void_pixels:
+        sentences.append(
+            f'Next to all labelled pixels of {split} are of one class, and many are void: if those '
+            'are an object, give them its class index.'
+        )
     if column.void_images:
         sentences.append(
             f'{column.void_images} of the maps of {split} are void all over: nothing comes of them.'

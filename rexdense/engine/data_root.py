@@ -8,7 +8,10 @@ from mmengine.dist import is_main_process
 
 from rexdense.datasets import coco_folder, segmentation_folder
 from rexdense.datasets.coco_folder import CocoFolder
+from rexdense.datasets.depth_loading import DEPTH_MAP
 from rexdense.datasets.depth_pairs import find_depth_pairs
+from rexdense.datasets.file_checks import Sample, check_files
+from rexdense.datasets.label_maps import VOID
 from rexdense.datasets.segmentation_folder import SegmentationFolder
 from rexdense.engine.config import dataloader_names, innermost_dataset, set_num_classes, walk
 from rexdense.errors import InvalidArgument
@@ -149,10 +152,15 @@ def _use_segmentation_folder(
     )
     folder = SegmentationFolder(options.data_root)
     names, palette = folder.classes()
-    checked = {name: folder.check(name) for name in ((TRAINING, split) if training else (split,))}
+    splits = _splits_of_loaders(config, split)
+    checked = {}
+    for loader, name in splits.items():
+        if name not in checked and (training or name == split):
+            void = innermost_dataset(config[loader]).get('ignore_index', VOID)
+            checked[name] = folder.check(name, training=name == TRAINING, void=void)
     if is_main_process():
         print(segmentation_folder.summary(names, checked))
-    for loader, name in _splits_of_loaders(config, split).items():
+    for loader, name in splits.items():
         innermost_dataset(config[loader]).update(
             data_root=str(options.data_root),
             data_prefix=folder.prefix(name),
@@ -179,6 +187,8 @@ def _use_depth_folder(
         if name not in counts and (training or name == split):
             folders = dataset.data_prefix.img_path, dataset.data_prefix.depth_map_path
             found = find_depth_pairs(*folders, dataset.get('ann_file', ''), options.data_root)
+            samples = [Sample(image, map=depth) for image, depth in found.pairs]
+            check_files(samples, f'{name} of {options.data_root}', DEPTH_MAP, name == TRAINING)
             counts[name] = str(len(found.pairs))
     if is_main_process():
         print(text_table([['', *counts], ['images with depth', *counts.values()]]))

@@ -14,6 +14,7 @@ from rexdense.engine.curves import draw_curves
 from rexdense.engine.figures import figures_of, figures_table
 from rexdense.engine.hooks import (
     CheckClasses,
+    CheckImages,
     RemoveEarlierRuns,
     ReportSkippedImages,
     StopOnNonFiniteLoss,
@@ -68,7 +69,7 @@ def train(config: Config, replace: bool = False) -> None:
     """
     with config_faults():
         runner = Runner.from_cfg(config)
-        for hook in (CheckClasses(), StopOnNonFiniteLoss(), ReportSkippedImages()):
+        for hook in (CheckClasses(), CheckImages(), StopOnNonFiniteLoss(), ReportSkippedImages()):
             if not any(type(present) is type(hook) for present in runner.hooks):
                 runner.register_hook(hook)
         if replace:

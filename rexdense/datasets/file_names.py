@@ -2,11 +2,11 @@
 
 import os
 import unicodedata
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Sequence
+from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-__all__ = ['find_files', 'name_key']
+__all__ = ['find_files', 'match_names', 'name_key']
 
 
 def name_key(name: str) -> str:
@@ -45,12 +45,23 @@ def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str
         for name in names
     ]
     if None in found:
-        others = _by_key(folder, {os.path.normpath(name) for name in found if name is not None})
-        for place, name in enumerate(names):
-            matches = others.get(name_key(name), ())
-            if found[place] is None and len(matches) == 1:
-                found[place] = matches[0]
+        lacking = [name for name, file in zip(names, found, strict=True) if file is None]
+        taken = {os.path.normpath(name) for name in found if name is not None}
+        others = iter(match_names(lacking, [file for file in _walk(folder) if file not in taken]))
+        found = [next(others) if file is None else file for file in found]
     return found
+
+
+def match_names(names: Sequence[str], others: Collection[str]) -> list[str | None]:
+    """Return which of ``others`` each name stands for, as :func:`find_files` compares names; None
+    for none, or several."""
+    there = set(others)
+    taken = there.intersection(names)
+    by_key: dict[str, list[str]] = {}
+    for other in there - taken:
+        by_key.setdefault(name_key(other), []).append(other)
+    matches = [[name] if name in taken else by_key.get(name_key(name), []) for name in names]
+    return [match[0] if len(match) == 1 else None for match in matches]
 
 
 def _plain(name: str) -> str:
@@ -63,13 +74,10 @@ def _files(folder: str) -> set[str]:
     return set(os.listdir(folder)) if os.path.isdir(folder) else set()
 
 
-def _by_key(folder: str | os.PathLike[str], taken: set[str]) -> dict[str, list[str]]:
-    """Return the files below a folder by their keys, but for those that are taken."""
-    keys: dict[str, list[str]] = {}
-    for parent, _, files in os.walk(folder):
-        below = Path(parent).relative_to(folder)
-        for file in files:
-            path = str(below / file)
-            if path not in taken:
-                keys.setdefault(name_key(path), []).append(path)
-    return keys
+def _walk(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the paths below a folder of all files in it."""
+    return [
+        os.path.normpath(os.path.join(os.path.relpath(parent, folder), file))
+        for parent, _, files in os.walk(folder)
+        for file in files
+    ]

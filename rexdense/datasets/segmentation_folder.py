@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rexdense.datasets.class_list import ClassList, read_class_list
 from rexdense.datasets.file_checks import Sample, check_files
+from rexdense.datasets.file_names import find_files
 from rexdense.datasets.label_counts import count_labels, require_two_classes
 from rexdense.datasets.label_maps import LABEL_MAP, VOID
 from rexdense.errors import DataError
@@ -23,7 +24,8 @@ _FEW = 0.001
 
 
 def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
-    """Return each image of a folder, and of the folders in it, with the label map of its name.
+    """Return each image of a folder, and of the folders in it, with the label map of its name, as
+    :func:`~rexdense.datasets.file_names.find_files` compares names.
 
     Raises:
         DataError: a folder is not there, has no image, or an image has no label map.
@@ -38,15 +40,16 @@ def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     found = sorted(path for path in images.rglob('*') if path.suffix.lower() in IMAGE_ENDINGS)
     if not found:
         raise DataError(f'no image in {images}; looked for {", ".join(IMAGE_ENDINGS)}')
-    pairs = [(path, labels / path.relative_to(images).with_suffix(LABEL_ENDING)) for path in found]
-    without = [image for image, label_map in pairs if not label_map.is_file()]
+    names = [str(path.relative_to(images).with_suffix(LABEL_ENDING)) for path in found]
+    label_maps = find_files(labels, names)
+    without = [image for image, file in zip(found, label_maps, strict=True) if file is None]
     if without:
         names = ', '.join(path.name for path in without[:3])
         raise DataError(
-            f'{len(without)} of {len(pairs)} images in {images} have no label map in {labels} '
+            f'{len(without)} of {len(found)} images in {images} have no label map in {labels} '
             f'(first {names}); each needs a {LABEL_ENDING} file of its name'
         )
-    return pairs
+    return [(image, labels / file) for image, file in zip(found, label_maps, strict=True)]
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,13 @@ def use_data_root(
 
     Args:
         training: Check the training split too, and take the classes from it.
-        classes: Names in the order of the model's labels, where they are known before.
+        classes: Names in the order of the model's labels, where they are known before: those of the
+            checkpoint that is measured, or trained on.
         split: The one that is measured.
 
     Raises:
-        InvalidArgument: the config's data sets are of a kind that reads no such folder, or an
-            option does not go with it.
+        InvalidArgument: the config's data sets are of a kind that reads no such folder, an option
+            does not go with it, or a run that goes on was taught other classes.
         DataError: the folder cannot be used.
     """
     if options.data_root is None:
@@ -68,6 +69,21 @@ def state_classes(config: Config, classes: Sequence[str]) -> None:
         dataset = innermost_dataset(config[name])
         if dataset.get('type') == COCO and 'classes' not in (dataset.get('metainfo') or {}):
             dataset.metainfo = dict(classes=tuple(classes))
+
+
+def _require_same_names(found: Sequence[str], taught: Sequence[str], where: str) -> None:
+    """Check that a run that goes on finds the classes that it was taught, in whatever order.
+
+    Raises:
+        InvalidArgument: it does not.
+    """
+    differing = [*(set(taught) - set(found)), *(set(found) - set(taught))]
+    if differing:
+        raise InvalidArgument(
+            f'--resume: the run was taught the classes {", ".join(taught[:12])}, and {where} has '
+            f'{", ".join(found[:12])}: give the data with these classes, choose them with '
+            '--classes, or start a new run in another --work-dir'
+        )
 
 
 def _given(options: argparse.Namespace) -> list[str]:
@@ -98,13 +114,16 @@ def _use_coco_folder(
     folder = CocoFolder(
         options.data_root, **{name: place for name, place in places.items() if place is not None}
     )
-    wanted = options.classes or classes
     need_masks = any(section.get('with_mask') for section in walk(config.get('train_dataloader')))
     if training:
-        checked = folder.check(wanted, need_masks)
+        checked = folder.check(options.classes, need_masks)
+        if classes is not None and checked.classes != tuple(classes):
+            _require_same_names(checked.classes, classes, str(checked.train.path))
+            # The labels of the checkpoint follow its own order, whatever that of the file is.
+            checked = folder.check(classes, need_masks)
         splits = {TRAINING: checked.train, VALIDATION: checked.val}
     else:
-        splits = {VALIDATION: folder.read(VALIDATION, wanted, need_masks)}
+        splits = {VALIDATION: folder.read(VALIDATION, options.classes or classes, need_masks)}
     classes = next(iter(splits.values())).classes
     if is_main_process():
         print('\n'.join([coco_folder.summary(splits), *folder.found_places(splits)]))

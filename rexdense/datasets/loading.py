@@ -9,12 +9,16 @@ from mmengine import fileio
 from mmengine.logging import print_log
 
 from rexdense.datasets.images import ImageError, UnreadableImage, decode_image
+from rexdense.datasets.least_size import leave_a_pixel
 from rexdense.datasets.orientation import orientation_of, turned_upright
 from rexdense.datasets.sizes import wrong_image_size
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
 __all__ = ['ImageError', 'LoadImage', 'UnreadableImage']
+
+# Every pipeline of rexdense begins with an image.
+leave_a_pixel()
 
 
 @TRANSFORMS.register_module()

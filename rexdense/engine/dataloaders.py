@@ -38,9 +38,11 @@ def require_batches(loader: DataLoader) -> None:
     Raises:
         InvalidArgument: it is none, because the last batch, which is not full, is left out.
     """
-    if isinstance(loader.sampler, InfiniteSampler) or len(loader):
+    batches = loader.batch_sampler
+    sampler = getattr(batches, 'sampler', loader.sampler)
+    if isinstance(sampler, InfiniteSampler) or len(loader):
         return
-    images, batch = len(loader.sampler), loader.batch_size
+    images, batch = len(sampler), getattr(batches, 'batch_size', loader.batch_size)
     raise InvalidArgument(
         f'{images} {"image" if images == 1 else "images"} on each device, fewer than a batch of '
         f'{batch}, and batches that are not full are left out (drop_last): give --batch-size '

@@ -16,7 +16,12 @@ MOST_CLASSES = 255
 _BACKGROUND = ('background', 'unlabelled', 'unlabeled', 'void', 'other')
 _GOLDEN_RATIO = (1 + 5**0.5) / 2
 # A name and, if it is followed by three numbers, its colour.
-_LINE = re.compile(r'(.+?)(?:[\s,]+(\d+)[\s,]+(\d+)[\s,]+(\d+))?')
+_LINE = re.compile(r'(.+?)(?:[\s,;]+(\d+)[\s,;]+(\d+)[\s,;]+(\d+))?')
+_COMMENT = re.compile(r'(?:^|\s)#.*')
+_COLOUR = re.compile(r'#[0-9a-fA-F]{6}\b')
+_HEADER = re.compile(r'(class|name|label)s?[\s,;]+r(ed)?[\s,;]+g(reen)?[\s,;]+b(lue)?', re.I)
+# A label before a name, with something between that no name has.
+_NUMBERED = re.compile(r'(\d+)\s*[\s:,;.=)\t]\s*(\S.*)')
 
 
 class ClassList(NamedTuple):
@@ -52,9 +57,12 @@ def read_class_list(path: Path) -> ClassList:
     """Read ``classes.txt``: a name a line, in the order of the labels, from 0; three numbers after
     a name, from 0 to 255, are its colour.
 
+    Blank lines, what follows a ``#`` and a heading such as ``name,r,g,b`` count for nothing. Where
+    each line begins with a number, that is its label.
+
     Raises:
         DataError: the file is not there, holds fewer than two names or more than labels can tell
-            apart, a name twice, or a colour beyond 255.
+            apart, a name twice, a colour beyond 255, or labels other than 0, 1, 2 ...
     """
     try:
         text = path.read_text(encoding='utf-8-sig')
@@ -64,7 +72,7 @@ def read_class_list(path: Path) -> ClassList:
             f'{path} cannot be read ({reason}); it must hold a class name a line, in the order of '
             'the labels'
         ) from error
-    lines = [_LINE.fullmatch(line.strip()) for line in text.splitlines() if line.strip()]
+    lines = [_LINE.fullmatch(line) for line in _in_order(path, _lines(path, text))]
     names = tuple(line[1] for line in lines)
     if not 2 <= len(names) <= MOST_CLASSES:
         raise DataError(
@@ -85,3 +93,33 @@ def read_class_list(path: Path) -> ClassList:
                     '0 to 255'
                 )
     return ClassList(names, tuple(colours))
+
+
+def _lines(path: Path, text: str) -> list[str]:
+    """Return the lines that name classes, without comments."""
+    lines = []
+    for line in text.splitlines():
+        if _COLOUR.match(line.strip()):
+            raise DataError(
+                f'{path}: {line.strip()!r} begins with #, as comments do; write a colour after the '
+                'name, as red, green and blue from 0 to 255'
+            )
+        named = _COMMENT.sub('', line).strip()
+        if named and not (_HEADER.fullmatch(named) and not lines):
+            lines.append(named)
+    return lines
+
+
+def _in_order(path: Path, lines: list[str]) -> list[str]:
+    """Return the lines in the order of their labels, without these, where each has one."""
+    numbered = [_NUMBERED.fullmatch(line) for line in lines]
+    if not all(numbered):
+        return lines
+    labels = [int(line[1]) for line in numbered]
+    if sorted(labels) != list(range(len(labels))):
+        raise DataError(
+            f'{path} numbers its classes {", ".join(map(str, labels[:8]))}'
+            f'{" ..." if len(labels) > 8 else ""}; labels are 0, 1, 2 and so on, each of one line, '
+            'so name label 0 (often the background) too, or take the numbers out'
+        )
+    return [name for _, name in sorted(zip(labels, (line[2] for line in numbered), strict=True))]

@@ -13,6 +13,8 @@ from typing import Any
 
 from rexdense.datasets import coco_cleaning as cleaning
 from rexdense.datasets.coco_json import first_three, id_key, load_coco_json
+from rexdense.datasets.file_checks import Sample
+from rexdense.datasets.file_names import find_files
 from rexdense.errors import DataError, suggest
 
 __all__ = ['CocoAnnotations', 'read_annotations']
@@ -28,21 +30,38 @@ class CocoAnnotations:
             is a place in this order.
         file_classes: all classes of the file in the order of its categories.
         category_ids: the file's own category id of each class that it knows.
+        roots: names of the categories that only head others; they are no classes.
         dataset: ``images``, ``annotations`` and ``categories`` as in the file, less the annotations
             that were dropped. Every annotation has ``bbox`` (inside the image), ``area``,
             ``iscrowd`` and the image and category ids in the spelling of their lists.
-            Images without annotations stay: they are background to learn from.
+            Images without annotations stay: they are background to learn from. Their
+            ``file_name`` is spelt as the file on the disk is, where that was looked for.
+        image_folder: where the images lie; None if they were not looked for.
         dropped: number of annotations that were left out, by reason.
         clipped: number of boxes that were cut to their image.
+        boxes_of_masks: number of boxes that the file lacks and that were taken from the masks.
     """
 
     path: Path
     classes: tuple[str, ...]
     file_classes: tuple[str, ...]
     category_ids: Mapping[str, int | str]
+    roots: tuple[str, ...]
     dataset: dict[str, Any]
+    image_folder: Path | None
     dropped: Mapping[str, int]
     clipped: int
+    boxes_of_masks: int
+
+    def image_samples(self) -> list[Sample]:
+        """Return the images, which were looked for, with the sizes that are stated."""
+        return [
+            Sample(
+                os.path.join(self.image_folder, image['file_name']),
+                (int(image['height']), int(image['width'])),
+            )
+            for image in self.dataset['images']
+        ]
 
     @cached_property
     def labels(self) -> dict[int | str, int]:
@@ -52,9 +71,16 @@ class CocoAnnotations:
 
     @cached_property
     def boxes_per_class(self) -> dict[str, int]:
-        """Number of boxes of each class, crowds included."""
-        counts = Counter(entry['category_id'] for entry in self.dataset['annotations'])
+        """Number of boxes of each class, each around one object."""
+        counts = Counter(
+            entry['category_id'] for entry in self.dataset['annotations'] if not entry['iscrowd']
+        )
         return {name: counts[self.category_ids.get(name)] for name in self.classes}
+
+    @cached_property
+    def crowds(self) -> int:
+        """Number of boxes around crowds, which are neither learnt from nor counted as missed."""
+        return sum(entry['iscrowd'] for entry in self.dataset['annotations'])
 
     @cached_property
     def images_without_boxes(self) -> int:
@@ -65,7 +91,7 @@ class CocoAnnotations:
 
 def read_annotations(
     path: str | os.PathLike[str],
-    image_folder: str | os.PathLike[str] | None = None,
+    image_folder: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
     classes: Sequence[str] | None = None,
     *,
     may_lack_classes: bool = False,
@@ -75,7 +101,9 @@ def read_annotations(
     """Read a COCO annotation file, check it and leave out what cannot be used.
 
     Args:
-        image_folder: where the images lie; None leaves it unchecked that they are there.
+        image_folder: where the images lie, or the folders where they may lie: the first that has
+            the first image. None leaves it unchecked that they are there. Names are matched as
+            :func:`~rexdense.datasets.file_names.find_files` says.
         classes: names of the classes wanted; None stands for all of the file.
         may_lack_classes: whether the file need not know all of ``classes``, as a small validation
             set may not.
@@ -85,17 +113,24 @@ def read_annotations(
 
     Raises:
         DataError: the file cannot be read or is not COCO, an id or class name occurs twice, a class
-            asked for is not in it, nothing usable is in it, or images are missing.
+            asked for is not in it, nothing usable is in it, all objects are crowds, or images are
+            missing.
     """
     path = Path(path)
-    content = load_coco_json(path, need_annotations=need_boxes)
+    content, roots = load_coco_json(path, need_boxes, classes)
     category_names = {
         id_key(category['id']): str(category['name']) for category in content['categories']
     }
     file_classes = tuple(category_names.values())
     wanted = _wanted(path, file_classes, classes, may_lack_classes)
+    folder = None
     if image_folder is not None:
-        _check_images(path, content['images'], Path(image_folder))
+        single = isinstance(image_folder, str | os.PathLike)
+        folder = _find_images(
+            path,
+            content['images'],
+            [Path(each) for each in ([image_folder] if single else image_folder)],
+        )
     content['categories'] = [
         {**category, 'name': str(category['name'])} for category in content['categories']
     ]
@@ -104,17 +139,28 @@ def read_annotations(
         for key, category in zip(category_names, content['categories'], strict=True)
         if category_names[key] in wanted
     }
-    annotations, dropped, clipped = _clean(content, category_names, own_ids, need_masks)
+    annotations, dropped, clipped, boxes_of_masks = _clean(
+        content, category_names, own_ids, need_masks
+    )
     if need_boxes and not annotations:
         raise DataError(_nothing_left(path, content, category_names, wanted, dropped))
+    if need_boxes and all(entry['iscrowd'] for entry in annotations):
+        raise DataError(
+            f'{path}: all of its {len(annotations)} usable annotations have iscrowd 1, which marks '
+            'groups of objects that are not learnt from; set iscrowd to 0 where a single object is '
+            'annotated'
+        )
     return CocoAnnotations(
         path=path,
         classes=wanted,
         file_classes=file_classes,
         category_ids={category_names[key]: own_id for key, own_id in own_ids.items()},
+        roots=tuple(roots),
         dataset={**content, 'annotations': annotations},
+        image_folder=folder,
         dropped=dropped,
         clipped=clipped,
+        boxes_of_masks=boxes_of_masks,
     )
 
 
@@ -140,12 +186,13 @@ def _clean(
     category_names: Mapping[str, str],
     own_ids: Mapping[str, int | str],
     need_masks: bool,
-) -> tuple[list[dict], dict[str, int], int]:
-    """Return (annotations that can be used, number dropped by reason, number of boxes clipped)."""
+) -> tuple[list[dict], dict[str, int], int, int]:
+    """Return (annotations that can be used, number dropped by reason, number of boxes clipped,
+    number of boxes taken from masks)."""
     images = {id_key(image['id']): image for image in content['images']}
     dropped: Counter[str] = Counter()
     kept = []
-    clipped_boxes = 0
+    clipped_boxes = boxes_of_masks = 0
     for entry in content['annotations']:
         image = images.get(id_key(entry['image_id']))
         category = id_key(entry['category_id'])
@@ -157,16 +204,20 @@ def _clean(
             dropped[cleaning.OTHER_CLASS] += 1
         else:
             size = int(image['width']), int(image['height'])
-            box, clipped = cleaning.clean_box(entry.get('bbox'), *size)
             mask = cleaning.clean_segmentation(entry.get('segmentation'), *size)
+            box, clipped = cleaning.clean_box(entry.get('bbox'), *size)
+            of_mask = mask is not None and box in cleaning.NO_BOX
+            if of_mask:
+                box, clipped = cleaning.clean_box(cleaning.box_of_mask(mask), *size)
             if isinstance(box, str):
                 dropped[box] += 1
             elif need_masks and mask is None:
                 dropped[cleaning.NO_MASK] += 1
             else:
                 clipped_boxes += clipped
+                boxes_of_masks += of_mask
                 kept.append(_completed(entry, image['id'], own_ids[category], box, mask))
-    return kept, dict(dropped), clipped_boxes
+    return kept, dict(dropped), clipped_boxes, boxes_of_masks
 
 
 def _completed(
@@ -177,8 +228,8 @@ def _completed(
     mask: list | dict | None,
 ) -> dict:
     """The annotation with the keys that COCO's own files have; a missing area is the box's."""
-    area = entry.get('area')
-    if isinstance(area, bool) or not isinstance(area, int | float) or not area > 0:
+    area = cleaning.number_of(entry.get('area'))
+    if area is None or area <= 0:
         area = box[2] * box[3]
     completed = {
         **entry,
@@ -186,7 +237,7 @@ def _completed(
         'category_id': category_id,
         'bbox': box,
         'area': area,
-        'iscrowd': int(bool(entry.get('iscrowd'))),
+        'iscrowd': cleaning.crowd_flag(entry.get('iscrowd')),
     }
     completed.pop('segmentation', None)
     return completed if mask is None else {**completed, 'segmentation': mask}
@@ -222,23 +273,26 @@ def _nothing_left(
     return message
 
 
-def _check_images(path: Path, images: Sequence[dict], folder: Path) -> None:
-    """Check that the images are there, with one look into each folder."""
-    if not folder.is_dir():
-        raise DataError(f'image folder {folder} is not there; give the folder of the images')
-    listings: dict[str, set[str]] = {}
-    missing = []
-    for image in images:
-        parent, name = os.path.split(os.path.join(folder, image['file_name']))
-        if parent not in listings:
-            listings[parent] = set(os.listdir(parent)) if os.path.isdir(parent) else set()
-        if name not in listings[parent]:
-            missing.append(image['file_name'])
+def _find_images(path: Path, images: Sequence[dict], folders: Sequence[Path]) -> Path:
+    """Return the folder that has the images, whose names become those on the disk."""
+    there = [folder for folder in folders if folder.is_dir()]
+    if not there:
+        raise DataError(
+            f'image folder {" or ".join(map(str, folders))} is not there; give the folder of the '
+            'images'
+        )
+    names = [image['file_name'] for image in images]
+    folder = next((folder for folder in there if find_files(folder, names[:1])[0]), there[0])
+    found = find_files(folder, names)
+    missing = [name for name, file in zip(names, found, strict=True) if file is None]
     if missing:
         raise DataError(
             f'{path}: {len(missing)} of its {len(images)} images are missing in {folder}: '
             f'{first_three(missing)}; put them there or take them out of the file'
         )
+    for image, file in zip(images, found, strict=True):
+        image['file_name'] = file
+    return folder
 
 
 def _shortened(names: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
 from rexdense.datasets.coco_json import first_three
+from rexdense.datasets.file_checks import check_files
 from rexdense.errors import DataError, suggest
 from rexdense.text_table import text_table
 
@@ -36,6 +37,11 @@ class CheckedCocoFolder:
 @dataclass(frozen=True)
 class CocoFolder:
     """Where images and annotations of a data set lie.
+
+    What is not where it is by default is looked for where exporters put it: Roboflow's
+    ``{train,valid}/_annotations.coco.json`` with the images beside it, and COCO's
+    ``annotations/instances_{train,val}2017.json`` with the images in ``train2017/`` and
+    ``val2017/``.
 
     Attributes:
         data_root: the folder that the other paths start from, unless they are absolute.
@@ -77,7 +83,7 @@ class CocoFolder:
     def read(
         self, split: str, classes: Sequence[str] | None = None, need_masks: bool = False
     ) -> CocoAnnotations:
-        """Read the annotation file of one split, 'train' or 'val', and look for its images.
+        """Read the annotation file of one split, 'train' or 'val', and look at its images.
 
         Args:
             classes: names of the classes wanted; None stands for all of the file. The validation
@@ -85,7 +91,8 @@ class CocoFolder:
             need_masks: whether annotations without a usable mask are left out.
 
         Raises:
-            DataError: something is missing or cannot be used.
+            DataError: something is missing or cannot be used, such as an image of another size than
+                stated. Training images that cannot be decoded are skipped when they are met.
         """
         root = Path(self.data_root)
         if not root.is_dir():
@@ -94,14 +101,75 @@ class CocoFolder:
                 f'data root {root} {what}; give the folder that holds {self.images}/ and '
                 f'{self.train}'
             )
-        images = self.images if split == 'train' else self.val_images or self.images
-        return read_annotations(
-            root / {'train': self.train, 'val': self.val}[split],
-            root / images,
+        file = self._annotation_file(split)
+        annotations = read_annotations(
+            file,
+            self._image_folders(split, file),
             classes,
             may_lack_classes=split == 'val',
             need_masks=need_masks,
         )
+        check_files(annotations.image_samples(), str(file), may_be_damaged=split == 'train')
+        return annotations
+
+    def below(self, path: Path) -> str:
+        """Return a path as it is spelt from the data root; an absolute one if it is elsewhere."""
+        root = Path(self.data_root)
+        return str(path.relative_to(root) if path.is_relative_to(root) else path.absolute())
+
+    def found_places(self, splits: Mapping[str, CocoAnnotations]) -> list[str]:
+        """Return a sentence for each split whose annotations or images are elsewhere than stated:
+        where they were found."""
+        sentences = []
+        for split, found in splits.items():
+            places = self.below(found.path), self.below(found.image_folder)
+            images = self.val_images if split == 'val' and self.val_images else self.images
+            stated = {'train': self.train, 'val': self.val}[split], images
+            if tuple(map(os.path.normpath, stated)) != places:
+                sentences.append(
+                    f'{split} is read from {places[0]}, its images from {places[1]}{os.sep}.'
+                )
+        return sentences
+
+    def _annotation_file(self, split: str) -> Path:
+        """Return the annotation file of a split: the one stated, else the one of a known layout."""
+        root, stated = Path(self.data_root), {'train': self.train, 'val': self.val}[split]
+        if stated != getattr(CocoFolder, split) or (root / stated).exists():
+            return root / stated
+        found = [path for pattern in _LAYOUTS[split] for path in sorted(root.glob(pattern))]
+        if len(found) > 1:
+            raise DataError(
+                f'{root} has {" and ".join(map(self.below, found))} for {split}: '
+                f'choose one with --{split}-annotations'
+            )
+        if not found:
+            raise DataError(
+                f'{root} has no annotation file for {split}: looked for {stated}, '
+                f'{", ".join(_LAYOUTS[split])}; name it with --{split}-annotations'
+            )
+        return found[0]
+
+    def _image_folders(self, split: str, annotations: Path) -> list[Path]:
+        """Return the folders where the images of an annotation file may lie."""
+        root = Path(self.data_root)
+        stated = self.val_images if split == 'val' and self.val_images else self.images
+        folders = [root / stated]
+        if stated == CocoFolder.images:
+            # instances_val2017 is of the images in val2017.
+            name = annotations.stem.partition('_')[2] or annotations.stem
+            folders += [root / name, root / stated / name, annotations.parent, root]
+        return folders
+
+
+_LAYOUTS = {
+    split: tuple(
+        pattern.format(name)
+        for pattern in ('{}/_annotations.coco.json', 'annotations/instances_{}*.json')
+        for name in names
+    )
+    for split, names in {'train': ('train',), 'val': ('val', 'valid')}.items()
+}
+"""Where exporters put the annotation file of a split."""
 
 
 def summary(splits: Mapping[str, CocoAnnotations]) -> str:
@@ -138,6 +206,10 @@ def summary(splits: Mapping[str, CocoAnnotations]) -> str:
         )
     for reason in dict.fromkeys(reason for column in columns for reason in column.dropped):
         add(f'left out: {reason}', [column.dropped.get(reason, 0) for column in columns])
+    if any(column.crowds for column in columns):
+        add('crowds, not learnt from', [column.crowds for column in columns])
+    if any(column.boxes_of_masks for column in columns):
+        add('boxes taken from the masks', [column.boxes_of_masks for column in columns])
     if any(column.clipped for column in columns):
         add('boxes cut to the image', [column.clipped for column in columns])
     return '\n'.join([text_table(rows), *_remarks(splits)])
@@ -149,10 +221,15 @@ def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
     if any(column.images_without_boxes for column in splits.values()):
         remarks.append('Images without boxes are kept: they are learnt from as background.')
     for split, column in splits.items():
+        if column.roots:
+            remarks.append(
+                f'{first_three(map(repr, column.roots))} of {split} is no class: it has no box, '
+                'and is the super-category of others.'
+            )
         absent = [name for name, count in column.boxes_per_class.items() if not count]
         if absent:
             remarks.append(f'{split} has no box of {first_three(map(repr, absent))}.')
-        total = sum(column.boxes_per_class.values())
+        total = len(column.dataset['annotations'])
         if column.clipped > 0.1 * total:
             remarks.append(
                 f'{column.clipped} of the {total} boxes of {split} reach out of their image: '

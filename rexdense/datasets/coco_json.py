@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from rexdense.datasets.coco_cleaning import number_of
 from rexdense.errors import DataError
 
 __all__ = ['first_three', 'id_key', 'load_coco_json']
@@ -12,16 +13,24 @@ __all__ = ['first_three', 'id_key', 'load_coco_json']
 _FORM = 'a COCO annotation file is an object with the lists images, annotations and categories'
 
 
-def load_coco_json(path: Path, need_annotations: bool = True) -> dict[str, Any]:
-    """Return the content of a COCO annotation file whose form is right and whose ids are unique.
+def load_coco_json(
+    path: Path, need_annotations: bool = True, classes: Sequence[str] | None = None
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the content of a COCO annotation file whose form is right and whose ids are unique,
+    and the names of the categories that were left out because they only head others.
 
     Right form means: the three lists are there, every image has ``id``, ``file_name`` and a size in
     pixels, every category ``id`` and a ``name`` of its own, every annotation ``id``, ``image_id``
-    and ``category_id``. Ids are whole numbers or strings, and 7 and '7' are the same id.
+    and ``category_id``. Ids are whole numbers or strings, and 7 and '7' are the same id. Sizes
+    may be written as text.
+
+    A category without annotations that others name as their super-category and that has none
+    itself is a root, as Roboflow writes one for its project. It is no class.
 
     Args:
         need_annotations: whether the list of annotations may not be absent, as it is in the files
             of COCO's test images. The answer has an empty list then.
+        classes: Names of the classes wanted; a root that is one of them stays.
 
     Raises:
         DataError: the file cannot be read, is no complete JSON or is not of this form.
@@ -44,9 +53,13 @@ def load_coco_json(path: Path, need_annotations: bool = True) -> dict[str, Any]:
     _check_entries(path, content['categories'], 'categories', ('id', 'name'))
     _check_entries(path, content['annotations'], 'annotations', ('id', 'image_id', 'category_id'))
     _check_image_entries(path, content['images'])
+    roots = _roots(content, classes or ())
+    content['categories'] = [
+        category for category in content['categories'] if not any(category is r for r in roots)
+    ]
     names = [str(category['name']) for category in content['categories']]
     _check_unique(path, names, 'category name', 'give each category a name of its own')
-    return content
+    return content, [str(root['name']) for root in roots]
 
 
 def id_key(value: Any) -> str | None:
@@ -148,8 +161,28 @@ def _check_image_entries(path: Path, images: Sequence[dict]) -> None:
         if not isinstance(name, str) or not name:
             raise DataError(f'{path}: image {image["id"]!r} has file_name {name!r}; give a path')
         for key in ('width', 'height'):
-            pixels = image[key]
-            if isinstance(pixels, bool) or not isinstance(pixels, int | float) or not pixels >= 1:
+            pixels = number_of(image[key])
+            if pixels is None or pixels < 1:
                 raise DataError(
-                    f'{path}: image {name!r} has {key} {pixels!r}; give the number of pixels'
+                    f'{path}: image {name!r} has {key} {image[key]!r}; give the number of pixels'
                 )
+            image[key] = pixels
+
+
+def _roots(content: dict[str, Any], wanted: Sequence[str]) -> list[dict]:
+    """Return the categories that only head others; of those wanted, such as a class has the name
+    of."""
+    used = {id_key(entry['category_id']) for entry in content['annotations']}
+    categories = content['categories']
+    names = [str(category['name']) for category in categories]
+    roots = []
+    for category, name in zip(categories, names, strict=True):
+        heads = any(
+            other is not category and other.get('supercategory') == category['name']
+            for other in categories
+        )
+        is_top = category.get('supercategory') in (None, '', 'none')
+        kept = name in wanted and names.count(name) == 1
+        if heads and is_top and id_key(category['id']) not in used and not kept:
+            roots.append(category)
+    return roots

@@ -1,6 +1,7 @@
 """Reading depth maps of the common kinds as metres."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -8,11 +9,14 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmengine import fileio
 
-from rexdense.datasets.loading import ImageError, UnreadableImage
+from rexdense.datasets.file_checks import MapKind
+from rexdense.datasets.images import ImageError, UnreadableImage
+from rexdense.datasets.orientation import as_stored, orientation_of, turned_upright
+from rexdense.datasets.sizes import wrong_map_size
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['EmptyDepthMap', 'LoadDepth', 'read_depth']
+__all__ = ['DEPTH_MAP', 'EmptyDepthMap', 'LoadDepth', 'read_depth']
 
 
 class EmptyDepthMap(ImageError):
@@ -61,10 +65,7 @@ class LoadDepth(BaseTransform):
         depth = read_depth(content, path, self.units_per_metre)
         size = tuple(results.get('ori_shape', depth.shape)[:2])
         if depth.shape != size:
-            raise ImageError(
-                f'depth map {path} is {depth.shape[1]} x {depth.shape[0]} pixels (width x '
-                f'height), its image {size[1]} x {size[0]}; put the map of that image there'
-            )
+            raise ImageError(wrong_map_size('depth map', path, depth.shape, size))
         if not depth.any() and not results.get('may_be_empty'):
             raise EmptyDepthMap(
                 f'depth map {path} has no measured pixel: all are 0, negative, NaN or infinite'
@@ -116,7 +117,7 @@ def read_depth(content: bytes, path: str, units_per_metre: float = 1000) -> np.n
 
 
 def _stored(content: bytes, path: str) -> np.ndarray:
-    """Return the numbers of a file as they are stored."""
+    """Return the numbers of a file as they are stored; those of an image upright."""
     if str(path).endswith('.npy'):
         try:
             return np.load(io.BytesIO(content), allow_pickle=False)
@@ -125,10 +126,13 @@ def _stored(content: bytes, path: str) -> np.ndarray:
                 f'depth map {path} cannot be read: it is damaged, or no array of numbers'
             ) from error
     try:
-        stored = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        stored = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         stored = None
     if stored is None:
         fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
         raise UnreadableImage(f'depth map {path} {fault}; replace it or take it out of the data')
-    return stored
+    return turned_upright(stored, orientation_of(content))
+
+
+DEPTH_MAP = MapKind('depth map', lambda path: read_depth(Path(path).read_bytes(), path))

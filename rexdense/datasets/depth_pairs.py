@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from rexdense.datasets.file_names import find_files, match_names
 from rexdense.datasets.segmentation_folder import IMAGE_ENDINGS
 from rexdense.errors import DataError
 
@@ -48,7 +49,8 @@ def find_depth_pairs(
 
 
 def pair_by_name(images: str | os.PathLike[str], depth: str | os.PathLike[str]) -> DepthPairs:
-    """Pair the files of two folders whose names below them are equal, endings aside.
+    """Pair the files of two folders whose names below them are equal, endings aside, as
+    :func:`~rexdense.datasets.file_names.match_names` compares names.
 
     Raises:
         DataError: a folder is not there or has no image, an image has no depth map, or two files
@@ -56,13 +58,21 @@ def pair_by_name(images: str | os.PathLike[str], depth: str | os.PathLike[str]) 
     """
     image_files = _files_by_name(Path(images), IMAGE_ENDINGS, 'images')
     depth_files = _files_by_name(Path(depth), DEPTH_ENDINGS, 'depth maps')
-    lacking = [str(path) for name, path in image_files.items() if name not in depth_files]
+    partners = match_names(list(image_files), depth_files)
+    lacking = [
+        str(path)
+        for path, partner in zip(image_files.values(), partners, strict=True)
+        if partner is None
+    ]
     if lacking:
         raise DataError(
             f'{len(lacking)} of {len(image_files)} images in {images} have no depth map of the '
             f'same name in {depth}, such as {lacking[0]}; add the maps or take the images out'
         )
-    pairs = [(str(path), str(depth_files[name])) for name, path in image_files.items()]
+    pairs = [
+        (str(path), str(depth_files[partner]))
+        for path, partner in zip(image_files.values(), partners, strict=True)
+    ]
     without_image = len(depth_files) - len(image_files)
     return DepthPairs(
         tuple(sorted(pairs)),
@@ -86,7 +96,7 @@ def read_pair_list(
         DataError: the list cannot be read, or names files that are not there.
     """
     try:
-        lines = Path(path).read_text(encoding='utf-8').splitlines()
+        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, 'strerror', None) or 'it is no text'
         raise DataError(
@@ -106,9 +116,17 @@ def read_pair_list(
         if words[1] == 'None':
             without_depth += 1
         else:
-            pairs.append((str(Path(images, words[0])), str(Path(depth, words[1]))))
-    named = dict.fromkeys(name for pair in pairs for name in pair)
-    missing = [name for name in named if not os.path.isfile(name)]
+            pairs.append((words[0], words[1]))
+    columns = [
+        (Path(folder), names, find_files(folder, names))
+        for folder, names in zip((images, depth), map(list, zip(*pairs, strict=True)), strict=False)
+    ]
+    missing = [
+        str(folder / name)
+        for folder, names, files in columns
+        for name, file in zip(names, files, strict=True)
+        if file is None
+    ]
     if missing:
         raise DataError(
             f'{path} names {len(missing)} files that are not there, such as {missing[0]}; '
@@ -116,8 +134,11 @@ def read_pair_list(
         )
     if not pairs:
         raise DataError(f'{path} names no image with a depth map; give a list that does')
+    found = zip(
+        *([str(folder / file) for file in files] for folder, _, files in columns), strict=True
+    )
     return DepthPairs(
-        tuple(sorted(pairs)), {'images without a depth map': without_depth} if without_depth else {}
+        tuple(sorted(found)), {'images without a depth map': without_depth} if without_depth else {}
     )
 
 

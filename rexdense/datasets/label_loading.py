@@ -14,7 +14,8 @@ __all__ = ['LoadSegmentationAnnotations']
 
 @TRANSFORMS.register_module()
 class LoadSegmentationAnnotations(BaseTransform):
-    """Read the label map at ``seg_map_path`` as uint8, height x width.
+    """Read the label map at ``seg_map_path``, height x width, as uint8 or, where the classes or the
+    void label need it, a wider kind of whole numbers.
 
     It does for :class:`~rexdense.datasets.SegmentationDataset` what mmseg's ``LoadAnnotations``
     does, and refuses what would train something else than was meant: labels that are no class,
@@ -45,9 +46,24 @@ class LoadSegmentationAnnotations(BaseTransform):
             raise ImageError(f'label map {path} cannot be read: {reason}') from error
         except DataError as error:
             raise ImageError(str(error)) from error
-        results['gt_seg_map'] = labels.astype(np.uint8)
+        results['gt_seg_map'] = labels.astype(
+            _narrowest(results['num_classes'], results['ignore_index'])
+        )
         results['seg_fields'].append('gt_seg_map')
         return results
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}(backend_args={self.backend_args})'
+
+
+def _narrowest(num_classes: int, void: int) -> type[np.integer]:
+    """Return the narrowest type that holds all labels and that OpenCV resizes and rotates."""
+    lowest, highest = min(void, 0), max(void, num_classes - 1)
+    return next(
+        (
+            kind
+            for kind in (np.uint8, np.uint16, np.int16)
+            if np.iinfo(kind).min <= lowest and highest <= np.iinfo(kind).max
+        ),
+        np.int32,
+    )

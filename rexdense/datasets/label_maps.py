@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from rexdense.datasets.file_checks import MapKind
+from rexdense.datasets.orientation import as_stored, orientation_of, turned_upright
+from rexdense.datasets.sizes import wrong_map_size
 from rexdense.errors import DataError
 
-__all__ = ['VOID', 'check_labels', 'check_size', 'read_label_map']
+__all__ = ['LABEL_MAP', 'VOID', 'check_labels', 'check_size', 'read_label_map']
 
 VOID = 255
-"""The label of pixels that count for nothing."""
+"""The label of pixels that count for nothing, where a data set states no other."""
 
 _HOW_TO_CONVERT = (
     'give each pixel its class index instead, in one channel: '
@@ -20,7 +23,9 @@ _HOW_TO_CONVERT = (
 
 
 def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray:
-    """Return a label map (H, W) as it is stored, uint8 or uint16; a palette's indices are labels.
+    """Return a label map (H, W), whole numbers as they are stored; a palette's indices are labels.
+
+    A map that bears an orientation is made upright, as its image is.
 
     Args:
         path: The file, for messages too.
@@ -30,8 +35,9 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
         DataError: the file cannot be read, is no image, or holds colours.
     """
     try:
-        image = Image.open(path if content is None else io.BytesIO(content))
-        labels = np.asarray(image)
+        content = Path(path).read_bytes() if content is None else content
+        image = Image.open(io.BytesIO(as_stored(content)))
+        labels = turned_upright(np.asarray(image), orientation_of(content))
     except FileNotFoundError as error:
         raise DataError(f'label map {path} is not there') from error
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
@@ -58,9 +64,9 @@ def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: i
     Raises:
         DataError: one is not; the message has the value and how much of the map bears it.
     """
-    if labels.size == 0 or int(labels.max()) < num_classes:
+    if labels.size == 0 or 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
         return
-    outside = (labels >= num_classes) & (labels != void)
+    outside = ((labels < 0) | (labels >= num_classes)) & (labels != void)
     if outside.any():
         values, counts = np.unique(labels[outside], return_counts=True)
         shares = ', '.join(
@@ -69,9 +75,27 @@ def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: i
         )
         raise DataError(
             f'label map {path} has the label {shares}{", ..." if len(values) > 4 else ""}, but '
-            f'there are {num_classes} classes, 0 to {num_classes - 1}, and {void} for void; add '
-            'the missing names to classes.txt, or change these pixels'
+            f'there are {num_classes} classes, 0 to {num_classes - 1}, and {void} for void; '
+            f'{_remedy(labels, values, num_classes, void)}'
         )
+
+
+def _remedy(labels: np.ndarray, outside: np.ndarray, num_classes: int, void: int) -> str:
+    """Return what to do about labels outside the classes, by what they look like."""
+    found = set(np.unique(labels).tolist()) - {void}
+    if len(outside) > 4:
+        return (
+            'if these number the objects, or are grey levels, give each pixel the index of its '
+            'class instead'
+        )
+    if outside.tolist() == [num_classes] and 0 not in found:
+        return 'if these count from 1, subtract 1; else add the missing names to classes.txt'
+    if found == {0, outside[0]}:
+        return (
+            f'if {outside[0]} is the object of a mask, save labels = (mask == {outside[0]}) * 1; '
+            'else add the missing names to classes.txt, or change these pixels'
+        )
+    return 'add the missing names to classes.txt, or change these pixels'
 
 
 def check_size(labels: np.ndarray, size: tuple[int, int], path: str | Path) -> None:
@@ -81,7 +105,7 @@ def check_size(labels: np.ndarray, size: tuple[int, int], path: str | Path) -> N
         DataError: it is not.
     """
     if labels.shape != size:
-        raise DataError(
-            f'label map {path} is {labels.shape[1]} x {labels.shape[0]} pixels (width x height), '
-            f'its image {size[1]} x {size[0]}; label the image as it is, upright'
-        )
+        raise DataError(wrong_map_size('label map', path, labels.shape, size))
+
+
+LABEL_MAP = MapKind('label map', read_label_map)

@@ -1,7 +1,5 @@
 """Reading images of every common kind as 8-bit colour."""
 
-import io
-import warnings
 from typing import Any
 
 import cv2
@@ -9,40 +7,18 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 from mmengine.logging import print_log
-from PIL import ExifTags, Image
 
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.datasets.images import ImageError, UnreadableImage, decode_image
+from rexdense.datasets.least_size import leave_a_pixel
+from rexdense.datasets.orientation import orientation_of, turned_upright
+from rexdense.datasets.sizes import wrong_image_size
+from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
 __all__ = ['ImageError', 'LoadImage', 'UnreadableImage']
 
-_TURNS = {
-    2: lambda image: image[:, ::-1],
-    3: lambda image: image[::-1, ::-1],
-    4: lambda image: image[::-1],
-    5: lambda image: image.swapaxes(0, 1),
-    6: lambda image: image.swapaxes(0, 1)[:, ::-1],
-    7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
-    8: lambda image: image.swapaxes(0, 1)[::-1],
-}
-"""What makes an image upright, by the EXIF tag Orientation (Exif 2.32, 4.6.4 A)."""
-
-
-class ImageError(DataError):
-    """An image that cannot be used; the message names the file.
-
-    A dataloader's worker process hands an exception on with its traceback as the message, of which
-    the last line is kept here.
-    """
-
-    def __init__(self, message: str) -> None:
-        if 'Original Traceback' in message:
-            message = message.rstrip().splitlines()[-1].partition(': ')[2]
-        super().__init__(message)
-
-
-class UnreadableImage(ImageError):
-    """An image file that is not there, cannot be decoded or holds no 8- or 16-bit integers."""
+# Every pipeline of rexdense begins with an image.
+leave_a_pixel()
 
 
 @TRANSFORMS.register_module()
@@ -51,10 +27,10 @@ class LoadImage(LoadImageFromFile):
 
     It does what mmcv's ``LoadImageFromFile`` does, pixel for pixel, and beyond that:
 
-    - An image that its EXIF orientation turns is turned as ``width`` and ``height`` (those of the
-      annotation) say: to stay as stored if they are the stored image's, upright if they are the
-      upright one's. Where both have this size, or none is given, it is made upright, as image
-      viewers and mmcv do.
+    - An image that its orientation turns, a tag of EXIF data or of a TIFF file, is turned as
+      ``width`` and ``height`` (those of the annotation) say: to stay as stored if they are the
+      stored image's, upright if they are the upright one's. Where both have this size, or none is
+      given, it is made upright, as image viewers do.
     - 16-bit values are scaled linearly, ``2 ** bit_depth - 1`` becoming 255.
     - Grey images get three equal channels. Alpha is left out, as mmcv does.
 
@@ -90,9 +66,9 @@ class LoadImage(LoadImageFromFile):
         except OSError as error:
             reason = error.strerror or error
             raise UnreadableImage(f'image {path} cannot be read: {reason}') from error
-        stored = _decode(content, path)
+        stored = decode_image(content, path)
         size = (results['height'], results['width']) if 'height' in results else None
-        image = self._to_colour(_oriented(stored, _orientation(content), size, path), path)
+        image = self._to_colour(_oriented(stored, orientation_of(content), size, path), path)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
@@ -126,42 +102,12 @@ class LoadImage(LoadImageFromFile):
         )
 
 
-def _decode(content: bytes, path: str) -> np.ndarray:
-    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit."""
-    try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        image = None
-    if image is None:
-        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
-        raise UnreadableImage(f'image {path} {fault}; replace it or take it out of the data')
-    if image.dtype not in (np.uint8, np.uint16):
-        raise UnreadableImage(
-            f'image {path} holds {image.dtype} values; save it with 8 or 16 bits a channel'
-        )
-    return image
-
-
-def _orientation(content: bytes) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 is upright and stands for none."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # of damaged EXIF data, which count as none
-            return Image.open(io.BytesIO(content)).getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # Pillow raises many kinds for files that OpenCV reads all the same
-        return 1
-
-
 def _oriented(
     stored: np.ndarray, orientation: int, size: tuple[int, int] | None, path: str
 ) -> np.ndarray:
     """Return the image in the orientation that has the annotation's (height, width)."""
-    upright = _TURNS.get(orientation, lambda image: image)(stored)
+    upright = turned_upright(stored, orientation)
     for image in (upright, stored):
         if size is None or image.shape[:2] == tuple(size):
             return image
-    height, width = stored.shape[:2]
-    raise ImageError(
-        f'image {path} is {width} x {height} pixels (width x height), its annotation says '
-        f'{size[1]} x {size[0]}; mend the annotation, or put the image that it describes there'
-    )
+    raise ImageError(wrong_image_size(path, stored.shape[:2], size))

@@ -9,6 +9,7 @@ from rexdense.datasets.class_list import read_class_list
 from rexdense.datasets.label_maps import VOID
 from rexdense.datasets.segmentation_folder import CLASS_FILE, find_pairs
 from rexdense.datasets.skipping import SkipUnreadable
+from rexdense.errors import InvalidArgument
 from rexdense.registry import DATASETS
 
 __all__ = ['SegmentationDataset']
@@ -26,11 +27,13 @@ class SegmentationDataset(SkipUnreadable, BaseDataset):
         data_root: The folder that holds ``classes.txt``.
         data_prefix: ``img_path`` and ``seg_map_path``, the folders of images and of label maps,
             below ``data_root``.
-        ignore_index: The label of pixels that count for nothing.
+        ignore_index: The label of pixels that count for nothing. The heads and metrics must be
+            told the same.
         arguments: Further ones of mmengine's ``BaseDataset``: metainfo, pipeline, test_mode ...
 
     Raises:
         DataError: a folder is missing or empty, or an image has no label map.
+        InvalidArgument: ``ignore_index`` is the label of a class.
     """
 
     def __init__(
@@ -41,6 +44,12 @@ class SegmentationDataset(SkipUnreadable, BaseDataset):
         if 'classes' not in metainfo:
             names, palette = read_class_list(Path(data_root) / CLASS_FILE)
             metainfo = dict(classes=names, palette=palette)
+        if 0 <= ignore_index < len(metainfo['classes']):
+            raise InvalidArgument(
+                f'ignore_index={ignore_index} is the label of the class '
+                f'{metainfo["classes"][ignore_index]!r}: void needs a number of its own, '
+                f'{len(metainfo["classes"])} or more'
+            )
         super().__init__(
             data_root=data_root, data_prefix=data_prefix, metainfo=metainfo, **arguments
         )

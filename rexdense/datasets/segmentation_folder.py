@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import ExifTags, Image
-
 from rexdense.datasets.class_list import ClassList, read_class_list
-from rexdense.datasets.label_maps import VOID, check_labels, check_size, read_label_map
+from rexdense.datasets.file_checks import Sample, check_files
+from rexdense.datasets.file_names import find_files
+from rexdense.datasets.label_counts import count_labels, require_two_classes
+from rexdense.datasets.label_maps import LABEL_MAP, VOID
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
 
@@ -19,16 +18,14 @@ __all__ = ['CLASS_FILE', 'CheckedSplit', 'SegmentationFolder', 'find_pairs', 'su
 CLASS_FILE = 'classes.txt'
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 LABEL_ENDING = '.png'
-MOST_MAPS_READ = 1000
-"""Label maps of a split that are looked at before training; the others are while it runs."""
-
 _CLASSES_SHOWN = 40
-# EXIF orientations that exchange width and height.
-_TURNED = range(5, 9)
+_FEW = 0.001
+"""Share of the labelled pixels below which all but one class hardly count."""
 
 
 def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
-    """Return each image of a folder, and of the folders in it, with the label map of its name.
+    """Return each image of a folder, and of the folders in it, with the label map of its name, as
+    :func:`~rexdense.datasets.file_names.find_files` compares names.
 
     Raises:
         DataError: a folder is not there, has no image, or an image has no label map.
@@ -43,15 +40,16 @@ def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     found = sorted(path for path in images.rglob('*') if path.suffix.lower() in IMAGE_ENDINGS)
     if not found:
         raise DataError(f'no image in {images}; looked for {", ".join(IMAGE_ENDINGS)}')
-    pairs = [(path, labels / path.relative_to(images).with_suffix(LABEL_ENDING)) for path in found]
-    without = [image for image, label_map in pairs if not label_map.is_file()]
+    names = [str(path.relative_to(images).with_suffix(LABEL_ENDING)) for path in found]
+    label_maps = find_files(labels, names)
+    without = [image for image, file in zip(found, label_maps, strict=True) if file is None]
     if without:
         names = ', '.join(path.name for path in without[:3])
         raise DataError(
-            f'{len(without)} of {len(pairs)} images in {images} have no label map in {labels} '
+            f'{len(without)} of {len(found)} images in {images} have no label map in {labels} '
             f'(first {names}); each needs a {LABEL_ENDING} file of its name'
         )
-    return pairs
+    return [(image, labels / file) for image, file in zip(found, label_maps, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -100,52 +98,35 @@ class SegmentationFolder:
         :class:`~rexdense.datasets.SegmentationDataset` takes it."""
         return dict(img_path=f'images/{split}', seg_map_path=f'labels/{split}')
 
-    def check(self, split: str) -> CheckedSplit:
-        """Pair the images of a split with their label maps, and look at up to ``MOST_MAPS_READ`` of
-        these, from all over the split.
+    def check(self, split: str, training: bool = False, void: int = VOID) -> CheckedSplit:
+        """Pair the images of a split with their label maps, look at the headers of both, and read
+        up to ``MOST_MAPS_READ`` maps from all over the split.
+
+        Args:
+            training: Whether it is learnt from: then images that cannot be decoded are welcome,
+                as they are skipped, and a single class is not.
+            void: The label of pixels that count for nothing.
 
         Raises:
-            DataError: an image has no map, a map has another size than its image, colours, or
-                labels that are no class, or all are void.
+            DataError: an image has no map or cannot be decoded, a map has another size than its
+                image, colours, or labels that are no class, or all labelled pixels are of one
+                class beside void ones.
         """
-        root, num_classes = Path(self.data_root), len(self.classes().names)
+        root, names = Path(self.data_root), self.classes().names
         pairs = find_pairs(*(root / folder for folder in self.prefix(split).values()))
-        places = np.linspace(0, len(pairs) - 1, min(len(pairs), MOST_MAPS_READ)).astype(int)
-        chosen = [pairs[place] for place in places]
-
-        def count(pair: tuple[Path, Path]) -> np.ndarray:
-            image, path = pair
-            labels = read_label_map(path)
-            check_labels(labels, num_classes, path)
-            check_size(labels, _upright_size(image) or labels.shape, path)
-            return np.bincount(labels.ravel(), minlength=VOID + 1)
-
-        with ThreadPoolExecutor() as pool:
-            counts = np.stack(list(pool.map(count, chosen)))
-        pixels, void = counts[:, :num_classes], counts[:, VOID]
-        if not pixels.any():
-            raise DataError(
-                f'all label maps in {root / "labels" / split} are void ({VOID}) all over; '
-                'label some pixels'
-            )
+        samples = [Sample(str(image), map=str(path)) for image, path in pairs]
+        check_files(samples, f'{split} of {root}', LABEL_MAP, training)
+        counts = count_labels([path for _, path in pairs], len(names), void)
+        pixels, void_pixels = counts[:, :-1], int(counts[:, -1].sum())
+        if len(counts) == len(pairs) and (training or void_pixels):
+            require_two_classes(counts, names, f'{split} of {root}', void)
         return CheckedSplit(
             images=len(pairs),
-            maps_read=len(chosen),
+            maps_read=len(counts),
             pixels=tuple(pixels.sum(0).tolist()),
-            void_pixels=int(void.sum()),
+            void_pixels=void_pixels,
             void_images=int((pixels.sum(1) == 0).sum()),
         )
-
-
-def _upright_size(image: Path) -> tuple[int, int] | None:
-    """Return (height, width) of an image made upright, None where that cannot be read."""
-    try:
-        with Image.open(image) as opened:
-            width, height = opened.size
-            turned = opened.getexif().get(ExifTags.Base.Orientation, 1) in _TURNED
-    except Exception:  # a damaged image is told of when it is decoded
-        return None
-    return (width, height) if turned else (height, width)
 
 
 def summary(classes: Sequence[str], splits: Mapping[str, CheckedSplit]) -> str:
@@ -192,6 +173,12 @@ def _remark(classes: Sequence[str], split: str, column: CheckedSplit) -> str:
     if absent:
         shown = ', '.join(absent[:3]) + (f' and {len(absent) - 3} more' if absent[3:] else '')
         sentences.append(f'{split} has no pixel of {shown}.')
+    others = sum(column.pixels) - max(column.pixels)
+    if others < _FEW * sum(column.pixels) < column.void_pixels:
+        sentences.append(
+            f'Next to all labelled pixels of {split} are of one class, and many are void: if those '
+            'are an object, give them its class index.'
+        )
     if column.void_images:
         sentences.append(
             f'{column.void_images} of the maps of {split} are void all over: nothing comes of them.'

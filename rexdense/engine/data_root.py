@@ -1,7 +1,6 @@
 """What --data-root changes in a config: the folder is checked, and all loaders read it."""
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 
 from mmengine.config import Config, ConfigDict
@@ -9,7 +8,10 @@ from mmengine.dist import is_main_process
 
 from rexdense.datasets import coco_folder, segmentation_folder
 from rexdense.datasets.coco_folder import CocoFolder
+from rexdense.datasets.depth_loading import DEPTH_MAP
 from rexdense.datasets.depth_pairs import find_depth_pairs
+from rexdense.datasets.file_checks import Sample, check_files
+from rexdense.datasets.label_maps import VOID
 from rexdense.datasets.segmentation_folder import SegmentationFolder
 from rexdense.engine.config import dataloader_names, innermost_dataset, set_num_classes, walk
 from rexdense.errors import InvalidArgument
@@ -38,12 +40,13 @@ def use_data_root(
 
     Args:
         training: Check the training split too, and take the classes from it.
-        classes: Names in the order of the model's labels, where they are known before.
+        classes: Names in the order of the model's labels, where they are known before: those of the
+            checkpoint that is measured, or trained on.
         split: The one that is measured.
 
     Raises:
-        InvalidArgument: the config's data sets are of a kind that reads no such folder, or an
-            option does not go with it.
+        InvalidArgument: the config's data sets are of a kind that reads no such folder, an option
+            does not go with it, or a run that goes on was taught other classes.
         DataError: the folder cannot be used.
     """
     if options.data_root is None:
@@ -66,6 +69,21 @@ def state_classes(config: Config, classes: Sequence[str]) -> None:
         dataset = innermost_dataset(config[name])
         if dataset.get('type') == COCO and 'classes' not in (dataset.get('metainfo') or {}):
             dataset.metainfo = dict(classes=tuple(classes))
+
+
+def _require_same_names(found: Sequence[str], taught: Sequence[str], where: str) -> None:
+    """Check that a run that goes on finds the classes that it was taught, in whatever order.
+
+    Raises:
+        InvalidArgument: it does not.
+    """
+    differing = [*(set(taught) - set(found)), *(set(found) - set(taught))]
+    if differing:
+        raise InvalidArgument(
+            f'--resume: the run was taught the classes {", ".join(taught[:12])}, and {where} has '
+            f'{", ".join(found[:12])}: give the data with these classes, choose them with '
+            '--classes, or start a new run in another --work-dir'
+        )
 
 
 def _given(options: argparse.Namespace) -> list[str]:
@@ -96,27 +114,32 @@ def _use_coco_folder(
     folder = CocoFolder(
         options.data_root, **{name: place for name, place in places.items() if place is not None}
     )
-    wanted = options.classes or classes
     need_masks = any(section.get('with_mask') for section in walk(config.get('train_dataloader')))
     if training:
-        checked = folder.check(wanted, need_masks)
-        classes, table = checked.classes, checked.summary()
+        checked = folder.check(options.classes, need_masks)
+        if classes is not None and checked.classes != tuple(classes):
+            _require_same_names(checked.classes, classes, str(checked.train.path))
+            # The labels of the checkpoint follow its own order, whatever that of the file is.
+            checked = folder.check(classes, need_masks)
+        splits = {TRAINING: checked.train, VALIDATION: checked.val}
     else:
-        contents = folder.read('val', wanted, need_masks)
-        classes, table = contents.classes, coco_folder.summary({'val': contents})
+        splits = {VALIDATION: folder.read(VALIDATION, options.classes or classes, need_masks)}
+    classes = next(iter(splits.values())).classes
     if is_main_process():
-        print(table)
+        print('\n'.join([coco_folder.summary(splits), *folder.found_places(splits)]))
     for name in dataloader_names(config):
-        innermost_dataset(config[name]).update(
-            data_root=str(options.data_root),
-            ann_file=folder.train if name == 'train_dataloader' else folder.val,
-            data_prefix=dict(img=folder.images.rstrip('/') + '/'),
-            metainfo=dict(classes=tuple(classes)),
-        )
+        read = splits.get(TRAINING if name == 'train_dataloader' else VALIDATION)
+        if read is not None:
+            innermost_dataset(config[name]).update(
+                data_root=str(options.data_root),
+                ann_file=folder.below(read.path),
+                data_prefix=dict(img=folder.below(read.image_folder) + '/'),
+                metainfo=dict(classes=classes),
+            )
     for name in ('val_evaluator', 'test_evaluator'):
         for evaluator in walk(config.get(name)):
             if 'ann_file' in evaluator:
-                evaluator.ann_file = os.path.join(options.data_root, folder.val)
+                evaluator.ann_file = str(splits[VALIDATION].path)
     set_num_classes(config, len(classes))
 
 
@@ -148,10 +171,15 @@ def _use_segmentation_folder(
     )
     folder = SegmentationFolder(options.data_root)
     names, palette = folder.classes()
-    checked = {name: folder.check(name) for name in ((TRAINING, split) if training else (split,))}
+    splits = _splits_of_loaders(config, split)
+    checked = {}
+    for loader, name in splits.items():
+        if name not in checked and (training or name == split):
+            void = innermost_dataset(config[loader]).get('ignore_index', VOID)
+            checked[name] = folder.check(name, training=name == TRAINING, void=void)
     if is_main_process():
         print(segmentation_folder.summary(names, checked))
-    for loader, name in _splits_of_loaders(config, split).items():
+    for loader, name in splits.items():
         innermost_dataset(config[loader]).update(
             data_root=str(options.data_root),
             data_prefix=folder.prefix(name),
@@ -178,6 +206,8 @@ def _use_depth_folder(
         if name not in counts and (training or name == split):
             folders = dataset.data_prefix.img_path, dataset.data_prefix.depth_map_path
             found = find_depth_pairs(*folders, dataset.get('ann_file', ''), options.data_root)
+            samples = [Sample(image, map=depth) for image, depth in found.pairs]
+            check_files(samples, f'{name} of {options.data_root}', DEPTH_MAP, name == TRAINING)
             counts[name] = str(len(found.pairs))
     if is_main_process():
         print(text_table([['', *counts], ['images with depth', *counts.values()]]))

@@ -18,10 +18,12 @@ from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner as MMEngineRunner
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options
 from rexdense.device import bare_model
+from rexdense.engine.dataloaders import OneThread, require_batches
 from rexdense.engine.resume import continue_run
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.errors import CheckpointMismatch, UnwritableFile
@@ -109,6 +111,19 @@ class Runner(MMEngineRunner):
                 _end_on_broken_pipe(handler)
                 _leave_out_classes(handler)
         return logger
+
+    @staticmethod
+    def build_dataloader(dataloader, *args, **settings) -> DataLoader:
+        """Return mmengine's data loader, whose processes compute with one thread.
+
+        Raises:
+            InvalidArgument: it would give no batch.
+        """
+        loader = MMEngineRunner.build_dataloader(dataloader, *args, **settings)
+        if not isinstance(loader.worker_init_fn, OneThread):
+            loader.worker_init_fn = OneThread(loader.worker_init_fn)
+        require_batches(loader)
+        return loader
 
     def build_visualizer(self, visualizer=None):
         """Return the visualizer, of this run alone: configs give it a fixed name, under which a

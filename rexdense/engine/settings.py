@@ -13,7 +13,9 @@ from rexdense.engine.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.followers import follow_strides
 from rexdense.engine.learning_rate import set_learning_rate
 from rexdense.engine.overrides import override
+from rexdense.engine.training_file import read_training_file
 from rexdense.engine.windows import require_windows
+from rexdense.engine.work_dir import newest_checkpoint
 
 __all__ = ['apply_run_options', 'apply_training_options']
 
@@ -48,8 +50,10 @@ def apply_run_options(
         config.work_dir = str(options.work_dir)
     elif not config.get('work_dir'):
         config.work_dir = str(Path('work_dirs') / Path(config.filename).stem)
+    if training and options.resume:
+        classes = _taught_classes(config.work_dir)
     use_data_root(config, options, training, classes, split)
-    if options.data_root is None and classes:
+    if options.data_root is None and classes and not training:
         state_classes(config, classes)
     if options.scale:
         set_scale(config, options.scale)
@@ -62,6 +66,12 @@ def apply_run_options(
         if loader.get('num_workers', 0) == 0:
             loader.persistent_workers = False
     return device
+
+
+def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
+    """Return the classes of the run in a work directory, in the order of its labels."""
+    checkpoint = newest_checkpoint(work_dir)
+    return None if checkpoint is None else read_training_file(checkpoint).classes
 
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:

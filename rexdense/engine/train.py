@@ -15,6 +15,7 @@ from rexdense.engine.data_places import refuse_data_places
 from rexdense.engine.figures import figures_of, figures_table
 from rexdense.engine.hooks import (
     CheckClasses,
+    CheckImages,
     RemoveEarlierRuns,
     ReportSkippedImages,
     StopOnNonFiniteLoss,
@@ -70,6 +71,7 @@ def train(config: Config, replace: bool = False) -> None:
         runner = Runner.from_cfg(config)
         for hook in (
             CheckClasses(),
+            CheckImages(),
             CheckStrides(),
             StopOnNonFiniteLoss(),
             ReportSkippedImages(),

@@ -4,7 +4,9 @@ import json
 import re
 import subprocess
 import sys
+import unicodedata
 
+import numpy as np
 import pytest
 
 from rexdense.datasets.coco_annotations import read_annotations
@@ -142,8 +144,8 @@ def test_byte_order_mark_is_no_fault(tmp_path):
             "image '1.png' has height 0; give the number of pixels",
         ),
         (
-            spoilt(lambda content: content['images'][0].update(width='48')),
-            "image '1.png' has width '48'; give",
+            spoilt(lambda content: content['images'][0].update(width='48 px')),
+            "image '1.png' has width '48 px'; give",
         ),
         (
             spoilt(lambda content: content['images'][0].update(file_name=7)),
@@ -171,7 +173,7 @@ def test_boxes_that_cannot_be_used_are_counted_by_reason(tmp_path):
             [3, HEIGHT + 2, 5, 5],
         ],
         'box below one pixel': [[3, 3, 0.9, 5], [WIDTH - 0.6, 3, 7, 7]],
-        'box is not four numbers': [[1, 2, 3], None, [1, 2, 3, '4'], [1, 2, float('nan'), 4], 5],
+        'box is not four numbers': [[1, 2, 3], None, [1, 2, 3, 'x'], [1, 2, float('nan'), 4], 5],
     }
     for reason in boxes.values():
         for box in reason:
@@ -396,6 +398,173 @@ def test_images_to_predict_need_no_annotations(tmp_path):
     annotations = read_annotations(write_coco(tmp_path, content), need_boxes=False)
     assert annotations.images_without_boxes == 3
     assert "lacks the list 'annotations'" in message_of(tmp_path / 'annotations' / 'train.json')
+
+
+def test_numbers_written_as_text(tmp_path):
+    content = coco_content()
+    content['annotations'][0]['segmentation'] = [[2, 3, 22, 3, 22, 13]]
+    expected = read_annotations(write_coco(tmp_path, content)).dataset
+    for image in content['images']:
+        image.update(width=str(image['width']), height=f'{image["height"]}.0')
+    for entry in content['annotations']:
+        entry.update(
+            bbox=[str(number) for number in entry['bbox']], area=str(entry['area']), iscrowd='0'
+        )
+    content['annotations'][0]['segmentation'] = [['2', '3', '22', '3.0', ' 22', '13']]
+    path = tmp_path / 'annotations/train.json'
+    path.write_text(json.dumps(content))
+    annotations = read_annotations(path, tmp_path / 'images')
+    assert annotations.dataset == expected
+    assert annotations.crowds == 0
+
+
+@pytest.mark.parametrize(
+    ('stated', 'crowd'),
+    [
+        *[(value, 0) for value in (0, 0.0, '0', '0.0', ' 0 ', False, 'false', 'False', '', None)],
+        *[(value, 1) for value in (1, 1.0, '1', '1.0', True, 'true', 'True')],
+    ],
+)
+def test_crowds_are_counted_apart(tmp_path, stated, crowd):
+    content = coco_content()
+    content['annotations'][1]['iscrowd'] = stated
+    annotations = read_annotations(write_coco(tmp_path, content))
+    assert [e['iscrowd'] for e in annotations.dataset['annotations']] == [0, crowd, 0, 0]
+    assert annotations.crowds == crowd
+    assert annotations.boxes_per_class == {'cat': 2, 'dog': 2 - crowd}
+
+
+@pytest.mark.parametrize('stated', [1, '1', True])
+def test_crowds_alone_are_refused(tmp_path, stated):
+    content = coco_content()
+    for entry in content['annotations']:
+        entry['iscrowd'] = stated
+    path = write_coco(tmp_path, content)
+    assert message_of(path) == (
+        f'{path}: all of its 4 usable annotations have iscrowd 1, which marks groups of objects '
+        'that are not learnt from; set iscrowd to 0 where a single object is annotated'
+    )
+    assert read_annotations(path, need_boxes=False).crowds == 4
+
+
+MASKS = {
+    'one polygon': [[4, 6, 14.5, 6, 14.5, 20, 4, 20]],
+    'two polygons': [[4, 6, 9, 6, 9, 10], [10, 12, 14.5, 12, 10, 20]],
+    'polygon without its list': [4, 6, 14.5, 6, 4, 20],
+}
+
+
+@pytest.mark.parametrize('mask', MASKS)
+@pytest.mark.parametrize('box', ['none', None, [], [0, 0, 0, 0], [1, 2], ['a'] * 4])
+def test_a_missing_box_is_that_of_the_polygons(tmp_path, mask, box):
+    content = coco_content()
+    content['annotations'][0].update(segmentation=MASKS[mask], bbox=box)
+    if box == 'none':
+        del content['annotations'][0]['bbox']
+    annotations = read_annotations(write_coco(tmp_path, content))
+    assert annotations.dataset['annotations'][0]['bbox'] == [4, 6, 10.5, 14]
+    assert (annotations.boxes_of_masks, annotations.dropped) == (1, {})
+
+
+@pytest.mark.parametrize('as_text', [False, True])
+@pytest.mark.parametrize('seed', range(6))
+def test_a_missing_box_is_that_of_the_run_lengths(tmp_path, as_text, seed):
+    mask_api = pytest.importorskip('pycocotools.mask')
+    random = np.random.default_rng(seed)
+    mask = np.zeros((HEIGHT, WIDTH), np.uint8, order='F')
+    top, left = random.integers(0, 20, 2)
+    mask[top : top + 11, left : left + 17] = random.random((11, 17)) < 0.7
+    if seed == 0:
+        mask[:] = 1
+    encoded = mask_api.encode(mask)
+    expected = mask_api.toBbox(encoded).tolist()
+    encoded['counts'] = encoded['counts'].decode()
+    if not as_text:
+        changes = np.flatnonzero(np.diff(mask.ravel('F'), prepend=0)).tolist()
+        encoded['counts'] = np.diff([0, *changes, mask.size]).tolist()
+    content = coco_content()
+    content['annotations'][0].update(segmentation=encoded)
+    del content['annotations'][0]['bbox']
+    annotations = read_annotations(write_coco(tmp_path, content))
+    assert annotations.dataset['annotations'][0]['bbox'] == expected
+
+
+@pytest.mark.parametrize('counts', ['0', '~', 'zz', [WIDTH * HEIGHT]])
+def test_run_lengths_that_give_no_box(tmp_path, counts):
+    content = coco_content()
+    content['annotations'][0]['segmentation'] = dict(size=[HEIGHT, WIDTH], counts=counts)
+    del content['annotations'][0]['bbox']
+    annotations = read_annotations(write_coco(tmp_path, content))
+    assert annotations.dropped == {'box is not four numbers': 1}
+
+
+def test_a_category_that_only_heads_others_is_no_class(tmp_path):
+    content = coco_content()
+    for category in content['categories']:
+        category['supercategory'] = 'pets'
+    content['categories'].insert(0, {'id': 0, 'name': 'pets', 'supercategory': 'none'})
+    path = write_coco(tmp_path, content)
+    annotations = read_annotations(path)
+    assert (annotations.classes, annotations.roots) == (('cat', 'dog'), ('pets',))
+    # A class may bear the name of the project, and a run that knew the root as one goes on.
+    assert read_annotations(path, classes=['pets', 'cat']).classes == ('pets', 'cat')
+    content['categories'][2].update(name='pets')
+    named = read_annotations(write_coco(tmp_path, content))
+    assert (named.classes, named.labels) == (('cat', 'pets'), {1: 0, 2: 1})
+    content['annotations'][0]['category_id'] = 0
+    assert 'category name pets occurs more than once' in message_of(write_coco(tmp_path, content))
+
+
+def test_a_class_of_its_own_super_category_stays(tmp_path):
+    content = coco_content()
+    content['categories'].append({'id': 3, 'name': 'person', 'supercategory': 'person'})
+    assert read_annotations(write_coco(tmp_path, content)).classes == ('cat', 'dog', 'person')
+
+
+SPELLINGS = {
+    'decomposed on the disk': ('Übergröße é.png', unicodedata.normalize('NFD', 'Übergröße é.png')),
+    'decomposed in the file': (unicodedata.normalize('NFD', 'Ärger.png'), 'Ärger.png'),
+    'backslashes': ('a\\b\\1.png', 'a/b/1.png'),
+    'backslashes on the disk': ('a\\1.png', 'a\\1.png'),
+    'URL escapes': ('two%20words%C3%A9.png', 'two wordsé.png'),
+    'leading ./': ('./1.png', '1.png'),
+    'leading dot and backslash': ('.\\a\\1.png', 'a/1.png'),
+    'leading slash': ('/a/1.png', 'a/1.png'),
+    'capitals': ('IMG_1.JPG', 'img_1.jpg'),
+    'capitals of folders': ('Scans/1.png', 'scans/1.PNG'),
+    'outer spaces': (' 1.png ', '1.png'),
+    'inner spaces': ('a b.png', 'a b.png'),
+}
+
+
+@pytest.mark.parametrize('spelling', SPELLINGS)
+def test_images_are_found_however_they_are_spelt(tmp_path, spelling):
+    stated, stored = SPELLINGS[spelling]
+    content = coco_content()
+    path = write_coco(tmp_path, content)
+    place = tmp_path / 'images' / stored
+    place.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / 'images/1.png').rename(place)
+    content['images'][0]['file_name'] = stated
+    path.write_text(json.dumps(content))
+    annotations = read_annotations(path, tmp_path / 'images')
+    found = tmp_path / 'images' / annotations.dataset['images'][0]['file_name']
+    assert found.samefile(place)
+
+
+def test_one_file_does_not_stand_for_two_images(tmp_path):
+    content = coco_content()
+    path = write_coco(tmp_path, content)
+    (tmp_path / 'images/1.png').rename(tmp_path / 'images/a.png')
+    (tmp_path / 'images/2.png').unlink()
+    content['images'][0]['file_name'], content['images'][1]['file_name'] = 'a.png', 'A.png'
+    path.write_text(json.dumps(content))
+    assert '1 of its 3 images are missing' in message_of(path, tmp_path / 'images')
+    for name in ('b.PNG', 'B.png'):
+        (tmp_path / 'images' / name).write_bytes((tmp_path / 'images/a.png').read_bytes())
+    content['images'][1]['file_name'] = 'b.png'
+    path.write_text(json.dumps(content))
+    assert '1 of its 3 images are missing' in message_of(path, tmp_path / 'images')
 
 
 @needs_shared

@@ -1,5 +1,8 @@
 """Checking a user's own folder before a training."""
 
+import json
+import shutil
+
 import pytest
 
 from rexdense.datasets.coco_folder import CocoFolder, summary
@@ -125,3 +128,87 @@ def test_real_folder():
         '  WBC          214    87',
         '  Platelets    209    83',
     ]
+
+
+def as_roboflow(root, target, validation='valid'):
+    """Write the folder as Roboflow exports it: images beside their annotations, and a root."""
+    for name in ('train', validation):
+        content = renamed('cat', 'dog')
+        for category in content['categories']:
+            category['supercategory'] = 'pets'
+        content['categories'].insert(0, {'id': 0, 'name': 'pets', 'supercategory': 'none'})
+        shutil.copytree(root / 'images', target / name)
+        (target / name / '_annotations.coco.json').write_text(json.dumps(content))
+    return target
+
+
+def as_coco(root, target, images='{}2017'):
+    """Write the folder as COCO's own is laid out."""
+    (target / 'annotations').mkdir(parents=True)
+    for split in ('train', 'val'):
+        shutil.copytree(root / 'images', target / images.format(split))
+        shutil.copy(
+            root / f'annotations/{split}.json', target / f'annotations/instances_{split}2017.json'
+        )
+        (target / f'annotations/captions_{split}2017.json').write_text('{}')
+    return target
+
+
+@pytest.mark.parametrize('validation', ['valid', 'val'])
+def test_roboflows_layout(root, tmp_path, validation):
+    folder = CocoFolder(as_roboflow(root, tmp_path / 'robo', validation))
+    checked = folder.check()
+    assert checked.classes == ('cat', 'dog')
+    assert checked.val.boxes_per_class == {'cat': 2, 'dog': 2}
+    assert "'pets' of train is no class: it has no box" in checked.summary()
+    assert folder.found_places({'train': checked.train, 'val': checked.val}) == [
+        'train is read from train/_annotations.coco.json, its images from train/.',
+        f'val is read from {validation}/_annotations.coco.json, its images from {validation}/.',
+    ]
+
+
+@pytest.mark.parametrize('images', ['{}2017', 'images/{}2017', 'images'])
+def test_cocos_layout(root, tmp_path, images):
+    if images == 'images':
+        target = tmp_path / 'coco'
+        as_coco(root, target, '{}2017')
+        for split in ('train', 'val'):
+            shutil.rmtree(target / f'{split}2017')
+        shutil.copytree(root / 'images', target / 'images')
+    else:
+        target = as_coco(root, tmp_path / 'coco', images)
+    folder = CocoFolder(target)
+    checked = folder.check()
+    assert checked.train.boxes_per_class == {'cat': 2, 'dog': 2}
+    assert folder.found_places({'val': checked.val}) == [
+        'val is read from annotations/instances_val2017.json, its images from '
+        f'{images.format("val")}/.'
+    ]
+
+
+def test_own_layout_comes_first_and_is_not_spoken_of(root):
+    as_roboflow(root, root)
+    folder = CocoFolder(root)
+    checked = folder.check()
+    assert checked.train.path == root / 'annotations/train.json'
+    assert folder.found_places({'train': checked.train, 'val': checked.val}) == []
+
+
+def test_two_annotation_files_of_one_split(root, tmp_path):
+    target = as_coco(root, tmp_path / 'coco')
+    shutil.copy(
+        target / 'annotations/instances_train2017.json',
+        target / 'annotations/instances_train2014.json',
+    )
+    with pytest.raises(
+        DataError,
+        match=r'has annotations/instances_train2014\.json and annotations/\S+2017\.json '
+        'for train: choose one with --train-annotations',
+    ):
+        CocoFolder(target).check()
+
+
+def test_no_annotation_file_of_any_layout(root):
+    (root / 'annotations/val.json').unlink()
+    with pytest.raises(DataError, match='has no annotation file for val: looked for annotations'):
+        CocoFolder(root).check()

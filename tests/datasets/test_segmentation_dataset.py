@@ -42,7 +42,7 @@ def test_mmsegs_transforms_take_them(tmp_path):
     pytest.importorskip('mmseg')
     steps = [
         *LOAD,
-        dict(type='RandomResize', scale=(64, 64), ratio_range=(0.5, 2.0), keep_ratio=True),
+        dict(type='RandomResize', scale=(64, 64), ratio_range=(0.75, 2.0), keep_ratio=True),
         dict(type='mmseg.RandomCrop', crop_size=(32, 32), cat_max_ratio=0.75),
         dict(type='RandomFlip', prob=0.5),
         dict(type='mmseg.PhotoMetricDistortion'),

@@ -79,6 +79,8 @@ def test_boxes_left_out_are_counted(shapes, tmp_path, capsys):
     boxes = [[5, 5, 0, 9], [5, 5, -4, 9], [100, 100, 9, 9]]
     for entry, box in zip(content['annotations'], boxes, strict=False):
         entry['bbox'] = box
+        # Else the box would be taken from it.
+        del entry['segmentation']
     file.write_text(json.dumps(content))
     train.main(train_arguments(root, tmp_path / 'run'))
     left_out = [
@@ -158,17 +160,53 @@ def test_work_dir_that_cannot_be_written(shapes, tmp_path):
         train.main(train_arguments(shapes, tmp_path / 'file' / 'x'))
 
 
-@pytest.mark.parametrize('workers', ['0', '1'])
-def test_validation_image_that_cannot_be_decoded(shapes, tmp_path, workers):
+def cut_short(root, split):
+    path = root / f'images/{split}/000001.png'
+    path.write_bytes(path.read_bytes()[:900])
+
+
+def no_image(root, split):
+    (root / f'images/{split}/000001.png').write_text('no image')
+
+
+def of_another_size(root, split):
+    file = root / f'annotations/{split}.json'
+    content = json.loads(file.read_text())
+    content['images'][1].update(width=80, height=48)
+    file.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize('with_data_root', [True, False])
+@pytest.mark.parametrize(
+    ('spoil', 'split', 'expected'),
+    [
+        (cut_short, 'val', 'cannot be decoded: it is damaged or no image; replace it or take it'),
+        (no_image, 'val', 'cannot be decoded: it is damaged or no image; replace it or take it'),
+        (of_another_size, 'val', 'is 64 x 64 pixels (width x height), its annotation says 80 x 48'),
+        (of_another_size, 'train', 'is 64 x 64 pixels (width x height), its annotation says 80 x'),
+    ],
+)
+def test_images_are_looked_at_before_training(
+    shapes, tmp_path, with_data_root, spoil, split, expected
+):
     root = shutil.copytree(shapes, tmp_path / 'data')
-    (root / 'images/val/000001.png').write_text('no image')
-    with pytest.raises(
-        DataError, match=r'^image .*/images/val/000001\.png cannot be decoded: .*take it out of the'
-    ) as caught:
-        train.main(train_arguments(root, tmp_path / 'run', '--workers', workers))
+    spoil(root, split)
+    settings = (
+        f'train_dataloader.dataset.data_root={root}',
+        f'val_dataloader.dataset.data_root={root}',
+        f'val_evaluator.ann_file={root}/annotations/val.json',
+        'model.roi_head.bbox_head.num_classes=6',
+    )
+    arguments = train_arguments(root, tmp_path / 'run', settings=settings)
+    if not with_data_root:
+        place = arguments.index('--data-root')
+        del arguments[place : place + 2]
+    expected = re.escape(f'image {root}/images/{split}/000001.png {expected}')
+    with pytest.raises(DataError, match=f'^{expected}') as caught:
+        train.main(arguments)
     assert '\n' not in str(caught.value)
-    # What was trained before is there.
-    assert (tmp_path / 'run/epoch_1.pth').is_file()
+    assert not list((tmp_path / 'run').glob('*.pth'))
+    assert with_data_root != (tmp_path / 'run').exists()
 
 
 def test_training_image_that_cannot_be_decoded(shapes, tmp_path, capsys):
@@ -177,6 +215,8 @@ def test_training_image_that_cannot_be_decoded(shapes, tmp_path, capsys):
         (root / f'images/train/{name}.png').write_text('no image')
     train.main(train_arguments(root, tmp_path / 'run', '--epochs', '2', '--workers', '1'))
     output = capsys.readouterr().out
+    beforehand = '2 of the 6 images of the training data are damaged, and training goes on without'
+    assert output.index(beforehand) < output.index('Epoch(train)')
     told = '2 training images could not be used and were skipped; the log names them'
     # Once in the log after the epoch that met them, once above the figures.
     assert output.count(told) == 2
@@ -190,7 +230,7 @@ def test_no_training_image_can_be_decoded(shapes, tmp_path):
     root = shutil.copytree(shapes, tmp_path / 'data')
     for path in (root / 'images/train').iterdir():
         path.write_text('no image')
-    with pytest.raises(DataError, match='none of its 6 images can be used'):
+    with pytest.raises(DataError, match=r'none of the 6 images of \S+ can be used: image '):
         train.main(train_arguments(root, tmp_path / 'run'))
 
 

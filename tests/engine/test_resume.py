@@ -1,5 +1,6 @@
 """Going on with a run, safely and from where it was."""
 
+import json
 import math
 import shutil
 
@@ -163,3 +164,75 @@ def test_overwriting_replaces_all_of_the_earlier_run(copied, shapes):
     assert sorted(path.name for path in copied.glob('*.pth')) == ['epoch_1.pth']
     assert (copied / 'notes.txt').read_text() == 'mine'
     assert len(read_scalars(copied).training) == 1
+
+
+def reordered(shapes, target):
+    """Copy a folder and give its training file the categories in another order, under new ids."""
+    root = shutil.copytree(shapes, target)
+    file = root / 'annotations/train.json'
+    content = json.loads(file.read_text())
+    ids = {category['id']: 90 - category['id'] for category in content['categories']}
+    for category in content['categories']:
+        category['id'] = ids[category['id']]
+    content['categories'].reverse()
+    for entry in content['annotations']:
+        entry['category_id'] = ids[entry['category_id']]
+    file.write_text(json.dumps(content))
+    return root
+
+
+def test_resuming_keeps_the_order_of_the_classes(trained, copied, shapes, tmp_path):
+    root = reordered(shapes, tmp_path / 'data')
+    arguments = train_arguments(root, copied, '--epochs', '2', '--resume')
+    train.main(arguments)
+    before, after = (
+        torch.load(path, weights_only=False)['meta']['dataset_meta']['classes']
+        for path in (trained.checkpoint, copied / 'epoch_2.pth')
+    )
+    assert tuple(after) == tuple(before)
+    # Annotations follow the names, and so does the same run on the folder as it was.
+    untouched = shutil.copytree(trained.work_dir, tmp_path / 'untouched')
+    train.main(train_arguments(shapes, untouched, '--epochs', '2', '--resume'))
+    states = [
+        torch.load(folder / 'epoch_2.pth', weights_only=False)['state_dict']
+        for folder in (copied, untouched)
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ('options', 'rename', 'expected'),
+    [
+        ([], 'disc', 'triangle, star, ring, cross, and .* has disc, square, triangle, star'),
+        (['--classes', 'circle', 'square'], None, 'has circle, square: give the data with these'),
+    ],
+)
+def test_resuming_with_other_classes(copied, shapes, tmp_path, options, rename, expected):
+    root = shutil.copytree(shapes, tmp_path / 'data')
+    if rename:
+        for split in ('train', 'val'):
+            file = root / f'annotations/{split}.json'
+            content = json.loads(file.read_text())
+            content['categories'][0]['name'] = rename
+            file.write_text(json.dumps(content))
+    with pytest.raises(InvalidArgument, match=f'^--resume: the run was taught .*{expected}'):
+        train.main(train_arguments(root, copied, '--epochs', '2', '--resume', *options))
+
+
+def test_resuming_without_a_data_root_in_another_order(copied, shapes, tmp_path):
+    root = reordered(shapes, tmp_path / 'data')
+    shutil.copy(root / 'annotations/train.json', root / 'annotations/val.json')
+    settings = (
+        f'train_dataloader.dataset.data_root={root}',
+        f'val_dataloader.dataset.data_root={root}',
+        f'val_evaluator.ann_file={root}/annotations/val.json',
+        'model.roi_head.bbox_head.num_classes=6',
+    )
+    arguments = train_arguments(root, copied, '--epochs', '2', '--resume', settings=settings)
+    place = arguments.index('--data-root')
+    del arguments[place : place + 2]
+    with pytest.raises(
+        InvalidArgument,
+        match=r'the classes of the training data \(cross, .*\) are not those of the run that is to',
+    ):
+        train.main(arguments)

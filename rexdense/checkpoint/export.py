@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rexdense.checkpoint.details_file import DIGEST, details_path, file_digest
 from rexdense.checkpoint.named_network import NamedNetwork, read_named_network
 from rexdense.checkpoint.native import STEM_WEIGHT
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import SCHEMES
+from rexdense.checkpoint.sidecar import DIGEST, file_digest, sidecar_path
 from rexdense.checkpoint.writing import (
     check_destination,
     check_format,
@@ -38,7 +38,7 @@ def export_backbone(
 ) -> LoadReport:
     """Write the backbone of a classifier, detector or segmentor under a project's names.
 
-    All else in the checkpoint is left out. Beside ``destination`` a file ``destination + '.json'``
+    All else in the checkpoint is left out. Beside ``destination`` a sidecar, ``destination + '.json'``,
     says which network it is, the channels and strides of its levels, what images must become before
     it sees them, where the weights are from, and the sha256 of ``destination``.
     :func:`rexdense.load_weights` reads it too. Both files are written, or neither.
@@ -66,7 +66,7 @@ def export_backbone(
     scheme = SCHEMES[names]
     path = Path(destination).expanduser()
     check_format(path)
-    for place in (path, details_path(path)):
+    for place in (path, sidecar_path(path)):
         check_destination(place, overwrite)
     network = read_named_network(
         checkpoint,
@@ -77,17 +77,17 @@ def export_backbone(
         trust_pickle=trust_pickle,
     ).body()
     tensors = network.named_by(scheme)
-    details = _details(network, names)
-    with files_written_aside(path, details_path(path), overwrite=overwrite) as (weights, beside):
+    said = _said_of(network, names)
+    with files_written_aside(path, sidecar_path(path), overwrite=overwrite) as (weights, sidecar):
         write_tensors(
-            weights, path.suffix, tensors, details if path.suffix == '.safetensors' else None
+            weights, path.suffix, tensors, said if path.suffix == '.safetensors' else None
         )
-        details = {'file': path.name, DIGEST: file_digest(weights), **details}
-        beside.write(json.dumps(details, indent=2).encode() + b'\n')
+        said = {'file': path.name, DIGEST: file_digest(weights), **said}
+        sidecar.write(json.dumps(said, indent=2).encode() + b'\n')
     return network.report(destination, scheme, list(tensors))
 
 
-def _details(network: NamedNetwork, names: str) -> dict[str, Any]:
+def _said_of(network: NamedNetwork, names: str) -> dict[str, Any]:
     strided = network.architecture.with_output_stride(network.details.output_stride)
     return dict(
         format=names,

@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from rexdense.checkpoint.details_file import details_beside
 from rexdense.checkpoint.reading import read_checkpoint
+from rexdense.checkpoint.sidecar import read_sidecar
 from rexdense.checkpoint.unwrapping import StateDict, unwrap
 from rexdense.errors import CheckpointUnreadable, UnknownName, suggest
 
@@ -40,7 +40,7 @@ def open_checkpoint(
     path = local_file(name) if is_address(name) else Path(checkpoint).expanduser()
     file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)
     state = unwrap(file.content, name, averaged)
-    notes = details_beside(path) or _parsed(file.metadata)
+    notes = read_sidecar(path) or _parsed(file.metadata)
     return name, dataclasses.replace(state, metadata=notes) if notes else state
 
 

@@ -31,16 +31,16 @@ def export_backbone(
     *,
     source: str | None = None,
     prefix: str | None = None,
-    averaged: bool = False,
+    ema: bool | None = None,
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
     overwrite: bool = False,
 ) -> LoadReport:
     """Write the backbone of a classifier, detector or segmentor under a project's names.
 
-    All else in the checkpoint is left out. Beside ``destination`` a sidecar, ``destination + '.json'``,
-    says which network it is, the channels and strides of its levels, what images must become before
-    it sees them, where the weights are from, and the sha256 of ``destination``.
+    All else in the checkpoint is left out. A sidecar, ``destination + '.json'``, says which network
+    it is, the channels and strides of its levels, what images must become before it sees them,
+    where the weights are from, and the sha256 of ``destination``.
     :func:`rexdense.load_weights` reads it too. Both files are written, or neither.
 
     Args:
@@ -50,7 +50,9 @@ def export_backbone(
         names: The project whose names are written, one of ``BACKBONE_FORMATS``.
         source: The project whose names the checkpoint bears; None finds it.
         prefix: What stands before the network's names, where the checkpoint holds several.
-        averaged: Take the running average that a training file may hold.
+        ema: True takes the running average (EMA) that a training file may hold, False the last
+            weights, None those that the file keeps as its own, which in mmengine's files are the
+            average.
         allow_non_finite: Write NaN and infinite values.
         trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
         overwrite: Replace files that are there.
@@ -72,7 +74,7 @@ def export_backbone(
         checkpoint,
         source=source,
         prefix=prefix,
-        averaged=averaged,
+        ema=ema,
         allow_non_finite=allow_non_finite,
         trust_pickle=trust_pickle,
     ).body()

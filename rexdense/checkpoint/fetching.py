@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from rexdense.checkpoint.reading import read_checkpoint
 from rexdense.checkpoint.sidecar import read_sidecar
 from rexdense.checkpoint.unwrapping import StateDict, unwrap
-from rexdense.errors import CheckpointUnreadable, UnknownName, suggest
+from rexdense.errors import CheckpointUnreadable, InvalidArgument, UnknownName, suggest
 
 __all__ = ['is_address', 'local_file', 'open_checkpoint']
 
 _ADDRESS = re.compile(r'([\w.+-]+:)?[\w.+-]+://')
+
+
+def _abridged(value: Any) -> str:
+    text = repr(value)
+    return f'{text if len(text) <= 40 else text[:37] + "..."} ({type(value).__name__})'
 
 
 def is_address(checkpoint: str) -> bool:
@@ -27,19 +33,28 @@ def is_address(checkpoint: str) -> bool:
 
 
 def open_checkpoint(
-    checkpoint: str | Path | Mapping[str, Any], averaged: bool = False, trust_pickle: bool = False
+    checkpoint: str | Path | Mapping[str, Any] | nn.Module,
+    ema: bool | None = None,
+    trust_pickle: bool = False,
 ) -> tuple[str, StateDict]:
     """Return what messages call a checkpoint, and its tensors.
 
     Raises:
+        InvalidArgument: it is none of these.
         CheckpointUnreadable: it cannot be fetched or read, or holds no tensors.
+        CheckpointMismatch: what ``ema`` asks for is not there.
     """
-    if isinstance(checkpoint, Mapping):
-        return 'the state dict', unwrap(checkpoint, 'the state dict', averaged)
+    if isinstance(checkpoint, Mapping | nn.Module):
+        return 'the state dict', unwrap(checkpoint, 'the state dict', ema)
+    if not isinstance(checkpoint, str | os.PathLike) or not os.fspath(checkpoint):
+        raise InvalidArgument(
+            f'checkpoint={_abridged(checkpoint)}: give the path of a file, a work directory, a URL '
+            'or a state dict'
+        )
     name = str(checkpoint)
     path = local_file(name) if is_address(name) else Path(checkpoint).expanduser()
     file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)
-    state = unwrap(file.content, name, averaged)
+    state = unwrap(file.content, name, ema)
     notes = read_sidecar(path) or _parsed(file.metadata)
     return name, dataclasses.replace(state, metadata=notes) if notes else state
 

@@ -31,6 +31,7 @@ class NamedNetwork:
         tensors: Under rexdense's names, in rexdense's order; those of the head begin with 'head.'.
         left_out: What the checkpoint holds beside the network.
         details: What the tensors do not show.
+        note: What else the checkpoint holds: averaged weights, or the last ones.
     """
 
     checkpoint: str
@@ -39,6 +40,7 @@ class NamedNetwork:
     tensors: dict[str, Tensor]
     left_out: tuple[str, ...]
     details: Details
+    note: str = ''
 
     @property
     def architecture(self) -> Architecture:
@@ -74,6 +76,8 @@ class NamedNetwork:
             dropped=list(self.left_out),
             preprocessing=self.details.preprocessing,
         )
+        if self.note:
+            report.notes.append(self.note)
         report.notes.append(f'written to {destination} with the names of {scheme.title}')
         theirs = scheme.families[self.architecture.family]
         for option, value in self.details.options.items():
@@ -106,7 +110,7 @@ def read_named_network(
     *,
     source: str | None = None,
     prefix: str | None = None,
-    averaged: bool = False,
+    ema: bool | None = None,
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
 ) -> NamedNetwork:
@@ -119,13 +123,13 @@ def read_named_network(
         CheckpointMismatch: it holds no named network, or values that are no weights.
         UnknownName: no project is called ``source``.
     """
-    called, state = open_checkpoint(checkpoint, averaged, trust_pickle)
+    called, state = open_checkpoint(checkpoint, ema, trust_pickle)
     found = recognise(state.tensors, source, prefix, called)
-    name = identify(state.tensors, found.scheme.name, found.prefix)
+    name = identify(state.tensors, found.scheme.name, found.prefix, called)
     network = architecture(name)
     native = to_native(state.tensors, found, network)
     check_values(called, native, allow_non_finite)
     held = {found.name_of(entry) for entry in found.scheme.entries(network)}
     left_out = tuple(key for key in state.tensors if key not in held)
     details = details_of(state.metadata, found.scheme, network.family, called)
-    return NamedNetwork(called, found.scheme, name, native, left_out, details)
+    return NamedNetwork(called, found.scheme, name, native, left_out, details, state.note)

@@ -18,9 +18,12 @@ from rexdense.errors import CheckpointMismatch
 
 __all__ = ['KINDS', 'Fit', 'closest_fit', 'describe_misfit', 'identify', 'recognise']
 
-# What every other network is.
-KINDS = 'no ReXNet, ReXNet-lite, ReXNet-R, RegNetX, RegNetY or ResNeXt, and no other kind is here'
-_TOO_MANY = 'is one too many'
+KINDS = (
+    'a kind of network that is not here (here are ReXNet, ReXNet-lite, ReXNet-R, RegNetX, RegNetY '
+    'and ResNeXt)'
+)
+"""What every other network is called."""
+_FOREIGN = 'has no place there'
 
 
 class Fit(NamedTuple):
@@ -56,11 +59,12 @@ def recognise(
         scores = {found: score for found, score in scores.items() if found.prefix == prefix}
     if not scores:
         shown = ', '.join(list(tensors)[:3])
+        asked = source is not None or prefix is not None
         raise CheckpointMismatch(
             f'{name} has no tensors named as {source or "any known project"} names them'
             + (f' below {prefix!r}' if prefix else '')
-            + f' ({len(tensors)} tensors: {shown} ...): it holds {KINDS}; known sources: '
-            f'{", ".join(SCHEMES)}'
+            + f' ({len(tensors)} tensors: {shown} ...)'
+            + (f'; known sources: {", ".join(SCHEMES)}' if asked else f': it holds {KINDS}')
         )
     best = max(scores.values())
     leaders = [found for found, score in scores.items() if score == best]
@@ -114,7 +118,11 @@ def _compare(
                 differences.append(f'{key} is {shape}, not {wanted}')
         elif not key.endswith(COUNTER) and level_of(entry.native) <= deepest:
             differences.append(f'{key} is missing')
-    differences += [f'{key} {_TOO_MANY}' for key in own if key not in held]
+    # What no such block has says more than what is missing or of another shape.
+    left_over = [key for key in own if key not in held]
+    foreign = [f'{key} {_FOREIGN}' for key in left_over if not found.is_known(key)]
+    differences += [f'{key} is one too many' for key in left_over if found.is_known(key)]
+    differences = foreign + differences
     return Fit(name, equal, tuple(differences))
 
 
@@ -171,15 +179,17 @@ def identify(
             'which of them it is cannot be told'
         )
     fit = closest_fit(tensors, found)
-    raise CheckpointMismatch(f'{name} holds {describe_misfit(found, fit)}')
+    raise CheckpointMismatch(
+        f'{name} holds {describe_misfit(found, fit)}, but {len(fit.differences)} tensors differ, '
+        f'first {"; ".join(fit.differences[:3])}'
+    )
 
 
 def describe_misfit(found: Recognised, fit: Fit) -> str:
-    """Return what a checkpoint holds that is none of the named networks, the closest named."""
-    extra = [text for text in fit.differences if text.endswith(_TOO_MANY)]
-    shown = '; '.join((extra or fit.differences)[:3])
+    """Return what a checkpoint holds that fits no named network."""
+    if any(text.endswith(_FOREIGN) for text in fit.differences):
+        return f'{KINDS}: named as in {found.scheme.title}, closest is {fit.name}'
     return (
-        f'no named network: its tensors are named as in {found.scheme.title}, closest is '
-        f'{fit.name}, but {len(fit.differences)} differ, first {shown}'
-        + (f'. Blocks with more in them are {KINDS}' if extra else '')
+        'no named network, but another kind or one built with other arguments: named as in '
+        f'{found.scheme.title}, closest is {fit.name}'
     )

@@ -8,13 +8,14 @@ from typing import NamedTuple
 from torch import Tensor
 
 from rexdense.arch import Architecture, architecture, list_backbones
-from rexdense.checkpoint.native import HEAD
+from rexdense.checkpoint.native import HEAD, NORM_TENSORS
 from rexdense.checkpoint.schemes import Entry, Scheme
 from rexdense.checkpoint.unwrapping import INNER_WRAPPERS
 
 __all__ = ['BACKBONE_PREFIX', 'Recognised', 'find_places', 'named_networks', 'parent_of']
 
 BACKBONE_PREFIX = 'backbone.'
+_STEM = ('conv.weight', *NORM_TENSORS)
 _DIGITS = re.compile(r'\d+')
 
 
@@ -53,6 +54,11 @@ class Recognised(NamedTuple):
         # Nothing but the network is below such a prefix.
         return self.prefix.endswith(BACKBONE_PREFIX) and first not in modules.head
 
+    def is_known(self, key: str) -> bool:
+        """Whether a network of the family has such a tensor, in a block of whatever number."""
+        own = _DIGITS.sub('#', key[len(self.prefix) :])
+        return own in known_modules(self.scheme, self.family).tensors
+
 
 def parent_of(prefix: str) -> str:
     """Return what stands before the module that a prefix names, wrappers left out.
@@ -86,12 +92,14 @@ def known_names(scheme: Scheme, family: str) -> tuple[frozenset[str], frozenset[
 class Modules(NamedTuple):
     """The outermost modules of a family's networks: the first words of their tensors' names.
 
-    ``stages`` has those of the blocks with '#' for a number: other networks may have more of them.
+    ``stages`` has those of the blocks with '#' for a number, as other networks may have more of
+    them, and ``tensors`` in the same way the whole names.
     """
 
     body: frozenset[str]
     head: frozenset[str]
     stages: frozenset[str]
+    tensors: frozenset[str]
 
 
 @functools.cache
@@ -106,7 +114,8 @@ def known_modules(scheme: Scheme, family: str) -> Modules:
         for entry in scheme.entries(network)
         if entry.native.startswith('stages.')
     )
-    return Modules(body, head, stages)
+    tensors = frozenset(_DIGITS.sub('#', name) for name in known_names(scheme, family)[0])
+    return Modules(body, head, stages, tensors)
 
 
 def find_places(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognised, int]:
@@ -133,6 +142,10 @@ def find_places(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognise
                 place + stem.theirs not in tensors and covered < _covered(tensors, place, body)
                 for place in _places_around(prefix)
             ):
+                continue
+            # Many networks begin with a convolution and a norm of such names.
+            below = sum(key.startswith(prefix) for key in tensors)
+            if covered <= len(_STEM) and below > 3 * covered:
                 continue
             # A classifier around a backbone has its head beside it, any other has one prefix.
             places = dict.fromkeys((prefix, prefix.removesuffix(BACKBONE_PREFIX)))

@@ -1,5 +1,6 @@
 """Bring a checkpoint of any known project into another's names: python tools/convert.py SRC DST."""
 
+from argparse import BooleanOptionalAction
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         '--format', choices=SCHEMES, default='rexdense', help='the project whose names DST gets'
     )
     parser.add_argument('--prefix', help='what stands before the names, if SRC has two networks')
-    parser.add_argument('--averaged', action='store_true', help='take the running average (EMA)')
+    parser.add_argument(
+        '--ema',
+        action=BooleanOptionalAction,
+        help='take the running average, or the last weights; otherwise those that SRC keeps as its '
+        'own',
+    )
     parser.add_argument(
         '--allow-non-finite', action='store_true', help='write NaN and infinite values'
     )

@@ -7,7 +7,16 @@ from torch import Tensor
 from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.errors import InvalidArgument
 
-__all__ = ['adapt_input_channels', 'adapt_preprocessing']
+__all__ = ['adapt_input_channels', 'adapt_preprocessing', 'check_channel_rule']
+
+
+def check_channel_rule(how: str | None) -> None:
+    """Raise InvalidArgument where ``how`` is no way to adapt a first convolution."""
+    if how not in ('sum', 'repeat', None):
+        raise InvalidArgument(
+            f"input_channels={how!r}: allowed are 'sum' and 'repeat', or None to refuse another "
+            'count'
+        )
 
 
 def adapt_input_channels(weight: Tensor, channels: int, how: str) -> Tensor:
@@ -21,17 +30,11 @@ def adapt_input_channels(weight: Tensor, channels: int, how: str) -> Tensor:
             the input channels again in turn and scales them by ``inputs / channels``, which keeps
             the size of the response (timm ``adapt_input_conv``).
 
-    Raises:
-        InvalidArgument: ``how`` is neither.
     """
     inputs = weight.shape[1]
     if how == 'sum':
         return weight.sum(1, keepdim=True).expand(-1, channels, -1, -1) / channels
-    if how == 'repeat':
-        return weight[:, [index % inputs for index in range(channels)]] * (inputs / channels)
-    raise InvalidArgument(
-        f"input_channels={how!r}: allowed are 'sum' and 'repeat', or None to refuse another count"
-    )
+    return weight[:, [index % inputs for index in range(channels)]] * (inputs / channels)
 
 
 def adapt_preprocessing(preprocessing: Preprocessing, channels: int, how: str) -> Preprocessing:

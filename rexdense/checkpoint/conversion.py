@@ -21,7 +21,7 @@ def convert_checkpoint(
     names: str = 'rexdense',
     source: str | None = None,
     prefix: str | None = None,
-    averaged: bool = False,
+    ema: bool | None = None,
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
     overwrite: bool = False,
@@ -34,7 +34,9 @@ def convert_checkpoint(
         names: The project whose names are written.
         source: The project whose names the checkpoint bears; None finds it.
         prefix: What stands before the network's names, where the checkpoint holds several.
-        averaged: Take the running average that a training file may hold.
+        ema: True takes the running average (EMA) that a training file may hold, False the last
+            weights, None those that the file keeps as its own, which in mmengine's files are the
+            average.
         allow_non_finite: Write NaN and infinite values.
         trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
         overwrite: Replace ``destination``.
@@ -53,7 +55,7 @@ def convert_checkpoint(
         source_file,
         source=source,
         prefix=prefix,
-        averaged=averaged,
+        ema=ema,
         allow_non_finite=allow_non_finite,
         trust_pickle=trust_pickle,
     )

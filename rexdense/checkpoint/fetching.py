@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
+from torch import nn
 
-from rexdense.checkpoint.details_file import details_beside, details_path
 from rexdense.checkpoint.reading import checkpoint_file, read_checkpoint
+from rexdense.checkpoint.sidecar import read_sidecar, sidecar_path
 from rexdense.checkpoint.unwrapping import StateDict, unwrap
 from rexdense.errors import (
     CheckpointUnreadable,
+    InvalidArgument,
     RexdenseError,
     UnknownName,
     UnwritableFile,
@@ -34,26 +36,40 @@ __all__ = ['is_address', 'local_file', 'open_checkpoint', 'source_files']
 _ADDRESS = re.compile(r'([\w.+-]+:)?[\w.+-]+://')
 
 
+def _abridged(value: Any) -> str:
+    text = repr(value)
+    return f'{text if len(text) <= 40 else text[:37] + "..."} ({type(value).__name__})'
+
+
 def is_address(checkpoint: str) -> bool:
     """Whether this is a URL, or a name such as ``open-mmlab://...``, and no path."""
     return bool(_ADDRESS.match(checkpoint))
 
 
 def open_checkpoint(
-    checkpoint: str | Path | Mapping[str, Any], averaged: bool = False, trust_pickle: bool = False
+    checkpoint: str | Path | Mapping[str, Any] | nn.Module,
+    ema: bool | None = None,
+    trust_pickle: bool = False,
 ) -> tuple[str, StateDict]:
     """Return what messages call a checkpoint, and its tensors.
 
     Raises:
+        InvalidArgument: it is none of these.
         CheckpointUnreadable: it cannot be fetched or read, or holds no tensors.
+        CheckpointMismatch: what ``ema`` asks for is not there.
     """
-    if isinstance(checkpoint, Mapping):
-        return 'the state dict', unwrap(checkpoint, 'the state dict', averaged)
+    if isinstance(checkpoint, Mapping | nn.Module):
+        return 'the state dict', unwrap(checkpoint, 'the state dict', ema)
+    if not isinstance(checkpoint, str | os.PathLike) or not os.fspath(checkpoint):
+        raise InvalidArgument(
+            f'checkpoint={_abridged(checkpoint)}: give the path of a file, a work directory, a URL '
+            'or a state dict'
+        )
     name = str(checkpoint)
     path = local_file(name) if is_address(name) else Path(checkpoint).expanduser()
     file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)
-    state = unwrap(file.content, name, averaged)
-    notes = details_beside(path) or _parsed(file.metadata)
+    state = unwrap(file.content, name, ema)
+    notes = read_sidecar(path) or _parsed(file.metadata)
     return name, dataclasses.replace(state, metadata=notes) if notes else state
 
 
@@ -139,7 +155,7 @@ def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
         found = checkpoint_file(path)
     except RexdenseError:
         return []
-    return [found, details_path(found), path / 'last_checkpoint']
+    return [found, sidecar_path(found), path / 'last_checkpoint']
 
 
 def _resolve(address: str) -> str:

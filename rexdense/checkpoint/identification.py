@@ -6,17 +6,24 @@ from typing import NamedTuple
 from torch import Tensor
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.native import HEAD, STEM_WEIGHT, level_of
+from rexdense.checkpoint.native import COUNTER, HEAD, STEM_WEIGHT, level_of
 from rexdense.checkpoint.recognition import (
     Recognised,
     find_places,
-    known_names,
     named_networks,
 )
 from rexdense.checkpoint.schemes import SCHEMES, scheme_named
+from rexdense.checkpoint.unwrapping import is_average
 from rexdense.errors import CheckpointMismatch
 
-__all__ = ['Fit', 'closest_fit', 'identify', 'recognise']
+__all__ = ['KINDS', 'Fit', 'closest_fit', 'describe_misfit', 'identify', 'recognise']
+
+KINDS = (
+    'a kind of network that is not here (here are ReXNet, ReXNet-lite, ReXNet-R, RegNetX, RegNetY '
+    'and ResNeXt)'
+)
+"""What every other network is called."""
+_FOREIGN = 'has no place there'
 
 
 class Fit(NamedTuple):
@@ -52,17 +59,25 @@ def recognise(
         scores = {found: score for found, score in scores.items() if found.prefix == prefix}
     if not scores:
         shown = ', '.join(list(tensors)[:3])
+        asked = source is not None or prefix is not None
         raise CheckpointMismatch(
             f'{name} has no tensors named as {source or "any known project"} names them'
             + (f' below {prefix!r}' if prefix else '')
-            + f' ({len(tensors)} tensors: {shown} ...); known sources: {", ".join(SCHEMES)}'
+            + f' ({len(tensors)} tensors: {shown} ...)'
+            + (f'; known sources: {", ".join(SCHEMES)}' if asked else f': it holds {KINDS}')
         )
     best = max(scores.values())
     leaders = [found for found, score in scores.items() if score == best]
-    if len({found.prefix for found in leaders}) > 1:
-        places = ' and '.join(repr(found.prefix) for found in leaders)
+    # Beside the weights a training program may keep their running average.
+    leaders = [found for found in leaders if not is_average(found.prefix)] or leaders
+    places = list(dict.fromkeys(repr(found.prefix) for found in leaders))
+    if len(places) > 1:
+        shown = ' and '.join(places[:2])
+        number = 'two' if len(places) == 2 else len(places)
         raise CheckpointMismatch(
-            f'{name} holds two networks, below {places}: choose one with prefix='
+            f'{name} holds {number} networks, below {shown}'
+            + (' and others' if len(places) > 2 else '')
+            + ': choose one with prefix='
         )
     if len(leaders) > 1:
         # Two projects share names for different networks: the shapes decide.
@@ -75,7 +90,11 @@ def _rank(tensors: Mapping[str, Tensor], found: Recognised) -> tuple[int, bool]:
 
 
 def _compare(
-    tensors: Mapping[str, Tensor], found: Recognised, name: str, network: Architecture
+    tensors: Mapping[str, Tensor],
+    own: list[str],
+    found: Recognised,
+    name: str,
+    network: Architecture,
 ) -> Fit | None:
     entries = [
         entry for entry in found.scheme.entries(network) if not entry.native.startswith(HEAD)
@@ -97,11 +116,13 @@ def _compare(
                 equal += 1
             else:
                 differences.append(f'{key} is {shape}, not {wanted}')
-        elif not key.endswith('num_batches_tracked') and level_of(entry.native) <= deepest:
+        elif not key.endswith(COUNTER) and level_of(entry.native) <= deepest:
             differences.append(f'{key} is missing')
-    body, _ = known_names(found.scheme, found.family)
-    foreign = (key for key in tensors if key.startswith(found.prefix) and key not in held)
-    differences += [f'{key} is one too many' for key in foreign if key[len(found.prefix) :] in body]
+    # What no such block has says more than what is missing or of another shape.
+    left_over = [key for key in own if key not in held]
+    foreign = [f'{key} {_FOREIGN}' for key in left_over if not found.is_known(key)]
+    differences += [f'{key} is one too many' for key in left_over if found.is_known(key)]
+    differences = foreign + differences
     return Fit(name, equal, tuple(differences))
 
 
@@ -117,15 +138,19 @@ def closest_fit(tensors: Mapping[str, Tensor], found: Recognised, preferred: str
 
 
 def _fits(tensors: Mapping[str, Tensor], found: Recognised) -> list[Fit]:
+    own = [key for key in tensors if not key.endswith(COUNTER) and found.in_body(key)]
     fits = (
-        _compare(tensors, found, name, network)
+        _compare(tensors, own, found, name, network)
         for name, network in named_networks(found.family).items()
     )
     return [fit for fit in fits if fit]
 
 
 def identify(
-    tensors: Mapping[str, Tensor], source: str | None = None, prefix: str | None = None
+    tensors: Mapping[str, Tensor],
+    source: str | None = None,
+    prefix: str | None = None,
+    name: str = 'the checkpoint',
 ) -> str:
     """Return the name of the network that a state dict holds, by the shapes of its tensors.
 
@@ -133,6 +158,7 @@ def identify(
         tensors: A state dict under any known names; its head and input channels are free.
         source: The scheme; None finds it.
         prefix: What stands before the names; None finds it.
+        name: What error messages call the checkpoint.
 
     Raises:
         CheckpointMismatch: no known names, no named network has these shapes (the closest one is
@@ -143,18 +169,27 @@ def identify(
         >>> identify(rexdense.create_backbone('rexnet_1.3').state_dict())
         'rexnet_1.3'
     """
-    found = recognise(tensors, source, prefix)
+    found = recognise(tensors, source, prefix, name)
     alike = [fit.name for fit in _fits(tensors, found) if not fit.differences]
     if len(alike) == 1:
         return alike[0]
     if alike:
         raise CheckpointMismatch(
-            f'the checkpoint has only levels that are the same in {", ".join(alike)}: '
+            f'{name} has only levels that are the same in {", ".join(alike)}: '
             'which of them it is cannot be told'
         )
     fit = closest_fit(tensors, found)
     raise CheckpointMismatch(
-        f'the tensors are named as in {found.scheme.title}, but no named network has their '
-        f'shapes; closest is {fit.name}: {len(fit.differences)} differ, '
+        f'{name} holds {describe_misfit(found, fit)}, but {len(fit.differences)} tensors differ, '
         f'first {"; ".join(fit.differences[:3])}'
+    )
+
+
+def describe_misfit(found: Recognised, fit: Fit) -> str:
+    """Return what a checkpoint holds that fits no named network."""
+    if any(text.endswith(_FOREIGN) for text in fit.differences):
+        return f'{KINDS}: named as in {found.scheme.title}, closest is {fit.name}'
+    return (
+        'no named network, but another kind or one built with other arguments: named as in '
+        f'{found.scheme.title}, closest is {fit.name}'
     )

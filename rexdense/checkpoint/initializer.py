@@ -23,7 +23,7 @@ class Pretrained:
         checkpoint: As for :func:`rexdense.load_weights`.
         source: As there.
         prefix: As there.
-        averaged: As there.
+        ema: As there.
         backbone_only: As there.
         drop_head: As there.
         input_channels: As there.
@@ -37,7 +37,7 @@ class Pretrained:
         checkpoint: str,
         source: str | None = None,
         prefix: str | None = None,
-        averaged: bool = False,
+        ema: bool | None = None,
         backbone_only: bool = False,
         drop_head: bool = False,
         input_channels: str | None = None,
@@ -46,7 +46,7 @@ class Pretrained:
         self.options: dict[str, Any] = dict(
             source=source,
             prefix=prefix,
-            averaged=averaged,
+            ema=ema,
             backbone_only=backbone_only,
             drop_head=drop_head,
             input_channels=input_channels,

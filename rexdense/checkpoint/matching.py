@@ -4,14 +4,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from rexdense.checkpoint.native import HEAD
-from rexdense.checkpoint.recognition import BACKBONE_PREFIX, Recognised
+from rexdense.checkpoint.native import COUNTER, HEAD
+from rexdense.checkpoint.recognition import Recognised
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.target import Target
 
 __all__ = ['match_tensors']
-
-COUNTER = 'num_batches_tracked'
 
 
 def match_tensors(
@@ -39,20 +37,22 @@ def match_tensors(
     network = {
         found.name_of(entry): entry.native for entry in found.scheme.entries(target.architecture)
     }
-    source_root = found.prefix.removesuffix(BACKBONE_PREFIX)
     for key, tensor in tensors.items():
         if key in network:
             goal = target.name_of(network[key])
             expected = network[key].startswith(HEAD) or not target.builds(network[key])
+            fills = goal in target.tensors
         else:
-            beside = not key.startswith(found.prefix)
-            goal = target.root + key.removeprefix(source_root) if beside else ''
-            expected = beside and target.is_backbone
-        if goal in target.tensors and (target.in_backbone(goal) or not backbone_only):
+            goal = target.root + key.removeprefix(found.root)
+            expected = not found.in_body(key) and (target.is_backbone or backbone_only)
+            # What else there is, a second network perhaps, has no part in the backbone.
+            beside = key.startswith(found.root) and not found.in_body(key)
+            fills = beside and goal in target.tensors and not target.in_backbone(goal)
+        if fills and (target.in_backbone(goal) or not backbone_only):
             filling[goal] = _fitted(tensor, target.shape(goal))
             if key != goal:
                 report.renamed.append((key, goal))
-        elif expected or backbone_only:
+        elif expected or fills:
             report.dropped.append(key)
         elif not key.endswith(COUNTER):
             report.unexpected.append(key)

@@ -29,16 +29,20 @@ class NamedNetwork:
         scheme: Whose names they bore there.
         name: The network, such as 'rexnet_1.0'.
         tensors: Under rexdense's names, in rexdense's order; those of the head begin with 'head.'.
+        called: The names of ``tensors`` in the checkpoint, by rexdense's.
         left_out: What the checkpoint holds beside the network.
         details: What the tensors do not show.
+        note: What else the checkpoint holds: averaged weights, or the last ones.
     """
 
     checkpoint: str
     scheme: Scheme
     name: str
     tensors: dict[str, Tensor]
+    called: dict[str, str]
     left_out: tuple[str, ...]
     details: Details
+    note: str = ''
 
     @property
     def architecture(self) -> Architecture:
@@ -53,7 +57,7 @@ class NamedNetwork:
     def body(self) -> 'NamedNetwork':
         """Return the network without its head."""
         body = {key: value for key, value in self.tensors.items() if not key.startswith(HEAD)}
-        head = (key for key in self.tensors if key not in body)
+        head = (self.called[key] for key in self.tensors if key not in body)
         return dataclasses.replace(self, tensors=body, left_out=(*self.left_out, *head))
 
     def named_by(self, scheme: Scheme) -> dict[str, Tensor]:
@@ -74,6 +78,8 @@ class NamedNetwork:
             dropped=list(self.left_out),
             preprocessing=self.details.preprocessing,
         )
+        if self.note:
+            report.notes.append(self.note)
         report.notes.append(f'written to {destination} with the names of {scheme.title}')
         theirs = scheme.families[self.architecture.family]
         for option, value in self.details.options.items():
@@ -106,7 +112,7 @@ def read_named_network(
     *,
     source: str | None = None,
     prefix: str | None = None,
-    averaged: bool = False,
+    ema: bool | None = None,
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
 ) -> NamedNetwork:
@@ -119,13 +125,16 @@ def read_named_network(
         CheckpointMismatch: it holds no named network, or values that are no weights.
         UnknownName: no project is called ``source``.
     """
-    called, state = open_checkpoint(checkpoint, averaged, trust_pickle)
-    found = recognise(state.tensors, source, prefix, called)
-    name = identify(state.tensors, found.scheme.name, found.prefix)
+    checkpoint_name, state = open_checkpoint(checkpoint, ema, trust_pickle)
+    found = recognise(state.tensors, source, prefix, checkpoint_name)
+    name = identify(state.tensors, found.scheme.name, found.prefix, checkpoint_name)
     network = architecture(name)
     native = to_native(state.tensors, found, network)
-    check_values(called, native, allow_non_finite)
-    held = {found.name_of(entry) for entry in found.scheme.entries(network)}
+    check_values(checkpoint_name, native, allow_non_finite)
+    called = {entry.native: found.name_of(entry) for entry in found.scheme.entries(network)}
+    held = set(called.values())
     left_out = tuple(key for key in state.tensors if key not in held)
-    details = details_of(state.metadata, found.scheme, network.family, called)
-    return NamedNetwork(called, found.scheme, name, native, left_out, details)
+    details = details_of(state.metadata, found.scheme, network.family, checkpoint_name)
+    return NamedNetwork(
+        checkpoint_name, found.scheme, name, native, called, left_out, details, state.note
+    )

@@ -11,6 +11,7 @@ from rexdense.arch.residual import BottleneckSpec
 from rexdense.arch.rexnet import InvertedBottleneckSpec
 
 __all__ = [
+    'COUNTER',
     'HEAD',
     'NORM_TENSORS',
     'STEM_WEIGHT',
@@ -25,7 +26,8 @@ __all__ = [
 
 HEAD = 'head.'
 STEM_WEIGHT = 'stem.conv.weight'
-NORM_TENSORS = ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
+COUNTER = 'num_batches_tracked'
+NORM_TENSORS = ('weight', 'bias', 'running_mean', 'running_var', COUNTER)
 
 
 @dataclasses.dataclass(frozen=True)

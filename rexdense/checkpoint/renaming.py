@@ -6,15 +6,12 @@ import torch
 from torch import Tensor
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.native import HEAD, level_of
+from rexdense.checkpoint.native import COUNTER, HEAD, level_of
 from rexdense.checkpoint.recognition import Recognised
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointMismatch
 
 __all__ = ['from_native', 'reshaped', 'to_native']
-
-# MindSpore has no such tensor.
-COUNTER = 'num_batches_tracked'
 
 
 def reshaped(tensor: Tensor, dimensions: int) -> Tensor:
@@ -83,7 +80,7 @@ def from_native(
     for entry in wanted:
         if entry.native in native:
             renamed[entry.theirs] = reshaped(native[entry.native], len(entry.shape))
-        elif entry.native.endswith(COUNTER):
+        elif entry.native.endswith(COUNTER):  # MindSpore has none.
             renamed[entry.theirs] = counter.clone()
         else:
             missing.append(entry.native)

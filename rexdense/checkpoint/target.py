@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from rexdense.arch import Architecture
 from rexdense.checkpoint.native import HEAD, level_of
-from rexdense.checkpoint.recognition import BACKBONE_PREFIX
+from rexdense.checkpoint.recognition import parent_of
+from rexdense.checkpoint.unwrapping import INNER_WRAPPERS, OUTER_WRAPPER
 from rexdense.errors import InvalidArgument
 
 __all__ = ['Target']
@@ -32,12 +33,18 @@ class Target:
         """Find the backbone in a module.
 
         Raises:
-            InvalidArgument: the module has none, or several.
+            InvalidArgument: it is no module, or has none or several.
         """
+        if not isinstance(module, nn.Module):
+            raise InvalidArgument(
+                f'module={type(module).__name__}: give the network that is to be filled, an '
+                'nn.Module, and then the checkpoint'
+            )
         found = [
             (name, part)
             for name, part in module.named_modules()
-            if isinstance(getattr(part, 'architecture', None), Architecture)
+            # A compiled network has its attributes too, but not as its own.
+            if isinstance(vars(part).get('architecture'), Architecture)
         ]
         if len(found) != 1:
             names = ', '.join(name for name, _ in found) or 'no backbone'
@@ -61,12 +68,12 @@ class Target:
     @property
     def root(self) -> str:
         """What stands before the names of the parts beside the backbone."""
-        return self.prefix.removesuffix(BACKBONE_PREFIX)
+        return parent_of(self.prefix)
 
     @property
     def is_backbone(self) -> bool:
         """Whether the module is nothing but the backbone."""
-        return not self.prefix
+        return {*self.prefix.split('.')[:-1]} <= {OUTER_WRAPPER, *INNER_WRAPPERS}
 
     def name_of(self, native: str) -> str:
         """Return the name in the module of a tensor of the network."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rexdense.checkpoint.details_file import details_path, file_digest
+from rexdense.checkpoint.sidecar import file_digest, sidecar_path
 from rexdense.deploy.comparison import check_outputs
 from rexdense.deploy.formats import graph_format_named
 from rexdense.deploy.graph import Converted, Graph
@@ -41,7 +41,7 @@ class GraphReport:
         return '\n'.join(
             [
                 f'{"graph":<14}{self.path}',
-                f'{"description":<14}{details_path(self.path)}',
+                f'{"description":<14}{sidecar_path(self.path)}',
                 f'{"architecture":<14}{self.description.get("architecture") or "no named one"}',
                 f'{"outputs":<14}{", ".join(errors)}',
                 f'{"largest error":<14}{errors[name]:.1e} ({name}), against the network at '
@@ -104,7 +104,7 @@ def export_graph(
         raise InvalidArgument(
             f'size={size[0]},{size[1]}: height and width of the example are at least {_SMALLEST}'
         )
-    beside = details_path(path)
+    beside = sidecar_path(path)
     for place in (path, beside):
         check_destination(place, overwrite, inputs)
 

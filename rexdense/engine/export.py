@@ -42,7 +42,7 @@ OPTIONS = {
     'opset': _Fit(tuple(PARTS), ('onnx',)),
     'source': _Fit((*_BARE, 'segmentor')),
     'prefix': _Fit((*_BARE, 'segmentor')),
-    'averaged': _Fit((*_BARE, 'segmentor')),
+    'ema': _Fit(tuple(PARTS)),
     'allow_non_finite': _Fit((*_BARE, 'segmentor')),
     'trust_pickle': _Fit((*_BARE, 'segmentor')),
     'trust_config': _Fit(('backbone', *TRAINED), tuple(GRAPH_FORMATS)),
@@ -85,7 +85,12 @@ def parser() -> argparse.ArgumentParser:
         '--source', choices=SCHEMES, help='the project whose names the checkpoint bears'
     )
     reading.add_argument('--prefix', help='what stands before the names, if there are two networks')
-    reading.add_argument('--averaged', action='store_true', help='take the running average (EMA)')
+    reading.add_argument(
+        '--ema',
+        action=argparse.BooleanOptionalAction,
+        help='take the running average, or the last weights; otherwise those that the file keeps '
+        'as its own',
+    )
     reading.add_argument(
         '--allow-non-finite', action='store_true', help='write NaN and infinite values'
     )
@@ -121,7 +126,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     check_destination(options.out.expanduser(), options.overwrite, inputs)
     reuse_freed_memory()
     if options.format in BACKBONE_FORMATS:
-        names = ('source', 'prefix', 'averaged', 'allow_non_finite', 'trust_pickle', 'overwrite')
+        names = ('source', 'prefix', 'ema', 'allow_non_finite', 'trust_pickle', 'overwrite')
         print(
             export_backbone(
                 options.checkpoint,
@@ -167,7 +172,8 @@ def _check_combination(options: argparse.Namespace) -> None:
             f'{", ".join(formats)}; {options.format} is for {", ".join(having)}'
         )
     for name, fit in OPTIONS.items():
-        if getattr(options, name) in (None, False):
+        value = getattr(options, name)
+        if value is None or (value is False and name != 'ema'):
             continue
         option = f'--{name.replace("_", "-")}'
         if options.part not in fit.parts:

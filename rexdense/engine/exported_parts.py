@@ -17,6 +17,7 @@ from rexdense.checkpoint.recognition import Recognised
 from rexdense.checkpoint.renaming import to_native
 from rexdense.checkpoint.unwrapping import StateDict
 from rexdense.deploy import BackboneGraph, ClassifierGraph, Graph, SegmentorGraph
+from rexdense.engine.runner import require_same_tensors
 from rexdense.engine.stored_config import StoredConfig, read_stored_config
 from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import CheckpointMismatch
@@ -50,7 +51,7 @@ class Source:
     out_indices: Sequence[int] | None = None
     source: str | None = None
     prefix: str | None = None
-    averaged: bool = False
+    ema: bool | None = None
     allow_non_finite: bool = False
     trust_pickle: bool = False
     trust_config: bool = False
@@ -62,14 +63,14 @@ class Source:
             CheckpointUnreadable: it is no checkpoint, or wants to run code.
             CheckpointMismatch: no tensors in it bear the names of a known network.
         """
-        name, state = open_checkpoint(self.checkpoint, self.averaged, self.trust_pickle)
+        name, state = open_checkpoint(self.checkpoint, self.ema, self.trust_pickle)
         return OpenSource(
             self, name, state, recognise(state.tensors, self.source, self.prefix, name)
         )
 
     def fill(self, module: nn.Module) -> None:
         """Load the checkpoint into a module."""
-        names = ('source', 'prefix', 'averaged', 'allow_non_finite', 'trust_pickle')
+        names = ('source', 'prefix', 'ema', 'allow_non_finite', 'trust_pickle')
         load_weights(module, self.checkpoint, **{name: getattr(self, name) for name in names})
 
 
@@ -91,7 +92,7 @@ class OpenSource(NamedTuple):
     def arch(self) -> str:
         """The network's name, as asked for or else by its tensors."""
         return self.source.arch or identify(
-            self.state.tensors, self.found.scheme.name, self.found.prefix
+            self.state.tensors, self.found.scheme.name, self.found.prefix, self.name
         )
 
     def about(self, backbone: nn.Module) -> dict[str, Any]:
@@ -218,5 +219,8 @@ def _trained_part(opened: OpenSource, graph: type[Graph], head: str, kind: str) 
             f'{opened.name} holds a {type(model).__name__}, which is no {kind}; the parts that '
             'tools/export.py writes are backbone, classifier, segmentor, detector and rpn'
         )
+    if opened.source.ema is not None:
+        require_same_tensors(model, opened.state.tensors, opened.name)
+        model.load_state_dict(opened.state.tensors)
     about = opened.about(model.backbone)
     return ExportedPart(graph(model), about | dict(model=type(model).__name__))

@@ -15,7 +15,7 @@ from rexdense.datasets.label_maps import LABEL_MAP, VOID
 from rexdense.datasets.segmentation_dataset import SegmentationDataset
 from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.device import bare_model
-from rexdense.engine.config import class_heads
+from rexdense.engine.config import class_heads, walk
 from rexdense.engine.work_dir import remove_earlier_runs
 from rexdense.errors import InvalidArgument, NonFiniteLoss
 from rexdense.registry import HOOKS
@@ -142,7 +142,7 @@ class CheckClasses(Hook):
             require_same_classes(
                 _classes(runner.val_dataloader), classes, 'the validation data', 'the training data'
             )
-        for dataset in _innermost_datasets(runner.train_dataloader.dataset):
+        for dataset in innermost_datasets(runner.train_dataloader.dataset):
             if isinstance(dataset, SegmentationDataset):
                 _require_same_void(runner, dataset.ignore_index)
                 paths = [dataset.get_data_info(i)['seg_map_path'] for i in range(len(dataset))]
@@ -219,7 +219,7 @@ class CheckImages(Hook):
         if runner.val_loop is not None:
             loaders['the validation data'] = runner.val_dataloader
         for where, loader in loaders.items():
-            for dataset in _innermost_datasets(loader.dataset):
+            for dataset in innermost_datasets(loader.dataset):
                 samples = _samples(dataset)
                 if samples:
                     may_be_damaged = isinstance(dataset, SkipUnreadable) and not dataset.test_mode

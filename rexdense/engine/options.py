@@ -118,7 +118,11 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='mixed precision: float16 on accelerators, bfloat16 on a cpu',
     )
-    group.add_argument('--load-from', metavar='FILE', help='start from the weights of a checkpoint')
+    group.add_argument(
+        '--load-from',
+        metavar='FILE',
+        help='start from the weights of a checkpoint; of one of other classes all but their layers',
+    )
     group.add_argument('--resume', action='store_true', help='continue the run in the work dir')
     group.add_argument(
         '--overwrite', action='store_true', help='replace the results of an earlier run there'

@@ -16,12 +16,14 @@ from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
+from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options
+from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.device import bare_model
 from rexdense.engine.dataloaders import OneThread, require_batches
 from rexdense.engine.resume import continue_run
@@ -204,6 +206,8 @@ class Runner(MMEngineRunner):
 class RequireSameTensors(Hook):
     """Check a checkpoint before any of it is used; mmengine would log a warning and go on.
 
+    Training that starts from a model of another number of classes keeps the layers of these.
+
     Raises:
         CheckpointMismatch: its tensors are not those of the model.
     """
@@ -215,16 +219,34 @@ class RequireSameTensors(Hook):
         """Compare the tensors; a bare state dict gets the form that mmengine's hooks expect."""
         if 'state_dict' not in checkpoint:
             checkpoint['state_dict'] = dict(checkpoint)
-        require_same_tensors(
-            bare_model(runner.model),
-            checkpoint['state_dict'],
-            runner._load_from or 'the checkpoint',
-        )
+        source = runner._load_from or 'the checkpoint'
+        if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
+            _keep_own_class_layers(runner, checkpoint, source)
+        require_same_tensors(bare_model(runner.model), checkpoint['state_dict'], source)
         backbone = _backbone_of(runner.model)
         if backbone is not None:
             family = backbone.architecture.family
             for option, value in configured_options(checkpoint.get('meta') or {}, family).items():
                 setattr(backbone, option, value)
+
+
+def _keep_own_class_layers(runner: MMEngineRunner, checkpoint: dict, source: str) -> None:
+    """Leave the layers whose size is that of the classes as they are, where training starts from a
+    model of another number of classes, and say which."""
+    own = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('classes')
+    if not own:
+        return
+    trained = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    classes = trained.get('classes') or trained.get('CLASSES')
+    before, now = len(classes) if classes else None, len(own)
+    checkpoint['state_dict'], left_out = with_own_class_layers(
+        bare_model(runner.model), checkpoint['state_dict'], before, now
+    )
+    if left_out:
+        runner.logger.info(
+            f'{source}: all is taken but {len(left_out)} tensors of layers for '
+            f'{before or "other"} classes, which start anew for {now}: {", ".join(left_out)}'
+        )
 
 
 def _backbone_of(model: nn.Module) -> nn.Module | None:

@@ -62,7 +62,7 @@ HEADS = {
 }
 
 
-def details_of(path) -> dict:
+def sidecar_of(path) -> dict:
     return json.loads(path.with_name(path.name + '.json').read_text())
 
 
@@ -90,7 +90,7 @@ def test_there_and_back_changes_no_bit(name, names, tmp_path):
     report = export_backbone(source.state_dict(), path, names)
     assert (report.architecture, report.dropped) == (name, [])
 
-    details = details_of(path)
+    details = sidecar_of(path)
     assert details['architecture'] == name
     assert details['format'] == names
     assert details['sha256'] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -124,8 +124,8 @@ def test_the_keys_are_the_projects_own_in_their_order(case, tmp_path):
     export_backbone(tmp_path / 'ours.safetensors', back, names)
     assert list(tensors_in(back)) == list(written)
     assert all(torch.equal(value, state[key]) for key, value in tensors_in(back).items())
-    assert details_of(back)['preprocessing'] == details_of(path)['preprocessing']
-    assert details_of(back)['options'] == details_of(path)['options']
+    assert sidecar_of(back)['preprocessing'] == sidecar_of(path)['preprocessing']
+    assert sidecar_of(back)['options'] == sidecar_of(path)['options']
 
 
 @needs_shared
@@ -174,7 +174,7 @@ def test_all_but_the_backbone_of_a_detector_is_left_out(tmp_path):
     assert report.dropped == ['neck.weight', 'neck.bias', 'bbox_head.weight', 'bbox_head.bias']
     assert 'trained on BGR images, timm mostly gives RGB' in str(report)
 
-    details = details_of(tmp_path / 'a.safetensors')
+    details = sidecar_of(tmp_path / 'a.safetensors')
     assert details['source'] == {'project': 'rexdense', 'file': 'epoch_3.pth'}
     assert details['run'] == {key: value for key, value in meta.items() if key != 'cfg'}
     assert (details['output_stride'], details['levels'][4]['stride']) == (16, 16)
@@ -187,13 +187,13 @@ def test_all_but_the_backbone_of_a_detector_is_left_out(tmp_path):
     assert_equal(target, detector.backbone.state_dict())
     # What is exported again still tells of the run.
     export_backbone(tmp_path / 'a.safetensors', tmp_path / 'b.ckpt', 'mindcv')
-    assert details_of(tmp_path / 'b.ckpt')['run'] == details['run']
+    assert sidecar_of(tmp_path / 'b.ckpt')['run'] == details['run']
 
 
 def test_levels_that_were_not_built_are_not_promised(tmp_path):
     source = rexdense.create_backbone('rexnet_1.0', out_indices=(3,), in_channels=1)
     export_backbone(source.state_dict(), tmp_path / 'a.pth', 'clovaai')
-    details = details_of(tmp_path / 'a.pth')
+    details = sidecar_of(tmp_path / 'a.pth')
     assert [level['name'] for level in details['levels']] == ['c1', 'c2', 'c3', 'c4']
     assert details['in_channels'] == 1
 
@@ -232,7 +232,7 @@ class TestWhatIsRefused:
         assert (tmp_path / name).read_bytes() == b'precious'
         assert {path.name for path in tmp_path.iterdir()} == {'source.pth', name}
         export_backbone(source, tmp_path / 'a.pth', overwrite=True)
-        assert details_of(tmp_path / 'a.pth')['architecture'] == 'rexnet_1.0'
+        assert sidecar_of(tmp_path / 'a.pth')['architecture'] == 'rexnet_1.0'
 
     @pytest.mark.parametrize('failing', ['a.pth', 'a.pth.json'])
     @pytest.mark.parametrize('rename', ['link', 'replace'])

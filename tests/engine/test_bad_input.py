@@ -234,25 +234,6 @@ def test_no_training_image_can_be_decoded(shapes, tmp_path):
         train.main(train_arguments(root, tmp_path / 'run'))
 
 
-def test_checkpoint_of_another_class_count(trained, tmp_path):
-    for split in ('train', 'val'):
-        write_coco(tmp_path / 'data', split=split)
-    with pytest.raises(CheckpointMismatch) as caught:
-        train.main(
-            train_arguments(
-                tmp_path / 'data', tmp_path / 'run', '--load-from', str(trained.checkpoint)
-            )
-        )
-    assert str(caught.value) == (
-        f'{trained.checkpoint} does not fit this model: 4 of another shape '
-        '(roi_head.bbox_head.fc_cls.weight (7, 512) where the model has (3, 512), '
-        'roi_head.bbox_head.fc_cls.bias (7,) where the model has (3,), '
-        'roi_head.bbox_head.fc_reg.weight (24, 512) where the model has (8, 512), ...). '
-        'Use the config and the classes that the checkpoint was trained with; its backbone alone '
-        "is read by model.backbone.init_cfg=dict(type='rexdense.Pretrained', checkpoint=FILE)"
-    )
-
-
 def test_checkpoint_of_another_architecture(trained, shapes, tmp_path):
     options = run_arguments(shapes, tmp_path, settings=('model.backbone.arch=rexnet_1.3',))
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""The JSON file beside exported weights that says what they are."""
+"""The sidecar: a JSON file beside exported weights that says what they are."""
 
 import hashlib
 import json
@@ -7,14 +7,14 @@ from typing import Any, BinaryIO
 
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['DIGEST', 'details_beside', 'details_path', 'file_digest']
+__all__ = ['DIGEST', 'file_digest', 'read_sidecar', 'sidecar_path']
 
 DIGEST = 'sha256'
-"""The entry that ties the file to its weights."""
+"""The entry that ties a sidecar to its weights."""
 
 
-def details_path(path: str | Path) -> Path:
-    """Return where the details of a weights file lie: ``FILE.json``, the suffix appended.
+def sidecar_path(path: str | Path) -> Path:
+    """Return where the sidecar of a weights file lies: ``FILE.json``, the suffix appended.
 
     So ``a.pth`` and ``a.safetensors`` can stand in one folder.
     """
@@ -22,28 +22,28 @@ def details_path(path: str | Path) -> Path:
     return path.with_name(f'{path.name}.json')
 
 
-def details_beside(path: Path) -> dict[str, Any]:
-    """Return what the JSON file beside a weights file says of it; empty without such a file.
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Return what the sidecar of a weights file says of it; empty without one.
 
     Raises:
         CheckpointUnreadable: it was written for other weights, or these were damaged since.
     """
-    beside = details_path(path)
+    beside = sidecar_path(path)
     try:
-        details = json.loads(beside.read_bytes()) if path.is_file() and beside.is_file() else {}
+        said = json.loads(beside.read_bytes()) if path.is_file() and beside.is_file() else {}
     except (OSError, ValueError, RecursionError):
         return {}
-    if not isinstance(details, dict) or DIGEST not in details:
+    if not isinstance(said, dict) or DIGEST not in said:
         return {}
     with path.open('rb') as file:
         found = file_digest(file)
-    if details[DIGEST] != found:
+    if said[DIGEST] != found:
         raise CheckpointUnreadable(
             f'{path} has the sha256 {found[:12]}..., {beside.name} was written for '
-            f'{str(details[DIGEST])[:12]}...: copy the two again, or delete {beside.name} if it '
+            f'{str(said[DIGEST])[:12]}...: copy the two again, or delete {beside.name} if it '
             'belongs to other weights'
         )
-    return details
+    return said
 
 
 def file_digest(file: BinaryIO) -> str:

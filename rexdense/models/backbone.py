@@ -21,7 +21,7 @@ from rexdense.arch.checks import require_positive_integer
 from rexdense.arch.levels import MaxPoolSpec
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.models.layers import MaxPool, drop_path_rates
-from rexdense.models.recompute import check_with_cp, recompute_block
+from rexdense.models.recompute import recompute, resolve_recompute
 
 __all__ = ['Backbone']
 
@@ -45,8 +45,9 @@ class Backbone(BaseModule):
         output_stride: 32, 16 or 8: beyond it, strides are replaced by dilation.
         drop_path_rate: Stochastic depth at the last block, from 0 at the first, on blocks with a
             shortcut.
-        with_cp: False; True recomputes whole blocks in the backward pass; 'activations' keeps the
-            outputs of convolutions and recomputes the rest, see :mod:`rexdense.models.recompute`.
+        with_cp: True is ``recompute='blocks'``, under the name that mmdet's backbones have for it.
+        recompute: What the backward pass computes again to save memory: None, 'activations' (all
+            but the convolutions) or 'blocks', see :mod:`rexdense.models.recompute`.
         init_cfg: mmengine's; ``dict(type='rexdense.Pretrained', checkpoint=...)`` loads weights.
         overrides: Arguments of the family's rule that replace those of ``arch``.
 
@@ -72,7 +73,8 @@ class Backbone(BaseModule):
         norm_cfg: dict | None = None,
         output_stride: int = 32,
         drop_path_rate: float = 0.0,
-        with_cp: bool | str = False,
+        with_cp: bool = False,
+        recompute: str | None = None,
         init_cfg: dict | list[dict] | None = None,
         **overrides: Any,
     ) -> None:
@@ -84,8 +86,8 @@ class Backbone(BaseModule):
         self.out_indices = resolve_out_indices(out_indices)
         self.out_levels = tuple(self.feature_info[index] for index in self.out_indices)
         require_positive_integer('in_channels', in_channels)
-        check_with_cp(with_cp)
-        self.in_channels, self.norm_eval, self.with_cp = in_channels, norm_eval, with_cp
+        self.in_channels, self.norm_eval = in_channels, norm_eval
+        self.recompute = resolve_recompute(with_cp, recompute)
         self.norm_cfg = norm_cfg or dict(type='BN')
         self._build(drop_path_rate)
         self._frozen_names: list[str] = []
@@ -116,7 +118,7 @@ class Backbone(BaseModule):
         def build(spec: Any) -> nn.Module:
             if isinstance(spec, MaxPoolSpec):
                 return MaxPool(spec.padding)
-            return self.build_block(spec, self.norm_cfg, next(rates), self.with_cp)
+            return self.build_block(spec, self.norm_cfg, next(rates))
 
         stem_channels = self.architecture.stem_channels
         self.stem = self.build_stem(self.in_channels, stem_channels, self.norm_cfg)
@@ -128,9 +130,7 @@ class Backbone(BaseModule):
         """Return the stem, of stride 2."""
         raise NotImplementedError
 
-    def build_block(
-        self, spec: Any, norm_cfg: dict, drop_path_rate: float, with_cp: bool | str
-    ) -> nn.Module:
+    def build_block(self, spec: Any, norm_cfg: dict, drop_path_rate: float) -> nn.Module:
         """Return the block that a line of the architecture describes."""
         raise NotImplementedError
 
@@ -202,7 +202,7 @@ class Backbone(BaseModule):
     def run_blocks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
         """Return what some blocks, one after the other, make of a map (N, C, H, W)."""
         for block in blocks:
-            x = recompute_block(block, x) if self.with_cp is True else block(x)
+            x = recompute(block, x, self.recompute)
         return x
 
     def _check_input(self, x: Tensor) -> None:

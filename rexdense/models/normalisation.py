@@ -1,4 +1,4 @@
-"""Normalisation layers: the kinds that a config names, small batches, recomputation."""
+"""Normalisation layers: the kinds that a config names, small batches, little memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.module import _has_any_global_hook
 
 from rexdense.errors import InvalidArgument, suggest
-from rexdense.models.recompute import FeatureMap, Recomputed, may_overwrite
+from rexdense.models.activations import may_overwrite, silu
+from rexdense.models.recompute import is_replayed, norm_silu, records_eagerly
 
 __all__ = ['MINIMUM_POOLED_BATCH', 'build_norm', 'normalise', 'normalise_pooled']
 
@@ -88,27 +89,35 @@ def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
     return norm(x)
 
 
-def normalise(norm: nn.Module, x: FeatureMap, source: nn.Module | None = None) -> FeatureMap:
-    """Return ``norm`` of a map (N, C, H, W).
+def normalise(
+    norm: nn.Module,
+    x: Tensor,
+    activation: Callable[[Tensor], Tensor] | None = None,
+    source: nn.Module | None = None,
+) -> Tensor:
+    """Return ``activation(norm(x))`` for a map (N, C, H, W).
 
     If ``source`` has just computed the map, and nothing else needs it, a batch norm in evaluation
-    mode puts its result in the map's place.
-
-    With ``with_cp='activations'`` the result of a batch or group norm is computed again in the
-    backward pass, from the input and the statistics that its own backward pass keeps. Other kinds
-    keep their result: a synchronised one would have to communicate again.
+    mode puts its result in the map's place. Autograd keeps ``x`` and the result, but not
+    ``norm(x)`` between the two.
     """
-    if _overwrites(source, norm, x.value):
-        return x.then(_batch_norm_in_place(norm, x.value))
-    value = x.read_by(norm)
-    following = x.then(value)
-    if x.with_cp != 'activations' or not following.recomputes() or value.grad_fn is None:
-        return following
-    recompute = RECOMPUTATIONS.get(value.grad_fn.name())
-    if recompute is None:
-        return following
-    node = value.grad_fn
-    return x.then(value, Recomputed(lambda: recompute(node, norm), x.source))
+    if _overwrites(source, norm, x):
+        x = _batch_norm_in_place(norm, x)
+    elif activation is silu and _keeps_little(norm, x):
+        return norm_silu(norm, x)
+    else:
+        x = norm(x)
+    return x if activation is None else activation(x)
+
+
+def _keeps_little(norm: nn.Module, x: Tensor) -> bool:
+    return (
+        type(norm) is nn.BatchNorm2d
+        and not is_replayed()
+        and records_eagerly(x)
+        and x.requires_grad
+        and not _has_hooks(norm)
+    )
 
 
 def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
@@ -120,6 +129,7 @@ def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
         and not norm.training
         and norm.running_mean is not None
         and may_overwrite()
+        and not is_replayed()
         and type(x) is Tensor
         and x.device.type == 'cpu'
         and x.dtype == norm.running_mean.dtype
@@ -129,13 +139,16 @@ def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
 
 def _is_watched(source: nn.Module, norm: nn.Module, x: Tensor) -> bool:
     """Whether a hook sees what the layers return, or torch.func or forward differentiation does."""
-    hooks = (source._forward_hooks, norm._forward_pre_hooks, norm._forward_hooks)
     return (
-        any(hooks)
-        or _has_any_global_hook()
+        bool(source._forward_hooks)
+        or _has_hooks(norm)
         or torch._C._functorch.is_functorch_wrapped_tensor(x)
         or unpack_dual(x).tangent is not None
     )
+
+
+def _has_hooks(norm: nn.Module) -> bool:
+    return bool(norm._forward_pre_hooks or norm._forward_hooks) or _has_any_global_hook()
 
 
 def _batch_norm_in_place(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
@@ -143,27 +156,3 @@ def _batch_norm_in_place(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     arguments = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
     torch.native_batch_norm(x, *arguments, False, 0.0, norm.eps, out=(x, *statistics))
     return x
-
-
-def _batch_norm_again(node: Any, norm: nn.Module) -> Tensor:
-    if node._saved_training:
-        # The second saved result is 1 / sqrt(variance + eps).
-        mean, variance, eps = node._saved_result1, node._saved_result2.pow(-2), 0.0
-    else:
-        mean, variance, eps = node._saved_running_mean, node._saved_running_var, norm.eps
-    return F.batch_norm(node._saved_input, mean, variance, node._saved_weight, norm.bias, eps=eps)
-
-
-def _group_norm_again(node: Any, norm: nn.Module) -> Tensor:
-    return F.group_norm(
-        node._saved_input, node._saved_group, node._saved_weight, norm.bias, node._saved_eps
-    )
-
-
-# By the name of the autograd node: it tells which implementation computed the result.
-RECOMPUTATIONS: dict[str, Callable[[Any, nn.Module], Tensor]] = {
-    'NativeBatchNormBackward0': _batch_norm_again,
-    'CudnnBatchNormBackward0': _batch_norm_again,
-    'MiopenBatchNormBackward0': _batch_norm_again,
-    'NativeGroupNormBackward0': _group_norm_again,
-}

@@ -34,7 +34,7 @@ def refuse(kind, build, *parts):
         (dict(in_channels=2.5), ('in_channels=2.5', 'whole number')),
         (dict(drop_path_rate=1.0), ('drop_path_rate=1.0', 'not including, 1')),
         (dict(drop_path_rate=-0.1), ('drop_path_rate=-0.1',)),
-        (dict(with_cp='blocks'), ("with_cp='blocks'", "'activations'")),
+        (dict(with_cp='activations'), ("with_cp='activations'", "recompute='activations'")),
         (dict(outindices=(1,)), ("takes no 'outindices'", "did you mean 'out_indices'")),
         (dict(pretrained=True), ("takes no 'pretrained'",)),
     ],

@@ -58,9 +58,9 @@ class ReXUNetHead(UNetDecoder):
         levels: Sequence[FeatureLevel],
         in_channels: int,
         norm_cfg: dict | None,
-        with_cp: bool | str,
+        recompute: str | None,
     ) -> None:
-        super().__init__(levels, num_classes=1, norm_cfg=norm_cfg, with_cp=with_cp)
+        super().__init__(levels, num_classes=1, norm_cfg=norm_cfg, recompute=recompute)
         # As in the classifier, whose weights it can have.
         self.final = ConvNorm(in_channels, levels[-1].channels, 1, self.norm_cfg, silu)
         reset_convolutions(self.final)
@@ -68,7 +68,7 @@ class ReXUNetHead(UNetDecoder):
     def build_output(self, stride: int, in_channels: int) -> nn.Module:
         if stride > 1:
             return super().build_output(stride, in_channels)
-        block = build_decoder_block(self.block, in_channels, 1, self.norm_cfg, self.with_cp)
+        block = build_decoder_block(self.block, in_channels, 1, self.norm_cfg)
         reset_convolutions(block)
         return block
 
@@ -92,7 +92,8 @@ class ReXUNet(BaseModule):
     Args:
         arch: A ReXNet or ReXNet-R; the reference is 'rexnet_1.0'.
         norm_cfg: Normalisation layers, see :func:`rexdense.models.normalisation.build_norm`.
-        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+        with_cp: True is ``recompute='blocks'``, as in a backbone.
+        recompute: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
         backbone: Further arguments of :class:`~rexdense.models.ReXNet`.
 
     Raises:
@@ -108,17 +109,20 @@ class ReXUNet(BaseModule):
         self,
         arch: str = 'rexnet_1.0',
         norm_cfg: dict | None = None,
-        with_cp: bool | str = False,
+        with_cp: bool = False,
+        recompute: str | None = None,
         init_cfg: dict | None = None,
         **backbone: Any,
     ) -> None:
         super().__init__(init_cfg)
-        self.backbone = ReXUNetEncoder(arch, norm_cfg=norm_cfg, with_cp=with_cp, **backbone)
+        self.backbone = ReXUNetEncoder(
+            arch, norm_cfg=norm_cfg, with_cp=with_cp, recompute=recompute, **backbone
+        )
         self.head = ReXUNetHead(
             rexunet_levels(self.backbone.architecture),
             self.backbone.out_levels[-1].channels,
             norm_cfg,
-            with_cp,
+            self.backbone.recompute,
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

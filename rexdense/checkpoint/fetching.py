@@ -14,7 +14,7 @@ import torch
 from rexdense.checkpoint.details_file import details_beside
 from rexdense.checkpoint.reading import read_checkpoint
 from rexdense.checkpoint.unwrapping import StateDict, unwrap
-from rexdense.errors import CheckpointUnreadable, UnknownName, suggest
+from rexdense.errors import CheckpointUnreadable, InvalidArgument, UnknownName, suggest
 
 __all__ = ['is_address', 'local_file', 'open_checkpoint']
 
@@ -32,10 +32,15 @@ def open_checkpoint(
     """Return what messages call a checkpoint, and its tensors.
 
     Raises:
+        InvalidArgument: it is nothing of the kind.
         CheckpointUnreadable: it cannot be fetched or read, or holds no tensors.
     """
     if isinstance(checkpoint, Mapping):
         return 'the state dict', unwrap(checkpoint, 'the state dict', averaged)
+    if not isinstance(checkpoint, str | os.PathLike) or not str(checkpoint):
+        raise InvalidArgument(
+            f'the checkpoint is {checkpoint!r}: give a file, an address, or a loaded state dict'
+        )
     name = str(checkpoint)
     path = local_file(name) if is_address(name) else Path(checkpoint).expanduser()
     file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)

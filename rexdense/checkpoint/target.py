@@ -34,6 +34,10 @@ class Target:
         Raises:
             InvalidArgument: the module has none, or several.
         """
+        if not isinstance(module, nn.Module):
+            raise InvalidArgument(
+                f'{module!r} is no network: give an nn.Module, such as a backbone'
+            )
         found = [
             (name, part)
             for name, part in module.named_modules()

@@ -17,9 +17,15 @@ from rexdense.arch import (
     resolve_out_indices,
     rule_arguments,
 )
-from rexdense.arch.checks import require_positive_integer
+from rexdense.arch.checks import (
+    is_integer,
+    require_flag,
+    require_known,
+    require_norm_cfg,
+    require_positive_integer,
+)
 from rexdense.arch.levels import MaxPoolSpec
-from rexdense.errors import InvalidArgument, suggest
+from rexdense.errors import InvalidArgument
 from rexdense.models.layers import MaxPool, drop_path_rates
 from rexdense.models.recompute import recompute, resolve_recompute
 
@@ -86,9 +92,10 @@ class Backbone(BaseModule):
         self.out_indices = resolve_out_indices(out_indices)
         self.out_levels = tuple(self.feature_info[index] for index in self.out_indices)
         require_positive_integer('in_channels', in_channels)
-        self.in_channels, self.norm_eval = in_channels, norm_eval
+        require_flag('norm_eval', norm_eval)
+        self.in_channels, self.norm_eval = int(in_channels), norm_eval
         self.recompute = resolve_recompute(with_cp, recompute)
-        self.norm_cfg = norm_cfg or dict(type='BN')
+        self.norm_cfg = require_norm_cfg(norm_cfg)
         self._build(drop_path_rate)
         self._frozen_names: list[str] = []
         self.freeze(frozen_stages)
@@ -96,9 +103,7 @@ class Backbone(BaseModule):
     @classmethod
     def _find_architecture(cls, arch: str | None, overrides: dict[str, Any]) -> Architecture:
         own = set(inspect.signature(Backbone).parameters) - {'overrides'}
-        for name in overrides:
-            if name not in (allowed := {*own, *rule_arguments(cls.rule)}):
-                raise InvalidArgument(f'{cls.__name__} takes no {name!r}: {suggest(name, allowed)}')
+        require_known(cls.__name__, overrides, own | set(rule_arguments(cls.rule)))
         if arch is None:
             return architecture_by_rule(cls.rule, **overrides)
         # The family is looked at first: another family's rule may not take the overrides.
@@ -141,14 +146,14 @@ class Backbone(BaseModule):
             InvalidArgument: the level is not built, or no level.
         """
         deepest = len(self.stages) - 1
-        if not isinstance(frozen_stages, int) or not -1 <= frozen_stages <= deepest:
+        if not is_integer(frozen_stages) or not -1 <= frozen_stages <= deepest:
             raise InvalidArgument(
                 f'frozen_stages={frozen_stages!r}: allowed are -1 (none) to {deepest} '
                 f'({self.feature_info[deepest].name}, the deepest level built)'
             )
         for name in self._frozen_names:
             self.get_parameter(name).requires_grad_(True)
-        self.frozen_stages = frozen_stages
+        self.frozen_stages = int(frozen_stages)
         frozen = {parameter for part in self._frozen_parts() for parameter in part.parameters()}
         # By name: a copy of the network has other objects. What had no gradient before is left out,
         # and so stays without when the level is set free.

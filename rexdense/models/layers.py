@@ -7,7 +7,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rexdense.errors import InvalidArgument
+from rexdense.arch.checks import require_ratio
 from rexdense.models.activations import may_overwrite, relu
 from rexdense.models.normalisation import build_norm, normalise, normalise_pooled
 
@@ -163,11 +163,8 @@ def drop_path_rates(highest: float, blocks: int) -> list[float]:
         >>> drop_path_rates(0.5, 3)
         [0.0, 0.25, 0.5]
     """
-    if not 0 <= highest < 1:
-        raise InvalidArgument(
-            f'drop_path_rate={highest!r}: allowed are 0 (off) up to, not including, 1'
-        )
-    return [highest * index / max(blocks - 1, 1) for index in range(blocks)]
+    require_ratio('drop_path_rate', highest, below_one=True)
+    return [float(highest) * index / max(blocks - 1, 1) for index in range(blocks)]
 
 
 def draw(layer: nn.Conv2d) -> None:

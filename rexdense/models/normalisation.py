@@ -10,9 +10,22 @@ from torch.autograd.forward_ad import unpack_dual
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.module import _has_any_global_hook
 
+from rexdense.arch.checks import (
+    require_flag,
+    require_norm_cfg,
+    require_positive,
+    require_positive_integer,
+    require_ratio,
+)
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.models.activations import may_overwrite, silu
-from rexdense.models.recompute import is_replayed, norm_silu, records_eagerly
+from rexdense.models.recompute import (
+    SiLUOnce,
+    is_replayed,
+    norm_silu,
+    records_eagerly,
+    runs_for_one_pass,
+)
 
 __all__ = ['MINIMUM_POOLED_BATCH', 'build_norm', 'normalise', 'normalise_pooled']
 
@@ -56,18 +69,32 @@ def build_norm(norm_cfg: dict, channels: int, pooled: bool = False) -> nn.Module
     Raises:
         InvalidArgument: an unknown ``type``, or an option that the layer does not take.
     """
-    if not isinstance(norm_cfg, dict):
-        raise InvalidArgument(f"norm_cfg={norm_cfg!r}: give a dict, such as dict(type='BN')")
-    options = dict(norm_cfg)
+    options = require_norm_cfg(norm_cfg)
     kind = options.pop('type', None)
     requires_grad = options.pop('requires_grad', True)
-    if kind not in NORMS:
+    if not isinstance(kind, str) or kind not in NORMS:
         raise InvalidArgument(f'norm_cfg type {kind!r}: {suggest(str(kind), NORMS)}')
+    require_flag('norm_cfg requires_grad', requires_grad)
+    _check_options(options)
     try:
         norm = NORMS[kind](channels, pooled, **options)
     except TypeError as error:
         raise InvalidArgument(f'norm_cfg={norm_cfg}: {error}') from error
     return norm.requires_grad_(requires_grad)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    checks = {
+        'eps': require_positive,
+        'num_groups': require_positive_integer,
+        'affine': require_flag,
+        'track_running_stats': require_flag,
+    }
+    if options.get('momentum') is not None:
+        checks['momentum'] = require_ratio
+    for option, check in checks.items():
+        if option in options:
+            check(f'norm_cfg {option}', options[option])
 
 
 def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
@@ -107,6 +134,8 @@ def normalise(
         return norm_silu(norm, x)
     else:
         x = norm(x)
+    if activation is silu and runs_for_one_pass() and x.requires_grad:
+        return SiLUOnce.apply(x)
     return x if activation is None else activation(x)
 
 

@@ -29,7 +29,15 @@ from torch.utils.checkpoint import get_device_states, set_device_states
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['is_replayed', 'norm_silu', 'records_eagerly', 'recompute', 'resolve_recompute']
+__all__ = [
+    'SiLUOnce',
+    'is_replayed',
+    'norm_silu',
+    'records_eagerly',
+    'recompute',
+    'resolve_recompute',
+    'runs_for_one_pass',
+]
 
 RECOMPUTE = (None, 'blocks', 'activations')
 
@@ -98,7 +106,13 @@ _thread = threading.local()
 
 def is_replayed() -> bool:
     """Return whether :func:`recompute` is running a block, for the first time or again."""
-    return getattr(_thread, 'replayed', False)
+    return getattr(_thread, 'mode', None) is not None
+
+
+def runs_for_one_pass() -> bool:
+    """Return whether a block runs again, for one backward pass that nothing differentiates."""
+    mode = getattr(_thread, 'mode', None)
+    return isinstance(mode, _Replay) and not mode.twice
 
 
 class _Recorder(TorchFunctionMode):
@@ -162,7 +176,7 @@ class _Replay(TorchFunctionMode):
 
     def __init__(self, notes: Sequence[tuple[Tensor, ...]], twice: bool) -> None:
         super().__init__()
-        self._notes, self._twice = iter(notes), twice
+        self._notes, self.twice = iter(notes), twice
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -170,7 +184,7 @@ class _Replay(TorchFunctionMode):
             return self._batch_norm(next(self._notes), *args, **kwargs)
         if function is torch.conv2d:
             note = next(self._notes)
-            if note and not self._twice:
+            if note and not self.twice:
                 return _known_convolution(*note, *args, **kwargs)
         return function(*args, **kwargs)
 
@@ -186,7 +200,7 @@ class _Replay(TorchFunctionMode):
         momentum=0.1,
         eps=1e-5,
     ) -> Tensor:
-        if training and not self._twice:
+        if training and not self.twice:
             return _KnownBatchNorm.apply(x, weight, bias, *note, eps)
         return _batch_norm(x, weight, bias, *note, training, eps)
 
@@ -247,14 +261,15 @@ def _set_modes(modules: Sequence[nn.Module], modes: Sequence[bool]) -> None:
 
 @contextlib.contextmanager
 def _replayed(mode: TorchFunctionMode) -> Iterator[None]:
-    _thread.replayed = True
+    _thread.mode = mode
     try:
         with mode:
             yield
     finally:
-        _thread.replayed = False
+        _thread.mode = None
 
 
+# torch's selective checkpointing keeps as little, but makes a step take 1.39 times as long.
 class _RunAgain(torch.autograd.Function):
     """A block that keeps its input and notes, and runs again in the backward pass."""
 
@@ -386,6 +401,22 @@ class _KnownBatchNorm(torch.autograd.Function):
         return *gradients, None, None, None
 
 
+class SiLUOnce(torch.autograd.Function):
+    """SiLU that overwrites its argument in the backward pass: for a map that nothing else needs,
+    where :func:`runs_for_one_pass`. For large maps fresh memory costs more than the computation."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return F.silu(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return torch.ops.aten.silu_backward.grad_input(gradient, x, grad_input=x)
+
+
 class _NormSiLU(torch.autograd.Function):
     """SiLU of a batch norm, written over the norm's output, which is computed again."""
 
@@ -414,7 +445,6 @@ class _NormSiLU(torch.autograd.Function):
         else:
             output = _batch_norm(x, weight, bias, first, second, False, ctx.eps)
             statistics = (first, second, None, None)
-        # Written over it: for large maps fresh memory costs more time than the computation.
         gradient = torch.ops.aten.silu_backward.grad_input(gradient, output, grad_input=output)
         return None, *torch.ops.aten.native_batch_norm_backward(
             gradient, x, weight, *statistics, ctx.training, ctx.eps, needed

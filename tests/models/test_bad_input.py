@@ -25,7 +25,7 @@ def refuse(kind, build, *parts):
     [
         (dict(output_stride=4), ('output_stride=4', '8, 16 and 32')),
         (dict(out_indices=(0, 7)), ('7 is no level', '0 to 4')),
-        (dict(out_indices=()), ('give a non-empty tuple',)),
+        (dict(out_indices=()), ('give a non-empty list',)),
         (dict(frozen_stages=5), ('frozen_stages=5', '-1 (none) to 4')),
         (dict(frozen_stages=3, out_indices=(0, 2)), ('frozen_stages=3', 'to 2', 'c3')),
         (dict(frozen_stages=-2), ('frozen_stages=-2',)),

@@ -2,8 +2,8 @@
 
 from torch import nn
 
+from rexdense.arch.checks import require_one_of
 from rexdense.arch.unet import decoder_block
-from rexdense.errors import InvalidArgument, suggest
 from rexdense.models.activations import relu
 from rexdense.models.layers import ConvNorm
 from rexdense.models.rexnet import InvertedBottleneck
@@ -51,6 +51,5 @@ def build_decoder_block(
     Raises:
         InvalidArgument: no block is called ``name``.
     """
-    if name not in DECODER_BLOCKS:
-        raise InvalidArgument(f'block={name!r}: {suggest(name, DECODER_BLOCKS)}')
+    require_one_of('block', name, DECODER_BLOCKS)
     return DECODER_BLOCKS[name](in_channels, out_channels, norm_cfg)

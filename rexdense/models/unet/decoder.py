@@ -8,11 +8,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rexdense.arch import FeatureLevel
-from rexdense.arch.checks import require_positive_integer
-from rexdense.errors import InvalidArgument, suggest
+from rexdense.arch.checks import (
+    is_integer,
+    require_norm_cfg,
+    require_one_of,
+    require_positive_integer,
+    require_sequence,
+)
+from rexdense.errors import InvalidArgument
 from rexdense.models.layers import ConvNorm, reset_convolutions
 from rexdense.models.recompute import recompute, resolve_recompute
-from rexdense.models.unet.blocks import build_decoder_block
+from rexdense.models.unet.blocks import DECODER_BLOCKS, build_decoder_block
 
 __all__ = ['DecoderStep', 'UNetDecoder', 'resize']
 
@@ -122,13 +128,13 @@ class UNetDecoder(nn.Module):
     ) -> None:
         super().__init__()
         require_positive_integer('num_classes', num_classes)
-        if skip not in SKIPS:
-            raise InvalidArgument(f'skip={skip!r}: {suggest(skip, SKIPS)}')
+        require_one_of('skip', skip, SKIPS)
+        require_one_of('block', block, DECODER_BLOCKS)
         self.recompute = resolve_recompute(with_cp, recompute)
         self.levels = _checked_levels(feature_info)
         self.output_strides = _resolve_output_strides(output_strides, self.levels)
         self.num_classes, self.block = num_classes, block
-        self.norm_cfg = norm_cfg or dict(type='BN')
+        self.norm_cfg = require_norm_cfg(norm_cfg)
         self.decoder_channels = _resolve_decoder_channels(decoder_channels, self.levels)
 
         *finer, coarsest = self.levels
@@ -231,6 +237,9 @@ def _checked_levels(feature_info: Sequence[FeatureLevel]) -> tuple[FeatureLevel,
             f'feature_info={feature_info!r}: give levels (name, channels, stride), such as '
             'out_levels of a backbone'
         ) from error
+    for level in levels:
+        require_positive_integer(f'feature_info with {level}: channels', level.channels)
+        require_positive_integer(f'feature_info with {level}: stride', level.stride)
     strides = [level.stride for level in levels]
     if not levels or strides != sorted(strides):
         raise InvalidArgument(
@@ -246,12 +255,12 @@ def _resolve_output_strides(
     allowed = sorted({1, *(level.stride for level in levels)})
     if wanted is None:
         return tuple(allowed)
-    if isinstance(wanted, int):
-        raise InvalidArgument(f'output_strides={wanted}: give a list, such as [{wanted}]')
-    lacking = [stride for stride in wanted if stride not in allowed]
-    if lacking or not len(wanted) or len(set(wanted)) < len(wanted):
+    example = f'[{wanted}]' if is_integer(wanted) else '[1, 4]'
+    wanted = require_sequence('output_strides', wanted, example)
+    lacking = [stride for stride in wanted if not is_integer(stride) or stride not in allowed]
+    if lacking or len(set(wanted)) < len(wanted):
         raise InvalidArgument(
-            f'output_strides={tuple(wanted)}: allowed are {", ".join(map(str, allowed))} (1 and '
+            f'output_strides={wanted}: allowed are {", ".join(map(str, allowed))} (1 and '
             'the strides of the levels), each once'
             + (
                 '; a backbone with out_indices=(0, 1, 2, 3, 4) has the most levels'
@@ -259,20 +268,20 @@ def _resolve_output_strides(
                 else ''
             )
         )
-    return tuple(sorted(wanted))
+    return tuple(sorted(map(int, wanted)))
 
 
 def _resolve_decoder_channels(
     wanted: Sequence[int] | None, levels: tuple[FeatureLevel, ...]
 ) -> tuple[int, ...]:
-    finer = levels[-2::-1]
+    finer, name, example = levels[-2::-1], 'decoder_channels', '(256, 128, 64, 32, 16)'
     if wanted is None:
         return (*(level.channels for level in finer), levels[0].channels)
-    if isinstance(wanted, int) or len(wanted) != len(levels):
+    if is_integer(wanted) or len(wanted := require_sequence(name, wanted, example)) != len(levels):
         places = ', '.join((*(level.name for level in finer), 'stride 1'))
         raise InvalidArgument(
-            f'decoder_channels={wanted!r}: give a number for each of {places} ({len(levels)})'
+            f'{name}={wanted!r}: give a number for each of {places} ({len(levels)})'
         )
     for width in wanted:
-        require_positive_integer('decoder_channels', width)
-    return tuple(wanted)
+        require_positive_integer(name, width)
+    return tuple(map(int, wanted))

@@ -7,6 +7,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from rexdense.arch import FeatureLevel
+from rexdense.arch.checks import is_integer, require_sequence
 from rexdense.arch.unet import rexunet_levels
 from rexdense.errors import InvalidArgument
 from rexdense.models.activations import silu
@@ -160,15 +161,15 @@ class ReXDepth(ReXUNet):
     ) -> None:
         super().__init__(arch, **arguments)
         strides = self.head.output_strides
-        if (
-            not isinstance(scales, Sequence)
-            or not scales
-            or not set(scales) <= set(range(len(strides)))
-        ):
-            raise InvalidArgument(
-                f'scales={scales!r}: give a sequence of at least one of 0 to {len(strides) - 1}'
-            )
-        self.scales = tuple(scales)
+        allowed = range(len(strides))
+        scales = require_sequence('scales', scales, f'at least one of 0 to {len(strides) - 1}')
+        for scale in scales:
+            if not is_integer(scale) or scale not in allowed or scales.count(scale) > 1:
+                raise InvalidArgument(
+                    f'scales={scales!r}: give a list of at least one of 0 to {len(strides) - 1}, '
+                    'each once'
+                )
+        self.scales = tuple(map(int, scales))
         for scale, stride in enumerate(strides):
             if scale not in self.scales:
                 self.head.outputs[str(stride)].requires_grad_(False)

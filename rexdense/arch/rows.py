@@ -98,6 +98,8 @@ def list_backbones(pattern: str = '*') -> list[str]:
         >>> list_backbones('rexnet_lite_*')
         ['rexnet_lite_1.0', 'rexnet_lite_1.3', 'rexnet_lite_1.5', 'rexnet_lite_2.0']
     """
+    if not isinstance(pattern, str):
+        raise InvalidArgument(f"pattern={pattern!r}: give text, such as 'rexnet_*'")
     return [name for name in ROWS if fnmatch.fnmatchcase(name, pattern)]
 
 
@@ -123,6 +125,8 @@ def architecture(name: str, **overrides: Any) -> Architecture:
         >>> architecture('rexnet_1.0', width_mult=1.7).levels[-1]
         FeatureLevel(name='c5', channels=314, stride=32)
     """
+    if not isinstance(name, str):
+        raise InvalidArgument(f"{name!r} is no name of a backbone: give one, such as 'rexnet_1.0'")
     if name not in ROWS:
         raise UnknownName(f'no backbone is called {name!r}: {suggest(name, ROWS)}')
     row = ROWS[name]

@@ -1,88 +1,51 @@
-"""Activations, which need not keep their results for the backward pass."""
-
-import dataclasses
-from collections.abc import Callable
+"""Activations, which overwrite their argument where the backward pass does not need it."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
-from rexdense.models.recompute import FeatureMap, Recomputed, may_overwrite
+from rexdense.models.recompute import records_eagerly
 
-__all__ = ['Activation', 'relu', 'relu6', 'scale', 'silu']
+__all__ = ['may_overwrite', 'relu', 'relu6', 'silu']
 
 
-@dataclasses.dataclass(frozen=True)
-class Activation:
-    """An elementwise function of a tensor, or of a :class:`FeatureMap`.
+def may_overwrite() -> bool:
+    """Return whether any map that was just computed may be overwritten.
 
-    It overwrites its argument where autograd allows it.
-
-    Args:
-        function: One of ``torch.nn.functional`` that takes ``inplace``.
-        overwrites: It may overwrite its argument under autograd, too.
-        derived_from_result: The derivative can be told from the result as well as from the
-            argument.
-        costly: Its result is computed again only if ``with_cp`` asks for that.
+    Not where autograd may keep it, nor in a graph that is recorded: such a graph would depend on
+    whether autograd was on, which torch's tracer takes for a fault.
     """
-
-    function: Callable[..., Tensor]
-    overwrites: bool = False
-    derived_from_result: bool = False
-    costly: bool = False
-
-    def __call__(self, x: Tensor) -> Tensor:
-        return self.function(x, inplace=self.overwrites or may_overwrite())
-
-    def of(self, x: FeatureMap) -> FeatureMap:
-        """Return the activated map."""
-        kept = x.source is None
-        if not x.recomputes() or (kept and self.overwrites) or (self.costly and not x.with_cp):
-            return x.then(self(x.value))
-        if not kept:
-            return self._of_recomputed(x)
-        value = self(x.value)
-        node = value.grad_fn
-        return x.then(value, Recomputed(lambda: self.function(node._saved_self)))
-
-    def _of_recomputed(self, x: FeatureMap) -> FeatureMap:
-        if self.derived_from_result:
-            # Autograd gets the result in the argument's place, which nothing else needs.
-            source = Recomputed(lambda: self.function(x.source.read(), inplace=True), x.source)
-            return x.then(x.then(x.value, source).read_by(self), source)
-        source = Recomputed(lambda: self.function(x.source.read()), x.source)
-        return x.then(_OverwritingSiLU.apply(x.value, x.source), source)
+    recording = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return not (torch.is_grad_enabled() or recording)
 
 
-class _OverwritingSiLU(torch.autograd.Function):
-    """SiLU whose argument is recomputed, so that both passes may overwrite it.
+def relu(x: Tensor) -> Tensor:
+    """Overwrite ``x`` with ReLU, whose derivative can be told from the result."""
+    return F.relu(x, inplace=True)
 
-    For large maps, fresh memory costs more time than the computation.
-    """
+
+def relu6(x: Tensor) -> Tensor:
+    """Overwrite ``x`` with ReLU6, whose derivative can be told from the result."""
+    if records_eagerly(x) and x.requires_grad:
+        return _ReLU6.apply(x)
+    return F.relu6(x, inplace=may_overwrite())
+
+
+class _ReLU6(torch.autograd.Function):
+    """ReLU6 in place; torch's own keeps a copy of the argument."""
 
     @staticmethod
-    def forward(ctx, x: Tensor, source: Recomputed) -> Tensor:
-        ctx.source = source.saved()
+    def forward(ctx, x: Tensor) -> Tensor:
         ctx.mark_dirty(x)
-        return F.silu(x, inplace=True)
+        ctx.save_for_backward(F.relu6(x, inplace=True))
+        return x
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        x = ctx.source.read()
-        return torch.ops.aten.silu_backward.grad_input(gradient, x, grad_input=x), None
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (result,) = ctx.saved_tensors
+        return torch.ops.aten.hardtanh_backward(gradient, result.detach(), 0, 6)
 
 
-silu = Activation(F.silu, costly=True)
-relu6 = Activation(F.relu6, derived_from_result=True)
-relu = Activation(F.relu, overwrites=True, derived_from_result=True)
-
-
-def scale(x: FeatureMap, gate: Tensor) -> FeatureMap:
-    """Return ``x`` (N, C, H, W) times ``gate`` (N, C, 1, 1)."""
-    if not x.recomputes():
-        return x.then(x.value.mul_(gate) if may_overwrite() else x.value * gate)
-    value = x.read_by(lambda tensor: tensor * gate)
-    node = value.grad_fn
-    return x.then(value, Recomputed(lambda: node._saved_self * node._saved_other, x.source))
+def silu(x: Tensor) -> Tensor:
+    """Return SiLU of ``x``."""
+    return F.silu(x, inplace=may_overwrite())

@@ -17,11 +17,17 @@ from rexdense.arch import (
     resolve_out_indices,
     rule_arguments,
 )
-from rexdense.arch.checks import require_positive_integer
+from rexdense.arch.checks import (
+    is_integer,
+    require_flag,
+    require_known,
+    require_norm_cfg,
+    require_positive_integer,
+)
 from rexdense.arch.levels import MaxPoolSpec
-from rexdense.errors import InvalidArgument, suggest
+from rexdense.errors import InvalidArgument
 from rexdense.models.layers import MaxPool, drop_path_rates
-from rexdense.models.recompute import check_with_cp, recompute_block
+from rexdense.models.recompute import recompute, resolve_recompute
 
 __all__ = ['Backbone']
 
@@ -45,8 +51,9 @@ class Backbone(BaseModule):
         output_stride: 32, 16 or 8: beyond it, strides are replaced by dilation.
         drop_path_rate: Stochastic depth at the last block, from 0 at the first, on blocks with a
             shortcut.
-        with_cp: False; True recomputes whole blocks in the backward pass; 'activations' keeps the
-            outputs of convolutions and recomputes the rest, see :mod:`rexdense.models.recompute`.
+        with_cp: True is ``recompute='blocks'``, under the name that mmdet's backbones have for it.
+        recompute: What the backward pass computes again to save memory: None, 'activations' (all
+            but the convolutions) or 'blocks', see :mod:`rexdense.models.recompute`.
         init_cfg: mmengine's; ``dict(type='rexdense.Pretrained', checkpoint=...)`` loads weights.
         overrides: Arguments of the family's rule that replace those of ``arch``.
 
@@ -72,7 +79,8 @@ class Backbone(BaseModule):
         norm_cfg: dict | None = None,
         output_stride: int = 32,
         drop_path_rate: float = 0.0,
-        with_cp: bool | str = False,
+        with_cp: bool = False,
+        recompute: str | None = None,
         init_cfg: dict | list[dict] | None = None,
         **overrides: Any,
     ) -> None:
@@ -84,9 +92,10 @@ class Backbone(BaseModule):
         self.out_indices = resolve_out_indices(out_indices)
         self.out_levels = tuple(self.feature_info[index] for index in self.out_indices)
         require_positive_integer('in_channels', in_channels)
-        check_with_cp(with_cp)
-        self.in_channels, self.norm_eval, self.with_cp = in_channels, norm_eval, with_cp
-        self.norm_cfg = norm_cfg or dict(type='BN')
+        require_flag('norm_eval', norm_eval)
+        self.in_channels, self.norm_eval = int(in_channels), norm_eval
+        self.recompute = resolve_recompute(with_cp, recompute)
+        self.norm_cfg = require_norm_cfg(norm_cfg)
         self._build(drop_path_rate)
         self._frozen_names: list[str] = []
         self.freeze(frozen_stages)
@@ -94,9 +103,7 @@ class Backbone(BaseModule):
     @classmethod
     def _find_architecture(cls, arch: str | None, overrides: dict[str, Any]) -> Architecture:
         own = set(inspect.signature(Backbone).parameters) - {'overrides'}
-        for name in overrides:
-            if name not in (allowed := {*own, *rule_arguments(cls.rule)}):
-                raise InvalidArgument(f'{cls.__name__} takes no {name!r}: {suggest(name, allowed)}')
+        require_known(cls.__name__, overrides, own | set(rule_arguments(cls.rule)))
         if arch is None:
             return architecture_by_rule(cls.rule, **overrides)
         # The family is looked at first: another family's rule may not take the overrides.
@@ -116,7 +123,7 @@ class Backbone(BaseModule):
         def build(spec: Any) -> nn.Module:
             if isinstance(spec, MaxPoolSpec):
                 return MaxPool(spec.padding)
-            return self.build_block(spec, self.norm_cfg, next(rates), self.with_cp)
+            return self.build_block(spec, self.norm_cfg, next(rates))
 
         stem_channels = self.architecture.stem_channels
         self.stem = self.build_stem(self.in_channels, stem_channels, self.norm_cfg)
@@ -128,9 +135,7 @@ class Backbone(BaseModule):
         """Return the stem, of stride 2."""
         raise NotImplementedError
 
-    def build_block(
-        self, spec: Any, norm_cfg: dict, drop_path_rate: float, with_cp: bool | str
-    ) -> nn.Module:
+    def build_block(self, spec: Any, norm_cfg: dict, drop_path_rate: float) -> nn.Module:
         """Return the block that a line of the architecture describes."""
         raise NotImplementedError
 
@@ -141,14 +146,14 @@ class Backbone(BaseModule):
             InvalidArgument: the level is not built, or no level.
         """
         deepest = len(self.stages) - 1
-        if not isinstance(frozen_stages, int) or not -1 <= frozen_stages <= deepest:
+        if not is_integer(frozen_stages) or not -1 <= frozen_stages <= deepest:
             raise InvalidArgument(
                 f'frozen_stages={frozen_stages!r}: allowed are -1 (none) to {deepest} '
                 f'({self.feature_info[deepest].name}, the deepest level built)'
             )
         for name in self._frozen_names:
             self.get_parameter(name).requires_grad_(True)
-        self.frozen_stages = frozen_stages
+        self.frozen_stages = int(frozen_stages)
         frozen = {parameter for part in self._frozen_parts() for parameter in part.parameters()}
         # By name: a copy of the network has other objects. What had no gradient before is left out,
         # and so stays without when the level is set free.
@@ -202,7 +207,7 @@ class Backbone(BaseModule):
     def run_blocks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
         """Return what some blocks, one after the other, make of a map (N, C, H, W)."""
         for block in blocks:
-            x = recompute_block(block, x) if self.with_cp is True else block(x)
+            x = recompute(block, x, self.recompute)
         return x
 
     def _check_input(self, x: Tensor) -> None:

@@ -3,7 +3,7 @@
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from rexdense.arch.checks import require_positive_integer, require_ratio
+from rexdense.arch.checks import require_config, require_positive_integer, require_ratio
 from rexdense.errors import InvalidArgument
 from rexdense.models.activations import relu6, silu
 from rexdense.models.backbone import Backbone
@@ -87,6 +87,14 @@ class Classifier(BaseModule):
         super().__init__(init_cfg)
         require_positive_integer('num_classes', num_classes)
         if not isinstance(backbone, Backbone):
+            example = "dict(type='rexdense.ReXNet', arch='rexnet_1.0')"
+            require_config('backbone', backbone, example)
+            kind = backbone['type']
+            kind = MODELS.get(kind) if isinstance(kind, str) else kind
+            if not isinstance(kind, type) or not issubclass(kind, Backbone):
+                raise InvalidArgument(
+                    f'backbone={backbone}: give a backbone of rexdense, such as {example}'
+                )
             backbone = MODELS.build({'out_indices': (4,), **backbone})
         if backbone.out_indices[-1] != 4:
             raise InvalidArgument(

@@ -1,15 +1,15 @@
 """Layers that every family is made of: normalised convolutions, squeeze-excitation, drop path."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rexdense.errors import InvalidArgument
-from rexdense.models.activations import Activation, relu, scale
+from rexdense.arch.checks import require_ratio
+from rexdense.models.activations import may_overwrite, relu
 from rexdense.models.normalisation import build_norm, normalise, normalise_pooled
-from rexdense.models.recompute import FeatureMap
 
 __all__ = [
     'ConvNorm',
@@ -55,7 +55,7 @@ class ConvNorm(nn.Module):
         out_channels: int,
         kernel_size: int,
         norm_cfg: dict,
-        activation: Activation | None = None,
+        activation: Callable[[Tensor], Tensor] | None = None,
         stride: int = 1,
         dilation: int = 1,
         groups: int = 1,
@@ -74,16 +74,12 @@ class ConvNorm(nn.Module):
         self.norm = build_norm(norm_cfg, out_channels)
         self.activation = activation
 
-    def of(self, x: FeatureMap) -> FeatureMap:
-        """Return the layer's output for a map (N, in_channels, H, W)."""
-        x = normalise(self.norm, x.then(x.read_by(self.conv)), source=self.conv)
-        return x if self.activation is None else self.activation.of(x)
-
     def forward(self, x: Tensor) -> Tensor:
-        return self.of(FeatureMap(x)).value
+        """Return the layer's output for a map (N, in_channels, H, W)."""
+        return normalise(self.norm, self.conv(x), self.activation, source=self.conv)
 
     def extra_repr(self) -> str:
-        return '' if self.activation is None else f'activation={self.activation.function.__name__}'
+        return '' if self.activation is None else f'activation={self.activation.__name__}'
 
 
 class SqueezeExcitation(nn.Module):
@@ -107,12 +103,10 @@ class SqueezeExcitation(nn.Module):
             squeezed = normalise_pooled(self.norm, squeezed)
         return self.expand(relu(squeezed)).sigmoid()
 
-    def of(self, x: FeatureMap) -> FeatureMap:
-        """Return the scaled map; where autograd keeps nothing, ``x`` itself is overwritten."""
-        return scale(x, self.gate(x.value))
-
     def forward(self, x: Tensor) -> Tensor:
-        return self.of(FeatureMap(x)).value
+        """Return the scaled map; where autograd keeps nothing, ``x`` itself is overwritten."""
+        gate = self.gate(x)
+        return x.mul_(gate) if may_overwrite() else x * gate
 
 
 class MaxPool(nn.Module):
@@ -169,11 +163,8 @@ def drop_path_rates(highest: float, blocks: int) -> list[float]:
         >>> drop_path_rates(0.5, 3)
         [0.0, 0.25, 0.5]
     """
-    if not 0 <= highest < 1:
-        raise InvalidArgument(
-            f'drop_path_rate={highest!r}: allowed are 0 (off) up to, not including, 1'
-        )
-    return [highest * index / max(blocks - 1, 1) for index in range(blocks)]
+    require_ratio('drop_path_rate', highest, below_one=True)
+    return [float(highest) * index / max(blocks - 1, 1) for index in range(blocks)]
 
 
 def draw(layer: nn.Conv2d) -> None:

@@ -1,4 +1,4 @@
-"""Normalisation layers: the kinds that a config names, small batches, recomputation."""
+"""Normalisation layers: the kinds that a config names, small batches, little memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +10,22 @@ from torch.autograd.forward_ad import unpack_dual
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.module import _has_any_global_hook
 
+from rexdense.arch.checks import (
+    require_flag,
+    require_norm_cfg,
+    require_positive,
+    require_positive_integer,
+    require_ratio,
+)
 from rexdense.errors import InvalidArgument, suggest
-from rexdense.models.recompute import FeatureMap, Recomputed, may_overwrite
+from rexdense.models.activations import may_overwrite, silu
+from rexdense.models.recompute import (
+    SiLUOnce,
+    is_replayed,
+    norm_silu,
+    records_eagerly,
+    runs_for_one_pass,
+)
 
 __all__ = ['MINIMUM_POOLED_BATCH', 'build_norm', 'normalise', 'normalise_pooled']
 
@@ -55,18 +69,32 @@ def build_norm(norm_cfg: dict, channels: int, pooled: bool = False) -> nn.Module
     Raises:
         InvalidArgument: an unknown ``type``, or an option that the layer does not take.
     """
-    if not isinstance(norm_cfg, dict):
-        raise InvalidArgument(f"norm_cfg={norm_cfg!r}: give a dict, such as dict(type='BN')")
-    options = dict(norm_cfg)
+    options = require_norm_cfg(norm_cfg)
     kind = options.pop('type', None)
     requires_grad = options.pop('requires_grad', True)
-    if kind not in NORMS:
+    if not isinstance(kind, str) or kind not in NORMS:
         raise InvalidArgument(f'norm_cfg type {kind!r}: {suggest(str(kind), NORMS)}')
+    require_flag('norm_cfg requires_grad', requires_grad)
+    _check_options(options)
     try:
         norm = NORMS[kind](channels, pooled, **options)
     except TypeError as error:
         raise InvalidArgument(f'norm_cfg={norm_cfg}: {error}') from error
     return norm.requires_grad_(requires_grad)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    checks = {
+        'eps': require_positive,
+        'num_groups': require_positive_integer,
+        'affine': require_flag,
+        'track_running_stats': require_flag,
+    }
+    if options.get('momentum') is not None:
+        checks['momentum'] = require_ratio
+    for option, check in checks.items():
+        if option in options:
+            check(f'norm_cfg {option}', options[option])
 
 
 def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
@@ -88,27 +116,37 @@ def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
     return norm(x)
 
 
-def normalise(norm: nn.Module, x: FeatureMap, source: nn.Module | None = None) -> FeatureMap:
-    """Return ``norm`` of a map (N, C, H, W).
+def normalise(
+    norm: nn.Module,
+    x: Tensor,
+    activation: Callable[[Tensor], Tensor] | None = None,
+    source: nn.Module | None = None,
+) -> Tensor:
+    """Return ``activation(norm(x))`` for a map (N, C, H, W).
 
     If ``source`` has just computed the map, and nothing else needs it, a batch norm in evaluation
-    mode puts its result in the map's place.
-
-    With ``with_cp='activations'`` the result of a batch or group norm is computed again in the
-    backward pass, from the input and the statistics that its own backward pass keeps. Other kinds
-    keep their result: a synchronised one would have to communicate again.
+    mode puts its result in the map's place. Autograd keeps ``x`` and the result, but not
+    ``norm(x)`` between the two.
     """
-    if _overwrites(source, norm, x.value):
-        return x.then(_batch_norm_in_place(norm, x.value))
-    value = x.read_by(norm)
-    following = x.then(value)
-    if x.with_cp != 'activations' or not following.recomputes() or value.grad_fn is None:
-        return following
-    recompute = RECOMPUTATIONS.get(value.grad_fn.name())
-    if recompute is None:
-        return following
-    node = value.grad_fn
-    return x.then(value, Recomputed(lambda: recompute(node, norm), x.source))
+    if _overwrites(source, norm, x):
+        x = _batch_norm_in_place(norm, x)
+    elif activation is silu and _keeps_little(norm, x):
+        return norm_silu(norm, x)
+    else:
+        x = norm(x)
+    if activation is silu and runs_for_one_pass() and x.requires_grad:
+        return SiLUOnce.apply(x)
+    return x if activation is None else activation(x)
+
+
+def _keeps_little(norm: nn.Module, x: Tensor) -> bool:
+    return (
+        type(norm) is nn.BatchNorm2d
+        and not is_replayed()
+        and records_eagerly(x)
+        and x.requires_grad
+        and not _has_hooks(norm)
+    )
 
 
 def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
@@ -120,6 +158,7 @@ def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
         and not norm.training
         and norm.running_mean is not None
         and may_overwrite()
+        and not is_replayed()
         and type(x) is Tensor
         and x.device.type == 'cpu'
         and x.dtype == norm.running_mean.dtype
@@ -129,13 +168,16 @@ def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
 
 def _is_watched(source: nn.Module, norm: nn.Module, x: Tensor) -> bool:
     """Whether a hook sees what the layers return, or torch.func or forward differentiation does."""
-    hooks = (source._forward_hooks, norm._forward_pre_hooks, norm._forward_hooks)
     return (
-        any(hooks)
-        or _has_any_global_hook()
+        bool(source._forward_hooks)
+        or _has_hooks(norm)
         or torch._C._functorch.is_functorch_wrapped_tensor(x)
         or unpack_dual(x).tangent is not None
     )
+
+
+def _has_hooks(norm: nn.Module) -> bool:
+    return bool(norm._forward_pre_hooks or norm._forward_hooks) or _has_any_global_hook()
 
 
 def _batch_norm_in_place(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
@@ -143,27 +185,3 @@ def _batch_norm_in_place(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     arguments = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
     torch.native_batch_norm(x, *arguments, False, 0.0, norm.eps, out=(x, *statistics))
     return x
-
-
-def _batch_norm_again(node: Any, norm: nn.Module) -> Tensor:
-    if node._saved_training:
-        # The second saved result is 1 / sqrt(variance + eps).
-        mean, variance, eps = node._saved_result1, node._saved_result2.pow(-2), 0.0
-    else:
-        mean, variance, eps = node._saved_running_mean, node._saved_running_var, norm.eps
-    return F.batch_norm(node._saved_input, mean, variance, node._saved_weight, norm.bias, eps=eps)
-
-
-def _group_norm_again(node: Any, norm: nn.Module) -> Tensor:
-    return F.group_norm(
-        node._saved_input, node._saved_group, node._saved_weight, norm.bias, node._saved_eps
-    )
-
-
-# By the name of the autograd node: it tells which implementation computed the result.
-RECOMPUTATIONS: dict[str, Callable[[Any, nn.Module], Tensor]] = {
-    'NativeBatchNormBackward0': _batch_norm_again,
-    'CudnnBatchNormBackward0': _batch_norm_again,
-    'MiopenBatchNormBackward0': _batch_norm_again,
-    'NativeGroupNormBackward0': _group_norm_again,
-}

@@ -8,7 +8,6 @@ from rexdense.arch.residual import BottleneckSpec, RegNetRule, ResNeXtRule
 from rexdense.models.activations import relu
 from rexdense.models.backbone import Backbone
 from rexdense.models.layers import ConvNorm, DropPath, SqueezeExcitation
-from rexdense.models.recompute import FeatureMap
 from rexdense.registry import MODELS
 
 __all__ = ['Bottleneck', 'RegNet', 'ResNeXt']
@@ -22,16 +21,9 @@ class Bottleneck(nn.Module):
 
     Args:
         drop_path_rate: See :class:`~rexdense.models.layers.DropPath`.
-        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
     """
 
-    def __init__(
-        self,
-        spec: BottleneckSpec,
-        norm_cfg: dict,
-        drop_path_rate: float = 0.0,
-        with_cp: bool | str = False,
-    ) -> None:
+    def __init__(self, spec: BottleneckSpec, norm_cfg: dict, drop_path_rate: float = 0.0) -> None:
         super().__init__()
         hidden = spec.hidden_channels
         self.conv1 = ConvNorm(spec.in_channels, hidden, 1, norm_cfg, relu)
@@ -48,16 +40,15 @@ class Bottleneck(nn.Module):
             else None
         )
         self.drop_path = DropPath(drop_path_rate)
-        self.with_cp = with_cp
         scale = self.conv3.norm.weight
         if scale is not None and scale.requires_grad:
             nn.init.zeros_(scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.conv2.of(self.conv1.of(FeatureMap(x, self.with_cp)))
+        hidden = self.conv2(self.conv1(x))
         if self.squeeze_excitation is not None:
-            hidden = self.squeeze_excitation.of(hidden)
-        out = self.drop_path(self.conv3.of(hidden).value)
+            hidden = self.squeeze_excitation(hidden)
+        out = self.drop_path(self.conv3(hidden))
         shortcut = x if self.downsample is None else self.downsample(x)
         return relu(out.add_(shortcut))
 
@@ -70,10 +61,8 @@ class _Residual(Backbone):
     def build_stem(self, in_channels: int, out_channels: int, norm_cfg: dict) -> nn.Module:
         return ConvNorm(in_channels, out_channels, self.stem_kernel_size, norm_cfg, relu, stride=2)
 
-    def build_block(
-        self, spec: BottleneckSpec, norm_cfg: dict, drop_path_rate: float, with_cp: bool | str
-    ) -> nn.Module:
-        return Bottleneck(spec, norm_cfg, drop_path_rate, with_cp)
+    def build_block(self, spec: BottleneckSpec, norm_cfg: dict, drop_path_rate: float) -> nn.Module:
+        return Bottleneck(spec, norm_cfg, drop_path_rate)
 
 
 @MODELS.register_module()

@@ -4,10 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetLiteRule, ReXNetRule
-from rexdense.models.activations import relu6, silu
+from rexdense.models.activations import may_overwrite, relu6, silu
 from rexdense.models.backbone import Backbone
 from rexdense.models.layers import ConvNorm, DropPath, SqueezeExcitation
-from rexdense.models.recompute import FeatureMap, may_overwrite
 from rexdense.registry import MODELS
 
 __all__ = ['InvertedBottleneck', 'ReXNet', 'ReXNetLite']
@@ -33,7 +32,6 @@ class InvertedBottleneck(nn.Module):
             squeeze-excitation, after the depthwise convolution; ReXNet has SiLU after the expansion
             and ReLU6 after the squeeze-excitation.
         drop_path_rate: See :class:`~rexdense.models.layers.DropPath`.
-        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
     """
 
     def __init__(
@@ -42,7 +40,6 @@ class InvertedBottleneck(nn.Module):
         norm_cfg: dict,
         lite: bool = False,
         drop_path_rate: float = 0.0,
-        with_cp: bool | str = False,
     ) -> None:
         super().__init__()
         hidden = spec.hidden_channels
@@ -68,19 +65,17 @@ class InvertedBottleneck(nn.Module):
         )
         self.project = ConvNorm(hidden, spec.out_channels, 1, norm_cfg)
         self.drop_path = DropPath(drop_path_rate if spec.shortcut else 0.0)
-        self.shortcut, self.lite, self.with_cp = spec.shortcut, lite, with_cp
+        self.shortcut, self.lite = spec.shortcut, lite
         self.in_channels, self.out_channels = spec.in_channels, spec.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = FeatureMap(x, self.with_cp)
-        if self.expand is not None:
-            hidden = self.expand.of(hidden)
-        hidden = self.depthwise.of(hidden)
+        hidden = x if self.expand is None else self.expand(x)
+        hidden = self.depthwise(hidden)
         if self.squeeze_excitation is not None:
-            hidden = self.squeeze_excitation.of(hidden)
+            hidden = self.squeeze_excitation(hidden)
         if not self.lite:
-            hidden = relu6.of(hidden)
-        out = self.project.of(hidden).value
+            hidden = relu6(hidden)
+        out = self.project(hidden)
         if not self.shortcut:
             return out
         out = self.drop_path(out)
@@ -119,13 +114,9 @@ class ReXNet(Backbone):
         )
 
     def build_block(
-        self,
-        spec: InvertedBottleneckSpec,
-        norm_cfg: dict,
-        drop_path_rate: float,
-        with_cp: bool | str,
+        self, spec: InvertedBottleneckSpec, norm_cfg: dict, drop_path_rate: float
     ) -> nn.Module:
-        return InvertedBottleneck(spec, norm_cfg, self.lite, drop_path_rate, with_cp)
+        return InvertedBottleneck(spec, norm_cfg, self.lite, drop_path_rate)
 
 
 @MODELS.register_module()

@@ -17,7 +17,6 @@ from rexdense.models.normalisation import (
     normalise,
     normalise_pooled,
 )
-from rexdense.models.recompute import FeatureMap
 from tests.models.networks import SMALL, image, network, randomise
 
 
@@ -149,7 +148,7 @@ def test_a_batch_norm_overwrites_what_a_convolution_has_computed(dtype, memory_f
     x = image(2, 8, 9, 9).to(dtype=dtype, memory_format=memory_format)
     with torch.no_grad():
         expected = norm(x)
-        found = normalise(norm, FeatureMap(x), source=conv).value
+        found = normalise(norm, x, source=conv)
     assert found is x
     assert torch.equal(found, expected)
     assert found.stride() == expected.stride()

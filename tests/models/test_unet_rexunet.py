@@ -135,9 +135,9 @@ def test_any_width_and_image_size(arch):
         assert [tuple(output.shape) for output in outputs] == [(1, 1, *scale) for scale in scales]
 
 
-@pytest.mark.parametrize('with_cp', [False, True, 'activations'])
-def test_one_image_trains_every_parameter(with_cp):
-    unet = ReXUNet(width_mult=0.5, in_channels=4, with_cp=with_cp)
+@pytest.mark.parametrize('how', [None, 'blocks', 'activations'])
+def test_one_image_trains_every_parameter(how):
+    unet = ReXUNet(width_mult=0.5, in_channels=4, recompute=how)
     sum(output.square().sum() for output in unet(torch.rand(1, 4, 65, 96))).backward()
     without = [
         name

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from rexdense.arch.checks import require_positive_integer
+from rexdense.arch.checks import require_positive, require_positive_integer
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
 
@@ -47,7 +47,8 @@ class DepthGradientLoss(nn.Module):
     ) -> None:
         super().__init__()
         require_positive_integer('scales', scales)
-        if 'loss' not in loss_name:
+        require_positive('loss_weight', loss_weight)
+        if not isinstance(loss_name, str) or 'loss' not in loss_name:
             raise InvalidArgument(f"loss_name={loss_name!r}: mmengine wants a name with 'loss'")
         self.scales, self.loss_weight, self.loss_name = scales, loss_weight, loss_name
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rexdense.arch.checks import require_ratio
+from rexdense.arch.checks import require_flag, require_positive, require_ratio
 from rexdense.errors import InvalidArgument
 from rexdense.models.depth.geometry import disparity_to_depth, warp
 from rexdense.models.depth.photometric import minimum_reprojection
@@ -55,7 +55,12 @@ class SelfSupervisedDepthLoss(nn.Module):
         auto_mask: bool = True,
     ) -> None:
         super().__init__()
-        if not 0 < min_depth < max_depth:
+        require_positive('min_depth', min_depth)
+        require_positive('max_depth', max_depth)
+        if smoothness_weight != 0:
+            require_positive('smoothness_weight', smoothness_weight)
+        require_flag('auto_mask', auto_mask)
+        if not min_depth < max_depth:
             raise InvalidArgument(
                 f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
             )

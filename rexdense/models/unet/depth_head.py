@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rexdense.arch.checks import require_positive
 from rexdense.errors import InvalidArgument
 from rexdense.models.depth.gradient_loss import DepthGradientLoss, valid_depth
 from rexdense.models.losses import SiLogLoss
@@ -82,7 +83,9 @@ class MultiScaleDepthHead(MultiScaleHead):
         ),
         **head: Any,
     ) -> None:
-        if not 0 < min_depth < max_depth:
+        require_positive('min_depth', min_depth)
+        require_positive('max_depth', max_depth)
+        if not min_depth < max_depth:
             raise InvalidArgument(
                 f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
             )

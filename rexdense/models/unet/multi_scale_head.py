@@ -10,7 +10,15 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from rexdense.arch import feature_levels, resolve_out_indices
-from rexdense.errors import InvalidArgument, suggest
+from rexdense.arch.checks import (
+    is_integer,
+    require_config,
+    require_known,
+    require_positive,
+    require_positive_integer,
+    require_sequence,
+)
+from rexdense.errors import InvalidArgument
 from rexdense.models.losses import build_losses
 from rexdense.models.unet.decoder import UNetDecoder, resize
 
@@ -69,8 +77,18 @@ class MultiScaleHead(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self._require_known(decoder)
-        self.num_classes, self.out_channels = num_classes, out_channels
-        self.loss_decode = build_losses(loss_decode, self.loss_kinds)
+        require_positive_integer('num_classes', num_classes)
+        self.num_classes, self.out_channels = int(num_classes), out_channels
+        example = "dict(type='mmseg.CrossEntropyLoss')"
+        losses = [loss_decode] if isinstance(loss_decode, dict) else loss_decode
+        losses = require_sequence('loss_decode', losses, f'[{example}]')
+        for loss in losses:
+            require_config('loss_decode', loss, example)
+        self.loss_decode = build_losses(losses, self.loss_kinds)
+        if not isinstance(overrides, Mapping | None):
+            raise InvalidArgument(
+                f'overrides={overrides!r}: give a dict, such as dict(width_mult=1.5)'
+            )
         levels = feature_levels(arch, output_stride, **(overrides or {}))
         self.decoder = UNetDecoder(
             [levels[index] for index in resolve_out_indices(out_indices)],
@@ -89,19 +107,18 @@ class MultiScaleHead(BaseModule):
                 f'{", ".join(map(str, strides))}; output_strides leaves outputs out'
             )
         self.predict_weights = _checked_weights(
-            'predict_weights', predict_weights or {strides[0]: 1.0}, strides
+            'predict_weights',
+            {strides[0]: 1.0} if predict_weights is None else predict_weights,
+            strides,
         )
 
     def _require_known(self, decoder: Mapping[str, Any]) -> None:
         """Tell of a mistyped argument with the closest names; from UNetDecoder it would come as a
         TypeError, which a program shows as a bug."""
         of_decoder = _arguments(UNetDecoder) - {'feature_info'}
-        for name in decoder:
-            if name not in of_decoder:
-                allowed = of_decoder | _arguments(type(self)) | _arguments(MultiScaleHead)
-                raise InvalidArgument(
-                    f'{type(self).__name__} takes no {name!r}: {suggest(name, allowed)}'
-                )
+        unknown = set(decoder) - of_decoder
+        allowed = of_decoder | _arguments(type(self)) | _arguments(MultiScaleHead)
+        require_known(type(self).__name__, unknown, allowed - unknown)
 
     def forward(
         self,
@@ -203,22 +220,28 @@ def _checked_weights(
     try:
         if isinstance(weights, Mapping):
             # A config read from JSON has its keys as text.
-            by_stride = {int(stride): float(weight) for stride, weight in weights.items()}
+            by_stride = {
+                int(stride) if isinstance(stride, str) else stride: weight
+                for stride, weight in weights.items()
+            }
         else:
-            by_stride = dict(zip(strides, map(float, weights), strict=False))
+            listed = require_sequence(name, weights, 'one for each output stride')
+            by_stride = dict(zip(strides, listed, strict=False))
             by_stride = {stride: weight for stride, weight in by_stride.items() if weight != 0}
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise InvalidArgument(
             f'{name}={weights!r}: give a list of numbers, one for each of the output strides '
             f'{", ".join(map(str, strides))}, or {{stride: number}}'
         ) from error
-    lacking = [stride for stride in by_stride if stride not in strides]
-    if lacking or not by_stride or min(by_stride.values()) <= 0 or len(weights) > len(strides):
+    for weight in by_stride.values():
+        require_positive(f'{name}={weights!r} with a weight', weight)
+    lacking = [stride for stride in by_stride if not is_integer(stride) or stride not in strides]
+    if lacking or not by_stride or len(weights) > len(strides):
         raise InvalidArgument(
             f'{name}={weights}: give a weight above 0 to strides among '
             f'{", ".join(map(str, strides))}, which are the outputs of this head'
         )
-    return by_stride
+    return {int(stride): float(weight) for stride, weight in by_stride.items()}
 
 
 def _input_size(meta: Mapping) -> tuple[int, int]:

@@ -7,6 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from rexdense.arch.checks import (
+    is_integer,
+    require_one_of,
+    require_positive_integer,
+    require_ratio,
+)
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.models.losses import LabelLoss
 from rexdense.models.unet.multi_scale_head import MultiScaleHead
@@ -93,6 +99,13 @@ class MultiScaleUNetHead(MultiScaleHead):
         threshold: float = 0.5,
         **head: Any,
     ) -> None:
+        require_positive_integer('num_classes', num_classes)
+        if out_channels is not None:
+            require_positive_integer('out_channels', out_channels)
+        if not is_integer(ignore_index):
+            raise InvalidArgument(f'ignore_index={ignore_index!r}: give a whole number')
+        require_ratio('threshold', threshold)
+        require_one_of('label_resizing', label_resizing, LABEL_RESIZING)
         if out_channels not in (None, num_classes) and (out_channels, num_classes) != (1, 2):
             raise InvalidArgument(
                 f'out_channels={out_channels} with num_classes={num_classes}: give as many '
@@ -102,10 +115,6 @@ class MultiScaleUNetHead(MultiScaleHead):
             raise InvalidArgument(
                 f'num_classes={num_classes}: a single class leaves nothing to tell apart; count '
                 'the background as a class too (out_channels=1 then needs one channel for both)'
-            )
-        if label_resizing not in LABEL_RESIZING:
-            raise InvalidArgument(
-                f'label_resizing={label_resizing!r}: allowed are {", ".join(LABEL_RESIZING)}'
             )
         super().__init__(arch, num_classes, out_channels or num_classes, loss_decode, **head)
         for loss in self.loss_decode:

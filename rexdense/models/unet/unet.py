@@ -1,12 +1,14 @@
 """A backbone and a U-Net decoder in one module."""
 
+import inspect
 from typing import Any
 
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from rexdense.arch.checks import require_known
 from rexdense.arch.unet import STANDARD_UNETS
-from rexdense.errors import UnknownName, suggest
+from rexdense.errors import InvalidArgument, UnknownName, suggest
 from rexdense.models.backbone import Backbone
 from rexdense.models.creation import create_backbone
 from rexdense.models.unet.decoder import UNetDecoder
@@ -44,6 +46,12 @@ class UNet(BaseModule):
         self, backbone: Backbone, num_classes: int, init_cfg: dict | None = None, **decoder: Any
     ) -> None:
         super().__init__(init_cfg)
+        if not isinstance(backbone, Backbone):
+            raise InvalidArgument(
+                f'backbone={backbone!r}: give a network, such as '
+                "rexdense.create_backbone('rexnet_1.0', out_indices=(0, 1, 2, 3, 4))"
+            )
+        require_known('UNetDecoder', decoder, set(inspect.signature(UNetDecoder).parameters))
         self.backbone = backbone
         self.decoder = UNetDecoder(backbone.out_levels, num_classes, **decoder)
 
@@ -73,7 +81,7 @@ def create_unet(name: str, num_classes: int, **decoder: Any) -> UNet:
         >>> create_unet('unet_rexnet_1.0_wide', num_classes=11).decoder.decoder_channels
         (256, 128, 64, 32, 16)
     """
-    if name not in STANDARD_UNETS:
+    if not isinstance(name, str) or name not in STANDARD_UNETS:
         raise UnknownName(f'no U-Net is called {name!r}: {suggest(name, STANDARD_UNETS)}')
     unet = STANDARD_UNETS[name]
     backbone = create_backbone(unet.backbone, out_indices=(0, 1, 2, 3, 4))

@@ -58,8 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 'or name the folder with --work-dir'
             )
         config.resume, config.load_from = True, str(checkpoint)
-    prepare_work_dir(config.work_dir, may_hold_results=options.resume or options.overwrite)
     refuse_data_places(config, removes=options.overwrite and not options.resume)
+    prepare_work_dir(config.work_dir, may_hold_results=options.resume or options.overwrite)
     train(config, replace=options.overwrite and not options.resume)
 
 

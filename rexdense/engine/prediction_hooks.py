@@ -24,18 +24,17 @@ class PredictFlippedToo(Hook):
 
 
 class _Folder(Hook):
-    """Writes a file for each test image.
+    """Writes a file for each test image; one that is there is replaced, since several processes may
+    be given the same image.
 
     Args:
         places: Where the file of each image goes, by the image's path.
         task: What is drawn and written.
-        overwrite: Replace files that are there.
     """
 
-    def __init__(self, places: Mapping[str, Path], task: Task, overwrite: bool = False) -> None:
+    def __init__(self, places: Mapping[str, Path], task: Task) -> None:
         self.places = places
         self.task = task
-        self.overwrite = overwrite
 
 
 class DrawPredictions(_Folder):
@@ -47,7 +46,7 @@ class DrawPredictions(_Folder):
         for sample in outputs:
             image = read_picture(sample.img_path, sample.ori_shape)
             picture = self.task.draw(image, sample)
-            write_picture(self.places[sample.img_path], picture, self.overwrite)
+            write_picture(self.places[sample.img_path], picture, overwrite=True)
 
 
 class WritePredictions(_Folder):
@@ -56,8 +55,8 @@ class WritePredictions(_Folder):
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Write those of one batch."""
         for sample in outputs:
-            content = self.task.encode(sample)
-            atomic_write(self.places[sample.img_path], content, self.overwrite, make_folder=True)
+            path, content = self.places[sample.img_path], self.task.encode(sample)
+            atomic_write(path, content, overwrite=True, make_folder=True)
 
 
 def places_of_samples(

@@ -198,7 +198,7 @@ class Runner(MMEngineRunner):
             return
         try:
             with path_written_aside(Path(out_dir, filename), overwrite=True) as aside:
-                super().save_checkpoint(out_dir, aside.name, *args, **options)
+                super().save_checkpoint(str(aside.parent), aside.name, *args, **options)
         except UnwritableFile as error:
             raise UnwritableFile(f'checkpoint {error}, then go on with --resume') from error
 

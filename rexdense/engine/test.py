@@ -91,8 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     differs = differences_sentence(config, file)
     if differs and is_main_process():
         print(differs)
-    prepare_work_dir(config.work_dir, may_hold_results=True)
     refuse_data_places(config, False, options.checkpoint)
+    prepare_work_dir(config.work_dir, may_hold_results=True)
     keep_only_testing(config)
     if options.out and not keeps_maps:
         _write_detections(config, options.out)
@@ -140,11 +140,11 @@ def _write_for_each_image(
     if options.show_dir and task is not None:
         reserved = [CONFUSION_PICTURE]
         files['--show-dir'] = places_of_samples(dataset, options.show_dir, [picture_name], reserved)
-        runner.register_hook(DrawPredictions(files['--show-dir'], task, options.overwrite))
+        runner.register_hook(DrawPredictions(files['--show-dir'], task))
     if options.out and keeps_maps:
         renames = data_renames(task.data_ending)
         files['--out'] = places_of_samples(dataset, options.out, renames)
-        runner.register_hook(WritePredictions(files['--out'], task, options.overwrite))
+        runner.register_hook(WritePredictions(files['--out'], task))
     if not files:
         return
     places.files.extend(map(Path, sample_files(dataset)))
@@ -166,8 +166,6 @@ def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPla
         InvalidArgument: it is not so.
     """
     folders = {'--show-dir': options.show_dir}
-    if options.show_dir:
-        places.refuse([options.show_dir / CONFUSION_PICTURE], '--show-dir')
     if keeps_maps:
         folders['--out'] = options.out
     elif options.out:
@@ -179,6 +177,7 @@ def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPla
     for option, folder in folders.items():
         if folder is None:
             continue
+        places.refuse([folder / CONFUSION_PICTURE], option)
         prepare_output_dir(folder, option)
         if any(folder.iterdir()) and not options.overwrite:
             raise InvalidArgument(f'{folder} is not empty: give another {option}, or --overwrite')

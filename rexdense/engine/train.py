@@ -56,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     resuming = options.resume or config.get('resume')
     if resuming:
         choose_resumed(config, options)
-    prepare_work_dir(config.work_dir, may_hold_results=resuming or options.overwrite)
     refuse_data_places(config, removes=options.overwrite and not resuming)
+    prepare_work_dir(config.work_dir, may_hold_results=resuming or options.overwrite)
     train(config, replace=options.overwrite and not resuming)
 
 

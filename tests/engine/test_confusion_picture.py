@@ -35,3 +35,11 @@ def test_rows_are_the_truth_and_one_without_pixels_is_empty():
 def test_long_names_are_shortened():
     short = draw_confusion(np.eye(2), ['a' * 22 + '..', 'b'])
     assert draw_confusion(np.eye(2), ['a' * 300, 'b']).tolist() == short.tolist()
+
+
+@pytest.mark.parametrize('count', [201, 300, 1000])
+def test_many_classes_make_no_larger_a_picture(count):
+    picture = draw_confusion(np.eye(count, dtype=int), [f'class {n}' for n in range(count)])
+    cell = picture.shape[0] // count
+    assert picture.shape == (cell * count, cell * count, 3) and 3000 < picture.shape[0] <= 6400
+    assert tuple(picture[-1, -1]) == (8, 48, 107) and tuple(picture[0, -1]) == (255, 255, 255)

@@ -11,6 +11,7 @@ from PIL import Image
 from rexdense.datasets.loading import UnreadableImage
 from rexdense.engine.drawing import Objects, draw_objects, palette
 from rexdense.engine.picture_files import picture_name, read_picture, write_picture
+from rexdense.engine.tiles import fitted, legible
 from rexdense.errors import InvalidArgument
 
 
@@ -89,3 +90,25 @@ def test_files_that_are_no_images(tmp_path):
     (tmp_path / 'a.png').write_text('no image')
     with pytest.raises(UnreadableImage, match=r'a\.png cannot be decoded'):
         read_picture(tmp_path / 'a.png')
+
+
+@pytest.mark.parametrize('size', [(2, 3000), (3000, 2), (1, 1), (1, 640), (20, 300)])
+def test_thin_images_become_no_giant_tiles(size):
+    image = np.zeros((*size, 3), np.uint8)
+    for height in (240, 300, legible(image)):
+        tile = fitted(image, height)
+        assert min(tile.shape[:2]) > 0 and tile.nbytes < 10_000_000
+        assert fitted(image[..., 0], height, keep_values=True).shape == tile.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ('name', 'size'), [('a.webp', (3, 20_000)), ('a.jpg', (70_000, 2)), ('a.png', (2, 120_000))]
+)
+def test_pictures_beyond_what_a_format_holds(tmp_path, name, size):
+    path = write_picture(tmp_path / name, np.zeros((*size, 3), np.uint8))
+    assert 10_000 < max(cv2.imread(str(path)).shape) < max(size)
+
+
+def test_a_format_that_cannot_be_written(tmp_path):
+    with pytest.raises(InvalidArgument, match=r'a\.gif: a picture ends in one of \.jpg'):
+        write_picture(tmp_path / 'a.gif', np.zeros((2, 2, 3), np.uint8))

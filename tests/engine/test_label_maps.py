@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 
 pytest.importorskip('cv2')
+pytest.importorskip('mmengine')
 
+import torch
+from mmengine.structures import PixelData
+from PIL import Image
+
+from rexdense.datasets.label_maps import read_label_map
 from rexdense.engine.label_maps import colour_labels, draw_labels, label_legend
+from rexdense.engine.tasks import Segmentation
 
 COLOURS = [(10, 20, 30), (200, 0, 0), (0, 0, 200)]
 CLASSES = ['background', 'cat', 'a dog with a long name']
@@ -64,3 +71,30 @@ def test_names_end_at_the_edge():
     legend = label_legend({2}, CLASSES, COLOURS, width=90)
     assert (legend[:, -3:] == 255).all()
     assert (legend[:, 30:80] < 255).any()
+
+
+@pytest.mark.parametrize('count', [2, 256, 257, 300, 1000])
+def test_a_map_of_any_number_of_classes_is_written_as_it_is(count, tmp_path):
+    """With a palette where a PNG has one, else with 16 bits."""
+    labels = np.arange(20 * 50, dtype=np.uint16).reshape(20, 50) % count
+    task = Segmentation(dict(classes=[f'class {index}' for index in range(count)]))
+    sample = PixelData(data=torch.from_numpy(labels.astype(np.int64))[None])
+    path = tmp_path / 'labels.png'
+    path.write_bytes(task.encode(dict(pred_sem_seg=sample)))
+    with Image.open(path) as image:
+        assert (image.mode == 'P') == (count <= 256)
+        assert np.array_equal(np.asarray(image), labels)
+    assert np.array_equal(read_label_map(path), labels)
+    task.draw(np.zeros((20, 50, 3), np.uint8), dict(pred_sem_seg=sample))
+
+
+def test_void_beside_more_than_255_classes():
+    """Class 255 has its own colour, and void the pattern."""
+    names = ['x'] * 300
+    colours = [(index % 250, 200, 100) for index in range(300)]
+    shown, void = (
+        Counter(map(tuple, label_legend({label}, names, colours, 900).reshape(-1, 3).tolist()))
+        for label in (255, 400)
+    )
+    assert shown[colours[255]] > 100 > shown[70, 70, 70]
+    assert void[70, 70, 70] > 50 < void[130, 130, 130]

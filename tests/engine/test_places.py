@@ -349,7 +349,8 @@ class TestThinImages:
             write_labels(root / f'labels/val/{name}.png', np.ones(size, np.uint8))
         maps, pictures = tmp_path / 'maps', tmp_path / 'pictures'
         more = ['--out', str(maps), '--show-dir', str(pictures)]
-        measure(segmented, root, tmp_path / 'run', *more)
+        # mmseg measures images of several sizes one by one alone.
+        measure(segmented, root, tmp_path / 'run', *more, '--batch-size', '1')
         for name, size in {**self.SIZES, '0': (HEIGHT, WIDTH)}.items():
             labels = cv2.imread(str(maps / f'{name}.png'), cv2.IMREAD_UNCHANGED)
             assert labels.shape[:2] == size

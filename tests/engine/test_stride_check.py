@@ -77,8 +77,8 @@ def test_right_strides(whole):
     [
         (
             model(Backbone(8, 16), anchors=[4, 8]),
-            r'model\.head\.prior_generator states the strides \[4, 8\], the feature maps have about '
-            r'\[8, 16\]: boxes would lie at wrong places',
+            r'model\.head\.prior_generator states the strides \[4, 8\], the feature maps have '
+            r'about \[8, 16\]: boxes would lie at wrong places',
         ),
         (model(Backbone(8, 4), anchors=[4, 8]), r'have about \[8, 4\]'),
         (model(Backbone(4, 8), anchors=[4], neck=Neck()), r'have about \[8\]'),

@@ -116,7 +116,14 @@ _SUPPRESSION = Kind('function of non-maximum suppression', None, ('nms', 'soft_n
 _ROI_LAYER = Kind(
     'layer for regions',
     None,
-    ('RoIAlign', 'RoIPool', 'DeformRoIPoolPack', 'ModulatedDeformRoIPoolPack', 'PrRoIPool'),
+    (
+        'RoIAlign',
+        'RoIPool',
+        'SimpleRoIAlign',
+        'DeformRoIPoolPack',
+        'ModulatedDeformRoIPoolPack',
+        'PrRoIPool',
+    ),
 )
 
 # The kind by the key under which a section of a model stands.

@@ -18,7 +18,8 @@ from rexdense.engine.runner import import_scope, require_same_tensors
 from rexdense.engine.stored_config import StoredConfig, read_stored_config
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 from rexdense.registry import MODELS
-from tests.engine.tiny_run import ROOT
+from tests.engine.crafted_checkpoints import IN_BACKBONE, IN_DETECTOR, IN_SEGMENTOR
+from tests.engine.tiny_run import CONFIG, ROOT, SEGMENTATION_CONFIG
 
 CONFIGS = sorted(
     path
@@ -74,6 +75,22 @@ def test_configs_of_the_hosts_pass(scope, name):
     text = Config.fromfile(path).pretty_text
     stored = StoredConfig(read_stored_config(text, 'file.pth'), 'file.pth')
     assert stored.model().type and stored.pipeline()
+
+
+@pytest.mark.parametrize(
+    ('name', 'path', 'form'),
+    [(name, CONFIG, form) for name, form in {**IN_BACKBONE, **IN_DETECTOR}.items()]
+    + [(name, SEGMENTATION_CONFIG, form) for name, form in IN_SEGMENTOR.items()],
+    ids=lambda value: value if isinstance(value, str) and ' ' in value else '',
+)
+def test_every_form_is_refused_while_it_is_taken(name, path, form, tmp_path):
+    """By every route, hence before anything is built; test_crafted_checkpoints has the routes."""
+    config = Config.fromfile(ROOT / path).to_dict()
+    form(config, tmp_path)
+    text = '\n'.join(f'{key} = {value!r}' for key, value in config.items())
+    with pytest.raises(CheckpointUnreadable, match=r'^the config in file\.pth says .* at '):
+        stored = StoredConfig(read_stored_config(text, 'file.pth'), 'file.pth')
+        stored.backbone() if name in IN_BACKBONE else (stored.model(), stored.pipeline())
 
 
 def test_names_are_looked_up_in_their_scope():

@@ -17,20 +17,20 @@ from mmengine.structures import InstanceData
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from rexdense.cli.options import add_data_options, add_run_options
+from rexdense.cli.parser import Parser, run_command
+from rexdense.cli.test import keep_only_testing
 from rexdense.deploy import export_graph
 from rexdense.deploy.detection import FasterRCNNGraph
 from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.device import reuse_freed_memory
-from rexdense.engine.building import config_faults
-from rexdense.engine.command_line import Parser, run_command
-from rexdense.engine.config import load_config
-from rexdense.engine.figures import figures_of
-from rexdense.engine.options import add_data_options, add_run_options
+from rexdense.engine.config.apply import apply_run_options
+from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.load import load_config
 from rexdense.engine.runner import Runner
-from rexdense.engine.settings import apply_run_options
-from rexdense.engine.test import keep_only_testing
 from rexdense.engine.training_file import read_training_file
 from rexdense.errors import InvalidArgument
+from rexdense.evaluation.metrics_table import figures_of
 from rexdense.text_table import text_table
 
 

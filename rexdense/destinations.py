@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from rexdense.errors import InvalidArgument, UnwritableFile
 __all__ = [
     'already_there',
     'check_destination',
+    'prepare_output_dir',
     'reason',
     'refuse_inputs',
     'told',
@@ -104,6 +106,24 @@ def told(path: str | Path) -> Iterator[None]:
         yield
     except (OSError, UnicodeEncodeError) as error:
         raise unwritable(path, error) from error
+
+
+def prepare_output_dir(folder: str | Path, option: str) -> Path:
+    """Create a folder and make sure that it may be written.
+
+    Raises:
+        InvalidArgument: it may not; the message names the option that chose it.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidArgument(
+            f'{option} {folder} cannot be written ({error.strerror}); choose another folder'
+        ) from error
+    return folder
 
 
 def already_there(path: str | Path) -> UnwritableFile:

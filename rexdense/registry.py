@@ -34,16 +34,16 @@ WEIGHT_INITIALIZERS = _child(
 DATASETS = _child(
     'dataset',
     mmengine_registry.DATASETS,
-    'rexdense.datasets.depth_dataset',
-    'rexdense.datasets.segmentation_dataset',
-    mmdet='rexdense.datasets.coco_dataset',
+    'rexdense.datasets.depth.dataset',
+    'rexdense.datasets.segmentation.dataset',
+    mmdet='rexdense.datasets.coco.dataset',
 )
 TRANSFORMS = _child(
     'transform',
     mmengine_registry.TRANSFORMS,
-    'rexdense.datasets.loading',
-    'rexdense.datasets.label_loading',
-    'rexdense.datasets.depth_loading',
+    'rexdense.datasets.images.loading',
+    'rexdense.datasets.segmentation.loading',
+    'rexdense.datasets.depth.loading',
 )
 METRICS = _child(
     'metric',

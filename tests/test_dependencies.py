@@ -96,7 +96,7 @@ def test_mmcv_without_operators():
     pytest.importorskip('mmcv')
     done = without(
         ['mmcv._ext'],
-        'from rexdense.engine.command_line import run_command\n'
+        'from rexdense.cli.parser import run_command\n'
         'def main(arguments):\n    import mmcv.ops\n'
         "sys.argv[0] = 'x.py'\nrun_command(main)\n",
     )

@@ -17,10 +17,10 @@ MODULES = {
 # From the ground up: a module imports from its own level and those below. The longest name counts.
 LEVELS = (
     (
-        'rexdense.errors',
         'rexdense.arch',
         'rexdense.dependencies',
         'rexdense.destinations',
+        'rexdense.errors',
         'rexdense.files',
         'rexdense.output_names',
         'rexdense.text_table',
@@ -29,20 +29,20 @@ LEVELS = (
     (
         'rexdense.datasets',
         'rexdense.evaluation',
-        'rexdense.models.activations',
-        'rexdense.models.backbone',
+        'rexdense.models.backbones',
         'rexdense.models.layers',
-        'rexdense.models.normalisation',
-        'rexdense.models.recompute',
+        'rexdense.visualization',
     ),
     ('rexdense.models', 'rexdense.checkpoint', 'rexdense.zoo', 'rexdense.deploy'),
+    ('rexdense.tasks',),
     ('rexdense.engine',),
+    ('rexdense.cli',),
 )
 STANDARD_LIBRARY_ONLY = LEVELS[0]
 # They take an nn.Module, whatever network it is.
 WITHOUT_NETWORKS = ('rexdense.checkpoint', 'rexdense.zoo', 'rexdense.deploy')
 # The modules that make rexdense's parts known to mmdet and mmseg.
-ADAPTERS = ('rexdense.datasets.coco_dataset', 'rexdense.evaluation.coco_metric')
+ADAPTERS = ('rexdense.datasets.coco.dataset', 'rexdense.evaluation.coco_metric')
 
 
 # The one writer of files, and what asks the operating system whether one may be written.

@@ -4,7 +4,7 @@ from argparse import BooleanOptionalAction
 from collections.abc import Sequence
 from pathlib import Path
 
-from rexdense.engine.command_line import Parser, run_command
+from rexdense.cli.parser import Parser, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

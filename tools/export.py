@@ -1,6 +1,6 @@
 """Write a part of a checkpoint for others: python tools/export.py PART CHECKPOINT --format F."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.parser import run_command
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.export')
+    run_command('rexdense.cli.export')

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from rexdense.cli.parser import Parser, parse_size, run_command
 from rexdense.datasets import make_shapes
-from rexdense.engine.command_line import Parser, parse_size, run_command
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

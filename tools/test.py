@@ -1,6 +1,6 @@
 """Measure a checkpoint: python tools/test.py CONFIG CHECKPOINT --help."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.parser import run_command
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.test')
+    run_command('rexdense.cli.test')

@@ -1,6 +1,6 @@
 """Train a model: python tools/train.py CONFIG --help."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.parser import run_command
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.train')
+    run_command('rexdense.cli.train')

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rexdense.engine.command_line import Parser, run_command
+from rexdense.cli.parser import Parser, run_command
 
 README = Path(__file__).resolve().parents[1] / 'README.md'
 

@@ -7,7 +7,7 @@ Expected on val after 20 epochs, 11 minutes on two cores: AP 0.544, AP50 0.876, 
 
 - flips in all directions, a smear has no up and no left: four views of each image;
 - batch normalisation in the FPN too; the statistics inside squeeze-excitation stay out of it, five
-  values a channel are noise (rexdense.models.normalisation);
+  values a channel are noise (rexdense.models.layers.normalisation);
 - AdamW at 0.001 with a short warm-up and a cosine: AP 0.51 to 0.53 is there after 8 epochs;
 - averaged weights: validation no longer jumps between epochs.
 """

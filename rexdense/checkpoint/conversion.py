@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from rexdense.checkpoint.fetching import source_files
-from rexdense.checkpoint.named_network import read_named_network
-from rexdense.checkpoint.native import HEAD
-from rexdense.checkpoint.recognition import BACKBONE_PREFIX
+from rexdense.checkpoint.formats.writing import check_format, write_checkpoint
+from rexdense.checkpoint.names.named_network import read_named_network
+from rexdense.checkpoint.names.native import HEAD
+from rexdense.checkpoint.names.recognition import BACKBONE_PREFIX
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import REXDENSE, scheme_named
-from rexdense.checkpoint.writing import check_format, write_checkpoint
 from rexdense.destinations import check_destination
 
 __all__ = ['convert_checkpoint']

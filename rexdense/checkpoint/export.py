@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.checkpoint.fetching import source_files
-from rexdense.checkpoint.named_network import NamedNetwork, read_named_network
-from rexdense.checkpoint.native import STEM_WEIGHT
+from rexdense.checkpoint.formats.writing import check_format, write_tensors
+from rexdense.checkpoint.names.named_network import NamedNetwork, read_named_network
+from rexdense.checkpoint.names.native import STEM_WEIGHT
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import SCHEMES
 from rexdense.checkpoint.sidecar import DIGEST, file_digest, sidecar_path
-from rexdense.checkpoint.writing import check_format, write_tensors
 from rexdense.destinations import check_destination
 from rexdense.errors import UnknownName, suggest
 from rexdense.files import files_written_aside

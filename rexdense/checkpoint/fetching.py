@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 import torch
 from torch import nn
 
-from rexdense.checkpoint.reading import checkpoint_file, read_checkpoint
+from rexdense.checkpoint.formats.reading import checkpoint_file, read_checkpoint
+from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
 from rexdense.checkpoint.sidecar import read_sidecar, sidecar_path
-from rexdense.checkpoint.unwrapping import StateDict, unwrap
 from rexdense.errors import (
     CheckpointUnreadable,
     InvalidArgument,

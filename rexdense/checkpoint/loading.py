@@ -6,20 +6,20 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from rexdense.checkpoint.adaptation import (
+from rexdense.checkpoint.details import details_of
+from rexdense.checkpoint.fetching import open_checkpoint
+from rexdense.checkpoint.formats.finite import check_values
+from rexdense.checkpoint.names.adaptation import (
     adapt_input_channels,
     adapt_preprocessing,
     check_channel_rule,
 )
-from rexdense.checkpoint.details import details_of
-from rexdense.checkpoint.fetching import open_checkpoint
-from rexdense.checkpoint.finite import check_values
-from rexdense.checkpoint.identification import Fit, closest_fit, describe_misfit, recognise
-from rexdense.checkpoint.matching import match_tensors
-from rexdense.checkpoint.native import HEAD, STEM_WEIGHT
-from rexdense.checkpoint.recognition import Recognised
+from rexdense.checkpoint.names.identification import Fit, closest_fit, describe_misfit, recognise
+from rexdense.checkpoint.names.matching import match_tensors
+from rexdense.checkpoint.names.native import HEAD, STEM_WEIGHT
+from rexdense.checkpoint.names.recognition import Recognised
+from rexdense.checkpoint.names.target import Target
 from rexdense.checkpoint.report import LoadReport
-from rexdense.checkpoint.target import Target
 from rexdense.errors import CheckpointMismatch
 
 __all__ = ['load_weights']
@@ -60,8 +60,8 @@ def load_weights(
         drop_head: Keep the module's classification head, for instance for another number of
             classes.
         input_channels: How a first convolution of another channel count is adapted: 'sum' or
-            'repeat', see :func:`rexdense.checkpoint.adaptation.adapt_input_channels`; None refuses
-            it.
+            'repeat', see :func:`rexdense.checkpoint.names.adaptation.adapt_input_channels`; None
+            refuses it.
         allow_non_finite: Load NaN and infinite values.
         trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
 

@@ -16,7 +16,7 @@ from typing import Any
 from mmengine.runner import CheckpointLoader
 
 from rexdense.checkpoint.fetching import is_address, local_file
-from rexdense.checkpoint.reading import read_checkpoint
+from rexdense.checkpoint.formats.reading import read_checkpoint
 
 __all__ = ['install_safe_loader']
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from rexdense.destinations import refuse_inputs
-from rexdense.engine.config import dataloader_names, walk
+from rexdense.engine.config.load import dataloader_names, walk
 from rexdense.engine.work_dir import CURVES, POINTER, SHEET, checkpoints_of_runs
 from rexdense.errors import InvalidArgument
 

@@ -11,14 +11,14 @@ from rexdense.arch import architecture
 from rexdense.checkpoint import identify, load_weights
 from rexdense.checkpoint.details import details_of
 from rexdense.checkpoint.fetching import open_checkpoint
-from rexdense.checkpoint.identification import recognise
-from rexdense.checkpoint.native import HEAD
-from rexdense.checkpoint.recognition import Recognised
-from rexdense.checkpoint.renaming import to_native
-from rexdense.checkpoint.unwrapping import StateDict
+from rexdense.checkpoint.formats.unwrapping import StateDict
+from rexdense.checkpoint.names.identification import recognise
+from rexdense.checkpoint.names.native import HEAD
+from rexdense.checkpoint.names.recognition import Recognised
+from rexdense.checkpoint.names.renaming import to_native
 from rexdense.deploy import BackboneGraph, ClassifierGraph, Graph, SegmentorGraph
+from rexdense.engine.config.stored import StoredConfig, read_stored_config
 from rexdense.engine.runner import require_same_tensors
-from rexdense.engine.stored_config import StoredConfig, read_stored_config
 from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import CheckpointMismatch
 from rexdense.models import Backbone, create_backbone, create_classifier

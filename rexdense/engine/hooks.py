@@ -7,15 +7,15 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
-from rexdense.datasets.depth_dataset import DepthDataset
-from rexdense.datasets.depth_loading import DEPTH_MAP
-from rexdense.datasets.file_checks import Sample, check_files
-from rexdense.datasets.label_counts import require_two_classes_of_some
-from rexdense.datasets.label_maps import LABEL_MAP, VOID
-from rexdense.datasets.segmentation_dataset import SegmentationDataset
+from rexdense.datasets.depth.dataset import DepthDataset
+from rexdense.datasets.depth.loading import DEPTH_MAP
+from rexdense.datasets.images.file_checks import Sample, check_files
+from rexdense.datasets.segmentation.dataset import SegmentationDataset
+from rexdense.datasets.segmentation.label_counts import require_two_classes_of_some
+from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
 from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.device import bare_model
-from rexdense.engine.config import class_heads, walk
+from rexdense.engine.config.load import class_heads, walk
 from rexdense.engine.work_dir import remove_earlier_runs
 from rexdense.errors import InvalidArgument, NonFiniteLoss
 from rexdense.registry import HOOKS

@@ -6,11 +6,11 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
-from rexdense.engine.picture_files import read_picture, write_picture
-from rexdense.engine.tasks import Task
 from rexdense.files import atomic_write
-from rexdense.models.flip_test import FlipTest
+from rexdense.models.mirroring import FlipTest
 from rexdense.output_names import Rename, output_paths
+from rexdense.tasks import Task
+from rexdense.visualization.picture_files import read_picture, write_picture
 
 __all__ = ['DrawPredictions', 'PredictFlippedToo', 'WritePredictions', 'places_of_samples']
 

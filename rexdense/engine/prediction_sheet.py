@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from rexdense.device import bare_model
-from rexdense.engine.picture_files import read_picture, write_picture
-from rexdense.engine.tasks import Example, task_of
+from rexdense.tasks import Example, task_of
+from rexdense.visualization.picture_files import read_picture, write_picture
 
 __all__ = ['draw_prediction_sheet']
 

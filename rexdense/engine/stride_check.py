@@ -23,7 +23,7 @@ class CheckStrides(Hook):
     """Compare at the first batch the sizes of the features with the strides that heads state.
 
     It holds for every neck and backbone, also those that
-    :func:`rexdense.engine.followers.follow_strides` does not know.
+    :func:`rexdense.engine.config.followers.follow_strides` does not know.
 
     Raises:
         InvalidArgument: boxes would lie at wrong places.

@@ -7,12 +7,12 @@ from mmengine.config import ConfigDict
 from mmengine.dataset import Compose
 from torch import nn
 
+from rexdense.engine.config.stored import StoredConfig
 from rexdense.engine.runner import require_same_tensors
-from rexdense.engine.stored_config import StoredConfig
-from rexdense.engine.tasks import Depth, task_of
 from rexdense.engine.training_file import read_training_file
 from rexdense.errors import CheckpointUnreadable
 from rexdense.registry import MODELS
+from rexdense.tasks import Depth, task_of
 
 __all__ = ['TrainedModel', 'load_trained_model']
 
@@ -41,7 +41,7 @@ def load_trained_model(checkpoint: Path, device: str, trust_config: bool = False
     Args:
         trust_config: Build whatever that config names, and let it import any module; off, only
             registered classes are built of it, see
-            :class:`rexdense.engine.stored_config.StoredConfig`.
+            :class:`rexdense.engine.config.stored.StoredConfig`.
 
     Raises:
         CheckpointUnreadable: the file is no checkpoint, or holds no config, or one that asks for

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from rexdense.checkpoint import read_checkpoint
-from rexdense.engine.stored_config import read_stored_config
+from rexdense.engine.config.stored import read_stored_config
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = ['TrainingFile', 'read_training_file']

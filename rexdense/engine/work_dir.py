@@ -2,12 +2,12 @@
 
 import re
 import shutil
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rexdense.checkpoint import read_checkpoint
+from rexdense.destinations import prepare_output_dir
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     'checkpoints_of_runs',
     'find_checkpoint',
     'newest_checkpoint',
-    'prepare_output_dir',
     'prepare_work_dir',
     'remove_earlier_runs',
     'run_meta',
@@ -50,24 +49,6 @@ def prepare_work_dir(work_dir: str | Path, may_hold_results: bool) -> Path:
             'replace it with --overwrite, or choose another --work-dir'
         )
     return work_dir
-
-
-def prepare_output_dir(folder: str | Path, option: str) -> Path:
-    """Create a folder and make sure that it may be written.
-
-    Raises:
-        InvalidArgument: it may not; the message names the option that chose it.
-    """
-    folder = Path(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InvalidArgument(
-            f'{option} {folder} cannot be written ({error.strerror}); choose another folder'
-        ) from error
-    return folder
 
 
 def remove_earlier_runs(work_dir: str | Path, current: str) -> None:

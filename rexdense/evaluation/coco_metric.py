@@ -12,7 +12,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 
-from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
+from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.destinations import refuse_inputs
 from rexdense.errors import DataError, InvalidArgument, suggest
 from rexdense.evaluation.coco_scores import BACKENDS, ordered_maxima, score_detections

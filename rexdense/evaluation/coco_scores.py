@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from rexdense.datasets.coco_annotations import CocoAnnotations
-from rexdense.datasets.coco_json import id_key
+from rexdense.datasets.coco.annotations import CocoAnnotations
+from rexdense.datasets.coco.json_file import id_key
 from rexdense.errors import DataError, InvalidArgument, MissingDependency, suggest
 from rexdense.text_table import text_table
 

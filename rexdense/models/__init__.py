@@ -1,10 +1,10 @@
 """Networks: importing this package registers them in scope ``rexdense``."""
 
-from rexdense.models.backbone import Backbone
+from rexdense.models.backbones.backbone import Backbone
+from rexdense.models.backbones.residual import RegNet, ResNeXt
+from rexdense.models.backbones.rexnet import ReXNet, ReXNetLite
 from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_backbone, create_classifier
-from rexdense.models.residual import RegNet, ResNeXt
-from rexdense.models.rexnet import ReXNet, ReXNetLite
 from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
 
 __all__ = [

@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 from rexdense.arch.checks import require_config, require_positive_integer, require_ratio
 from rexdense.errors import InvalidArgument
-from rexdense.models.activations import relu6, silu
-from rexdense.models.backbone import Backbone
-from rexdense.models.layers import ConvNorm, convolution
-from rexdense.models.normalisation import build_norm, normalise_pooled
+from rexdense.models.backbones.backbone import Backbone
+from rexdense.models.layers.activations import relu6, silu
+from rexdense.models.layers.convolution import ConvNorm, convolution
+from rexdense.models.layers.normalisation import build_norm, normalise_pooled
 from rexdense.registry import MODELS
 
 __all__ = ['ClassificationHead', 'Classifier']

@@ -3,7 +3,7 @@
 from typing import Any
 
 from rexdense.arch import architecture
-from rexdense.models.backbone import Backbone
+from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.classifier import Classifier
 from rexdense.registry import MODELS
 
@@ -15,7 +15,8 @@ def create_backbone(name: str, **arguments: Any) -> Backbone:
 
     Args:
         name: A name from :func:`rexdense.list_backbones`.
-        arguments: Those of :class:`~rexdense.models.backbone.Backbone` and of the family's rule.
+        arguments: Those of :class:`~rexdense.models.backbones.backbone.Backbone` and of the
+            family's rule.
 
     Raises:
         UnknownName: no such name.

@@ -20,7 +20,7 @@ from rexdense.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from rexdense.checkpoint.mindspore_ckpt import read_mindspore
+from rexdense.checkpoint.formats.mindspore_ckpt import read_mindspore
 from rexdense.errors import CheckpointMismatch, CheckpointUnreadable, InvalidArgument, UnknownName
 from tests.checkpoint.trained_networks import Detector, assert_equal
 from tests.models.networks import SMALL, network

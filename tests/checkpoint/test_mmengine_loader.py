@@ -13,7 +13,7 @@ from mmengine.runner.checkpoint import load_checkpoint
 from torch.utils.data import Dataset
 
 from rexdense.checkpoint import install_safe_loader, read_checkpoint
-from rexdense.checkpoint.unwrapping import unwrap
+from rexdense.checkpoint.formats.unwrapping import unwrap
 from rexdense.errors import CheckpointUnreadable
 from tests.checkpoint.crafted_files import write_crafted
 

@@ -7,9 +7,9 @@ from torch import nn
 import rexdense
 from rexdense.arch import architecture
 from rexdense.checkpoint import SCHEMES, convert_checkpoint, export_backbone
-from rexdense.checkpoint.renaming import from_native
+from rexdense.checkpoint.names.renaming import from_native
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
-from tests.checkpoint.test_foreign_networks import NAMED, first_levels
+from tests.checkpoint.names.test_foreign_networks import NAMED, first_levels
 from tests.checkpoint.trained_networks import assert_equal, native
 
 PREFIXES = (

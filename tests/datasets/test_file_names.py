@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from rexdense.datasets.depth_pairs import pair_by_name, read_pair_list
+from rexdense.datasets.depth.pairs import pair_by_name, read_pair_list
 from rexdense.datasets.file_names import find_files, match_names, name_key
-from rexdense.datasets.segmentation_folder import find_pairs
+from rexdense.datasets.segmentation.folder import find_pairs
 from rexdense.errors import DataError
 
 ACCENTS = 'Übergröße é'

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip('mmdet')
 
-from tests.engine.tiny_run import CONFIG, ROOT, train_arguments
+from tests.tiny_run import CONFIG, ROOT, train_arguments
 
 ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
 

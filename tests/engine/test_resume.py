@@ -10,11 +10,11 @@ pytest.importorskip('mmdet')
 
 import torch
 
-from rexdense.engine import train
-from rexdense.engine.scalars import read_scalars
+from rexdense.cli import train
 from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import CheckpointMismatch, InvalidArgument, UnknownName
-from tests.engine.tiny_run import train_arguments
+from rexdense.visualization.scalars import read_scalars
+from tests.tiny_run import train_arguments
 
 
 @pytest.fixture

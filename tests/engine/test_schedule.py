@@ -13,9 +13,9 @@ from mmengine.model import BaseModel
 from torch import nn
 
 from rexdense.engine.runner import Runner
-from rexdense.engine.scalars import read_scalars
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.errors import CheckpointMismatch
+from rexdense.visualization.scalars import read_scalars
 
 EPOCH = 4
 """Steps in an epoch of the runs here."""

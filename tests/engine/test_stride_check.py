@@ -9,10 +9,10 @@ pytest.importorskip('mmengine')
 import torch
 from torch import nn
 
-from rexdense.engine import train
+from rexdense.cli import train
 from rexdense.engine.stride_check import CheckStrides
 from rexdense.errors import InvalidArgument
-from tests.engine.tiny_run import train_arguments
+from tests.tiny_run import train_arguments
 
 
 class Backbone(nn.Module):

@@ -17,7 +17,7 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 
-from rexdense.datasets.coco_annotations import read_annotations
+from rexdense.datasets.coco.annotations import read_annotations
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from rexdense.evaluation import CocoMetric
 from tests.mmengine_log import mmengine_messages

@@ -10,7 +10,7 @@ import rexdense
 from rexdense.arch import channels, feature_levels
 from rexdense.errors import RexdenseError
 from rexdense.models import Classifier, MultiScaleDepthHead, MultiScaleUNetHead, RegNet, ResNeXt
-from rexdense.models.depth import DepthGradientLoss, SelfSupervisedDepthLoss
+from rexdense.models.losses.depth import DepthGradientLoss, SelfSupervisedDepthLoss
 from rexdense.models.unet import ReXDepth, ReXUNet, UNet, UNetDecoder, create_unet
 
 NAN, INF = math.nan, math.inf

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import rexdense
-from rexdense.models.layers import convolution, reset_convolutions
+from rexdense.models.layers.convolution import convolution, reset_convolutions
 from rexdense.models.unet import ReXUNet, UNet, UNetDecoder
 from tests.models.networks import SMALL, SQUEEZED, image
 

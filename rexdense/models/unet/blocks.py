@@ -4,9 +4,9 @@ from torch import nn
 
 from rexdense.arch.checks import require_one_of
 from rexdense.arch.unet import decoder_block
-from rexdense.models.activations import relu
-from rexdense.models.layers import ConvNorm
-from rexdense.models.rexnet import InvertedBottleneck
+from rexdense.models.backbones.rexnet import InvertedBottleneck
+from rexdense.models.layers.activations import relu
+from rexdense.models.layers.convolution import ConvNorm
 
 __all__ = ['DECODER_BLOCKS', 'build_decoder_block']
 
@@ -46,7 +46,7 @@ def build_decoder_block(
             'double_conv', two 3x3 convolutions (Ronneberger et al. 2015, with normalisation); or
             'depthwise_separable', a 3x3 depthwise convolution and a 1x1 convolution. The last two
             have a ReLU after each layer.
-        norm_cfg: See :func:`rexdense.models.normalisation.build_norm`.
+        norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`.
 
     Raises:
         InvalidArgument: no block is called ``name``.

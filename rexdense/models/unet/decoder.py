@@ -16,8 +16,8 @@ from rexdense.arch.checks import (
     require_sequence,
 )
 from rexdense.errors import InvalidArgument
-from rexdense.models.layers import ConvNorm, reset_convolutions
-from rexdense.models.recompute import recompute, resolve_recompute
+from rexdense.models.layers.convolution import ConvNorm, reset_convolutions
+from rexdense.models.layers.recompute import recompute, resolve_recompute
 from rexdense.models.unet.blocks import DECODER_BLOCKS, build_decoder_block
 
 __all__ = ['DecoderStep', 'UNetDecoder', 'resize']
@@ -40,7 +40,8 @@ class DecoderStep(nn.Module):
             (Ronneberger et al. 2015).
         block: See :func:`rexdense.models.unet.blocks.build_decoder_block`.
         out_channels: None takes as many as the skip has.
-        recompute: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+        recompute: What the backward pass computes again, see
+            :mod:`rexdense.models.layers.recompute`.
     """
 
     def __init__(
@@ -92,10 +93,11 @@ class UNetDecoder(nn.Module):
         block: 'rexnet', 'double_conv' or 'depthwise_separable', see
             :func:`rexdense.models.unet.blocks.build_decoder_block`.
         skip: 'sum' or 'concat', see :class:`DecoderStep`.
-        norm_cfg: See :func:`rexdense.models.normalisation.build_norm`; None takes batch norm.
+        norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`; None takes batch
+            norm.
         with_cp: True is ``recompute='blocks'``, as in a backbone.
         recompute: What the backward pass computes again to save memory: None, 'activations' (all
-            but the convolutions) or 'blocks', see :mod:`rexdense.models.recompute`.
+            but the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
         decoder_channels: Channels of the decoded maps, from coarse to fine: a number for each level
             but the coarsest, and one for stride 1; (256, 128, 64, 32, 16) gives a backbone's five
             levels as wide a decoder as segmentation_models.pytorch does. None takes the channels of

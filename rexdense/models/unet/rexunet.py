@@ -10,9 +10,9 @@ from rexdense.arch import FeatureLevel
 from rexdense.arch.checks import is_integer, require_sequence
 from rexdense.arch.unet import rexunet_levels
 from rexdense.errors import InvalidArgument
-from rexdense.models.activations import silu
-from rexdense.models.layers import ConvNorm, reset_convolutions
-from rexdense.models.rexnet import ReXNet
+from rexdense.models.backbones.rexnet import ReXNet
+from rexdense.models.layers.activations import silu
+from rexdense.models.layers.convolution import ConvNorm, reset_convolutions
 from rexdense.models.unet.blocks import build_decoder_block
 from rexdense.models.unet.decoder import UNetDecoder
 
@@ -92,9 +92,10 @@ class ReXUNet(BaseModule):
 
     Args:
         arch: A ReXNet or ReXNet-R; the reference is 'rexnet_1.0'.
-        norm_cfg: Normalisation layers, see :func:`rexdense.models.normalisation.build_norm`.
+        norm_cfg: Normalisation layers, see :func:`rexdense.models.layers.normalisation.build_norm`.
         with_cp: True is ``recompute='blocks'``, as in a backbone.
-        recompute: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+        recompute: What the backward pass computes again, see
+            :mod:`rexdense.models.layers.recompute`.
         backbone: Further arguments of :class:`~rexdense.models.ReXNet`.
 
     Raises:

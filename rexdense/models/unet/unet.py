@@ -9,7 +9,7 @@ from torch import Tensor
 from rexdense.arch.checks import require_known
 from rexdense.arch.unet import STANDARD_UNETS
 from rexdense.errors import InvalidArgument, UnknownName, suggest
-from rexdense.models.backbone import Backbone
+from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.creation import create_backbone
 from rexdense.models.unet.decoder import UNetDecoder
 

@@ -32,10 +32,10 @@ setup: ## Build the environment, unless it is there (10 to 20 minutes, most of i
 		$(if $(filter file,$(origin PYTHON)),,--this-python) $(if $(TORCH),--torch '$(TORCH)')
 
 demo: setup ## Train a small detector on drawn shapes and show what it predicts
-	@$(RUN) tools/demo.py $(ARGS)
+	@$(RUN) -m rexdense demo $(ARGS)
 
 unet-demo: setup ## Train a small U-Net on drawn shapes and show what it predicts
-	@$(RUN) tools/demo.py unet $(ARGS)
+	@$(RUN) -m rexdense demo unet $(ARGS)
 
 test: lint ## Check the style, then run the tests
 	@$(RUN) -m pytest $(ARGS)

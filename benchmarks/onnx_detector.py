@@ -3,7 +3,7 @@
     python benchmarks/onnx_detector.py CONFIG CHECKPOINT --data-root DIR
 
 Both go over the validation set with the same pipeline and the same metric. The graph is exported
-from the checkpoint, unless --graph gives one that tools/export.py has written.
+from the checkpoint, unless --graph gives one that rexdense export has written.
 """
 
 import argparse
@@ -81,8 +81,8 @@ class OnnxDetector:
 def parser() -> argparse.ArgumentParser:
     result = Parser(prog='benchmarks/onnx_detector.py', description=__doc__.splitlines()[0])
     result.add_argument('config', type=Path, help='the config that it was trained with')
-    result.add_argument('checkpoint', type=Path, help='a .pth file of tools/train.py')
-    result.add_argument('--graph', type=Path, help='an .onnx file of tools/export.py detector')
+    result.add_argument('checkpoint', type=Path, help='a .pth file of rexdense train')
+    result.add_argument('--graph', type=Path, help='an .onnx file of rexdense export detector')
     add_data_options(result)
     add_run_options(result)
     return result

@@ -47,7 +47,7 @@ def run_program(name: str, *arguments: str) -> str:
 def test_programs_name_the_missing_package(program, package):
     done = without([package], run_program(program))
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f'{program}.py: error: ')
+    assert done.stderr.startswith(f'rexdense {program.replace("_", "-")}: error: ')
     assert f'the package {package} is not installed: ' in done.stderr
     assert 'pip install' in done.stderr and done.stderr.count('\n') == 1
 

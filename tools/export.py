@@ -1,6 +1,6 @@
-"""Write a part of a checkpoint for others: python tools/export.py PART CHECKPOINT --format F."""
+"""Write a part of a checkpoint for others: rexdense export, for those who look in tools/."""
 
-from rexdense.cli.parser import run_command
+from rexdense.cli.main import run
 
 if __name__ == '__main__':
-    run_command('rexdense.cli.export')
+    run('export')

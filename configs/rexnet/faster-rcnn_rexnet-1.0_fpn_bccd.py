@@ -1,6 +1,6 @@
 r"""Faster R-CNN with ReXNet-1.0 on BCCD (blood cells, three classes) from random weights, on a CPU.
 
-    python tools/train.py configs/rexnet/faster-rcnn_rexnet-1.0_fpn_bccd.py --data-root DIR
+    rexdense train configs/rexnet/faster-rcnn_rexnet-1.0_fpn_bccd.py --data-root DIR
 
 Expected on val after 20 epochs, 11 minutes on two cores: AP 0.544, AP50 0.876, AP75 0.626 (seed 0);
 0.548, 0.880, 0.608 (seed 1). What made the difference, from random weights and 205 images:

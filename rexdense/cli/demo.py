@@ -20,8 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Write the Shapes data set if it is not there, and train a demo's config on it.
 
     Args:
-        arguments: One of ``DEMOS``, the first if none is named, and further options of
-            tools/train.py.
+        arguments: One of ``DEMOS``, the first if none is named, and further options of rexdense
+            train; with ``--data-root`` the set lies elsewhere.
     """
     further = list(sys.argv[1:] if arguments is None else arguments)
     name = further.pop(0) if further and further[0] in DEMOS else next(iter(DEMOS))
@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     places = ['--data-root', str(DATA_ROOT), '--work-dir', str(work_dir)]
     command = [str(DEMOS[name]), *places, '--overwrite', *further]
     # A mistaken option is told before anything is drawn.
-    train.parser().parse_args(command)
-    make_shapes(DATA_ROOT)
+    data_root = train.parser().parse_args(command).data_root
+    if not data_root.is_dir():
+        make_shapes(data_root)
     train.main(command)

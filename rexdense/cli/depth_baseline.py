@@ -25,7 +25,7 @@ LOADING, METRIC = 'rexdense.LoadDepth', 'rexdense.DepthMetric'
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the figures of the mean training depth on the validation data of a config."""
     parser = Parser(
-        prog='tools/depth_baseline.py',
+        prog='rexdense depth-baseline',
         description='Print the depth figures that predicting the mean of the training data gives '
         'on the validation data: one number for all pixels, and one for each pixel.',
     )

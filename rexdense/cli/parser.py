@@ -1,12 +1,10 @@
 """What all programs share: one line and status 2 for a mistake, closest option names."""
 
 import argparse
-import importlib
 import math
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from rexdense.dependencies import needed_packages
@@ -31,12 +29,7 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):
         parsed, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            options = [
-                option
-                for action in self._actions
-                for option in action.option_strings
-                if option.startswith('--')
-            ]
+            options = self._options(parsed)
             option = unknown[0].split('=')[0]
             raise InvalidArgument(
                 f'unknown option {option!r}: {suggest(option, options)}'
@@ -44,6 +37,20 @@ class Parser(argparse.ArgumentParser):
                 else f'unexpected argument {option!r}; {self.prog} --help shows what is taken'
             )
         return parsed
+
+    def _options(self, parsed: argparse.Namespace) -> list[str]:
+        """Return the long options, those of the chosen subparser too."""
+        found = [
+            option
+            for action in self._actions
+            for option in action.option_strings
+            if option.startswith('--')
+        ]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                chosen = action.choices.get(getattr(parsed, action.dest, None))
+                found += chosen._options(parsed) if chosen else []
+        return found
 
     def error(self, message: str) -> NoReturn:
         raise InvalidArgument(f'{message}; {self.prog} --help shows what is taken')
@@ -96,24 +103,25 @@ def fraction(text: str) -> float:
     return value
 
 
-def run_command(program: str | Callable[[Sequence[str] | None], int | None]) -> NoReturn:
+def run_command(
+    program: Callable[[Sequence[str]], int | None], arguments: Sequence[str], name: str
+) -> NoReturn:
     """Run a program and exit with the status that it returns, or 0.
 
     A mistake that the user can mend (a RexdenseError, a package that is not installed) ends in one
     line on stderr and status 2. Any other exception keeps its traceback.
 
     Args:
-        program: The program's main function, or the name of the module that has it, which is then
-            imported here, so that a package missing there is reported as well.
+        program: The program's main function. What it imports may be missing, too.
+        arguments: The command line, without the program.
+        name: What begins the line.
     """
-    name = Path(sys.argv[0]).name
     # Read by OpenMP as torch loads it: threads that wait for work sleep. Spinning, they slow down
     # every other process many times, and gain less than 2 % where there is none.
     os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
     try:
         with needed_packages():
-            main = importlib.import_module(program).main if isinstance(program, str) else program
-            status = main(None) or 0
+            status = program(arguments) or 0
         sys.stdout.flush()
     except RexdenseError as error:
         print(f'{name}: error: {" ".join(str(error).split())}', file=sys.stderr)

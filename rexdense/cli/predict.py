@@ -35,9 +35,9 @@ __all__ = ['main', 'predict']
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
-    result = Parser(prog='tools/predict.py', description='Draw what a checkpoint finds in images.')
+    result = Parser(prog='rexdense predict', description='Draw what a checkpoint finds in images.')
     result.add_argument(
-        'checkpoint', type=Path, help='a .pth file of tools/train.py; it holds its config'
+        'checkpoint', type=Path, help='a .pth file of rexdense train; it holds its config'
     )
     result.add_argument('images', type=Path, help='an image, or a folder of images')
     result.add_argument(

@@ -45,10 +45,10 @@ CONFUSION_PICTURE = 'confusion_matrix.png'
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
-        prog='tools/test.py', description='Measure a checkpoint on the validation data of a config.'
+        prog='rexdense test', description='Measure a checkpoint on the validation data of a config.'
     )
     result.add_argument('config', type=Path, help='the config that it was trained with')
-    result.add_argument('checkpoint', type=Path, help='a .pth file of tools/train.py')
+    result.add_argument('checkpoint', type=Path, help='a .pth file of rexdense train')
     result.add_argument(
         '--out',
         type=Path,

@@ -39,7 +39,7 @@ __all__ = ['main', 'train']
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
-    result = Parser(prog='tools/train.py', description='Train a model of a config file.')
+    result = Parser(prog='rexdense train', description='Train a model of a config file.')
     result.add_argument('config', type=Path, help='a file below configs/')
     for add in (add_data_options, add_training_options, add_run_options):
         add(result)

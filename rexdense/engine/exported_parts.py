@@ -217,7 +217,7 @@ def _trained_part(opened: OpenSource, graph: type[Graph], head: str, kind: str) 
     if not hasattr(model, head):
         raise CheckpointMismatch(
             f'{opened.name} holds a {type(model).__name__}, which is no {kind}; the parts that '
-            'tools/export.py writes are backbone, classifier, segmentor, detector and rpn'
+            'rexdense export writes are backbone, classifier, segmentor, detector and rpn'
         )
     if opened.source.ema is not None:
         require_same_tensors(model, opened.state.tensors, opened.name)

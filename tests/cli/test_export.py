@@ -1,4 +1,4 @@
-"""tools/export.py: parts of checkpoints as weights and as graphs, and what it refuses."""
+"""rexdense export: parts of checkpoints as weights and as graphs, and what it refuses."""
 
 import json
 import re
@@ -95,7 +95,7 @@ def test_the_unet_of_zshn25(tmp_path):
 
 
 def test_weights_in_the_names_of_a_project(trained, tmp_path):
-    beside = exported('backbone', trained.checkpoint, tmp_path / 'timm.pth', format='timm')
+    beside = exported('weights', trained.checkpoint, tmp_path / 'timm.pth', format='timm')
     assert beside['architecture'] == 'rexnet_1.0' and beside['format'] == 'timm'
     assert 'stem.conv.weight' in torch.load(tmp_path / 'timm.pth', weights_only=True)
 
@@ -106,31 +106,29 @@ def test_weights_in_the_names_of_a_project(trained, tmp_path):
         ('neck F --format onnx --out a.onnx', InvalidArgument, "invalid choice: 'neck'"),
         ('backbone F --format tflite --out a', InvalidArgument, "--format: invalid choice: 'tfl"),
         ('backbone F --out a.onnx', InvalidArgument, 'required: --format'),
-        (
-            'classifier F --format timm --out a.pth',
-            InvalidArgument,
-            'classifier --format timm: a classifier is written as onnx, torch_export, torchscript; '
-            'timm is for backbone',
-        ),
-        (
-            'detector F --format torchscript --out a.pt',
-            InvalidArgument,
-            'a detector is written as onnx; torchscript is for backbone, classifier, segmentor, ',
-        ),
+        ('classifier F --format timm --out a.pth', InvalidArgument, "invalid choice: 'timm'"),
+        ('backbone F --format timm --out a.pth', InvalidArgument, "invalid choice: 'timm'"),
+        ('weights F --format onnx --out a.onnx', InvalidArgument, "invalid choice: 'onnx'"),
+        ('detector F --format torchscript --out a.pt', InvalidArgument, "choice: 'torchscript'"),
         (
             'segmentor F --format onnx --out a.onnx --arch rexnet_1.0',
             InvalidArgument,
-            '--arch has no meaning for segmentor, only for backbone, classifier',
+            "unknown option '--arch'",
         ),
         (
-            'backbone F --format timm --out a.pth --opset 20',
+            'weights F --format timm --out a.pth --opset 20',
             InvalidArgument,
-            '--opset has no meaning for --format timm, only for onnx',
+            "unknown option '--opset'",
         ),
         (
-            'classifier F --format onnx --out a.onnx --out-indices 1',
+            'backbone F --format torchscript --out a.pt --opset 20',
             InvalidArgument,
-            '--out-indices has no meaning for classifier, only for backbone',
+            '--opset goes with --format onnx, not with torchscript',
+        ),
+        (
+            'classifier F --format onnx --out a.onnx --out-indice 1',
+            InvalidArgument,
+            "unknown option '--out-indice'",
         ),
         (
             'backbone F --format onnx --out a.onnx --out-indices 1;2',
@@ -177,12 +175,12 @@ def test_weights_in_the_names_of_a_project(trained, tmp_path):
         (
             'segmentor F --format onnx --out a.onnx',
             CheckpointUnreadable,
-            'holds no config; give a checkpoint that tools/train.py has written',
+            'holds no config; give a checkpoint that rexdense train has written',
         ),
         (
             'segmentor T --format onnx --out a.onnx',
             CheckpointMismatch,
-            'holds a FasterRCNN, which is no segmentor; the parts that tools/export.py writes are',
+            'holds a FasterRCNN, which is no segmentor; the parts that rexdense export writes are',
         ),
         (
             'classifier T --format onnx --out a.onnx',

@@ -56,7 +56,7 @@ def test_no_number(parse, text, expected):
 
 @pytest.fixture
 def parser():
-    result = Parser(prog='tools/x.py')
+    result = Parser(prog='rexdense x')
     result.add_argument('config')
     result.add_argument('--epochs', type=positive(int))
     result.add_argument('--batch-size', type=int)
@@ -71,11 +71,11 @@ def parser():
             ['c', '--batchsize=3'],
             "unknown option '--batchsize': did you mean '--batch-size' or '--epochs'?",
         ),
-        (['c', 'd'], "unexpected argument 'd'; tools/x.py --help shows what is taken"),
-        ([], 'the following arguments are required: config; tools/x.py --help shows what is taken'),
+        (['c', 'd'], "unexpected argument 'd'; rexdense x --help shows what is taken"),
+        ([], 'the following arguments are required: config; rexdense x --help shows what is taken'),
         (
             ['c', '--epochs', '0'],
-            "argument --epochs: '0': give a whole number above 0; tools/x.py --help shows what is "
+            "argument --epochs: '0': give a whole number above 0; rexdense x --help shows what is "
             'taken',
         ),
     ],
@@ -92,7 +92,7 @@ def ending(body: str, **options) -> subprocess.CompletedProcess:
         'import sys\nfrom rexdense.cli.parser import run_command\n'
         'from rexdense.errors import DataError\n'
         f'def main(arguments):\n    {body}\n'
-        "sys.argv[0] = 'tools/x.py'\nrun_command(main)\n"
+        "run_command(main, [], 'rexdense x')\n"
     )
     return subprocess.run(
         [sys.executable, '-c', program], capture_output=True, text=True, cwd=ROOT, **options
@@ -104,8 +104,8 @@ def ending(body: str, **options) -> subprocess.CompletedProcess:
     [
         ('pass', 0, ''),
         ('return 3', 3, ''),
-        (r"raise DataError('a file\n  is missing')", 2, 'x.py: error: a file is missing'),
-        ('raise KeyboardInterrupt', 130, 'x.py: interrupted'),
+        (r"raise DataError('a file\n  is missing')", 2, 'rexdense x: error: a file is missing'),
+        ('raise KeyboardInterrupt', 130, 'rexdense x: interrupted'),
         ("raise ValueError('a bug')", 1, 'ValueError: a bug'),
         ('import no_such_package', 1, "ModuleNotFoundError: No module named 'no_such_package'"),
         ("raise ImportError('a bug')", 1, 'ImportError: a bug'),
@@ -129,7 +129,7 @@ def test_reader_that_goes_away():
             '-c',
             f'"{sys.executable}" -c "$0" | head -1; echo "${{PIPESTATUS[0]}}"',
             'from rexdense.cli.parser import run_command\n'
-            f'def main(arguments):\n    {program}\nrun_command(main)',
+            f'def main(arguments):\n    {program}\nrun_command(main, [], "rexdense x")',
         ],
         capture_output=True,
         text=True,
@@ -148,7 +148,7 @@ def test_threads_that_wait_sleep_unless_told_otherwise(given, expected):
         'def main(arguments):\n'
         '    assert "torch" not in sys.modules\n'
         '    print(os.environ["OMP_WAIT_POLICY"])\n'
-        'run_command(main)\n'
+        'run_command(main, [], "rexdense x")\n'
     )
     environment = {key: value for key, value in os.environ.items() if key != 'OMP_WAIT_POLICY'}
     environment['PYTHONPATH'] = str(ROOT)

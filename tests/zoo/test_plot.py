@@ -84,5 +84,5 @@ def test_the_picture_of_the_readme_is_drawn_from_the_figures_of_today():
     assert f']({PICTURE})' in (ROOT / 'README.md').read_text(encoding='utf-8')
     picture = (ROOT / PICTURE).read_bytes()
     assert fingerprint(plotted_points()).encode() in picture, (
-        f'{PICTURE} is stale: python tools/zoo.py --plot {PICTURE} --force'
+        f'{PICTURE} is stale: rexdense zoo --plot {PICTURE} --force'
     )

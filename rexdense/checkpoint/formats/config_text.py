@@ -42,7 +42,7 @@ def read_config_text(text: str, source: str) -> dict[str, Any]:
     ) as error:
         raise CheckpointUnreadable(
             f'the config in {source} is more than a list of values ({error}): it is not one that '
-            'tools/train.py has written'
+            'rexdense train has written'
         ) from error
     return values
 

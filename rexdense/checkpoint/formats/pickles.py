@@ -62,7 +62,7 @@ def _fault(error: Exception, file: Path | BinaryIO, trust_pickle: bool) -> str:
         return (
             f'wants to call {refused} while it is read, which weights do not need: save its '
             'tensors alone (torch.save(model.state_dict(), ...)) or, if you trust its maker with '
-            'this machine, convert it once with `python tools/convert.py SRC DST --trust-pickle` '
+            'this machine, convert it once with `rexdense convert SRC DST --trust-pickle` '
             '(trust_pickle=True in Python)'
         )
     if 'Unsupported operand' in str(error):

@@ -42,7 +42,7 @@ def read_stored_config(text: str, source: str) -> Config:
     except (KeyError, TypeError) as error:
         raise CheckpointUnreadable(
             f'the config in {source} has a name that mmengine keeps for itself ({error}): it is '
-            'not one that tools/train.py has written'
+            'not one that rexdense train has written'
         ) from error
 
 
@@ -130,7 +130,7 @@ class StoredConfig:
             raise CheckpointUnreadable(
                 f'the config in {self.source} cannot be built '
                 f'({type(error).__name__}: {" ".join(str(error).split())[:200]}): give a '
-                'checkpoint that tools/train.py has written'
+                'checkpoint that rexdense train has written'
             ) from error
 
     def _section(self, parent: Any, key: Any, needed: str, where: str = '') -> dict[str, Any]:
@@ -144,7 +144,7 @@ class StoredConfig:
 
     def _lacking(self, where: str) -> CheckpointUnreadable:
         return CheckpointUnreadable(
-            f'the config in {self.source} has no {where}: give a checkpoint that tools/train.py '
+            f'the config in {self.source} has no {where}: give a checkpoint that rexdense train '
             'has written'
         )
 

@@ -1,7 +1,6 @@
 """Files that are no usable checkpoint: each is refused in one line that says what it is."""
 
 import gzip
-import importlib.util
 import io
 import json
 import os
@@ -218,18 +217,17 @@ CONTENTS = {
 
 @pytest.fixture(scope='module')
 def convert():
-    spec = importlib.util.spec_from_file_location('convert', ROOT / 'tools' / 'convert.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    from rexdense.cli import convert
+
+    return convert.main
 
 
 def refusal(convert, capsys, source, *options) -> str:
-    """Return the one line in which tools/convert.py refuses ``source``."""
+    """Return the one line in which rexdense convert refuses ``source``."""
     destination = Path(source).parent / 'out' / 'converted.pth'
     destination.parent.mkdir(exist_ok=True)
     with pytest.raises(SystemExit) as ended:
-        run_command(lambda _: convert([str(source), str(destination), *options]))
+        run_command(convert, [str(source), str(destination), *options], 'rexdense convert')
     output = capsys.readouterr()
     assert ended.value.code == 2
     assert list(destination.parent.iterdir()) == []
@@ -348,5 +346,6 @@ def test_the_program_ends_with_status_2(tmp_path):
     )
     assert (done.returncode, done.stdout) == (2, '')
     assert (
-        done.stderr == f'convert.py: error: {tmp_path}/a.pth is empty: copy or download it again\n'
+        done.stderr
+        == f'rexdense convert: error: {tmp_path}/a.pth is empty: copy or download it again\n'
     )

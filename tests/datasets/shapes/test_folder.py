@@ -1,6 +1,5 @@
 """The Shapes dataset as a folder."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -239,10 +238,9 @@ TOOL = Path(__file__).parents[3] / 'tools' / 'make_shapes.py'
 
 @pytest.fixture(scope='module')
 def tool():
-    specification = importlib.util.spec_from_file_location('make_shapes', TOOL)
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    from rexdense.cli import shapes
+
+    return shapes
 
 
 def test_tool_writes_the_same_set(root, tmp_path, tool, capsys):
@@ -279,7 +277,7 @@ def test_tool_ends_in_one_line(tmp_path):
     environment = {**os.environ, 'PYTHONPATH': str(TOOL.parents[1])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, '')
-    expected = 'make_shapes.py: error: val=0: give a whole number from 1 to 999999\n'
+    expected = 'rexdense shapes: error: val=0: give a whole number from 1 to 999999\n'
     assert done.stderr == expected
     assert not list(tmp_path.iterdir())
 

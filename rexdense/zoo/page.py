@@ -1,4 +1,4 @@
-"""The part of README.md that is rendered from the zoo's figures."""
+"""The part of docs/zoo.md that is rendered from the zoo's figures."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from rexdense.zoo.published import PublishedRow, load_published
 from rexdense.zoo.quantities import format_count
 from rexdense.zoo.table import as_markdown, markdown_table, zoo_entries
 
-__all__ = ['BEGIN', 'END', 'render_readme', 'with_zoo', 'zoo_section']
+__all__ = ['BEGIN', 'END', 'render_page', 'with_zoo', 'zoo_section']
 
 BEGIN, END = '<!-- zoo:begin -->', '<!-- zoo:end -->'
 
@@ -100,8 +100,8 @@ def with_zoo(text: str) -> str:
     return f'{before}{BEGIN}\n{zoo_section()}\n{END}{rest.partition(END)[2]}'
 
 
-def render_readme(path: Path) -> None:
-    """Render the zoo's part of a README anew; all else in it stays.
+def render_page(path: Path) -> None:
+    """Render the zoo's part of a page anew; all else in it stays.
 
     Raises:
         InvalidArgument: there is no such file, or :func:`with_zoo` refuses its markers.

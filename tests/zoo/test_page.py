@@ -1,19 +1,19 @@
-"""README.md holds the zoo as it is today."""
+"""docs/zoo.md holds the zoo as it is today."""
 
 from pathlib import Path
 
 import pytest
 
 from rexdense.errors import InvalidArgument
-from rexdense.zoo import as_markdown, render_readme, zoo_entries
-from rexdense.zoo.readme import BEGIN, END, with_zoo, zoo_section
+from rexdense.zoo import as_markdown, render_page, zoo_entries
+from rexdense.zoo.page import BEGIN, END, with_zoo, zoo_section
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_readme_is_not_stale():
-    text = (ROOT / 'README.md').read_text(encoding='utf-8')
-    assert with_zoo(text) == text, 'README.md is stale: python tools/zoo.py --readme'
+def test_the_page_is_not_stale():
+    text = (ROOT / 'docs/zoo.md').read_text(encoding='utf-8')
+    assert with_zoo(text) == text, 'docs/zoo.md is stale: rexdense zoo --page'
 
 
 def test_the_section_has_all_tables():
@@ -27,7 +27,7 @@ def test_the_section_has_all_tables():
 def test_all_around_the_markers_stays(tmp_path):
     path = tmp_path / 'README.md'
     path.write_text(f'# Title\n\n{BEGIN}\nold\n{END}\n\nMore, até.\n', encoding='utf-8')
-    render_readme(path)
+    render_page(path)
     text = path.read_text(encoding='utf-8')
     assert text == f'# Title\n\n{BEGIN}\n{zoo_section()}\n{END}\n\nMore, até.\n'
     assert with_zoo(text) == text
@@ -41,10 +41,10 @@ def test_markers_that_are_missing_or_misplaced_are_refused(text, tmp_path):
     path = tmp_path / 'README.md'
     path.write_text(text)
     with pytest.raises(InvalidArgument, match=f'{path}.*{BEGIN}.*{END}'):
-        render_readme(path)
+        render_page(path)
     assert path.read_text() == text
 
 
-def test_a_readme_that_is_not_there_is_refused(tmp_path):
+def test_a_page_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(InvalidArgument, match='No such file'):
-        render_readme(tmp_path / 'README.md')
+        render_page(tmp_path / 'README.md')

@@ -107,8 +107,8 @@ def run_command(program: str | Callable[[Sequence[str] | None], int | None]) -> 
             imported here, so that a package missing there is reported as well.
     """
     name = Path(sys.argv[0]).name
-    # Read by OpenMP as torch loads it: threads that wait for work sleep. Spinning, they slow down
-    # every other process many times, and gain less than 2 % where there is none.
+    # Read by OpenMP as torch loads it: threads that wait for work sleep. Spinning, they would take
+    # the processor from every other process.
     os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
     try:
         with needed_packages():

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 
 from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetLiteRule, ReXNetRule
-from rexdense.models.activations import may_overwrite, relu6, silu
+from rexdense.models.activations import relu6, silu
 from rexdense.models.backbone import Backbone
 from rexdense.models.layers import ConvNorm, DropPath, SqueezeExcitation
+from rexdense.models.recording import may_overwrite
 from rexdense.registry import MODELS
 
 __all__ = ['InvertedBottleneck', 'ReXNet', 'ReXNetLite']

@@ -5,8 +5,9 @@ from torch import Tensor, nn
 
 from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetLiteRule, ReXNetRule
 from rexdense.models.backbones.backbone import Backbone
-from rexdense.models.layers.activations import may_overwrite, relu6, silu
+from rexdense.models.layers.activations import relu6, silu
 from rexdense.models.layers.convolution import ConvNorm, DropPath, SqueezeExcitation
+from rexdense.models.layers.recording import may_overwrite
 from rexdense.registry import MODELS
 
 __all__ = ['InvertedBottleneck', 'ReXNet', 'ReXNetLite']

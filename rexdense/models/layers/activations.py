@@ -4,19 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rexdense.models.layers.recompute import records_eagerly
+from rexdense.models.layers.recording import may_overwrite, records_eagerly
 
-__all__ = ['may_overwrite', 'relu', 'relu6', 'silu']
-
-
-def may_overwrite() -> bool:
-    """Return whether any map that was just computed may be overwritten.
-
-    Not where autograd may keep it, nor in a graph that is recorded: such a graph would depend on
-    whether autograd was on, which torch's tracer takes for a fault.
-    """
-    recording = torch.compiler.is_compiling() or torch.jit.is_tracing()
-    return not (torch.is_grad_enabled() or recording)
+__all__ = ['relu', 'relu6', 'silu']
 
 
 def relu(x: Tensor) -> Tensor:

@@ -8,8 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rexdense.arch.checks import require_ratio
-from rexdense.models.layers.activations import may_overwrite, relu
+from rexdense.models.layers.activations import relu
 from rexdense.models.layers.normalisation import build_norm, normalise, normalise_pooled
+from rexdense.models.layers.recompute import is_taped, taped
+from rexdense.models.layers.recording import may_overwrite
 
 __all__ = [
     'ConvNorm',
@@ -76,6 +78,8 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's output for a map (N, in_channels, H, W)."""
+        if is_taped():
+            return taped(self.conv, self.norm, self.activation, x)
         return normalise(self.norm, self.conv(x), self.activation, source=self.conv)
 
     def extra_repr(self) -> str:

@@ -8,7 +8,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.module import _has_any_global_hook
 
 from rexdense.arch.checks import (
     require_flag,
@@ -18,14 +17,10 @@ from rexdense.arch.checks import (
     require_ratio,
 )
 from rexdense.errors import InvalidArgument, suggest
-from rexdense.models.layers.activations import may_overwrite, silu
-from rexdense.models.layers.recompute import (
-    SiLUOnce,
-    is_replayed,
-    norm_silu,
-    records_eagerly,
-    runs_for_one_pass,
-)
+from rexdense.models.layers.activations import silu
+from rexdense.models.layers.known_norm import norm_silu
+from rexdense.models.layers.recompute import is_replayed
+from rexdense.models.layers.recording import has_hooks, may_overwrite, records_eagerly
 
 __all__ = ['MINIMUM_POOLED_BATCH', 'build_norm', 'normalise', 'normalise_pooled']
 
@@ -134,8 +129,6 @@ def normalise(
         return norm_silu(norm, x)
     else:
         x = norm(x)
-    if activation is silu and runs_for_one_pass() and x.requires_grad:
-        return SiLUOnce.apply(x)
     return x if activation is None else activation(x)
 
 
@@ -145,7 +138,7 @@ def _keeps_little(norm: nn.Module, x: Tensor) -> bool:
         and not is_replayed()
         and records_eagerly(x)
         and x.requires_grad
-        and not _has_hooks(norm)
+        and not has_hooks(norm)
     )
 
 
@@ -158,7 +151,6 @@ def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
         and not norm.training
         and norm.running_mean is not None
         and may_overwrite()
-        and not is_replayed()
         and type(x) is Tensor
         and x.device.type == 'cpu'
         and x.dtype == norm.running_mean.dtype
@@ -169,15 +161,10 @@ def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
 def _is_watched(source: nn.Module, norm: nn.Module, x: Tensor) -> bool:
     """Whether a hook sees what the layers return, or torch.func or forward differentiation does."""
     return (
-        bool(source._forward_hooks)
-        or _has_hooks(norm)
+        has_hooks(source, norm)
         or torch._C._functorch.is_functorch_wrapped_tensor(x)
         or unpack_dual(x).tangent is not None
     )
-
-
-def _has_hooks(norm: nn.Module) -> bool:
-    return bool(norm._forward_pre_hooks or norm._forward_hooks) or _has_any_global_hook()
 
 
 def _batch_norm_in_place(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:

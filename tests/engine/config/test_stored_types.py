@@ -112,18 +112,23 @@ def test_registered_classes_that_open_files_are_left_out(kind, name):
     assert not stored_types._may_be_built(name, kind, scope)
 
 
-def test_functions_in_a_registry_are_not_classes():
-    registry = stored_types.mmengine_registry.MODELS
-    registry.register_module(name='a_function_of_a_test', module=_function)
-    try:
-        assert registry.get('a_function_of_a_test') is _function
-        assert not stored_types._may_be_built('a_function_of_a_test', MODEL, 'mmengine')
-    finally:
-        del registry.module_dict['a_function_of_a_test']
-
-
-def _function() -> None:
+def a_function() -> None:
     """A function that stands where a class belongs."""
 
 
-_function.__module__ = 'rexdense.models'
+class Foreign:
+    """A class of a package that nobody has looked at."""
+
+
+a_function.__module__ = 'rexdense.models'
+
+
+@pytest.mark.parametrize('registered', [a_function, Foreign])
+def test_what_is_registered_must_be_a_class_of_a_known_package(registered):
+    registry = stored_types.mmengine_registry.MODELS
+    registry.register_module(name='of_a_test', module=registered)
+    try:
+        assert registry.get('of_a_test') is registered
+        assert not stored_types._may_be_built('of_a_test', MODEL, 'mmengine')
+    finally:
+        del registry.module_dict['of_a_test']

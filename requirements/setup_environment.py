@@ -1,32 +1,145 @@
-"""Entry point of `make setup`: builds the virtual environment that demo, tests and tools run in.
+"""Build the virtual environment of `make setup` once, step by step, and check that it works.
 
-Standard library only. This file is kept readable by every Python 3, and even Python 2, so that an
-interpreter which is too old is told so instead of stopping at a syntax error.
+Standard library only. After a failure or an interruption the same command starts again.
 """
 
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
 import sys
+import sysconfig
+from pathlib import Path
 
-OLDEST, NEWEST = (3, 10), (3, 13)
+FOLDER = Path(__file__).resolve().parent
+LINES = {'default': 'mminstall.txt', 'original': 'mminstall-original.txt'}
+RECORD = 'rexdense-setup.json'  # tells a folder of this set-up from another's
+# What misleads pip and Python to other folders goes; temporary files lie where the rest does.
+PRELUDE = """exec < /dev/null 2>&1; unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT
+export PATH="$VIRTUAL_ENV/bin:$PATH" PYTHONNOUSERSITE=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+export TMPDIR="$VIRTUAL_ENV/temporary"; export PIP_CONSTRAINT="$TMPDIR/pins.txt"
+pip_install() { python -m pip install "$@"; }
+"""
+STEPS = {  # shell commands, run in this folder
+    'Emptying the folder': f'find "$VIRTUAL_ENV/" -mindepth 1 ! -name {RECORD} ! -name setup.log '
+    '-delete && mkdir "$TMPDIR" && grep -v "^torch==" pins.txt > "$PIP_CONSTRAINT"',
+    'Trying the C++ compiler': '${CXX:-c++} -std=c++17 -I "$HEADERS" -include Python.h '
+    '-include vector -x c++ -c /dev/null -o "$TMPDIR/empty.o"',
+    'Creating the environment': '"$BASE_PYTHON" -m venv "$VIRTUAL_ENV"',
+    'Installing pip and the build tools': 'pip_install --upgrade pip && pip_install -r build.txt',
+    'Installing torch': 'pip_install "$TORCH"',
+    'Installing the pinned packages': 'pip_install -r "$PIP_CONSTRAINT"',
+    "Compiling mmcv's operators, 3 to 5 minutes on 2 cores": 'python build_mmcv.py "$LINE"',
+    'Installing the OpenMMLab packages': 'pip_install --no-deps --no-build-isolation -r "$LINE"',
+    'Linking rexdense into the environment': 'pip_install --no-deps --no-build-isolation -e ..',
+    'Checking the environment': 'python check_environment.py "$LINE"',
+}
+CAUSES = {  # the first pattern found in what the failed step printed chooses the advice
+    'not made by make setup': 'Move it away, or choose another folder: make setup VENV=/folder',
+    'No space left|quota exceeded': 'Free some, or take another disk: make setup VENV=/folder',
+    'Killed signal|out of memory|allocate memory': 'Memory was short: make setup MAX_JOBS=1',
+    r'ensurepip|No module named \W?venv': 'Debian and Ubuntu: sudo apt install python3-venv',
+    r"(?m)^sh: .*not found$|cc1plus'|Python\.h: No": 'Debian and Ubuntu: sudo apt install g++ '
+    'python3-dev. Another compiler: make setup CXX=/path/to/g++',
+    'CUDA_HOME environment variable is not set|detected CUDA version': 'Set CUDA_HOME to the '
+    "toolkit of torch's CUDA version, or do without: make setup CUDA_VISIBLE_DEVICES=",
+    'onnection|esolution|CERTIFICATE_VERIFY|HTTP error|No matching distribution': 'See whether the '
+    'package registry is reached and has it: pip config list; PIP_INDEX_URL, HTTPS_PROXY, TORCH=',
+    '(?m)^fault: ': 'Build anew, without caches: make clean-environment setup PIP_NO_CACHE_DIR=1',
+    '': 'Read the lines above, or the log; then run the same command again.',
+}
 
 
-def refuse_wrong_python():
-    """Stop with status 1 where the pinned versions have no wheels for this interpreter."""
-    found = tuple(sys.version_info[:2])
-    if OLDEST <= found <= NEWEST:
-        return
-    sys.stderr.write(
-        'Set-up failed: %s is Python %d.%d, but Python %d.%d to %d.%d is needed.\n'
-        'What to do: install one of them, then say which: make setup PYTHON=python3.11\n'
-        % ((sys.executable,) + found + OLDEST + NEWEST)
-    )
-    sys.exit(1)
+def run(command: str, log: Path) -> str:
+    """Run a shell command, log and return what it prints, show which file is being compiled.
+
+    Raises:
+        ChildProcessError: it failed; holds what it printed.
+    """
+    printed, ending = '', '\r' if sys.stdout.isatty() else '\n'
+    pipe = {'stdout': subprocess.PIPE, 'text': True, 'errors': 'replace'}
+    process = subprocess.Popen(PRELUDE + command, shell=True, start_new_session=True, **pipe)
+    try:
+        with log.open('a') as file:
+            file.write(f'$ {command}\n')
+            for text in process.stdout:
+                printed += text
+                file.write(text)
+                done = re.match(r'\s*\[(\d+)/\d+\] ', text)
+                if done and (ending == '\r' or int(done[1]) % 10 == 0):
+                    print('      file', done[0].strip(), end=ending, flush=True)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate()  # until pip, ninja and the compilers have closed their end
+        raise
+    if process.wait():
+        raise ChildProcessError(printed)
+    return printed
+
+
+def build(environment: Path, record: dict) -> int:
+    """Run every step, or tell which failed and what to do about it; the exit status."""
+    log, number, title = environment / 'setup.log', 0, f'Claiming {environment}'
+    try:
+        if environment.is_dir() and RECORD not in os.listdir(environment) != []:
+            raise FileExistsError(f'{environment} was not made by make setup, so it is left alone')
+        environment.mkdir(parents=True, exist_ok=True)
+        (environment / RECORD).write_text('{}')
+        if (free := shutil.disk_usage(environment).free / 1e9) < 3:
+            raise OSError(f'No space left: 3 GB are needed, with CUDA 8; {free:.1f} are free')
+        print(f'Setting up {environment} ({record["stack"]} OpenMMLab line), once. Log: {log}')
+        log.write_text('')
+        for number, (title, command) in enumerate(STEPS.items(), start=1):
+            print(f'[{number}/{len(STEPS)}] {title}', flush=True)
+            printed = run(command, log)
+        (environment / RECORD).write_text(json.dumps(record, indent=1) + '\n')
+        print(f'{printed.splitlines()[-1]}\nSet-up finished.', flush=True)
+        return 0
+    except OSError as failure:
+        print('\n'.join(f'  | {line[:160]}' for line in str(failure).rstrip().split('\n')[-15:]))
+        print(f'Set-up failed in step {number} of {len(STEPS)}: {title}. Log: {log}')
+        print(next(advice for cause, advice in CAUSES.items() if re.search(cause, str(failure))))
+        return 1
+    except KeyboardInterrupt:
+        print(f'\nSet-up interrupted in step {number}: {title}. The same command starts again.')
+        return 130
+    finally:
+        shutil.rmtree(environment / 'temporary', ignore_errors=True)
+
+
+def main(stack: str, folder: str, torch: str, python_chosen: str) -> int:
+    """Build the environment unless it is there as wanted; the exit status.
+
+    What is left empty of `torch` and `python_chosen` may be as it was when the folder was built.
+    """
+    os.chdir(FOLDER)
+    environment = Path(os.path.abspath(FOLDER.parent / folder))
+    # Not an activated environment's own, which may be the one that is to be emptied.
+    python = os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable)
+    files = ('pins.txt', 'build.txt', LINES[stack])
+    text = '\n'.join(Path(name).read_text(encoding='utf-8') for name in files)
+    lines = [line.split('#')[0].strip() for line in text.splitlines()]
+    digest = hashlib.sha256('\n'.join(filter(None, lines)).encode()).hexdigest()
+    torch_or_pin = torch or next(line for line in lines if line.startswith('torch=='))
+    record = {'stack': stack, 'requirements': digest, 'project': str(FOLDER.parent)}
+    record |= {'finished': True, 'python': python, 'torch': torch_or_pin}
+    fcntl.flock(os.open(FOLDER, os.O_RDONLY), fcntl.LOCK_EX)  # one set-up at a time
+    try:
+        found = json.loads((environment / RECORD).read_text())
+    except (OSError, ValueError):
+        found = {}
+    chosen = {'python': python_chosen, 'torch': torch}
+    if all(found.get(key) == record[key] for key in record if chosen.get(key, True)):
+        return 0
+    os.environ |= {'VIRTUAL_ENV': str(environment), 'LINE': LINES[stack], 'TORCH': torch_or_pin}
+    os.environ |= {'BASE_PYTHON': python, 'HEADERS': sysconfig.get_path('include')}
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return build(environment, record)
 
 
 if __name__ == '__main__':
-    refuse_wrong_python()
-    from environment_builder import main
-
-    try:
-        sys.exit(main())
-    except KeyboardInterrupt:
-        sys.exit(130)
+    sys.exit(main(*sys.argv[1:]))

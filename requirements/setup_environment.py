@@ -1,6 +1,6 @@
-"""Build the virtual environment of `make setup` once, step by step, and check that it works.
+"""Build the environment of `make setup` once, step by step. Standard library only.
 
-Standard library only. After a failure or an interruption the same command starts again.
+After a failure or an interruption the same command starts again.
 """
 
 import fcntl
@@ -22,7 +22,7 @@ RECORD = 'rexdense-setup.json'  # tells a folder of this set-up from another's
 PRELUDE = """exec < /dev/null 2>&1; unset PYTHONPATH PYTHONHOME PIP_TARGET PIP_PREFIX PIP_ROOT
 export PATH="$VIRTUAL_ENV/bin:$PATH" PYTHONNOUSERSITE=1 PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
 export TMPDIR="$VIRTUAL_ENV/temporary"; export PIP_CONSTRAINT="$TMPDIR/pins.txt"
-pip_install() { python -m pip install "$@"; }
+install() { python -m pip install "$@"; }
 """
 STEPS = {  # shell commands, run in this folder
     'Emptying the folder': f'find "$VIRTUAL_ENV/" -mindepth 1 ! -name {RECORD} ! -name setup.log '
@@ -30,26 +30,25 @@ STEPS = {  # shell commands, run in this folder
     'Trying the C++ compiler': '${CXX:-c++} -std=c++17 -I "$HEADERS" -include Python.h '
     '-include vector -x c++ -c /dev/null -o "$TMPDIR/empty.o"',
     'Creating the environment': '"$BASE_PYTHON" -m venv "$VIRTUAL_ENV"',
-    'Installing pip and the build tools': 'pip_install --upgrade pip && pip_install -r build.txt',
-    'Installing torch': 'pip_install "$TORCH"',
-    'Installing the pinned packages': 'pip_install -r "$PIP_CONSTRAINT"',
-    "Compiling mmcv's operators, 3 to 5 minutes on 2 cores": 'python build_mmcv.py "$LINE"',
-    'Installing the OpenMMLab packages': 'pip_install --no-deps --no-build-isolation -r "$LINE"',
-    'Linking rexdense into the environment': 'pip_install --no-deps --no-build-isolation -e ..',
-    'Checking the environment': 'python check_environment.py "$LINE"',
+    'Installing pip and the build tools': 'install --upgrade pip && install -r build.txt',
+    'Installing torch': 'install "$TORCH"',
+    'Installing the pinned packages': 'install -r "$PIP_CONSTRAINT"',
+    "Compiling mmcv's operators, 3 to 5 minutes on 2 cores": 'sh install_mmcv.sh '
+    '"$(grep -o "^[a-z-]*mmcv==[0-9.]*" "$LINE")"',
+    'Installing the OpenMMLab packages': 'install --no-deps --no-build-isolation -r "$LINE"',
+    'Linking rexdense into the environment': 'install --no-deps --no-build-isolation -e ..',
+    'Checking the environment': 'install --no-index --no-deps -r "$PIP_CONSTRAINT" -r "$LINE" && '
+    'python check_environment.py',
 }
 CAUSES = {  # the first pattern found in what the failed step printed chooses the advice
     'not made by make setup': 'Move it away, or choose another folder: make setup VENV=/folder',
     'No space left|quota exceeded': 'Free some, or take another disk: make setup VENV=/folder',
     'Killed signal|out of memory|allocate memory': 'Memory was short: make setup MAX_JOBS=1',
     r'ensurepip|No module named \W?venv': 'Debian and Ubuntu: sudo apt install python3-venv',
-    r"(?m)^sh: .*not found$|cc1plus'|Python\.h: No": 'Debian and Ubuntu: sudo apt install g++ '
+    r"(?m)^\S*sh: .*not found$|cc1plus'|Python\.h: No": 'Debian and Ubuntu: sudo apt install g++ '
     'python3-dev. Another compiler: make setup CXX=/path/to/g++',
-    'CUDA_HOME environment variable is not set|detected CUDA version': 'Set CUDA_HOME to the '
-    "toolkit of torch's CUDA version, or do without: make setup CUDA_VISIBLE_DEVICES=",
     'onnection|esolution|CERTIFICATE_VERIFY|HTTP error|No matching distribution': 'See whether the '
     'package registry is reached and has it: pip config list; PIP_INDEX_URL, HTTPS_PROXY, TORCH=',
-    '(?m)^fault: ': 'Build anew, without caches: make clean-environment setup PIP_NO_CACHE_DIR=1',
     '': 'Read the lines above, or the log; then run the same command again.',
 }
 
@@ -60,8 +59,7 @@ def run(command: str, log: Path) -> str:
     Raises:
         ChildProcessError: it failed; holds what it printed.
     """
-    printed, ending = '', '\r' if sys.stdout.isatty() else '\n'
-    pipe = {'stdout': subprocess.PIPE, 'text': True, 'errors': 'replace'}
+    printed, pipe = '', {'stdout': subprocess.PIPE, 'text': True, 'errors': 'replace'}
     process = subprocess.Popen(PRELUDE + command, shell=True, start_new_session=True, **pipe)
     try:
         with log.open('a') as file:
@@ -69,9 +67,8 @@ def run(command: str, log: Path) -> str:
             for text in process.stdout:
                 printed += text
                 file.write(text)
-                done = re.match(r'\s*\[(\d+)/\d+\] ', text)
-                if done and (ending == '\r' or int(done[1]) % 10 == 0):
-                    print('      file', done[0].strip(), end=ending, flush=True)
+                if progress := re.match(r'\s*(\[\d*0/\d+\]) ', text):
+                    print(f'      {progress[1]} files', flush=True)
     except BaseException:
         os.killpg(process.pid, signal.SIGTERM)
         process.communicate()  # until pip, ninja and the compilers have closed their end
@@ -85,7 +82,7 @@ def build(environment: Path, record: dict) -> int:
     """Run every step, or tell which failed and what to do about it; the exit status."""
     log, number, title = environment / 'setup.log', 0, f'Claiming {environment}'
     try:
-        if environment.is_dir() and RECORD not in os.listdir(environment) != []:
+        if not (environment / RECORD).exists() and environment.is_dir() and os.listdir(environment):
             raise FileExistsError(f'{environment} was not made by make setup, so it is left alone')
         environment.mkdir(parents=True, exist_ok=True)
         (environment / RECORD).write_text('{}')
@@ -101,7 +98,8 @@ def build(environment: Path, record: dict) -> int:
         return 0
     except OSError as failure:
         print('\n'.join(f'  | {line[:160]}' for line in str(failure).rstrip().split('\n')[-15:]))
-        print(f'Set-up failed in step {number} of {len(STEPS)}: {title}. Log: {log}')
+        place = f'Log: {log}' if number else ''
+        print(f'Set-up failed in step {number} of {len(STEPS)}: {title}. {place}')
         print(next(advice for cause, advice in CAUSES.items() if re.search(cause, str(failure))))
         return 1
     except KeyboardInterrupt:
@@ -111,31 +109,27 @@ def build(environment: Path, record: dict) -> int:
         shutil.rmtree(environment / 'temporary', ignore_errors=True)
 
 
-def main(stack: str, folder: str, torch: str, python_chosen: str) -> int:
-    """Build the environment unless it is there as wanted; the exit status.
-
-    What is left empty of `torch` and `python_chosen` may be as it was when the folder was built.
-    """
+def main(stack: str, folder: str, torch: str, chosen_python: str) -> int:
+    """Build the environment unless it is there; `torch` and `chosen_python` may be empty."""
     os.chdir(FOLDER)
     environment = Path(os.path.abspath(FOLDER.parent / folder))
     # Not an activated environment's own, which may be the one that is to be emptied.
     python = os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable)
-    files = ('pins.txt', 'build.txt', LINES[stack])
-    text = '\n'.join(Path(name).read_text(encoding='utf-8') for name in files)
+    text = '\n'.join(Path(name).read_text() for name in ('pins.txt', 'build.txt', LINES[stack]))
     lines = [line.split('#')[0].strip() for line in text.splitlines()]
+    pinned = next(line for line in lines if line.startswith('torch=='))
     digest = hashlib.sha256('\n'.join(filter(None, lines)).encode()).hexdigest()
-    torch_or_pin = torch or next(line for line in lines if line.startswith('torch=='))
     record = {'stack': stack, 'requirements': digest, 'project': str(FOLDER.parent)}
-    record |= {'finished': True, 'python': python, 'torch': torch_or_pin}
+    record |= {'python': python, 'torch': torch or pinned}
     fcntl.flock(os.open(FOLDER, os.O_RDONLY), fcntl.LOCK_EX)  # one set-up at a time
     try:
         found = json.loads((environment / RECORD).read_text())
     except (OSError, ValueError):
         found = {}
-    chosen = {'python': python_chosen, 'torch': torch}
+    chosen = {'python': chosen_python, 'torch': torch}
     if all(found.get(key) == record[key] for key in record if chosen.get(key, True)):
         return 0
-    os.environ |= {'VIRTUAL_ENV': str(environment), 'LINE': LINES[stack], 'TORCH': torch_or_pin}
+    os.environ |= {'VIRTUAL_ENV': str(environment), 'LINE': LINES[stack], 'TORCH': torch or pinned}
     os.environ |= {'BASE_PYTHON': python, 'HEADERS': sysconfig.get_path('include')}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     return build(environment, record)

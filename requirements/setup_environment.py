@@ -3,6 +3,7 @@
 After a failure or an interruption the same command starts again.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -42,6 +43,7 @@ STEPS = {  # shell commands, run in this folder
 }
 CAUSES = {  # the first pattern found in what the failed step printed chooses the advice
     'not made by make setup': 'Move it away, or choose another folder: make setup VENV=/folder',
+    r'^\[Errno 11\]': 'Another set-up is building it: wait until it has ended.',
     'No space left|quota exceeded': 'Free some, or take another disk: make setup VENV=/folder',
     'Killed signal|out of memory|allocate memory': 'Memory was short: make setup MAX_JOBS=1',
     r'ensurepip|No module named \W?venv': 'Debian and Ubuntu: sudo apt install python3-venv',
@@ -54,11 +56,7 @@ CAUSES = {  # the first pattern found in what the failed step printed chooses th
 
 
 def run(command: str, log: Path) -> str:
-    """Run a shell command, log and return what it prints, show which file is being compiled.
-
-    Raises:
-        ChildProcessError: it failed; holds what it printed.
-    """
+    """Run a shell command; its output is logged and returned, or raised as ChildProcessError."""
     printed, pipe = '', {'stdout': subprocess.PIPE, 'text': True, 'errors': 'replace'}
     process = subprocess.Popen(PRELUDE + command, shell=True, start_new_session=True, **pipe)
     try:
@@ -78,6 +76,11 @@ def run(command: str, log: Path) -> str:
     return printed
 
 
+def advice(printed: str) -> str:
+    """What to do about a step that printed this."""
+    return next(text for cause, text in CAUSES.items() if re.search(cause, printed))
+
+
 def build(environment: Path, record: dict) -> int:
     """Run every step, or tell which failed and what to do about it; the exit status."""
     log, number, title = environment / 'setup.log', 0, f'Claiming {environment}'
@@ -85,6 +88,7 @@ def build(environment: Path, record: dict) -> int:
         if not (environment / RECORD).exists() and environment.is_dir() and os.listdir(environment):
             raise FileExistsError(f'{environment} was not made by make setup, so it is left alone')
         environment.mkdir(parents=True, exist_ok=True)
+        fcntl.flock(os.open(environment, os.O_RDONLY), fcntl.LOCK_EX | fcntl.LOCK_NB)
         (environment / RECORD).write_text('{}')
         if (free := shutil.disk_usage(environment).free / 1e9) < 3:
             raise OSError(f'No space left: 3 GB are needed, with CUDA 8; {free:.1f} are free')
@@ -100,13 +104,14 @@ def build(environment: Path, record: dict) -> int:
         print('\n'.join(f'  | {line[:160]}' for line in str(failure).rstrip().split('\n')[-15:]))
         place = f'Log: {log}' if number else ''
         print(f'Set-up failed in step {number} of {len(STEPS)}: {title}. {place}')
-        print(next(advice for cause, advice in CAUSES.items() if re.search(cause, str(failure))))
+        print(advice(str(failure)))
         return 1
     except KeyboardInterrupt:
         print(f'\nSet-up interrupted in step {number}: {title}. The same command starts again.')
         return 130
     finally:
-        shutil.rmtree(environment / 'temporary', ignore_errors=True)
+        if number:
+            shutil.rmtree(environment / 'temporary', ignore_errors=True)
 
 
 def main(stack: str, folder: str, torch: str, chosen_python: str) -> int:
@@ -119,20 +124,17 @@ def main(stack: str, folder: str, torch: str, chosen_python: str) -> int:
     lines = [line.split('#')[0].strip() for line in text.splitlines()]
     pinned = next(line for line in lines if line.startswith('torch=='))
     digest = hashlib.sha256('\n'.join(filter(None, lines)).encode()).hexdigest()
-    record = {'stack': stack, 'requirements': digest, 'project': str(FOLDER.parent)}
-    record |= {'python': python, 'torch': torch or pinned}
-    fcntl.flock(os.open(FOLDER, os.O_RDONLY), fcntl.LOCK_EX)  # one set-up at a time
-    try:
+    wanted = {'stack': stack, 'requirements': digest, 'project': str(FOLDER.parent)}
+    wanted |= {'python': python} if chosen_python else {}
+    wanted |= {'torch': torch} if torch else {}
+    with contextlib.suppress(OSError, ValueError):
         found = json.loads((environment / RECORD).read_text())
-    except (OSError, ValueError):
-        found = {}
-    chosen = {'python': chosen_python, 'torch': torch}
-    if all(found.get(key) == record[key] for key in record if chosen.get(key, True)):
-        return 0
+        if found.items() >= wanted.items() and (environment / 'bin/python').exists():
+            return 0
     os.environ |= {'VIRTUAL_ENV': str(environment), 'LINE': LINES[stack], 'TORCH': torch or pinned}
     os.environ |= {'BASE_PYTHON': python, 'HEADERS': sysconfig.get_path('include')}
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return build(environment, record)
+    return build(environment, {'python': python, 'torch': torch or pinned} | wanted)
 
 
 if __name__ == '__main__':

@@ -1,0 +1,56 @@
+"""setup.py, and the script of continuous integration."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rexdense
+
+ROOT = Path(__file__).resolve().parent.parent
+# setuptools brings the distutils of Python 3.12 and later.
+SETUP = """import json, setuptools, sys
+from distutils.core import run_setup
+made = run_setup('setup.py', stop_after='init')
+loaded = sorted({'torch', 'numpy', 'mmengine', 'mmcv', 'rexdense'} & set(sys.modules))
+print(json.dumps([made.get_version(), made.install_requires, made.packages, loaded]))"""
+
+
+def run(*command: str | Path) -> subprocess.CompletedProcess:
+    environment = os.environ | {'MAKEFLAGS': ''}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+def test_setup_py_asks_for_two_packages_and_imports_nothing_heavy():
+    done = run(sys.executable, '-c', SETUP)
+    version, asked, packages, loaded = json.loads(done.stdout.splitlines()[-1])
+    assert version == rexdense.__version__
+    assert asked == ['numpy>=1.24', 'pillow>=9.4']
+    assert loaded == []
+    here = {'.'.join(path.parent.relative_to(ROOT).parts) for path in ROOT.glob('rexdense/**/*.py')}
+    assert set(packages) == here
+
+
+@pytest.mark.parametrize(
+    ('printed', 'status', 'last', 'expected'),
+    [
+        ('===== 3 passed in 0.10s =====', 0, '===== 3 passed in 0.10s =====', 0),
+        ('== 1 failed, 2 passed in 61.00s (0:01:01) ==', 1, '== 1 failed,', 2),
+        ('Set-up failed in step 3 of 9', 1, 'The tests did not run.', 2),
+        ('nothing', 0, 'The tests did not run.', 1),
+    ],
+)
+def test_continuous_integration_ends_with_the_closing_line(
+    tmp_path, printed, status, last, expected
+):
+    (tmp_path / '.ci').mkdir()
+    shutil.copy(ROOT / '.ci/run', tmp_path / '.ci/run')
+    makefile = f"test:\n\t@echo '{printed}'\n\t@echo done\n\t@exit {status}\n"
+    (tmp_path / 'Makefile').write_text(makefile)
+    done = run(tmp_path / '.ci/run')
+    assert done.stdout.splitlines()[-1].startswith(last)
+    assert done.returncode == expected

@@ -36,7 +36,7 @@ LEVELS = (
     ('rexdense.models', 'rexdense.checkpoint', 'rexdense.zoo', 'rexdense.deploy'),
     ('rexdense.tasks',),
     ('rexdense.engine',),
-    ('rexdense.cli',),
+    ('rexdense.cli', 'rexdense.__main__'),
 )
 STANDARD_LIBRARY_ONLY = LEVELS[0]
 # They take an nn.Module, whatever network it is.

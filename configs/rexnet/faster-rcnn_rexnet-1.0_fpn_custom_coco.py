@@ -13,7 +13,7 @@ The classes come from DIR/annotations/train.json. Fewer epochs will do with Imag
 
 _base_ = [
     '../_base_/models/faster-rcnn_fpn_small.py',
-    '../_base_/datasets/coco/folder.py',
+    '../_base_/datasets/coco_folder.py',
     '../_base_/runtime.py',
     '../_base_/schedules/adamw_small.py',
 ]

@@ -15,7 +15,7 @@ on a real set, with its figures. Fewer epochs will do with ImageNet weights:
 
 _base_ = [
     '../_base_/models/unet.py',
-    '../_base_/datasets/segmentation/folder.py',
+    '../_base_/datasets/segmentation_folder.py',
     '../_base_/runtime_segmentation.py',
     '../_base_/schedules/adamw_small.py',
 ]

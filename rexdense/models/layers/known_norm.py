@@ -116,7 +116,8 @@ class _NormSiLU(torch.autograd.Function):
         ctx.training, ctx.eps = takes_statistics(norm), norm.eps
         with BatchStatistics() as statistics:
             output = norm(x)
-        found = statistics.found or (norm.running_mean, norm.running_var)
+        # Copies: training forward passes change them, unseen by autograd.
+        found = statistics.found or (norm.running_mean.clone(), norm.running_var.clone())
         ctx.save_for_backward(x, weight, bias, *found)
         return F.silu(output, inplace=True)
 

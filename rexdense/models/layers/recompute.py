@@ -233,26 +233,24 @@ class _RunAgain(torch.autograd.Function):
     def forward(ctx, modules, how, places, x, *parameters):
         ctx.modules, ctx.places = modules, places
         ctx.surroundings = _Surroundings(modules, x)
-        buffers = [(part._buffers, name) for part in modules for name in part._buffers]
-        buffers = [place for place in buffers if place[0][place[1]] is not None]
-        versions = [holder[name]._version for holder, name in buffers]
+        ctx.buffers = [
+            (part._buffers, name)
+            for part in modules
+            for name, buffer in part._buffers.items()
+            if buffer is not None
+        ]
+        # As they are now: training forward passes change them, unseen by autograd.
+        buffers = [holder[name].clone() for holder, name in ctx.buffers]
         tape = _Tape() if how == 'activations' else None
         with ctx.surroundings.autocast(), _running(tape):
             output = modules[0](x)
         ctx.surroundings.forget_unused(x)
-        # Those that are only read are needed again as they are; the others are only written.
-        changed = [
-            holder[name]._version != version
-            for (holder, name), version in zip(buffers, versions, strict=True)
-        ]
-        ctx.written = [place for place, change in zip(buffers, changed, strict=True) if change]
-        ctx.read = [place for place, change in zip(buffers, changed, strict=True) if not change]
         notes = [] if tape is None else tape.notes
         ctx.taped, ctx.lengths = tape is not None, [len(note) for note in notes]
         ctx.save_for_backward(
             x,
             *parameters,
-            *(holder[name] for holder, name in ctx.read),
+            *buffers,
             *(tensor for note in notes for tensor in note),
         )
         return output
@@ -262,15 +260,13 @@ class _RunAgain(torch.autograd.Function):
         twice = torch.is_grad_enabled()
         tensors = iter(ctx.saved_tensors)
         inputs = [next(tensors) for _ in range(1 + len(ctx.places))]
-        read = [next(tensors) for _ in ctx.read]
+        buffers = [next(tensors) for _ in ctx.buffers]
         notes = [tuple(next(tensors) for _ in range(length)) for length in ctx.lengths]
 
         def run(x: Tensor, *parameters: Tensor) -> Tensor:
-            written = [holder[name].clone() for holder, name in ctx.written]
             with (
                 _replaced(ctx.places, parameters),
-                _replaced(ctx.read, read),
-                _replaced(ctx.written, written),
+                _replaced(ctx.buffers, [buffer.clone() for buffer in buffers]),
                 ctx.surroundings.restored(),
                 # What the tape leads to is computed for one pass only.
                 _running(_Tape(notes) if ctx.taped and not twice else None),

@@ -141,6 +141,20 @@ def test_what_is_switched_before_the_backward_pass_does_not_count(how):
     assert_same_training(backbone, reference)
 
 
+@again
+def test_running_statistics_are_those_that_the_forward_pass_has_read(how):
+    """A later forward pass changes them before the backward pass reads them."""
+    backbone, reference = pair('rexnet_1.0', how, out_indices=(2,))
+    small, large = image(2, 3, 32, 32).double(), image(16, 3, 32, 32, seed=1).double()
+    loss = backbone.eval()(small)[0].square().mean()
+    backbone.train()(large)
+    loss.backward()
+    with forward_ad.dual_level():
+        reference.eval()(small)[0].square().mean().backward()
+        reference.train()(large)
+    assert_same_training(backbone, reference)
+
+
 @modes
 @some
 def test_random_numbers_after_the_backward_pass_are_those_of_the_plain_network(name, how):

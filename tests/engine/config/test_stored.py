@@ -141,6 +141,7 @@ def test_nothing_is_imported_while_building(name):
         ('teacher_ckpt', 'word', False),
         ('ann_file', 'word', False),
         ('class_weight', 'word', False),
+        ('class_weight', ['word'], False),
     ],
 )
 def test_texts_that_could_name_files(key, value, allowed):
@@ -165,6 +166,20 @@ def test_what_only_training_needs_is_left_out():
     backbone = dict(type='mmdet.ResNet', depth=50)
     assert taken == dict(type='mmdet.FCOS', train_cfg=None, backbone=backbone)
     assert StoredConfig(Config(dict(model=model)), 'file.pth', trusted=True).model() == model
+
+
+def test_steps_in_steps():
+    def taken(inner):
+        step = dict(type='RandomApply', transforms=[inner])
+        pipeline = [step, dict(type='mmdet.LoadAnnotations'), dict(type='os.AnnotationLoader')]
+        data = dict(dataset=dict(type='A', dataset=dict(type='B', pipeline=pipeline)))
+        return StoredConfig(Config(dict(test_dataloader=data)), 'file.pth').pipeline()
+
+    loading = dict(type='LoadImageFromFile', imdecode_backend='pillow')
+    service = dict(backend_args=dict(backend='http'), file_client_args=dict(backend='http'))
+    assert taken(loading | service) == [dict(type='RandomApply', transforms=[loading])]
+    with pytest.raises(CheckpointUnreadable, match=r'pipeline\[0\]\.transforms\[0\]\.type'):
+        taken(dict(type='ReLU'))
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ CAUSES = {  # the first pattern found in what the failed step printed chooses th
     'not made by make setup': 'Move it away, or choose another folder: make setup VENV=/folder',
     r'^\[Errno 11\]': 'Another set-up is building it: wait until it has ended.',
     'No space left|quota exceeded': 'Free some, or take another disk: make setup VENV=/folder',
-    'Killed signal|out of memory|allocate mem|status 137': 'Memory was short: make setup MAX_JOBS=1',
+    'Killed signal|out of memory|allocate mem|status 137': 'Memory is short: make setup MAX_JOBS=1',
     r'ensurepip|No module named \W?venv': 'Debian and Ubuntu: sudo apt install python3-venv',
     r"(?m)^\S*sh: .*not found$|cc1plus'|Python\.h: No": 'Debian and Ubuntu: sudo apt install g++ '
     'python3-dev. Another compiler: make setup CXX=/path/to/g++',

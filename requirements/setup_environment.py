@@ -80,7 +80,7 @@ def advice(printed: str) -> str:
 
 def build(environment: Path, record: dict) -> int:
     """Run every step, or tell which failed and what to do about it; the exit status."""
-    log, number, title = environment / 'setup.log', 0, f'Claiming {environment}'
+    log, number, title = environment / 'setup.log', 0, ''
     try:
         if not (environment / RECORD).exists() and environment.is_dir() and os.listdir(environment):
             raise FileExistsError(f'{environment} was not made by make setup, so it is left alone')
@@ -99,9 +99,8 @@ def build(environment: Path, record: dict) -> int:
         return 0
     except OSError as failure:
         print('\n'.join(f'  | {line[:160]}' for line in str(failure).rstrip().split('\n')[-15:]))
-        place = f'Log: {log}' if number else ''
-        print(f'Set-up failed in step {number} of {len(STEPS)}: {title}. {place}')
-        print(advice(str(failure)))
+        where = f'in step {number} of {len(STEPS)}: {title}. Log: {log}' if number else 'at once.'
+        print(f'Set-up failed {where}\nWhat to do: {advice(str(failure))}')
         return 1
     except KeyboardInterrupt:
         print(f'\nSet-up interrupted in step {number}: {title}. The same command starts again.')

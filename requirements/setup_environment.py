@@ -1,7 +1,4 @@
-"""Build the environment of `make setup` once, step by step. Standard library only.
-
-After a failure or an interruption the same command starts again.
-"""
+"""Build the environment of `make setup` once, step by step. Standard library only."""
 
 import contextlib
 import fcntl
@@ -45,7 +42,7 @@ CAUSES = {  # the first pattern found in what the failed step printed chooses th
     'not made by make setup': 'Move it away, or choose another folder: make setup VENV=/folder',
     r'^\[Errno 11\]': 'Another set-up is building it: wait until it has ended.',
     'No space left|quota exceeded': 'Free some, or take another disk: make setup VENV=/folder',
-    'Killed signal|out of memory|allocate memory': 'Memory was short: make setup MAX_JOBS=1',
+    'Killed signal|out of memory|allocate mem|status 137': 'Memory is short: make setup MAX_JOBS=1',
     r'ensurepip|No module named \W?venv': 'Debian and Ubuntu: sudo apt install python3-venv',
     r"(?m)^\S*sh: .*not found$|cc1plus'|Python\.h: No": 'Debian and Ubuntu: sudo apt install g++ '
     'python3-dev. Another compiler: make setup CXX=/path/to/g++',
@@ -72,7 +69,7 @@ def run(command: str, log: Path) -> str:
         process.communicate()  # until pip, ninja and the compilers have closed their end
         raise
     if process.wait():
-        raise ChildProcessError(printed)
+        raise ChildProcessError(f'{printed}ended with status {process.returncode}')
     return printed
 
 
@@ -83,7 +80,7 @@ def advice(printed: str) -> str:
 
 def build(environment: Path, record: dict) -> int:
     """Run every step, or tell which failed and what to do about it; the exit status."""
-    log, number, title = environment / 'setup.log', 0, f'Claiming {environment}'
+    log, number, title = environment / 'setup.log', 0, ''
     try:
         if not (environment / RECORD).exists() and environment.is_dir() and os.listdir(environment):
             raise FileExistsError(f'{environment} was not made by make setup, so it is left alone')
@@ -102,9 +99,8 @@ def build(environment: Path, record: dict) -> int:
         return 0
     except OSError as failure:
         print('\n'.join(f'  | {line[:160]}' for line in str(failure).rstrip().split('\n')[-15:]))
-        place = f'Log: {log}' if number else ''
-        print(f'Set-up failed in step {number} of {len(STEPS)}: {title}. {place}')
-        print(advice(str(failure)))
+        where = f'in step {number} of {len(STEPS)}: {title}. Log: {log}' if number else 'at once.'
+        print(f'Set-up failed {where}\nWhat to do: {advice(str(failure))}')
         return 1
     except KeyboardInterrupt:
         print(f'\nSet-up interrupted in step {number}: {title}. The same command starts again.')

@@ -1,4 +1,4 @@
-"""setup.py, and the script of continuous integration."""
+"""setup.py, the Makefile's deletions, and the script of continuous integration."""
 
 import json
 import os
@@ -54,3 +54,11 @@ def test_continuous_integration_ends_with_the_closing_line(
     done = run(tmp_path / '.ci/run')
     assert done.stdout.splitlines()[-1].startswith(last)
     assert done.returncode == expected
+
+
+def test_clean_environment_leaves_a_foreign_folder_alone(tmp_path):
+    (tmp_path / 'mine.txt').write_text('kept')
+    done = run('make', 'clean-environment', f'VENV={tmp_path}')
+    assert done.returncode == 2
+    assert 'was not made by make setup' in done.stdout
+    assert (tmp_path / 'mine.txt').read_text() == 'kept'

@@ -43,8 +43,8 @@ def test_pins_are_exact_and_fit_the_other_requirements(name):
     ('options', 'told'),
     [
         (['CXX=no-c++'], 'step 2 of 10: Trying the C.*sudo apt install g'),
-        (['PIP_INDEX_URL=http://localhost:9', 'PIP_RETRIES=0', f'PIP_CONFIG_FILE={os.devnull}'],
-         'step 4 of 10: .*See whether the package registry is reached'),
+        pytest.param(['PIP_INDEX_URL=http://127.1:9', 'PIP_CONFIG_FILE=/dev/null', 'PIP_RETRIES=0'],
+                     'step 4 of 10: .*whether the package registry', marks=pytest.mark.slow),
         (['PYTHON=no-python'], 'There is no no-python.*make setup PYTHON='),
         (['PYTHON={}/python3.9'], 'this is 3.9. Name another: make setup PYTHON='),
         (['STACK=orginal'], 'STACK=orginal is not known; choose one of: default original'),
@@ -66,7 +66,6 @@ def test_what_stops_it_is_told(tmp_path, options, told):
         ('OSError: [Errno 28] No space left on device', 'VENV='),
         ('c++: fatal error: Killed signal terminated program cc1plus', 'MAX_JOBS=1'),
         ('/usr/bin/python3: No module named venv', 'apt install python3-venv'),
-        ('anything else', 'or the log'),
     ],
 )
 def test_advice(printed, told):
@@ -76,8 +75,7 @@ def test_advice(printed, told):
 def test_interrupted_it_ends_what_it_started_and_can_be_run_again(tmp_path):
     slow, started, environment = (tmp_path / name for name in ('slow', 'started', 'new'))
     slow.write_text(f'#!/bin/sh\ntouch {started}\nsleep 100\n')
-    slow.chmod(0o755)
-    process = setup(environment, f'CXX={slow}')
+    process = setup(environment, f'CXX=sh {slow}')
     while not started.exists():
         time.sleep(0.1)
     process.terminate()

@@ -13,8 +13,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mmengine.runner import CheckpointLoader
-
 from rexdense.checkpoint.fetching import is_address, local_file
 from rexdense.checkpoint.formats.reading import read_checkpoint
 
@@ -88,5 +86,7 @@ def load_from_mmcls(filename: str, map_location: Any = None) -> dict[str, Any]:
 
 def install_safe_loader() -> None:
     """Make all of mmengine's routes to a checkpoint end in rexdense's reader, once for all."""
+    from mmengine.runner import CheckpointLoader
+
     CheckpointLoader.register_scheme(list(PREFIXES), load_from_safe_reader, force=True)
     CheckpointLoader.register_scheme('mmcls://', load_from_mmcls, force=True)

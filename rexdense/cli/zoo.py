@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             create_classifier,
             lambda name: create_backbone(name, out_indices=range(5)),
             {'rexunet': ReXUNet}
-            | {name: partial(create_unet, name, UNET_CLASSES) for name in STANDARD_UNETS},
+            | {
+                name: partial(create_unet, name, UNET_CLASSES, output_strides='all')
+                for name in STANDARD_UNETS
+            },
         )
     print(f'wrote {options.plot or options.page or MEASURED}')

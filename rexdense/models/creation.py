@@ -34,7 +34,13 @@ def create_backbone(name: str, **arguments: Any) -> Backbone:
 def create_classifier(
     name: str, num_classes: int = 1000, dropout: float | None = None, **arguments: Any
 ) -> Classifier:
-    """Build a named backbone under its classification head; ``arguments`` go to the backbone.
+    """Build a named backbone under its classification head.
+
+    Args:
+        name: A name from :func:`rexdense.list_backbones`.
+        num_classes: Number of logits; 0 returns the pooled features in their place.
+        dropout: Rate before the last layer; None takes the family's own.
+        arguments: Those of the backbone, as for :func:`rexdense.create_backbone`.
 
     Raises:
         UnknownName: no such name.

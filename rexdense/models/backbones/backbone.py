@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -26,6 +25,7 @@ from rexdense.arch.checks import (
 )
 from rexdense.arch.levels import MaxPoolSpec
 from rexdense.errors import InvalidArgument
+from rexdense.host import BaseModule
 from rexdense.models.layers.convolution import MaxPool, drop_path_rates
 from rexdense.models.layers.recompute import recompute, resolve_recompute
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from rexdense.checkpoint.fetching import is_address, local_file
 from rexdense.checkpoint.formats.reading import read_checkpoint
+from rexdense.dependencies import needed_packages
 
 __all__ = ['install_safe_loader']
 
@@ -86,7 +87,8 @@ def load_from_mmcls(filename: str, map_location: Any = None) -> dict[str, Any]:
 
 def install_safe_loader() -> None:
     """Make all of mmengine's routes to a checkpoint end in rexdense's reader, once for all."""
-    from mmengine.runner import CheckpointLoader
+    with needed_packages("mmengine's reading of checkpoints"):
+        from mmengine.runner import CheckpointLoader
 
     CheckpointLoader.register_scheme(list(PREFIXES), load_from_safe_reader, force=True)
     CheckpointLoader.register_scheme('mmcls://', load_from_mmcls, force=True)

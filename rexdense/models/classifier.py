@@ -93,8 +93,8 @@ class Classifier(BaseModule):
         head_hidden_size: Channels of the pooled features, as timm calls them.
 
     Raises:
-        InvalidArgument: ``num_classes`` is no number of classes, ``dropout`` no ratio, or the backbone does
-            not return c5 last.
+        InvalidArgument: ``num_classes`` is no number of classes, ``dropout`` no ratio, or the
+            backbone does not return c5 last.
 
     Example:
         >>> import torch

@@ -12,7 +12,7 @@ from rexdense.arch.unet import STANDARD_UNETS, StandardUNet
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 from rexdense.host import BaseModule
 from rexdense.models.backbones.backbone import Backbone
-from rexdense.models.creation import create_backbone
+from rexdense.models.creation import backbone_class, create_backbone
 from rexdense.models.unet.decoder import UNetDecoder
 
 __all__ = ['UNet', 'create_unet', 'list_unets']
@@ -126,19 +126,22 @@ def create_unet(
         >>> unet = create_unet('rexnet_1.0', num_classes=3, in_channels=1).eval()
         >>> unet(torch.rand(2, 1, 97, 131)).shape
         torch.Size([2, 3, 97, 131])
-        >>> unet = create_unet('rexnet_1.0', 3, output_strides=(1, 4), block='double_conv').eval()
-        >>> {stride: tuple(logits.shape) for stride, logits in unet(torch.rand(1, 3, 64, 96)).items()}
-        {1: (1, 3, 64, 96), 4: (1, 3, 16, 24)}
+        >>> unet = create_unet('rexnet_1.0', 3, output_strides='all', skip='concat').eval()
+        >>> list(unet(torch.rand(1, 3, 64, 96)))
+        [1, 2, 4, 8, 16, 32]
     """
     unet = _standard(name)
     if not isinstance(backbone, Mapping | None):
         raise InvalidArgument(
             f'backbone={backbone!r}: give a dict of its arguments, such as dict(width_mult=1.5)'
         )
-    of_decoder = _decoder_arguments() | {'init_cfg'}
-    require_known(
-        'create_unet', decoder, of_decoder | {'in_channels', 'output_strides', 'backbone'}
-    )
+    own = _decoder_arguments() | {'init_cfg', 'in_channels', 'output_strides', 'backbone'}
+    for key in decoder.keys() - own:
+        if key in backbone_class(unet.backbone).arguments():
+            raise InvalidArgument(
+                f'{key} is an argument of the backbone: give backbone=dict({key}={decoder[key]!r})'
+            )
+    require_known('create_unet', decoder, own)
     shared = {key: decoder[key] for key in _SHARED if key in decoder}
     settings = dict(out_indices=ALL_LEVELS, in_channels=in_channels) | shared | dict(backbone or {})
     network = create_backbone(unet.backbone, **settings)
@@ -155,7 +158,6 @@ def _standard(name: str) -> StandardUNet:
         return STANDARD_UNETS[name]
     backbones = list_backbones()
     if not isinstance(name, str) or name not in backbones:
-        raise UnknownName(
-            f'no U-Net or backbone is called {name!r}: {suggest(name, [*STANDARD_UNETS, *backbones])}'
-        )
+        closest = suggest(name, [*STANDARD_UNETS, *backbones])
+        raise UnknownName(f'no U-Net or backbone is called {name!r}: {closest}')
     return StandardUNet(name, {})

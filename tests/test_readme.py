@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from rexdense import list_backbones
+from rexdense import create_unet, list_backbones
 from rexdense.cli.main import PROGRAMS
 from rexdense.cli.parser import Parser
 from rexdense.errors import InvalidArgument
-from rexdense.zoo import format_count, load_measured_unets, zoo_entries
+from rexdense.zoo import UNET_CLASSES, format_count, zoo_entries
 from tests.pages import (
     CONFIGS,
     PAGES,
@@ -258,10 +258,18 @@ def table_rows(page: str, first: str) -> list[list[str]]:
     return [row for row in rows if re.fullmatch(first, row[0])]
 
 
-def test_the_sizes_of_u_nets_are_those_of_the_zoo():
-    unets = load_measured_unets()
-    (default,) = table_rows('docs/unet.md', 'default, six outputs')
-    assert default[1] == format_count(unets['unet_rexnet_1.0'].parameters)
+@pytest.mark.parametrize(
+    ('row', 'name', 'options'),
+    [
+        ('default, one output', 'unet_rexnet_1.0', {}),
+        ('default, six outputs', 'unet_rexnet_1.0', dict(output_strides='all')),
+        ('wide.*one output', 'unet_rexnet_1.0_wide', {}),
+    ],
+)
+def test_the_sizes_of_u_nets_are_those_of_the_code(row, name, options):
+    (cells,) = table_rows('docs/unet.md', row)
+    unet = create_unet(name, UNET_CLASSES, **options)
+    assert cells[1] == format_count(sum(tensor.numel() for tensor in unet.parameters()))
 
 
 @pytest.mark.parametrize(

@@ -93,11 +93,10 @@ def test_a_config(where, tmp_path):
 def test_u_nets(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save(ReXUNet().state_dict(), 'rexunet.pth')
-    names = {'images': torch.rand(2, 3, 65, 97)}
+    names = {'images': torch.rand(2, 3, 65, 97), 'grey_images': torch.rand(2, 1, 65, 97)}
     exec(example(*UNET), names)
-    outputs = names['unet'](names['images'])
-    assert list(outputs) == [1, 2, 4, 8, 16, 32]
-    assert outputs[1].shape == (2, 11, 65, 97)
+    assert names['logits'].shape == (2, 11, 17, 25)
+    assert list(names['unet'](names['images'])) == [1, 2, 4, 8, 16, 32]
 
 
 def test_depth_from_video():

@@ -78,8 +78,8 @@ clovaai: 400 epochs, RandAugment); rexdense has not trained these networks.
 ## U-Nets
 
 U-Nets over all five levels, with outputs at six scales and {UNET_CLASSES} classes (`rexunet`: its
-one output channel), counted in the same way for one image of 224 x 224. `create_unet` of
-`rexdense.models.unet` makes them by name, `ReXUNet` the first:
+one output channel), counted in the same way for one image of 224 x 224. `rexdense.create_unet`
+makes them by name, `rexdense.models.unet.ReXUNet` the first:
 
 {_unet_table()}
 

@@ -114,9 +114,7 @@ def build(task: dict[str, Any]) -> torch.nn.Module:
         return create_backbone(name, out_indices=(0, 1, 2, 3, 4), recompute=how)
     from rexdense.models.unet import create_unet
 
-    model = create_unet(name, num_classes=11, recompute=how)
-    model.backbone.recompute = how
-    return model
+    return create_unet(name, num_classes=11, output_strides='all', recompute=how)
 
 
 def measure(task: dict[str, Any], peer_path: str) -> None:

@@ -3,23 +3,34 @@
 ``golden.json`` has, for each reference network, the input's shape, the range of the norms' scales,
 a digest of its tensors' names and shapes, and for each output its largest and mean magnitude and a
 few values. Weights and inputs follow from names and seeds. Where the whole outputs are at hand, in
-``../shared/golden``, ``python -m tests.golden`` writes the file anew from them.
+``../shared/golden``, ``python -m tests.golden`` writes the file anew from them; :func:`record` adds
+a network that is at hand.
 """
 
 import hashlib
 import json
 import math
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from tests.shared_files import golden_case, golden_cases
 
-__all__ = ['SAMPLES', 'TOLERANCE', 'assert_samples', 'digest', 'filled', 'picture', 'sampled']
+__all__ = [
+    'SAMPLES',
+    'TOLERANCE',
+    'assert_samples',
+    'digest',
+    'filled',
+    'picture',
+    'record',
+    'sampled',
+]
 
 FILE = Path(__file__).with_suffix('.json')
 SAMPLES: dict[str, dict[str, Any]] = json.loads(FILE.read_text()) if FILE.is_file() else {}
@@ -71,6 +82,39 @@ def assert_samples(output: torch.Tensor, expected: list[float], what: str) -> No
     found = sampled(output.numpy())
     error = max(abs(a - b) for a, b in zip(found, expected, strict=True)) / expected[0]
     assert error < TOLERANCE, f'{what} is off by {error:.1e}'
+
+
+def record(
+    case: str,
+    reference: nn.Module,
+    outputs: Callable[[Tensor], Mapping[str, Tensor]],
+    shape: tuple[int, ...] = (1, 3, 64, 64),
+    gamma: tuple[float, float] = (0.5, 1.5),
+    file: Path = FILE,
+) -> None:
+    """Add the samples of a reference network to ``file``.
+
+    Args:
+        case: ``<project>_<network>``, the project as in ``rexdense.checkpoint.SCHEMES``.
+        reference: The project's own network; it gets the weights that follow from its names.
+        outputs: Returns the network's outputs for images (N, 3, H, W): ``logits``, and ``stage0``
+            to ``stage4`` as far as it gives the levels c1 to c5.
+        shape: Of the images.
+        gamma: Range of the scales of norms.
+    """
+    keys = [(name, tuple(tensor.shape)) for name, tensor in reference.state_dict().items()]
+    reference.load_state_dict({name: filled(name, each, gamma) for name, each in keys})
+    reference.eval()
+    with torch.no_grad():
+        found = outputs(picture(shape))
+    samples = json.loads(file.read_text()) if file.is_file() else {}
+    samples[case] = dict(
+        input=list(shape),
+        gamma=list(gamma),
+        keys=digest(keys),
+        outputs={name: sampled(output.numpy()) for name, output in found.items()},
+    )
+    file.write_text(_text(samples))
 
 
 def _samples_of(case: str) -> dict[str, Any]:

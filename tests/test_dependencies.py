@@ -39,10 +39,15 @@ def run_program(name: str, *arguments: str) -> str:
     )
 
 
-@pytest.mark.parametrize('package', ['torch', 'mmengine'])
+OF_MMENGINE = ('train', 'test', 'predict', 'demo', 'depth_baseline')
+
+
 @pytest.mark.parametrize(
-    'program',
-    ['train', 'test', 'predict', 'demo', 'convert', 'export', 'zoo', 'depth_baseline'],
+    ('program', 'package'),
+    [
+        *((program, 'torch') for program in (*OF_MMENGINE, 'convert', 'export', 'zoo')),
+        *((program, 'mmengine') for program in OF_MMENGINE),
+    ],
 )
 def test_programs_name_the_missing_package(program, package):
     done = without([package], run_program(program))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import rexdense
 
@@ -62,3 +63,17 @@ def test_clean_environment_leaves_a_foreign_folder_alone(tmp_path):
     assert done.returncode == 2
     assert 'was not made by make setup' in done.stdout
     assert (tmp_path / 'mine.txt').read_text() == 'kept'
+
+
+def test_the_marker_of_types_is_installed():
+    assert (ROOT / 'rexdense/py.typed').is_file()
+    program = SETUP.rpartition('\n')[0] + '\nprint(json.dumps(made.package_data))'
+    done = run(sys.executable, '-c', program)
+    assert json.loads(done.stdout.splitlines()[-1])['rexdense'] == ['py.typed']
+
+
+def test_hooks_before_a_commit_take_the_project_as_it_is():
+    (repository,) = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())['repos']
+    for hook in repository['hooks']:
+        command = [sys.executable, *hook['entry'].split()[1:], 'setup.py']
+        assert run(*command).returncode == 0, hook['id']

@@ -8,8 +8,8 @@ epochs. On test, measured once at the end:
     rexdense test configs/unet/unet_rexnet-1.0_camvid.py CHECKPOINT --data-root DIR \
         --split test
 
-gives 0.428. README.md has the classes, and what a single output and an encoder trained on Shapes
-give.
+gives 0.428. docs/segmentation.md lists the classes, a single output and an encoder trained on
+Shapes.
 """
 
 _base_ = ['./unet_rexnet-1.0_custom.py']

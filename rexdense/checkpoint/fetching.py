@@ -20,6 +20,7 @@ from torch import nn
 from rexdense.checkpoint.formats.reading import checkpoint_file, read_checkpoint
 from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
 from rexdense.checkpoint.sidecar import read_sidecar, sidecar_path
+from rexdense.dependencies import needed_packages
 from rexdense.errors import (
     CheckpointUnreadable,
     InvalidArgument,
@@ -33,6 +34,14 @@ from rexdense.output_names import safe_name
 
 __all__ = ['is_address', 'local_file', 'open_checkpoint', 'source_files']
 
+# The functions of mmengine (runner/checkpoint.py) that list what such a name stands for.
+_TABLES = {
+    'open-mmlab': 'get_external_models',
+    'openmmlab': 'get_external_models',
+    'mmcls': 'get_mmcls_models',
+    'torchvision': 'get_torchvision_models',
+    'modelzoo': 'get_torchvision_models',
+}
 _ADDRESS = re.compile(r'([\w.+-]+:)?[\w.+-]+://')
 
 
@@ -93,11 +102,10 @@ def local_file(address: str) -> Path:
 
     Raises:
         UnknownName: the name stands for nothing.
+        MissingDependency: it is a name that mmengine knows, which is not installed.
         UnwritableFile: the cache cannot be written.
         CheckpointUnreadable: the download failed, or the address is of another kind.
     """
-    from mmengine.dist import barrier
-
     url = _resolve(address)
     if not url.startswith(('http://', 'https://')):
         raise CheckpointUnreadable(
@@ -116,7 +124,8 @@ def local_file(address: str) -> Path:
             f'{address} could not be downloaded ({error}): fetch it and give the file'
         ) from error
     finally:
-        barrier()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.barrier()
     return path
 
 
@@ -159,19 +168,13 @@ def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
 
 
 def _resolve(address: str) -> str:
-    from mmengine.runner import checkpoint as host
-
     scheme, name = address.split('://', 1)
-    tables = {
-        'open-mmlab': host.get_external_models,
-        'openmmlab': host.get_external_models,
-        'mmcls': host.get_mmcls_models,
-        'torchvision': host.get_torchvision_models,
-        'modelzoo': host.get_torchvision_models,
-    }
-    if scheme not in tables:
+    if scheme not in _TABLES:
         return address
-    table = tables[scheme]()
+    with needed_packages(f'{address}, whose list mmengine has'):
+        from mmengine.runner import checkpoint as host
+
+    table = getattr(host, _TABLES[scheme])()
     if scheme.endswith('mmlab'):
         name = host.get_deprecated_model_names().get(name, name)
     if name not in table:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from mmengine.logging import print_log
-from mmengine.model.weight_init import update_init_info
 from torch import nn
 
 from rexdense.checkpoint.loading import load_weights
+from rexdense.dependencies import needed_packages
 from rexdense.registry import WEIGHT_INITIALIZERS
 
 __all__ = ['Pretrained']
@@ -54,6 +53,10 @@ class Pretrained:
 
     def __call__(self, module: nn.Module) -> None:
         """Fill ``module``, log the report, and mark the filled parts as initialised."""
+        with needed_packages('rexdense.Pretrained'):
+            from mmengine.logging import print_log
+            from mmengine.model.weight_init import update_init_info
+
         report = load_weights(module, self.checkpoint, **self.options)
         print_log(f'{type(module).__name__} filled\n{report}', logger='current')
         kept = tuple(report.kept)

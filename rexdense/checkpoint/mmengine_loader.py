@@ -13,10 +13,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mmengine.runner import CheckpointLoader
-
 from rexdense.checkpoint.fetching import is_address, local_file
 from rexdense.checkpoint.formats.reading import read_checkpoint
+from rexdense.dependencies import needed_packages
 
 __all__ = ['install_safe_loader']
 
@@ -88,5 +87,8 @@ def load_from_mmcls(filename: str, map_location: Any = None) -> dict[str, Any]:
 
 def install_safe_loader() -> None:
     """Make all of mmengine's routes to a checkpoint end in rexdense's reader, once for all."""
+    with needed_packages("mmengine's reading of checkpoints"):
+        from mmengine.runner import CheckpointLoader
+
     CheckpointLoader.register_scheme(list(PREFIXES), load_from_safe_reader, force=True)
     CheckpointLoader.register_scheme('mmcls://', load_from_mmcls, force=True)

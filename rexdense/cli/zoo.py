@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from rexdense import create_backbone, create_classifier, list_backbones
-from rexdense.arch.unet import STANDARD_UNETS
+from rexdense import create_backbone, create_classifier, create_unet, list_backbones, list_unets
 from rexdense.cli.parser import Parser
-from rexdense.models.unet import ReXUNet, create_unet
+from rexdense.models.unet import ReXUNet
 from rexdense.zoo import (
     MEASURED,
     SORT_KEYS,
@@ -77,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             create_classifier,
             lambda name: create_backbone(name, out_indices=range(5)),
             {'rexunet': ReXUNet}
-            | {name: partial(create_unet, name, UNET_CLASSES) for name in STANDARD_UNETS},
+            | {
+                name: partial(create_unet, name, UNET_CLASSES, output_strides='all')
+                for name in list_unets()
+            },
         )
     print(f'wrote {options.plot or options.page or MEASURED}')

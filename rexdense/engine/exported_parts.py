@@ -16,10 +16,8 @@ from rexdense.checkpoint.names.identification import recognise
 from rexdense.checkpoint.names.native import HEAD
 from rexdense.checkpoint.names.recognition import Recognised
 from rexdense.checkpoint.names.renaming import to_native
+from rexdense.dependencies import needed_packages
 from rexdense.deploy import BackboneGraph, ClassifierGraph, Graph, SegmentorGraph
-from rexdense.engine.config.stored import StoredConfig, read_stored_config
-from rexdense.engine.runner import require_same_tensors
-from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import CheckpointMismatch
 from rexdense.models import Backbone, create_backbone, create_classifier
 from rexdense.models.unet import ReXUNet
@@ -140,6 +138,10 @@ def backbone_part(source: Source) -> ExportedPart:
 
 
 def _configured_backbone(opened: OpenSource, levels: dict[str, Any]) -> nn.Module:
+    # Here, because mmengine reads configs; a network that --arch names needs torch alone.
+    with needed_packages(f'the config in {opened.name} (--arch NAME does without)'):
+        from rexdense.engine.config.stored import StoredConfig, read_stored_config
+
     config = read_stored_config(opened.config_text, opened.name)
     stored = StoredConfig(config, opened.name, opened.source.trust_config)
     settings = stored.backbone()
@@ -211,6 +213,10 @@ def rpn_part(source: Source) -> ExportedPart:
 
 
 def _trained_part(opened: OpenSource, graph: type[Graph], head: str, kind: str) -> ExportedPart:
+    with needed_packages(f'the model that {opened.name} describes'):
+        from rexdense.engine.runner import require_same_tensors
+        from rexdense.engine.trained_model import load_trained_model
+
     model = load_trained_model(
         Path(opened.source.checkpoint), 'cpu', opened.source.trust_config
     ).model

@@ -5,7 +5,8 @@ from rexdense.models.backbones.residual import RegNet, ResNeXt
 from rexdense.models.backbones.rexnet import ReXNet, ReXNetLite
 from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_backbone, create_classifier
-from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
+from rexdense.models.heads.depth import MultiScaleDepthHead
+from rexdense.models.heads.segmentation import MultiScaleUNetHead
 
 __all__ = [
     'Backbone',

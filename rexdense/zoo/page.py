@@ -62,22 +62,28 @@ def _unet_table() -> str:
 
 
 def zoo_section() -> str:
-    """Return what stands between the markers: the figures as tables, and what is in them."""
+    """Return the text between the markers: the figures as tables, with their definitions."""
     return f"""\
+## Backbones
+
 Parameters, MACs (multiply-accumulates of convolutions and linear layers) and activations (outputs
 of convolutions) are measured, for one image of 224 x 224 and 1000 classes;
 `rexdense/zoo/measured.json` has the exact integers. Accuracies are the publishers' own, in
 percent on ImageNet-1k, reached with different recipes (pycls: 100 epochs, no enhancements;
 clovaai: 400 epochs, RandAugment); rexdense has not trained these networks.
-`rexdense/zoo/published.json` has the sources, and the figures that disagree.
+`rexdense/zoo/published.json` has the sources, and published figures that contradict each other.
 
 {as_markdown(zoo_entries())}
 
+## U-Nets
+
 U-Nets over all five levels, with outputs at six scales and {UNET_CLASSES} classes (`rexunet`: its
-one output channel), counted in the same way for one image of 224 x 224. `create_unet` of
-`rexdense.models.unet` makes them by name, `ReXUNet` the first:
+one output channel), counted in the same way for one image of 224 x 224. `rexdense.create_unet`
+makes them by name, `rexdense.models.unet.ReXUNet` the first:
 
 {_unet_table()}
+
+## Published detectors
 
 Published detectors on COCO val2017, all with FPN, in percent; clovaai's at 1200 x 800 with a
 schedule that was not published, mmdet's (1x) at 1333 x 800 with 12 epochs:

@@ -102,6 +102,7 @@ DECODER = dict(
     decoder_channels=(*without(LISTS, None), (8, 8, 8, 8, NAN), (8, 8, 8, 8, '8'), 'abcde'),
     **RECOMPUTE,
 )
+OUTPUTS = (*without(LISTS, None, 1), 'fine', 3, (3,))
 HEAD = {key: value for key, value in DECODER.items() if key != 'num_classes'} | dict(
     arch=NAMES,
     loss_decode=((), None, 3, 'CE', ['CE'], {}, dict(loss_weight=1), {1}),
@@ -144,7 +145,7 @@ CASES = {
         base_width=COUNTS,
         pool_padding=(None, 1, 'valid', ['same']),
     ),
-    classify: dict(name=NAMES, num_classes=COUNTS, dropout=RATIOS),
+    classify: dict(name=NAMES, num_classes=without(COUNTS, 0), dropout=RATIOS),
     Classifier: dict(
         backbone=('rexnet_1.0', None, 3, {}, dict(arch='rexnet_1.0'), ['rexnet_1.0'], LOSS)
     ),
@@ -162,8 +163,20 @@ CASES = {
         **DECODER,
     ),
     unet: dict(backbone=(None, 'rexnet_1.0', 3, dict(type='rexdense.ReXNet')), blocks=(1,))
-    | DECODER,
-    create_unet: dict(name=(None, 3, 'unet', ['unet_rexnet_1.0'])),
+    | DECODER
+    | dict(output_strides=OUTPUTS),
+    create_unet: dict(
+        name=(None, 3, 'unet', ['unet_rexnet_1.0']),
+        num_classes=COUNTS,
+        in_channels=COUNTS,
+        output_strides=OUTPUTS,
+        backbone=(3, 'rexnet_1.0', [], dict(width=2), dict(in_channels='1')),
+        width_mult=(1.5,),
+        widht_mult=(1.5,),
+        feature_info=(None,),
+        norm_cfg=NORMS,
+        **RECOMPUTE,
+    ),
     segment: HEAD
     | dict(
         num_classes=(*COUNTS, 1),
@@ -196,8 +209,7 @@ REFUSED = [
 def test_values_of_the_wrong_kind_are_refused_in_one_line(build, argument, values):
     accepted = []
     for value in values:
-        call = {'name': 'unet_rexnet_1.0'} if build is create_unet else {}
-        call |= {'num_classes': 3} if build is create_unet else {}
+        call = dict(name='unet_rexnet_1.0', num_classes=3) if build is create_unet else {}
         try:
             with torch.device('meta'):
                 build(**call | {argument: value})

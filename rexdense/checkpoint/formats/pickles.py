@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from rexdense.errors import CheckpointUnreadable
+from rexdense.host import HistoryBuffer
 
 __all__ = ['read_pickle']
 
@@ -137,11 +138,11 @@ def _allowed_globals() -> list[Any]:
     ]
     allowed += [np.ndarray, np.dtype, slice, argparse.Namespace]
     allowed += {type(np.dtype(code)) for code in np.typecodes['All'] if code not in 'OV'}
-    try:
-        from mmengine.logging.history_buffer import HistoryBuffer
-    except ImportError:
-        return allowed
-    return [*allowed, HistoryBuffer, (_history_statistic, 'builtins.getattr')]
+    return [
+        *allowed,
+        (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
+        (_history_statistic, 'builtins.getattr'),
+    ]
 
 
 def _empty_array(subtype: type, shape: tuple, code: Any) -> np.ndarray:
@@ -152,8 +153,6 @@ def _empty_array(subtype: type, shape: tuple, code: Any) -> np.ndarray:
 
 
 def _history_statistic(owner: type, name: str) -> Callable:
-    from mmengine.logging.history_buffer import HistoryBuffer
-
     if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
         raise pickle.UnpicklingError('GLOBAL builtins.getattr')
     return getattr(owner, name)

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -26,6 +25,7 @@ from rexdense.arch.checks import (
 )
 from rexdense.arch.levels import MaxPoolSpec
 from rexdense.errors import InvalidArgument
+from rexdense.host import BaseModule
 from rexdense.models.layers.convolution import MaxPool, drop_path_rates
 from rexdense.models.layers.recompute import recompute, resolve_recompute
 
@@ -101,9 +101,14 @@ class Backbone(BaseModule):
         self.freeze(frozen_stages)
 
     @classmethod
-    def _find_architecture(cls, arch: str | None, overrides: dict[str, Any]) -> Architecture:
+    def arguments(cls) -> set[str]:
+        """Return the names of what the class takes, its rule's among them."""
         own = set(inspect.signature(Backbone).parameters) - {'overrides'}
-        require_known(cls.__name__, overrides, own | set(rule_arguments(cls.rule)))
+        return own | set(rule_arguments(cls.rule))
+
+    @classmethod
+    def _find_architecture(cls, arch: str | None, overrides: dict[str, Any]) -> Architecture:
+        require_known(cls.__name__, overrides, cls.arguments())
         if arch is None:
             return architecture_by_rule(cls.rule, **overrides)
         # The family is looked at first: another family's rule may not take the overrides.

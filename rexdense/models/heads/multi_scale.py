@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from rexdense.arch import feature_levels, resolve_out_indices
@@ -19,6 +18,7 @@ from rexdense.arch.checks import (
     require_sequence,
 )
 from rexdense.errors import InvalidArgument
+from rexdense.host import BaseModule
 from rexdense.models.losses import build_losses
 from rexdense.models.unet.decoder import UNetDecoder, resize
 

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from rexdense.arch import FeatureLevel
 from rexdense.arch.checks import is_integer, require_sequence
 from rexdense.arch.unet import rexunet_levels
 from rexdense.errors import InvalidArgument
+from rexdense.host import BaseModule
 from rexdense.models.backbones.rexnet import ReXNet
 from rexdense.models.layers.activations import silu
 from rexdense.models.layers.convolution import ConvNorm, reset_convolutions

@@ -11,6 +11,8 @@ endif
 
 VENV ?= $(if $(filter original,$(STACK)),.venv-original,.venv)
 RUN := $(VENV)/bin/python
+# A process a core, each with one thread: torch's own threads would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo unet-demo test test-fast lint format clean clean-environment
@@ -40,10 +42,10 @@ unet-demo: setup ## Train a small U-Net on drawn shapes and show what it predict
 	@$(RUN) -m rexdense demo unet $(ARGS)
 
 test: lint ## Check the style, then run the tests
-	@$(RUN) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-fast: lint ## The same without the tests that take long
-	@$(RUN) -m pytest -m 'not slow' $(ARGS)
+	@$(PYTEST) -m 'not slow' $(ARGS)
 
 lint: setup ## Check the style with ruff
 	@$(RUN) -m ruff check .

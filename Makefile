@@ -12,7 +12,7 @@ endif
 VENV ?= $(if $(filter original,$(STACK)),.venv-original,.venv)
 RUN := $(VENV)/bin/python
 # A process a core, each with one thread: torch's own threads would wait for one another.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n logical --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo unet-demo test test-fast lint format clean clean-environment

@@ -94,7 +94,10 @@ class PlainHistory:
 
 
 if TYPE_CHECKING:
-    BaseModule, HistoryBuffer, Registry = PlainModule, PlainHistory, PlainRegistry
+    BaseModule = PlainModule
+    HistoryBuffer = PlainHistory
+    Registry = PlainRegistry
+    _parents: Any = None
 else:
     try:
         from mmengine import registry as _parents

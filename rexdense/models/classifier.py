@@ -52,13 +52,7 @@ class ClassificationHead(nn.Module):
 
     def reset(self, num_classes: int) -> None:
         """Put a new last layer, with random weights, in the place of the present one."""
-        present = next(self.parameters(), None)
-        settings = {} if present is None else dict(device=present.device, dtype=present.dtype)
-        self.fc = (
-            nn.Linear(self.pooled_channels, num_classes, **settings)
-            if num_classes
-            else nn.Identity()
-        )
+        self.fc = nn.Linear(self.pooled_channels, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classify(self.expand(x))
@@ -177,6 +171,7 @@ class Classifier(BaseModule):
         """
         self.num_classes = _number_of_classes(num_classes)
         self.head.reset(self.num_classes)
+        self.head.fc.to(next(self.backbone.parameters()))
 
 
 def _number_of_classes(value: int) -> int:

@@ -171,7 +171,7 @@ def test_standard_unets_take_other_decoder_arguments_and_are_known_by_name():
     with torch.device('meta'):
         decoder = create_unet('unet_rexnet_1.0_double_conv', 3, output_strides=(4,)).decoder
         assert (decoder.block, decoder.output_strides) == ('double_conv', (4,))
-    with pytest.raises(UnknownName, match="did you mean 'unet_rexnet_"):
+    with pytest.raises(UnknownName, match="did you mean 'unet_rexnet_1\\."):
         create_unet('unet_rexnet_1.1', 3)
 
 

@@ -9,6 +9,7 @@ from rexdense.errors import InvalidArgument, suggest
 
 __all__ = [
     'is_integer',
+    'is_number',
     'require_config',
     'require_flag',
     'require_known',
@@ -23,7 +24,7 @@ __all__ = [
 
 def require_positive(name: str, value: Any) -> None:
     """Raise InvalidArgument unless ``value`` is a finite number above 0."""
-    if not _is_real(value) or not 0 < value < math.inf:
+    if not is_number(value) or not value > 0:
         raise InvalidArgument(f'{name}={value!r}: give a number above 0')
 
 
@@ -35,7 +36,7 @@ def require_positive_integer(name: str, value: Any) -> None:
 
 def require_ratio(name: str, value: Any, below_one: bool = False) -> None:
     """Raise InvalidArgument unless ``value`` is a number from 0 to 1, or only ``below_one``."""
-    if not _is_real(value) or not 0 <= value <= 1 or (below_one and value == 1):
+    if not is_number(value) or not 0 <= value <= 1 or (below_one and value == 1):
         highest = 'up to, not including, 1' if below_one else 'to 1'
         raise InvalidArgument(f'{name}={value!r}: allowed are 0 (off) {highest}')
 
@@ -93,5 +94,7 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _is_real(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+def is_number(value: Any) -> bool:
+    """Return whether ``value`` is a finite number, numpy's included, and not True or False."""
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return real and math.isfinite(value)

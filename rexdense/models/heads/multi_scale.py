@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from rexdense.arch import feature_levels, resolve_out_indices
 from rexdense.arch.checks import (
     is_integer,
+    is_number,
     require_config,
     require_known,
-    require_positive,
     require_positive_integer,
     require_sequence,
 )
@@ -228,15 +228,16 @@ def _checked_weights(
             listed = require_sequence(name, weights, 'one for each output stride')
             by_stride = dict(zip(strides, listed, strict=False))
             by_stride = {stride: weight for stride, weight in by_stride.items() if weight != 0}
-    except ValueError as error:
+        numeric = all(map(is_number, by_stride.values()))
+    except ValueError:
+        numeric = False
+    if not numeric:
         raise InvalidArgument(
             f'{name}={weights!r}: give a list of numbers, one for each of the output strides '
             f'{", ".join(map(str, strides))}, or {{stride: number}}'
-        ) from error
-    for weight in by_stride.values():
-        require_positive(f'{name}={weights!r} with a weight', weight)
+        )
     lacking = [stride for stride in by_stride if not is_integer(stride) or stride not in strides]
-    if lacking or not by_stride or len(weights) > len(strides):
+    if lacking or not by_stride or min(by_stride.values()) <= 0 or len(weights) > len(strides):
         raise InvalidArgument(
             f'{name}={weights}: give a weight above 0 to strides among '
             f'{", ".join(map(str, strides))}, which are the outputs of this head'

@@ -163,7 +163,7 @@ class ReXDepth(ReXUNet):
         super().__init__(arch, **arguments)
         strides = self.head.output_strides
         allowed = range(len(strides))
-        scales = require_sequence('scales', scales, f'at least one of 0 to {len(strides) - 1}')
+        scales = require_sequence('scales', scales, '(0, 1, 2, 3)')
         for scale in scales:
             if not is_integer(scale) or scale not in allowed or scales.count(scale) > 1:
                 raise InvalidArgument(

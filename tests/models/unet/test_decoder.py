@@ -229,7 +229,7 @@ def test_weights_of_a_classifier_fill_the_backbone():
         (dict(output_strides=(64,)), r'\(64,\): allowed are 1, 4'),
         (dict(output_strides=('4',)), r"\('4',\): allowed are 1, 4"),
         (dict(output_strides=4), r'output_strides=4: give a list, such as \[4\]$'),
-        (dict(output_strides=()), r'\(\): allowed are 1, 4'),
+        (dict(output_strides=()), r'\(\): give a non-empty list, such as \[1, 4\]'),
         (dict(output_strides=(4, 4)), r'\(4, 4\): allowed are .* each once$'),
         (dict(block='resnet'), "block='resnet': did you mean 'rexnet'"),
         (dict(skip='add'), "skip='add': allowed are concat, sum"),

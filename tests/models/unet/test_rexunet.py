@@ -163,7 +163,7 @@ def test_depth_trains_what_its_scales_need():
 
 @pytest.mark.parametrize('scales', [(), (6,), (0, -1), ('0',), 3])
 def test_refused_scales(scales):
-    with pytest.raises(InvalidArgument, match='give a sequence of at least one of 0 to 5'):
+    with pytest.raises(InvalidArgument, match=r'scales=.*: give a (non-empty )?list'):
         ReXDepth(scales=scales)
 
 

@@ -13,7 +13,6 @@ from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, fraction, parse_scales
 from rexdense.datasets.images.loading import ImageError
 from rexdense.device import choose_device, reuse_freed_memory
-from rexdense.engine.thin_images import keep_a_pixel
 from rexdense.engine.trained_model import TrainedModel, load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.files import atomic_write
@@ -90,7 +89,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     places = places_of(paths, options.out_dir, task, strides)
     files = check_places(places, options.out_dir, options.overwrite, [options.checkpoint, *paths])
-    keep_a_pixel(trained.pipeline)
     # Named before they are there, so that what is left of an interrupted run may be replaced.
     planned = [*files, *(file for place in places for file in place.files())]
     write_results(options.out_dir, task.header(), [], planned)

@@ -27,7 +27,6 @@ from rexdense.engine.prediction_hooks import (
 )
 from rexdense.engine.runner import Runner
 from rexdense.engine.stride_check import CheckStrides
-from rexdense.engine.thin_images import KeepAPixel
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_work_dir
 from rexdense.errors import InvalidArgument
@@ -103,7 +102,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         require_same_classes(data.get('classes'), file.classes, 'the data', str(options.checkpoint))
         runner.register_hook(CheckStrides())
         task = task_of(config.model, data)
-        runner.register_hook(KeepAPixel())
         if options.flip_test:
             runner.register_hook(PredictFlippedToo())
         _write_for_each_image(runner, options, task, keeps_maps, places)

@@ -26,7 +26,6 @@ from rexdense.engine.prediction_sheet import draw_prediction_sheet
 from rexdense.engine.resume import choose_resumed
 from rexdense.engine.runner import Runner
 from rexdense.engine.stride_check import CheckStrides
-from rexdense.engine.thin_images import KeepAPixel
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import CURVES, SHEET, newest_checkpoint, prepare_work_dir
 from rexdense.errors import MissingDependency
@@ -75,7 +74,6 @@ def train(config: Config, replace: bool = False) -> None:
             CheckStrides(),
             StopOnNonFiniteLoss(),
             ReportSkippedImages(),
-            KeepAPixel(),
         ):
             if not any(type(present) is type(hook) for present in runner.hooks):
                 runner.register_hook(hook)

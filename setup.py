@@ -38,7 +38,8 @@ setup(
     license='MIT',
     python_requires='>=3.10',
     packages=find_packages(include=['rexdense', 'rexdense.*']),
-    package_data={'rexdense.zoo': ['*.json']},
+    package_data={'rexdense': ['py.typed'], 'rexdense.zoo': ['*.json']},
+    entry_points={'console_scripts': ['rexdense = rexdense.cli.main:run']},
     install_requires=requirements('runtime'),
     extras_require={'optional': requirements('optional'), 'tests': requirements('tests')},
     classifiers=[

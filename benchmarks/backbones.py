@@ -13,6 +13,7 @@ import statistics
 
 import torch
 from in_turns import Network, Peer, add_options, ratio, serve, take_turns
+from kept_memory import MODES
 
 TIMM_NAMES = {
     'rexnet_1.0': 'rexnet_100',
@@ -26,7 +27,6 @@ CASES = [
     ('infer', 'rexnet_1.0', (1, 3, 800, 1216)),
     ('train', 'rexnet_1.0', (8, 3, 224, 224)),
 ]
-MODES = (False, 'activations', True)
 
 
 def build_timm(task: dict) -> torch.nn.Module:
@@ -42,18 +42,18 @@ def measure(options: argparse.Namespace, mode: str, name: str, shape: tuple[int,
     from rexdense import create_backbone
 
     contestants = {
-        f'with_cp={with_cp}': Network(
-            create_backbone(name, out_indices=(0, 1, 2, 3, 4), with_cp=with_cp), mode, shape
+        f'recompute={how}': Network(
+            create_backbone(name, out_indices=(0, 1, 2, 3, 4), recompute=how), mode, shape
         )
-        for with_cp in (MODES if mode == 'train' else (False,))
+        for how in (MODES if mode == 'train' else (None,))
     }
     if options.peer:
         contestants['timm'] = Peer(options, __file__, name=name, mode=mode, shape=shape)
     times = take_turns(contestants, options.rounds)
     print(f'{mode} {name} {"x".join(map(str, shape))}')
     for key, contestant in contestants.items():
-        line = f'  {key:20s} {statistics.median(times[key]):8.1f} ms'
-        line += f', {ratio(times[key], times["with_cp=False"]):.2f} of plain'
+        line = f'  {key:22s} {statistics.median(times[key]):8.1f} ms'
+        line += f', {ratio(times[key], times["recompute=None"]):.2f} of plain'
         if options.peer:
             line += f', {ratio(times[key], times["timm"]):.2f} of timm'
         if contestant.kept:

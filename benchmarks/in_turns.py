@@ -1,4 +1,4 @@
-"""What the benchmarks share: a peer in a process of its own, turns, and what autograd keeps.
+"""What the benchmarks share: a peer in a process of its own, and turns.
 
 Each side has its own process, and one waits while the other runs, so that a busy machine slows both
 alike. Only ratios mean anything there: they are medians over the rounds, of two times of one round.
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from kept_memory import bytes_kept
 
 WARM_UP = 2
 
@@ -35,14 +36,15 @@ class Network:
 
     Attributes:
         parameters: Their number.
-        kept: Megabytes that autograd keeps for the backward pass; None in mode 'infer'.
+        kept: Megabytes that are there between the forward and the backward pass, see
+            kept_memory.py; None in mode 'infer'.
     """
 
     def __init__(self, model: torch.nn.Module, mode: str, shape: Sequence[int]) -> None:
         self.model, self.mode = model.train(mode == 'train'), mode
         self.image = torch.randn(*shape)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
-        self.kept = kept_megabytes(model, self.image) if mode == 'train' else None
+        self.kept = bytes_kept(model, self.image) / 1e6 if mode == 'train' else None
 
     def run(self) -> float:
         start = time.perf_counter()
@@ -142,19 +144,3 @@ def maps_of(output: Any) -> list[torch.Tensor]:
     if isinstance(output, torch.Tensor):
         return [output]
     return list(output.values() if isinstance(output, dict) else output)
-
-
-def kept_megabytes(model: torch.nn.Module, image: torch.Tensor) -> float:
-    """Return what autograd keeps for the backward pass, parameters left out."""
-    kept = {}
-
-    def pack(tensor):
-        if not isinstance(tensor, torch.nn.Parameter):
-            storage = tensor.untyped_storage()
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = model(image)
-    del output
-    return sum(kept.values()) / 1e6

@@ -3,7 +3,7 @@
     python benchmarks/onnx_detector.py CONFIG CHECKPOINT --data-root DIR
 
 Both go over the validation set with the same pipeline and the same metric. The graph is exported
-from the checkpoint, unless --graph gives one that tools/export.py has written.
+from the checkpoint, unless --graph gives one that rexdense export has written.
 """
 
 import argparse
@@ -17,20 +17,20 @@ from mmengine.structures import InstanceData
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from rexdense.cli.options import add_data_options, add_run_options
+from rexdense.cli.parser import Parser, run_command
+from rexdense.cli.test import keep_only_testing
 from rexdense.deploy import export_graph
 from rexdense.deploy.detection import FasterRCNNGraph
 from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.device import reuse_freed_memory
-from rexdense.engine.building import config_faults
-from rexdense.engine.command_line import Parser, run_command
-from rexdense.engine.config import load_config
-from rexdense.engine.figures import figures_of
-from rexdense.engine.options import add_data_options, add_run_options
+from rexdense.engine.config.apply import apply_run_options
+from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.load import load_config
 from rexdense.engine.runner import Runner
-from rexdense.engine.settings import apply_run_options
-from rexdense.engine.test import keep_only_testing
 from rexdense.engine.training_file import read_training_file
 from rexdense.errors import InvalidArgument
+from rexdense.evaluation.metrics_table import figures_of
 from rexdense.text_table import text_table
 
 
@@ -81,8 +81,8 @@ class OnnxDetector:
 def parser() -> argparse.ArgumentParser:
     result = Parser(prog='benchmarks/onnx_detector.py', description=__doc__.splitlines()[0])
     result.add_argument('config', type=Path, help='the config that it was trained with')
-    result.add_argument('checkpoint', type=Path, help='a .pth file of tools/train.py')
-    result.add_argument('--graph', type=Path, help='an .onnx file of tools/export.py detector')
+    result.add_argument('checkpoint', type=Path, help='a .pth file of rexdense train')
+    result.add_argument('--graph', type=Path, help='an .onnx file of rexdense export detector')
     add_data_options(result)
     add_run_options(result)
     return result

@@ -19,6 +19,7 @@ import statistics
 
 import torch
 from in_turns import Network, Peer, add_options, ratio, serve, take_turns
+from kept_memory import MODES
 
 BACKBONE = 'rexnet_1.0'
 CLASSES = 11
@@ -34,7 +35,6 @@ DECODERS = {
     'default, one output': dict(output_strides=(1,)),
     'default, six outputs': dict(),
 }
-MODES = (False, 'activations', True)
 
 
 def build_smp(task: dict) -> torch.nn.Module:
@@ -43,14 +43,14 @@ def build_smp(task: dict) -> torch.nn.Module:
     return smp.Unet('tu-rexnet_100', encoder_weights=None, classes=CLASSES)
 
 
-def build_unet(with_cp: bool | str = False, **decoder) -> torch.nn.Module:
+def build_unet(recompute: str | None = None, **decoder) -> torch.nn.Module:
     """Return rexdense's."""
     # Not at the top: the peer's interpreter, which reads this file too, need not have it.
     from rexdense import create_backbone
     from rexdense.models.unet import UNet
 
-    backbone = create_backbone(BACKBONE, out_indices=(0, 1, 2, 3, 4), with_cp=with_cp)
-    return UNet(backbone, CLASSES, with_cp=with_cp, **decoder)
+    backbone = create_backbone(BACKBONE, out_indices=(0, 1, 2, 3, 4), recompute=recompute)
+    return UNet(backbone, CLASSES, recompute=recompute, **decoder)
 
 
 def measure_inference(options: argparse.Namespace) -> None:
@@ -77,16 +77,15 @@ def measure_training(options: argparse.Namespace) -> None:
     """Print what a training step takes in each mode of recomputation."""
     for name in ('default, six outputs', 'like the peer, one output'):
         contestants = {
-            with_cp: Network(build_unet(with_cp, **DECODERS[name]), 'train', TRAINED)
-            for with_cp in MODES
+            how: Network(build_unet(how, **DECODERS[name]), 'train', TRAINED) for how in MODES
         }
         times = take_turns(contestants, options.rounds)
         print(f'train {"x".join(map(str, TRAINED))}, {name}')
-        for with_cp, contestant in contestants.items():
-            share = contestant.kept / contestants[False].kept
+        for how, contestant in contestants.items():
+            share = contestant.kept / contestants[None].kept
             print(
-                f'  with_cp={with_cp!s:12s} {statistics.median(times[with_cp]):8.1f} ms, '
-                f'{ratio(times[with_cp], times[False]):.2f} of plain; '
+                f'  recompute={how!s:12s} {statistics.median(times[how]):8.1f} ms, '
+                f'{ratio(times[how], times[None]):.2f} of plain; '
                 f'keeps {contestant.kept:6.1f} MB, {share:.2f} of plain',
                 flush=True,
             )

@@ -8,21 +8,38 @@ Example:
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rexdense.dependencies import needed_packages
 from rexdense.errors import RexdenseError
 
+if TYPE_CHECKING:
+    from rexdense.arch import list_backbones
+    from rexdense.checkpoint import load_weights
+    from rexdense.models import create_backbone, create_classifier
+    from rexdense.models.unet import create_unet, list_unets
+
 __version__ = '0.1.0'
+
+__all__ = [
+    'RexdenseError',
+    '__version__',
+    'create_backbone',
+    'create_classifier',
+    'create_unet',
+    'list_backbones',
+    'list_unets',
+    'load_weights',
+]
 
 _HOMES = {
     'create_backbone': 'rexdense.models',
     'create_classifier': 'rexdense.models',
+    'create_unet': 'rexdense.models.unet',
     'list_backbones': 'rexdense.arch',
+    'list_unets': 'rexdense.models.unet',
     'load_weights': 'rexdense.checkpoint',
 }
-
-__all__ = ['RexdenseError', '__version__', *_HOMES]
 
 
 def __getattr__(name: str) -> Any:

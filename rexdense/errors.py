@@ -13,6 +13,7 @@ __all__ = [
     'NonFiniteLoss',
     'RexdenseError',
     'UnknownName',
+    'UnwritableFile',
     'suggest',
 ]
 
@@ -26,6 +27,10 @@ class RexdenseError(Exception):
 
 class InvalidArgument(RexdenseError, ValueError):
     """A value outside what the called rule allows."""
+
+
+class UnwritableFile(InvalidArgument):
+    """A file that cannot be written where it was to go; what was there before is untouched."""
 
 
 class UnknownName(RexdenseError, LookupError):

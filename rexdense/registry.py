@@ -2,8 +2,7 @@
 
 from importlib.util import find_spec
 
-from mmengine import registry as mmengine_registry
-from mmengine.registry import Registry
+from rexdense.host import Registry, parent_registry
 
 __all__ = [
     'DATASETS',
@@ -16,46 +15,44 @@ __all__ = [
 ]
 
 
-def _child(name: str, parent: Registry, *locations: str, **adapters: str) -> Registry:
+def _child(name: str, parent: str, *locations: str, **adapters: str) -> Registry:
     """Return a registry below mmengine's whose classes lie in the modules ``locations``.
 
     Args:
+        parent: The name of mmengine's.
         adapters: Further modules, by the package that they cannot do without; where that is not
             installed they are left out, so that users of mmseg need no mmdet, and the reverse.
     """
-    usable = [module for package, module in adapters.items() if find_spec(package)]
-    return Registry(name, parent=parent, scope='rexdense', locations=[*locations, *usable])
+    above = parent_registry(parent)
+    usable = [module for package, module in adapters.items() if above and find_spec(package)]
+    return Registry(name, parent=above, scope='rexdense', locations=[*locations, *usable])
 
 
-MODELS = _child('model', mmengine_registry.MODELS, 'rexdense.models')
-WEIGHT_INITIALIZERS = _child(
-    'weight initializer', mmengine_registry.WEIGHT_INITIALIZERS, 'rexdense.checkpoint'
-)
+MODELS = _child('model', 'MODELS', 'rexdense.models', 'rexdense.models.image_classifier')
+WEIGHT_INITIALIZERS = _child('weight initializer', 'WEIGHT_INITIALIZERS', 'rexdense.checkpoint')
 DATASETS = _child(
     'dataset',
-    mmengine_registry.DATASETS,
+    'DATASETS',
     'rexdense.datasets.classification.dataset',
-    'rexdense.datasets.depth_dataset',
-    'rexdense.datasets.segmentation_dataset',
-    mmdet='rexdense.datasets.coco_dataset',
+    'rexdense.datasets.depth.dataset',
+    'rexdense.datasets.segmentation.dataset',
+    mmdet='rexdense.datasets.coco.dataset',
 )
 TRANSFORMS = _child(
     'transform',
-    mmengine_registry.TRANSFORMS,
-    'rexdense.datasets.loading',
+    'TRANSFORMS',
+    'rexdense.datasets.images.loading',
+    'rexdense.datasets.segmentation.loading',
+    'rexdense.datasets.depth.loading',
     'rexdense.datasets.transforms',
-    'rexdense.datasets.label_loading',
-    'rexdense.datasets.depth_loading',
 )
 METRICS = _child(
     'metric',
-    mmengine_registry.METRICS,
+    'METRICS',
     'rexdense.evaluation.classification_metric',
     'rexdense.evaluation.depth_metric',
     'rexdense.evaluation.segmentation_metric',
     mmdet='rexdense.evaluation.coco_metric',
 )
-HOOKS = _child('hook', mmengine_registry.HOOKS, 'rexdense.engine.hooks')
-OPTIM_WRAPPERS = _child(
-    'optimizer wrapper', mmengine_registry.OPTIM_WRAPPERS, 'rexdense.engine.optimizer_wrappers'
-)
+HOOKS = _child('hook', 'HOOKS', 'rexdense.engine.hooks')
+OPTIM_WRAPPERS = _child('optimizer wrapper', 'OPTIM_WRAPPERS', 'rexdense.engine.optimizer_wrappers')

@@ -15,8 +15,8 @@ from mmengine.hooks import Hook
 
 from rexdense.datasets import SHAPE_CLASSES
 from rexdense.device import choose_device
-from rexdense.engine.building import config_faults
-from rexdense.engine.config import (
+from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.load import (
     dataloader_names,
     innermost_dataset,
     load_config,

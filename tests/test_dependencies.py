@@ -39,15 +39,20 @@ def run_program(name: str, *arguments: str) -> str:
     )
 
 
-@pytest.mark.parametrize('package', ['torch', 'mmengine'])
+OF_MMENGINE = ('train', 'test', 'predict', 'demo', 'depth_baseline')
+
+
 @pytest.mark.parametrize(
-    'program',
-    ['train', 'test', 'predict', 'demo', 'convert', 'export', 'zoo', 'depth_baseline'],
+    ('program', 'package'),
+    [
+        *((program, 'torch') for program in (*OF_MMENGINE, 'convert', 'export', 'zoo')),
+        *((program, 'mmengine') for program in OF_MMENGINE),
+    ],
 )
 def test_programs_name_the_missing_package(program, package):
     done = without([package], run_program(program))
     assert done.returncode == 2, done.stderr
-    assert done.stderr.startswith(f'{program}.py: error: ')
+    assert done.stderr.startswith(f'rexdense {program.replace("_", "-")}: error: ')
     assert f'the package {package} is not installed: ' in done.stderr
     assert 'pip install' in done.stderr and done.stderr.count('\n') == 1
 
@@ -96,7 +101,7 @@ def test_mmcv_without_operators():
     pytest.importorskip('mmcv')
     done = without(
         ['mmcv._ext'],
-        'from rexdense.engine.command_line import run_command\n'
+        'from rexdense.cli.parser import run_command\n'
         'def main(arguments):\n    import mmcv.ops\n'
         "sys.argv[0] = 'x.py'\nrun_command(main)\n",
     )

@@ -1,4 +1,4 @@
-"""Who imports whom, and how long files are."""
+"""Who imports whom, how long files are, and who writes files."""
 
 import ast
 import statistics
@@ -16,25 +16,46 @@ MODULES = {
 }
 # From the ground up: a module imports from its own level and those below. The longest name counts.
 LEVELS = (
-    ('rexdense.errors', 'rexdense.arch', 'rexdense.dependencies', 'rexdense.text_table'),
-    ('rexdense.registry', 'rexdense.device'),
+    (
+        'rexdense.arch',
+        'rexdense.dependencies',
+        'rexdense.destinations',
+        'rexdense.errors',
+        'rexdense.files',
+        'rexdense.output_names',
+        'rexdense.text_table',
+    ),
+    ('rexdense.host', 'rexdense.registry', 'rexdense.device'),
     (
         'rexdense.datasets',
         'rexdense.evaluation',
-        'rexdense.models.activations',
-        'rexdense.models.backbone',
+        'rexdense.models.backbones',
         'rexdense.models.layers',
-        'rexdense.models.normalisation',
-        'rexdense.models.recompute',
+        'rexdense.visualization',
     ),
     ('rexdense.models', 'rexdense.checkpoint', 'rexdense.zoo', 'rexdense.deploy'),
+    ('rexdense.tasks',),
     ('rexdense.engine',),
+    ('rexdense.cli', 'rexdense.__main__'),
 )
 STANDARD_LIBRARY_ONLY = LEVELS[0]
 # They take an nn.Module, whatever network it is.
 WITHOUT_NETWORKS = ('rexdense.checkpoint', 'rexdense.zoo', 'rexdense.deploy')
 # The modules that make rexdense's parts known to mmdet and mmseg.
-ADAPTERS = ('rexdense.datasets.coco_dataset', 'rexdense.evaluation.coco_metric')
+ADAPTERS = ('rexdense.datasets.coco.dataset', 'rexdense.evaluation.coco_metric')
+
+
+# The one writer of files, and what asks the operating system whether one may be written.
+WRITERS = ('rexdense.files', 'rexdense.destinations')
+# Calls that write, make or rename a file, by the last part of their names.
+FORBIDDEN = (
+    *('imwrite', 'write_text', 'write_bytes', 'tofile', 'savetxt', 'download_url_to_file'),
+    *('rename', 'renames', 'link', 'symlink', 'symlink_to', 'hardlink_to', 'touch', 'mknod'),
+    *('copy2', 'copyfile', 'copytree', 'move', 'unpack_archive', 'extract', 'extractall'),
+    *('NamedTemporaryFile', 'TemporaryDirectory', 'mkstemp', 'mkdtemp', 'urlretrieve'),
+)
+# Calls that write to a file that is open already, or to memory; a path is forbidden.
+TO_OPEN_FILES = ('save', 'savez', 'savez_compressed', 'savefig', 'dump', 'print_png')
 
 
 def below(module: str, package: str) -> bool:
@@ -85,8 +106,67 @@ def test_imports_go_down(module):
 
 
 def test_the_package_itself_imports_next_to_nothing():
-    roots = {name for name in imports(MODULES['rexdense']) if below(name, 'rexdense')}
-    assert roots <= {'rexdense.dependencies', 'rexdense.errors'}
+    tree = ast.parse(MODULES['rexdense'].read_text(encoding='utf-8'))
+    # What stands below `if TYPE_CHECKING` is not among these statements.
+    roots = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+    assert roots - set(sys.stdlib_module_names) == {'rexdense.dependencies', 'rexdense.errors'}
+
+
+def edges(module: str) -> set[str]:
+    """The modules whose import a module's own import sets off, its own packages aside.
+
+    Imports in functions come later, and those of rexdense/__init__.py for type checkers never.
+    """
+    if module == 'rexdense':
+        return set()
+    tree = ast.parse(MODULES[module].read_text(encoding='utf-8'))
+    found = set()
+    for node in own_nodes(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names = (f'{node.module}.{alias.name}' for alias in node.names)
+            found |= {name if name in MODULES else node.module for name in names}
+    # To import a.b.c is to import a and a.b first.
+    parents = {'.'.join(name.split('.')[:end]) for name in found for end in range(1, 9)}
+    return {name for name in found | parents if name in MODULES and not below(module, name)}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """A circle in a graph, from a node back to it; empty where there is none."""
+    done: set[str] = set()
+
+    def visit(node: str, path: list[str]) -> list[str]:
+        if node in path:
+            return [*path[path.index(node) :], node]
+        if node in done:
+            return []
+        for following in sorted(graph.get(node, ())):
+            found = visit(following, [*path, node])
+            if found:
+                return found
+        done.add(node)
+        return []
+
+    return next((found for node in sorted(graph) if (found := visit(node, []))), [])
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    found = circle({module: edges(module) for module in MODULES})
+    assert not found, f'these import each other: {" -> ".join(found)}'
+
+
+@pytest.mark.parametrize(
+    ('graph', 'expected'),
+    [
+        ({'a': {'b'}, 'b': {'c'}, 'c': set()}, []),
+        ({'a': {'b', 'c'}, 'b': {'c'}, 'c': set()}, []),
+        ({'a': {'b'}, 'b': {'a'}}, ['a', 'b', 'a']),
+        ({'a': {'b'}, 'b': {'c'}, 'c': {'d'}, 'd': {'b'}}, ['b', 'c', 'd', 'b']),
+    ],
+)
+def test_the_rule_sees_circles(graph, expected):
+    assert circle(graph) == expected
 
 
 def test_adapters_are_there():
@@ -107,3 +187,107 @@ def test_files_are_short():
     if long:
         warnings.warn(f'files beyond 300 lines: {", ".join(long)}', stacklevel=1)
     assert longest[0][1] <= 400, f'{longest[0]} is too long: divide it'
+
+
+def written_files(source: str) -> Iterator[str]:
+    """Yield the calls in a module that put a file in its place, or may."""
+    tree = ast.parse(source)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module in ('os', 'shutil', 'tempfile', 'cv2')
+        for alias in node.names
+    }
+    for scope in (*functions, tree):
+        opened = open_files(scope)
+        for call in (node for node in own_nodes(scope) if isinstance(node, ast.Call)):
+            name = ast.unparse(call.func)
+            last = name.rpartition('.')[2]
+            if (
+                (last in FORBIDDEN and (name != last or name in imported))
+                # str.replace has two arguments, that of a path one.
+                or (last == 'replace' and len(call.args) == 1 and name != 'dataclasses.replace')
+                or name in ('os.replace', 'shutil.copy')
+                or (last == 'open' and opens_to_write(name, call))
+                or (
+                    last in TO_OPEN_FILES
+                    and not any(isinstance(a, ast.Name) and a.id in opened for a in call.args)
+                )
+            ):
+                yield f'line {call.lineno}: {ast.unparse(call)}'
+
+
+def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a function or module without those of functions in it."""
+    for node in ast.iter_child_nodes(scope):
+        if not isinstance(node, ast.FunctionDef):
+            yield node
+            yield from own_nodes(node)
+
+
+def open_files(scope: ast.AST) -> set[str]:
+    """The names in a function that are open files or buffers."""
+    names = set()
+    if isinstance(scope, ast.FunctionDef):
+        parameters = (*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs)
+        names |= {
+            a.arg for a in parameters if a.annotation and ast.unparse(a.annotation) == 'BinaryIO'
+        }
+    for node in own_nodes(scope):
+        if isinstance(node, ast.Assign) and ast.unparse(node.value) == 'io.BytesIO()':
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def opens_to_write(name: str, call: ast.Call) -> bool:
+    if name == 'os.open':
+        return ast.unparse(call.args[0]) != 'os.devnull'
+    modes = [keyword.value for keyword in call.keywords if keyword.arg == 'mode']
+    modes += call.args[1:2] if name in ('open', 'io.open') else call.args[:1]
+    return any(
+        isinstance(mode, ast.Constant)
+        and isinstance(mode.value, str)
+        and set(mode.value) & set('wax+')
+        for mode in modes
+    )
+
+
+@pytest.mark.parametrize('module', sorted(set(MODULES) - set(WRITERS)))
+def test_one_module_writes_all_files(module):
+    found = list(written_files(MODULES[module].read_text(encoding='utf-8')))
+    assert not found, f'{module} writes files past rexdense.files: {found}'
+
+
+@pytest.mark.parametrize(
+    ('source', 'written'),
+    [
+        ("open(path, 'w')", True),
+        ("open(path, mode='r+b')", True),
+        ("path.open('ab')", True),
+        ('path.write_text(text)', True),
+        ('os.replace(a, b)', True),
+        ('aside.replace(path)', True),
+        ('aside.rename(path)', True),
+        ('from os import rename\nrename(a, b)', True),
+        ('write_text(picture, title, 3, 4)', False),
+        ('cv2.imwrite(path, image)', True),
+        ('np.save(path, array)', True),
+        ('torch.save(state, path)', True),
+        ("figure.savefig('a.png')", True),
+        ('json.dump(content, file)', True),
+        ('shutil.move(a, b)', True),
+        ('config.dump(path)', True),
+        ('os.open(path, os.O_WRONLY)', True),
+        ('buffer = io.BytesIO()\ndef save():\n    np.save(buffer, array)', True),
+        ('open(path)', False),
+        ("path.open('rb')", False),
+        ("text.replace('a', 'b')", False),
+        ('dataclasses.replace(row, **new)', False),
+        ('buffer = io.BytesIO()\nimage.save(buffer)', False),
+        ('def write(file: BinaryIO):\n    torch.save(state, file)', False),
+        ('source.open()', False),
+    ],
+)
+def test_the_rule_sees_what_writes(source, written):
+    assert bool(list(written_files(source))) == written

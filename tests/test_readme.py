@@ -1,96 +1,132 @@
-"""The commands in README.md and in the configs name files and options that exist."""
+"""README.md, docs/*.md and the docstrings of configs: commands, options, files, links, figures."""
 
-import contextlib
+import argparse
+import ast
 import functools
-import io
+import importlib
 import re
-import runpy
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / 'README.md'
-CONFIGS = sorted(
-    path
-    for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.relative_to(ROOT).parts
+from rexdense import create_unet, list_backbones
+from rexdense.cli.main import PROGRAMS
+from rexdense.cli.parser import Parser
+from rexdense.errors import InvalidArgument
+from rexdense.zoo import UNET_CLASSES, format_count, zoo_entries
+from tests.pages import (
+    CONFIGS,
+    PAGES,
+    README,
+    ROOT,
+    anchors,
+    code_blocks,
+    inline_code,
+    name_of,
+    text_of,
 )
-TOOL = re.compile(r'tools/(\w+)\.py')
+from tests.test_ground_rules import MODULES, level
+
+MOST_LINES = 150
 # Of programs that are not ours.
-FOREIGN_OPTIONS = {'--no-deps', '--no-build-isolation', '--nproc-per-node'}
-
-
-def code_blocks(text: str) -> list[str]:
-    return re.findall(r'^```[^\n]*\n(.*?)^```', text, flags=re.MULTILINE | re.DOTALL)
+FOREIGN_OPTIONS = {'--no-deps', '--no-build-isolation'}
+PROGRAM = r'(rexdense|make|pip|sh|torchrun|[\w./]*python)(\s|$)'
 
 
 def commands(text: str) -> list[str]:
     """The lines of a text that run something, continued lines joined, comments taken off."""
     lines = re.sub(r'\\\n\s*', '', text).splitlines()
-    lines = [re.sub(r'(^|\s)#.*', '', line).strip() for line in lines]
-    return [line for line in lines if re.match(r'([\w./]*python|torchrun|make|pip)\s', line)]
+    parts = [part for line in lines for part in re.sub(r'(^|\s)#.*', '', line).split('&&')]
+    # Variables of the environment may stand before a program.
+    parts = [re.sub(r'^(\w+=\S+ )+', '', part.strip()) for part in parts]
+    return [part for part in parts if re.match(PROGRAM, part)]
 
 
 def all_commands() -> list[tuple[str, str]]:
     """(the file that says so, the command)."""
     found = []
-    if README.exists():
-        text = README.read_text(encoding='utf-8')
-        found += [('README.md', line) for block in code_blocks(text) for line in commands(block)]
-        outside = re.sub(r'^```.*?^```', '', text, flags=re.MULTILINE | re.DOTALL)
-        for inline in re.findall(r'`([^`]+)`', outside):
-            found += [('README.md', line) for line in commands(inline.replace('\n', ' '))]
+    for page in PAGES:
+        text = text_of(page)
+        code = [*code_blocks(text, ''), *(line for line in inline_code(text) if ' ' in line)]
+        found += [(name_of(page), line) for block in code for line in commands(block)]
     for path in CONFIGS:
-        docstring = path.read_text(encoding='utf-8').split('"""')[1]
-        name = str(path.relative_to(ROOT))
-        found += [(name, line) for line in commands(docstring)]
+        found += [(name_of(path), line) for line in commands(text_of(path))]
     return list(dict.fromkeys(found))
 
 
 COMMANDS = all_commands()
 
 
+class _Found(Exception):
+    """Carries a parser out of the program that made it."""
+
+
 @functools.cache
-def known_options(tool: str) -> frozenset[str]:
-    """The options that a tool's --help lists."""
-    output, before = io.StringIO(), sys.argv
-    sys.argv = [f'tools/{tool}.py', '--help']
+def parser_of(program: str) -> argparse.ArgumentParser:
+    """The parser of a program of rexdense."""
+    if program == 'demo':
+        return parser_of('train')
+
+    def raise_parser(self, *args):
+        raise _Found(self)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(_Found) as caught:
+        patch.setattr(Parser, 'parse_args', raise_parser)
+        importlib.import_module(f'rexdense.cli.{program.replace("-", "_")}').main(['x'])
+    return caught.value.args[0]
+
+
+def parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """A parser and the subparsers in it."""
+    found = [parser]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found += [each for choice in action.choices.values() for each in parsers(choice)]
+    return found
+
+
+def options_of(parser: argparse.ArgumentParser) -> set[str]:
+    return {option for each in parsers(parser) for option in each._option_string_actions}
+
+
+def check_rexdense(words: list[str]) -> None:
+    """Check a command line of rexdense with the program's own parser, as far as it is written out:
+    a row of a table may leave out what is required."""
+    if not words or words[0] in ('--help', '--version', 'PROGRAM'):
+        return
+    program, *rest = words
+    assert program in PROGRAMS, f'rexdense has no program {program}'
+    if program == 'demo':
+        options = {word.split('=')[0] for word in rest if word.startswith('--')}
+        assert options <= options_of(parser_of('demo'))
+        return
     try:
-        with contextlib.redirect_stdout(output), pytest.raises(SystemExit) as ended:
-            runpy.run_path(str(ROOT / f'tools/{tool}.py'), run_name='__main__')
-    finally:
-        sys.argv = before
-    assert ended.value.code in (0, None), output.getvalue()
-    return frozenset(re.findall(r'--[a-z][\w-]*', output.getvalue()))
+        parser_of(program).parse_args(rest)
+    except InvalidArgument as error:
+        abridged = not any(word.startswith('--') for word in rest) or 'PART' in rest
+        assert abridged and re.search('required|invalid choice', str(error)), error
 
 
-def check_files(words: list[str]) -> None:
-    for word in words:
-        if re.match(r'(configs|tools|requirements|rexdense|tests)/', word):
-            assert (ROOT / word).exists(), f'{word} is not there'
+def check_torchrun(words: list[str]) -> None:
+    from torch.distributed.run import get_args_parser
+
+    options = get_args_parser().parse_args(words)
+    assert options.module and options.training_script == 'rexdense'
+    assert '--launcher' in options.training_script_args
+    check_rexdense(options.training_script_args)
 
 
-def test_commands_are_found():
-    assert sum(name == 'README.md' for name, _ in COMMANDS) >= 8
-    assert {name for name, _ in COMMANDS} >= {str(path.relative_to(ROOT)) for path in CONFIGS}
-
-
-@pytest.mark.parametrize(('source', 'command'), COMMANDS)
-def test_command(source, command):
-    words = shlex.split(command)
-    check_files(words)
-    if words[0] == 'make':
-        check_make(words[1:])
-    tool = TOOL.search(command)
-    if tool:
-        pytest.importorskip('mmdet')
-        place = next(index for index, word in enumerate(words) if TOOL.search(word))
-        options = {word.split('=')[0] for word in words[place + 1 :] if word.startswith('--')}
-        unknown = options - known_options(tool[1])
-        assert not unknown, f'{source}: tools/{tool[1]}.py takes no {sorted(unknown)}'
+def check_python(words: list[str]) -> None:
+    if words[:2] == ['-m', 'rexdense']:
+        check_rexdense(words[2:])
+    elif words[0] == '-m':
+        assert importlib.util.find_spec(words[1]), words[1]
+    else:
+        script = (ROOT / words[0]).read_text(encoding='utf-8')
+        script += (ROOT / 'benchmarks/in_turns.py').read_text(encoding='utf-8')
+        for option in (word for word in words if word.startswith('--')):
+            assert f"'{option}'" in script, f'{words[0]} has no option {option}'
 
 
 def check_make(words: list[str]) -> None:
@@ -105,27 +141,190 @@ def check_make(words: list[str]) -> None:
             )
 
 
-def test_options_and_files_in_the_text():
-    """What stands between backquotes: options are known to some tool, paths are there."""
+def check_foreign(words: list[str]) -> None:
+    options = {word for word in words if word.startswith('--')}
+    assert options <= FOREIGN_OPTIONS, sorted(options - FOREIGN_OPTIONS)
+
+
+CHECKS = {
+    'rexdense': check_rexdense,
+    'torchrun': check_torchrun,
+    'python': check_python,
+    'make': check_make,
+    'pip': check_foreign,
+    'sh': check_foreign,
+}
+
+
+def check_files(words: list[str]) -> None:
+    for word in words:
+        if re.match(r'(configs|tools|requirements|rexdense|tests|benchmarks|docs)/', word):
+            assert (ROOT / word).exists(), f'{word} is not there'
+
+
+@pytest.mark.parametrize(('source', 'command'), COMMANDS)
+def test_command(source, command):
     pytest.importorskip('mmdet')
-    text = re.sub(r'^```.*?^```', '', README.read_text(encoding='utf-8'), flags=re.M | re.S)
-    inline = re.findall(r'`([^`]+)`', text)
-    tools = [path.stem for path in (ROOT / 'tools').glob('*.py')]
-    known = FOREIGN_OPTIONS.union(*(known_options(tool) for tool in tools))
-    options = {option for code in inline for option in re.findall(r'(?<!\S)--[a-z][\w-]*', code)}
-    assert options and options <= known, sorted(options - known)
-    for code in inline:
-        check_files(code.split())
+    words = shlex.split(command)
+    check_files(words)
+    CHECKS[Path(words[0]).name](words[1:])
 
 
-def test_pictures_and_links_are_there():
-    text = README.read_text(encoding='utf-8')
-    for target in re.findall(r'\]\(([^)#]+)\)', text):
-        if '://' not in target:
-            assert (ROOT / target).exists(), f'README.md links to {target}, which is not there'
-    anchors = {
-        re.sub(r'[^\w -]', '', title).strip().lower().replace(' ', '-')
-        for title in re.findall(r'^#+ (.*)', text, flags=re.MULTILINE)
-    }
-    for anchor in re.findall(r'\]\(#([^)]+)\)', text):
-        assert anchor in anchors, f'README.md has no section {anchor}'
+def test_commands_are_found_on_every_page_and_in_every_config():
+    assert {source for source, _ in COMMANDS} == {name_of(path) for path in (*PAGES, *CONFIGS)}
+    called = {shlex.split(command)[1] for _, command in COMMANDS if command.startswith('rexdense ')}
+    assert called >= set(PROGRAMS)
+
+
+@pytest.mark.parametrize(
+    'command',
+    [
+        'rexdense trian CONFIG',
+        'rexdense train CONFIG --epoch 2',
+        'rexdense export backbone CHECKPOINT --format timm --out FILE',
+        'rexdense export detector CHECKPOINT --format onnx --out FILE --out-indices 1',
+        'rexdense predict CHECKPOINT IMAGES --scales all',
+        'torchrun --nproc-per-node 8 rexdense train CONFIG --launcher pytorch',
+        'torchrun --nproc-per-nodes 8 -m rexdense train CONFIG --launcher pytorch',
+        'python benchmarks/unet.py --round 8',
+        'python -m rexdens train CONFIG',
+        'make tests',
+        'make test STAK=original',
+        'pip install --no-dep .',
+    ],
+)
+def test_mistaken_commands_are_seen(command):
+    pytest.importorskip('mmdet')
+    program, *words = shlex.split(command)
+    with pytest.raises((AssertionError, SystemExit)):
+        CHECKS[program](words)
+
+
+@pytest.mark.parametrize('page', [*PAGES, *CONFIGS], ids=name_of)
+def test_options_and_files_in_the_text(page):
+    """What stands between backquotes: options are known to some program, paths are there."""
+    pytest.importorskip('mmdet')
+    text = text_of(page)
+    known = FOREIGN_OPTIONS.union(*(options_of(parser_of(program)) for program in PROGRAMS))
+    if page in PAGES:
+        code = [each for each in inline_code(text) if not (' ' in each and commands(each))]
+        words = [word for each in code for word in each.split()]
+    else:
+        # Folders may be those of mmdet or mmseg.
+        words = [word for word in re.split(r'[\s,;:()]+', text) if not word.startswith('--nproc')]
+        words = [word for word in words if word.startswith('--') or word.endswith('.py')]
+    options = {word.split('=')[0] for word in words if re.match('--[a-z]', word)}
+    assert options <= known, sorted(options - known)
+    check_files(words)
+
+
+@pytest.mark.parametrize('page', PAGES, ids=name_of)
+def test_pictures_links_and_anchors_are_there(page):
+    for target in re.findall(r'\]\(([^)]+)\)', text_of(page)):
+        if '://' in target:
+            continue
+        path, _, anchor = target.partition('#')
+        linked = page.parent / path if path else page
+        assert linked.exists(), f'{name_of(page)} links to {target}, which is not there'
+        assert not anchor or anchor in anchors(text_of(linked)), (
+            f'{name_of(linked)} lacks #{anchor}'
+        )
+
+
+def test_the_readme_is_short_and_links_to_every_page():
+    text = text_of(README)
+    assert len(text.splitlines()) <= MOST_LINES
+    for page in PAGES[1:]:
+        assert f']({name_of(page)})' in text, f'README.md does not link to {name_of(page)}'
+
+
+def test_the_readme_s_networks_are_those_of_the_zoo():
+    text = text_of(README)
+    rows = re.findall(r'^\| `(\w[\w.]+)` \| (.*) \|$', text, flags=re.MULTILINE)
+    entries = {entry.name: entry for entry in zoo_entries()}
+    assert len(rows) == 8
+    for name, cells in rows:
+        entry = entries[name]
+        expected = [*map(format_count, (entry.measured.parameters, entry.measured.macs))]
+        expected += [str(entry.top1), entry.published.label]
+        assert cells.split(' | ') == expected, name
+    assert re.findall(r'## Eight of (\d+) networks', text) == [str(len(list_backbones()))]
+
+
+def table_rows(page: str, first: str) -> list[list[str]]:
+    """The rows of the tables of a page whose first cell matches."""
+    lines = text_of(ROOT / page).splitlines()
+    rows = [line.strip('| ').split(' | ') for line in lines if line.startswith('| ')]
+    return [row for row in rows if re.fullmatch(first, row[0])]
+
+
+@pytest.mark.parametrize(
+    ('row', 'name', 'options'),
+    [
+        ('default, one output', 'unet_rexnet_1.0', {}),
+        ('default, six outputs', 'unet_rexnet_1.0', dict(output_strides='all')),
+        ('wide.*one output', 'unet_rexnet_1.0_wide', {}),
+    ],
+)
+def test_the_sizes_of_u_nets_are_those_of_the_code(row, name, options):
+    (cells,) = table_rows('docs/unet.md', row)
+    unet = create_unet(name, UNET_CLASSES, **options)
+    assert cells[1] == format_count(sum(tensor.numel() for tensor in unet.parameters()))
+
+
+@pytest.mark.parametrize(
+    ('config', 'pages'),
+    [
+        ('rexnet/faster-rcnn_rexnet-1.0_fpn_bccd', ('docs/detection.md',)),
+        ('rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes', ('docs/quickstart.md',)),
+        ('unet/unet_rexnet-1.0_camvid', ('docs/segmentation.md',)),
+        ('depth/unet_rexnet-1.0_shapes', ('docs/depth.md',)),
+    ],
+)
+def test_expected_results_are_the_same_in_configs_and_pages(config, pages):
+    docstring = text_of(ROOT / f'configs/{config}.py')
+    figures = set(re.findall(r'\b0\.\d{3}\b', docstring)) or set(re.findall(r'0\.\d\d', docstring))
+    minutes = set(re.findall(r'\d+ minutes and \d+ seconds', ' '.join(docstring.split())))
+    assert figures
+    for page in pages:
+        text = ' '.join(text_of(ROOT / page).split())
+        missing = {figure for figure in figures | minutes if figure not in text}
+        assert not missing, f'{page} lacks {missing}'
+
+
+def test_the_readme_s_results_are_those_of_the_pages():
+    said = re.search(r'reach AP (\S+) and AP50\s+(\S+) in (\d+) minutes', text_of(README))
+    (row,) = table_rows('docs/detection.md', 'seed 0')
+    assert list(said.groups()) == [*row[1:3], str(int(float(row[-1])))]
+
+
+@pytest.mark.parametrize(
+    ('stem', 'last'),
+    [
+        (config, int(last))
+        for page in PAGES
+        for config, last in re.findall(r'work_dirs/([\w.-]+)/epoch_(\d+)\.pth', text_of(page))
+        if config != 'RUN'
+    ],
+)
+def test_checkpoints_are_those_of_the_last_epoch(stem, last):
+    from mmengine.config import Config
+
+    stem = 'faster-rcnn_rexnet-1.0_fpn_demo_shapes' if stem == 'demo' else stem
+    (path,) = (path for path in CONFIGS if path.stem == stem)
+    assert Config.fromfile(path).train_cfg.max_epochs == last
+
+
+def test_the_rooms_are_the_folders_and_levels_of_the_code():
+    rows = {row[0].strip('`'): int(row[2]) for row in table_rows('docs/development.md', r'`rex.*`')}
+    folders = {'/'.join(name.split('.')[:2]) for name in MODULES if '.' in name}
+    folders = {folder for folder in folders if (ROOT / folder).is_dir()}
+    assert set(rows) == folders
+    for folder, stated in rows.items():
+        assert level(folder.replace('/', '.')) == stated, folder
+
+
+@pytest.mark.parametrize('path', sorted(ROOT.glob('tools/*.py')), ids=name_of)
+def test_stubs_in_tools_run_programs(path):
+    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    assert calls[-1].args[0].value in PROGRAMS

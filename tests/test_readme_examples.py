@@ -1,47 +1,127 @@
-"""The examples in README.md that take an exported backbone elsewhere, run as they stand."""
+"""The Python examples in README.md and docs/*.md, run as they stand."""
 
+import ast
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 
 import rexdense
+from rexdense.arch import channels
 from rexdense.checkpoint import write_checkpoint
+from rexdense.models.unet import ReXUNet
+from tests.pages import PAGES, ROOT, code_blocks, name_of, text_of
 from tests.peers import PEERS_PATH, needs_peers, peer_packages
-from tests.test_readme import README, ROOT
 
-EXPORT, PLAIN, ENCODER = (
-    'export_backbone',
-    "open('rexnet.safetensors.json')",
-    'segmentation_models_pytorch',
-)
+# A page and what only one of its blocks holds.
+BACKBONE = 'README.md', 'create_backbone('
+CONTRACT = 'docs/backbones.md', 'feature_info'
+CONFIG, CONFIG_AGAIN = ('README.md', '_base_'), ('docs/backbones.md', '_base_')
+UNET = 'docs/unet.md', 'create_unet('
+DEPTH = 'docs/depth.md', 'SelfSupervisedDepthLoss'
+LOAD = 'docs/weights.md', 'print(report)'
+EXPORT = 'docs/weights.md', 'export_backbone'
+PLAIN = 'docs/weights.md', "open('rexnet.safetensors.json')"
+ENCODER = 'docs/weights.md', 'segmentation_models_pytorch'
+ONNX = 'docs/deploy.md', 'InferenceSession'
+ROW = 'docs/development.md', 'ReXNetRule('
+RECORD = 'docs/development.md', 'record('
+CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
+EXAMPLES = [
+    *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
+    *(ONNX, ROW, RECORD, CASE),
+]
 
 
-def example(part: str) -> str:
-    """The one block of Python in README.md that has ``part`` in it."""
-    blocks = re.findall(r'^```python\n(.*?)^```', README.read_text(), flags=re.M | re.S)
-    (found,) = (block for block in blocks if part in block)
+def example(page: str, part: str) -> str:
+    """The one block of Python on a page that has ``part`` in it."""
+    (found,) = (block for block in code_blocks(text_of(ROOT / page), 'python') if part in block)
     return found
+
+
+def test_every_block_is_run():
+    blocks = {
+        (name_of(page), code) for page in PAGES for code in code_blocks(text_of(page), 'python')
+    }
+    assert {(page, example(page, part)) for page, part in EXAMPLES} == blocks
 
 
 @pytest.fixture
 def exported(tmp_path, monkeypatch):
-    """A folder with a trained classifier and what the README's first example makes of it."""
+    """A folder with a trained classifier and what the page's example makes of it."""
     (tmp_path / 'work_dirs/RUN').mkdir(parents=True)
     state = rexdense.create_classifier('rexnet_1.0').state_dict()
-    write_checkpoint(tmp_path / 'work_dirs/RUN/epoch_24.pth', state, {'epoch': 24})
+    write_checkpoint(tmp_path / 'work_dirs/RUN/epoch_20.pth', state, {'epoch': 20})
     monkeypatch.chdir(tmp_path)
-    exec(example(EXPORT), {})
+    exec(example(*EXPORT), {})
     return state
+
+
+@pytest.mark.parametrize('where', [BACKBONE, CONTRACT], ids=lambda where: where[0])
+def test_a_backbone(where):
+    names = {'images': torch.rand(2, 3, 65, 97)}
+    exec(example(*where), names)
+    strides = [4, 8, 16, 32]
+    assert [level.stride for level in names['backbone'].out_levels] == strides
+    sizes = [(-(-65 // stride), -(-97 // stride)) for stride in strides]
+    assert [tuple(level.shape[2:]) for level in names['levels']] == sizes
+    promised = re.search(r'feature_info\[2\]\s+# (.*)', example(*where))
+    assert not promised or promised[1] == repr(names['backbone'].feature_info[2])
+
+
+@pytest.mark.parametrize('where', [CONFIG, CONFIG_AGAIN], ids=lambda where: where[0])
+def test_a_config(where, tmp_path):
+    (tmp_path / '_base_').symlink_to(ROOT / 'configs/_base_')
+    path = tmp_path / 'mine/config.py'
+    path.parent.mkdir()
+    path.write_text(example(*where))
+    model = Config.fromfile(path).model
+    assert model.type == 'FasterRCNN' or model.type.endswith('.FasterRCNN')
+    assert model.backbone.arch == 'rexnet_1.0'
+    assert model.neck.in_channels == channels('rexnet_1.0')
+
+
+def test_u_nets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save(ReXUNet().state_dict(), 'rexunet.pth')
+    names = {'images': torch.rand(2, 3, 65, 97), 'grey_images': torch.rand(2, 1, 65, 97)}
+    exec(example(*UNET), names)
+    assert names['logits'].shape == (2, 11, 17, 25)
+    assert list(names['unet'](names['images'])) == [1, 2, 4, 8, 16, 32]
+
+
+def test_depth_from_video():
+    inputs = dict(target=torch.rand(1, 3, 64, 96), before=torch.rand(1, 3, 64, 96))
+    inputs |= dict(axis_angle=torch.zeros(1, 3), translation=torch.tensor([[0.1, 0.0, 0.0]]))
+    inputs |= dict(intrinsics=torch.tensor([[[50.0, 0, 48], [0, 50, 32], [0, 0, 1]]]))
+    exec(example(*DEPTH), inputs)
+    assert all(torch.isfinite(loss) for loss in inputs['losses'].values())
+
+
+def test_loading(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    state = rexdense.create_classifier('rexnet_1.0').state_dict()
+    write_checkpoint('rexnetv1_1.0.pth', state)
+    names = dict(rexdense=rexdense, backbone=rexdense.create_backbone('rexnet_1.0'))
+    exec(example(*LOAD), names)
+    assert 'rexnet_1.0' in capsys.readouterr().out
+    stem = 'backbone.stem.conv.weight'
+    assert torch.equal(names['backbone'].stem.conv.weight, state[stem])
 
 
 def test_in_plain_pytorch(exported, capsys):
     names = {}
-    exec(example(PLAIN), names)
-    promised = re.search(r'# (c2 stride .*)', example(PLAIN))[1]
+    exec(example(*PLAIN), names)
+    promised = re.search(r'# (c2 stride .*)', example(*PLAIN))[1]
     assert capsys.readouterr().out.splitlines()[-4] == promised
     assert len(names['levels']) == 4
     weight = names['backbone'].stem.conv.weight
@@ -64,7 +144,7 @@ for kind, options in (
 gray = smp.FPN('rexnet_1.0', encoder_weights=None, in_channels=1, classes=2)
 gray(torch.rand(2, 1, 64, 64)).sum().backward()
 assert gray.encoder.backbone.stem.conv.weight.grad.abs().sum() > 0
-trained = torch.load('work_dirs/RUN/epoch_24.pth')['state_dict']['backbone.stem.conv.weight']
+trained = torch.load('work_dirs/RUN/epoch_20.pth')['state_dict']['backbone.stem.conv.weight']
 assert torch.equal(unet.encoder.backbone.stem.conv.weight, trained)
 print('worked', unet.encoder.out_channels)
 """
@@ -78,7 +158,7 @@ def test_as_an_encoder_of_segmentation_models(exported, tmp_path):
         "if importlib.util.find_spec('torchvision_shim'): import torchvision_shim\n"
     )
     done = subprocess.run(
-        [sys.executable, '-c', start + example(ENCODER) + CHECK],
+        [sys.executable, '-c', start + example(*ENCODER) + CHECK],
         env={**os.environ, 'PYTHONPATH': os.pathsep.join((str(ROOT), PEERS_PATH))},
         cwd=tmp_path,
         capture_output=True,
@@ -86,3 +166,123 @@ def test_as_an_encoder_of_segmentation_models(exported, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.splitlines()[-1] == 'worked [3, 16, 38, 61, 128, 185]'
+
+
+def test_the_encoder_for_segmentation_models_has_what_these_ask_for(exported):
+    """Without that package: the class alone, called as segmentation_models.pytorch calls it."""
+    source = example(*ENCODER)
+    names = dict(torch=torch, rexdense=rexdense)
+    exec(re.search(r'^class Encoder.*?(?=^\S(?<!class))', source, flags=re.M | re.S)[0], names)
+    encoder = names['Encoder']('rexnet_1.0', 'rexnet.safetensors')
+    encoder.set_in_channels(3, pretrained=False)
+    images = torch.rand(1, 3, 64, 96)
+    with torch.no_grad():
+        levels = encoder.eval()(images)
+    assert levels[0] is images
+    assert [level.shape[1] for level in levels] == encoder.out_channels
+    assert encoder.out_channels == [3, 16, 38, 61, 128, 185]
+
+
+def test_a_detector_in_onnxruntime(tmp_path, monkeypatch):
+    """A graph with a detector's input and outputs, of which the sums tell what went in."""
+    onnx = pytest.importorskip('onnx')
+    pytest.importorskip('onnxruntime')
+    monkeypatch.chdir(tmp_path)
+    helper, real = onnx.helper, onnx.TensorProto.FLOAT
+    names = ('boxes', 'scores', 'labels')
+    graph = helper.make_graph(
+        [helper.make_node('ReduceMean', ['images'], [name], keepdims=0) for name in names],
+        'detector',
+        [helper.make_tensor_value_info('images', real, [None, 3, None, None])],
+        [helper.make_tensor_value_info(name, real, []) for name in names],
+    )
+    opsets = [helper.make_opsetid('', 18)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=9), 'detector.onnx')
+    (tmp_path / 'detector.onnx.json').write_text(
+        json.dumps({'preprocessing': {'mean': [10.0, 20.0, 30.0], 'std': [2.0, 2.0, 2.0]}})
+    )
+    cv2.imwrite('cells.png', np.full((40, 50, 3), (60, 40, 20), np.uint8))
+    os.rename('cells.png', 'cells.jpg')  # of lossless content, whatever its name
+    found = {}
+    exec(example(*ONNX), found)
+    assert found['images'].shape == (1, 3, 40, 50)
+    assert float(found['scores']) == pytest.approx((5 + 10 + 15) / 3)
+
+
+REFERENCE = """
+from torch import nn
+
+import rexdense
+from rexdense.checkpoint.schemes import SCHEMES
+
+
+class ClovaaiReXNet(nn.Module):
+    '''A classifier under the names of clovaai/rexnet, in the place of the project's own.'''
+
+    def __init__(self, name):
+        super().__init__()
+        self.network = rexdense.create_classifier(name, out_indices=range(5))
+        self.entries = SCHEMES['clovaai'].entries(self.network.backbone.architecture)
+
+    def state_dict(self):
+        own = self.network.state_dict()
+        own = {name.removeprefix('backbone.'): tensor for name, tensor in own.items()}
+        return {entry.theirs: own[entry.native].reshape(entry.shape) for entry in self.entries}
+
+    def load_state_dict(self, state):
+        rexdense.load_weights(self.network, state, source='clovaai')
+
+    def outputs(self, images):
+        levels = self.network.backbone(images)
+        stages = {f'stage{index}': level for index, level in enumerate(levels)}
+        return {**stages, 'logits': self.network(images)}
+
+
+reference = ClovaaiReXNet('rexnet_1.2')
+outputs = reference.outputs
+"""
+
+
+def insert(path: Path, behind: str, line: str) -> None:
+    text = path.read_text()
+    assert text.count(behind) == 1
+    path.write_text(text.replace(behind, f'{behind}\n    {line}'))
+
+
+@pytest.mark.slow
+def test_a_backbone_is_added_by_a_row_and_a_golden(tmp_path):
+    """The worked example in a copy of the project, then tests that it names."""
+    for folder in ('rexdense', 'tests'):
+        ignored = shutil.ignore_patterns('__pycache__')
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
+    shutil.copy(ROOT / 'pyproject.toml', tmp_path)
+    row, case = (example(*where).strip() for where in (ROW, CASE))
+    name = ast.literal_eval(f'{{{case}}}')
+    insert(tmp_path / 'rexdense/arch/named.py', 'ROWS: dict[str, Any] = {', row)
+    insert(tmp_path / 'tests/arch/test_rows.py', 'NAMES = [', f'{next(iter(name.values()))!r},')
+    insert(tmp_path / 'tests/checkpoint/test_golden_outputs.py', 'CASES = {', case)
+
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=os.environ | {'PYTHONPATH': str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
+
+    before = golden_file(tmp_path)
+    run('-c', REFERENCE + example(*RECORD))
+    after = golden_file(tmp_path)
+    assert set(after) - set(before) == set(name)
+    assert {key: after[key] for key in before} == before
+    tests = 'tests/arch/test_rows.py', 'tests/checkpoint/test_golden_outputs.py'
+    chosen = '1.2 or every_name or every_reference or closest'
+    report = run('-m', 'pytest', '-q', *tests, '-k', chosen)
+    assert re.search(r'[5-9] passed', report), report
+
+
+def golden_file(root: Path) -> dict:
+    return json.loads((root / 'tests/golden.json').read_text())

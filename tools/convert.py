@@ -1,39 +1,6 @@
-"""Bring a checkpoint of any known project into another's names: python tools/convert.py SRC DST."""
+"""Convert weights: rexdense convert, for those who look in tools/."""
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from rexdense.engine.command_line import Parser, run_command
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    # Here, where run_command tells of a package that is not installed.
-    from rexdense.checkpoint import SCHEMES, convert_checkpoint
-
-    parser = Parser(
-        prog='tools/convert.py', description='Read weights of any known project and write them.'
-    )
-    parser.add_argument('src', help='a checkpoint file, a work directory or a URL')
-    parser.add_argument('dst', type=Path, help='a .pth, .safetensors or .ckpt file to write')
-    parser.add_argument(
-        '--source', choices=SCHEMES, help='the project whose names SRC bears, if not recognised'
-    )
-    parser.add_argument(
-        '--format', choices=SCHEMES, default='rexdense', help='the project whose names DST gets'
-    )
-    parser.add_argument('--prefix', help='what stands before the names, if SRC has two networks')
-    parser.add_argument('--averaged', action='store_true', help='take the running average (EMA)')
-    parser.add_argument(
-        '--allow-non-finite', action='store_true', help='write NaN and infinite values'
-    )
-    parser.add_argument(
-        '--trust-pickle', action='store_true', help='let SRC run any code it names; off is safe'
-    )
-    parser.add_argument('--overwrite', action='store_true', help='replace DST')
-    options = vars(parser.parse_args(arguments))
-    names = options.pop('format')
-    print(convert_checkpoint(options.pop('src'), options.pop('dst'), names=names, **options))
-
+from rexdense.cli.main import run
 
 if __name__ == '__main__':
-    run_command(main)
+    run('convert')

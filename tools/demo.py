@@ -1,6 +1,6 @@
-"""Train a small model on drawn shapes: make demo, make unet-demo."""
+"""Train a small model on drawn shapes: rexdense demo, for those who look in tools/."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.main import run
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.demo')
+    run('demo')

@@ -1,6 +1,6 @@
-"""Print the depth figures of predicting the mean: python tools/depth_baseline.py CONFIG --help."""
+"""Measure what predicting the mean depth gives: rexdense depth-baseline, also found here."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.main import run
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.depth_baseline')
+    run('depth-baseline')

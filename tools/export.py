@@ -1,6 +1,6 @@
-"""Write a part of a checkpoint for others: python tools/export.py PART CHECKPOINT --format F."""
+"""Write a part of a checkpoint for others: rexdense export, for those who look in tools/."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.main import run
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.export')
+    run('export')

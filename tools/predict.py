@@ -1,6 +1,6 @@
-"""Draw what a checkpoint finds: python tools/predict.py CHECKPOINT IMAGES --out-dir DIR."""
+"""Draw what a checkpoint finds in images: rexdense predict, for those who look in tools/."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.main import run
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.predict')
+    run('predict')

@@ -1,6 +1,6 @@
-"""Measure a checkpoint: python tools/test.py CONFIG CHECKPOINT --help."""
+"""Measure a checkpoint: rexdense test, for those who look in tools/."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.main import run
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.test')
+    run('test')

@@ -1,6 +1,6 @@
-"""Train a model: python tools/train.py CONFIG --help."""
+"""Train a model: rexdense train, for those who look in tools/."""
 
-from rexdense.engine.command_line import run_command
+from rexdense.cli.main import run
 
 if __name__ == '__main__':
-    run_command('rexdense.engine.train')
+    run('train')

@@ -1,6 +1,6 @@
 r"""DeepLabV3+ over ReXNet-1.0 at output stride 16 on Cityscapes, for 4 GPUs x 2 crops.
 
-    torchrun --nproc-per-node 4 tools/train.py \
+    torchrun --nproc-per-node 4 -m rexdense train \
         configs/deeplabv3plus/deeplabv3plus_rexnet-1.0-d16_80k_cityscapes.py --launcher pytorch
 
 It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:

@@ -1,6 +1,6 @@
 r"""DeepLabV3+ over ReXNet-1.0 at output stride 8 on Cityscapes.
 
-    torchrun --nproc-per-node 4 tools/train.py \
+    torchrun --nproc-per-node 4 -m rexdense train \
         configs/deeplabv3plus/deeplabv3plus_rexnet-1.0-d8_80k_cityscapes.py --launcher pytorch
 
 Not trained here. Finer features than deeplabv3plus_rexnet-1.0-d16_80k_cityscapes.py, for about four

@@ -1,6 +1,6 @@
 r"""Depth by a U-Net over ReXNet-1.0 on a folder of your own, from random weights.
 
-    python tools/train.py configs/depth/unet_rexnet-1.0_custom.py --data-root DIR
+    rexdense train configs/depth/unet_rexnet-1.0_custom.py --data-root DIR
 
 DIR holds images/train, images/val, depth/train and depth/val, with a depth map for each image,
 named as the image: a 16-bit PNG in millimetres, or .npy in metres. 0, NaN and infinity are pixels

@@ -1,6 +1,6 @@
 r"""Depth by a U-Net over ReXNet-1.0 on the Eigen split of KITTI, for 2 GPUs x 8 images.
 
-    torchrun --nproc-per-node 2 tools/train.py configs/depth/unet_rexnet-1.0_kitti.py \
+    torchrun --nproc-per-node 2 -m rexdense train configs/depth/unet_rexnet-1.0_kitti.py \
         --launcher pytorch
 
 configs/_base_/datasets/kitti_depth.py says how the data is laid out and where crops and figures

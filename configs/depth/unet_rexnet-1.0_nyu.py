@@ -1,6 +1,6 @@
 r"""Depth by a U-Net over ReXNet-1.0 on NYU Depth v2, for 2 GPUs x 8 images.
 
-    torchrun --nproc-per-node 2 tools/train.py configs/depth/unet_rexnet-1.0_nyu.py \
+    torchrun --nproc-per-node 2 -m rexdense train configs/depth/unet_rexnet-1.0_nyu.py \
         --launcher pytorch
 
 configs/_base_/datasets/nyu_depth.py says how the data is laid out and where crops and figures

@@ -1,15 +1,15 @@
 r"""Depth by a U-Net over ReXNet-1.0 on the drawn Shapes data set, minutes on a CPU, from random
 weights.
 
-    python tools/make_shapes.py data/shapes
-    python tools/train.py configs/depth/unet_rexnet-1.0_shapes.py --seed 0
+    rexdense shapes data/shapes
+    rexdense train configs/depth/unet_rexnet-1.0_shapes.py --seed 0
 
 Expected: AbsRel 0.038, RMSE 0.189 m, delta < 1.25 for 0.982 of the pixels of Shapes val, after
 2 minutes and 22 seconds on two cores. Predicting the mean training depth gives 0.288, 1.076 m and
 0.404, so AbsRel is 87 % lower; the mean of each pixel, which knows the ground, since that is the
 same in all pictures, but not the objects on it, gives 0.051, 0.251 m and 0.961. Both are printed by
 
-    python tools/depth_baseline.py configs/depth/unet_rexnet-1.0_shapes.py
+    rexdense depth-baseline configs/depth/unet_rexnet-1.0_shapes.py
 """
 
 _base_ = ['./unet_rexnet-1.0_custom.py']

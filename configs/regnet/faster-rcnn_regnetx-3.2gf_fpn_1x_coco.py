@@ -1,6 +1,6 @@
 r"""Faster R-CNN with RegNetX-3.2GF and FPN on COCO 2017, for 8 GPUs x 2 images.
 
-    torchrun --nproc-per-node 8 tools/train.py \
+    torchrun --nproc-per-node 8 -m rexdense train \
         configs/regnet/faster-rcnn_regnetx-3.2gf_fpn_1x_coco.py --launcher pytorch
 
 It starts from the ImageNet weights of pycls, in weights/RegNetX-3.2GF_dds_8gpu.pyth; another place:

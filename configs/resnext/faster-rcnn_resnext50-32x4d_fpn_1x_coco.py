@@ -1,6 +1,6 @@
 r"""Faster R-CNN with ResNeXt-50 32x4d and FPN on COCO 2017, for 8 GPUs x 2 images.
 
-    torchrun --nproc-per-node 8 tools/train.py \
+    torchrun --nproc-per-node 8 -m rexdense train \
         configs/resnext/faster-rcnn_resnext50-32x4d_fpn_1x_coco.py --launcher pytorch
 
 It starts from the ImageNet weights of torchvision, in weights/resnext50_32x4d-7cdf4587.pth; another

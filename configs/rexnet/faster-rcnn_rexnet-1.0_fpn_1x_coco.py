@@ -1,6 +1,6 @@
 r"""Faster R-CNN with ReXNet-1.0 and FPN on COCO 2017, for 8 GPUs x 2 images.
 
-    torchrun --nproc-per-node 8 tools/train.py \
+    torchrun --nproc-per-node 8 -m rexdense train \
         configs/rexnet/faster-rcnn_rexnet-1.0_fpn_1x_coco.py --launcher pytorch
 
 It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:

@@ -1,6 +1,6 @@
 r"""Faster R-CNN with ReXNet-1.0 on a folder of your own in COCO form, from random weights.
 
-    python tools/train.py configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py --data-root DIR
+    rexdense train configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py --data-root DIR
 
 Not trained here: what comes out depends on the data. faster-rcnn_rexnet-1.0_fpn_bccd.py is the same
 recipe on a real set, with its figures.

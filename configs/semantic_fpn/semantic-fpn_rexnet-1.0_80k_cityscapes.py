@@ -1,6 +1,6 @@
 r"""Semantic FPN over ReXNet-1.0 on Cityscapes, for 4 GPUs x 2 crops of 512 x 1024.
 
-    torchrun --nproc-per-node 4 tools/train.py \
+    torchrun --nproc-per-node 4 -m rexdense train \
         configs/semantic_fpn/semantic-fpn_rexnet-1.0_80k_cityscapes.py --launcher pytorch
 
 It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:

@@ -1,15 +1,15 @@
 r"""U-Net over ReXNet-1.0 on CamVid (11 classes of road scenes) from random weights, on a CPU.
 
-    python tools/train.py configs/unet/unet_rexnet-1.0_camvid.py --data-root DIR
+    rexdense train configs/unet/unet_rexnet-1.0_camvid.py --data-root DIR
 
 Expected on val after 24 epochs, 20 minutes on one core: mIoU 0.501 (seed 0); 0.41 is there after 8
 epochs. On test, measured once at the end:
 
-    python tools/test.py configs/unet/unet_rexnet-1.0_camvid.py CHECKPOINT --data-root DIR \
+    rexdense test configs/unet/unet_rexnet-1.0_camvid.py CHECKPOINT --data-root DIR \
         --split test
 
-gives 0.428. README.md has the classes, and what a single output and an encoder trained on Shapes
-give.
+gives 0.428. docs/segmentation.md lists the classes, a single output and an encoder trained on
+Shapes.
 """
 
 _base_ = ['./unet_rexnet-1.0_custom.py']

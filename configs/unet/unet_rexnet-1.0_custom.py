@@ -1,6 +1,6 @@
 r"""U-Net over ReXNet-1.0 on a folder of your own, from random weights.
 
-    python tools/train.py configs/unet/unet_rexnet-1.0_custom.py --data-root DIR
+    rexdense train configs/unet/unet_rexnet-1.0_custom.py --data-root DIR
 
 DIR holds images/train, images/val, labels/train, labels/val (PNGs of one channel, named as their
 images, whose values are class indices, 255 for void) and classes.txt (a class a line, in the order

@@ -29,7 +29,7 @@ model = dict(
         output_strides=(4, 8, 16),
         scale_weights=(1, 2, 2),
         # Five sixths of the pixels are background, which is soon learnt.
-        loss_decode=dict(class_weight=[0.4, 1, 1, 1, 1, 1, 1], avg_non_ignore=False),
+        loss_decode=dict(class_weight=[0.4, 1, 1, 1, 1, 1, 1]),
     ),
 )
 train_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=train_pipeline))

@@ -7,7 +7,7 @@ Example:
 """
 
 from rexdense.arch.levels import Architecture, FeatureLevel, resolve_out_indices
-from rexdense.arch.rows import (
+from rexdense.arch.named import (
     architecture,
     architecture_by_rule,
     channels,

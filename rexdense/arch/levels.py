@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from rexdense.arch.checks import is_integer, require_one_of, require_sequence
 from rexdense.errors import InvalidArgument
 
 __all__ = [
@@ -55,10 +56,7 @@ class MaxPoolSpec:
     dilation: int = 1
 
     def __post_init__(self):
-        if self.padding not in POOL_PADDINGS:
-            raise InvalidArgument(
-                f'pool_padding={self.padding!r}: allowed are {", ".join(POOL_PADDINGS)}'
-            )
+        require_one_of('pool_padding', self.padding, POOL_PADDINGS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +98,7 @@ class Architecture:
         Raises:
             InvalidArgument: ``output_stride`` is not 8, 16 or 32.
         """
-        if output_stride not in OUTPUT_STRIDES:
+        if not is_integer(output_stride) or output_stride not in OUTPUT_STRIDES:
             raise InvalidArgument(f'output_stride={output_stride!r}: allowed are 8, 16 and 32')
         stride, dilation, stages = 2, 1, []
         for blocks in self.stages:
@@ -136,20 +134,14 @@ def resolve_out_indices(out_indices: Sequence[int], levels: int = 5) -> tuple[in
     Raises:
         InvalidArgument: the list is empty, names a level that does not exist, or one level twice.
     """
-    if isinstance(out_indices, int) or not len(out_indices):
-        raise InvalidArgument(
-            f'out_indices={out_indices!r}: give a non-empty tuple of levels, such as (1, 2, 3, 4)'
-        )
-    resolved = []
-    for index in out_indices:
-        if not isinstance(index, int) or not -levels <= index < levels:
+    wanted, resolved = require_sequence('out_indices', out_indices, '(1, 2, 3, 4)'), []
+    for index in wanted:
+        if not is_integer(index) or not -levels <= index < levels:
             raise InvalidArgument(
-                f'out_indices={tuple(out_indices)}: {index!r} is no level; allowed are 0 to '
+                f'out_indices={wanted}: {index!r} is no level; allowed are 0 to '
                 f'{levels - 1} (c1 to c{levels}), or -{levels} to -1 counted from the deepest'
             )
-        resolved.append(index % levels)
+        resolved.append(int(index) % levels)
     if len(set(resolved)) != len(resolved):
-        raise InvalidArgument(
-            f'out_indices={tuple(out_indices)}: a level is named twice; name each once'
-        )
+        raise InvalidArgument(f'out_indices={wanted}: a level is named twice; name each once')
     return tuple(resolved)

@@ -5,7 +5,13 @@ import math
 from collections.abc import Sequence
 from itertools import groupby
 
-from rexdense.arch.checks import require_positive, require_positive_integer, require_ratio
+from rexdense.arch.checks import (
+    is_integer,
+    require_one_of,
+    require_positive,
+    require_positive_integer,
+    require_ratio,
+)
 from rexdense.arch.levels import Architecture, BlockSpec, MaxPoolSpec, group_by_level
 from rexdense.arch.rounding import make_divisible
 from rexdense.errors import InvalidArgument
@@ -95,10 +101,7 @@ class RegNetRule:
             raise InvalidArgument(f'w_0={self.w_0}: give a multiple of {REGNET_WIDTH_STEP}')
         if not self.w_m > 1:
             raise InvalidArgument(f'w_m={self.w_m!r}: give a number above 1')
-        if self.group_rounding not in GROUP_ROUNDINGS:
-            raise InvalidArgument(
-                f'group_rounding={self.group_rounding!r}: allowed are {", ".join(GROUP_ROUNDINGS)}'
-            )
+        require_one_of('group_rounding', self.group_rounding, GROUP_ROUNDINGS)
 
     def build(self) -> Architecture:
         """Return the network of this rule."""
@@ -171,7 +174,7 @@ class ResNeXtRule:
     family = 'resnext'
 
     def __post_init__(self):
-        if self.depth not in RESNEXT_DEPTHS:
+        if not is_integer(self.depth) or self.depth not in RESNEXT_DEPTHS:
             allowed = ', '.join(map(str, RESNEXT_DEPTHS))
             raise InvalidArgument(f'depth={self.depth!r}: allowed are {allowed}')
         require_positive_integer('groups', self.groups)

@@ -2,15 +2,15 @@
 
 from rexdense.checkpoint.conversion import convert_checkpoint
 from rexdense.checkpoint.export import BACKBONE_FORMATS, export_backbone
-from rexdense.checkpoint.identification import identify
+from rexdense.checkpoint.formats.reading import CheckpointFile, read_checkpoint
+from rexdense.checkpoint.formats.writing import write_checkpoint
 from rexdense.checkpoint.initializer import Pretrained
 from rexdense.checkpoint.loading import load_weights
 from rexdense.checkpoint.mmengine_loader import install_safe_loader
+from rexdense.checkpoint.names.identification import identify
 from rexdense.checkpoint.preprocessing import Preprocessing
-from rexdense.checkpoint.reading import CheckpointFile, read_checkpoint
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import SCHEMES, published_preprocessing
-from rexdense.checkpoint.writing import write_checkpoint
 
 __all__ = [
     'BACKBONE_FORMATS',

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from rexdense.checkpoint.named_network import read_named_network
-from rexdense.checkpoint.native import HEAD
-from rexdense.checkpoint.recognition import BACKBONE_PREFIX
+from rexdense.checkpoint.fetching import source_files
+from rexdense.checkpoint.formats.writing import check_format, write_checkpoint
+from rexdense.checkpoint.names.named_network import read_named_network
+from rexdense.checkpoint.names.native import HEAD
+from rexdense.checkpoint.names.recognition import BACKBONE_PREFIX
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import REXDENSE, scheme_named
-from rexdense.checkpoint.writing import check_destination, write_checkpoint
+from rexdense.destinations import check_destination
 
 __all__ = ['convert_checkpoint']
 
@@ -19,7 +21,7 @@ def convert_checkpoint(
     names: str = 'rexdense',
     source: str | None = None,
     prefix: str | None = None,
-    averaged: bool = False,
+    ema: bool | None = None,
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
     overwrite: bool = False,
@@ -32,7 +34,9 @@ def convert_checkpoint(
         names: The project whose names are written.
         source: The project whose names the checkpoint bears; None finds it.
         prefix: What stands before the network's names, where the checkpoint holds several.
-        averaged: Take the running average that a training file may hold.
+        ema: True takes the running average (EMA) that a training file may hold, False the last
+            weights, None those that the file keeps as its own, which in mmengine's files are the
+            average.
         allow_non_finite: Write NaN and infinite values.
         trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
         overwrite: Replace ``destination``.
@@ -40,16 +44,18 @@ def convert_checkpoint(
     Raises:
         CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
         CheckpointMismatch: it holds no named network, or a network that the project has not.
-        InvalidArgument: the destination exists or cannot be written.
+        InvalidArgument: the destination exists, is the source or cannot be written.
         UnknownName: no project is called so.
     """
     scheme = scheme_named(names)
-    check_destination(destination, overwrite)
+    destination = Path(destination).expanduser()
+    check_format(destination)
+    check_destination(destination, overwrite, source_files(source_file))
     network = read_named_network(
         source_file,
         source=source,
         prefix=prefix,
-        averaged=averaged,
+        ema=ema,
         allow_non_finite=allow_non_finite,
         trust_pickle=trust_pickle,
     )
@@ -59,7 +65,7 @@ def convert_checkpoint(
     tensors = network.tensors if own else network.named_by(scheme)
     if scheme is REXDENSE and any(key.startswith(HEAD) for key in network.tensors):
         tensors = {_in_classifier(key): tensor for key, tensor in tensors.items()}
-    bare = scheme is not REXDENSE and Path(destination).suffix == '.pth'
+    bare = scheme is not REXDENSE and destination.suffix == '.pth'
     metadata = {**network.metadata(), 'source': network.scheme.title}
     write_checkpoint(destination, tensors, None if bare else metadata, overwrite)
     return network.report(destination, scheme, list(tensors))

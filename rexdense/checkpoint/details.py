@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from rexdense.arch.levels import OUTPUT_STRIDES, POOL_PADDINGS
-from rexdense.checkpoint.config_text import read_config_text
+from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointUnreadable

@@ -13,6 +13,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from rexdense.errors import CheckpointUnreadable
+from rexdense.files import finish_partial, partial_file
 
 __all__ = ['cache_folder', 'download']
 
@@ -88,7 +89,7 @@ def download(
         except CheckpointUnreadable:
             part.unlink()
             raise
-        part.replace(path)
+        finish_partial(part, path)
     return path
 
 
@@ -135,13 +136,11 @@ def _fetch_rest(address: str, part: Path, progress: bool) -> bool:
         total = held + int(length) if length else None
         if 'text/html' in answer.headers.get('Content-Type', ''):
             raise ValueError('a web page came, no file')
-        with part.open('ab' if continued else 'wb') as file:
+        with partial_file(part, continued) as file:
             while block := answer.read(BLOCK):
                 file.write(block)
                 held += len(block)
                 _show(progress, part, held, total)
-            file.flush()
-            os.fsync(file.fileno())
     _show(progress, part, held, total, last=True)
     return total is None or held == total
 

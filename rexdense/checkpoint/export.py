@@ -5,18 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rexdense.checkpoint.details_file import DIGEST, details_path, file_digest
-from rexdense.checkpoint.named_network import NamedNetwork, read_named_network
-from rexdense.checkpoint.native import STEM_WEIGHT
+from rexdense.checkpoint.fetching import source_files
+from rexdense.checkpoint.formats.writing import check_format, write_tensors
+from rexdense.checkpoint.names.named_network import NamedNetwork, read_named_network
+from rexdense.checkpoint.names.native import STEM_WEIGHT
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import SCHEMES
-from rexdense.checkpoint.writing import (
-    check_destination,
-    check_format,
-    files_written_aside,
-    write_tensors,
-)
+from rexdense.checkpoint.sidecar import DIGEST, file_digest, sidecar_path
+from rexdense.destinations import check_destination
 from rexdense.errors import UnknownName, suggest
+from rexdense.files import files_written_aside
 
 __all__ = ['BACKBONE_FORMATS', 'export_backbone']
 
@@ -31,16 +29,16 @@ def export_backbone(
     *,
     source: str | None = None,
     prefix: str | None = None,
-    averaged: bool = False,
+    ema: bool | None = None,
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
     overwrite: bool = False,
 ) -> LoadReport:
     """Write the backbone of a classifier, detector or segmentor under a project's names.
 
-    All else in the checkpoint is left out. Beside ``destination`` a file ``destination + '.json'``
-    says which network it is, the channels and strides of its levels, what images must become before
-    it sees them, where the weights are from, and the sha256 of ``destination``.
+    All else in the checkpoint is left out. A sidecar, ``destination + '.json'``, says which network
+    it is, the channels and strides of its levels, what images must become before it sees them,
+    where the weights are from, and the sha256 of ``destination``.
     :func:`rexdense.load_weights` reads it too. Both files are written, or neither.
 
     Args:
@@ -50,7 +48,9 @@ def export_backbone(
         names: The project whose names are written, one of ``BACKBONE_FORMATS``.
         source: The project whose names the checkpoint bears; None finds it.
         prefix: What stands before the network's names, where the checkpoint holds several.
-        averaged: Take the running average that a training file may hold.
+        ema: True takes the running average (EMA) that a training file may hold, False the last
+            weights, None those that the file keeps as its own, which in mmengine's files are the
+            average.
         allow_non_finite: Write NaN and infinite values.
         trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
         overwrite: Replace files that are there.
@@ -58,7 +58,7 @@ def export_backbone(
     Raises:
         CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
         CheckpointMismatch: it holds no named network, or a network that the project has not.
-        InvalidArgument: a destination exists or cannot be written.
+        InvalidArgument: a destination exists, is the source or cannot be written.
         UnknownName: no project is called so.
     """
     if names not in BACKBONE_FORMATS:
@@ -66,28 +66,28 @@ def export_backbone(
     scheme = SCHEMES[names]
     path = Path(destination).expanduser()
     check_format(path)
-    for place in (path, details_path(path)):
-        check_destination(place, overwrite)
+    for place in (path, sidecar_path(path)):
+        check_destination(place, overwrite, source_files(checkpoint))
     network = read_named_network(
         checkpoint,
         source=source,
         prefix=prefix,
-        averaged=averaged,
+        ema=ema,
         allow_non_finite=allow_non_finite,
         trust_pickle=trust_pickle,
     ).body()
     tensors = network.named_by(scheme)
-    details = _details(network, names)
-    with files_written_aside(path, details_path(path), overwrite=overwrite) as (weights, beside):
+    said = _said_of(network, names)
+    with files_written_aside(path, sidecar_path(path), overwrite=overwrite) as (weights, sidecar):
         write_tensors(
-            weights, path.suffix, tensors, details if path.suffix == '.safetensors' else None
+            weights, path.suffix, tensors, said if path.suffix == '.safetensors' else None
         )
-        details = {'file': path.name, DIGEST: file_digest(weights), **details}
-        beside.write(json.dumps(details, indent=2).encode() + b'\n')
+        said = {'file': path.name, DIGEST: file_digest(weights), **said}
+        sidecar.write(json.dumps(said, indent=2).encode() + b'\n')
     return network.report(destination, scheme, list(tensors))
 
 
-def _details(network: NamedNetwork, names: str) -> dict[str, Any]:
+def _said_of(network: NamedNetwork, names: str) -> dict[str, Any]:
     strided = network.architecture.with_output_stride(network.details.output_stride)
     return dict(
         format=names,

@@ -1,24 +1,53 @@
 """From what a user calls a checkpoint (a path, folder, URL or dictionary) to its tensors."""
 
+import contextlib
 import dataclasses
 import hashlib
+import http.client
 import json
 import os
 import re
+import shutil
+import urllib.parse
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
+from torch import nn
 
-from rexdense.checkpoint.details_file import details_beside
-from rexdense.checkpoint.reading import read_checkpoint
-from rexdense.checkpoint.unwrapping import StateDict, unwrap
-from rexdense.errors import CheckpointUnreadable, UnknownName, suggest
+from rexdense.checkpoint.formats.reading import checkpoint_file, read_checkpoint
+from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
+from rexdense.checkpoint.sidecar import read_sidecar, sidecar_path
+from rexdense.dependencies import needed_packages
+from rexdense.errors import (
+    CheckpointUnreadable,
+    InvalidArgument,
+    RexdenseError,
+    UnknownName,
+    UnwritableFile,
+    suggest,
+)
+from rexdense.files import LONGEST_NAME, atomic_write
+from rexdense.output_names import safe_name
 
-__all__ = ['is_address', 'local_file', 'open_checkpoint']
+__all__ = ['is_address', 'local_file', 'open_checkpoint', 'source_files']
 
+# The functions of mmengine (runner/checkpoint.py) that list what such a name stands for.
+_TABLES = {
+    'open-mmlab': 'get_external_models',
+    'openmmlab': 'get_external_models',
+    'mmcls': 'get_mmcls_models',
+    'torchvision': 'get_torchvision_models',
+    'modelzoo': 'get_torchvision_models',
+}
 _ADDRESS = re.compile(r'([\w.+-]+:)?[\w.+-]+://')
+
+
+def _abridged(value: Any) -> str:
+    text = repr(value)
+    return f'{text if len(text) <= 40 else text[:37] + "..."} ({type(value).__name__})'
 
 
 def is_address(checkpoint: str) -> bool:
@@ -27,20 +56,29 @@ def is_address(checkpoint: str) -> bool:
 
 
 def open_checkpoint(
-    checkpoint: str | Path | Mapping[str, Any], averaged: bool = False, trust_pickle: bool = False
+    checkpoint: str | Path | Mapping[str, Any] | nn.Module,
+    ema: bool | None = None,
+    trust_pickle: bool = False,
 ) -> tuple[str, StateDict]:
     """Return what messages call a checkpoint, and its tensors.
 
     Raises:
+        InvalidArgument: it is none of these.
         CheckpointUnreadable: it cannot be fetched or read, or holds no tensors.
+        CheckpointMismatch: what ``ema`` asks for is not there.
     """
-    if isinstance(checkpoint, Mapping):
-        return 'the state dict', unwrap(checkpoint, 'the state dict', averaged)
+    if isinstance(checkpoint, Mapping | nn.Module):
+        return 'the state dict', unwrap(checkpoint, 'the state dict', ema)
+    if not isinstance(checkpoint, str | os.PathLike) or not os.fspath(checkpoint):
+        raise InvalidArgument(
+            f'checkpoint={_abridged(checkpoint)}: give the path of a file, a work directory, a URL '
+            'or a state dict'
+        )
     name = str(checkpoint)
     path = local_file(name) if is_address(name) else Path(checkpoint).expanduser()
     file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)
-    state = unwrap(file.content, name, averaged)
-    notes = details_beside(path) or _parsed(file.metadata)
+    state = unwrap(file.content, name, ema)
+    notes = read_sidecar(path) or _parsed(file.metadata)
     return name, dataclasses.replace(state, metadata=notes) if notes else state
 
 
@@ -64,48 +102,79 @@ def local_file(address: str) -> Path:
 
     Raises:
         UnknownName: the name stands for nothing.
+        MissingDependency: it is a name that mmengine knows, which is not installed.
+        UnwritableFile: the cache cannot be written.
         CheckpointUnreadable: the download failed, or the address is of another kind.
     """
-    from mmengine.dist import barrier
-
     url = _resolve(address)
     if not url.startswith(('http://', 'https://')):
         raise CheckpointUnreadable(
             f'{address}: only files, http and https are read; download it and give the file'
         )
-    # Files of one name lie at many addresses.
-    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
-    name = url.split('?')[0].rsplit('/', 1)[-1]
-    path = Path(torch.hub.get_dir()) / 'checkpoints' / f'{digest}-{name}'
+    path = _cached(url)
     try:
         # Of several processes on a machine the first one downloads.
         if os.environ.get('LOCAL_RANK', '0') == '0' and not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # It writes aside and renames, so that a broken download leaves nothing behind.
-            torch.hub.download_url_to_file(url, str(path), progress=False)
-    except (OSError, RuntimeError, ValueError) as error:
+            with contextlib.closing(_opened(url)) as response:
+                atomic_write(path, lambda file: _copy(response, file), True, make_folder=True)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        if isinstance(error, UnwritableFile):
+            raise
         raise CheckpointUnreadable(
             f'{address} could not be downloaded ({error}): fetch it and give the file'
         ) from error
     finally:
-        barrier()
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            torch.distributed.barrier()
     return path
 
 
-def _resolve(address: str) -> str:
-    from mmengine.runner import checkpoint as host
+def _cached(url: str) -> Path:
+    # Files of one name lie at many addresses.
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    name = safe_name(urllib.parse.urlsplit(url).path.rsplit('/', 1)[-1])
+    return Path(torch.hub.get_dir()) / 'checkpoints' / f'{digest}-{name[-LONGEST_NAME // 2 :]}'
 
+
+def _opened(url: str) -> Any:
+    # Some servers answer nobody who does not say who asks.
+    request = urllib.request.Request(url, headers={'User-Agent': 'rexdense'})
+    return urllib.request.urlopen(request)
+
+
+def _copy(response: Any, file: BinaryIO) -> None:
+    """Copy what a server sends to a file.
+
+    Raises:
+        OSError: the connection ended early.
+    """
+    shutil.copyfileobj(response, file)
+    stated = response.headers.get('Content-Length')
+    if stated is not None and file.tell() != int(stated):
+        raise OSError(f'{file.tell()} of {stated} bytes came')
+
+
+def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
+    """Return the files that opening a checkpoint reads, as far as they are there."""
+    if isinstance(checkpoint, Mapping):
+        return []
+    name = str(checkpoint)
+    try:
+        path = _cached(_resolve(name)) if is_address(name) else Path(checkpoint).expanduser()
+        found = checkpoint_file(path)
+    except RexdenseError:
+        return []
+    return [found, sidecar_path(found), path / 'last_checkpoint']
+
+
+def _resolve(address: str) -> str:
     scheme, name = address.split('://', 1)
-    tables = {
-        'open-mmlab': host.get_external_models,
-        'openmmlab': host.get_external_models,
-        'mmcls': host.get_mmcls_models,
-        'torchvision': host.get_torchvision_models,
-        'modelzoo': host.get_torchvision_models,
-    }
-    if scheme not in tables:
+    if scheme not in _TABLES:
         return address
-    table = tables[scheme]()
+    with needed_packages(f'{address}, whose list mmengine has'):
+        from mmengine.runner import checkpoint as host
+
+    table = getattr(host, _TABLES[scheme])()
     if scheme.endswith('mmlab'):
         name = host.get_deprecated_model_names().get(name, name)
     if name not in table:

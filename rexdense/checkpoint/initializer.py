@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from mmengine.logging import print_log
-from mmengine.model.weight_init import update_init_info
 from torch import nn
 
 from rexdense.checkpoint.loading import load_weights
+from rexdense.dependencies import needed_packages
 from rexdense.registry import WEIGHT_INITIALIZERS
 
 __all__ = ['Pretrained']
@@ -23,7 +22,7 @@ class Pretrained:
         checkpoint: As for :func:`rexdense.load_weights`.
         source: As there.
         prefix: As there.
-        averaged: As there.
+        ema: As there.
         backbone_only: As there.
         drop_head: As there.
         input_channels: As there.
@@ -37,7 +36,7 @@ class Pretrained:
         checkpoint: str,
         source: str | None = None,
         prefix: str | None = None,
-        averaged: bool = False,
+        ema: bool | None = None,
         backbone_only: bool = False,
         drop_head: bool = False,
         input_channels: str | None = None,
@@ -46,7 +45,7 @@ class Pretrained:
         self.options: dict[str, Any] = dict(
             source=source,
             prefix=prefix,
-            averaged=averaged,
+            ema=ema,
             backbone_only=backbone_only,
             drop_head=drop_head,
             input_channels=input_channels,
@@ -54,6 +53,10 @@ class Pretrained:
 
     def __call__(self, module: nn.Module) -> None:
         """Fill ``module``, log the report, and mark the filled parts as initialised."""
+        with needed_packages('rexdense.Pretrained'):
+            from mmengine.logging import print_log
+            from mmengine.model.weight_init import update_init_info
+
         report = load_weights(module, self.checkpoint, **self.options)
         print_log(f'{type(module).__name__} filled\n{report}', logger='current')
         kept = tuple(report.kept)

@@ -6,15 +6,20 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from rexdense.checkpoint.adaptation import adapt_input_channels, adapt_preprocessing
 from rexdense.checkpoint.details import details_of
 from rexdense.checkpoint.fetching import open_checkpoint
-from rexdense.checkpoint.finite import check_values
-from rexdense.checkpoint.identification import Fit, closest_fit, recognise
-from rexdense.checkpoint.matching import match_tensors
-from rexdense.checkpoint.native import HEAD, STEM_WEIGHT
+from rexdense.checkpoint.formats.finite import check_values
+from rexdense.checkpoint.names.adaptation import (
+    adapt_input_channels,
+    adapt_preprocessing,
+    check_channel_rule,
+)
+from rexdense.checkpoint.names.identification import Fit, closest_fit, describe_misfit, recognise
+from rexdense.checkpoint.names.matching import match_tensors
+from rexdense.checkpoint.names.native import HEAD, STEM_WEIGHT
+from rexdense.checkpoint.names.recognition import Recognised
+from rexdense.checkpoint.names.target import Target
 from rexdense.checkpoint.report import LoadReport
-from rexdense.checkpoint.target import Target
 from rexdense.errors import CheckpointMismatch
 
 __all__ = ['load_weights']
@@ -28,7 +33,7 @@ def load_weights(
     source: str | None = None,
     strict: bool = True,
     prefix: str | None = None,
-    averaged: bool = False,
+    ema: bool | None = None,
     backbone_only: bool = False,
     drop_head: bool = False,
     input_channels: str | None = None,
@@ -48,17 +53,21 @@ def load_weights(
         strict: Refuse a checkpoint that does not fit; off, what fits is loaded and the report says
             what does not.
         prefix: What stands before the network's names, where a checkpoint holds several networks.
-        averaged: Take the running average (EMA) that a training file may hold.
+        ema: True takes the running average (EMA) that a training file may hold, False the last
+            weights, None those that the file keeps as its own, which in mmengine's files are the
+            average.
         backbone_only: Fill the backbone and keep all else in the module.
         drop_head: Keep the module's classification head, for instance for another number of
             classes.
         input_channels: How a first convolution of another channel count is adapted: 'sum' or
-            'repeat', see :func:`rexdense.checkpoint.adaptation.adapt_input_channels`; None refuses
-            it.
+            'repeat', see :func:`rexdense.checkpoint.names.adaptation.adapt_input_channels`; None
+            refuses it.
         allow_non_finite: Load NaN and infinite values.
         trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
 
     Raises:
+        InvalidArgument: an argument is of another kind than said above, or the module has no
+            backbone.
         CheckpointUnreadable: the file is no checkpoint, is damaged, or wants to run code.
         CheckpointMismatch: its tensors do not fit the module; the message names the network it
             looks like.
@@ -72,9 +81,10 @@ def load_weights(
         >>> report.source, report.architecture, len(report.loaded), len(report.dropped)
         ('rexdense', 'rexnet_1.0', 405, 8)
     """
-    name, state = open_checkpoint(checkpoint, averaged, trust_pickle)
-    found = recognise(state.tensors, source, prefix, name)
     target = Target.of(module)
+    check_channel_rule(input_channels)
+    name, state = open_checkpoint(checkpoint, ema, trust_pickle)
+    found = recognise(state.tensors, source, prefix, name)
     fit = closest_fit(state.tensors, found, target.name)
     if not found.scheme.entries(target.architecture):
         raise CheckpointMismatch(
@@ -87,8 +97,8 @@ def load_weights(
         found.scheme.title,
         fit.name if not fit.differences else f'no named one, near {fit.name}',
     )
-    if state.averaged_too:
-        report.notes.append('the file also holds averaged weights: averaged=True takes those')
+    if state.note:
+        report.notes.append(state.note)
 
     filling = match_tensors(state.tensors, found, target, report, backbone_only, drop_head)
     report.preprocessing = details.preprocessing
@@ -97,7 +107,7 @@ def load_weights(
         report.reshaped.append((key, tuple(filling.pop(key).shape), target.shape(key)))
     report.loaded = list(filling)
     if not filling or (strict and not report.complete):
-        raise CheckpointMismatch(_explain(report, target, fit))
+        raise CheckpointMismatch(_explain(report, target, found, fit))
     check_values(name, filling, allow_non_finite)
     module.load_state_dict(filling, strict=False)
     _set_options(target.backbone, details.options, report)
@@ -125,11 +135,13 @@ def _adapt_stem(
         report.notes.append(f'{key} adapted from {held} to {wanted} input channels ({how})')
 
 
-def _explain(report: LoadReport, target: Target, fit: Fit) -> str:
+def _explain(report: LoadReport, target: Target, found: Recognised, fit: Fit) -> str:
     """Return the message for a checkpoint that does not fit, and what would help."""
     differences = report.differences()
     if fit.name == target.name and not fit.differences:
         what = f'holds {fit.name}, as the module does'
+    elif fit.differences:
+        what = f'holds {describe_misfit(found, fit)}'
     else:
         what = f'looks like {fit.name}, the module is {target.name}'
     advice = []

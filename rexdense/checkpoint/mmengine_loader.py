@@ -1,19 +1,21 @@
-"""mmengine's own reading of checkpoints (``load_from``, resume, ``Pretrained``), without its unsafe
-second try.
+"""mmengine's own reading of checkpoints (``load_from``, resume, ``Pretrained``), without what runs
+a file or lets it choose files.
 
 mmengine 0.10.7 cannot read its own training files under torch 2.6 and later; onedl-mmengine 0.10.12
 can, but allows ``getattr`` to the file and, where that fails, runs the file
 (``runner/checkpoint.py``, ``_safe_torch_load``); both download through ``torch.hub``, which runs
-the file at once.
+the file at once. All versions run a text in the file when they resume from it, and delete the file
+that it calls the earlier best checkpoint (``runner/runner.py``, ``resume``;
+``hooks/checkpoint_hook.py``).
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
-from mmengine.runner import CheckpointLoader
-
 from rexdense.checkpoint.fetching import is_address, local_file
-from rexdense.checkpoint.reading import read_checkpoint
+from rexdense.checkpoint.formats.reading import read_checkpoint
+from rexdense.dependencies import needed_packages
 
 __all__ = ['install_safe_loader']
 
@@ -31,12 +33,44 @@ PREFIXES = (
     r'(\S+\:)?s3://',
     r'(\S+\:)?petrel://',
 )
+# What mmengine's CheckpointHook calls the best checkpoint of a run.
+_BEST = re.compile(r'best_.+\.pth')
 
 
 def load_from_safe_reader(filename: str, map_location: Any = None) -> Any:
-    """Return the content of a checkpoint, read by :func:`rexdense.checkpoint.read_checkpoint`."""
+    """Return the content of a checkpoint, read by :func:`rexdense.checkpoint.read_checkpoint`,
+    without what mmengine would run of it and with no names of files but those beside it."""
     path = local_file(filename) if is_address(filename) else Path(filename)
-    return read_checkpoint(path, map_location or 'cpu').content
+    content = read_checkpoint(path, map_location or 'cpu').content
+    if isinstance(content, dict):
+        if isinstance(content.get('meta'), dict):
+            # Runner.resume runs this text; mmengine itself stores none under this name.
+            content['meta'].pop('config', None)
+        hub = content.get('message_hub')
+        if isinstance(hub, dict) and isinstance(hub.get('runtime_info'), dict):
+            hub['runtime_info'] = _with_files_beside(hub['runtime_info'], path.parent)
+            resumed = hub.get('resumed_keys')
+            if isinstance(resumed, dict):
+                known = {*hub['runtime_info'], *(hub.get('log_scalars') or ())}
+                hub['resumed_keys'] = {key: resumed[key] for key in resumed if key in known}
+    return content
+
+
+def _with_files_beside(info: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Return the notes of a run; of the checkpoints that mmengine deletes in time, those that lie
+    in the folder: a run may have been moved since, and a file may name anything."""
+    kept = {}
+    for key, value in info.items():
+        if str(key).startswith('best_ckpt'):
+            name = re.split(r'[/\\]', str(value))[-1]
+            if not _BEST.fullmatch(name) or not (folder / name).is_file():
+                continue
+            value = str(folder / name)
+        elif key == 'keep_ckpt_ids':
+            numbers = value if isinstance(value, list | tuple) else ()
+            value = [number for number in numbers if type(number) is int]
+        kept[key] = value
+    return kept
 
 
 def load_from_mmcls(filename: str, map_location: Any = None) -> dict[str, Any]:
@@ -53,5 +87,8 @@ def load_from_mmcls(filename: str, map_location: Any = None) -> dict[str, Any]:
 
 def install_safe_loader() -> None:
     """Make all of mmengine's routes to a checkpoint end in rexdense's reader, once for all."""
+    with needed_packages("mmengine's reading of checkpoints"):
+        from mmengine.runner import CheckpointLoader
+
     CheckpointLoader.register_scheme(list(PREFIXES), load_from_safe_reader, force=True)
     CheckpointLoader.register_scheme('mmcls://', load_from_mmcls, force=True)

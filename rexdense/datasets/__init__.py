@@ -7,17 +7,17 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    'CocoDataset': 'rexdense.datasets.coco_dataset',
-    'CocoFolder': 'rexdense.datasets.coco_folder',
-    'DepthDataset': 'rexdense.datasets.depth_dataset',
-    'LoadDepth': 'rexdense.datasets.depth_loading',
-    'LoadImage': 'rexdense.datasets.loading',
-    'LoadSegmentationAnnotations': 'rexdense.datasets.label_loading',
+    'CocoDataset': 'rexdense.datasets.coco.dataset',
+    'CocoFolder': 'rexdense.datasets.coco.folder',
+    'DepthDataset': 'rexdense.datasets.depth.dataset',
+    'LoadDepth': 'rexdense.datasets.depth.loading',
+    'LoadImage': 'rexdense.datasets.images.loading',
+    'LoadSegmentationAnnotations': 'rexdense.datasets.segmentation.loading',
     'SHAPE_CLASSES': 'rexdense.datasets.shapes',
-    'SegmentationDataset': 'rexdense.datasets.segmentation_dataset',
-    'SegmentationFolder': 'rexdense.datasets.segmentation_folder',
+    'SegmentationDataset': 'rexdense.datasets.segmentation.dataset',
+    'SegmentationFolder': 'rexdense.datasets.segmentation.folder',
     'make_shapes': 'rexdense.datasets.shapes',
-    'read_annotations': 'rexdense.datasets.coco_annotations',
+    'read_annotations': 'rexdense.datasets.coco.annotations',
 }
 
 __all__ = [*_HOMES]

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 
-from rexdense.datasets.loading import ImageError, UnreadableImage
+from rexdense.datasets.images.loading import ImageError, UnreadableImage
 
 __all__ = ['SkipUnreadable']
 

@@ -1,40 +1,22 @@
 """How far the outputs of a graph are from those of the network."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from rexdense.deploy.graph import Graph
 from rexdense.errors import GraphMismatch, RexdenseError
 
-if TYPE_CHECKING:
-    from rexdense.deploy.graph import Graph
-
-__all__ = ['TOLERANCE', 'check_outputs', 'relative_error']
+__all__ = ['TOLERANCE', 'check_outputs']
 
 TOLERANCE = 1e-4
 """Largest relative error with which a graph is kept."""
 
 
-def relative_error(found: Tensor, expected: Tensor) -> float:
-    """Return the largest difference over the largest value expected; infinity for another shape.
-
-    Example:
-        >>> round(relative_error(torch.tensor([1.0, 4.1]), torch.tensor([1.0, 4.0])), 3)
-        0.025
-    """
-    if found.shape != expected.shape:
-        return float('inf')
-    if not expected.numel():
-        return 0.0
-    difference = (found.double() - expected.double()).abs().max()
-    # A comparison with NaN is false: what is no number must not pass for equal.
-    return difference.nan_to_num(torch.inf).item() / max(expected.abs().max().item(), 1e-12)
-
-
 def check_outputs(
-    graph: 'Graph',
+    graph: Graph,
     open_graph: Callable[[], Callable[[Tensor], Mapping[str, Tensor]]],
     inputs: Sequence[Tensor],
 ) -> dict[str, float]:

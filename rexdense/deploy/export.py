@@ -2,18 +2,19 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from rexdense.checkpoint.details_file import details_path, file_digest
-from rexdense.checkpoint.writing import check_destination, files_written_aside
+from rexdense.checkpoint.sidecar import file_digest, sidecar_path
 from rexdense.deploy.comparison import check_outputs
 from rexdense.deploy.formats import graph_format_named
 from rexdense.deploy.graph import Converted, Graph
+from rexdense.destinations import check_destination
 from rexdense.errors import InvalidArgument, RexdenseError
+from rexdense.files import files_written_aside
 
 __all__ = ['GraphReport', 'export_graph']
 
@@ -40,7 +41,7 @@ class GraphReport:
         return '\n'.join(
             [
                 f'{"graph":<14}{self.path}',
-                f'{"description":<14}{details_path(self.path)}',
+                f'{"description":<14}{sidecar_path(self.path)}',
                 f'{"architecture":<14}{self.description.get("architecture") or "no named one"}',
                 f'{"outputs":<14}{", ".join(errors)}',
                 f'{"largest error":<14}{errors[name]:.1e} ({name}), against the network at '
@@ -58,6 +59,7 @@ def export_graph(
     opset: int | None = None,
     about: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    inputs: Iterable[str | Path] = (),
 ) -> GraphReport:
     """Write a graph, compare the written file with the network, and describe it in a JSON file.
 
@@ -73,6 +75,7 @@ def export_graph(
         opset: Version of ONNX's operator set; None takes torch's.
         about: What else the JSON file says, such as the architecture and the preprocessing.
         overwrite: Replace files that are there.
+        inputs: Files that the network was made from, which are never replaced.
 
     Raises:
         InvalidArgument: a format, name or size that does not fit, or a place that cannot be
@@ -101,9 +104,9 @@ def export_graph(
         raise InvalidArgument(
             f'size={size[0]},{size[1]}: height and width of the example are at least {_SMALLEST}'
         )
-    beside = details_path(path)
+    beside = sidecar_path(path)
     for place in (path, beside):
-        check_destination(place, overwrite)
+        check_destination(place, overwrite, inputs)
 
     converted = _converted(graph, format, graph.example(2, graph.in_channels, *size), opset)
     inputs = [

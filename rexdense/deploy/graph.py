@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rexdense.deploy.comparison import relative_error
+from rexdense.deploy.relative_error import relative_error
 
 __all__ = [
     'BackboneGraph',

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from rexdense.dependencies import needed_packages
 from rexdense.deploy.graph import Converted, Graph
 from rexdense.deploy.quietly import quietly
 from rexdense.deploy.torch_formats import dynamic_axes
@@ -35,7 +36,9 @@ def convert_to_onnx(graph: Graph, example: Tensor, opset: int | None = None) -> 
         InvalidArgument: the operator set is none that is written.
         GraphMismatch: it has operators of another domain than ONNX's own.
     """
-    import onnx  # noqa: F401 - named here if it is missing, and not by torch
+    with needed_packages('an ONNX graph'):  # named here if they are missing, and not by torch
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
 
     if opset is not None and opset not in OPSETS:
         raise InvalidArgument(
@@ -102,7 +105,8 @@ def check_standard_operators(model: 'onnx.ModelProto') -> None:
 
 def run_onnx(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
     """Return the graph in a file as a function, run by onnxruntime on the CPU."""
-    import onnxruntime
+    with needed_packages('comparing an ONNX graph with the network'):
+        import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # errors alone

@@ -11,15 +11,13 @@ from rexdense.arch import architecture
 from rexdense.checkpoint import identify, load_weights
 from rexdense.checkpoint.details import details_of
 from rexdense.checkpoint.fetching import open_checkpoint
-from rexdense.checkpoint.identification import recognise
-from rexdense.checkpoint.native import HEAD
-from rexdense.checkpoint.recognition import Recognised
-from rexdense.checkpoint.renaming import to_native
-from rexdense.checkpoint.unwrapping import StateDict
+from rexdense.checkpoint.formats.unwrapping import StateDict
+from rexdense.checkpoint.names.identification import recognise
+from rexdense.checkpoint.names.native import HEAD
+from rexdense.checkpoint.names.recognition import Recognised
+from rexdense.checkpoint.names.renaming import to_native
+from rexdense.dependencies import needed_packages
 from rexdense.deploy import BackboneGraph, ClassifierGraph, Graph, SegmentorGraph
-from rexdense.engine.building import config_faults
-from rexdense.engine.stored_config import read_stored_config, require_known_types
-from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import CheckpointMismatch
 from rexdense.models import Backbone, create_backbone, create_classifier
 from rexdense.models.unet import ReXUNet
@@ -51,7 +49,7 @@ class Source:
     out_indices: Sequence[int] | None = None
     source: str | None = None
     prefix: str | None = None
-    averaged: bool = False
+    ema: bool | None = None
     allow_non_finite: bool = False
     trust_pickle: bool = False
     trust_config: bool = False
@@ -63,14 +61,14 @@ class Source:
             CheckpointUnreadable: it is no checkpoint, or wants to run code.
             CheckpointMismatch: no tensors in it bear the names of a known network.
         """
-        name, state = open_checkpoint(self.checkpoint, self.averaged, self.trust_pickle)
+        name, state = open_checkpoint(self.checkpoint, self.ema, self.trust_pickle)
         return OpenSource(
             self, name, state, recognise(state.tensors, self.source, self.prefix, name)
         )
 
     def fill(self, module: nn.Module) -> None:
         """Load the checkpoint into a module."""
-        names = ('source', 'prefix', 'averaged', 'allow_non_finite', 'trust_pickle')
+        names = ('source', 'prefix', 'ema', 'allow_non_finite', 'trust_pickle')
         load_weights(module, self.checkpoint, **{name: getattr(self, name) for name in names})
 
 
@@ -92,14 +90,15 @@ class OpenSource(NamedTuple):
     def arch(self) -> str:
         """The network's name, as asked for or else by its tensors."""
         return self.source.arch or identify(
-            self.state.tensors, self.found.scheme.name, self.found.prefix
+            self.state.tensors, self.found.scheme.name, self.found.prefix, self.name
         )
 
     def about(self, backbone: nn.Module) -> dict[str, Any]:
         """Return what the file says of its weights, as the file beside exported weights has it."""
         found = self.found
         details = details_of(self.state.metadata, found.scheme, found.family, self.name)
-        classes = (self.state.metadata.get('dataset_meta') or {}).get('classes')
+        data = self.state.metadata.get('dataset_meta')
+        classes = data.get('classes') if isinstance(data, dict) else None
         about = dict(
             architecture=backbone.arch,
             preprocessing=dataclasses.asdict(details.preprocessing),
@@ -108,7 +107,9 @@ class OpenSource(NamedTuple):
             run=details.run,
             source=dict(project=found.scheme.title, file=Path(self.name).name),
         )
-        return about | dict(classes=list(classes)) if classes else about
+        if not isinstance(classes, list | tuple) or not classes:
+            return about
+        return about | dict(classes=list(classes))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,12 +138,14 @@ def backbone_part(source: Source) -> ExportedPart:
 
 
 def _configured_backbone(opened: OpenSource, levels: dict[str, Any]) -> nn.Module:
+    # Here, because mmengine reads configs; a network that --arch names needs torch alone.
+    with needed_packages(f'the config in {opened.name} (--arch NAME does without)'):
+        from rexdense.engine.config.stored import StoredConfig, read_stored_config
+
     config = read_stored_config(opened.config_text, opened.name)
-    require_known_types(config, opened.name, opened.source.trust_config)
-    settings = config.get('model', {}).get('backbone')
-    if not isinstance(settings, dict):
-        raise CheckpointMismatch(f'the config in {opened.name} has no model.backbone')
-    with config_faults():
+    stored = StoredConfig(config, opened.name, opened.source.trust_config)
+    settings = stored.backbone()
+    with stored.building():
         backbone = MODELS.build({**settings, 'init_cfg': None, **levels})
     if not isinstance(backbone, Backbone):
         raise CheckpointMismatch(
@@ -210,13 +213,20 @@ def rpn_part(source: Source) -> ExportedPart:
 
 
 def _trained_part(opened: OpenSource, graph: type[Graph], head: str, kind: str) -> ExportedPart:
+    with needed_packages(f'the model that {opened.name} describes'):
+        from rexdense.engine.runner import require_same_tensors
+        from rexdense.engine.trained_model import load_trained_model
+
     model = load_trained_model(
         Path(opened.source.checkpoint), 'cpu', opened.source.trust_config
     ).model
     if not hasattr(model, head):
         raise CheckpointMismatch(
             f'{opened.name} holds a {type(model).__name__}, which is no {kind}; the parts that '
-            'tools/export.py writes are backbone, classifier, segmentor, detector and rpn'
+            'rexdense export writes are backbone, classifier, segmentor, detector and rpn'
         )
+    if opened.source.ema is not None:
+        require_same_tensors(model, opened.state.tensors, opened.name)
+        model.load_state_dict(opened.state.tensors)
     about = opened.about(model.backbone)
     return ExportedPart(graph(model), about | dict(model=type(model).__name__))

@@ -7,13 +7,26 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
+from rexdense.datasets.depth.dataset import DepthDataset
+from rexdense.datasets.depth.loading import DEPTH_MAP
+from rexdense.datasets.images.file_checks import Sample, check_files
+from rexdense.datasets.segmentation.dataset import SegmentationDataset
+from rexdense.datasets.segmentation.label_counts import require_two_classes_of_some
+from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
+from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.device import bare_model
-from rexdense.engine.config import walk
+from rexdense.engine.config.load import class_heads, walk
 from rexdense.engine.work_dir import remove_earlier_runs
 from rexdense.errors import InvalidArgument, NonFiniteLoss
 from rexdense.registry import HOOKS
 
-__all__ = ['CheckClasses', 'RemoveEarlierRuns', 'ReportSkippedImages', 'StopOnNonFiniteLoss']
+__all__ = [
+    'CheckClasses',
+    'CheckImages',
+    'RemoveEarlierRuns',
+    'ReportSkippedImages',
+    'StopOnNonFiniteLoss',
+]
 
 MOST_IMAGES_NAMED = 8
 MOST_TENSORS_NAMED = 3
@@ -91,22 +104,35 @@ def _image_names(data_batch: dict | None) -> str:
 
 @HOOKS.register_module()
 class CheckClasses(Hook):
-    """Check before training that the model and the validation data have the classes of the training
-    data.
+    """Check before training that the model and the validation data have the classes and the void
+    label of the training data, that a resumed run has had them too, and that label maps have pixels
+    of two classes.
 
     Raises:
-        InvalidArgument: another number of classes, or other classes or another order of them.
+        InvalidArgument: another number of classes, other classes or another order of them, or
+            another void label.
+        DataError: all labelled pixels are of one class.
     """
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Compare the classes of a run that goes on with those it was taught."""
+        if runner._resume:
+            taught = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+            require_same_classes(
+                _classes(runner.train_dataloader),
+                taught.get('classes'),
+                'the training data',
+                'the run that is to be resumed',
+            )
 
     def before_train(self, runner) -> None:
         """Compare the classes; data sets without classes are left alone."""
         classes = _classes(runner.train_dataloader)
         if classes is None:
             return
-        for section in walk(runner.cfg.model):
-            stated = section.get('num_classes', len(classes))
-            # An RPN knows one class, objects.
-            if stated != len(classes) and 'RPN' not in str(section.get('type')):
+        for section in class_heads(runner.cfg.model):
+            stated = section.num_classes
+            if stated != len(classes):
                 raise InvalidArgument(
                     f'{section.get("type")} of the model has num_classes={stated}, the training '
                     f'data {len(classes)} classes ({", ".join(classes[:12])}): set num_classes in '
@@ -116,6 +142,41 @@ class CheckClasses(Hook):
             require_same_classes(
                 _classes(runner.val_dataloader), classes, 'the validation data', 'the training data'
             )
+        for dataset in innermost_datasets(runner.train_dataloader.dataset):
+            if isinstance(dataset, SegmentationDataset):
+                _require_same_void(runner, dataset.ignore_index)
+                paths = [dataset.get_data_info(i)['seg_map_path'] for i in range(len(dataset))]
+                where = 'the training data'
+                require_two_classes_of_some(paths, classes, where, dataset.ignore_index)
+
+
+def _require_same_void(runner, void: int) -> None:
+    """Check that the heads, the padding, the validation data and the metrics know the void label of
+    the training data.
+
+    Raises:
+        InvalidArgument: they do not.
+    """
+    model = runner.cfg.model
+    stated = {
+        f'model.{name}.ignore_index': head.get('ignore_index', VOID)
+        for name in ('decode_head', 'auxiliary_head')
+        for head in walk(model.get(name))
+        if 'num_classes' in head
+    }
+    if 'data_preprocessor' in model and 'seg_pad_val' in model.data_preprocessor:
+        stated['model.data_preprocessor.seg_pad_val'] = model.data_preprocessor.seg_pad_val
+    if runner.val_loop is not None:
+        data = runner.val_dataloader.dataset
+        stated['val_dataloader.dataset.ignore_index'] = getattr(data, 'ignore_index', void)
+        for metric in runner.val_evaluator.metrics:
+            stated['val_evaluator.ignore_index'] = getattr(metric, 'ignore_index', void)
+    others = [name for name, label in stated.items() if label != void]
+    if others:
+        raise InvalidArgument(
+            f'void is {void} in the training data, but {others[0]}={stated[others[0]]}: set '
+            f'--cfg-options {" ".join(f"{name}={void}" for name in others)}'
+        )
 
 
 def _classes(dataloader) -> tuple[str, ...] | None:
@@ -138,6 +199,49 @@ def require_same_classes(
         f'({", ".join(wanted[:12])}) in the same order: state them in the config as metainfo='
         'dict(classes=...) of the data set, or name the folder with --data-root'
     )
+
+
+@HOOKS.register_module()
+class CheckImages(Hook):
+    """Look before training at the headers of all images and their maps, so that a fault in the
+    validation data does not end a run hours later.
+
+    Training images that cannot be decoded are named; the data sets of rexdense skip them.
+
+    Raises:
+        DataError: an image or a map has another size than it should, or cannot be decoded where
+            that is no welcome surprise.
+    """
+
+    def before_train(self, runner) -> None:
+        """Look at the files of the training and the validation data."""
+        loaders = {'the training data': runner.train_dataloader}
+        if runner.val_loop is not None:
+            loaders['the validation data'] = runner.val_dataloader
+        for where, loader in loaders.items():
+            for dataset in innermost_datasets(loader.dataset):
+                samples = _samples(dataset)
+                if samples:
+                    may_be_damaged = isinstance(dataset, SkipUnreadable) and not dataset.test_mode
+                    kind = DEPTH_MAP if isinstance(dataset, DepthDataset) else LABEL_MAP
+                    looked = check_files(samples, where, kind, may_be_damaged)
+                    for sentence in looked.sentences(where):
+                        runner.logger.warning(sentence)
+
+
+def _samples(dataset: Any) -> list[Sample]:
+    """Return the files of a data set, of mmengine's kind, that lie on a disk."""
+    if getattr(dataset, 'backend_args', None) or not hasattr(dataset, 'get_data_info'):
+        return []
+    samples = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        image = info.get('img_path')
+        if isinstance(image, str) and '://' not in image:
+            size = (info['height'], info['width']) if 'height' in info else None
+            belonging = info.get('depth_map_path') or info.get('seg_map_path')
+            samples.append(Sample(image, size, belonging))
+    return samples
 
 
 @HOOKS.register_module()
@@ -165,16 +269,17 @@ def skipped_sentence(number: int) -> str:
 
 def skipped_images(dataset: Any) -> int:
     """Return how many images the data sets below the wrappers of ``dataset`` have skipped."""
-    return sum(getattr(part, 'skipped_images', 0) for part in _innermost_datasets(dataset))
+    return sum(getattr(part, 'skipped_images', 0) for part in innermost_datasets(dataset))
 
 
-def _innermost_datasets(dataset: Any) -> Iterator[Any]:
+def innermost_datasets(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets below the wrappers of ``dataset``."""
     inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     for part in inner:
         if part is None:
             yield dataset
         else:
-            yield from _innermost_datasets(part)
+            yield from innermost_datasets(part)
 
 
 @HOOKS.register_module()

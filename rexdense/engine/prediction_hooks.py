@@ -1,16 +1,18 @@
 """Hooks that keep what a model says while it is measured."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mmengine.hooks import Hook
 
-from rexdense.engine.picture_files import picture_name, read_picture, write_file, write_picture
-from rexdense.engine.tasks import Task
-from rexdense.models.flip_test import FlipTest
+from rexdense.files import atomic_write
+from rexdense.models.mirroring import FlipTest
+from rexdense.output_names import Rename, output_paths
+from rexdense.tasks import Task
+from rexdense.visualization.picture_files import read_picture, write_picture
 
-__all__ = ['DrawPredictions', 'PredictFlippedToo', 'WritePredictions']
+__all__ = ['DrawPredictions', 'PredictFlippedToo', 'WritePredictions', 'places_of_samples']
 
 
 class PredictFlippedToo(Hook):
@@ -22,26 +24,17 @@ class PredictFlippedToo(Hook):
 
 
 class _Folder(Hook):
-    """Writes a file for each test image.
+    """Writes a file for each test image; one that is there is replaced, since several processes may
+    be given the same image.
 
     Args:
-        folder: Where the files go, named as the images.
+        places: Where the file of each image goes, by the image's path.
         task: What is drawn and written.
     """
 
-    def __init__(self, folder: Path, task: Task) -> None:
-        self.folder = folder
+    def __init__(self, places: Mapping[str, Path], task: Task) -> None:
+        self.places = places
         self.task = task
-
-    def _places(self, runner, samples: Sequence[Any]) -> Iterator[tuple[Any, Path]]:
-        """Yield each sample with the place that its image has in the folder."""
-        prefix = getattr(runner.test_dataloader.dataset, 'data_prefix', {})
-        images = Path(prefix.get('img') or prefix.get('img_path') or '')
-        for sample in samples:
-            path = Path(sample.img_path)
-            # Images of one name in several folders get files in several folders.
-            below = path.relative_to(images) if path.is_relative_to(images) else Path(path.name)
-            yield sample, self.folder / below
 
 
 class DrawPredictions(_Folder):
@@ -50,9 +43,10 @@ class DrawPredictions(_Folder):
 
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Draw the images of one batch."""
-        for sample, place in self._places(runner, outputs):
+        for sample in outputs:
             image = read_picture(sample.img_path, sample.ori_shape)
-            write_picture(place.with_name(picture_name(place)), self.task.draw(image, sample))
+            picture = self.task.draw(image, sample)
+            write_picture(self.places[sample.img_path], picture, overwrite=True)
 
 
 class WritePredictions(_Folder):
@@ -60,5 +54,24 @@ class WritePredictions(_Folder):
 
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Write those of one batch."""
-        for sample, place in self._places(runner, outputs):
-            write_file(place.with_suffix(self.task.data_ending), self.task.encode(sample))
+        for sample in outputs:
+            path, content = self.places[sample.img_path], self.task.encode(sample)
+            atomic_write(path, content, overwrite=True, make_folder=True)
+
+
+def places_of_samples(
+    dataset: Any, folder: Path, renames: Sequence[Rename], reserved: Sequence[str] = ()
+) -> dict[str, Path]:
+    """Return where the file of each image of a data set goes: where the image is below the data
+    set's folder of images, so that names in several folders stay apart.
+
+    Args:
+        renames, reserved: As for :func:`rexdense.output_names.output_names`.
+
+    Raises:
+        InvalidArgument: a link leads out of ``folder``.
+    """
+    prefix = getattr(dataset, 'data_prefix', {})
+    images = prefix.get('img') or prefix.get('img_path') or None
+    paths = [dataset.get_data_info(index)['img_path'] for index in range(len(dataset))]
+    return output_paths(folder, paths, images, renames, reserved)

@@ -6,12 +6,14 @@ import numpy as np
 import torch
 
 from rexdense.device import bare_model
-from rexdense.engine.picture_files import read_picture, write_picture
-from rexdense.engine.tasks import Example, task_of
+from rexdense.tasks import Example, task_of
+from rexdense.visualization.picture_files import read_picture, write_picture
 
 __all__ = ['draw_prediction_sheet']
 
 EXAMPLES = 6
+WIDEST = 20
+"""Most heights that a drawn image is wide; strips are left out."""
 
 
 def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
@@ -19,8 +21,8 @@ def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
     prediction.
 
     Returns:
-        The picture's path; None when the runner has no validation set, or a model of a kind of
-        which nothing can be drawn.
+        The picture's path; None when the runner has no validation set, one of strips alone, or a
+        model of a kind of which nothing can be drawn.
     """
     if runner.val_loop is None:
         return None
@@ -37,5 +39,10 @@ def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
                 dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
             )
         image = read_picture(sample.img_path, sample.ori_shape)
+        if image.shape[1] > WIDEST * image.shape[0]:
+            # At the height of a tile it would be wider than a file can be.
+            continue
         examples.append(Example(image, sample, dataset.get_data_info(index)))
-    return write_picture(path, task.draw_sheet(examples))
+    if not examples:
+        return None
+    return write_picture(path, task.draw_sheet(examples), overwrite=True)

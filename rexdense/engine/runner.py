@@ -9,18 +9,27 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapper
+from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options
+from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.device import bare_model
-from rexdense.errors import CheckpointMismatch, InvalidArgument
+from rexdense.engine.dataloaders import OneThread, require_batches
+from rexdense.engine.resume import continue_run
+from rexdense.engine.schedule import shorten_warm_ups
+from rexdense.errors import CheckpointMismatch, UnwritableFile
+from rexdense.files import path_written_aside
 
 __all__ = ['Runner', 'import_scope', 'require_same_tensors']
 
@@ -105,6 +114,19 @@ class Runner(MMEngineRunner):
                 _leave_out_classes(handler)
         return logger
 
+    @staticmethod
+    def build_dataloader(dataloader, *args, **settings) -> DataLoader:
+        """Return mmengine's data loader, whose processes compute with one thread.
+
+        Raises:
+            InvalidArgument: it would give no batch.
+        """
+        loader = MMEngineRunner.build_dataloader(dataloader, *args, **settings)
+        if not isinstance(loader.worker_init_fn, OneThread):
+            loader.worker_init_fn = OneThread(loader.worker_init_fn)
+        require_batches(loader)
+        return loader
+
     def build_visualizer(self, visualizer=None):
         """Return the visualizer, of this run alone: configs give it a fixed name, under which a
         second run in a process would get that of the first and log into its folder."""
@@ -125,6 +147,30 @@ class Runner(MMEngineRunner):
             ) | dict(model_wrapper_cfg or {}, device_ids=None)
         return super().wrap_model(model_wrapper_cfg, model)
 
+    def _build_param_scheduler(self, scheduler: Any, optim_wrapper: OptimWrapper) -> list:
+        """Return the schedulers, warm-ups limited to a tenth of the run."""
+        sections = scheduler if isinstance(scheduler, (list, tuple)) else [scheduler]
+        if all(isinstance(section, dict) for section in sections):
+            sections, said = shorten_warm_ups(
+                sections, len(self.train_dataloader), self.max_epochs, self.max_iters
+            )
+            for sentence in said:
+                self.logger.info(sentence)
+        return super()._build_param_scheduler(sections, optim_wrapper)
+
+    def resume(
+        self,
+        filename: str,
+        resume_optimizer: bool = True,
+        resume_param_scheduler: bool = True,
+        map_location: Any = 'default',
+    ) -> None:
+        """Go on from a checkpoint, see :mod:`rexdense.engine.resume`."""
+        location = get_device() if map_location == 'default' else map_location
+        checkpoint = self.load_checkpoint(filename, map_location=location)
+        continue_run(self, checkpoint, resume_optimizer, resume_param_scheduler)
+        self._has_loaded = True
+
     def end_workers(self) -> None:
         """End the loader processes now; left to the garbage collector, which takes their queues
         away first, each data loader waits for five seconds."""
@@ -138,7 +184,7 @@ class Runner(MMEngineRunner):
         """Save a checkpoint aside and rename it, so that it is whole whenever it is there.
 
         Raises:
-            InvalidArgument: it cannot be written, the disk being full for example.
+            UnwritableFile: it cannot be written, the disk being full for example.
         """
         backbone = _backbone_of(self.model)
         if backbone is not None and 'backbone' in self.cfg.get('model', {}):
@@ -147,21 +193,20 @@ class Runner(MMEngineRunner):
         if '://' in str(out_dir):
             super().save_checkpoint(out_dir, filename, *args, **options)
             return
-        aside, path = Path(out_dir, f'.{filename}.part'), Path(out_dir, filename)
+        if not is_main_process():
+            super().save_checkpoint(out_dir, filename, *args, **options)
+            return
         try:
-            super().save_checkpoint(out_dir, aside.name, *args, **options)
-            if is_main_process():
-                aside.replace(path)
-        except OSError as error:
-            aside.unlink(missing_ok=True)
-            raise InvalidArgument(
-                f'checkpoint {path} cannot be written ({error.strerror}); make room, '
-                'then go on with --resume'
-            ) from error
+            with path_written_aside(Path(out_dir, filename), overwrite=True) as aside:
+                super().save_checkpoint(str(aside.parent), aside.name, *args, **options)
+        except UnwritableFile as error:
+            raise UnwritableFile(f'checkpoint {error}, then go on with --resume') from error
 
 
 class RequireSameTensors(Hook):
     """Check a checkpoint before any of it is used; mmengine would log a warning and go on.
+
+    Training that starts from a model of another number of classes keeps the layers of these.
 
     Raises:
         CheckpointMismatch: its tensors are not those of the model.
@@ -174,16 +219,34 @@ class RequireSameTensors(Hook):
         """Compare the tensors; a bare state dict gets the form that mmengine's hooks expect."""
         if 'state_dict' not in checkpoint:
             checkpoint['state_dict'] = dict(checkpoint)
-        require_same_tensors(
-            bare_model(runner.model),
-            checkpoint['state_dict'],
-            runner._load_from or 'the checkpoint',
-        )
+        source = runner._load_from or 'the checkpoint'
+        if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
+            _keep_own_class_layers(runner, checkpoint, source)
+        require_same_tensors(bare_model(runner.model), checkpoint['state_dict'], source)
         backbone = _backbone_of(runner.model)
         if backbone is not None:
             family = backbone.architecture.family
             for option, value in configured_options(checkpoint.get('meta') or {}, family).items():
                 setattr(backbone, option, value)
+
+
+def _keep_own_class_layers(runner: MMEngineRunner, checkpoint: dict, source: str) -> None:
+    """Leave the layers whose size is that of the classes as they are, where training starts from a
+    model of another number of classes, and say which."""
+    own = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('classes')
+    if not own:
+        return
+    trained = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
+    classes = trained.get('classes') or trained.get('CLASSES')
+    before, now = len(classes) if classes else None, len(own)
+    checkpoint['state_dict'], left_out = with_own_class_layers(
+        bare_model(runner.model), checkpoint['state_dict'], before, now
+    )
+    if left_out:
+        runner.logger.info(
+            f'{source}: all is taken but {len(left_out)} tensors of layers for '
+            f'{before or "other"} classes, which start anew for {now}: {", ".join(left_out)}'
+        )
 
 
 def _backbone_of(model: nn.Module) -> nn.Module | None:

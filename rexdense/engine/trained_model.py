@@ -1,28 +1,20 @@
 """The model of a training checkpoint, built from the config that lies in the file."""
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
-from mmengine.config import Config
+from mmengine.config import ConfigDict
 from mmengine.dataset import Compose
-from mmengine.registry import init_default_scope
 from torch import nn
 
-from rexdense.engine.building import config_faults
-from rexdense.engine.config import innermost_dataset
-from rexdense.engine.runner import import_scope, require_same_tensors
-from rexdense.engine.stored_config import require_known_types
-from rexdense.engine.tasks import Depth, task_of
+from rexdense.engine.config.stored import StoredConfig
+from rexdense.engine.runner import require_same_tensors
 from rexdense.engine.training_file import read_training_file
 from rexdense.errors import CheckpointUnreadable
 from rexdense.registry import MODELS
+from rexdense.tasks import Depth, task_of
 
 __all__ = ['TrainedModel', 'load_trained_model']
-
-
-# Steps of a test pipeline that need what an image alone does not have.
-_LOADS_TRUTH = re.compile('Annotation|LoadDepth')
 
 
 class TrainedModel(NamedTuple):
@@ -32,14 +24,14 @@ class TrainedModel(NamedTuple):
         model: In evaluation mode, with the checkpoint's weights.
         pipeline: Makes the model's input from the path of an image.
         classes: Names in the order of the labels.
-        config: The whole config of the run.
+        config: What was taken of the config of the run: ``model`` and ``pipeline``.
         palette: The colours (R, G, B) of the classes; None where the file does not say.
     """
 
     model: nn.Module
     pipeline: Compose
     classes: tuple[str, ...]
-    config: Config
+    config: ConfigDict
     palette: tuple[tuple[int, int, int], ...] | None
 
 
@@ -47,24 +39,23 @@ def load_trained_model(checkpoint: Path, device: str, trust_config: bool = False
     """Build the model of a training checkpoint from the config that lies in it.
 
     Args:
-        trust_config: Let that config import any module it names.
+        trust_config: Build whatever that config names, and let it import any module; off, only
+            registered classes are built of it, see
+            :class:`rexdense.engine.config.stored.StoredConfig`.
 
     Raises:
-        CheckpointUnreadable: the file is no checkpoint, or holds no config, or no classes where
-            the model tells classes apart.
+        CheckpointUnreadable: the file is no checkpoint, or holds no config, or one that asks for
+            more than registered classes, or no classes where the model tells classes apart.
         CheckpointMismatch: its tensors are not those of its config.
     """
     file = read_training_file(checkpoint)
-    config = file.config()
-    require_known_types(config, str(checkpoint), trust_config)
+    stored = StoredConfig(file.config(), str(checkpoint), trust_config)
+    config = ConfigDict(model=stored.model(), pipeline=stored.pipeline())
     if file.classes is None and not isinstance(task_of(config.model, {}), Depth):
         raise CheckpointUnreadable(f'{checkpoint} holds no class names')
-    import_scope(config)
-    init_default_scope(config.get('default_scope', 'mmengine'))
-    with config_faults():
+    with stored.building():
         model = MODELS.build(config.model)
-        steps = innermost_dataset(config.test_dataloader).pipeline
-        pipeline = Compose([step for step in steps if not _LOADS_TRUTH.search(step['type'])])
+        pipeline = Compose(config.pipeline)
     require_same_tensors(model, file.state, str(checkpoint))
     model.load_state_dict(file.state)
     return TrainedModel(model.to(device).eval(), pipeline, file.classes or (), config, file.palette)

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from rexdense.checkpoint import read_checkpoint
-from rexdense.engine.stored_config import read_stored_config
+from rexdense.engine.config.stored import read_stored_config
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = ['TrainingFile', 'read_training_file']
@@ -16,7 +16,7 @@ __all__ = ['TrainingFile', 'read_training_file']
 
 @dataclasses.dataclass(frozen=True)
 class TrainingFile:
-    """What a run of tools/train.py saved.
+    """What a run of rexdense train saved.
 
     Attributes:
         path: Where it was read from.
@@ -40,7 +40,7 @@ class TrainingFile:
         """
         if self.config_text is None:
             raise CheckpointUnreadable(
-                f'{self.path} holds no config; give a checkpoint that tools/train.py has written'
+                f'{self.path} holds no config; give a checkpoint that rexdense train has written'
             )
         return read_stored_config(self.config_text, str(self.path))
 
@@ -61,7 +61,7 @@ def read_training_file(path: str | Path) -> TrainingFile:
     if not isinstance(state, dict) or not isinstance(classes, tuple | list | None):
         raise CheckpointUnreadable(
             f'{path} has something else where a training file has weights by name and a list of '
-            'classes: give a checkpoint that tools/train.py has written'
+            'classes: give a checkpoint that rexdense train has written'
         )
     return TrainingFile(
         Path(path),

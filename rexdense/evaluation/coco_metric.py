@@ -12,9 +12,11 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 
-from rexdense.datasets.coco_annotations import CocoAnnotations, read_annotations
+from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
+from rexdense.destinations import refuse_inputs
 from rexdense.errors import DataError, InvalidArgument, suggest
-from rexdense.evaluation.coco_scores import BACKENDS, score_detections
+from rexdense.evaluation.coco_scores import BACKENDS, ordered_maxima, score_detections
+from rexdense.files import atomic_write
 from rexdense.registry import METRICS
 
 __all__ = ['CocoMetric']
@@ -46,7 +48,8 @@ class CocoMetric(_CocoMetric):
 
     Raises:
         DataError: the annotations cannot be used.
-        InvalidArgument: an argument is not among what is allowed.
+        InvalidArgument: an argument is not among what is allowed; ``outfile`` is ``ann_file``, or
+            cannot be written.
     """
 
     def __init__(
@@ -68,8 +71,7 @@ class CocoMetric(_CocoMetric):
                 raise InvalidArgument(f"metric={name!r}: give 'bbox', 'segm' or both")
         if backend not in BACKENDS:
             raise InvalidArgument(f'backend={backend!r} is not known; {suggest(backend, BACKENDS)}')
-        if len(max_detections) != 3:
-            raise InvalidArgument(f'max_detections={max_detections}: give three whole numbers')
+        maxima = ordered_maxima(max_detections)
         if format_only and outfile is None:
             raise InvalidArgument('format_only=True writes nothing without outfile; give one')
         super().__init__(
@@ -80,9 +82,11 @@ class CocoMetric(_CocoMetric):
         )
         self.ann_file = ann_file
         self.backend = backend
-        self.max_detections = tuple(max_detections)
+        self.max_detections = maxima
         self.show_table = show_table
         self.outfile = None if outfile is None else Path(outfile)
+        if self.outfile is not None:
+            refuse_inputs([self.outfile], [ann_file])
         self.format_only = format_only
         self._annotations: CocoAnnotations | None = None
 
@@ -115,7 +119,8 @@ class CocoMetric(_CocoMetric):
         predictions = [prediction for _, prediction in results]
         detections = self._detections(predictions)
         if self.outfile is not None:
-            _write(self.outfile, detections)
+            content = json.dumps(detections).encode()
+            atomic_write(self.outfile, content, overwrite=True, make_folder=True)
         if self.format_only:
             return {}
         figures: dict[str, float] = {}
@@ -173,16 +178,3 @@ def _text_mask(mask: dict) -> dict:
     """The run lengths with ``counts`` as text, which JSON can hold."""
     counts = mask['counts']
     return {**mask, 'counts': counts.decode() if isinstance(counts, bytes) else counts}
-
-
-def _write(path: Path, detections: list[dict]) -> None:
-    """Write the file aside and rename it, so that it is whole whenever it is there."""
-    aside = path.with_name(f'.{path.name}.part')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(detections))
-        aside.replace(path)
-    except OSError as error:
-        raise DataError(
-            f'cannot write predictions to {path}: {error.strerror or error}; choose another file'
-        ) from error

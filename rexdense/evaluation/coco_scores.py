@@ -3,20 +3,21 @@
 import contextlib
 import importlib
 import io
+import numbers
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from rexdense.datasets.coco_annotations import CocoAnnotations
-from rexdense.datasets.coco_json import id_key
+from rexdense.datasets.coco.annotations import CocoAnnotations
+from rexdense.datasets.coco.json_file import id_key
 from rexdense.errors import DataError, InvalidArgument, MissingDependency, suggest
 from rexdense.text_table import text_table
 
-__all__ = ['BACKENDS', 'CocoScores', 'score_detections']
+__all__ = ['BACKENDS', 'CocoScores', 'ordered_maxima', 'score_detections']
 
 BACKENDS = {
     'pycocotools': ('pycocotools', 'pycocotools', 'cocoeval', 'COCOeval'),
@@ -72,12 +73,32 @@ class CocoScores:
         return f'{text_table(rows)}\n{", ".join(recalls)}'
 
 
+def ordered_maxima(max_detections: Any) -> tuple[int, int, int]:
+    """Return how many detections of an image count, from the least to the most.
+
+    Raises:
+        InvalidArgument: they are not three different whole numbers above 0.
+    """
+    maxima = list(max_detections) if isinstance(max_detections, Iterable) else []
+    if (
+        len(maxima) != 3
+        or not all(isinstance(each, numbers.Integral) for each in maxima)
+        or any(isinstance(each, bool) or each < 1 for each in maxima)
+        or len(set(maxima)) != 3
+    ):
+        raise InvalidArgument(
+            f'max_detections={max_detections!r}: give three different whole numbers above 0, such '
+            'as (1, 10, 100)'
+        )
+    return tuple(sorted(map(int, maxima)))
+
+
 def score_detections(
     annotations: CocoAnnotations,
     detections: Sequence[Mapping[str, Any]],
     iou_type: str = 'bbox',
     backend: str = 'pycocotools',
-    max_detections: tuple[int, int, int] = (1, 10, 100),
+    max_detections: Sequence[int] = (1, 10, 100),
     image_ids: Sequence[int | str] | None = None,
 ) -> CocoScores:
     """Return the COCO figures of detections.
@@ -92,16 +113,18 @@ def score_detections(
         iou_type: 'bbox' or 'segm'.
         backend: 'pycocotools', or 'faster' for faster-coco-eval.
         max_detections: how many detections of an image and class, best first, count for the three
-            recalls; the last one for all other figures.
+            recalls, in any order; the greatest for all other figures.
         image_ids: the images that were looked at; None stands for all.
 
     Raises:
         DataError: a detection is of an image or category that the annotations do not know.
-        InvalidArgument: the backend or ``iou_type`` is unknown.
+        InvalidArgument: the backend or ``iou_type`` is unknown, or ``max_detections`` are not three
+            different whole numbers.
         MissingDependency: the backend's package is not installed.
     """
     if iou_type not in ('bbox', 'segm'):
         raise InvalidArgument(f"iou_type={iou_type!r}: give 'bbox' or 'segm'")
+    maxima = ordered_maxima(max_detections)
     coco_class, evaluator_class, mask_tools = _backend(backend)
     numbers = _image_numbers(annotations)
     _check_images(annotations, numbers, detections, image_ids)
@@ -117,7 +140,7 @@ def score_detections(
         evaluator = evaluator_class(truth_index, found_index, iou_type)
         evaluator.params.imgIds = sorted(numbers[key] for key in looked_at)
         evaluator.params.catIds = list(range(1, len(annotations.classes) + 1))
-        evaluator.params.maxDets = list(max_detections)
+        evaluator.params.maxDets = list(maxima)
         evaluator.evaluate()
         evaluator.accumulate()
     wanted = set(evaluator.params.imgIds)
@@ -125,7 +148,7 @@ def score_detections(
         entry['category_id'] for entry in truth['annotations'] if entry['image_id'] in wanted
     )
     boxes = {name: counts[number] for number, name in enumerate(annotations.classes, start=1)}
-    return _summary(boxes, evaluator.eval, max_detections)
+    return _summary(boxes, evaluator.eval, maxima)
 
 
 def _backend(name: str) -> tuple[type, type, ModuleType]:

@@ -1,6 +1,7 @@
 """The figures of depth estimation as a metric of mmengine's evaluator."""
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from rexdense.arch.checks import require_positive
 from rexdense.errors import DataError, InvalidArgument, suggest
 from rexdense.evaluation.depth_scores import CROPS, crop_window, mean_scores, score_depth
 from rexdense.registry import METRICS
@@ -45,7 +47,10 @@ class DepthMetric(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
-        if not 0 < min_depth < max_depth:
+        require_positive('min_depth', min_depth)
+        if max_depth != math.inf:
+            require_positive('max_depth', max_depth)
+        if not min_depth < max_depth:
             raise InvalidArgument(
                 f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
             )
@@ -70,22 +75,25 @@ class DepthMetric(BaseMetric):
                 )
             self.results.append(self._score(predicted, true))
 
-    def _score(self, predicted: np.ndarray, true: np.ndarray) -> dict[str, float] | None:
-        """The figures of one image; None if no pixel counts."""
+    def _score(self, predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
+        """The figures of one image; none if no pixel counts. (No None: mmengine drops it when it
+        collects the results of several processes, before it cuts off the images that pad them.)"""
         window = crop_window(self.crop, *true.shape)
         predicted, true = predicted[window], true[window]
         counts = (true > self.min_depth) & (true < self.max_depth)
         if not counts.any():
-            return None
+            return {}
         return score_depth(predicted[counts].clip(self.min_depth, self.max_depth), true[counts])
 
-    def compute_metrics(self, results: list[dict[str, float] | None]) -> dict[str, float]:
+    def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
         """Return the mean figures by name.
 
         Raises:
-            DataError: no image has a pixel that counts.
+            DataError: no image has a pixel that counts, or there is no image.
         """
-        scores = [score for score in results if score is not None]
+        if not results:
+            raise DataError('no image was evaluated: the data set measured has none')
+        scores = [score for score in results if score]
         left_out = len(results) - len(scores)
         where = f'between {self.min_depth} and {self.max_depth} m'
         if self.crop:

@@ -1,6 +1,7 @@
 """The figures of semantic segmentation as a metric of mmengine's evaluator."""
 
 import logging
+import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,7 +52,7 @@ class SegmentationMetric(BaseMetric):
         collect_device, prefix: See mmengine's ``BaseMetric``.
 
     Raises:
-        InvalidArgument: ``boundary_share`` is no share.
+        InvalidArgument: ``boundary_share`` is no share, ``ignore_index`` no whole number.
     """
 
     default_prefix = 'segmentation'
@@ -64,8 +65,12 @@ class SegmentationMetric(BaseMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        if not 0 < boundary_share < 1:
-            raise InvalidArgument(f'boundary_share={boundary_share}: give a number between 0 and 1')
+        if not isinstance(ignore_index, numbers.Integral) or isinstance(ignore_index, bool):
+            raise InvalidArgument(f'ignore_index={ignore_index!r}: give a whole number')
+        if not isinstance(boundary_share, numbers.Real) or not 0 < boundary_share < 1:
+            raise InvalidArgument(
+                f'boundary_share={boundary_share!r}: give a number between 0 and 1'
+            )
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.ignore_index = ignore_index
         self.boundary_share = boundary_share
@@ -126,11 +131,13 @@ class SegmentationMetric(BaseMetric):
                 'the test pipeline'
             )
         for labels, what in ((truth, 'label map'), (prediction, 'prediction')):
-            beyond = (labels >= len(self.classes)) & (truth != self.ignore_index)
+            beyond = (labels < 0) | (labels >= len(self.classes))
+            beyond &= truth != self.ignore_index
             if beyond.any():
                 raise DataError(
                     f'the {what} of {name} has the label {labels[beyond].max()}, but there are '
-                    f'{len(self.classes)} classes, 0 to {len(self.classes) - 1}'
+                    f'{len(self.classes)} classes, 0 to {len(self.classes) - 1}, and void is '
+                    f'{self.ignore_index}'
                 )
         return truth, prediction
 

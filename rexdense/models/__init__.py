@@ -1,19 +1,18 @@
 """Networks: importing this package registers them in scope ``rexdense``."""
 
-from rexdense.models.backbone import Backbone
+from rexdense.models.backbones.backbone import Backbone
+from rexdense.models.backbones.residual import RegNet, ResNeXt
+from rexdense.models.backbones.rexnet import ReXNet, ReXNetLite
 from rexdense.models.batch_augments import BatchMix
 from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_backbone, create_classifier
-from rexdense.models.image_classifier import ImageClassifier
-from rexdense.models.residual import RegNet, ResNeXt
-from rexdense.models.rexnet import ReXNet, ReXNetLite
-from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
+from rexdense.models.heads.depth import MultiScaleDepthHead
+from rexdense.models.heads.segmentation import MultiScaleUNetHead
 
 __all__ = [
     'Backbone',
     'BatchMix',
     'Classifier',
-    'ImageClassifier',
     'MultiScaleDepthHead',
     'MultiScaleUNetHead',
     'ReXNet',

@@ -1,14 +1,14 @@
 """A backbone under its family's classification head."""
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from rexdense.arch.checks import require_positive_integer, require_ratio
+from rexdense.arch.checks import is_integer, require_config, require_ratio
 from rexdense.errors import InvalidArgument
-from rexdense.models.activations import relu6, silu
-from rexdense.models.backbone import Backbone
-from rexdense.models.layers import ConvNorm, convolution
-from rexdense.models.normalisation import build_norm, normalise_pooled
+from rexdense.host import BaseModule
+from rexdense.models.backbones.backbone import Backbone
+from rexdense.models.layers.activations import relu6, silu
+from rexdense.models.layers.convolution import ConvNorm, convolution
+from rexdense.models.layers.normalisation import build_norm, normalise_pooled
 from rexdense.registry import MODELS
 
 __all__ = ['ClassificationHead', 'Classifier']
@@ -18,11 +18,16 @@ class ClassificationHead(nn.Module):
     """From the deepest level (N, C, H, W) to logits (N, num_classes).
 
     Args:
+        num_classes: 0 leaves the last layer out: the pooled features come in place of logits.
         widths: Channels before the last layer. ReXNet has one width, a 1x1 convolution before the
             pooling; ReXNet-lite has a second one, a 1x1 convolution with bias after it; RegNet and
             ResNeXt have none.
         lite: ReLU6 in place of SiLU after the first convolution, as in ReXNet-lite.
         dropout: Rate before the last layer.
+
+    Attributes:
+        map_channels: Channels of the map that is pooled.
+        pooled_channels: Channels of the pooled features, which the last layer reads.
     """
 
     def __init__(
@@ -42,15 +47,27 @@ class ClassificationHead(nn.Module):
         self.hidden = convolution(*channels[1:3], 1) if len(widths) > 1 else None
         self.hidden_norm = build_norm(norm_cfg, widths[1], pooled=True) if len(widths) > 1 else None
         self.dropout = nn.Dropout(dropout)
-        self.fc = nn.Linear(channels[-1], num_classes)
+        self.map_channels, self.pooled_channels = channels[:2][-1], channels[-1]
+        self.reset(num_classes)
+
+    def reset(self, num_classes: int) -> None:
+        """Put a new last layer, with random weights, in the place of the present one."""
+        self.fc = nn.Linear(self.pooled_channels, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.final is not None:
-            x = self.final(x)
+        return self.classify(self.expand(x))
+
+    def expand(self, x: Tensor) -> Tensor:
+        """Return the map (N, map_channels, H, W) that is pooled."""
+        return x if self.final is None else self.final(x)
+
+    def classify(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Return the logits of a map from :meth:`expand`, or before them the pooled features."""
         x = x.mean((2, 3), keepdim=True)
         if self.hidden is not None:
             x = relu6(normalise_pooled(self.hidden_norm, self.hidden(x)))
-        return self.fc(self.dropout(x.flatten(1)))
+        x = self.dropout(x.flatten(1))
+        return x if pre_logits else self.fc(x)
 
 
 @MODELS.register_module()
@@ -62,12 +79,16 @@ class Classifier(BaseModule):
     Args:
         backbone: Config of a registered backbone, without ``out_indices``: only c5 is read. Or a
             backbone that returns c5 last.
-        num_classes: Number of logits.
+        num_classes: Number of logits; 0 returns the pooled features in their place.
         dropout: Rate before the last layer; None takes the family's own (0.2 for ReXNet, else 0).
 
+    Attributes:
+        num_features: Channels of :meth:`forward_features`, as timm calls them.
+        head_hidden_size: Channels of the pooled features, as timm calls them.
+
     Raises:
-        InvalidArgument: ``num_classes`` is not positive, ``dropout`` no ratio, or the backbone does
-            not return c5 last.
+        InvalidArgument: ``num_classes`` is no number of classes, ``dropout`` no ratio, or the
+            backbone does not return c5 last.
 
     Example:
         >>> import torch
@@ -85,8 +106,16 @@ class Classifier(BaseModule):
         init_cfg: dict | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        require_positive_integer('num_classes', num_classes)
+        self.num_classes = _number_of_classes(num_classes)
         if not isinstance(backbone, Backbone):
+            example = "dict(type='rexdense.ReXNet', arch='rexnet_1.0')"
+            require_config('backbone', backbone, example)
+            kind = backbone['type']
+            kind = MODELS.get(kind) if isinstance(kind, str) else kind
+            if not isinstance(kind, type) or not issubclass(kind, Backbone):
+                raise InvalidArgument(
+                    f'backbone={backbone}: give a backbone of rexdense, such as {example}'
+                )
             backbone = MODELS.build({'out_indices': (4,), **backbone})
         if backbone.out_indices[-1] != 4:
             raise InvalidArgument(
@@ -99,13 +128,55 @@ class Classifier(BaseModule):
         require_ratio('dropout', dropout)
         self.head = ClassificationHead(
             found.levels[-1].channels,
-            num_classes,
+            self.num_classes,
             found.classifier_widths,
             backbone.norm_cfg,
             lite=found.family == 'rexnet_lite',
             dropout=dropout,
         )
+        self.num_features = self.head.map_channels
+        self.head_hidden_size = self.head.pooled_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (N, num_classes) of images (N, in_channels, H, W)."""
-        return self.head(self.backbone(x)[-1])
+        """Return the logits (N, num_classes) of images (N, in_channels, H, W), or their pooled
+        features (N, head_hidden_size) where ``num_classes`` is 0."""
+        return self.forward_head(self.forward_features(x))
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Return the map (N, num_features, ceil(H / stride), ceil(W / stride)) that is pooled, of
+        images (N, in_channels, H, W); the stride is the backbone's ``output_stride``."""
+        return self.head.expand(self.backbone(x)[-1])
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Return the logits (N, num_classes) of what :meth:`forward_features` gives.
+
+        Args:
+            x: (N, num_features, h, w).
+            pre_logits: Return what the last layer reads, (N, head_hidden_size).
+        """
+        return self.head.classify(x, pre_logits)
+
+    def get_classifier(self) -> nn.Module:
+        """Return the last layer."""
+        return self.head.fc
+
+    def reset_classifier(self, num_classes: int) -> None:
+        """Replace the last layer by one with random weights, for another number of classes.
+
+        Args:
+            num_classes: Number of logits; 0 leaves the pooled features.
+
+        Raises:
+            InvalidArgument: ``num_classes`` is no number of classes.
+        """
+        self.num_classes = _number_of_classes(num_classes)
+        self.head.reset(self.num_classes)
+        self.head.fc.to(next(self.backbone.parameters()))
+
+
+def _number_of_classes(value: int) -> int:
+    if not is_integer(value) or value < 0:
+        raise InvalidArgument(
+            f'num_classes={value!r}: give a whole number above 0, or 0 for pooled features'
+        )
+    return int(value)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from rexdense.arch import architecture
-from rexdense.models.backbone import Backbone
+from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.classifier import Classifier
 from rexdense.registry import MODELS
 
-__all__ = ['create_backbone', 'create_classifier']
+__all__ = ['backbone_class', 'create_backbone', 'create_classifier']
 
 
 def create_backbone(name: str, **arguments: Any) -> Backbone:
@@ -15,7 +15,8 @@ def create_backbone(name: str, **arguments: Any) -> Backbone:
 
     Args:
         name: A name from :func:`rexdense.list_backbones`.
-        arguments: Those of :class:`~rexdense.models.backbone.Backbone` and of the family's rule.
+        arguments: Those of :class:`~rexdense.models.backbones.backbone.Backbone` and of the
+            family's rule.
 
     Raises:
         UnknownName: no such name.
@@ -27,13 +28,19 @@ def create_backbone(name: str, **arguments: Any) -> Backbone:
         >>> [(level.name, level.channels) for level in backbone.out_levels]
         [('c3', 104), ('c5', 314)]
     """
-    return _class_of(name)(name, **arguments)
+    return backbone_class(name)(name, **arguments)
 
 
 def create_classifier(
     name: str, num_classes: int = 1000, dropout: float | None = None, **arguments: Any
 ) -> Classifier:
-    """Build a named backbone under its classification head; ``arguments`` go to the backbone.
+    """Build a named backbone under its classification head.
+
+    Args:
+        name: A name from :func:`rexdense.list_backbones`.
+        num_classes: Number of logits; 0 returns the pooled features in their place.
+        dropout: Rate before the last layer; None takes the family's own.
+        arguments: Those of the backbone, as for :func:`rexdense.create_backbone`.
 
     Raises:
         UnknownName: no such name.
@@ -48,7 +55,12 @@ def create_classifier(
     return Classifier(create_backbone(name, **arguments), num_classes, dropout)
 
 
-def _class_of(name: str) -> type[Backbone]:
+def backbone_class(name: str) -> type[Backbone]:
+    """Return the class of a named backbone.
+
+    Raises:
+        UnknownName: no such name.
+    """
     family = architecture(name).family
     return next(
         kind

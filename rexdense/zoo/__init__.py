@@ -10,10 +10,10 @@ from rexdense.zoo.measured import (
     measure,
     write_measured,
 )
+from rexdense.zoo.page import render_page
 from rexdense.zoo.plot import plot_accuracy
 from rexdense.zoo.published import Figure, PublishedRow, load_published
 from rexdense.zoo.quantities import format_count, parse_count
-from rexdense.zoo.readme import render_readme
 from rexdense.zoo.table import SORT_KEYS, ZooEntry, as_markdown, as_text, select, zoo_entries
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     'measure',
     'parse_count',
     'plot_accuracy',
-    'render_readme',
+    'render_page',
     'select',
     'write_measured',
     'zoo_entries',

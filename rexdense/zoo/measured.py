@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from rexdense.files import atomic_write
 from rexdense.zoo.complexity import COUNTING_RULE, Complexity, count_complexity
-from rexdense.zoo.writing import replace_file
 
 __all__ = [
     'MEASURED',
@@ -114,7 +114,7 @@ def write_measured(
             for name, build in unets.items()
         }
     text = _as_text(measurements, complexities)
-    replace_file(path, lambda aside: aside.write_text(text, encoding='utf-8'))
+    atomic_write(path, text.encode(), overwrite=True)
     return measurements
 
 

@@ -1,15 +1,16 @@
 """The picture of the zoo: published top-1 accuracy against what a network costs."""
 
 import hashlib
+import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument
+from rexdense.files import atomic_write
 from rexdense.zoo.published import load_published
 from rexdense.zoo.table import family_of, zoo_entries
-from rexdense.zoo.writing import replace_file
 
 __all__ = ['Point', 'fingerprint', 'plot_accuracy', 'plotted_points']
 
@@ -142,7 +143,9 @@ def plot_accuracy(path: Path, force: bool = False) -> None:
     handles, titles = left.get_legend_handles_labels()
     figure.legend(handles, titles, loc='outside upper center', ncols=4, frameon=False)
     metadata = {'Description': fingerprint(points), 'Software': None}
-    replace_file(path, lambda aside: figure.savefig(aside, dpi=110, metadata=metadata))
+    picture = io.BytesIO()
+    figure.savefig(picture, dpi=110, metadata=metadata)
+    atomic_write(path, picture.getvalue(), overwrite=force)
 
 
 def _draw_panel(axes: Any, points: list[Point], quantity: str, scale: float, title: str) -> None:

@@ -2,7 +2,7 @@
 
 import rexdense
 from rexdense.checkpoint import convert_checkpoint, write_checkpoint
-from rexdense.checkpoint.renaming import from_native
+from rexdense.checkpoint.names.renaming import from_native
 from rexdense.checkpoint.schemes import SCHEMES
 
 

@@ -72,3 +72,26 @@ def test_a_crafted_download_runs_nothing_in_mmengine(server, tmp_path):
     with pytest.raises(CheckpointUnreadable, match=r'posix\.system'):
         CheckpointLoader.load_checkpoint(f'{address}/a.pth')
     assert not (tmp_path / 'written').exists()
+
+
+class CutOff(Quiet):
+    """Says more bytes than it sends."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header('Content-Length', '1000')
+        self.end_headers()
+        self.wfile.write(b'half')
+
+
+@pytest.mark.parametrize('name', ['a.pth', '..%2f..%2fa.pth', '..\\..\\a.pth', 'C:a.pth?x=1'])
+def test_a_download_that_breaks_off_leaves_nothing(server, tmp_path, name):
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), CutOff) as host:
+        thread = threading.Thread(target=host.serve_forever)
+        thread.start()
+        address = f'http://127.0.0.1:{host.server_port}/{name}'
+        with pytest.raises(CheckpointUnreadable, match=r'\(4 of 1000 bytes came\): fetch it'):
+            rexdense.load_weights(rexdense.create_backbone('rexnet_1.0'), address)
+        host.shutdown()
+        thread.join()
+    assert [path for path in tmp_path.rglob('*') if path.is_file()] == []

@@ -1,5 +1,6 @@
 """Backbones written for other projects: the names, the bytes, and the JSON file beside them."""
 
+import errno
 import hashlib
 import importlib
 import json
@@ -19,7 +20,7 @@ from rexdense.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
-from rexdense.checkpoint.mindspore_ckpt import read_mindspore
+from rexdense.checkpoint.formats.mindspore_ckpt import read_mindspore
 from rexdense.errors import CheckpointMismatch, CheckpointUnreadable, InvalidArgument, UnknownName
 from tests.checkpoint.trained_networks import Detector, assert_equal
 from tests.models.networks import SMALL, network
@@ -61,7 +62,7 @@ HEADS = {
 }
 
 
-def details_of(path) -> dict:
+def sidecar_of(path) -> dict:
     return json.loads(path.with_name(path.name + '.json').read_text())
 
 
@@ -89,7 +90,7 @@ def test_there_and_back_changes_no_bit(name, names, tmp_path):
     report = export_backbone(source.state_dict(), path, names)
     assert (report.architecture, report.dropped) == (name, [])
 
-    details = details_of(path)
+    details = sidecar_of(path)
     assert details['architecture'] == name
     assert details['format'] == names
     assert details['sha256'] == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -123,8 +124,8 @@ def test_the_keys_are_the_projects_own_in_their_order(case, tmp_path):
     export_backbone(tmp_path / 'ours.safetensors', back, names)
     assert list(tensors_in(back)) == list(written)
     assert all(torch.equal(value, state[key]) for key, value in tensors_in(back).items())
-    assert details_of(back)['preprocessing'] == details_of(path)['preprocessing']
-    assert details_of(back)['options'] == details_of(path)['options']
+    assert sidecar_of(back)['preprocessing'] == sidecar_of(path)['preprocessing']
+    assert sidecar_of(back)['options'] == sidecar_of(path)['options']
 
 
 @needs_shared
@@ -173,7 +174,7 @@ def test_all_but_the_backbone_of_a_detector_is_left_out(tmp_path):
     assert report.dropped == ['neck.weight', 'neck.bias', 'bbox_head.weight', 'bbox_head.bias']
     assert 'trained on BGR images, timm mostly gives RGB' in str(report)
 
-    details = details_of(tmp_path / 'a.safetensors')
+    details = sidecar_of(tmp_path / 'a.safetensors')
     assert details['source'] == {'project': 'rexdense', 'file': 'epoch_3.pth'}
     assert details['run'] == {key: value for key, value in meta.items() if key != 'cfg'}
     assert (details['output_stride'], details['levels'][4]['stride']) == (16, 16)
@@ -186,13 +187,13 @@ def test_all_but_the_backbone_of_a_detector_is_left_out(tmp_path):
     assert_equal(target, detector.backbone.state_dict())
     # What is exported again still tells of the run.
     export_backbone(tmp_path / 'a.safetensors', tmp_path / 'b.ckpt', 'mindcv')
-    assert details_of(tmp_path / 'b.ckpt')['run'] == details['run']
+    assert sidecar_of(tmp_path / 'b.ckpt')['run'] == details['run']
 
 
 def test_levels_that_were_not_built_are_not_promised(tmp_path):
     source = rexdense.create_backbone('rexnet_1.0', out_indices=(3,), in_channels=1)
     export_backbone(source.state_dict(), tmp_path / 'a.pth', 'clovaai')
-    details = details_of(tmp_path / 'a.pth')
+    details = sidecar_of(tmp_path / 'a.pth')
     assert [level['name'] for level in details['levels']] == ['c1', 'c2', 'c3', 'c4']
     assert details['in_channels'] == 1
 
@@ -231,21 +232,53 @@ class TestWhatIsRefused:
         assert (tmp_path / name).read_bytes() == b'precious'
         assert {path.name for path in tmp_path.iterdir()} == {'source.pth', name}
         export_backbone(source, tmp_path / 'a.pth', overwrite=True)
-        assert details_of(tmp_path / 'a.pth')['architecture'] == 'rexnet_1.0'
+        assert sidecar_of(tmp_path / 'a.pth')['architecture'] == 'rexnet_1.0'
 
     @pytest.mark.parametrize('failing', ['a.pth', 'a.pth.json'])
-    def test_both_files_are_there_or_none(self, failing, source, tmp_path, monkeypatch):
-        replace = os.replace
+    @pytest.mark.parametrize('rename', ['link', 'replace'])
+    def test_both_files_are_there_or_none(self, failing, rename, source, tmp_path, monkeypatch):
+        """Where the old pair is to be replaced, it is there and loads."""
+        before = {}
+        if rename == 'replace':
+            export_backbone(source, tmp_path / 'a.pth', 'timm')
+            before = {path: path.read_bytes() for path in tmp_path.glob('a.*')}
+        renamed = getattr(os, rename)
 
         def fail(aside, place):
-            if place.name == failing:
-                raise OSError(28, 'No space left on device')
-            replace(aside, place)
+            if aside.suffix == '.part' and place.name == failing:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            renamed(aside, place)
 
-        monkeypatch.setattr(os, 'replace', fail)
-        with pytest.raises(InvalidArgument, match=rf'{failing} cannot be written \(No space left'):
-            export_backbone(source, tmp_path / 'a.pth')
-        assert list(tmp_path.iterdir()) == [source]
+        monkeypatch.setattr(os, rename, fail)
+        with pytest.raises(
+            InvalidArgument, match=rf'{failing} cannot be written \(Input/output error\): choose'
+        ):
+            export_backbone(source, tmp_path / 'a.pth', overwrite=bool(before))
+        assert {path: path.read_bytes() for path in tmp_path.glob('*a.*')} == before
+        if before:
+            target = rexdense.create_backbone('rexnet_1.0', out_indices=(1,))
+            assert rexdense.load_weights(target, tmp_path / 'a.pth').complete
+
+    @pytest.mark.parametrize('suffix', ['.pth', '.pth.json'])
+    @pytest.mark.parametrize('write', [export_backbone, convert_checkpoint])
+    def test_the_source_is_never_replaced(self, suffix, write, source, tmp_path):
+        """Nor under another name, nor by the file that lies beside what is written."""
+        if suffix == '.pth.json' and write is convert_checkpoint:
+            pytest.skip('nothing lies beside what it writes')
+        if suffix == '.pth.json':
+            source = source.rename(tmp_path / 'source.pth.json')
+        content = source.read_bytes()
+        destination = tmp_path / 'source.pth'
+        (tmp_path / 'last_checkpoint').write_text(source.name)
+        (tmp_path / 'link').symlink_to(tmp_path)
+        for read in (source, str(source), tmp_path, tmp_path / 'link' / source.name):
+            with pytest.raises(InvalidArgument, match=r'is read.* by this command and would be'):
+                write(read, destination, overwrite=True)
+        if suffix == '.pth':
+            os.link(source, tmp_path / 'hard.pth')
+            with pytest.raises(InvalidArgument, match=r'is read.* by this command and would be'):
+                write(source, tmp_path / 'hard.pth', overwrite=True)
+        assert source.read_bytes() == content
 
     @pytest.mark.parametrize(
         ('arguments', 'error', 'message'),

@@ -1,6 +1,7 @@
-"""Reference implementations, loaded under their own names, against what they computed."""
+"""Reference implementations, loaded under their own names, against what they computed.
 
-import json
+Samples of it lie beside the tests; the whole outputs are compared too where they are at hand.
+"""
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ import torch
 import rexdense
 from rexdense.arch import architecture, feature_levels
 from rexdense.checkpoint import identify, write_checkpoint
-from rexdense.checkpoint.schemes import SCHEMES
+from rexdense.checkpoint.schemes import SCHEMES, Entry
+from tests.golden import SAMPLES, TOLERANCE, assert_samples, digest, filled, picture, sampled
 from tests.shared_files import SHARED, golden_case, golden_cases, golden_rule, needs_shared
 
 CASES = {
@@ -46,7 +48,6 @@ CASES = {
     'mindcv_regnet_x_800mf': 'regnetx_800mf',
     'mindcv_resnext50_32x4d': 'resnext50_32x4d',
 }
-TOLERANCE = 1e-4
 
 # MindCV names its stage ends by the index of the block or by the stage.
 MINDCV_LEVELS = {
@@ -55,37 +56,54 @@ MINDCV_LEVELS = {
     'resnext': (None, 'layer1', 'layer2', 'layer3', 'layer4'),
 }
 
-cases = pytest.mark.parametrize('case', [case for case in golden_cases('*') if case in CASES])
+cases = pytest.mark.parametrize('case', CASES)
+
+
+def test_every_reference_is_covered():
+    # The U-Net is no classifier: its case belongs to its own tests.
+    assert set(SAMPLES) - {'zshn25_rexunet'} == set(CASES)
 
 
 @needs_shared
-def test_every_reference_is_covered():
-    # The U-Net is no classifier: its case belongs to its own tests.
-    assert set(golden_cases('*')) - {'zshn25_rexunet'} == set(CASES)
-
-
-def weights_of(case: str) -> tuple[dict, dict[str, torch.Tensor], dict[str, np.ndarray]]:
+@pytest.mark.parametrize('case', SAMPLES)
+def test_the_samples_are_those_of_the_whole_outputs(case):
     meta, state, outputs = golden_case(case)
-    return meta, {key: torch.from_numpy(value) for key, value in state.items()}, outputs
+    samples = SAMPLES[case]
+    assert (samples['input'], samples['gamma']) == (meta['input'], meta['gamma'])
+    assert samples['keys'] == digest(meta['keys'])
+    assert samples['outputs'] == {name: sampled(output) for name, output in outputs.items()}
+    for name, value in state.items():
+        assert torch.equal(filled(name, value.shape, meta['gamma']), torch.from_numpy(value)), name
+    image = torch.from_numpy(golden_rule().image(meta['input'], seed=1))
+    assert torch.equal(picture(meta['input'], seed=1), image)
 
 
-def relative_error(ours: torch.Tensor, theirs: np.ndarray) -> float:
-    return float(np.abs(ours.numpy() - theirs).max() / np.abs(theirs).max())
+def test_no_reference_was_left_out_of_the_samples():
+    assert SHARED is None or set(golden_cases('*')) == set(SAMPLES)
+
+
+def entries_of(case: str) -> tuple[Entry, ...]:
+    return SCHEMES[case.split('_')[0]].entries(architecture(CASES[case]))
+
+
+def weights_of(case: str) -> dict[str, torch.Tensor]:
+    """The reference's weights, under the names that we take for its own."""
+    gamma = SAMPLES[case]['gamma']
+    return {entry.theirs: filled(entry.theirs, entry.shape, gamma) for entry in entries_of(case)}
 
 
 @cases
 def test_names_and_shapes_are_theirs_in_their_order(case):
-    meta = json.loads((SHARED / 'golden' / f'{case}.json').read_text())
-    entries = SCHEMES[case.split('_')[0]].entries(architecture(CASES[case]))
-    assert [[entry.theirs, list(entry.shape)] for entry in entries] == meta['keys']
+    entries = entries_of(case)
+    assert digest((entry.theirs, entry.shape) for entry in entries) == SAMPLES[case]['keys']
 
 
 @cases
 def test_every_level_and_the_logits_are_theirs(case, tmp_path):
-    meta, state, outputs = weights_of(case)
+    state, samples = weights_of(case), SAMPLES[case]
     name = identify(state)
     assert name == CASES[case]
-    image = torch.from_numpy(golden_rule().image(meta['input']))
+    outputs = {}
 
     suffix = '.ckpt' if case.startswith('mindcv_') else '.safetensors'
     path = write_checkpoint(tmp_path / f'weights{suffix}', state)
@@ -93,10 +111,9 @@ def test_every_level_and_the_logits_are_theirs(case, tmp_path):
     report = rexdense.load_weights(classifier, path)
     assert (len(report.loaded), report.dropped) == (len(state), [])
     with torch.no_grad():
-        assert relative_error(classifier(image), outputs['logits']) < TOLERANCE
-        if 'logits97' in outputs:
-            odd = torch.from_numpy(golden_rule().image((1, 3, 97, 97), seed=1))
-            assert relative_error(classifier(odd), outputs['logits97']) < TOLERANCE
+        outputs['logits'] = classifier(picture(samples['input']))
+        if 'logits97' in samples['outputs']:
+            outputs['logits97'] = classifier(picture((1, 3, 97, 97), seed=1))
 
     backbone = rexdense.create_backbone(name, out_indices=range(5)).eval()
     report = rexdense.load_weights(backbone, state)
@@ -105,11 +122,19 @@ def test_every_level_and_the_logits_are_theirs(case, tmp_path):
     if case.startswith('mindcv_'):
         names = MINDCV_LEVELS[backbone.architecture.family]
     with torch.no_grad():
-        levels = backbone(image)
-    compared = 0
+        levels = backbone(picture(samples['input']))
     for level, info, key in zip(levels, feature_levels(name), names, strict=True):
         assert level.shape[1] == info.channels
-        if key in outputs:
-            assert relative_error(level, outputs[key]) < TOLERANCE, info.name
-            compared += 1
-    assert compared == len([key for key in names if key in outputs]) >= 4
+        if key in samples['outputs']:
+            outputs[key] = level
+    assert len(outputs) >= 5
+
+    for key, output in outputs.items():
+        assert_samples(output, samples['outputs'][key], key)
+    if SHARED is not None:
+        _, _, references = golden_case(case)
+        for key, output in outputs.items():
+            whole = references[key]
+            assert output.shape == whole.shape
+            error = np.abs(output.numpy() - whole).max() / np.abs(whole).max()
+            assert error < TOLERANCE, f'{key} is off by {error:.1e}'

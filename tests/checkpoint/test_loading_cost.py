@@ -7,7 +7,7 @@ import pytest
 
 import rexdense
 from rexdense.checkpoint import write_checkpoint
-from rexdense.checkpoint.renaming import from_native
+from rexdense.checkpoint.names.renaming import from_native
 from rexdense.checkpoint.schemes import SCHEMES
 
 SECONDS = 1.0

@@ -13,7 +13,7 @@ from mmengine.runner.checkpoint import load_checkpoint
 from torch.utils.data import Dataset
 
 from rexdense.checkpoint import install_safe_loader, read_checkpoint
-from rexdense.checkpoint.unwrapping import unwrap
+from rexdense.checkpoint.formats.unwrapping import unwrap
 from rexdense.errors import CheckpointUnreadable
 from tests.checkpoint.crafted_files import write_crafted
 
@@ -108,10 +108,14 @@ def test_the_average_and_the_last_weights_are_told_apart(tmp_path):
     average = hook.ema_model.module.layer.weight
     assert not torch.equal(average, runner.model.layer.weight)
     # mmengine puts the average where every program looks for the weights.
-    for averaged in (True, False):
-        state = unwrap(content, averaged=averaged)
+    for ema in (True, None):
+        state = unwrap(content, ema=ema)
         assert torch.equal(state.tensors['layer.weight'], average)
-        assert not state.averaged_too
+        assert 'ema=False' in state.note
+    last = unwrap(content, ema=False)
+    assert last.tensors.keys() == runner.model.state_dict().keys()
+    assert torch.equal(last.tensors['layer.weight'], runner.model.layer.weight)
+    assert 'ema=True' in last.note
 
 
 def test_numbers_written_under_the_other_numpy_are_read(tmp_path):

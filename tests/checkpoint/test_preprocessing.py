@@ -14,7 +14,7 @@ from rexdense.checkpoint import (
     published_preprocessing,
     write_checkpoint,
 )
-from rexdense.checkpoint.renaming import from_native
+from rexdense.checkpoint.names.renaming import from_native
 from rexdense.checkpoint.schemes import SCHEMES
 from rexdense.errors import UnknownName
 

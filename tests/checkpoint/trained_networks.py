@@ -6,7 +6,7 @@ from torch import nn
 
 import rexdense
 from rexdense.arch import architecture
-from rexdense.checkpoint.renaming import from_native
+from rexdense.checkpoint.names.renaming import from_native
 from rexdense.checkpoint.schemes import SCHEMES
 
 

@@ -19,12 +19,12 @@ from rexdense.deploy import export_graph
 from rexdense.deploy.detection import FasterRCNNGraph, RPNGraph
 from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.formats import GRAPH_FORMATS
-from rexdense.engine.config import load_config
+from rexdense.engine.config.load import load_config
 from rexdense.engine.runner import import_scope
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
-from tests.engine.tiny_run import CONFIG, ROOT
 from tests.models.networks import image, randomise, relative_error
+from tests.tiny_run import CONFIG, ROOT
 
 pytestmark = pytest.mark.usefixtures('fresh_mmengine')
 

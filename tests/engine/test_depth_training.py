@@ -9,11 +9,11 @@ import pytest
 
 pytest.importorskip('mmseg')
 
-from rexdense.engine import depth_baseline, train
-from rexdense.engine.scalars import read_scalars
+from rexdense.cli import depth_baseline, train
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.depth_metric import DepthMetric
-from tests.engine.tiny_run import ROOT
+from rexdense.visualization.scalars import read_scalars
+from tests.tiny_run import ROOT
 
 CONFIG = ROOT / 'configs/depth/unet_rexnet-1.0_custom.py'
 

@@ -7,9 +7,9 @@ import pytest
 
 pytest.importorskip('mmdet')
 
-from rexdense.engine import train
+from rexdense.cli import train
 from rexdense.errors import NonFiniteLoss
-from tests.engine.tiny_run import train_arguments
+from tests.tiny_run import train_arguments
 
 
 def test_the_loss(trained, shapes, tmp_path):

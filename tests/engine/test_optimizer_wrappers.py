@@ -11,12 +11,12 @@ import torch
 from mmengine.structures import PixelData
 from torch import nn
 
-from rexdense.engine import train
+from rexdense.cli import train
 from rexdense.engine.optimizer_wrappers import BFloat16OptimWrapper
-from rexdense.engine.scalars import read_scalars
 from rexdense.models import create_backbone
 from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
-from tests.engine.tiny_run import train_arguments
+from rexdense.visualization.scalars import read_scalars
+from tests.tiny_run import train_arguments
 
 
 class Layer(nn.Linear):

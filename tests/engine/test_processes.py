@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip('mmdet')
 
-from tests.engine.tiny_run import CONFIG, ROOT, train_arguments
+from tests.tiny_run import CONFIG, ROOT, train_arguments
 
 ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
 
@@ -56,7 +56,7 @@ def test_interrupting_ends_in_one_line(shapes, tmp_path):
             break
     _, errors = process.communicate()
     assert process.returncode == 130
-    assert errors.splitlines()[-1] == 'train.py: interrupted'
+    assert errors.splitlines()[-1] == 'rexdense train: interrupted'
     assert 'Traceback' not in errors
 
 
@@ -77,5 +77,5 @@ def test_mistakes_end_in_one_line(program, arguments, expected):
         env=ENVIRONMENT,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith(f'{program}.py: error: {expected}')
+    assert done.stderr.startswith(f'rexdense {program}: error: {expected}')
     assert done.stderr.count('\n') == 1

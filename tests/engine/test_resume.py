@@ -1,5 +1,7 @@
 """Going on with a run, safely and from where it was."""
 
+import json
+import math
 import shutil
 
 import pytest
@@ -8,11 +10,11 @@ pytest.importorskip('mmdet')
 
 import torch
 
-from rexdense.engine import train
-from rexdense.engine.scalars import read_scalars
+from rexdense.cli import train
 from rexdense.engine.work_dir import newest_checkpoint
-from rexdense.errors import InvalidArgument, UnknownName
-from tests.engine.tiny_run import train_arguments
+from rexdense.errors import CheckpointMismatch, InvalidArgument, UnknownName
+from rexdense.visualization.scalars import read_scalars
+from tests.tiny_run import train_arguments
 
 
 @pytest.fixture
@@ -58,11 +60,77 @@ def test_nothing_to_resume(shapes, tmp_path):
     assert not (tmp_path / 'new').exists()
 
 
+def cosine(step, steps, rate):
+    return 1e-5 + (rate - 1e-5) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+def test_added_epochs_and_a_new_rate(shapes, tmp_path, capsys):
+    """Three steps an epoch: 3 epochs, 6 epochs, then 7 at a rate that was given."""
+    settings = ('default_hooks.logger.interval=1',)
+
+    def go(*options):
+        train.main(train_arguments(shapes, tmp_path, *options, settings=settings))
+        return [row['lr'] for row in read_scalars(tmp_path).training]
+
+    scaled = 0.001 * math.sqrt(2 / 5)
+    assert go('--epochs', '3') == pytest.approx([cosine(step, 9, scaled) for step in range(9)])
+    rates = go('--epochs', '6', '--resume')
+    assert rates[9:] == pytest.approx([cosine(step, 18, scaled) for step in range(9, 18)])
+    assert rates[11::3] == pytest.approx([2.1e-4, 8.3e-5, 1.5e-5], rel=0.03)
+    capsys.readouterr()
+    rates = go('--epochs', '7', '--resume', '--lr', '0.01')
+    assert rates[18:] == pytest.approx([cosine(step, 21, 0.01) for step in range(18, 21)])
+    output = capsys.readouterr().out
+    assert 'Learning rate 0.01 for 2 images a step, AdamW: as given' in output
+    assert f'learning rate there: {cosine(18, 21, 0.01):.3g}' in output
+
+
+@pytest.mark.parametrize(('options', 'seed'), [((), 0), (('--seed', '7'), 7)])
+def test_the_seed_of_a_resumed_run(copied, shapes, options, seed):
+    """Its own, which orders the data too, unless another is given."""
+    arguments = train_arguments(shapes, copied, '--epochs', '2', '--resume')
+    place = arguments.index('--seed')
+    del arguments[place : place + 2]
+    train.main([*options, *arguments])
+    assert torch.load(copied / 'epoch_2.pth', weights_only=False)['meta']['seed'] == seed
+
+
+@pytest.mark.parametrize('named', [False, True])
+def test_resuming_by_a_key_of_the_config(copied, shapes, trained, named, capsys):
+    settings = ('resume=True', *([f'load_from={trained.checkpoint}'] if named else []))
+    train.main(train_arguments(shapes, copied, settings=settings))
+    assert 'resumed epoch: 1, iter: 3' in capsys.readouterr().out
+
+
+def test_what_is_not_loaded_is_said(copied, shapes, capsys):
+    train.main(train_arguments(shapes, copied, '--resume', '--load-from', 'coco.pth'))
+    said = f'coco.pth is not loaded, since the run goes on from {copied}/epoch_1.pth'
+    assert said in capsys.readouterr().out.splitlines()
+
+
+def test_another_optimizer_is_refused(copied, shapes):
+    settings = ('optim_wrapper.optimizer.type=SGD', 'optim_wrapper.optimizer.fused=False')
+    with pytest.raises(CheckpointMismatch, match='holds exp_avg, exp_avg_sq, step of each param'):
+        train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume', settings=settings))
+
+
+def test_no_whole_checkpoint_to_resume(copied, shapes):
+    file = copied / 'epoch_1.pth'
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.raises(
+        InvalidArgument, match=r'--resume: no checkpoint that is whole \(.*epoch_1\.pth .*\) in '
+    ):
+        train.main(train_arguments(shapes, copied, '--resume'))
+
+
 def test_resuming_a_finished_run_reports_it_again(copied, shapes, trained, capsys):
+    (copied / 'last_checkpoint').write_text('')
     train.main(train_arguments(shapes, copied, '--resume'))
     output = capsys.readouterr().out
     table = trained.output[trained.output.index('figure ') : trained.output.index('checkpoint ')]
     assert table in output
+    said = 'last_checkpoint is empty; the newest whole checkpoint is epoch_1.pth'
+    assert said in output.splitlines()
     assert f'checkpoint  {copied / "epoch_1.pth"}' in output
 
 
@@ -96,3 +164,75 @@ def test_overwriting_replaces_all_of_the_earlier_run(copied, shapes):
     assert sorted(path.name for path in copied.glob('*.pth')) == ['epoch_1.pth']
     assert (copied / 'notes.txt').read_text() == 'mine'
     assert len(read_scalars(copied).training) == 1
+
+
+def reordered(shapes, target):
+    """Copy a folder and give its training file the categories in another order, under new ids."""
+    root = shutil.copytree(shapes, target)
+    file = root / 'annotations/train.json'
+    content = json.loads(file.read_text())
+    ids = {category['id']: 90 - category['id'] for category in content['categories']}
+    for category in content['categories']:
+        category['id'] = ids[category['id']]
+    content['categories'].reverse()
+    for entry in content['annotations']:
+        entry['category_id'] = ids[entry['category_id']]
+    file.write_text(json.dumps(content))
+    return root
+
+
+def test_resuming_keeps_the_order_of_the_classes(trained, copied, shapes, tmp_path):
+    root = reordered(shapes, tmp_path / 'data')
+    arguments = train_arguments(root, copied, '--epochs', '2', '--resume')
+    train.main(arguments)
+    before, after = (
+        torch.load(path, weights_only=False)['meta']['dataset_meta']['classes']
+        for path in (trained.checkpoint, copied / 'epoch_2.pth')
+    )
+    assert tuple(after) == tuple(before)
+    # Annotations follow the names, and so does the same run on the folder as it was.
+    untouched = shutil.copytree(trained.work_dir, tmp_path / 'untouched')
+    train.main(train_arguments(shapes, untouched, '--epochs', '2', '--resume'))
+    states = [
+        torch.load(folder / 'epoch_2.pth', weights_only=False)['state_dict']
+        for folder in (copied, untouched)
+    ]
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.parametrize(
+    ('options', 'rename', 'expected'),
+    [
+        ([], 'disc', 'triangle, star, ring, cross, and .* has disc, square, triangle, star'),
+        (['--classes', 'circle', 'square'], None, 'has circle, square: give the data with these'),
+    ],
+)
+def test_resuming_with_other_classes(copied, shapes, tmp_path, options, rename, expected):
+    root = shutil.copytree(shapes, tmp_path / 'data')
+    if rename:
+        for split in ('train', 'val'):
+            file = root / f'annotations/{split}.json'
+            content = json.loads(file.read_text())
+            content['categories'][0]['name'] = rename
+            file.write_text(json.dumps(content))
+    with pytest.raises(InvalidArgument, match=f'^--resume: the run was taught .*{expected}'):
+        train.main(train_arguments(root, copied, '--epochs', '2', '--resume', *options))
+
+
+def test_resuming_without_a_data_root_in_another_order(copied, shapes, tmp_path):
+    root = reordered(shapes, tmp_path / 'data')
+    shutil.copy(root / 'annotations/train.json', root / 'annotations/val.json')
+    settings = (
+        f'train_dataloader.dataset.data_root={root}',
+        f'val_dataloader.dataset.data_root={root}',
+        f'val_evaluator.ann_file={root}/annotations/val.json',
+        'model.roi_head.bbox_head.num_classes=6',
+    )
+    arguments = train_arguments(root, copied, '--epochs', '2', '--resume', settings=settings)
+    place = arguments.index('--data-root')
+    del arguments[place : place + 2]
+    with pytest.raises(
+        InvalidArgument,
+        match=r'the classes of the training data \(cross, .*\) are not those of the run that is to',
+    ):
+        train.main(arguments)

@@ -8,14 +8,14 @@ import pytest
 
 pytest.importorskip('mmseg')
 
-from rexdense.datasets.loading import ImageError, UnreadableImage
-from rexdense.engine import train
-from rexdense.engine.scalars import read_scalars
+from rexdense.cli import train
+from rexdense.datasets.images.loading import ImageError, UnreadableImage
 from rexdense.engine.training_file import read_training_file
 from rexdense.errors import DataError, InvalidArgument, UnknownName
-from tests.engine.tiny_run import ROOT
+from rexdense.visualization.scalars import read_scalars
 from tests.small_segmentation import CLASSES, label_map, write_labels
 from tests.small_segmentation import write_segmentation as write
+from tests.tiny_run import ROOT
 
 CONFIG = ROOT / 'configs/unet/unet_rexnet-1.0_custom.py'
 

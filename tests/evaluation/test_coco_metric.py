@@ -17,8 +17,8 @@ from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 
-from rexdense.datasets.coco_annotations import read_annotations
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.datasets.coco.annotations import read_annotations
+from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from rexdense.evaluation import CocoMetric
 from tests.mmengine_log import mmengine_messages
 from tests.shared_files import SHARED, needs_shared
@@ -151,8 +151,16 @@ def test_place_that_cannot_be_written_to(tmp_path):
     path = write_coco(tmp_path)
     samples = samples_of(read_annotations(path), ('cat', 'dog'))
     metric = config(path, outfile=path / 'results.json')
-    with pytest.raises(DataError, match=r'cannot write predictions to .*results.json: '):
+    with pytest.raises(UnwritableFile, match=r'results\.json cannot be written \(Not a direct'):
         evaluate(metric, ('cat', 'dog'), samples)
+
+
+def test_annotations_are_not_replaced_by_predictions(tmp_path):
+    path = write_coco(tmp_path)
+    (tmp_path / 'link.json').symlink_to(path)
+    for outfile in (path, tmp_path / 'link.json'):
+        with pytest.raises(InvalidArgument, match=r'is read.* by this command and would be'):
+            CocoMetric(str(path), outfile=outfile)
 
 
 def test_table_is_logged(tmp_path, caplog):
@@ -192,7 +200,14 @@ def test_boxes_that_training_leaves_out_are_left_out_here(tmp_path):
     [
         ({'metric': 'proposal'}, "metric='proposal': give 'bbox', 'segm' or both"),
         ({'backend': 'faster-coco-eval'}, "'faster-coco-eval' is not known; did you mean 'faster'"),
-        ({'max_detections': [100]}, r'max_detections=\[100\]: give three whole numbers'),
+        ({'max_detections': [100]}, r'max_detections=\[100\]: give three different'),
+        ({'max_detections': 300}, 'max_detections=300: give three different whole numbers'),
+        ({'max_detections': (100, 100, 100)}, 'give three different whole numbers'),
+        ({'max_detections': (0, 10, 100)}, 'whole numbers above 0'),
+        ({'max_detections': (1, 10.5, 100)}, 'whole numbers above 0'),
+        ({'max_detections': (True, 10, 100)}, 'whole numbers above 0'),
+        ({'max_detections': '123'}, "max_detections='123': give three"),
+        ({'max_detections': None}, 'max_detections=None: give three'),
         ({'format_only': True}, 'format_only=True writes nothing without outfile; give one'),
     ],
 )
@@ -219,3 +234,19 @@ def test_dataset_without_classes(tmp_path):
     metric = CocoMetric(str(write_coco(tmp_path)))
     with pytest.raises(DataError, match=r'names no classes; use rexdense.CocoDataset'):
         metric.dataset_meta = {}
+
+
+@pytest.mark.parametrize('maxima', [(100, 10, 1), (10, 1, 100), [1, 10, 100]])
+def test_the_order_of_max_detections_does_not_matter(tmp_path, maxima):
+    path = write_coco(tmp_path, coco_content())
+    annotations = read_annotations(path)
+    samples = samples_of(annotations, annotations.classes, seed=0)
+    expected = evaluate(config(path), annotations.classes, samples)
+    found = evaluate(config(path, max_detections=maxima), annotations.classes, samples)
+    np.testing.assert_equal(found, expected)
+
+
+def test_nothing_evaluated(tmp_path):
+    path = write_coco(tmp_path, coco_content())
+    figures = evaluate(config(path), read_annotations(path).classes, [])
+    assert figures and all(math.isnan(value) for value in figures.values())

@@ -15,7 +15,7 @@ from pycocotools import mask as mask_tools
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from rexdense.datasets.coco_annotations import read_annotations
+from rexdense.datasets.coco.annotations import read_annotations
 from rexdense.errors import DataError, InvalidArgument, MissingDependency
 from rexdense.evaluation import score_detections
 from tests.shared_files import SHARED, needs_shared

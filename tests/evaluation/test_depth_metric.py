@@ -105,6 +105,11 @@ def test_no_image_has_depth():
         figures(*[sample(np.ones((8, 8)), np.full((8, 8), 2000.0))] * 2, crop='garg')
 
 
+def test_nothing_evaluated():
+    with pytest.raises(DataError, match='no image was evaluated: the data set measured has none'):
+        figures()
+
+
 def test_predictions_are_clipped_to_the_range():
     truth = np.full((2, 2), 10.0)
     beyond = sample(np.full((2, 2), 1000.0), truth)
@@ -136,5 +141,7 @@ def test_refused_arguments_and_samples():
         DepthMetric(crop='gard')
     with pytest.raises(InvalidArgument, match='min_depth=5, max_depth=2: give 0 < min_depth'):
         DepthMetric(min_depth=5, max_depth=2)
+    with pytest.raises(InvalidArgument, match='max_depth=nan: give a number above 0'):
+        DepthMetric(max_depth=float('nan'))
     with pytest.raises(DataError, match=r'a.png: the predicted depth map is of \(2, 3\) pixels'):
         figures(sample(np.ones((2, 3)), np.ones((4, 6))))

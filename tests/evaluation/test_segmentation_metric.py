@@ -152,6 +152,9 @@ def test_images_padded_for_several_processes_do_not_count():
         ),
         (np.full((2, 3), 2), np.zeros((2, 3), int), 'the label map of a.png has the label 2, but'),
         (np.zeros((2, 3), int), np.full((2, 3), 7), 'the prediction of a.png has the label 7, but'),
+        (np.full((2, 3), -1), np.zeros((2, 3), int), 'the label map of a.png has the label -1, bu'),
+        (np.zeros((2, 3), int), np.full((2, 3), -1), 'the prediction of a.png has the label -1, b'),
+        (np.full((2, 3), 254), np.zeros((2, 3), int), 'the label map of a.png has the label 254,'),
     ],
 )
 def test_label_maps_that_cannot_be_compared(truth, prediction, expected):
@@ -165,7 +168,28 @@ def test_dataset_without_classes():
         evaluate(CONFIG, (), [sample_of(np.zeros((2, 2), int), np.zeros((2, 2), int))])
 
 
-@pytest.mark.parametrize('share', [0, 1, -0.1])
+@pytest.mark.parametrize('share', [0, 1, -0.1, '0.1', None])
 def test_boundary_that_is_no_share(share):
     with pytest.raises(InvalidArgument, match='give a number between 0 and 1'):
         SegmentationMetric(boundary_share=share)
+
+
+def test_void_may_be_any_label():
+    for void in (-1, 254, 1000, 70000):
+        truth, prediction = np.array([[0, 1, void]]), np.array([[0, 0, 1]])
+        figures = evaluate(
+            CONFIG | {'ignore_index': void}, ['a', 'b'], [sample_of(truth, prediction)]
+        )
+        assert figures['segmentation/aAcc'] == 0.5
+        assert figures['segmentation/IoU/b'] == 0
+
+
+@pytest.mark.parametrize('value', ['255', None, 1.5, True])
+def test_void_label_that_is_none(value):
+    with pytest.raises(InvalidArgument, match=r'ignore_index=.*: give a whole number'):
+        SegmentationMetric(ignore_index=value)
+
+
+def test_nothing_evaluated():
+    figures = evaluate(CONFIG, ['a', 'b'], [])
+    assert figures and all(math.isnan(value) for value in figures.values())

@@ -1,10 +1,7 @@
 """Small members of every family, and networks whose every part counts."""
 
-from collections.abc import Callable
-
 import torch
-from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
+from torch import nn
 
 import rexdense
 
@@ -47,19 +44,3 @@ def image(*shape: int, seed: int = 0) -> torch.Tensor:
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
     """Return the largest difference over the largest value expected."""
     return ((found - expected).abs().max() / expected.abs().max()).item()
-
-
-def bytes_kept(run: Callable[[Tensor], tuple[Tensor, ...]], x: Tensor) -> int:
-    """Return the bytes that autograd keeps for the backward pass, parameters left out."""
-    kept = {}
-
-    def pack(tensor):
-        if not isinstance(tensor, nn.Parameter):
-            storage = tensor.untyped_storage()
-            kept[storage.data_ptr()] = storage.nbytes()
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        maps = run(x)
-    assert maps[-1].requires_grad
-    return sum(kept.values())

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rexdense.models.depth import pose_matrix
+from rexdense.models.losses.depth import pose_matrix
 
 
 class Plane(NamedTuple):

@@ -25,7 +25,7 @@ def refuse(kind, build, *parts):
     [
         (dict(output_stride=4), ('output_stride=4', '8, 16 and 32')),
         (dict(out_indices=(0, 7)), ('7 is no level', '0 to 4')),
-        (dict(out_indices=()), ('give a non-empty tuple',)),
+        (dict(out_indices=()), ('give a non-empty list',)),
         (dict(frozen_stages=5), ('frozen_stages=5', '-1 (none) to 4')),
         (dict(frozen_stages=3, out_indices=(0, 2)), ('frozen_stages=3', 'to 2', 'c3')),
         (dict(frozen_stages=-2), ('frozen_stages=-2',)),
@@ -34,7 +34,7 @@ def refuse(kind, build, *parts):
         (dict(in_channels=2.5), ('in_channels=2.5', 'whole number')),
         (dict(drop_path_rate=1.0), ('drop_path_rate=1.0', 'not including, 1')),
         (dict(drop_path_rate=-0.1), ('drop_path_rate=-0.1',)),
-        (dict(with_cp='blocks'), ("with_cp='blocks'", "'activations'")),
+        (dict(with_cp='activations'), ("with_cp='activations'", "recompute='activations'")),
         (dict(outindices=(1,)), ("takes no 'outindices'", "did you mean 'out_indices'")),
         (dict(pretrained=True), ("takes no 'pretrained'",)),
     ],

@@ -120,7 +120,7 @@ def test_group_normalisation_reaches_the_head():
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
-        (dict(num_classes=0), 'num_classes=0: give a whole number above 0'),
+        (dict(num_classes=-1), 'num_classes=-1: give a whole number above 0, or 0 for pooled'),
         (dict(num_classes=2.0), 'whole number'),
         (dict(dropout=1.5), r'dropout=1\.5: allowed are 0'),
         (dict(out_indices=(1, 2)), 'a classifier reads c5; leave out_indices out'),
@@ -129,3 +129,65 @@ def test_group_normalisation_reaches_the_head():
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(InvalidArgument, match=message):
         rexdense.create_classifier('regnetx_200mf', **arguments)
+
+
+# Channels of the map that is pooled, and of what the last layer reads: timm's num_features and
+# head_hidden_size of rexnet_100, regnetx_002 and resnext50_32x4d; rexnet_lite_1.0 is clovaai's.
+FEATURES = {
+    'rexnet_1.0': (1280, 1280),
+    'rexnet_lite_1.0': (1280, 1024),
+    'regnetx_200mf': (368, 368),
+    'resnext50_32x4d': (2048, 2048),
+}
+
+
+@pytest.mark.parametrize('name', FEATURES)
+def test_features_and_head_as_timm_has_them(name):
+    classifier = randomise(rexdense.create_classifier(name, num_classes=7)).eval()
+    width, pooled = FEATURES[name]
+    assert (classifier.num_features, classifier.head_hidden_size) == (width, pooled)
+    x = image(2, 3, 65, 97)
+    with torch.no_grad():
+        features = classifier.forward_features(x)
+        assert features.shape == (2, width, 3, 4)
+        logits = classifier.forward_head(features)
+        hidden = classifier.forward_head(features, pre_logits=True)
+        assert hidden.shape == (2, pooled)
+        torch.testing.assert_close(logits, classifier(x), rtol=0, atol=0)
+        torch.testing.assert_close(classifier.get_classifier()(hidden), logits, rtol=0, atol=0)
+        if name != 'rexnet_lite_1.0':
+            torch.testing.assert_close(hidden, features.mean((2, 3)), rtol=1e-5, atol=1e-6)
+
+        classifier.reset_classifier(0)
+        assert classifier.num_classes == 0
+        torch.testing.assert_close(classifier(x), hidden, rtol=0, atol=0)
+        classifier.reset_classifier(4)
+        assert classifier(x).shape == (2, 4) and classifier.num_classes == 4
+    with pytest.raises(InvalidArgument, match=r'num_classes=2\.5: give'):
+        classifier.reset_classifier(2.5)
+
+
+@pytest.mark.parametrize('name', FEATURES)
+def test_weights_of_a_classifier_fill_one_without_classes(name):
+    trained = randomise(rexdense.create_classifier(name, num_classes=7)).eval()
+    features = rexdense.create_classifier(name, num_classes=0).eval()
+    report = rexdense.load_weights(features, trained.state_dict())
+    assert report.dropped == ['head.fc.weight', 'head.fc.bias'] and not report.missing
+    x = image(1, 3, 64, 64)
+    with torch.no_grad():
+        expected = trained.forward_head(trained.forward_features(x), pre_logits=True)
+        torch.testing.assert_close(features(x), expected, rtol=0, atol=0)
+    # And back: the new last layer stays as it is.
+    other = rexdense.create_classifier(name, num_classes=3)
+    report = rexdense.load_weights(other, features.state_dict(), drop_head=True)
+    assert report.kept == ['head.fc.weight', 'head.fc.bias']
+
+
+def test_a_new_last_layer_is_where_the_old_one_was():
+    classifier = rexdense.create_classifier('regnetx_200mf').double().to('meta')
+    classifier.reset_classifier(3)
+    weight = classifier.get_classifier().weight
+    assert (weight.device.type, weight.dtype) == ('meta', torch.float64)
+    classifier.reset_classifier(0)
+    classifier.reset_classifier(2)
+    assert classifier.get_classifier().weight.dtype == torch.float64

@@ -9,7 +9,7 @@ import torch
 from mmengine.registry import MODELS, init_default_scope
 
 from rexdense.arch import channels
-from rexdense.engine.config import load_config
+from rexdense.engine.config.load import load_config
 
 MODEL = Path(__file__).parents[2] / 'configs/_base_/models/faster-rcnn_fpn_small.py'
 BACKBONES = [

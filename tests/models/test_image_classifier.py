@@ -7,9 +7,12 @@ from torch.nn import functional
 
 from rexdense import create_classifier, load_weights
 from rexdense.errors import DataError, InvalidArgument
-from rexdense.models import BatchMix, ImageClassifier
+from rexdense.models import BatchMix
 
 BaseDataElement = pytest.importorskip('mmengine.structures').BaseDataElement
+
+from rexdense.models.image_classifier import ImageClassifier
+
 BACKBONE = dict(type='rexdense.ReXNet', arch='rexnet_1.0', width_mult=0.5)
 
 

@@ -37,7 +37,9 @@ REFERENCE = {
 """Parameters and MACs counted on the networks of clovaai/rexnet itself."""
 
 UNETS = {'rexunet': ReXUNet}
-UNETS |= {name: partial(create_unet, name, UNET_CLASSES) for name in STANDARD_UNETS}
+UNETS |= {
+    name: partial(create_unet, name, UNET_CLASSES, output_strides='all') for name in STANDARD_UNETS
+}
 
 
 def build_backbone(name):
@@ -101,7 +103,7 @@ def test_a_network_that_fails_leaves_the_file_alone(tmp_path):
     with pytest.raises(InvalidArgument):
         write_measured(
             ['rexnet_1.0'],
-            lambda name: create_classifier(name, num_classes=0),
+            lambda name: create_classifier(name, num_classes=-1),
             build_backbone,
             {},
             path,

@@ -59,7 +59,7 @@ def test_a_picture_of_another_kind_or_in_no_folder_is_refused(tmp_path):
     with pytest.raises(InvalidArgument, match=r'ends in \.png'):
         plot_accuracy(tmp_path / 'zoo.pdf')
     pytest.importorskip('matplotlib')
-    with pytest.raises(InvalidArgument, match='No such file'):
+    with pytest.raises(InvalidArgument, match='nowhere first'):
         plot_accuracy(tmp_path / 'nowhere' / 'zoo.png')
     assert not list(tmp_path.iterdir())
 
@@ -84,5 +84,5 @@ def test_the_picture_of_the_readme_is_drawn_from_the_figures_of_today():
     assert f']({PICTURE})' in (ROOT / 'README.md').read_text(encoding='utf-8')
     picture = (ROOT / PICTURE).read_bytes()
     assert fingerprint(plotted_points()).encode() in picture, (
-        f'{PICTURE} is stale: python tools/zoo.py --plot {PICTURE} --force'
+        f'{PICTURE} is stale: rexdense zoo --plot {PICTURE} --force'
     )

@@ -1,6 +1,5 @@
-"""tools/zoo.py as a user runs it."""
+"""rexdense zoo as a user runs it."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +14,9 @@ TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'zoo.py'
 
 @pytest.fixture(scope='module')
 def main():
-    spec = importlib.util.spec_from_file_location('zoo_tool', TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+    from rexdense.cli import zoo
+
+    return zoo.main
 
 
 def test_the_whole_table_is_printed(main, capsys):
@@ -40,10 +38,10 @@ def test_a_picture_is_drawn_and_named(main, capsys, tmp_path):
     assert path.read_bytes().startswith(b'\x89PNG')
 
 
-def test_a_readme_is_rendered(main, tmp_path):
-    path = tmp_path / 'README.md'
+def test_a_page_is_rendered(main, tmp_path):
+    path = tmp_path / 'zoo.md'
     path.write_text('<!-- zoo:begin -->\n<!-- zoo:end -->\n')
-    main(['--readme', str(path)])
+    main(['--page', str(path)])
     assert '`rexnet_1.0`' in path.read_text()
 
 

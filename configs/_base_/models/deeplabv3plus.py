@@ -20,6 +20,6 @@ model = dict(
         dropout_ratio=0.1,
         norm_cfg=dict(type='BN'),
         align_corners=False,
-        loss_decode=dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='rexdense.CrossEntropyLoss'),
     ),
 )

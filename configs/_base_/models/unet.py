@@ -18,7 +18,7 @@ model = dict(
     ),
     decode_head=dict(
         type='rexdense.MultiScaleUNetHead',
-        loss_decode=dict(type='mmseg.CrossEntropyLoss', avg_non_ignore=True),
+        loss_decode=dict(type='rexdense.CrossEntropyLoss'),
     ),
     train_cfg=dict(),
     test_cfg=dict(mode='whole'),

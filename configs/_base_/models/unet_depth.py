@@ -14,7 +14,7 @@ model = dict(
         _delete_=True,
         type='rexdense.MultiScaleDepthHead',
         loss_decode=[
-            dict(type='mmseg.SiLogLoss'),
+            dict(type='rexdense.SiLogLoss'),
             dict(type='rexdense.DepthGradientLoss', loss_weight=0.5),
         ],
     ),

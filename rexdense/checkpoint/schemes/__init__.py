@@ -9,6 +9,7 @@ from rexdense.checkpoint.schemes.pycls import PYCLS
 from rexdense.checkpoint.schemes.rexdense_names import REXDENSE
 from rexdense.checkpoint.schemes.scheme import Entry, Scheme
 from rexdense.checkpoint.schemes.timm import TIMM
+from rexdense.checkpoint.schemes.timm_features import TIMM_FEATURES
 from rexdense.checkpoint.schemes.torchvision import TORCHVISION
 from rexdense.checkpoint.schemes.zshn25 import ZSHN25
 from rexdense.errors import UnknownName, suggest
@@ -18,7 +19,17 @@ __all__ = ['REXDENSE', 'SCHEMES', 'Entry', 'Scheme', 'published_preprocessing', 
 # Where two projects use the same names for the same network, the earlier one is reported.
 SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme
-    for scheme in (REXDENSE, CLOVAAI, TORCHVISION, TIMM, PYCLS, OPENMMLAB, MINDCV, ZSHN25)
+    for scheme in (
+        REXDENSE,
+        CLOVAAI,
+        TORCHVISION,
+        TIMM,
+        TIMM_FEATURES,
+        PYCLS,
+        OPENMMLAB,
+        MINDCV,
+        ZSHN25,
+    )
 }
 
 

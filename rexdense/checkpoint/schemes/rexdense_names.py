@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.native import native_layers
+from rexdense.checkpoint.names.native import native_layers
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
 from rexdense.checkpoint.schemes.scheme import Scheme
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.native import HEAD, blocks, native_layers
+from rexdense.checkpoint.names.native import HEAD, blocks, native_layers
 from rexdense.checkpoint.preprocessing import Preprocessing
 
 __all__ = ['Entry', 'FamilyNames', 'Scheme']

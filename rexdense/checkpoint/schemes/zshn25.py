@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from rexdense.arch import Architecture
 from rexdense.arch.unet import decoder_block, rexunet_levels
-from rexdense.checkpoint.native import (
+from rexdense.checkpoint.names.native import (
     HEAD,
     Layer,
     convolution,

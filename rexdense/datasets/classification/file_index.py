@@ -1,5 +1,6 @@
 """The files of an image folder and their classes, kept compactly and cached between runs."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rexdense.errors import DataError
+from rexdense.errors import DataError, UnwritableFile
+from rexdense.files import atomic_write
 
 __all__ = ['FileIndex', 'IMAGE_ENDINGS', 'scan_classes']
 
@@ -121,10 +123,6 @@ def _files_of(folder: Path, name: str, cache: Path | None) -> list[str]:
 
 def _keep(path: Path, record: dict) -> None:
     """Write the cache, if it can be written: without it the next run only takes longer."""
-    aside = path.with_name(f'{path.name}.{os.getpid()}')
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(record), encoding='utf-8', errors='surrogateescape')
-        aside.replace(path)
-    except OSError:
-        aside.unlink(missing_ok=True)
+    content = json.dumps(record).encode('utf-8', errors='surrogateescape')
+    with contextlib.suppress(UnwritableFile):
+        atomic_write(path, content, overwrite=True, make_folder=True)

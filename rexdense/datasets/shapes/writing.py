@@ -2,8 +2,7 @@
 
 import json
 import os
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,9 @@ from rexdense.datasets.shapes.annotations import CocoAnnotations
 from rexdense.datasets.shapes.encoding import encode_png
 from rexdense.datasets.shapes.outlines import SHAPE_CLASSES
 from rexdense.datasets.shapes.scene import CROP_SIZE, SPLITS, UNITS_PER_METRE, draw_crop, draw_scene
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.destinations import told
+from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from rexdense.files import folder_written_aside
 
 __all__ = ['make_shapes']
 
@@ -52,20 +53,21 @@ def make_shapes(
     Raises:
         InvalidArgument: a number is out of its range.
         DataError: ``root`` holds something else, a set made with other settings or an incomplete
-            one; or it cannot be written.
+            one.
+        UnwritableFile: it cannot be written.
     """
     settings = _settings(train, val, size, seed)
     root = Path(root).resolve()
+    with told(root):
+        if _holds(root, settings):
+            return root
     try:
+        with folder_written_aside(root) as write:
+            _write(write, settings)
+    except UnwritableFile:
+        # Another process may have just written the same.
         if not _holds(root, settings):
-            root.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f'.{root.name}-', dir=root.parent) as aside:
-                # A folder within: the temporary one itself may be read by nobody else.
-                written = Path(aside, 'shapes')
-                _write(written, settings)
-                _move(written, root, settings)
-    except OSError as error:
-        raise DataError(f'cannot write Shapes ({error}); choose a folder with room') from error
+            raise
     return root
 
 
@@ -144,19 +146,8 @@ def _crop_name(split: str, class_name: str, index: int) -> str:
     return f'crops/{split}/{class_name}/{index:06d}.png'
 
 
-def _move(written: Path, root: Path, settings: dict[str, Any]) -> None:
-    """Put the finished folder in its place, unless another process has just done so."""
-    try:
-        written.rename(root)
-    except OSError:
-        if not _holds(root, settings):
-            raise
-
-
-def _write(root: Path, settings: dict[str, Any]) -> None:
-    """Write all files of the set into a new folder ``root``."""
-    for folder in {(root / name).parent for name in _file_names(settings)}:
-        folder.mkdir(parents=True, exist_ok=True)
+def _write(write: Callable[[str, bytes], None], settings: dict[str, Any]) -> None:
+    """Write all files of the set: ``write`` takes a name and a content."""
     seed, (height, width) = settings['seed'], settings['size']
     for split in SPLITS:
         annotations = CocoAnnotations(f'Shapes, {split}')
@@ -166,10 +157,10 @@ def _write(root: Path, settings: dict[str, Any]) -> None:
             annotations.add(name, scene)
             pictures = scene.image, scene.semantic, scene.depth
             for folder, pixels in zip(_PICTURE_FOLDERS, pictures, strict=True):
-                (root / folder / name).write_bytes(encode_png(pixels))
+                write(f'{folder}/{name}', encode_png(pixels))
             for class_name in SHAPE_CLASSES:
                 crop = draw_crop(seed, split, class_name, index)
-                (root / _crop_name(split, class_name, index)).write_bytes(encode_png(crop))
-        (root / f'annotations/{split}.json').write_text(json.dumps(annotations.content))
-    (root / 'classes.txt').write_text('\n'.join(['background', *SHAPE_CLASSES]) + '\n')
-    (root / _SETTINGS_FILE).write_text(json.dumps(settings, indent=2) + '\n')
+                write(_crop_name(split, class_name, index), encode_png(crop))
+        write(f'annotations/{split}.json', json.dumps(annotations.content).encode())
+    write('classes.txt', '\n'.join(['background', *SHAPE_CLASSES, '']).encode())
+    write(_SETTINGS_FILE, f'{json.dumps(settings, indent=2)}\n'.encode())

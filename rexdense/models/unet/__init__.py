@@ -1,10 +1,11 @@
 """U-Nets with an output at every scale over any backbone, in plain torch and as heads of mmseg."""
 
+import importlib
+from typing import Any
+
 from rexdense.models.unet.decoder import UNetDecoder
-from rexdense.models.unet.depth_head import MultiScaleDepthHead
 from rexdense.models.unet.rexunet import ReXDepth, ReXUNet
-from rexdense.models.unet.segmentation_head import MultiScaleUNetHead
-from rexdense.models.unet.unet import UNet, create_unet
+from rexdense.models.unet.unet import UNet, create_unet, list_unets
 
 __all__ = [
     'MultiScaleDepthHead',
@@ -14,4 +15,21 @@ __all__ = [
     'UNet',
     'UNetDecoder',
     'create_unet',
+    'list_unets',
 ]
+
+# The heads stand on the decoder, so they are found at first use.
+_HEADS = {
+    'MultiScaleDepthHead': 'rexdense.models.heads.depth',
+    'MultiScaleUNetHead': 'rexdense.models.heads.segmentation',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HEADS:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(_HEADS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HEADS})

@@ -8,11 +8,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rexdense.arch import FeatureLevel
-from rexdense.arch.checks import require_positive_integer
-from rexdense.errors import InvalidArgument, suggest
-from rexdense.models.layers import ConvNorm, reset_convolutions
-from rexdense.models.recompute import check_with_cp, recompute_block
-from rexdense.models.unet.blocks import build_decoder_block
+from rexdense.arch.checks import (
+    is_integer,
+    require_norm_cfg,
+    require_one_of,
+    require_positive_integer,
+    require_sequence,
+)
+from rexdense.errors import InvalidArgument
+from rexdense.models.layers.convolution import ConvNorm, reset_convolutions
+from rexdense.models.layers.recompute import recompute, resolve_recompute
+from rexdense.models.unet.blocks import DECODER_BLOCKS, build_decoder_block
 
 __all__ = ['DecoderStep', 'UNetDecoder', 'resize']
 
@@ -22,10 +28,6 @@ SKIPS = ('sum', 'concat')
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
     """Return a map (N, C, h, w) bilinearly resized to ``size`` (height, width)."""
     return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=False)
-
-
-def _run(block: nn.Module, x: Tensor, with_cp: bool | str) -> Tensor:
-    return recompute_block(block, x) if with_cp is True else block(x)
 
 
 class DecoderStep(nn.Module):
@@ -38,7 +40,8 @@ class DecoderStep(nn.Module):
             (Ronneberger et al. 2015).
         block: See :func:`rexdense.models.unet.blocks.build_decoder_block`.
         out_channels: None takes as many as the skip has.
-        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+        recompute: What the backward pass computes again, see
+            :mod:`rexdense.models.layers.recompute`.
     """
 
     def __init__(
@@ -48,28 +51,28 @@ class DecoderStep(nn.Module):
         block: str,
         skip: str,
         norm_cfg: dict,
-        with_cp: bool | str = False,
         out_channels: int | None = None,
+        recompute: str | None = None,
     ) -> None:
         super().__init__()
-        self.skip, self.with_cp = skip, with_cp
+        self.skip, self.recompute = skip, recompute
         out_channels = out_channels or skip_channels
         self.lateral = None
         if skip == 'concat':
             in_channels += skip_channels
         elif out_channels != skip_channels:
             self.lateral = ConvNorm(skip_channels, out_channels, 1, norm_cfg)
-        self.block = build_decoder_block(block, in_channels, out_channels, norm_cfg, with_cp)
+        self.block = build_decoder_block(block, in_channels, out_channels, norm_cfg)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
         """Return (N, out_channels, H, W) for ``x`` (N, in_channels, h, w) and the skip
         (N, skip_channels, H, W)."""
         if self.skip == 'concat':
             x = torch.cat((resize(x, skip.shape[2:]), skip), dim=1)
-            return _run(self.block, x, self.with_cp)
+            return recompute(self.block, x, self.recompute)
         if self.lateral is not None:
             skip = self.lateral(skip)
-        return resize(_run(self.block, x, self.with_cp), skip.shape[2:]) + skip
+        return resize(recompute(self.block, x, self.recompute), skip.shape[2:]) + skip
 
     def extra_repr(self) -> str:
         return f'skip={self.skip!r}'
@@ -90,8 +93,11 @@ class UNetDecoder(nn.Module):
         block: 'rexnet', 'double_conv' or 'depthwise_separable', see
             :func:`rexdense.models.unet.blocks.build_decoder_block`.
         skip: 'sum' or 'concat', see :class:`DecoderStep`.
-        norm_cfg: See :func:`rexdense.models.normalisation.build_norm`; None takes batch norm.
-        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+        norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`; None takes batch
+            norm.
+        with_cp: True is ``recompute='blocks'``, as in a backbone.
+        recompute: What the backward pass computes again to save memory: None, 'activations' (all
+            but the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
         decoder_channels: Channels of the decoded maps, from coarse to fine: a number for each level
             but the coarsest, and one for stride 1; (256, 128, 64, 32, 16) gives a backbone's five
             levels as wide a decoder as segmentation_models.pytorch does. None takes the channels of
@@ -118,18 +124,19 @@ class UNetDecoder(nn.Module):
         block: str = 'rexnet',
         skip: str = 'sum',
         norm_cfg: dict | None = None,
-        with_cp: bool | str = False,
+        with_cp: bool = False,
         decoder_channels: Sequence[int] | None = None,
+        recompute: str | None = None,
     ) -> None:
         super().__init__()
         require_positive_integer('num_classes', num_classes)
-        if skip not in SKIPS:
-            raise InvalidArgument(f'skip={skip!r}: {suggest(skip, SKIPS)}')
-        check_with_cp(with_cp)
+        require_one_of('skip', skip, SKIPS)
+        require_one_of('block', block, DECODER_BLOCKS)
+        self.recompute = resolve_recompute(with_cp, recompute)
         self.levels = _checked_levels(feature_info)
         self.output_strides = _resolve_output_strides(output_strides, self.levels)
         self.num_classes, self.block = num_classes, block
-        self.norm_cfg, self.with_cp = norm_cfg or dict(type='BN'), with_cp
+        self.norm_cfg = require_norm_cfg(norm_cfg)
         self.decoder_channels = _resolve_decoder_channels(decoder_channels, self.levels)
 
         *finer, coarsest = self.levels
@@ -140,7 +147,15 @@ class UNetDecoder(nn.Module):
             if level.stride < self.output_strides[0]:
                 break
             self.steps.append(
-                DecoderStep(in_channels, level.channels, block, skip, self.norm_cfg, with_cp, width)
+                DecoderStep(
+                    in_channels,
+                    level.channels,
+                    block,
+                    skip,
+                    self.norm_cfg,
+                    width,
+                    self.recompute,
+                )
             )
             in_channels = channels[level.stride] = width
         channels[1] = in_channels
@@ -159,7 +174,7 @@ class UNetDecoder(nn.Module):
         conv = nn.Conv2d(width, self.num_classes, 3, padding=1)
         if stride > 1:
             return _near_zero(conv)
-        block = build_decoder_block(self.block, in_channels, width, self.norm_cfg, self.with_cp)
+        block = build_decoder_block(self.block, in_channels, width, self.norm_cfg)
         reset_convolutions(block)
         return nn.Sequential(OrderedDict(block=block, conv=_near_zero(conv)))
 
@@ -198,9 +213,8 @@ class UNetDecoder(nn.Module):
             if strides is not None and stride not in strides:
                 continue
             if stride == 1:
-                logits[1] = resize(
-                    _run(self.outputs['1'], x, self.with_cp), size or self._image_size(features[0])
-                )
+                finest = recompute(self.outputs['1'], x, self.recompute)
+                logits[1] = resize(finest, size or self._image_size(features[0]))
             else:
                 logits[stride] = self.outputs[str(stride)](decoded[stride])
         return logits
@@ -225,6 +239,9 @@ def _checked_levels(feature_info: Sequence[FeatureLevel]) -> tuple[FeatureLevel,
             f'feature_info={feature_info!r}: give levels (name, channels, stride), such as '
             'out_levels of a backbone'
         ) from error
+    for level in levels:
+        require_positive_integer(f'feature_info with {level}: channels', level.channels)
+        require_positive_integer(f'feature_info with {level}: stride', level.stride)
     strides = [level.stride for level in levels]
     if not levels or strides != sorted(strides):
         raise InvalidArgument(
@@ -240,12 +257,12 @@ def _resolve_output_strides(
     allowed = sorted({1, *(level.stride for level in levels)})
     if wanted is None:
         return tuple(allowed)
-    if isinstance(wanted, int):
-        raise InvalidArgument(f'output_strides={wanted}: give a list, such as [{wanted}]')
-    lacking = [stride for stride in wanted if stride not in allowed]
-    if lacking or not len(wanted) or len(set(wanted)) < len(wanted):
+    example = f'[{wanted}]' if is_integer(wanted) else '[1, 4]'
+    wanted = require_sequence('output_strides', wanted, example)
+    lacking = [stride for stride in wanted if not is_integer(stride) or stride not in allowed]
+    if lacking or len(set(wanted)) < len(wanted):
         raise InvalidArgument(
-            f'output_strides={tuple(wanted)}: allowed are {", ".join(map(str, allowed))} (1 and '
+            f'output_strides={wanted}: allowed are {", ".join(map(str, allowed))} (1 and '
             'the strides of the levels), each once'
             + (
                 '; a backbone with out_indices=(0, 1, 2, 3, 4) has the most levels'
@@ -253,20 +270,20 @@ def _resolve_output_strides(
                 else ''
             )
         )
-    return tuple(sorted(wanted))
+    return tuple(sorted(map(int, wanted)))
 
 
 def _resolve_decoder_channels(
     wanted: Sequence[int] | None, levels: tuple[FeatureLevel, ...]
 ) -> tuple[int, ...]:
-    finer = levels[-2::-1]
+    finer, name, example = levels[-2::-1], 'decoder_channels', '(256, 128, 64, 32, 16)'
     if wanted is None:
         return (*(level.channels for level in finer), levels[0].channels)
-    if isinstance(wanted, int) or len(wanted) != len(levels):
+    if is_integer(wanted) or len(wanted := require_sequence(name, wanted, example)) != len(levels):
         places = ', '.join((*(level.name for level in finer), 'stride 1'))
         raise InvalidArgument(
-            f'decoder_channels={wanted!r}: give a number for each of {places} ({len(levels)})'
+            f'{name}={wanted!r}: give a number for each of {places} ({len(levels)})'
         )
     for width in wanted:
-        require_positive_integer('decoder_channels', width)
-    return tuple(wanted)
+        require_positive_integer(name, width)
+    return tuple(map(int, wanted))

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from rexdense.arch import FeatureLevel
+from rexdense.arch.checks import is_integer, require_sequence
 from rexdense.arch.unet import rexunet_levels
 from rexdense.errors import InvalidArgument
-from rexdense.models.activations import silu
-from rexdense.models.layers import ConvNorm, reset_convolutions
-from rexdense.models.rexnet import ReXNet
+from rexdense.host import BaseModule
+from rexdense.models.backbones.rexnet import ReXNet
+from rexdense.models.layers.activations import silu
+from rexdense.models.layers.convolution import ConvNorm, reset_convolutions
 from rexdense.models.unet.blocks import build_decoder_block
 from rexdense.models.unet.decoder import UNetDecoder
 
@@ -58,9 +59,9 @@ class ReXUNetHead(UNetDecoder):
         levels: Sequence[FeatureLevel],
         in_channels: int,
         norm_cfg: dict | None,
-        with_cp: bool | str,
+        recompute: str | None,
     ) -> None:
-        super().__init__(levels, num_classes=1, norm_cfg=norm_cfg, with_cp=with_cp)
+        super().__init__(levels, num_classes=1, norm_cfg=norm_cfg, recompute=recompute)
         # As in the classifier, whose weights it can have.
         self.final = ConvNorm(in_channels, levels[-1].channels, 1, self.norm_cfg, silu)
         reset_convolutions(self.final)
@@ -68,7 +69,7 @@ class ReXUNetHead(UNetDecoder):
     def build_output(self, stride: int, in_channels: int) -> nn.Module:
         if stride > 1:
             return super().build_output(stride, in_channels)
-        block = build_decoder_block(self.block, in_channels, 1, self.norm_cfg, self.with_cp)
+        block = build_decoder_block(self.block, in_channels, 1, self.norm_cfg)
         reset_convolutions(block)
         return block
 
@@ -91,8 +92,10 @@ class ReXUNet(BaseModule):
 
     Args:
         arch: A ReXNet or ReXNet-R; the reference is 'rexnet_1.0'.
-        norm_cfg: Normalisation layers, see :func:`rexdense.models.normalisation.build_norm`.
-        with_cp: What the backward pass computes again, see :mod:`rexdense.models.recompute`.
+        norm_cfg: Normalisation layers, see :func:`rexdense.models.layers.normalisation.build_norm`.
+        with_cp: True is ``recompute='blocks'``, as in a backbone.
+        recompute: What the backward pass computes again, see
+            :mod:`rexdense.models.layers.recompute`.
         backbone: Further arguments of :class:`~rexdense.models.ReXNet`.
 
     Raises:
@@ -108,17 +111,20 @@ class ReXUNet(BaseModule):
         self,
         arch: str = 'rexnet_1.0',
         norm_cfg: dict | None = None,
-        with_cp: bool | str = False,
+        with_cp: bool = False,
+        recompute: str | None = None,
         init_cfg: dict | None = None,
         **backbone: Any,
     ) -> None:
         super().__init__(init_cfg)
-        self.backbone = ReXUNetEncoder(arch, norm_cfg=norm_cfg, with_cp=with_cp, **backbone)
+        self.backbone = ReXUNetEncoder(
+            arch, norm_cfg=norm_cfg, with_cp=with_cp, recompute=recompute, **backbone
+        )
         self.head = ReXUNetHead(
             rexunet_levels(self.backbone.architecture),
             self.backbone.out_levels[-1].channels,
             norm_cfg,
-            with_cp,
+            self.backbone.recompute,
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -156,15 +162,15 @@ class ReXDepth(ReXUNet):
     ) -> None:
         super().__init__(arch, **arguments)
         strides = self.head.output_strides
-        if (
-            not isinstance(scales, Sequence)
-            or not scales
-            or not set(scales) <= set(range(len(strides)))
-        ):
-            raise InvalidArgument(
-                f'scales={scales!r}: give a sequence of at least one of 0 to {len(strides) - 1}'
-            )
-        self.scales = tuple(scales)
+        allowed = range(len(strides))
+        scales = require_sequence('scales', scales, '(0, 1, 2, 3)')
+        for scale in scales:
+            if not is_integer(scale) or scale not in allowed or scales.count(scale) > 1:
+                raise InvalidArgument(
+                    f'scales={scales!r}: give a list of at least one of 0 to {len(strides) - 1}, '
+                    'each once'
+                )
+        self.scales = tuple(map(int, scales))
         for scale, stride in enumerate(strides):
             if scale not in self.scales:
                 self.head.outputs[str(stride)].requires_grad_(False)

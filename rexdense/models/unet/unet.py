@@ -1,17 +1,25 @@
 """A backbone and a U-Net decoder in one module."""
 
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmengine.model import BaseModule
 from torch import Tensor
 
-from rexdense.arch.unet import STANDARD_UNETS
-from rexdense.errors import UnknownName, suggest
-from rexdense.models.backbone import Backbone
-from rexdense.models.creation import create_backbone
+from rexdense.arch import list_backbones
+from rexdense.arch.checks import is_integer, require_known
+from rexdense.arch.unet import STANDARD_UNETS, StandardUNet
+from rexdense.errors import InvalidArgument, UnknownName, suggest
+from rexdense.host import BaseModule
+from rexdense.models.backbones.backbone import Backbone
+from rexdense.models.creation import backbone_class, create_backbone
 from rexdense.models.unet.decoder import UNetDecoder
 
-__all__ = ['UNet', 'create_unet']
+__all__ = ['UNet', 'create_unet', 'list_unets']
+
+ALL_LEVELS = (0, 1, 2, 3, 4)
+# What create_unet gives to the backbone and to the decoder alike.
+_SHARED = ('norm_cfg', 'recompute', 'with_cp')
 
 
 class UNet(BaseModule):
@@ -23,6 +31,8 @@ class UNet(BaseModule):
     Args:
         backbone: Its ``out_indices`` say which levels the decoder reads.
         num_classes: Channels of the logits.
+        output_strides: One stride, such as 1, for its output alone; a list for those outputs by
+            stride; 'all' or None for 1 and the stride of every level.
         decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
@@ -41,40 +51,113 @@ class UNet(BaseModule):
     """
 
     def __init__(
-        self, backbone: Backbone, num_classes: int, init_cfg: dict | None = None, **decoder: Any
+        self,
+        backbone: Backbone,
+        num_classes: int,
+        init_cfg: dict | None = None,
+        output_strides: int | Sequence[int] | str | None = None,
+        **decoder: Any,
     ) -> None:
         super().__init__(init_cfg)
+        if not isinstance(backbone, Backbone):
+            raise InvalidArgument(
+                f'backbone={backbone!r}: give a network, such as '
+                "rexdense.create_backbone('rexnet_1.0', out_indices=(0, 1, 2, 3, 4))"
+            )
+        require_known('UNet', decoder, _decoder_arguments())
+        self.single_output = is_integer(output_strides)
+        if self.single_output:
+            output_strides = [output_strides]
+        elif isinstance(output_strides, str) and output_strides == 'all':
+            output_strides = None
         self.backbone = backbone
-        self.decoder = UNetDecoder(backbone.out_levels, num_classes, **decoder)
+        self.decoder = UNetDecoder(backbone.out_levels, num_classes, output_strides, **decoder)
 
-    def forward(self, x: Tensor) -> dict[int, Tensor]:
-        """Return the logits by stride for images (N, in_channels, H, W) of any size.
+    def forward(self, x: Tensor) -> Tensor | dict[int, Tensor]:
+        """Return the logits for images (N, in_channels, H, W) of any size.
 
         Returns:
-            For each stride asked for (N, num_classes, ceil(H / stride), ceil(W / stride)), from
-            fine to coarse.
+            (N, num_classes, ceil(H / stride), ceil(W / stride)): one tensor where
+            ``output_strides`` is a single stride, else a dict by stride, from fine to coarse.
         """
-        return self.decoder(self.backbone(x), x.shape[2:])
+        logits = self.decoder(self.backbone(x), x.shape[2:])
+        return logits[self.decoder.output_strides[0]] if self.single_output else logits
 
 
-def create_unet(name: str, num_classes: int, **decoder: Any) -> UNet:
-    """Return a U-Net of :data:`rexdense.arch.unet.STANDARD_UNETS` over all five levels.
-
-    Args:
-        num_classes: Channels of the logits.
-        decoder: Arguments of :class:`~rexdense.models.unet.UNetDecoder` that replace those of the
-            name.
-
-    Raises:
-        UnknownName: ``name`` is none of them.
-        InvalidArgument: see :class:`~rexdense.models.unet.UNetDecoder`.
+def list_unets() -> list[str]:
+    """Return the names of the U-Nets that the zoo measures.
 
     Example:
-        >>> create_unet('unet_rexnet_1.0_wide', num_classes=11).decoder.decoder_channels
-        (256, 128, 64, 32, 16)
+        >>> list_unets()[:2]
+        ['unet_rexnet_1.0', 'unet_rexnet_1.3']
     """
-    if name not in STANDARD_UNETS:
-        raise UnknownName(f'no U-Net is called {name!r}: {suggest(name, STANDARD_UNETS)}')
-    unet = STANDARD_UNETS[name]
-    backbone = create_backbone(unet.backbone, out_indices=(0, 1, 2, 3, 4))
-    return UNet(backbone, num_classes, **unet.decoder | decoder)
+    return list(STANDARD_UNETS)
+
+
+def create_unet(
+    name: str,
+    num_classes: int,
+    *,
+    in_channels: int = 3,
+    output_strides: int | Sequence[int] | str | None = 1,
+    backbone: Mapping[str, Any] | None = None,
+    **decoder: Any,
+) -> UNet:
+    """Build a U-Net with random weights over all five levels of a named backbone.
+
+    Args:
+        name: A name from :func:`rexdense.list_unets`; or one from
+            :func:`rexdense.list_backbones`, which gets the decoder's defaults.
+        num_classes: Channels of the logits.
+        in_channels: Channels of the images, 1 for grey ones.
+        output_strides: 1 returns one tensor of logits, as large as the images, and another stride
+            its own; a list, or 'all', returns a dict of logits by stride.
+        backbone: Arguments of the backbone, as for :func:`rexdense.create_backbone`.
+        decoder: Arguments of :class:`~rexdense.models.unet.UNetDecoder` in place of those of the
+            name. ``norm_cfg``, ``with_cp`` and ``recompute`` go to the backbone as well, unless
+            ``backbone`` has its own.
+
+    Raises:
+        UnknownName: no such name.
+        InvalidArgument: an argument is not taken, or outside what is allowed.
+
+    Example:
+        >>> import torch
+        >>> unet = create_unet('rexnet_1.0', num_classes=3, in_channels=1).eval()
+        >>> unet(torch.rand(2, 1, 97, 131)).shape
+        torch.Size([2, 3, 97, 131])
+        >>> unet = create_unet('rexnet_1.0', 3, output_strides='all', skip='concat').eval()
+        >>> list(unet(torch.rand(1, 3, 64, 96)))
+        [1, 2, 4, 8, 16, 32]
+    """
+    unet = _standard(name)
+    if not isinstance(backbone, Mapping | None):
+        raise InvalidArgument(
+            f'backbone={backbone!r}: give a dict of its arguments, such as dict(width_mult=1.5)'
+        )
+    own = _decoder_arguments() | {'init_cfg', 'in_channels', 'output_strides', 'backbone'}
+    for key in decoder.keys() - own:
+        if key in backbone_class(unet.backbone).arguments():
+            raise InvalidArgument(
+                f'{key} is an argument of the backbone: give backbone=dict({key}={decoder[key]!r})'
+            )
+    require_known('create_unet', decoder, own)
+    shared = {key: decoder[key] for key in _SHARED if key in decoder}
+    settings = dict(out_indices=ALL_LEVELS, in_channels=in_channels) | shared | dict(backbone or {})
+    network = create_backbone(unet.backbone, **settings)
+    return UNet(network, num_classes, output_strides=output_strides, **unet.decoder | decoder)
+
+
+def _decoder_arguments() -> set[str]:
+    given = {'feature_info', 'num_classes', 'output_strides'}
+    return set(inspect.signature(UNetDecoder).parameters) - given
+
+
+def _standard(name: str) -> StandardUNet:
+    if isinstance(name, str) and name in STANDARD_UNETS:
+        return STANDARD_UNETS[name]
+    backbones = list_backbones()
+    if not isinstance(name, str) or name not in backbones:
+        closest = suggest(name, [*STANDARD_UNETS, *backbones])
+        raise UnknownName(f'no U-Net or backbone is called {name!r}: {closest}')
+    return StandardUNet(name, {})

@@ -1,0 +1,72 @@
+"""A trained model's weights for one of another number of classes."""
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+__all__ = ['with_own_class_layers']
+
+
+def with_own_class_layers(
+    model: nn.Module, state: Mapping[str, Tensor], before: int | None, now: int
+) -> tuple[dict[str, Tensor], list[str]]:
+    """Return a model's state dict with the model's own layers where their size is that of the
+    classes, and one line for each of these.
+
+    Such a layer lies outside the backbone and has ``a * classes + b`` outputs, ``a`` from 1 and
+    ``b`` from 0 on: ``classes`` or ``classes + 1`` in softmax heads, ``4 * classes`` in box
+    regression, ``9 * classes`` where there are nine anchors. Whatever else differs stays as it is.
+
+    Args:
+        model: The model that is to be filled.
+        state: The state dict of one of the same kind.
+        before: Number of classes of ``state``; None, where nothing says it, takes one by which all
+            layers that differ can be explained.
+        now: Number of classes of the model.
+
+    Example:
+        >>> trained, model = nn.Linear(8, 81), nn.Linear(8, 4)
+        >>> with_own_class_layers(model, trained.state_dict(), 80, 3)[1]
+        ['weight (81, 8) where the model has (4, 8)', 'bias (81,) where the model has (4,)']
+    """
+    own = model.state_dict()
+    outputs = {
+        name: (state[name].shape[0], tensor.shape[0])
+        for name, tensor in own.items()
+        if name in state
+        and not name.startswith('backbone.')
+        and _differ_in_outputs(state[name], tensor)
+    }
+    largest = max((got for got, _ in outputs.values()), default=0)
+    for classes in range(largest, 0, -1) if before is None else (before,):
+        chosen = [name for name in outputs if _by_classes(*outputs[name], classes, now)]
+        if before is not None or len(chosen) == len(outputs):
+            break
+    else:
+        chosen = []
+    lines = [
+        f'{name} {tuple(state[name].shape)} where the model has {tuple(own[name].shape)}'
+        for name in chosen
+    ]
+    return {**state, **{name: own[name] for name in chosen}}, lines
+
+
+def _differ_in_outputs(got: Tensor, wanted: Tensor) -> bool:
+    return got.dim() > 0 and got.shape[1:] == wanted.shape[1:] and got.shape != wanted.shape
+
+
+def _by_classes(got: int, wanted: int, before: int, now: int) -> bool:
+    """Whether two numbers of outputs differ as the two numbers of classes do."""
+    return before != now and any(
+        was != becomes
+        and (wanted - got) % (becomes - was) == 0
+        and (each := (wanted - got) // (becomes - was)) >= 1
+        and got >= each * was
+        for was in _outputs(before)
+        for becomes in _outputs(now)
+    )
+
+
+def _outputs(classes: int) -> tuple[int, ...]:
+    # One output, through a sigmoid, tells two classes apart.
+    return (classes, 1) if classes == 2 else (classes,)

@@ -1,0 +1,73 @@
+"""The text of a config that lies in a checkpoint, read without running it.
+
+mmengine stores it as Python text and reads it back by running that text (``Config.fromstring``).
+Whoever made the file could have put anything there, so here the text is taken apart instead.
+"""
+
+import ast
+import math
+from typing import Any
+
+from rexdense.errors import CheckpointUnreadable
+
+__all__ = ['read_config_text']
+
+_NUMBERS = {'inf': math.inf, 'nan': math.nan}
+
+
+def read_config_text(text: str, source: str) -> dict[str, Any]:
+    """Return the values of a config that mmengine wrote as text (``Config.pretty_text``).
+
+    Raises:
+        CheckpointUnreadable: it is more than assignments of values; ``source`` names the file.
+
+    Example:
+        >>> read_config_text("model = dict(type='FasterRCNN')", 'epoch_1.pth')
+        {'model': {'type': 'FasterRCNN'}}
+    """
+    values = {}
+    try:
+        for statement in ast.parse(text).body:
+            if not isinstance(statement, ast.Assign):
+                raise ValueError(f'line {statement.lineno} is no assignment')
+            (target,) = statement.targets
+            values[target.id] = _value(statement.value)
+    except (
+        AttributeError,
+        MemoryError,  # what the parser makes of text that is nested too deeply
+        RecursionError,
+        SyntaxError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise CheckpointUnreadable(
+            f'the config in {source} is more than a list of values ({error}): it is not one that '
+            'rexdense train has written'
+        ) from error
+    return values
+
+
+def _value(node: ast.expr) -> Any:
+    """Return a literal, in which dict(key=value) may stand for a dictionary."""
+    match node:
+        case ast.Call(func=ast.Name(id='dict'), args=[] | [ast.Dict()] as first, keywords=named):
+            # mmengine writes keys that are no names as dict({...}).
+            start = _value(first[0]) if first else {}
+            if any(keyword.arg is None for keyword in named):
+                raise ValueError(f'line {node.lineno} unpacks a dictionary')
+            return start | {keyword.arg: _value(keyword.value) for keyword in named}
+        case ast.Dict(keys=keys, values=values):
+            return {_value(key): _value(item) for key, item in zip(keys, values, strict=True)}
+        case ast.List(elts=items):
+            return [_value(item) for item in items]
+        case ast.Tuple(elts=items):
+            return tuple(_value(item) for item in items)
+        case ast.Set(elts=items):
+            return {_value(item) for item in items}
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand)
+        case ast.Name(id=name) if name in _NUMBERS:
+            return _NUMBERS[name]
+        case ast.Constant(value=value):
+            return value
+    raise ValueError(f'line {node.lineno} holds {ast.unparse(node)[:60]!r}')

@@ -1,0 +1,158 @@
+"""Reading torch's pickles without running them: tensors, containers and harmless values only."""
+
+import argparse
+import functools
+import io
+import pickle
+import pickletools
+import re
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import torch
+
+from rexdense.errors import CheckpointUnreadable
+from rexdense.host import HistoryBuffer
+
+__all__ = ['read_pickle']
+
+# How torch names what it refuses to look up (torch/_weights_only_unpickler.py).
+_REFUSED = re.compile(r'GLOBAL ([\w.]+)')
+_HARMLESS_MODULES = ('torch', 'collections', '_codecs', 'numpy', 'mmengine', 'argparse')
+
+
+def read_pickle(
+    file: Path | BinaryIO,
+    name: str,
+    map_location: Any = 'cpu',
+    trust_pickle: bool = False,
+    mmap: bool = False,
+) -> Any:
+    """Return what torch saved, in its zip form or the older one.
+
+    Args:
+        file: A path, or an open file with the whole content.
+        name: What error messages call the file.
+        map_location: As for ``torch.load``.
+        trust_pickle: Let the file run any code it names. Only for files whose maker is trusted.
+        mmap: Map the tensors of a zip file into memory instead of reading them; the file must then
+            stay as it is.
+
+    Raises:
+        CheckpointUnreadable: the file is damaged, or needs more than the allowed classes.
+    """
+    options = dict(map_location=map_location, mmap=True if mmap else None)
+    try:
+        if trust_pickle:
+            return torch.load(file, weights_only=False, **options)
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_allowed_globals()):
+            warnings.filterwarnings('ignore', 'Detected pickle protocol|TypedStorage is deprecated')
+            return torch.load(file, weights_only=True, **options)
+    # A damaged pickle can raise nearly anything out of the unpickler.
+    except Exception as error:
+        raise CheckpointUnreadable(f'{name} {_fault(error, file, trust_pickle)}') from error
+
+
+def _fault(error: Exception, file: Path | BinaryIO, trust_pickle: bool) -> str:
+    refused = None if trust_pickle else _refused_name(error, file)
+    if refused:
+        return (
+            f'wants to call {refused} while it is read, which weights do not need: save its '
+            'tensors alone (torch.save(model.state_dict(), ...)) or, if you trust its maker with '
+            'this machine, convert it once with `rexdense convert SRC DST --trust-pickle` '
+            '(trust_pickle=True in Python)'
+        )
+    if 'Unsupported operand' in str(error):
+        return (
+            'is a pickle of protocol 4 or later, which cannot be read safely: save its tensors '
+            'again with torch.save and its default protocol'
+        )
+    return f'is cut off or damaged ({_cause(error)}): copy or download it again'
+
+
+def _cause(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # torch puts a page of advice before the cause when it reads weights only.
+    line = next((line for line in lines if 'Unpickler error' in line), lines[0] if lines else '')
+    return f'{type(error).__name__}: {line[:160]}' if line else type(error).__name__
+
+
+def _refused_name(error: Exception, file: Path | BinaryIO) -> str | None:
+    """Return the global that torch refused; None where the file is merely broken."""
+    found = _REFUSED.search(str(error))
+    if found:
+        return found[1]
+    if not isinstance(error, pickle.UnpicklingError):
+        return None
+    # Pickles of protocol 4 and 5 are refused at their first opcode, before anything is named.
+    foreign = (name for name in _named_globals(file) if name.split('.')[0] not in _HARMLESS_MODULES)
+    return next(foreign, None)
+
+
+def _named_globals(file: Path | BinaryIO) -> Iterator[str]:
+    """Yield the globals that the pickles of a file name, without loading any."""
+    stream, strings = _pickle_stream(file), []
+    try:
+        # The older form is several pickles, one after the other, and then raw data.
+        while True:
+            for opcode, argument, _ in pickletools.genops(stream):
+                if opcode.name == 'GLOBAL':
+                    yield argument.replace(' ', '.')
+                elif opcode.name == 'STACK_GLOBAL':
+                    yield '.'.join(strings[-2:])
+                elif isinstance(argument, str):
+                    strings.append(argument)
+    except (ValueError, IndexError, KeyError, OSError, zipfile.BadZipFile):
+        return
+
+
+def _pickle_stream(file: Path | BinaryIO) -> BinaryIO:
+    source = io.BytesIO(file.read_bytes()) if isinstance(file, Path) else file
+    source.seek(0)
+    if not zipfile.is_zipfile(source):
+        source.seek(0)
+        return source
+    with zipfile.ZipFile(source) as archive:
+        name = next(name for name in archive.namelist() if name.endswith('data.pkl'))
+        return io.BytesIO(archive.read(name))
+
+
+@functools.cache
+def _allowed_globals() -> list[Any]:
+    """Return what mmengine's and timm's training files hold besides tensors: NumPy's numbers, logs,
+    options.
+
+    Each entry only makes a value. ``getattr`` is not among them: it is asked for to find the four
+    statistics of a HistoryBuffer, so a function that finds nothing else takes its place.
+    """
+    core = np._core if hasattr(np, '_core') else np.core
+    # NumPy 1 and 2 name the module differently, and files of either are read by either.
+    allowed: list[Any] = [
+        (function, f'numpy.{module}.multiarray.{name}')
+        for module in ('core', '_core')
+        for name, function in (('_reconstruct', _empty_array), ('scalar', core.multiarray.scalar))
+    ]
+    allowed += [np.ndarray, np.dtype, slice, argparse.Namespace]
+    allowed += {type(np.dtype(code)) for code in np.typecodes['All'] if code not in 'OV'}
+    return [
+        *allowed,
+        (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
+        (_history_statistic, 'builtins.getattr'),
+    ]
+
+
+def _empty_array(subtype: type, shape: tuple, code: Any) -> np.ndarray:
+    """Make the plain array that a pickle then fills (NumPy's ``_reconstruct`` makes any class)."""
+    if subtype is not np.ndarray:
+        raise pickle.UnpicklingError(f'GLOBAL {subtype.__module__}.{subtype.__qualname__}')
+    return np.empty(shape, code)
+
+
+def _history_statistic(owner: type, name: str) -> Callable:
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise pickle.UnpicklingError('GLOBAL builtins.getattr')
+    return getattr(owner, name)

@@ -1,0 +1,111 @@
+"""Any known checkpoint file, read by content and without running anything that is in it."""
+
+import dataclasses
+import io
+import os
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from rexdense.checkpoint.formats.content import (
+    LEGACY_PICKLE,
+    MINDSPORE,
+    SAFETENSORS,
+    ZIP_PICKLE,
+    recognise_content,
+)
+from rexdense.checkpoint.formats.mindspore_ckpt import group_values, read_mindspore
+from rexdense.checkpoint.formats.pickles import read_pickle
+from rexdense.checkpoint.formats.safetensors_files import read_safetensors
+from rexdense.errors import CheckpointUnreadable
+
+__all__ = ['CheckpointFile', 'checkpoint_file', 'read_checkpoint']
+
+
+@dataclasses.dataclass(frozen=True)
+class CheckpointFile:
+    """What a file held.
+
+    Attributes:
+        content: The object that was saved: a dictionary of tensors, or one that wraps such a
+            dictionary.
+        kind: The file format, one of :mod:`rexdense.checkpoint.formats.content`.
+        metadata: Notes in a safetensors header.
+    """
+
+    content: Any
+    kind: str
+    metadata: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+def read_checkpoint(
+    path: str | Path, map_location: Any = 'cpu', trust_pickle: bool = False, mmap: bool = False
+) -> CheckpointFile:
+    """Read a torch (zip or older), safetensors or MindSpore file.
+
+    Args:
+        path: The file, or a work directory of mmengine, whose ``last_checkpoint`` names the file.
+        map_location: As for ``torch.load``.
+        trust_pickle: Let a pickle run any code it names; off, such a file is refused.
+        mmap: Map tensors into memory instead of reading them, where the format allows it.
+
+    Raises:
+        CheckpointUnreadable: nothing is there, or the file is empty, damaged, foreign, larger than
+            the memory, or wants to run code.
+        MissingDependency: a safetensors file, and the package is not installed.
+    """
+    path = checkpoint_file(Path(path).expanduser())
+    kind = recognise_content(path)
+    _check_size(path, kind)
+    if kind == SAFETENSORS:
+        device = map_location if isinstance(map_location, str) else 'cpu'
+        tensors, notes = read_safetensors(path, device)
+        return CheckpointFile(tensors, kind, notes)
+    if kind == MINDSPORE:
+        values = read_mindspore(path, mmap)
+        groups = group_values(values)
+        return CheckpointFile(groups if 'state_dict' in groups else values, kind)
+    # From a buffer torch does not try its oldest form, a tar that it unpacks to disk.
+    source = io.BytesIO(path.read_bytes()) if kind == LEGACY_PICKLE else path
+    content = read_pickle(
+        source, str(path), map_location, trust_pickle, mmap and kind != LEGACY_PICKLE
+    )
+    return CheckpointFile(content, kind)
+
+
+def checkpoint_file(path: Path) -> Path:
+    """Return the file that is read where ``path`` is given: itself, or that of a work directory.
+
+    Raises:
+        CheckpointUnreadable: there is none, or it cannot be opened.
+    """
+    if path.is_dir():
+        pointer = path / 'last_checkpoint'
+        if not pointer.is_file():
+            raise CheckpointUnreadable(
+                f'{path} is a folder without a file last_checkpoint, so no work directory: '
+                'give the checkpoint file'
+            )
+        named = Path(pointer.read_text().strip())
+        # The folder may have been moved since: what lies beside the pointer counts first.
+        path = path / named.name if (path / named.name).is_file() else named
+    if not path.exists():
+        raise CheckpointUnreadable(f'{path} is not there: check the path')
+    if not path.is_file():
+        raise CheckpointUnreadable(f'{path} is no regular file')
+    if not os.access(path, os.R_OK):
+        raise CheckpointUnreadable(f'{path} cannot be read: check its permissions')
+    return path
+
+
+def _check_size(path: Path, kind: str) -> None:
+    size, memory = path.stat().st_size, os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
+    if kind == ZIP_PICKLE:
+        # A small archive can unpack to any size.
+        with zipfile.ZipFile(path) as archive:
+            size = max(size, sum(record.file_size for record in archive.infolist()))
+    if size > memory:
+        raise CheckpointUnreadable(
+            f'{path} holds {size / 2**30:.1f} GiB, this machine {memory / 2**30:.1f} GiB of '
+            'memory: is it a checkpoint of these networks (at most 2 GiB with optimiser state)?'
+        )

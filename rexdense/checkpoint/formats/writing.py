@@ -1,0 +1,68 @@
+"""Checkpoint files of every format, whole or not there."""
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from torch import Tensor
+
+from rexdense.checkpoint.formats.mindspore_ckpt import write_mindspore
+from rexdense.checkpoint.formats.safetensors_files import write_safetensors
+from rexdense.errors import InvalidArgument
+from rexdense.files import atomic_write
+
+__all__ = ['FORMATS', 'check_format', 'write_checkpoint', 'write_tensors']
+
+FORMATS = ('.pth', '.safetensors', '.ckpt')
+
+
+def write_checkpoint(
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write tensors to a file whose suffix says the format, and return its path.
+
+    Args:
+        path: ``.pth`` is torch's zip, ``.safetensors`` that format, ``.ckpt`` MindSpore's.
+        tensors: By name; the order is kept.
+        metadata: Plain values that say where the weights are from. With it a ``.pth`` file holds
+            ``state_dict`` and ``meta``, without it the bare tensors; ``.ckpt`` has no place for it.
+        overwrite: Replace a file that is there.
+
+    Raises:
+        InvalidArgument: another suffix, the file exists, or it cannot be written.
+    """
+    path = Path(path).expanduser()
+    check_format(path)
+    write = functools.partial(write_tensors, suffix=path.suffix, tensors=tensors, metadata=metadata)
+    return atomic_write(path, write, overwrite)
+
+
+def check_format(path: Path) -> None:
+    """Raise InvalidArgument where the suffix is that of no format that is written."""
+    if path.suffix not in FORMATS:
+        raise InvalidArgument(f'{path}: the name must end in one of {", ".join(FORMATS)}')
+
+
+def write_tensors(
+    file: BinaryIO,
+    suffix: str,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, Any] | None = None,
+) -> None:
+    """Write to an open file what :func:`write_checkpoint` writes to a path of that suffix."""
+    if suffix == '.ckpt':
+        write_mindspore(tensors, file)
+    elif suffix == '.safetensors':
+        notes = {key: json.dumps(value) for key, value in (metadata or {}).items()}
+        write_safetensors(tensors, notes, file)
+    else:
+        # A view would drag the whole of what it views into the file.
+        plain = {name: tensor.detach().clone() for name, tensor in tensors.items()}
+        wrapped = {'meta': dict(metadata or {}), 'state_dict': plain}
+        torch.save(plain if metadata is None else wrapped, file)

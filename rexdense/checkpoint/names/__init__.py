@@ -1,0 +1,1 @@
+"""Tensor names: which project they come from, which network they make, where each belongs."""

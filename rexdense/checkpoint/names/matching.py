@@ -1,0 +1,90 @@
+"""Which tensor of a checkpoint goes where in a module, and which go nowhere."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from rexdense.checkpoint.names.native import COUNTER, HEAD
+from rexdense.checkpoint.names.recognition import Recognised
+from rexdense.checkpoint.names.target import Target
+from rexdense.checkpoint.report import LoadReport
+
+__all__ = ['match_tensors']
+
+
+def match_tensors(
+    tensors: Mapping[str, Tensor],
+    found: Recognised,
+    target: Target,
+    report: LoadReport,
+    backbone_only: bool = False,
+    drop_head: bool = False,
+) -> dict[str, Tensor]:
+    """Return the tensors by their names in the module, of whatever shape, and account for the
+    others in ``report``.
+
+    Args:
+        tensors: The checkpoint's, by its names.
+        found: The network in it.
+        target: The module.
+        report: Gets ``renamed``, ``dropped``, ``kept``, ``missing`` and ``unexpected``.
+        backbone_only: Leave all but the backbone as it is.
+        drop_head: Leave the classification head as it is where the checkpoint has none or one of
+            another shape, and likewise any other layer outside the backbone whose shape depends on
+            the classes.
+    """
+    filling: dict[str, Tensor] = {}
+    network = {
+        found.name_of(entry): entry.native for entry in found.scheme.entries(target.architecture)
+    }
+    for key, tensor in tensors.items():
+        if key in network:
+            goal = target.name_of(network[key])
+            expected = network[key].startswith(HEAD) or not target.builds(network[key])
+            fills = goal in target.tensors
+        else:
+            goal = target.root + key.removeprefix(found.root)
+            expected = not found.in_body(key) and (target.is_backbone or backbone_only)
+            # What else there is, a second network perhaps, has no part in the backbone.
+            beside = key.startswith(found.root) and not found.in_body(key)
+            fills = beside and goal in target.tensors and not target.in_backbone(goal)
+        if fills and (target.in_backbone(goal) or not backbone_only):
+            filling[goal] = _fitted(tensor, target.shape(goal))
+            if key != goal:
+                report.renamed.append((key, goal))
+        elif expected or fills:
+            report.dropped.append(key)
+        elif not key.endswith(COUNTER):
+            report.unexpected.append(key)
+    _account_for_rest(filling, target, report, backbone_only, drop_head)
+    return filling
+
+
+def _fitted(tensor: Tensor, wanted: tuple[int, ...]) -> Tensor:
+    """Return a linear layer's weight without the dimensions it has as a 1x1 convolution."""
+    kernel = tuple(tensor.shape[2:])
+    return tensor.flatten(1) if len(wanted) == 2 and kernel == (1, 1) else tensor
+
+
+def _account_for_rest(
+    filling: dict[str, Tensor],
+    target: Target,
+    report: LoadReport,
+    backbone_only: bool,
+    drop_head: bool,
+) -> None:
+    """Note which of the module's tensors stay as they are, and take out what must not fill them."""
+    for goal in target.tensors:
+        if goal not in filling and goal.endswith(COUNTER):
+            continue
+        if target.in_backbone(goal):
+            keep = False
+        elif goal in filling:
+            keep = drop_head and tuple(filling[goal].shape) != target.shape(goal)
+        else:
+            keep = backbone_only or (drop_head and goal.startswith(target.root + HEAD))
+        if keep:
+            filling.pop(goal, None)
+            report.kept.append(goal)
+        elif goal not in filling:
+            report.missing.append(goal)

@@ -1,0 +1,140 @@
+"""A named network out of a checkpoint of any project, under rexdense's names."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from rexdense.arch import Architecture, architecture
+from rexdense.checkpoint.details import Details, details_of
+from rexdense.checkpoint.fetching import open_checkpoint
+from rexdense.checkpoint.formats.finite import check_values
+from rexdense.checkpoint.names.identification import identify, recognise
+from rexdense.checkpoint.names.native import HEAD, level_of
+from rexdense.checkpoint.names.renaming import from_native, to_native
+from rexdense.checkpoint.report import LoadReport
+from rexdense.checkpoint.schemes import Scheme
+
+__all__ = ['NamedNetwork', 'read_named_network']
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedNetwork:
+    """The weights of a named network, and what is known of them.
+
+    Attributes:
+        checkpoint: Where they were read from.
+        scheme: Whose names they bore there.
+        name: The network, such as 'rexnet_1.0'.
+        tensors: Under rexdense's names, in rexdense's order; those of the head begin with 'head.'.
+        called: The names of ``tensors`` in the checkpoint, by rexdense's.
+        left_out: What the checkpoint holds beside the network.
+        details: What the tensors do not show.
+        note: What else the checkpoint holds: averaged weights, or the last ones.
+    """
+
+    checkpoint: str
+    scheme: Scheme
+    name: str
+    tensors: dict[str, Tensor]
+    called: dict[str, str]
+    left_out: tuple[str, ...]
+    details: Details
+    note: str = ''
+
+    @property
+    def architecture(self) -> Architecture:
+        """What the network is."""
+        return architecture(self.name, **self.details.options)
+
+    @property
+    def deepest_level(self) -> int:
+        """The index of the deepest level that the checkpoint holds."""
+        return max(map(level_of, self.tensors))
+
+    def body(self) -> 'NamedNetwork':
+        """Return the network without its head."""
+        body = {key: value for key, value in self.tensors.items() if not key.startswith(HEAD)}
+        head = (self.called[key] for key in self.tensors if key not in body)
+        return dataclasses.replace(self, tensors=body, left_out=(*self.left_out, *head))
+
+    def named_by(self, scheme: Scheme) -> dict[str, Tensor]:
+        """Return the tensors under a project's names, in its order.
+
+        Raises:
+            CheckpointMismatch: the project has no such network.
+        """
+        return from_native(self.tensors, scheme, self.architecture)
+
+    def report(self, destination: str | Path, scheme: Scheme, loaded: list[str]) -> LoadReport:
+        """Return the account of writing the network under a project's names."""
+        report = LoadReport(
+            self.checkpoint,
+            self.scheme.title,
+            self.name,
+            loaded=loaded,
+            dropped=list(self.left_out),
+            preprocessing=self.details.preprocessing,
+        )
+        if self.note:
+            report.notes.append(self.note)
+        report.notes.append(f'written to {destination} with the names of {scheme.title}')
+        theirs = scheme.families[self.architecture.family]
+        for option, value in self.details.options.items():
+            if value != theirs.options.get(option, value):
+                report.notes.append(
+                    f'trained with {option}={value!r}, {scheme.title} computes with '
+                    f'{theirs.options[option]!r}: its outputs will differ'
+                )
+        wanted, usual = self.details.preprocessing, theirs.preprocessing
+        if wanted.channel_order != usual.channel_order:
+            report.notes.append(
+                f'trained on {wanted.channel_order} images, {scheme.title} mostly gives '
+                f'{usual.channel_order}: turn the channels there'
+            )
+        return report
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what a file of the weights should say of them, in plain values."""
+        return dict(
+            architecture=self.name,
+            preprocessing=dataclasses.asdict(self.details.preprocessing),
+            options=self.details.options,
+            output_stride=self.details.output_stride,
+            run=self.details.run,
+        )
+
+
+def read_named_network(
+    checkpoint: str | Path | Mapping[str, Any],
+    *,
+    source: str | None = None,
+    prefix: str | None = None,
+    ema: bool | None = None,
+    allow_non_finite: bool = False,
+    trust_pickle: bool = False,
+) -> NamedNetwork:
+    """Find the network in a checkpoint, and which of the named ones it is.
+
+    The arguments are those of :func:`rexdense.load_weights`.
+
+    Raises:
+        CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
+        CheckpointMismatch: it holds no named network, or values that are no weights.
+        UnknownName: no project is called ``source``.
+    """
+    checkpoint_name, state = open_checkpoint(checkpoint, ema, trust_pickle)
+    found = recognise(state.tensors, source, prefix, checkpoint_name)
+    name = identify(state.tensors, found.scheme.name, found.prefix, checkpoint_name)
+    network = architecture(name)
+    native = to_native(state.tensors, found, network)
+    check_values(checkpoint_name, native, allow_non_finite)
+    called = {entry.native: found.name_of(entry) for entry in found.scheme.entries(network)}
+    held = set(called.values())
+    left_out = tuple(key for key in state.tensors if key not in held)
+    details = details_of(state.metadata, found.scheme, network.family, checkpoint_name)
+    return NamedNetwork(
+        checkpoint_name, found.scheme, name, native, called, left_out, details, state.note
+    )

@@ -1,0 +1,147 @@
+"""The tensors of a classifier under rexdense's own names, generated from its architecture."""
+
+import dataclasses
+import functools
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from rexdense.arch import Architecture
+from rexdense.arch.levels import MaxPoolSpec
+from rexdense.arch.residual import BottleneckSpec
+from rexdense.arch.rexnet import InvertedBottleneckSpec
+
+__all__ = [
+    'COUNTER',
+    'HEAD',
+    'NORM_TENSORS',
+    'STEM_WEIGHT',
+    'Block',
+    'Layer',
+    'blocks',
+    'convolution',
+    'inverted_bottleneck',
+    'level_of',
+    'native_layers',
+]
+
+HEAD = 'head.'
+STEM_WEIGHT = 'stem.conv.weight'
+COUNTER = 'num_batches_tracked'
+NORM_TENSORS = ('weight', 'bias', 'running_mean', 'running_var', COUNTER)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A convolution, linear layer or batch norm: its path, and its tensors' shapes by name."""
+
+    path: str
+    shapes: dict[str, tuple[int, ...]]
+
+
+def convolution(path: str, out: int, inputs: int, kernel: int = 1, bias: bool = False) -> Layer:
+    """Return a convolution, ``inputs`` being the input channels of one group."""
+    shapes: dict[str, tuple[int, ...]] = {'weight': (out, inputs, kernel, kernel)}
+    if bias:
+        shapes['bias'] = (out,)
+    return Layer(path, shapes)
+
+
+def _norm(path: str, channels: int) -> Layer:
+    return Layer(
+        path, {name: () if name == NORM_TENSORS[-1] else (channels,) for name in NORM_TENSORS}
+    )
+
+
+def _convolution_norm(path: str, out: int, inputs: int, kernel: int = 1) -> Iterator[Layer]:
+    yield convolution(f'{path}.conv', out, inputs, kernel)
+    yield _norm(f'{path}.norm', out)
+
+
+def inverted_bottleneck(path: str, spec: InvertedBottleneckSpec) -> Iterator[Layer]:
+    """Yield the layers of ReXNet's block."""
+    hidden = spec.hidden_channels
+    if hidden != spec.in_channels:
+        yield from _convolution_norm(f'{path}.expand', hidden, spec.in_channels)
+    yield from _convolution_norm(f'{path}.depthwise', hidden, 1, 3)
+    if spec.squeeze_channels:
+        gate = f'{path}.squeeze_excitation'
+        yield convolution(f'{gate}.reduce', spec.squeeze_channels, hidden, bias=True)
+        yield _norm(f'{gate}.norm', spec.squeeze_channels)
+        yield convolution(f'{gate}.expand', hidden, spec.squeeze_channels, bias=True)
+    yield from _convolution_norm(f'{path}.project', spec.out_channels, hidden)
+
+
+def _bottleneck(path: str, spec: BottleneckSpec) -> Iterator[Layer]:
+    hidden = spec.hidden_channels
+    yield from _convolution_norm(f'{path}.conv1', hidden, spec.in_channels)
+    yield from _convolution_norm(f'{path}.conv2', hidden, hidden // spec.groups, 3)
+    if spec.squeeze_channels:
+        gate = f'{path}.squeeze_excitation'
+        yield convolution(f'{gate}.reduce', spec.squeeze_channels, hidden, bias=True)
+        yield convolution(f'{gate}.expand', hidden, spec.squeeze_channels, bias=True)
+    yield from _convolution_norm(f'{path}.conv3', spec.out_channels, hidden)
+    if spec.downsample:
+        yield from _convolution_norm(f'{path}.downsample', spec.out_channels, spec.in_channels)
+
+
+_BLOCKS: dict[type, Any] = {
+    InvertedBottleneckSpec: inverted_bottleneck,
+    BottleneckSpec: _bottleneck,
+}
+# The others have a 3x3 stem.
+_STEM_KERNELS = {'resnext': 7}
+
+
+def level_of(native: str) -> int:
+    """Return the level whose stage a tensor belongs to; -1 for the stem and the head."""
+    return int(native.split('.')[1]) if native.startswith('stages.') else -1
+
+
+class Block(NamedTuple):
+    """Where a block stands, and what it is made of.
+
+    ``position`` counts the blocks of a level, the number in ``path`` its modules, poolings too.
+    """
+
+    level: int
+    position: int
+    path: str
+    spec: Any
+
+
+def blocks(architecture: Architecture) -> Iterator[Block]:
+    """Yield the blocks of a network in order, without poolings, which have no tensors."""
+    for level, specs in enumerate(architecture.stages):
+        modules = [item for item in enumerate(specs) if not isinstance(item[1], MaxPoolSpec)]
+        for position, (module, spec) in enumerate(modules):
+            yield Block(level, position, f'stages.{level}.{module}', spec)
+
+
+def _body(architecture: Architecture, in_channels: int) -> Iterator[Layer]:
+    kernel = _STEM_KERNELS.get(architecture.family, 3)
+    yield from _convolution_norm('stem', architecture.stem_channels, in_channels, kernel)
+    for block in blocks(architecture):
+        yield from _BLOCKS[type(block.spec)](block.path, block.spec)
+
+
+def _head(architecture: Architecture, num_classes: int) -> Iterator[Layer]:
+    widths = (architecture.levels[-1].channels, *architecture.classifier_widths)
+    if len(widths) > 1:
+        yield from _convolution_norm('head.final', widths[1], widths[0])
+    if len(widths) > 2:
+        yield convolution('head.hidden', widths[2], widths[1], bias=True)
+        yield _norm('head.hidden_norm', widths[2])
+    yield Layer('head.fc', {'weight': (num_classes, widths[-1]), 'bias': (num_classes,)})
+
+
+@functools.lru_cache(maxsize=256)
+def native_layers(
+    architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
+) -> dict[str, Layer]:
+    """Return the layers of a backbone (``stem``, ``stages``) and its head (``head``), by path.
+
+    They are in the order of ``Classifier.state_dict()``, which has the same names, those of the
+    backbone below ``backbone.``.
+    """
+    layers = [*_body(architecture, in_channels), *_head(architecture, num_classes)]
+    return {layer.path: layer for layer in layers}

@@ -1,0 +1,29 @@
+"""Names of timm's feature extractors (``features_only=True``, ``models/_features.py``).
+
+They take the list of a ReXNet's blocks apart and put an underscore into each block's name; RegNet
+and ResNeXt keep timm's names. segmentation_models.pytorch has the same extractors below
+``encoder.model.`` (its ``tu-`` encoders).
+"""
+
+import dataclasses
+
+from rexdense.arch import Architecture
+from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
+from rexdense.checkpoint.schemes.timm import REXNET, TIMM, rexnet_head
+
+__all__ = ['TIMM_FEATURES']
+
+
+def head(architecture: Architecture) -> dict[str, str]:
+    """Return the layers after the last block, which only an extractor of the head would have."""
+    layers = rexnet_head(architecture)
+    return {theirs.replace('features.', 'features_'): ours for theirs, ours in layers.items()}
+
+
+FEATURES: FamilyNames = dataclasses.replace(REXNET, block='features_{index}'.format, head=head)
+
+TIMM_FEATURES = Scheme(
+    name='timm_features',
+    title='timm (features_only)',
+    families={**TIMM.families, 'rexnet': FEATURES},
+)

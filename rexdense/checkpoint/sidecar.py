@@ -1,0 +1,55 @@
+"""The sidecar: a JSON file beside exported weights that says what they are."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rexdense.errors import CheckpointUnreadable
+
+__all__ = ['DIGEST', 'file_digest', 'read_sidecar', 'sidecar_path']
+
+DIGEST = 'sha256'
+"""The entry that ties a sidecar to its weights."""
+
+
+def sidecar_path(path: str | Path) -> Path:
+    """Return where the sidecar of a weights file lies: ``FILE.json``, the suffix appended.
+
+    So ``a.pth`` and ``a.safetensors`` can stand in one folder.
+    """
+    path = Path(path)
+    return path.with_name(f'{path.name}.json')
+
+
+def read_sidecar(path: Path) -> dict[str, Any]:
+    """Return what the sidecar of a weights file says of it; empty without one.
+
+    Raises:
+        CheckpointUnreadable: it was written for other weights, or these were damaged since.
+    """
+    beside = sidecar_path(path)
+    try:
+        said = json.loads(beside.read_bytes()) if path.is_file() and beside.is_file() else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(said, dict) or DIGEST not in said:
+        return {}
+    with path.open('rb') as file:
+        found = file_digest(file)
+    if said[DIGEST] != found:
+        raise CheckpointUnreadable(
+            f'{path} has the sha256 {found[:12]}..., {beside.name} was written for '
+            f'{str(said[DIGEST])[:12]}...: copy the two again, or delete {beside.name} if it '
+            'belongs to other weights'
+        )
+    return said
+
+
+def file_digest(file: BinaryIO) -> str:
+    """Return the sha256 of an open file's content."""
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(2**20):
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""The rexdense command: one program a file, and what their command lines share."""

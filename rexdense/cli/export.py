@@ -1,0 +1,171 @@
+"""The program that writes a part of a checkpoint for other projects and other runtimes."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from rexdense.checkpoint import BACKBONE_FORMATS, SCHEMES, export_backbone
+from rexdense.checkpoint.fetching import source_files
+from rexdense.cli.parser import Parser, parse_size
+from rexdense.deploy import GRAPH_FORMATS, export_graph
+from rexdense.destinations import check_destination
+from rexdense.device import reuse_freed_memory
+from rexdense.engine import exported_parts
+from rexdense.errors import InvalidArgument
+
+__all__ = ['main']
+
+EXAMPLE = '128,96'
+"""Width and height in pixels of the image that is traced."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser: a subparser a part, with the options that it takes."""
+    result = Parser(
+        prog='rexdense export',
+        description='Write a part of a checkpoint: weights under the names of another project, or '
+        'a graph for another runtime, which is compared with the network before it is kept.',
+    )
+    parts = result.add_subparsers(dest='part', title='parts', metavar='PART', required=True)
+    weights = parts.add_parser('weights', help='weights of the backbone, for another project')
+    _add_places(weights, BACKBONE_FORMATS)
+    _add_reading(weights)
+    weights.set_defaults(write=_write_weights)
+
+    backbone = parts.add_parser('backbone', help='graph of the backbone, an output a level')
+    _add_places(backbone, GRAPH_FORMATS)
+    _add_network(backbone)
+    backbone.add_argument(
+        '--out-indices', type=parse_levels, metavar='1,2,3,4', help='levels: 0 is c1'
+    )
+    _add_reading(backbone)
+    _add_trust_config(backbone)
+    backbone.set_defaults(write=_write_graph, make=exported_parts.backbone_part)
+
+    classifier = parts.add_parser('classifier', help='graph from images to logits')
+    _add_places(classifier, GRAPH_FORMATS)
+    _add_network(classifier)
+    _add_reading(classifier)
+    classifier.set_defaults(write=_write_graph, make=exported_parts.classifier_part)
+
+    segmentor = parts.add_parser('segmentor', help='graph of a segmentor, an output a scale')
+    _add_places(segmentor, GRAPH_FORMATS)
+    _add_reading(segmentor)
+    _add_trust_config(segmentor)
+    segmentor.set_defaults(write=_write_graph, make=exported_parts.segmentor_part)
+
+    detector = parts.add_parser('detector', help='graph of a whole Faster R-CNN')
+    _add_places(detector, ('onnx',))
+    _add_ema(detector)
+    _add_trust_config(detector)
+    detector.set_defaults(write=_write_graph, make=exported_parts.detector_part)
+
+    rpn = parts.add_parser('rpn', help='graph of the region proposals of a detector')
+    _add_places(rpn, GRAPH_FORMATS)
+    _add_ema(rpn)
+    _add_trust_config(rpn)
+    rpn.set_defaults(write=_write_graph, make=exported_parts.rpn_part)
+    return result
+
+
+def _add_places(part: argparse.ArgumentParser, formats: Sequence[str]) -> None:
+    part.add_argument(
+        'checkpoint', help='weights of any known project, or a .pth file of rexdense train'
+    )
+    part.add_argument('--format', required=True, choices=list(formats), help='what is written')
+    part.add_argument('--out', type=Path, required=True, help='file to write')
+    part.add_argument('--overwrite', action='store_true', help='replace --out')
+    if 'onnx' in formats:
+        part.add_argument(
+            '--size',
+            type=parse_size,
+            default=EXAMPLE,
+            metavar='W,H',
+            help='width and height of the example that is traced; the graph takes any',
+        )
+        part.add_argument('--opset', type=int, help="version of ONNX's operator set")
+
+
+def _add_network(part: argparse.ArgumentParser) -> None:
+    part.add_argument('--arch', help='the network, if its weights do not tell')
+
+
+def _add_reading(part: argparse.ArgumentParser) -> None:
+    part.add_argument(
+        '--source', choices=SCHEMES, help='the project whose names the checkpoint bears'
+    )
+    part.add_argument('--prefix', help='what stands before the names, if there are two networks')
+    _add_ema(part)
+    part.add_argument(
+        '--allow-non-finite', action='store_true', help='write NaN and infinite values'
+    )
+    part.add_argument(
+        '--trust-pickle',
+        action='store_true',
+        help='let the checkpoint run any code it names; off is safe',
+    )
+
+
+def _add_ema(part: argparse.ArgumentParser) -> None:
+    part.add_argument(
+        '--ema',
+        action=argparse.BooleanOptionalAction,
+        help='take the running average, or the last weights; otherwise those that the file keeps '
+        'as its own',
+    )
+
+
+def _add_trust_config(part: argparse.ArgumentParser) -> None:
+    part.add_argument(
+        '--trust-config',
+        action='store_true',
+        help='build whatever the config in the checkpoint names, which can run any code; off, '
+        'only registered classes of models and transforms',
+    )
+
+
+def parse_levels(text: str) -> tuple[int, ...]:
+    """Parse '1,2,3,4' into indices of levels."""
+    try:
+        return tuple(int(part) for part in text.split(','))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{text!r}: give indices of levels, such as 1,2,3,4 for c2 to c5'
+        ) from None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write what is asked for, and print what was written."""
+    options = parser().parse_args(arguments)
+    if getattr(options, 'opset', None) is not None and options.format != 'onnx':
+        raise InvalidArgument(f'--opset goes with --format onnx, not with {options.format}')
+    check_destination(options.out.expanduser(), options.overwrite, source_files(options.checkpoint))
+    reuse_freed_memory()
+    print(options.write(options))
+
+
+def _write_weights(options: argparse.Namespace) -> object:
+    names = ('source', 'prefix', 'ema', 'allow_non_finite', 'trust_pickle', 'overwrite')
+    return export_backbone(
+        options.checkpoint,
+        options.out,
+        names=options.format,
+        **{name: getattr(options, name) for name in names},
+    )
+
+
+def _write_graph(options: argparse.Namespace) -> object:
+    names = exported_parts.Source.__dataclass_fields__
+    given = {name: value for name, value in vars(options).items() if name in names}
+    part = options.make(exported_parts.Source(**given))
+    width, height = options.size
+    return export_graph(
+        part.graph,
+        options.out,
+        options.format,
+        size=(height, width),
+        opset=options.opset,
+        about=part.about,
+        overwrite=options.overwrite,
+        inputs=source_files(options.checkpoint),
+    )

@@ -1,0 +1,53 @@
+"""The ``rexdense`` command: picks a program by its name and hands it the rest of the line."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from rexdense import __version__
+from rexdense.cli.parser import Parser, run_command
+from rexdense.errors import UnknownName, suggest
+
+__all__ = ['PROGRAMS', 'main', 'run']
+
+PROGRAMS = {
+    'train': 'train a model of a config',
+    'test': 'measure a checkpoint on the validation data',
+    'predict': 'draw and write what a checkpoint finds in images',
+    'export': 'write a part of a checkpoint for other projects or runtimes',
+    'convert': 'bring weights of any known project into the names of another',
+    'zoo': 'list all networks with sizes and published accuracies',
+    'shapes': 'draw the Shapes data set',
+    'demo': 'train a small model on drawn shapes',
+    'depth-baseline': 'measure what predicting the mean depth gives',
+}
+"""What each program does; it is the function ``main`` of the module of its name."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int | None:
+    """Run the program that the first argument names."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # A program's module is imported once it is chosen: torch takes seconds.
+    parser = Parser(
+        prog='rexdense',
+        description='Convolutional backbones, detectors and segmentors: one command for all.',
+        epilog='rexdense PROGRAM --help shows the options of a program.',
+    )
+    parser.add_argument('--version', action='version', version=f'rexdense {__version__}')
+    programs = parser.add_subparsers(title='programs', metavar='PROGRAM', required=True)
+    for name, purpose in PROGRAMS.items():
+        programs.add_parser(name, help=purpose, add_help=False)
+    if not arguments or arguments[0] not in PROGRAMS:
+        if arguments and not arguments[0].startswith('-'):
+            raise UnknownName(f'no program {arguments[0]!r}: {suggest(arguments[0], PROGRAMS)}')
+        parser.parse_args(arguments[:1])
+    module = importlib.import_module(f'rexdense.cli.{arguments[0].replace("-", "_")}')
+    return module.main(arguments[1:])
+
+
+def run(program: str | None = None) -> NoReturn:
+    """Run a program, or the one that the command line names, and exit with its status."""
+    arguments = [*([program] if program else []), *sys.argv[1:]]
+    named = arguments[:1] if arguments and arguments[0] in PROGRAMS else []
+    run_command(main, arguments, ' '.join(['rexdense', *named]))

@@ -1,0 +1,129 @@
+"""The options that the programs share."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from rexdense.cli.parser import parse_size, positive
+from rexdense.datasets.coco.folder import CocoFolder
+from rexdense.device import DEVICES
+from rexdense.errors import InvalidArgument
+
+__all__ = ['add_data_options', 'add_device_option', 'add_run_options', 'add_training_options']
+
+
+class _Assignments(DictAction):
+    """Collects KEY=VALUE arguments; an argument without = is a mistake and not a crash."""
+
+    def __call__(self, parser, namespace, values, option_string=None) -> None:
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (AssertionError, ValueError) as error:
+            raise InvalidArgument(
+                f'{option_string} {" ".join(values)}: give KEY=VALUE, such as '
+                'train_cfg.max_epochs=12 or model.backbone.out_indices=[1,2,3]'
+            ) from error
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where a data set lies."""
+    group = parser.add_argument_group('data')
+    group.add_argument(
+        '--data-root',
+        type=Path,
+        help='folder with images/ and annotations/, labels/ or depth/, or as Roboflow or COCO lay '
+        'it out; default: the config says',
+    )
+    # No defaults here, so that what was given can be told from what was not.
+    group.add_argument(
+        '--images',
+        help=f'COCO form: folder of the images, below the data root; default: {CocoFolder.images}',
+    )
+    group.add_argument(
+        '--train-annotations',
+        help=f'COCO form: file below the data root; default: {CocoFolder.train}',
+    )
+    group.add_argument(
+        '--val-annotations', help=f'COCO form: file below the data root; default: {CocoFolder.val}'
+    )
+    group.add_argument(
+        '--classes',
+        nargs='+',
+        help='COCO form: class names to use; default: all in the training annotations',
+    )
+    group.add_argument(
+        '--scale', type=parse_size, metavar='W,H', help='size in pixels that images are scaled into'
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every run over a data set."""
+    group = parser.add_argument_group('run')
+    group.add_argument(
+        '--work-dir',
+        type=Path,
+        help='folder for all results; default: work_dirs/ + the config name',
+    )
+    add_device_option(group)
+    group.add_argument(
+        '--batch-size', type=positive(int), metavar='N', help='images a step on each device'
+    )
+    group.add_argument(
+        '--workers',
+        type=positive(int, or_zero=True),
+        metavar='N',
+        help='loader processes on each device; 0 loads in the main process',
+    )
+    group.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch'),
+        default='none',
+        help='pytorch: started by torchrun',
+    )
+    group.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=_Assignments,
+        metavar='KEY=VALUE',
+        help='set any value of the config',
+    )
+
+
+def add_device_option(parser: argparse._ActionsContainer) -> None:
+    """Add the choice of the device."""
+    parser.add_argument(
+        '--device', choices=DEVICES, help='default: the accelerator that is found, else cpu'
+    )
+
+
+def add_training_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of training."""
+    group = parser.add_argument_group('training')
+    group.add_argument('--epochs', type=positive(int), metavar='N', help='passes over the data')
+    group.add_argument(
+        '--lr',
+        type=positive(float),
+        metavar='X',
+        help='learning rate; default: scaled to the batch',
+    )
+    group.add_argument(
+        '--seed',
+        type=positive(int, or_zero=True),
+        metavar='N',
+        help='of weights, order and augmentation',
+    )
+    group.add_argument(
+        '--amp',
+        action='store_true',
+        help='mixed precision: float16 on accelerators, bfloat16 on a cpu',
+    )
+    group.add_argument(
+        '--load-from',
+        metavar='FILE',
+        help='start from the weights of a checkpoint; of one of other classes all but their layers',
+    )
+    group.add_argument('--resume', action='store_true', help='continue the run in the work dir')
+    group.add_argument(
+        '--overwrite', action='store_true', help='replace the results of an earlier run there'
+    )

@@ -1,0 +1,136 @@
+"""What all programs share: one line and status 2 for a mistake, closest option names."""
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from rexdense.dependencies import needed_packages
+from rexdense.errors import InvalidArgument, RexdenseError, suggest
+
+__all__ = ['Parser', 'fraction', 'parse_scales', 'parse_size', 'positive', 'run_command']
+
+
+class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Show the default of an option that has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises InvalidArgument, naming the closest known options."""
+
+    def __init__(self, **settings) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=_HelpFormatter, **settings)
+
+    def parse_args(self, args=None, namespace=None):
+        parsed, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            options = self._options(parsed)
+            option = unknown[0].split('=')[0]
+            raise InvalidArgument(
+                f'unknown option {option!r}: {suggest(option, options)}'
+                if option.startswith('-')
+                else f'unexpected argument {option!r}; {self.prog} --help shows what is taken'
+            )
+        return parsed
+
+    def _options(self, parsed: argparse.Namespace) -> list[str]:
+        """Return the long options, those of the chosen subparser too."""
+        found = [
+            option
+            for action in self._actions
+            for option in action.option_strings
+            if option.startswith('--')
+        ]
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                chosen = action.choices.get(getattr(parsed, action.dest, None))
+                found += chosen._options(parsed) if chosen else []
+        return found
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidArgument(f'{message}; {self.prog} --help shows what is taken')
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Parse 'W,H' or 'WxH', in pixels, into (W, H)."""
+    parts = text.replace('x', ',').split(',')
+    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is no size: give width,height in pixels, such as 320,240'
+        )
+    return int(parts[0]), int(parts[1])
+
+
+def parse_scales(text: str) -> list[int]:
+    """Parse output strides such as '1,2,4'; 'all' gives an empty list."""
+    parts = [] if text == 'all' else text.split(',')
+    if not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f'{text!r}: give all, or output strides such as 1,2,4')
+    return [int(part) for part in parts]
+
+
+def positive(kind: type[int] | type[float], or_zero: bool = False) -> Callable[[str], float]:
+    """Return an argparse type for finite numbers above 0, or for 0 as well."""
+
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not (0 < value < math.inf or (or_zero and value == 0)):
+            raise argparse.ArgumentTypeError(
+                f'{text!r}: give a {"whole " if kind is int else ""}number '
+                f'{"of 0 or more" if or_zero else "above 0"}'
+            )
+        return value
+
+    return parse
+
+
+def fraction(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f'{text!r}: give a number from 0 to 1')
+    return value
+
+
+def run_command(
+    program: Callable[[Sequence[str]], int | None], arguments: Sequence[str], name: str
+) -> NoReturn:
+    """Run a program and exit with the status that it returns, or 0.
+
+    A mistake that the user can mend (a RexdenseError, a package that is not installed) ends in one
+    line on stderr and status 2. Any other exception keeps its traceback.
+
+    Args:
+        program: The program's main function. What it imports may be missing, too.
+        arguments: The command line, without the program.
+        name: What begins the line.
+    """
+    # Read by OpenMP as torch loads it: threads that wait for work sleep. Spinning, they would take
+    # the processor from every other process.
+    os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
+    try:
+        with needed_packages():
+            status = program(arguments) or 0
+        sys.stdout.flush()
+    except RexdenseError as error:
+        print(f'{name}: error: {" ".join(str(error).split())}', file=sys.stderr)
+        status = 2
+    except KeyboardInterrupt:
+        print(f'{name}: interrupted', file=sys.stderr)
+        status = 130
+    except BrokenPipeError:
+        # The reader of our output (head, less) went away; Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    sys.exit(status)

@@ -1,0 +1,31 @@
+"""The program that draws the Shapes data set."""
+
+from collections.abc import Sequence
+
+from rexdense.cli.parser import Parser, parse_size
+from rexdense.datasets import make_shapes
+
+__all__ = ['main']
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw the set that the command line asks for."""
+    parser = Parser(
+        prog='rexdense shapes',
+        description='Draw the Shapes dataset into a folder, if it is not there yet.',
+    )
+    parser.add_argument('root', help='the folder to write')
+    parser.add_argument('--train', type=int, default=480, metavar='N', help='pictures to train on')
+    parser.add_argument('--val', type=int, default=60, metavar='N', help='pictures to validate on')
+    parser.add_argument('--size', type=parse_size, default='160,160', metavar='W,H', help='pixels')
+    parser.add_argument('--seed', type=int, default=0, metavar='S', help='for another set')
+    options = parser.parse_args(arguments)
+    width, height = options.size
+    root = make_shapes(
+        root=options.root,
+        train=options.train,
+        val=options.val,
+        size=(height, width),
+        seed=options.seed,
+    )
+    print(f'Shapes: {options.train} train and {options.val} val pictures in {root}')

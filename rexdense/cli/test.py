@@ -1,0 +1,225 @@
+"""The program that measures a checkpoint."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from rexdense.cli.options import add_data_options, add_run_options
+from rexdense.cli.parser import Parser
+from rexdense.destinations import check_destination, prepare_output_dir
+from rexdense.device import reuse_freed_memory
+from rexdense.engine.config.apply import apply_run_options
+from rexdense.engine.config.comparison import differences_sentence
+from rexdense.engine.config.data_root import VALIDATION
+from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.load import load_config
+from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
+from rexdense.engine.hooks import require_same_classes
+from rexdense.engine.prediction_hooks import (
+    DrawPredictions,
+    PredictFlippedToo,
+    WritePredictions,
+    places_of_samples,
+)
+from rexdense.engine.runner import Runner
+from rexdense.engine.stride_check import CheckStrides
+from rexdense.engine.training_file import read_training_file
+from rexdense.engine.work_dir import prepare_work_dir
+from rexdense.errors import InvalidArgument
+from rexdense.evaluation.metrics_table import figures_table
+from rexdense.tasks import Task, task_of
+from rexdense.tasks.prediction_files import data_renames
+from rexdense.visualization.confusion import draw_confusion
+from rexdense.visualization.picture_files import picture_name, write_picture
+
+__all__ = ['main']
+
+CONFUSION_PICTURE = 'confusion_matrix.png'
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    result = Parser(
+        prog='rexdense test', description='Measure a checkpoint on the validation data of a config.'
+    )
+    result.add_argument('config', type=Path, help='the config that it was trained with')
+    result.add_argument('checkpoint', type=Path, help='a .pth file of rexdense train')
+    result.add_argument(
+        '--out',
+        type=Path,
+        help="file for the detections, in COCO's results format; of segmentors and depth "
+        'estimators, folder for the label maps or depth maps',
+    )
+    result.add_argument('--show-dir', type=Path, help='folder for annotated pictures')
+    result.add_argument(
+        '--overwrite', action='store_true', help='replace what is in --out and --show-dir'
+    )
+    result.add_argument(
+        '--flip-test',
+        action='store_true',
+        help='segmentors and depth estimators: take the mean with the mirrored image',
+    )
+    result.add_argument(
+        '--split',
+        default=VALIDATION,
+        metavar='NAME',
+        help='label maps and depth maps: the folder below images/ and labels/ or depth/ that is '
+        'measured',
+    )
+    add_data_options(result)
+    add_run_options(result)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print a checkpoint's figures; write predictions and pictures where asked to."""
+    options = parser().parse_args(arguments)
+    reuse_freed_memory()
+    config = load_config(options.config)
+    file = read_training_file(options.checkpoint)
+    keeps_maps = _keeps_maps(config)
+    if options.flip_test and not keeps_maps:
+        raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
+    apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
+    places = DataPlaces.of(config, options.checkpoint)
+    _check_places(options, keeps_maps, places)
+    differs = differences_sentence(config, file)
+    if differs and is_main_process():
+        print(differs)
+    refuse_data_places(config, False, options.checkpoint)
+    prepare_work_dir(config.work_dir, may_hold_results=True)
+    keep_only_testing(config)
+    if options.out and not keeps_maps:
+        _write_detections(config, options.out)
+    config.load_from = str(options.checkpoint)
+    with config_faults():
+        runner = Runner.from_cfg(config)
+        data = runner.test_dataloader.dataset.metainfo
+        require_same_classes(data.get('classes'), file.classes, 'the data', str(options.checkpoint))
+        runner.register_hook(CheckStrides())
+        task = task_of(config.model, data)
+        if options.flip_test:
+            runner.register_hook(PredictFlippedToo())
+        _write_for_each_image(runner, options, task, keeps_maps, places)
+        try:
+            figures = runner.test()
+        finally:
+            runner.end_workers()
+    if runner.rank == 0:
+        print(figures_table(figures))
+        confusion = _draw_confusion(runner, options)
+        for path in filter(None, (options.out, options.show_dir, confusion)):
+            print(path)
+
+
+def _keeps_maps(config: Config) -> bool:
+    """Return whether the model predicts a map for each image, which a file of its own can hold."""
+    task = task_of(config.model, {})
+    return task is not None and task.data_folder is not None
+
+
+def _write_for_each_image(
+    runner: Runner,
+    options: argparse.Namespace,
+    task: Task | None,
+    keeps_maps: bool,
+    places: DataPlaces,
+) -> None:
+    """Let the run write the files and pictures of single images that are asked for.
+
+    Raises:
+        InvalidArgument: one would replace an input, or another one of them.
+    """
+    dataset, files = runner.test_dataloader.dataset, {}
+    if options.show_dir and task is not None:
+        reserved = [CONFUSION_PICTURE]
+        files['--show-dir'] = places_of_samples(dataset, options.show_dir, [picture_name], reserved)
+        runner.register_hook(DrawPredictions(files['--show-dir'], task))
+    if options.out and keeps_maps:
+        renames = data_renames(task.data_ending)
+        files['--out'] = places_of_samples(dataset, options.out, renames)
+        runner.register_hook(WritePredictions(files['--out'], task))
+    if not files:
+        return
+    places.files.extend(map(Path, sample_files(dataset)))
+    for option, by_image in files.items():
+        places.refuse(by_image.values(), option)
+    real = [set(map(os.path.realpath, by_image.values())) for by_image in files.values()]
+    if len(real) == 2 and not real[0].isdisjoint(real[1]):
+        raise InvalidArgument(
+            f'--show-dir {options.show_dir} and --out {options.out} would have files of the same '
+            'names: give two folders'
+        )
+
+
+def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPlaces) -> None:
+    """Check that nothing is overwritten unasked, and that results can be written, before minutes go
+    into them.
+
+    Raises:
+        InvalidArgument: it is not so.
+    """
+    folders = {'--show-dir': options.show_dir}
+    if keeps_maps:
+        folders['--out'] = options.out
+    elif options.out:
+        places.refuse([options.out], '--out')
+        prepare_output_dir(options.out.parent, 'the folder of --out')
+        if options.out.exists() and not options.overwrite:
+            raise InvalidArgument(f'{options.out} exists: give another --out, or --overwrite')
+        check_destination(options.out, options.overwrite)
+    for option, folder in folders.items():
+        if folder is None:
+            continue
+        places.refuse([folder / CONFUSION_PICTURE], option)
+        prepare_output_dir(folder, option)
+        if any(folder.iterdir()) and not options.overwrite:
+            raise InvalidArgument(f'{folder} is not empty: give another {option}, or --overwrite')
+
+
+def keep_only_testing(config: Config) -> None:
+    """Take out of a config what only training needs."""
+    for name in (
+        'auto_scale_lr',
+        'optim_wrapper',
+        'param_scheduler',
+        'train_cfg',
+        'train_dataloader',
+        'val_cfg',
+        'val_dataloader',
+        'val_evaluator',
+    ):
+        config[name] = None
+    config.resume = False
+    # A checkpoint's own weights are the averaged ones where the run averaged.
+    config.custom_hooks = [
+        hook for hook in config.get('custom_hooks') or [] if hook['type'] != 'EMAHook'
+    ]
+
+
+def _write_detections(config: Config, path: Path) -> None:
+    """Make the config's metric write the detections."""
+    evaluators = config.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    writing = [each for each in evaluators if each.get('type') == 'rexdense.CocoMetric']
+    if not writing:
+        raise InvalidArgument(
+            '--out: the config has no rexdense.CocoMetric, which writes detections'
+        )
+    writing[0].outfile = str(path)
+
+
+def _draw_confusion(runner: Runner, options: argparse.Namespace) -> Path | None:
+    """Draw the confusion matrix of the run, if its metric counts one, among the other pictures or
+    in the folder of the run's log."""
+    for metric in runner.test_evaluator.metrics:
+        scores = getattr(metric, 'scores', None)
+        if scores is not None:
+            picture = draw_confusion(scores.confusion, list(scores.per_class))
+            path = (options.show_dir or Path(runner.log_dir)) / CONFUSION_PICTURE
+            return write_picture(path, picture, options.overwrite)
+    return None

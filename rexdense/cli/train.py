@@ -1,0 +1,115 @@
+"""The training program."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from mmengine.config import Config
+
+from rexdense.cli.options import add_data_options, add_run_options, add_training_options
+from rexdense.cli.parser import Parser
+from rexdense.device import bare_model, reuse_freed_memory
+from rexdense.engine.config.apply import apply_run_options, apply_training_options
+from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.load import load_config
+from rexdense.engine.data_places import refuse_data_places
+from rexdense.engine.hooks import (
+    CheckClasses,
+    CheckImages,
+    RemoveEarlierRuns,
+    ReportSkippedImages,
+    StopOnNonFiniteLoss,
+    skipped_images,
+    skipped_sentence,
+)
+from rexdense.engine.prediction_sheet import draw_prediction_sheet
+from rexdense.engine.resume import choose_resumed
+from rexdense.engine.runner import Runner
+from rexdense.engine.stride_check import CheckStrides
+from rexdense.engine.training_file import read_training_file
+from rexdense.engine.work_dir import CURVES, SHEET, newest_checkpoint, prepare_work_dir
+from rexdense.errors import MissingDependency
+from rexdense.evaluation.metrics_table import figures_of, figures_table
+from rexdense.visualization.curves import draw_curves
+from rexdense.visualization.scalars import read_scalars
+
+__all__ = ['main', 'train']
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    result = Parser(prog='rexdense train', description='Train a model of a config file.')
+    result.add_argument('config', type=Path, help='a file below configs/')
+    for add in (add_data_options, add_training_options, add_run_options):
+        add(result)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train as the command line says; leave checkpoints, log, curves and a sheet of predictions."""
+    options = parser().parse_args(arguments)
+    reuse_freed_memory()
+    config = load_config(options.config)
+    device = apply_run_options(config, options, training=True)
+    apply_training_options(config, options, device)
+    resuming = options.resume or config.get('resume')
+    if resuming:
+        choose_resumed(config, options)
+    refuse_data_places(config, removes=options.overwrite and not resuming)
+    prepare_work_dir(config.work_dir, may_hold_results=resuming or options.overwrite)
+    train(config, replace=options.overwrite and not resuming)
+
+
+def train(config: Config, replace: bool = False) -> None:
+    """Train and validate, draw what came of it, print the last figures and where all lies.
+
+    Args:
+        replace: Delete what earlier runs left in the work directory once training begins.
+    """
+    with config_faults():
+        runner = Runner.from_cfg(config)
+        for hook in (
+            CheckClasses(),
+            CheckImages(),
+            CheckStrides(),
+            StopOnNonFiniteLoss(),
+            ReportSkippedImages(),
+        ):
+            if not any(type(present) is type(hook) for present in runner.hooks):
+                runner.register_hook(hook)
+        if replace:
+            runner.register_hook(RemoveEarlierRuns(), priority='VERY_LOW')
+        try:
+            runner.train()
+            if runner.rank == 0:
+                _report(runner)
+        finally:
+            runner.end_workers()
+
+
+def _report(runner: Runner) -> None:
+    """Draw curves and predictions; print the figures of the last validation and all paths."""
+    work_dir = Path(runner.work_dir)
+    paths = {
+        'checkpoint': newest_checkpoint(work_dir),
+        'log': Path(runner.log_dir) / f'{runner.timestamp}.log',
+    }
+    try:
+        paths['curves'] = draw_curves(work_dir, work_dir / CURVES)
+    except MissingDependency as error:
+        print(error)
+    if paths['checkpoint']:
+        # The file's weights are the averaged ones where the run averages; the runner's model holds
+        # the others.
+        state = read_training_file(paths['checkpoint']).state
+        bare_model(runner.model).load_state_dict(state)
+        paths['predictions'] = draw_prediction_sheet(runner, work_dir / SHEET)
+    skipped = skipped_images(runner.train_dataloader.dataset)
+    if skipped:
+        print(skipped_sentence(skipped))
+    validation = read_scalars(work_dir).validation
+    if validation:
+        print(figures_table(figures_of(validation[-1])))
+    for title, path in paths.items():
+        if path is not None:
+            print(f'{title:<12}{path}')

@@ -1,0 +1,84 @@
+"""The program that lists the zoo, draws it, and keeps its figures current."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rexdense import create_backbone, create_classifier, create_unet, list_backbones, list_unets
+from rexdense.cli.parser import Parser
+from rexdense.models.unet import ReXUNet
+from rexdense.zoo import (
+    MEASURED,
+    SORT_KEYS,
+    UNET_CLASSES,
+    as_text,
+    parse_count,
+    plot_accuracy,
+    render_page,
+    select,
+    write_measured,
+    zoo_entries,
+)
+
+__all__ = ['main']
+
+PAGE = Path('docs/zoo.md')
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the zoo, or write what is made of it."""
+    parser = Parser(
+        prog='rexdense zoo',
+        description='Print every network with its size and its published accuracy; or draw them, '
+        'measure them again, or render the tables of docs/zoo.md.',
+    )
+    parser.add_argument('--family', help="a family, or a pattern such as 'regnet*'")
+    parser.add_argument('--max-params', metavar='N', help='at most so many parameters, such as 10M')
+    parser.add_argument('--max-macs', metavar='N', help='at most so many MACs, such as 1G')
+    parser.add_argument('--sort', choices=list(SORT_KEYS), help='smallest first; top1: best first')
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        '--plot', type=Path, metavar='PNG', help='draw published accuracy against cost'
+    )
+    action.add_argument(
+        '--page',
+        type=Path,
+        nargs='?',
+        const=PAGE,
+        metavar='FILE',
+        help=f'render the tables between the markers of a page; without FILE {PAGE}',
+    )
+    action.add_argument(
+        '--measure',
+        action='store_true',
+        help='count every network again: rexdense/zoo/measured.json',
+    )
+    parser.add_argument('--force', action='store_true', help='--plot may replace a picture')
+    options = parser.parse_args(arguments)
+    selection = {
+        'family': options.family,
+        'max_parameters': parse_count(options.max_params) if options.max_params else None,
+        'max_macs': parse_count(options.max_macs) if options.max_macs else None,
+        'sort': options.sort,
+    }
+    if not (options.plot or options.page or options.measure):
+        print(as_text(select(zoo_entries(), **selection)))
+        return
+    if any(selection.values()):
+        parser.error('--family, --max-params, --max-macs and --sort are for the printed table')
+    if options.plot:
+        plot_accuracy(options.plot, options.force)
+    elif options.page:
+        render_page(options.page)
+    else:
+        write_measured(
+            list_backbones(),
+            create_classifier,
+            lambda name: create_backbone(name, out_indices=range(5)),
+            {'rexunet': ReXUNet}
+            | {
+                name: partial(create_unet, name, UNET_CLASSES, output_strides='all')
+                for name in list_unets()
+            },
+        )
+    print(f'wrote {options.plot or options.page or MEASURED}')

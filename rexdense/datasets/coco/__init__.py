@@ -1,0 +1,1 @@
+"""COCO-format data sets: annotation files read, checked and cleaned; an mmdet dataset of them."""

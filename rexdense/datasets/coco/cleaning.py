@@ -1,0 +1,152 @@
+"""What a COCO annotation must be to be learnt from, and the mending of what is nearly so."""
+
+import math
+from typing import Any
+
+from rexdense.datasets.coco.run_lengths import box_of_runs, runs_of_text
+
+__all__ = [
+    'BOX_BELOW_ONE_PIXEL',
+    'BOX_WITHOUT_NUMBERS',
+    'NEGATIVE_BOX',
+    'NO_BOX',
+    'NO_MASK',
+    'OTHER_CLASS',
+    'OUTSIDE_BOX',
+    'UNKNOWN_CATEGORY',
+    'UNKNOWN_IMAGE',
+    'ZERO_SIZE_BOX',
+    'box_of_mask',
+    'clean_box',
+    'clean_segmentation',
+    'crowd_flag',
+    'number_of',
+]
+
+UNKNOWN_IMAGE = 'of an unknown image'
+UNKNOWN_CATEGORY = 'of an unknown category'
+OTHER_CLASS = 'of a class not asked for'
+BOX_WITHOUT_NUMBERS = 'box is not four numbers'
+NEGATIVE_BOX = 'negative box size'
+ZERO_SIZE_BOX = 'zero-size box'
+OUTSIDE_BOX = 'box outside the image'
+BOX_BELOW_ONE_PIXEL = 'box below one pixel'
+NO_MASK = 'no usable mask'
+NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
+"""What is left of a box that a tool did not write; a mask then says where the object is."""
+
+_ROUNDING = 0.5
+"""By how many pixels a box may reach out of its image and stay as it is: tools round."""
+
+
+_NO = ('false', 'no', 'n', 'f', '')
+"""Words that exporters write for an iscrowd of 0."""
+
+
+def number_of(value: Any) -> int | float | None:
+    """Return a finite number, which may be written as text; None for anything else.
+
+    Example:
+        >>> number_of('12'), number_of(' 0.5'), number_of('wide'), number_of(True)
+        (12, 0.5, None, None)
+    """
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+        value = int(value) if value.is_integer() else value
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return value
+
+
+def crowd_flag(value: Any) -> int:
+    """Return 1 for an annotation of a crowd, 0 for one of a single object; '0' is 0."""
+    number = number_of(value)
+    if number is None:
+        number = value.strip().lower() not in _NO if isinstance(value, str) else value
+    return int(bool(number))
+
+
+def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, bool]:
+    """Return (box or the reason to drop it, whether it was clipped to the image).
+
+    A box with a side below one pixel is dropped because mmdet's ``CocoDataset`` leaves it out of
+    training; so training and evaluation see the same boxes.
+
+    Args:
+        box: [left, top, width, height] in pixels.
+        width, height: of the image in pixels.
+    """
+    box = _numbers(box)
+    if box is None or len(box) != 4:
+        return BOX_WITHOUT_NUMBERS, False
+    left, top, box_width, box_height = box
+    if box_width < 0 or box_height < 0:
+        return NEGATIVE_BOX, False
+    if box_width == 0 or box_height == 0:
+        return ZERO_SIZE_BOX, False
+    right, bottom = left + box_width, top + box_height
+    if left >= width or top >= height or right <= 0 or bottom <= 0:
+        return OUTSIDE_BOX, False
+    clipped = max(-left, -top, right - width, bottom - height) > _ROUNDING
+    if clipped:
+        left, top = max(left, 0), max(top, 0)
+        box_width, box_height = min(right, width) - left, min(bottom, height) - top
+    if box_width < 1 or box_height < 1:
+        return BOX_BELOW_ONE_PIXEL, clipped
+    return [left, top, box_width, box_height], clipped
+
+
+def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dict | None:
+    """Return the usable part of a mask: polygons of three or more points, or run lengths; or None.
+
+    A single polygon that stands without its outer list gets one. Polygons of four numbers go,
+    because pycocotools takes them for boxes.
+
+    Args:
+        segmentation: polygons [[x, y, x, y, ...], ...] in pixels, or run lengths
+            {'size': [height, width], 'counts': ...}.
+        width, height: of the image in pixels.
+    """
+    if isinstance(segmentation, dict):
+        counts, size = segmentation.get('counts'), _numbers(segmentation.get('size'))
+        if size != [height, width]:
+            return None
+        if isinstance(counts, list | tuple):
+            counts = _numbers(counts)
+            if counts is None or sum(counts) != height * width:
+                return None
+        elif not isinstance(counts, str) or not counts:
+            return None
+        return {**segmentation, 'counts': counts, 'size': size}
+    if not isinstance(segmentation, list | tuple):
+        return None
+    if segmentation and number_of(segmentation[0]) is not None:
+        segmentation = [segmentation]
+    polygons = [_numbers(polygon) for polygon in segmentation]
+    return [
+        polygon for polygon in polygons if polygon and len(polygon) >= 6 and len(polygon) % 2 == 0
+    ] or None
+
+
+def box_of_mask(mask: list | dict) -> list[float] | None:
+    """Return the box [left, top, width, height], in pixels, of what :func:`clean_segmentation`
+    gives; None for a mask without a pixel, or of damaged run lengths."""
+    if isinstance(mask, list):
+        across = [number for polygon in mask for number in polygon[::2]]
+        down = [number for polygon in mask for number in polygon[1::2]]
+        return [min(across), min(down), max(across) - min(across), max(down) - min(down)]
+    height, width = mask['size']
+    counts = mask['counts']
+    runs = runs_of_text(counts) if isinstance(counts, str) else counts
+    return box_of_runs(runs, height) if sum(runs) == height * width else None
+
+
+def _numbers(values: Any) -> list[int | float] | None:
+    """Return a list of numbers, some perhaps written as text; None where it is no such list."""
+    if not isinstance(values, list | tuple):
+        return None
+    numbers = [number_of(value) for value in values]
+    return None if None in numbers else numbers

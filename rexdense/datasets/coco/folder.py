@@ -1,0 +1,238 @@
+"""A user's own folder with images and COCO annotation files for training and validation."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
+from rexdense.datasets.coco.json_file import first_three
+from rexdense.datasets.images.file_checks import check_files
+from rexdense.errors import DataError, suggest
+from rexdense.text_table import text_table
+
+__all__ = ['CheckedCocoFolder', 'CocoFolder', 'summary']
+
+_CLASSES_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class CheckedCocoFolder:
+    """The annotations of a folder in order.
+
+    Attributes:
+        classes: the classes to train, in the order of the labels.
+        train, val: the annotations; both have ``classes`` in this order.
+    """
+
+    classes: tuple[str, ...]
+    train: CocoAnnotations
+    val: CocoAnnotations
+
+    def summary(self) -> str:
+        """Return a table of images, boxes and what was left out."""
+        return summary({'train': self.train, 'val': self.val})
+
+
+@dataclass(frozen=True)
+class CocoFolder:
+    """Where images and annotations of a data set lie.
+
+    What is not where it is by default is looked for where exporters put it: Roboflow's
+    ``{train,valid}/_annotations.coco.json`` with the images beside it, and COCO's
+    ``annotations/instances_{train,val}2017.json`` with the images in ``train2017/`` and
+    ``val2017/``.
+
+    Attributes:
+        data_root: the folder that the other paths start from, unless they are absolute.
+        images: folder that the ``file_name`` of each image is relative to.
+        train, val: the annotation files.
+        val_images: folder of the validation images if it is not ``images``.
+    """
+
+    data_root: str | os.PathLike[str]
+    images: str = 'images'
+    train: str = 'annotations/train.json'
+    val: str = 'annotations/val.json'
+    val_images: str | None = None
+
+    def check(
+        self, classes: Sequence[str] | None = None, need_masks: bool = False
+    ) -> CheckedCocoFolder:
+        """Read both annotation files and look for the images.
+
+        Args:
+            classes: names of the classes to train; None stands for all of the training file.
+            need_masks: whether annotations without a usable mask are left out.
+
+        Raises:
+            DataError: something is missing or cannot be used, or the validation file has classes
+                that the training file does not have. The reverse is fine.
+        """
+        train = self.read('train', classes, need_masks)
+        val = self.read('val', train.classes, need_masks)
+        others = [name for name in val.file_classes if name not in train.file_classes]
+        if others and classes is None:
+            raise DataError(
+                f'{val.path} has the classes {first_three(map(repr, others))}, which {train.path} '
+                f'does not have; use one spelling in both, or name the classes to train '
+                f'({suggest(others[0], train.file_classes)})'
+            )
+        return CheckedCocoFolder(train.classes, train, val)
+
+    def read(
+        self, split: str, classes: Sequence[str] | None = None, need_masks: bool = False
+    ) -> CocoAnnotations:
+        """Read the annotation file of one split, 'train' or 'val', and look at its images.
+
+        Args:
+            classes: names of the classes wanted; None stands for all of the file. The validation
+                file may lack some.
+            need_masks: whether annotations without a usable mask are left out.
+
+        Raises:
+            DataError: something is missing or cannot be used, such as an image of another size than
+                stated. Training images that cannot be decoded are skipped when they are met.
+        """
+        root = Path(self.data_root)
+        if not root.is_dir():
+            what = 'is a file' if root.exists() else 'is not there'
+            raise DataError(
+                f'data root {root} {what}; give the folder that holds {self.images}/ and '
+                f'{self.train}'
+            )
+        file = self._annotation_file(split)
+        annotations = read_annotations(
+            file,
+            self._image_folders(split, file),
+            classes,
+            may_lack_classes=split == 'val',
+            need_masks=need_masks,
+        )
+        check_files(annotations.image_samples(), str(file), may_be_damaged=split == 'train')
+        return annotations
+
+    def below(self, path: Path) -> str:
+        """Return a path as it is spelt from the data root; an absolute one if it is elsewhere."""
+        root = Path(self.data_root)
+        return str(path.relative_to(root) if path.is_relative_to(root) else path.absolute())
+
+    def found_places(self, splits: Mapping[str, CocoAnnotations]) -> list[str]:
+        """Return a sentence for each split whose annotations or images are elsewhere than stated:
+        where they were found."""
+        sentences = []
+        for split, found in splits.items():
+            places = self.below(found.path), self.below(found.image_folder)
+            images = self.val_images if split == 'val' and self.val_images else self.images
+            stated = {'train': self.train, 'val': self.val}[split], images
+            if tuple(map(os.path.normpath, stated)) != places:
+                sentences.append(
+                    f'{split} is read from {places[0]}, its images from {places[1]}{os.sep}.'
+                )
+        return sentences
+
+    def _annotation_file(self, split: str) -> Path:
+        """Return the annotation file of a split: the one stated, else the one of a known layout."""
+        root, stated = Path(self.data_root), {'train': self.train, 'val': self.val}[split]
+        if stated != getattr(CocoFolder, split) or (root / stated).exists():
+            return root / stated
+        found = [path for pattern in _LAYOUTS[split] for path in sorted(root.glob(pattern))]
+        if len(found) > 1:
+            raise DataError(
+                f'{root} has {" and ".join(map(self.below, found))} for {split}: '
+                f'choose one with --{split}-annotations'
+            )
+        if not found:
+            raise DataError(
+                f'{root} has no annotation file for {split}: looked for {stated}, '
+                f'{", ".join(_LAYOUTS[split])}; name it with --{split}-annotations'
+            )
+        return found[0]
+
+    def _image_folders(self, split: str, annotations: Path) -> list[Path]:
+        """Return the folders where the images of an annotation file may lie."""
+        root = Path(self.data_root)
+        stated = self.val_images if split == 'val' and self.val_images else self.images
+        folders = [root / stated]
+        if stated == CocoFolder.images:
+            # instances_val2017 is of the images in val2017.
+            name = annotations.stem.partition('_')[2] or annotations.stem
+            folders += [root / name, root / stated / name, annotations.parent, root]
+        return folders
+
+
+_LAYOUTS = {
+    split: tuple(
+        pattern.format(name)
+        for pattern in ('{}/_annotations.coco.json', 'annotations/instances_{}*.json')
+        for name in names
+    )
+    for split, names in {'train': ('train',), 'val': ('val', 'valid')}.items()
+}
+"""Where exporters put the annotation file of a split."""
+
+
+def summary(splits: Mapping[str, CocoAnnotations]) -> str:
+    """Return a table of images, boxes by class and what was left out, a column each split.
+
+    Example:
+        >>> print(CocoFolder('data/bccd').check().summary())  # doctest: +SKIP
+                     train   val
+        images         205    87
+        boxes         2804  1137
+          RBC         2381   967
+          WBC          214    87
+          Platelets    209    83
+    """
+    columns = list(splits.values())
+    rows = [['', *splits], ['images', *(str(len(column.dataset['images'])) for column in columns)]]
+    counts = [column.boxes_per_class for column in columns]
+
+    def add(name: str, values: Sequence[int]) -> None:
+        rows.append([name, *map(str, values)])
+
+    if any(column.images_without_boxes for column in columns):
+        add('  without boxes', [column.images_without_boxes for column in columns])
+    add('boxes', [sum(count.values()) for count in counts])
+    names = list(dict.fromkeys(name for count in counts for name in count))
+    if len(names) > _CLASSES_SHOWN:
+        names = sorted(names, key=lambda name: -counts[0].get(name, 0))
+    for name in names[:_CLASSES_SHOWN]:
+        add(f'  {name}', [count.get(name, 0) for count in counts])
+    if rest := names[_CLASSES_SHOWN:]:
+        add(
+            f'  {len(rest)} more classes',
+            [sum(count.get(name, 0) for name in rest) for count in counts],
+        )
+    for reason in dict.fromkeys(reason for column in columns for reason in column.dropped):
+        add(f'left out: {reason}', [column.dropped.get(reason, 0) for column in columns])
+    if any(column.crowds for column in columns):
+        add('crowds, not learnt from', [column.crowds for column in columns])
+    if any(column.boxes_of_masks for column in columns):
+        add('boxes taken from the masks', [column.boxes_of_masks for column in columns])
+    if any(column.clipped for column in columns):
+        add('boxes cut to the image', [column.clipped for column in columns])
+    return '\n'.join([text_table(rows), *_remarks(splits)])
+
+
+def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
+    """Sentences on what the numbers of the table may mean."""
+    remarks = []
+    if any(column.images_without_boxes for column in splits.values()):
+        remarks.append('Images without boxes are kept: they are learnt from as background.')
+    for split, column in splits.items():
+        if column.roots:
+            remarks.append(
+                f'{first_three(map(repr, column.roots))} of {split} is no class: it has no box, '
+                'and is the super-category of others.'
+            )
+        absent = [name for name, count in column.boxes_per_class.items() if not count]
+        if absent:
+            remarks.append(f'{split} has no box of {first_three(map(repr, absent))}.')
+        total = len(column.dataset['annotations'])
+        if column.clipped > 0.1 * total:
+            remarks.append(
+                f'{column.clipped} of the {total} boxes of {split} reach out of their image: '
+                'a COCO box is [left, top, width, height], not two corners.'
+            )
+    return remarks

@@ -1,0 +1,138 @@
+"""Reading depth maps of the common kinds as metres."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine import fileio
+
+from rexdense.datasets.images.file_checks import MapKind
+from rexdense.datasets.images.files import ImageError, UnreadableImage
+from rexdense.datasets.images.orientation import as_stored, orientation_of, turned_upright
+from rexdense.datasets.images.sizes import wrong_map_size
+from rexdense.errors import InvalidArgument
+from rexdense.registry import TRANSFORMS
+
+__all__ = ['DEPTH_MAP', 'EmptyDepthMap', 'LoadDepth', 'read_depth']
+
+
+class EmptyDepthMap(ImageError):
+    """A depth map in which no pixel was measured."""
+
+
+@TRANSFORMS.register_module()
+class LoadDepth(BaseTransform):
+    """Read the depth map at ``depth_map_path`` as float32 metres, (height, width), 0 where nothing
+    was measured.
+
+    See :func:`read_depth` for the files it reads.
+
+    Required keys: ``depth_map_path`` and ``seg_fields``; ``ori_shape`` if the size is to be
+    compared with the image's; ``may_be_empty`` if a map without a measured pixel is welcome. Added
+    key: ``gt_depth_map``, which mmseg's transforms treat as they do label maps: nearest pixels.
+
+    Args:
+        units_per_metre: What a whole number counts: 1000 for millimetres, as in NYU Depth v2, 256
+            in KITTI.
+        backend_args: For mmengine's file backends, where files do not lie on a disk.
+
+    Raises:
+        InvalidArgument: ``units_per_metre`` is not above 0.
+    """
+
+    def __init__(self, units_per_metre: float = 1000, backend_args: dict | None = None) -> None:
+        if not units_per_metre > 0:
+            raise InvalidArgument(f'units_per_metre={units_per_metre!r}: give a number above 0')
+        self.units_per_metre, self.backend_args = units_per_metre, backend_args
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the depth map to ``results``.
+
+        Raises:
+            UnreadableImage: the file is missing or damaged.
+            EmptyDepthMap: no pixel was measured.
+            ImageError: it is a picture of another kind, or its size is not the image's.
+        """
+        path = results['depth_map_path']
+        try:
+            content = fileio.get(path, backend_args=self.backend_args)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UnreadableImage(f'depth map {path} cannot be read: {reason}') from error
+        depth = read_depth(content, path, self.units_per_metre)
+        size = tuple(results.get('ori_shape', depth.shape)[:2])
+        if depth.shape != size:
+            raise ImageError(wrong_map_size('depth map', path, depth.shape, size))
+        if not depth.any() and not results.get('may_be_empty'):
+            raise EmptyDepthMap(
+                f'depth map {path} has no measured pixel: all are 0, negative, NaN or infinite'
+            )
+        results['gt_depth_map'] = depth
+        results['seg_fields'].append('gt_depth_map')
+        return results
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(units_per_metre={self.units_per_metre}, '
+            f'backend_args={self.backend_args})'
+        )
+
+
+def read_depth(content: bytes, path: str, units_per_metre: float = 1000) -> np.ndarray:
+    """Return a depth map in metres, (height, width) of float32; 0 where nothing was measured.
+
+    Args:
+        content: The bytes of a 16-bit PNG or TIFF with whole numbers, or of a ``.npy`` file or a
+            TIFF with floating-point numbers, which are metres. 0 or below, NaN and infinity stand
+            for nothing measured.
+        path: What messages call it.
+        units_per_metre: What a whole number counts.
+
+    Raises:
+        UnreadableImage: the content is damaged.
+        ImageError: it is something else, such as a colour image.
+    """
+    stored = _stored(content, path)
+    if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[2]):
+        stored = stored.squeeze(0 if stored.shape[0] == 1 else 2)
+    if stored.ndim != 2 or not stored.size:
+        raise ImageError(
+            f'depth map {path} has the shape {stored.shape}; it must be (height, width), a grey '
+            'image and not a colour one'
+        )
+    if stored.dtype.kind == 'f':
+        depth = stored.astype(np.float32)
+    elif stored.dtype.kind in 'iu' and stored.dtype.itemsize > 1:
+        depth = stored.astype(np.float32) / np.float32(units_per_metre)
+    else:
+        raise ImageError(
+            f'depth map {path} holds {stored.dtype} values, too coarse for depth; save it as a '
+            '16-bit PNG, or as .npy in metres'
+        )
+    depth[~(np.isfinite(depth) & (depth > 0))] = 0
+    return depth
+
+
+def _stored(content: bytes, path: str) -> np.ndarray:
+    """Return the numbers of a file as they are stored; those of an image upright."""
+    if str(path).endswith('.npy'):
+        try:
+            return np.load(io.BytesIO(content), allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise UnreadableImage(
+                f'depth map {path} cannot be read: it is damaged, or no array of numbers'
+            ) from error
+    try:
+        stored = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        stored = None
+    if stored is None:
+        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
+        raise UnreadableImage(f'depth map {path} {fault}; replace it or take it out of the data')
+    return turned_upright(stored, orientation_of(content))
+
+
+DEPTH_MAP = MapKind('depth map', lambda path: read_depth(Path(path).read_bytes(), path))

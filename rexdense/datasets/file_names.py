@@ -1,0 +1,83 @@
+"""Files found by the names that annotations give them, however these are spelt."""
+
+import os
+import unicodedata
+from collections.abc import Collection, Sequence
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+__all__ = ['find_files', 'match_names', 'name_key']
+
+
+def name_key(name: str) -> str:
+    """Return what the spellings of one path have in common.
+
+    Accents may be composed or not, letters small or capital, folders parted by slashes or
+    backslashes; a leading ``./``, URL escapes and outer spaces do not matter.
+
+    Example:
+        >>> name_key('.\\\\Scans\\\\a%20B.JPG')
+        'scans/a b.jpg'
+    """
+    return unicodedata.normalize('NFC', _plain(unquote(name))).casefold().lstrip('/')
+
+
+def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str | None]:
+    """Return the path below ``folder`` of each file; None for those that are not there.
+
+    A name stands for the file that is spelt just so. Where there is none, it stands for the only
+    file whose spelling has the same :func:`name_key`, and that no other name is the very spelling
+    of.
+
+    Args:
+        names: Paths in the folder, or absolute ones.
+    """
+    listings: dict[str, set[str]] = {}
+
+    def is_there(name: str) -> bool:
+        parent, last = os.path.split(os.path.join(folder, name))
+        if parent not in listings:
+            listings[parent] = _files(parent)
+        return last in listings[parent]
+
+    found = [
+        next((spelling for spelling in (name, _plain(name)) if is_there(spelling)), None)
+        for name in names
+    ]
+    if None in found:
+        lacking = [name for name, file in zip(names, found, strict=True) if file is None]
+        taken = {os.path.normpath(name) for name in found if name is not None}
+        others = iter(match_names(lacking, [file for file in _walk(folder) if file not in taken]))
+        found = [next(others) if file is None else file for file in found]
+    return found
+
+
+def match_names(names: Sequence[str], others: Collection[str]) -> list[str | None]:
+    """Return which of ``others`` each name stands for, as :func:`find_files` compares names; None
+    for none, or several."""
+    there = set(others)
+    taken = there.intersection(names)
+    by_key: dict[str, list[str]] = {}
+    for other in there - taken:
+        by_key.setdefault(name_key(other), []).append(other)
+    matches = [[name] if name in taken else by_key.get(name_key(name), []) for name in names]
+    return [match[0] if len(match) == 1 else None for match in matches]
+
+
+def _plain(name: str) -> str:
+    """Return a path with slashes alone, without what does not change it and without outer
+    spaces."""
+    return str(PurePosixPath(name.strip().replace('\\', '/')))
+
+
+def _files(folder: str) -> set[str]:
+    return set(os.listdir(folder)) if os.path.isdir(folder) else set()
+
+
+def _walk(folder: str | os.PathLike[str]) -> list[str]:
+    """Return the paths below a folder of all files in it."""
+    return [
+        os.path.normpath(os.path.join(os.path.relpath(parent, folder), file))
+        for parent, _, files in os.walk(folder)
+        for file in files
+    ]

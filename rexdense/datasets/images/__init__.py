@@ -1,0 +1,1 @@
+"""Image files: headers, orientation, decoding, and checks before a run."""

@@ -1,0 +1,42 @@
+"""Image files as arrays, and the errors of those that cannot be used."""
+
+import cv2
+import numpy as np
+
+from rexdense.datasets.images.orientation import as_stored
+from rexdense.errors import DataError
+
+__all__ = ['ImageError', 'UnreadableImage', 'decode_image']
+
+
+class ImageError(DataError):
+    """An image that cannot be used; the message names the file.
+
+    A dataloader's worker process hands an exception on with its traceback as the message, of which
+    the last line is kept here.
+    """
+
+    def __init__(self, message: str) -> None:
+        if 'Original Traceback' in message:
+            message = message.rstrip().splitlines()[-1].partition(': ')[2]
+        super().__init__(message)
+
+
+class UnreadableImage(ImageError):
+    """An image file that is not there, cannot be decoded or holds no 8- or 16-bit integers."""
+
+
+def decode_image(content: bytes, path: str) -> np.ndarray:
+    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit."""
+    try:
+        image = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
+        raise UnreadableImage(f'image {path} {fault}; replace it or take it out of the data')
+    if image.dtype not in (np.uint8, np.uint16):
+        raise UnreadableImage(
+            f'image {path} holds {image.dtype} values; save it with 8 or 16 bits a channel'
+        )
+    return image

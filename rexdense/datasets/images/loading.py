@@ -1,0 +1,113 @@
+"""Reading images of every common kind as 8-bit colour."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from mmcv.transforms import LoadImageFromFile
+from mmengine import fileio
+from mmengine.logging import print_log
+
+from rexdense.datasets.images.files import ImageError, UnreadableImage, decode_image
+from rexdense.datasets.images.least_size import leave_a_pixel
+from rexdense.datasets.images.orientation import orientation_of, turned_upright
+from rexdense.datasets.images.sizes import wrong_image_size
+from rexdense.errors import InvalidArgument
+from rexdense.registry import TRANSFORMS
+
+__all__ = ['ImageError', 'LoadImage', 'UnreadableImage']
+
+# Every pipeline of rexdense begins with an image.
+leave_a_pixel()
+
+
+@TRANSFORMS.register_module()
+class LoadImage(LoadImageFromFile):
+    """Read the image at ``img_path`` as uint8, height x width x 3, channels blue, green, red.
+
+    It does what mmcv's ``LoadImageFromFile`` does, pixel for pixel, and beyond that:
+
+    - An image that its orientation turns, a tag of EXIF data or of a TIFF file, is turned as
+      ``width`` and ``height`` (those of the annotation) say: to stay as stored if they are the
+      stored image's, upright if they are the upright one's. Where both have this size, or none is
+      given, it is made upright, as image viewers do.
+    - 16-bit values are scaled linearly, ``2 ** bit_depth - 1`` becoming 255.
+    - Grey images get three equal channels. Alpha is left out, as mmcv does.
+
+    Required keys: ``img_path``; ``width`` and ``height`` if the size is to be checked. Added keys:
+    ``img``, ``img_shape``, ``ori_shape``, the latter two (height, width).
+
+    Args:
+        bit_depth: number of bits that 16-bit files make use of, 9 to 16; microscopes and infra-red
+            cameras often use 12.
+        to_float32: whether the pixels are returned as float32 (0 to 255) instead of uint8.
+        backend_args: for mmengine's file backends, where images do not lie on a disk.
+    """
+
+    def __init__(
+        self, bit_depth: int = 16, to_float32: bool = False, backend_args: dict | None = None
+    ) -> None:
+        super().__init__(to_float32=to_float32, backend_args=backend_args)
+        if not isinstance(bit_depth, int) or not 9 <= bit_depth <= 16:
+            raise InvalidArgument(f'bit_depth={bit_depth!r}: give a whole number from 9 to 16')
+        self.bit_depth = bit_depth
+        self._told_of_depth = False
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Add the image to ``results``.
+
+        Raises:
+            UnreadableImage: the file is missing, damaged or of another kind of number.
+            ImageError: its size is not that of the annotation.
+        """
+        path = results['img_path']
+        try:
+            content = fileio.get(path, backend_args=self.backend_args)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UnreadableImage(f'image {path} cannot be read: {reason}') from error
+        stored = decode_image(content, path)
+        size = (results['height'], results['width']) if 'height' in results else None
+        image = self._to_colour(_oriented(stored, orientation_of(content), size, path), path)
+        results['img'] = image.astype(np.float32) if self.to_float32 else image
+        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        return results
+
+    def _to_colour(self, image: np.ndarray, path: str) -> np.ndarray:
+        if image.dtype == np.uint16:
+            full = 2**self.bit_depth - 1
+            self._check_depth(int(image.max()), path)
+            image = np.minimum(np.rint(image * np.float32(255 / full)), 255).astype(np.uint8)
+        if image.ndim == 2:
+            return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_GRAY2BGR)
+        return np.ascontiguousarray(image[..., :3])
+
+    def _check_depth(self, brightest: int, path: str) -> None:
+        """Tell once of an image that comes out nearly black or overexposed."""
+        if self._told_of_depth or 0.05 < brightest / 2**self.bit_depth < 1:
+            return
+        print_log(
+            f'image {path} has 16-bit values up to {brightest}, with bit_depth={self.bit_depth} '
+            f'and so {2**self.bit_depth - 1} for white; '
+            f'bit_depth={max(9, brightest.bit_length())} would fit it',
+            logger='current',
+            level=30,
+        )
+        self._told_of_depth = True
+
+    def __repr__(self) -> str:
+        return (
+            f'{type(self).__name__}(bit_depth={self.bit_depth}, to_float32={self.to_float32}, '
+            f'backend_args={self.backend_args})'
+        )
+
+
+def _oriented(
+    stored: np.ndarray, orientation: int, size: tuple[int, int] | None, path: str
+) -> np.ndarray:
+    """Return the image in the orientation that has the annotation's (height, width)."""
+    upright = turned_upright(stored, orientation)
+    for image in (upright, stored):
+        if size is None or image.shape[:2] == tuple(size):
+            return image
+    raise ImageError(wrong_image_size(path, stored.shape[:2], size))

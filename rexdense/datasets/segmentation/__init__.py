@@ -1,0 +1,1 @@
+"""Images with label maps: class lists, loading, and a data set of them."""

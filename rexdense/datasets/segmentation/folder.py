@@ -1,0 +1,186 @@
+"""A user's own folder with images and label maps for training and validation."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rexdense.datasets.file_names import find_files
+from rexdense.datasets.images.file_checks import Sample, check_files
+from rexdense.datasets.segmentation.class_list import ClassList, read_class_list
+from rexdense.datasets.segmentation.label_counts import count_labels, require_two_classes
+from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
+from rexdense.errors import DataError
+from rexdense.text_table import text_table
+
+__all__ = ['CLASS_FILE', 'CheckedSplit', 'SegmentationFolder', 'find_pairs', 'summary']
+
+CLASS_FILE = 'classes.txt'
+IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+LABEL_ENDING = '.png'
+_CLASSES_SHOWN = 40
+_FEW = 0.001
+"""Share of the labelled pixels below which all but one class hardly count."""
+
+
+def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
+    """Return each image of a folder, and of the folders in it, with the label map of its name, as
+    :func:`~rexdense.datasets.file_names.find_files` compares names.
+
+    Raises:
+        DataError: a folder is not there, has no image, or an image has no label map.
+    """
+    for folder in (images, labels):
+        if not folder.is_dir():
+            what = 'is a file' if folder.exists() else 'is not there'
+            raise DataError(
+                f'folder {folder} {what}; a data root holds images/{{train,val}}, '
+                f'labels/{{train,val}} and {CLASS_FILE}'
+            )
+    found = sorted(path for path in images.rglob('*') if path.suffix.lower() in IMAGE_ENDINGS)
+    if not found:
+        raise DataError(f'no image in {images}; looked for {", ".join(IMAGE_ENDINGS)}')
+    names = [str(path.relative_to(images).with_suffix(LABEL_ENDING)) for path in found]
+    label_maps = find_files(labels, names)
+    without = [image for image, file in zip(found, label_maps, strict=True) if file is None]
+    if without:
+        names = ', '.join(path.name for path in without[:3])
+        raise DataError(
+            f'{len(without)} of {len(found)} images in {images} have no label map in {labels} '
+            f'(first {names}); each needs a {LABEL_ENDING} file of its name'
+        )
+    return [(image, labels / file) for image, file in zip(found, label_maps, strict=True)]
+
+
+@dataclass(frozen=True)
+class CheckedSplit:
+    """What was found in one split.
+
+    Attributes:
+        images: Number of images.
+        maps_read: Number of label maps that were looked at.
+        pixels: Number of their pixels of each class.
+        void_pixels: Number of their void pixels.
+        void_images: Number of them that are void all over.
+    """
+
+    images: int
+    maps_read: int
+    pixels: tuple[int, ...]
+    void_pixels: int
+    void_images: int
+
+
+@dataclass(frozen=True)
+class SegmentationFolder:
+    """Where images, label maps and class names of a data set lie: ``images/<split>``,
+    ``labels/<split>`` and ``classes.txt`` in ``data_root``."""
+
+    data_root: str | os.PathLike[str]
+
+    def classes(self) -> ClassList:
+        """Return the class names and their colours.
+
+        Raises:
+            DataError: the data root or its class file is missing, or the names cannot be used.
+        """
+        root = Path(self.data_root)
+        if not root.is_dir():
+            what = 'is a file' if root.exists() else 'is not there'
+            raise DataError(
+                f'data root {root} {what}; give the folder that holds images/, labels/ and '
+                f'{CLASS_FILE}'
+            )
+        return read_class_list(root / CLASS_FILE)
+
+    def prefix(self, split: str) -> dict[str, str]:
+        """Return where images and label maps of a split lie below the data root, named as
+        :class:`~rexdense.datasets.SegmentationDataset` takes it."""
+        return dict(img_path=f'images/{split}', seg_map_path=f'labels/{split}')
+
+    def check(self, split: str, training: bool = False, void: int = VOID) -> CheckedSplit:
+        """Pair the images of a split with their label maps, look at the headers of both, and read
+        up to ``MOST_MAPS_READ`` maps from all over the split.
+
+        Args:
+            training: Whether it is learnt from: then images that cannot be decoded are welcome,
+                as they are skipped, and a single class is not.
+            void: The label of pixels that count for nothing.
+
+        Raises:
+            DataError: an image has no map or cannot be decoded, a map has another size than its
+                image, colours, or labels that are no class, or all labelled pixels are of one
+                class beside void ones.
+        """
+        root, names = Path(self.data_root), self.classes().names
+        pairs = find_pairs(*(root / folder for folder in self.prefix(split).values()))
+        samples = [Sample(str(image), map=str(path)) for image, path in pairs]
+        check_files(samples, f'{split} of {root}', LABEL_MAP, training)
+        counts = count_labels([path for _, path in pairs], len(names), void)
+        pixels, void_pixels = counts[:, :-1], int(counts[:, -1].sum())
+        if len(counts) == len(pairs) and (training or void_pixels):
+            require_two_classes(counts, names, f'{split} of {root}', void)
+        return CheckedSplit(
+            images=len(pairs),
+            maps_read=len(counts),
+            pixels=tuple(pixels.sum(0).tolist()),
+            void_pixels=void_pixels,
+            void_images=int((pixels.sum(1) == 0).sum()),
+        )
+
+
+def summary(classes: Sequence[str], splits: Mapping[str, CheckedSplit]) -> str:
+    """Return a table of images and of the share of the labelled pixels that each class has.
+
+    Example:
+        >>> folder = SegmentationFolder('data/camvid')  # doctest: +SKIP
+        >>> print(summary(folder.classes().names, {'val': folder.check('val')}))  # doctest: +SKIP
+                        val
+        images          101
+        void          1.7 %
+          Sky         9.3 %
+          Building   26.4 %
+    """
+    columns = list(splits.values())
+    rows = [['', *splits], ['images', *(str(column.images) for column in columns)]]
+    totals = [sum(column.pixels) for column in columns]
+    rows.append(
+        [
+            'void',
+            *(
+                f'{column.void_pixels / (total + column.void_pixels):.1%}'
+                for column, total in zip(columns, totals, strict=True)
+            ),
+        ]
+    )
+    for index, name in list(enumerate(classes))[:_CLASSES_SHOWN]:
+        shares = (
+            column.pixels[index] / total for column, total in zip(columns, totals, strict=True)
+        )
+        rows.append([f'  {name}', *(f'{share:.1%}' for share in shares)])
+    remarks = [_remark(classes, split, column) for split, column in splits.items()]
+    if len(classes) > _CLASSES_SHOWN:
+        remarks.insert(0, f'{len(classes) - _CLASSES_SHOWN} more classes.')
+    return '\n'.join([text_table(rows), *filter(None, remarks)])
+
+
+def _remark(classes: Sequence[str], split: str, column: CheckedSplit) -> str:
+    """Return sentences on what the numbers of a split may mean."""
+    sentences = []
+    if column.maps_read < column.images:
+        sentences.append(f'Counted in {column.maps_read} of the {column.images} maps of {split}.')
+    absent = [repr(name) for name, count in zip(classes, column.pixels, strict=True) if not count]
+    if absent:
+        shown = ', '.join(absent[:3]) + (f' and {len(absent) - 3} more' if absent[3:] else '')
+        sentences.append(f'{split} has no pixel of {shown}.')
+    others = sum(column.pixels) - max(column.pixels)
+    if others < _FEW * sum(column.pixels) < column.void_pixels:
+        sentences.append(
+            f'Next to all labelled pixels of {split} are of one class, and many are void: if those '
+            'are an object, give them its class index.'
+        )
+    if column.void_images:
+        sentences.append(
+            f'{column.void_images} of the maps of {split} are void all over: nothing comes of them.'
+        )
+    return ' '.join(sentences)

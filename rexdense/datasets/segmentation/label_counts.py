@@ -1,0 +1,92 @@
+"""How many pixels of each class label maps have, and whether something can be learnt from that."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from rexdense.datasets.segmentation.label_maps import VOID, check_labels, read_label_map
+from rexdense.errors import DataError
+
+__all__ = ['MOST_MAPS_READ', 'count_labels', 'require_two_classes', 'require_two_classes_of_some']
+
+MOST_MAPS_READ = 1000
+"""Label maps of a split that are looked at before training; the others are while it runs."""
+
+_FIRST_MAPS = 64
+
+
+def count_labels(
+    paths: Sequence[str | Path],
+    num_classes: int,
+    void: int = VOID,
+    most: int = MOST_MAPS_READ,
+) -> np.ndarray:
+    """Return the number of pixels of each class, and of void in the last column, of up to ``most``
+    label maps from all over the list: (maps, classes + 1).
+
+    Raises:
+        DataError: a map cannot be read, or has labels that are no class.
+    """
+    places = np.linspace(0, len(paths) - 1, min(len(paths), most)).astype(int)
+
+    def count(path: str | Path) -> np.ndarray:
+        labels = read_label_map(path)
+        check_labels(labels, num_classes, path, void)
+        is_void = labels == void
+        pixels = np.bincount(labels[~is_void], minlength=num_classes)
+        return np.append(pixels, is_void.sum())
+
+    with ThreadPoolExecutor() as pool:
+        return np.stack(list(pool.map(count, [paths[place] for place in places])))
+
+
+def require_two_classes(
+    counts: np.ndarray, classes: Sequence[str], where: str, void: int = VOID
+) -> None:
+    """Check that label maps have pixels of two classes at least.
+
+    Args:
+        counts: Of all the maps, as :func:`count_labels` gives them.
+        where: What messages call the maps, such as 'train'.
+
+    Raises:
+        DataError: all is void, or all that is not is of one class.
+    """
+    *pixels, void_pixels = counts.sum(0).tolist()
+    present = [label for label, number in enumerate(pixels) if number]
+    if not present:
+        raise DataError(f'all label maps of {where} are void ({void}) all over; label some pixels')
+    if len(present) > 1:
+        return
+    (label,) = present
+    message = (
+        f'all labelled pixels of {where} are of one class, {label} ({classes[label]!r}), so nothing'
+        ' can be learnt'
+    )
+    if void_pixels:
+        share = void_pixels / (void_pixels + pixels[label])
+        message += (
+            f'; {share:.1%} are {void}, which stands for void: if those are the object, save the '
+            f'maps with class indices, such as labels = (mask == {void}) * 1'
+        )
+    else:
+        message += '; give the pixels of the other classes their labels'
+    raise DataError(message)
+
+
+def require_two_classes_of_some(
+    paths: Sequence[str | Path], classes: Sequence[str], where: str, void: int = VOID
+) -> None:
+    """Check as :func:`require_two_classes` does, reading no more maps than it takes.
+
+    Raises:
+        DataError: see there; also for a map that was read and cannot be used.
+    """
+    for most in (_FIRST_MAPS, MOST_MAPS_READ):
+        counts = count_labels(paths, len(classes), void, most)
+        if (counts[:, :-1].sum(0) > 0).sum() > 1:
+            return
+    if len(counts) == len(paths):
+        require_two_classes(counts, classes, where, void)

@@ -1,0 +1,111 @@
+"""Label maps: images of one channel whose values are class indices."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from rexdense.datasets.images.file_checks import MapKind
+from rexdense.datasets.images.orientation import as_stored, orientation_of, turned_upright
+from rexdense.datasets.images.sizes import wrong_map_size
+from rexdense.errors import DataError
+
+__all__ = ['LABEL_MAP', 'VOID', 'check_labels', 'check_size', 'read_label_map']
+
+VOID = 255
+"""The label of pixels that count for nothing, where a data set states no other."""
+
+_HOW_TO_CONVERT = (
+    'give each pixel its class index instead, in one channel: '
+    "labels = (rgb[:, :, None] == colours).all(-1).argmax(-1), saved with mode 'L'"
+)
+
+
+def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray:
+    """Return a label map (H, W), whole numbers as they are stored; a palette's indices are labels.
+
+    A map that bears an orientation is made upright, as its image is.
+
+    Args:
+        path: The file, for messages too.
+        content: What is in the file, where it was read before.
+
+    Raises:
+        DataError: the file cannot be read, is no image, or holds colours.
+    """
+    try:
+        content = Path(path).read_bytes() if content is None else content
+        image = Image.open(io.BytesIO(as_stored(content)))
+        labels = turned_upright(np.asarray(image), orientation_of(content))
+    except FileNotFoundError as error:
+        raise DataError(f'label map {path} is not there') from error
+    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+        raise DataError(
+            f'label map {path} cannot be decoded: it is damaged or no image; replace it'
+        ) from error
+    if labels.ndim == 3:
+        same = (labels[..., :1] == labels[..., :3]).all()
+        remedy = 'its colours are greys: save one of them' if same else _HOW_TO_CONVERT
+        raise DataError(
+            f'label map {path} has {labels.shape[2]} channels ({image.mode}), and a label map has '
+            f'one; {remedy}'
+        )
+    if labels.dtype == np.bool_:
+        return labels.astype(np.uint8)
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise DataError(f'label map {path} holds {labels.dtype} values; labels are whole numbers')
+    return labels
+
+
+def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: int = VOID) -> None:
+    """Check that all labels are class indices or void.
+
+    Raises:
+        DataError: one is not; the message has the value and how much of the map bears it.
+    """
+    if labels.size == 0 or 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
+        return
+    outside = ((labels < 0) | (labels >= num_classes)) & (labels != void)
+    if outside.any():
+        values, counts = np.unique(labels[outside], return_counts=True)
+        shares = ', '.join(
+            f'{value} ({count / labels.size:.1%} of its pixels)'
+            for value, count in zip(values[:4].tolist(), counts[:4].tolist(), strict=True)
+        )
+        raise DataError(
+            f'label map {path} has the label {shares}{", ..." if len(values) > 4 else ""}, but '
+            f'there are {num_classes} classes, 0 to {num_classes - 1}, and {void} for void; '
+            f'{_remedy(labels, values, num_classes, void)}'
+        )
+
+
+def _remedy(labels: np.ndarray, outside: np.ndarray, num_classes: int, void: int) -> str:
+    """Return what to do about labels outside the classes, by what they look like."""
+    found = set(np.unique(labels).tolist()) - {void}
+    if len(outside) > 4:
+        return (
+            'if these number the objects, or are grey levels, give each pixel the index of its '
+            'class instead'
+        )
+    if outside.tolist() == [num_classes] and 0 not in found:
+        return 'if these count from 1, subtract 1; else add the missing names to classes.txt'
+    if found == {0, outside[0]}:
+        return (
+            f'if {outside[0]} is the object of a mask, save labels = (mask == {outside[0]}) * 1; '
+            'else add the missing names to classes.txt, or change these pixels'
+        )
+    return 'add the missing names to classes.txt, or change these pixels'
+
+
+def check_size(labels: np.ndarray, size: tuple[int, int], path: str | Path) -> None:
+    """Check that a label map is as large as its image, of which ``size`` is (height, width).
+
+    Raises:
+        DataError: it is not.
+    """
+    if labels.shape != size:
+        raise DataError(wrong_map_size('label map', path, labels.shape, size))
+
+
+LABEL_MAP = MapKind('label map', read_label_map)

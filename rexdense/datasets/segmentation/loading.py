@@ -1,0 +1,69 @@
+"""The transform that loads a label map, checked against its image and the classes."""
+
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmengine import fileio
+
+from rexdense.datasets.images.loading import ImageError
+from rexdense.datasets.segmentation.label_maps import check_labels, check_size, read_label_map
+from rexdense.errors import DataError
+from rexdense.registry import TRANSFORMS
+
+__all__ = ['LoadSegmentationAnnotations']
+
+
+@TRANSFORMS.register_module()
+class LoadSegmentationAnnotations(BaseTransform):
+    """Read the label map at ``seg_map_path``, height x width, as uint8 or, where the classes or the
+    void label need it, a wider kind of whole numbers.
+
+    It does for :class:`~rexdense.datasets.SegmentationDataset` what mmseg's ``LoadAnnotations``
+    does, and refuses what would train something else than was meant: labels that are no class,
+    colours, a map of another size than the image.
+
+    Required keys: ``seg_map_path``, ``num_classes``, ``ignore_index``, ``seg_fields``;
+    ``ori_shape`` (height, width) if the size is to be checked. Added key: ``gt_seg_map``.
+
+    Args:
+        backend_args: for mmengine's file backends, where label maps do not lie on a disk.
+
+    Raises:
+        ImageError: the map cannot be used; the message says why.
+    """
+
+    def __init__(self, backend_args: dict | None = None) -> None:
+        self.backend_args = backend_args
+
+    def transform(self, results: dict) -> dict:
+        """Add the label map."""
+        path = results['seg_map_path']
+        try:
+            labels = read_label_map(path, fileio.get(path, backend_args=self.backend_args))
+            check_labels(labels, results['num_classes'], path, results['ignore_index'])
+            check_size(labels, tuple(results.get('ori_shape', labels.shape)), path)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ImageError(f'label map {path} cannot be read: {reason}') from error
+        except DataError as error:
+            raise ImageError(str(error)) from error
+        results['gt_seg_map'] = labels.astype(
+            _narrowest(results['num_classes'], results['ignore_index'])
+        )
+        results['seg_fields'].append('gt_seg_map')
+        return results
+
+    def __repr__(self) -> str:
+        return f'{type(self).__name__}(backend_args={self.backend_args})'
+
+
+def _narrowest(num_classes: int, void: int) -> type[np.integer]:
+    """Return the narrowest type that holds all labels and that OpenCV resizes and rotates."""
+    lowest, highest = min(void, 0), max(void, num_classes - 1)
+    return next(
+        (
+            kind
+            for kind in (np.uint8, np.uint16, np.int16)
+            if np.iinfo(kind).min <= lowest and highest <= np.iinfo(kind).max
+        ),
+        np.int32,
+    )

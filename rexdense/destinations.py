@@ -1,0 +1,143 @@
+"""Where a file may be written, and what is said where it may not."""
+
+import contextlib
+import errno
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rexdense.errors import InvalidArgument, UnwritableFile
+
+__all__ = [
+    'already_there',
+    'check_destination',
+    'prepare_output_dir',
+    'reason',
+    'refuse_inputs',
+    'told',
+    'unwritable',
+]
+
+_MAKE_ROOM = 'make room or choose another place'
+_REMEDIES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _MAKE_ROOM),
+    **dict.fromkeys(
+        (errno.EACCES, errno.EPERM, errno.EROFS), 'choose a folder that you may write to'
+    ),
+    errno.EFBIG: 'files there may not be as large; choose another place',
+    errno.ENAMETOOLONG: 'give it a shorter name',
+}
+
+
+def check_destination(
+    path: str | Path, overwrite: bool = False, inputs: Iterable[str | Path] = ()
+) -> Path:
+    """Return the file that is written where ``path`` is asked for, once it may be.
+
+    That is ``path`` itself, or the file that a link there points to: the link stays.
+
+    Args:
+        overwrite: A file that is there may be replaced.
+        inputs: Files that the program reads, which are never replaced.
+
+    Raises:
+        InvalidArgument: it is an input.
+        UnwritableFile: it exists and ``overwrite`` is off, is a folder, a device or a link to
+            nothing, may not be written, or its folder is not there.
+    """
+    path = Path(path)
+    with told(path):
+        if '\0' in str(path):
+            raise OSError(errno.EINVAL, 'a NUL in its name')
+        place = Path(os.path.realpath(path))
+        there = place.stat() if place.exists() else None
+        if there is None and path.is_symlink():
+            raise UnwritableFile(
+                f'{path} is a link to {os.readlink(path)}, which is not there: delete the link or '
+                'choose another name'
+            )
+        if there is not None and stat.S_ISDIR(there.st_mode):
+            raise UnwritableFile(f'{path} is a folder: give the name of a file')
+        if there is not None and not stat.S_ISREG(there.st_mode):
+            raise UnwritableFile(f'{path} is a device or pipe: give the name of a file')
+        if not place.parent.is_dir():
+            raise UnwritableFile(f'{path} cannot be written: make the folder {place.parent} first')
+        refuse_inputs([path], inputs)
+        if there is not None and not overwrite:
+            raise already_there(path)
+        if there is not None and not os.access(place, os.W_OK):
+            # Raises what the operating system has against it.
+            os.close(os.open(place, os.O_WRONLY))
+    return place
+
+
+def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
+    """Check that no output is an input, under whatever name: relative, by a link, by a hard link.
+
+    Raises:
+        InvalidArgument: one is.
+    """
+    known = {identity: path for path in inputs for identity in _identities(path)}
+    for output in outputs:
+        for identity in _identities(output):
+            if identity in known:
+                read = known[identity]
+                other = '' if str(read) == str(output) else f', as {read},'
+                raise InvalidArgument(
+                    f'{output} is read{other} by this command and would be replaced: choose '
+                    'another place'
+                )
+
+
+def _identities(path: str | Path) -> Iterator[object]:
+    """Yield what two names of one file have in common."""
+    yield os.path.realpath(path)
+    with contextlib.suppress(OSError, ValueError):
+        found = os.stat(path)
+        yield found.st_dev, found.st_ino
+
+
+@contextlib.contextmanager
+def told(path: str | Path) -> Iterator[None]:
+    """Turn what the operating system refuses within into an UnwritableFile of ``path``."""
+    try:
+        yield
+    except (OSError, UnicodeEncodeError) as error:
+        raise unwritable(path, error) from error
+
+
+def prepare_output_dir(folder: str | Path, option: str) -> Path:
+    """Create a folder and make sure that it may be written.
+
+    Raises:
+        InvalidArgument: it may not; the message names the option that chose it.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidArgument(
+            f'{option} {folder} cannot be written ({error.strerror}); choose another folder'
+        ) from error
+    return folder
+
+
+def already_there(path: str | Path) -> UnwritableFile:
+    """Return the error of a file that is not to be replaced."""
+    return UnwritableFile(f'{path} exists: choose another name, or pass --overwrite')
+
+
+def unwritable(path: str | Path, error: Exception) -> UnwritableFile:
+    """Return the error of a file that the operating system refuses, with what helps."""
+    remedy = _REMEDIES.get(getattr(error, 'errno', None), 'choose another place')
+    name = str(path).encode(errors='backslashreplace').decode().replace('\0', '\\0')
+    return UnwritableFile(f'{name} cannot be written ({reason(error)}): {remedy}')
+
+
+def reason(error: Exception) -> str:
+    """Return what the operating system said."""
+    return getattr(error, 'strerror', None) or str(error)

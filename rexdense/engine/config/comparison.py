@@ -1,0 +1,115 @@
+"""How a config differs from the one of a training, where figures depend on it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from rexdense.checkpoint.formats.config_text import read_config_text
+from rexdense.engine.training_file import TrainingFile
+from rexdense.errors import CheckpointUnreadable
+
+__all__ = ['differences', 'differences_sentence']
+
+MOST_NAMED = 4
+LONGEST_VALUE = 60
+_ABSENT = 'nothing'
+# What matters in training alone, or is set from the weights.
+_TRAINING_ONLY = re.compile(
+    'init_cfg|train_cfg|pretrained|frozen_stages|norm_eval|with_cp|drop_path_rate|dropout_ratio'
+    '|loss.*|scale_weights|label_resizing|batch_augments|pool_padding|meta_keys|backend_args'
+    '|file_client_args'
+)
+# Steps of a test pipeline that do not change the image.
+_LOADS_TRUTH = re.compile('Annotation|LoadDepth')
+
+
+def differences_sentence(config: Config, file: TrainingFile) -> str:
+    """Return a line that says how a config differs from that of a training file; empty if it does
+    not, or if the file holds none."""
+    if file.config_text is None:
+        return ''
+    try:
+        stored = read_config_text(file.config_text, str(file.path))
+    except CheckpointUnreadable:
+        return f'The config in {file.path} cannot be read, so nothing is compared with it'
+    found = differences(config.to_dict(), stored)
+    if not found:
+        return ''
+    more = f'; and {len(found) - MOST_NAMED} more' if len(found) > MOST_NAMED else ''
+    scaled = any(' scale ' in each or ' scales ' in each for each in found)
+    hint = ' (--scale W,H sets the size)' if scaled else ''
+    return (
+        f'Measured otherwise than {file.path} was trained: '
+        f'{"; ".join(found[:MOST_NAMED])}{more}{hint}'
+    )
+
+
+def differences(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
+    """Return what differs in the model and in the test pipeline, a sentence for each.
+
+    Both are compared as data; nothing is built from them.
+    """
+    found = [
+        f'model.{key} {_text(here)} for {_text(there)}'
+        for key, here, there in _unequal(config.get('model'), stored.get('model'))
+    ]
+    steps, before = _steps(config), _steps(stored)
+    kinds, kinds_before = ([str(step.get('type')) for step in each] for each in (steps, before))
+    if kinds != kinds_before:
+        found.append(f'test pipeline {", ".join(kinds)} for {", ".join(kinds_before) or _ABSENT}')
+        return found
+    for step, step_before in zip(steps, before, strict=True):
+        found += [
+            f'{step.get("type")} {key} {_text(here)} for {_text(there)}'
+            for key, here, there in _unequal(step, step_before)
+        ]
+    return found
+
+
+def _unequal(here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
+    values, others = dict(_leaves(here)), dict(_leaves(there))
+    for key in dict.fromkeys([*values, *others]):
+        pair = values.get(key, _ABSENT), others.get(key, _ABSENT)
+        # As text, in which nan equals nan.
+        if len({repr(_plain(value)) for value in pair}) == 2:
+            yield key, *pair
+
+
+def _leaves(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield the values of a tree with their dotted keys; a list of values is one value."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if not _TRAINING_ONLY.fullmatch(str(key)):
+                yield from _leaves(value, f'{path}.{key}' if path else str(key))
+    elif isinstance(node, (list, tuple)) and any(isinstance(each, Mapping) for each in node):
+        for place, value in enumerate(node):
+            yield from _leaves(value, f'{path}.{place}')
+    elif node is not None:
+        yield path, node
+
+
+def _steps(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the steps of the test pipeline that an image goes through."""
+    section = config.get('test_dataloader')
+    while isinstance(section, Mapping) and isinstance(section.get('dataset'), Mapping):
+        section = section['dataset']
+    steps = section.get('pipeline') if isinstance(section, Mapping) else None
+    return [
+        step
+        for step in (steps if isinstance(steps, (list, tuple)) else ())
+        if isinstance(step, Mapping) and not _LOADS_TRUTH.search(str(step.get('type')))
+    ]
+
+
+def _text(value: Any) -> str:
+    text = repr(_plain(value)) if value is not _ABSENT else _ABSENT
+    return text if len(text) <= LONGEST_VALUE else f'{text[:LONGEST_VALUE]}...'
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in one form: lists as tuples, 1.0 as 1."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(each) for each in value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value

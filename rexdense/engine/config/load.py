@@ -1,0 +1,214 @@
+"""Reading a config file and changing it: overrides, epochs, image size, classes."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from rexdense.dependencies import missing_dependency
+from rexdense.errors import InvalidArgument, RexdenseError, UnknownName, suggest
+
+__all__ = [
+    'RUN_LENGTHS',
+    'class_heads',
+    'dataloader_names',
+    'innermost_dataset',
+    'load_config',
+    'set_epochs',
+    'set_num_classes',
+    'set_scale',
+    'stretch',
+    'walk',
+]
+
+RUN_LENGTHS = ('max_epochs', 'max_iters')
+"""Keys of ``train_cfg``, of which a run has one."""
+
+# Epochs in hooks of mmengine, mmdet and mmseg: PipelineSwitchHook, YOLOXModeSwitchHook, EMAHook and
+# others that begin or end in the middle of a run.
+_EPOCHS_OF_HOOKS = (
+    *('begin_epoch', 'end_epoch', 'num_last_epochs', 'save_begin', 'start_epoch', 'switch_epoch'),
+)
+
+# What running a config file raises when the fault is in the file.
+_FAULTS_OF_A_FILE = (
+    AttributeError,
+    ImportError,
+    KeyError,
+    NameError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+)
+
+
+def load_config(path: str | Path) -> Config:
+    """Read an OpenMMLab config file.
+
+    Raises:
+        UnknownName: the file is not there; the message lists configs of a similar name.
+        InvalidArgument: the file cannot be read as a config.
+    """
+    path = Path(path)
+    if not path.is_file():
+        root = next(
+            (parent for parent in (path, *path.parents) if parent.name == 'configs'),
+            Path('configs'),
+        )
+        names = {found.stem: found for found in root.rglob('*.py') if '_base_' not in found.parts}
+        hint = suggest(path.stem, names) if names else 'give the path of a config file'
+        raise UnknownName(f'no config file {path}: {hint}')
+    try:
+        return Config.fromfile(path)
+    except RexdenseError:
+        raise
+    except _FAULTS_OF_A_FILE as error:
+        if isinstance(error, ImportError) and missing_dependency(error):
+            raise
+        hint = (
+            '; an import must stand below its _base_ line, else mmengine takes the file for one '
+            'of another kind'
+            if isinstance(error, RuntimeError)
+            else ''
+        )
+        raise InvalidArgument(
+            f'config file {path} cannot be read: {type(error).__name__}: {error}{hint}'
+        ) from error
+
+
+def walk(node: Any) -> Iterator[ConfigDict]:
+    """Yield every dictionary in a config tree, the outer ones first."""
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from walk(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from walk(value)
+
+
+def dataloader_names(config: Config) -> list[str]:
+    """Return which of the three data loaders the config sets."""
+    return [
+        f'{part}_dataloader'
+        for part in ('train', 'val', 'test')
+        if config.get(f'{part}_dataloader')
+    ]
+
+
+def innermost_dataset(dataloader: ConfigDict) -> ConfigDict:
+    """Return the section of the data set itself, below those that repeat or mix it."""
+    dataset = dataloader.dataset
+    while 'dataset' in dataset:
+        dataset = dataset['dataset']
+    return dataset
+
+
+def class_heads(node: Any) -> Iterator[ConfigDict]:
+    """Yield the sections of a model that tell the classes of the data apart: those with a
+    ``num_classes``, apart from what proposes regions, whose one class is objects."""
+    if isinstance(node, dict):
+        if 'num_classes' in node and 'RPN' not in str(node.get('type')):
+            yield node
+        for key, value in node.items():
+            if key != 'rpn_head':
+                yield from class_heads(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from class_heads(value)
+
+
+def set_num_classes(config: Config, num_classes: int) -> None:
+    """Set the class count of every head in the model that tells classes apart."""
+    for section in class_heads(config.model):
+        section['num_classes'] = num_classes
+
+
+def set_scale(config: Config, scale: tuple[int, int]) -> None:
+    """Set the (width, height) in pixels that every resizing transform of the data scales to."""
+    found = 0
+    for name in dataloader_names(config):
+        for section in walk(config[name]):
+            if 'Resize' in str(section.get('type', '')) and (
+                'scale' in section or 'scales' in section
+            ):
+                section['scales' if 'scales' in section else 'scale'] = (
+                    [scale] if 'scales' in section else scale
+                )
+                found += 1
+    if not found:
+        raise InvalidArgument(
+            '--scale: no transform of this config resizes to a fixed scale; use --cfg-options'
+        )
+
+
+def set_epochs(config: Config, epochs: int) -> None:
+    """Train for ``epochs`` epochs, with all that counts epochs stretched to that length.
+
+    Raises:
+        InvalidArgument: the config trains by iterations.
+    """
+    before = config.train_cfg.get('max_epochs')
+    if before is None:
+        raise InvalidArgument(
+            '--epochs: this config counts iterations; set --cfg-options train_cfg.max_iters=N'
+        )
+    stretch(config, 'max_epochs', epochs, before)
+
+
+def stretch(config: Config, key: str, length: int, before: int) -> None:
+    """Set the length of a run, and stretch what counts in the same unit with it: the schedule, and
+    the times at which hooks begin, end and switch. Nothing is left to happen after the end.
+
+    Args:
+        key: Of :data:`RUN_LENGTHS`.
+        before: The length that the config was written for.
+    """
+    loop, factor, by_epoch = config.train_cfg, length / before, key == 'max_epochs'
+    loop[key] = length
+    if 'val_begin' in loop:
+        loop['val_begin'] = min(max(1, round(loop['val_begin'] * factor)), length)
+    if 'val_interval' in loop:
+        loop['val_interval'] = min(loop['val_interval'], length)
+    if loop.get('dynamic_intervals'):
+        loop['dynamic_intervals'] = [
+            (max(1, round(place * factor)), min(interval, length))
+            for place, interval in loop['dynamic_intervals']
+        ]
+    for scheduler in _as_list(config.get('param_scheduler')):
+        if scheduler.get('by_epoch', True) == by_epoch:
+            _stretch_scheduler(scheduler, factor)
+    hooks = [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]
+    for hook in hooks:
+        if isinstance(hook, dict):
+            _stretch_hook(hook, length, before, by_epoch)
+
+
+def _stretch_hook(hook: ConfigDict, length: int, before: int, by_epoch: bool) -> None:
+    if hook.get('begin_iter'):
+        hook.begin_iter = round(hook.begin_iter * length / before)
+    if hook.get('by_epoch', True) != by_epoch:
+        return
+    for name in _EPOCHS_OF_HOOKS if by_epoch else ():
+        if hook.get(name):
+            # What changes within the run must do so before its last epoch.
+            last = length - 1 if hook[name] < before else length
+            hook[name] = min(max(1, round(hook[name] * length / before)), last)
+    if str(hook.get('type')).endswith('CheckpointHook') and hook.get('interval', -1) > length:
+        hook.interval = length
+
+
+def _stretch_scheduler(scheduler: ConfigDict, factor: float) -> None:
+    for key in ('begin', 'end', 'T_max', 'total_iters', 'total_steps', 'step_size'):
+        if scheduler.get(key):
+            scheduler[key] = max(1, round(scheduler[key] * factor))
+    for key in ('milestones', 'periods'):
+        if key in scheduler:
+            scheduler[key] = [max(1, round(place * factor)) for place in scheduler[key]]
+
+
+def _as_list(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else [value] if value else []

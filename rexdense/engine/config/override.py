@@ -1,0 +1,128 @@
+"""Single values of a config, set from a command line."""
+
+import copy
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.runner import Runner
+from mmengine.utils.dl_utils import set_multi_processing
+
+from rexdense.engine.config.followers import follow_channels
+from rexdense.engine.config.load import RUN_LENGTHS, stretch
+from rexdense.errors import UnknownName, suggest
+
+__all__ = ['KEYS', 'override']
+
+# What mmengine's Runner reads of a config besides its own arguments (runner/runner.py).
+_READ_LATER = {
+    *('activation_checkpointing', 'compile', 'efficient_conv_bn_eval'),
+    *('find_unused_parameters', 'model_wrapper_cfg', 'sync_bn'),
+}
+_LISTS = ('custom_hooks', 'param_scheduler')
+
+
+def _parameters(function: Callable) -> set[str]:
+    return set(inspect.signature(function).parameters) - {'self'}
+
+
+# Every key that a run reads; a config file may have further ones, its own variables.
+KEYS = (_parameters(Runner.__init__) | _READ_LATER) - {'cfg'}
+# Sections that no class checks, since none is built from them.
+_ARGUMENTS = {
+    'auto_scale_lr': {'base_batch_size', 'enable'},
+    'compile': _parameters(torch.compile) - {'model'},
+    'env_cfg': {'cudnn_benchmark', 'dist_cfg', 'mp_cfg', 'resource_limit'},
+    'env_cfg.mp_cfg': _parameters(set_multi_processing) - {'distributed'},
+    'randomness': _parameters(Runner.set_randomness),
+}
+
+
+def override(config: Config, assignments: dict[str, Any]) -> None:
+    """Set dotted keys of a config, such as ``model.backbone.arch``.
+
+    The first part of a key must be one that a run reads; the others must be there, apart from the
+    last, which may be a new argument, from sections that classes take but configs seldom state
+    (``init_cfg``), and from sections whose ``type`` is set as well. Where the backbone changes,
+    necks and heads follow (:mod:`rexdense.engine.config.followers`); where the length of the run
+    does, the schedule, unless it is set as well.
+
+    Raises:
+        UnknownName: nothing reads a key, or no backbone bears its new name.
+        InvalidArgument: the backbone's new arguments are outside what is allowed.
+    """
+    # A copy, so that a key at fault leaves the config as it was.
+    root = copy.deepcopy(config._cfg_dict)
+    for key in assignments:
+        _require_known(key)
+        node: Any = root
+        parts = key.split('.')
+        for place, part in enumerate(parts[:-1]):
+            whole = '.'.join(parts[: place + 1])
+            fresh = ConfigDict if whole not in _LISTS else list
+            may_be_new = place == 0 or part.endswith('_cfg') or f'{whole}.type' in assignments
+            node = _step(node, part, key, fresh if may_be_new else None)
+        if isinstance(node, (list, tuple)):
+            _step(node, parts[-1], key)
+        elif not isinstance(node, dict):
+            raise UnknownName(
+                f'--cfg-options {key}: what {parts[-1]!r} is looked for in is a value: {node}'
+            )
+    config._cfg_dict.update(root)
+    before = ConfigDict(backbone=(config.get('model') or {}).get('backbone') or {})
+    loop = config.get('train_cfg') or {}
+    lengths = {key: loop.get(key) for key in RUN_LENGTHS}
+    config.merge_from_dict(assignments)
+    model = config.get('model') or {}
+    if before.backbone != model.get('backbone'):
+        follow_channels(model, before)
+    if not any(key.startswith('param_scheduler') for key in assignments):
+        for key, length in lengths.items():
+            if length and config.train_cfg.get(key) not in (None, length):
+                stretch(config, key, config.train_cfg[key], length)
+
+
+def _require_known(key: str) -> None:
+    """Check that something reads a key, as far as its name says.
+
+    Raises:
+        UnknownName: nothing does.
+    """
+    first = key.partition('.')[0]
+    if first not in KEYS:
+        raise UnknownName(f'--cfg-options {key}: nothing reads {first!r}; {suggest(first, KEYS)}')
+    section = key.rpartition('.')[0]
+    while section:
+        part, allowed = key[len(section) + 1 :].partition('.')[0], _ARGUMENTS.get(section)
+        if allowed is not None and part not in allowed:
+            raise UnknownName(
+                f'--cfg-options {key}: nothing reads {part!r} there; {suggest(part, allowed)}'
+            )
+        section = section.rpartition('.')[0]
+
+
+def _step(node: Any, part: str, key: str, fresh: type | None = None) -> Any:
+    """Return what lies at ``part`` of a node.
+
+    Args:
+        fresh: What to begin there if there is nothing; None where there must be something.
+    """
+    if isinstance(node, list) and fresh and part == str(len(node)):
+        node.append(fresh())
+    if isinstance(node, (list, tuple)):
+        if not part.isdigit() or int(part) >= len(node):
+            raise UnknownName(
+                f'--cfg-options {key}: {part!r} is no index into a list of {len(node)}'
+            )
+        return node[int(part)]
+    if not isinstance(node, dict):
+        raise UnknownName(f'--cfg-options {key}: what {part!r} is looked for in is a value: {node}')
+    if node.get(part) is None and fresh:
+        node[part] = fresh()
+    if part not in node:
+        raise UnknownName(
+            f'--cfg-options {key}: the config has no {part!r} there; {suggest(part, node)}'
+        )
+    return node[part]

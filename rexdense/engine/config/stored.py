@@ -1,0 +1,165 @@
+"""The config that lies in a checkpoint: data, of which only what a prediction needs is built."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import init_default_scope
+from mmengine.utils import import_modules_from_strings
+
+from rexdense.checkpoint import install_safe_loader
+from rexdense.checkpoint.formats.config_text import read_config_text
+from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.stored_types import (
+    MODEL,
+    TRANSFORM,
+    Kind,
+    registered_classes_only,
+    require_known_scope,
+    require_known_types,
+)
+from rexdense.engine.runner import import_scope
+from rexdense.errors import CheckpointUnreadable, RexdenseError
+
+__all__ = ['StoredConfig', 'read_stored_config']
+
+# Where initial weights and file services are named; a prediction needs neither.
+_LEFT_OUT = ('init_cfg', 'pretrained', 'backend_args', 'file_client_args')
+# Steps of a test pipeline that need what an image alone does not have.
+_LOADS_TRUTH = ('Annotation', 'LoadDepth')
+
+
+def read_stored_config(text: str, source: str) -> Config:
+    """Return the config that mmengine wrote as text (``Config.pretty_text``).
+
+    Raises:
+        CheckpointUnreadable: it is more than assignments of values; ``source`` names the file.
+    """
+    values = read_config_text(text, source)
+    try:
+        return Config(values)
+    except (KeyError, TypeError) as error:
+        raise CheckpointUnreadable(
+            f'the config in {source} has a name that mmengine keeps for itself ({error}): it is '
+            'not one that rexdense train has written'
+        ) from error
+
+
+class StoredConfig:
+    """What may be built of the config in a checkpoint, taken and checked part by part.
+
+    Only the model and the steps from an image to its input are ever taken: no hooks, loggers,
+    visualizers, data sets, initial weights or file services, and nothing is imported. Each part
+    passes :func:`rexdense.engine.config.stored_types.require_known_types` before it is returned.
+
+    Args:
+        config: The whole config, as :func:`read_stored_config` returns it.
+        source: What messages call the file.
+        trusted: Take each part as it is, and import the modules that the config names.
+
+    Raises:
+        CheckpointUnreadable: its scope is none of a known package.
+    """
+
+    def __init__(self, config: Config, source: str, trusted: bool = False) -> None:
+        self.config = config
+        self.source = source
+        self.trusted = trusted
+        self.scope = config.get('default_scope') or 'mmengine'
+        if not trusted:
+            require_known_scope(self.scope, source)
+        elif config.get('custom_imports'):
+            import_modules_from_strings(**config.custom_imports)
+
+    def model(self) -> ConfigDict:
+        """Return the config of the model, without what only training needs.
+
+        Raises:
+            CheckpointUnreadable: there is none, or it names what may not be built.
+        """
+        model = self._section(self.config, 'model', 'type')
+        if 'train_cfg' in model and not self.trusted:
+            model = {**model, 'train_cfg': None}
+        return self._taken(model, 'model', MODEL)
+
+    def backbone(self) -> ConfigDict:
+        """Return the config of the model's backbone; raises as :meth:`model`."""
+        model = self._section(self.config, 'model', 'backbone')
+        backbone = self._section(model, 'backbone', 'type', 'model.backbone')
+        return self._taken(backbone, 'model.backbone', MODEL)
+
+    def pipeline(self) -> list[ConfigDict]:
+        """Return the configs of the steps from the path of an image to the model's input; raises
+        as :meth:`model`."""
+        where, section = 'test_dataloader', self.config
+        section = self._section(section, where, 'dataset')
+        while 'dataset' in section:
+            where += '.dataset'
+            section = self._section(section, 'dataset', 'type', where)
+        steps, where = section.get('pipeline'), f'{where}.pipeline'
+        if not isinstance(steps, list | tuple):
+            raise self._lacking(where)
+        taken = []
+        for index in range(len(steps)):
+            place = f'{where}[{index}]'
+            step = self._section(steps, index, 'type', place)
+            if not any(part in str(step['type']) for part in _LOADS_TRUTH):
+                taken.append(self._taken(step, place, TRANSFORM))
+        return taken
+
+    @contextlib.contextmanager
+    def building(self) -> Iterator[None]:
+        """Build from the parts within this: in their scope, and of registered classes alone.
+
+        Raises:
+            CheckpointUnreadable: building fails.
+            UnknownName: a class is none of its scope.
+        """
+        install_safe_loader()
+        import_scope({'default_scope': self.scope})
+        init_default_scope(self.scope)
+        only = contextlib.nullcontext() if self.trusted else registered_classes_only()
+        try:
+            with only, config_faults():
+                yield
+        except RexdenseError:
+            raise
+        # A config that nobody has checked can fail in any way.
+        except Exception as error:
+            raise CheckpointUnreadable(
+                f'the config in {self.source} cannot be built '
+                f'({type(error).__name__}: {" ".join(str(error).split())[:200]}): give a '
+                'checkpoint that rexdense train has written'
+            ) from error
+
+    def _section(self, parent: Any, key: Any, needed: str, where: str = '') -> dict[str, Any]:
+        """Return the section of a parent that must be there and have an entry ``needed``."""
+        section = parent.get(key) if isinstance(parent, dict | Config) else parent[key]
+        if not isinstance(section, dict):
+            raise self._lacking(where or key)
+        if needed not in section:
+            raise self._lacking(f'{where or key}.{needed}')
+        return section
+
+    def _lacking(self, where: str) -> CheckpointUnreadable:
+        return CheckpointUnreadable(
+            f'the config in {self.source} has no {where}: give a checkpoint that rexdense train '
+            'has written'
+        )
+
+    def _taken(self, section: dict[str, Any], where: str, kind: Kind) -> ConfigDict:
+        if self.trusted:
+            return ConfigDict(section)
+        taken = _without(section, _LEFT_OUT)
+        require_known_types(taken, where, kind, self.scope, self.source)
+        return ConfigDict(taken)
+
+
+def _without(node: Any, keys: tuple[str, ...]) -> Any:
+    """Return a copy of a tree without the entries of these names."""
+    if isinstance(node, dict):
+        return {key: _without(value, keys) for key, value in node.items() if key not in keys}
+    if isinstance(node, list | tuple):
+        return type(node)(_without(value, keys) for value in node)
+    return node

@@ -1,0 +1,121 @@
+"""Where the data of a run lie, so that no output of it is written there."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+
+from rexdense.destinations import refuse_inputs
+from rexdense.engine.config.load import dataloader_names, walk
+from rexdense.engine.work_dir import CURVES, POINTER, SHEET, checkpoints_of_runs
+from rexdense.errors import InvalidArgument
+
+__all__ = ['DataPlaces', 'refuse_data_places', 'sample_files']
+
+# Of the folders that --data-root names; see docs/detection.md and its neighbours.
+_KINDS = ('images', 'labels', 'depth')
+_SAMPLE_KEYS = ('img_path', 'seg_map_path', 'depth_map_path')
+
+
+class DataPlaces(NamedTuple):
+    """What a run reads.
+
+    Attributes:
+        files: Files that are never replaced.
+        folders: Folders of images, label maps and depth maps, where nothing is written at all: what
+            lies there is taken for data.
+        mixed: Folders where data lie among other things. Nothing in them is replaced.
+    """
+
+    files: list[Path]
+    folders: list[Path]
+    mixed: list[Path]
+
+    @classmethod
+    def of(cls, config: Config, *files: Path | str | None) -> 'DataPlaces':
+        """Return the places that a config names, for all of its splits.
+
+        Args:
+            files: What else is read; None is left out.
+        """
+        read = [Path(file) for file in (*files, config.filename, config.get('load_from')) if file]
+        for section in walk(config.get('model')):
+            init = section.get('init_cfg')
+            read += [Path(part['checkpoint']) for part in walk(init) if part.get('checkpoint')]
+        folders, mixed = [], []
+        for section in _data_sections(config):
+            root = section.get('data_root') or ''
+            if section.get('ann_file'):
+                annotations = Path(root, section['ann_file'])
+                read.append(annotations)
+                if annotations.parent != Path(root):
+                    mixed.append(annotations.parent)
+            for prefix in (section.get('data_prefix') or {}).values():
+                whole = Path(root, prefix or '')
+                (mixed if whole == Path(root) else folders).append(whole)
+            folders += [Path(root, kind) for kind in _KINDS if root]
+        return cls(read, _real(folders), _real(mixed))
+
+    def refuse(self, outputs: Iterable[Path], option: str) -> None:
+        """Check that no output is among the data.
+
+        Args:
+            option: What chose the place, for messages.
+
+        Raises:
+            InvalidArgument: one would replace a file that is read, or lie in a folder of the data.
+        """
+        outputs = list(outputs)
+        refuse_inputs(outputs, self.files)
+        for output in outputs:
+            place = Path(os.path.realpath(output))
+            for folder in self.folders:
+                if place.is_relative_to(folder):
+                    raise InvalidArgument(
+                        f'{option}: {output} would lie among the data, in {folder}: choose another '
+                        'folder'
+                    )
+            for folder in self.mixed:
+                if place.is_file() and place.is_relative_to(folder):
+                    raise InvalidArgument(
+                        f'{option}: {output} would be replaced, and {folder} holds data: choose '
+                        'another folder'
+                    )
+
+
+def refuse_data_places(config: Config, removes: bool = False, *files: Path | str | None) -> None:
+    """Check that a run with this config leaves its inputs as they are, and its data unmixed.
+
+    Args:
+        removes: Whether the checkpoints of earlier runs in the work directory are deleted.
+        files: What else is read.
+
+    Raises:
+        InvalidArgument: it would not.
+    """
+    places, work_dir = DataPlaces.of(config, *files), Path(config.work_dir)
+    # mmengine writes a copy of the config under its name.
+    names = [CURVES, SHEET, POINTER, *([Path(config.filename).name] if config.filename else [])]
+    written = [work_dir / name for name in names]
+    places.refuse([*written, *(checkpoints_of_runs(work_dir) if removes else ())], '--work-dir')
+
+
+def _data_sections(config: Config) -> Iterator[dict[str, Any]]:
+    for name in dataloader_names(config):
+        for section in walk(config[name]):
+            if 'data_prefix' in section or 'ann_file' in section:
+                yield section
+    for name in ('val_evaluator', 'test_evaluator'):
+        yield from (part for part in walk(config.get(name)) if part.get('ann_file'))
+
+
+def _real(folders: Iterable[Path]) -> list[Path]:
+    return [Path(folder) for folder in dict.fromkeys(map(os.path.realpath, folders))]
+
+
+def sample_files(dataset: Any) -> list[str]:
+    """Return the files that the samples of a data set are made from."""
+    infos = map(dataset.get_data_info, range(len(dataset)))
+    return [info[key] for info in infos for key in _SAMPLE_KEYS if info.get(key)]

@@ -1,0 +1,50 @@
+"""Data loaders as rexdense's runner uses them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import torch
+from mmengine.dataset import InfiniteSampler
+from torch.utils.data import DataLoader
+
+from rexdense.errors import InvalidArgument
+
+__all__ = ['OneThread', 'require_batches']
+
+
+class OneThread:
+    """Let a loader process compute with one thread: it is one of several that share the cores with
+    the training.
+
+    Args:
+        then: What the process is to begin with besides, called with its number.
+    """
+
+    def __init__(self, then: Callable[[int], Any] | None = None) -> None:
+        self.then = then
+
+    def __call__(self, worker: int) -> None:
+        """Begin in the process of the number ``worker``."""
+        torch.set_num_threads(1)
+        cv2.setNumThreads(0)
+        if self.then is not None:
+            self.then(worker)
+
+
+def require_batches(loader: DataLoader) -> None:
+    """Check that a pass over the data is a batch at least.
+
+    Raises:
+        InvalidArgument: it is none, because the last batch, which is not full, is left out.
+    """
+    batches = loader.batch_sampler
+    sampler = getattr(batches, 'sampler', loader.sampler)
+    if isinstance(sampler, InfiniteSampler) or len(loader):
+        return
+    images, batch = len(sampler), getattr(batches, 'batch_size', loader.batch_size)
+    raise InvalidArgument(
+        f'{images} {"image" if images == 1 else "images"} on each device, fewer than a batch of '
+        f'{batch}, and batches that are not full are left out (drop_last): give --batch-size '
+        f'{max(images, 1)} or less, or more images'
+    )

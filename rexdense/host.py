@@ -1,0 +1,116 @@
+"""The base classes that rexdense takes from mmengine, and their stand-ins where it is missing.
+
+Networks, weights and graphs need torch alone. With mmengine installed they are its modules too, in
+its registries; without, the stand-ins refuse what only mmengine can do, in one line.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from torch import nn
+
+from rexdense.dependencies import needed_packages
+
+__all__ = ['BaseModule', 'HistoryBuffer', 'Registry', 'parent_registry']
+
+_Class = TypeVar('_Class', bound=type)
+
+
+def _require_mmengine(purpose: str) -> None:
+    """Raise MissingDependency, with the command that installs mmengine."""
+    with needed_packages(purpose):
+        import mmengine  # noqa: F401 - where a stand-in asks, it is not there
+
+
+class PlainModule(nn.Module):
+    """A stand-in for ``mmengine.model.BaseModule``.
+
+    Args:
+        init_cfg: How weights are initialised, which only mmengine does; None keeps torch's.
+
+    Raises:
+        MissingDependency: ``init_cfg`` is given.
+    """
+
+    def __init__(self, init_cfg: dict | list[dict] | None = None) -> None:
+        super().__init__()
+        if init_cfg is not None:
+            _require_mmengine(f'init_cfg={init_cfg} (rexdense.load_weights fills a network too)')
+
+
+class PlainRegistry:
+    """A stand-in for ``mmengine.registry.Registry``: it knows the classes of rexdense alone.
+
+    Attributes:
+        module_dict: The registered classes by name.
+    """
+
+    def __init__(self, name: str, **settings: Any) -> None:
+        self.name = name
+        self.module_dict: dict[str, type] = {}
+
+    def register_module(self) -> Callable[[_Class], _Class]:
+        """Return a decorator that registers a class under its own name."""
+
+        def register(kind: _Class) -> _Class:
+            self.module_dict[kind.__name__] = kind
+            return kind
+
+        return register
+
+    def get(self, name: str) -> type | None:
+        """Return the class of a name such as 'ReXNet' or 'rexdense.ReXNet'; None without one."""
+        return self.module_dict.get(name.removeprefix('rexdense.'))
+
+    def build(self, config: dict[str, Any]) -> Any:
+        """Return what a config of a class of rexdense describes.
+
+        Raises:
+            MissingDependency: it is a class of another package.
+        """
+        settings = dict(config)
+        kind = settings.pop('type')
+        kind = self.get(kind) if isinstance(kind, str) else kind
+        if kind is None:
+            _require_mmengine(f'the {self.name} {config["type"]!r}')
+        return kind(**settings)
+
+    def switch_scope_and_registry(self, scope: str | None) -> Any:
+        """Refuse: looking for a class in several packages takes mmengine.
+
+        Raises:
+            MissingDependency: always.
+        """
+        _require_mmengine(f'finding a {self.name} by its name in a config')
+
+
+class PlainHistory:
+    """A stand-in for mmengine's log of a figure, which its training files hold: it keeps none."""
+
+    min = max = current = mean = None
+
+    def __setstate__(self, state: Any) -> None:
+        """Leave out what the file holds."""
+
+
+if TYPE_CHECKING:
+    BaseModule = PlainModule
+    HistoryBuffer = PlainHistory
+    Registry = PlainRegistry
+    _parents: Any = None
+else:
+    try:
+        from mmengine import registry as _parents
+        from mmengine.logging import HistoryBuffer
+        from mmengine.model import BaseModule
+        from mmengine.registry import Registry
+    except ModuleNotFoundError as error:
+        if error.name != 'mmengine':
+            raise
+        BaseModule, HistoryBuffer, Registry = PlainModule, PlainHistory, PlainRegistry
+        _parents = None
+
+
+def parent_registry(name: str) -> Any:
+    """Return mmengine's registry of this name; None without mmengine."""
+    return None if _parents is None else getattr(_parents, name)

@@ -1,0 +1,1 @@
+"""Backbones: ReXNet, RegNet and ResNeXt behind one contract."""

@@ -1,0 +1,135 @@
+"""RegNetX, RegNetY and ResNeXt (Radosavovic et al. 2020; Xie et al. 2017)."""
+
+import dataclasses
+
+from torch import Tensor, nn
+
+from rexdense.arch.residual import BottleneckSpec, RegNetRule, ResNeXtRule
+from rexdense.models.backbones.backbone import Backbone
+from rexdense.models.layers.activations import relu
+from rexdense.models.layers.convolution import ConvNorm, DropPath, SqueezeExcitation
+from rexdense.registry import MODELS
+
+__all__ = ['Bottleneck', 'RegNet', 'ResNeXt']
+
+
+class Bottleneck(nn.Module):
+    """1x1, grouped 3x3 (which has the stride), squeeze-excitation, 1x1, shortcut, ReLU.
+
+    The last normalisation starts at scale 0, so that a new block passes its shortcut on (Goyal et
+    al. 2017, section 5.1; pycls ``ZERO_INIT_FINAL_GAMMA``).
+
+    Args:
+        drop_path_rate: See :class:`~rexdense.models.layers.convolution.DropPath`.
+    """
+
+    def __init__(self, spec: BottleneckSpec, norm_cfg: dict, drop_path_rate: float = 0.0) -> None:
+        super().__init__()
+        hidden = spec.hidden_channels
+        self.conv1 = ConvNorm(spec.in_channels, hidden, 1, norm_cfg, relu)
+        self.conv2 = ConvNorm(
+            hidden, hidden, 3, norm_cfg, relu, spec.stride, spec.dilation, spec.groups
+        )
+        self.squeeze_excitation = (
+            SqueezeExcitation(hidden, spec.squeeze_channels) if spec.squeeze_channels else None
+        )
+        self.conv3 = ConvNorm(hidden, spec.out_channels, 1, norm_cfg)
+        self.downsample = (
+            ConvNorm(spec.in_channels, spec.out_channels, 1, norm_cfg, stride=spec.stride)
+            if spec.downsample
+            else None
+        )
+        self.drop_path = DropPath(drop_path_rate)
+        scale = self.conv3.norm.weight
+        if scale is not None and scale.requires_grad:
+            nn.init.zeros_(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.conv2(self.conv1(x))
+        if self.squeeze_excitation is not None:
+            hidden = self.squeeze_excitation(hidden)
+        out = self.drop_path(self.conv3(hidden))
+        shortcut = x if self.downsample is None else self.downsample(x)
+        return relu(out.add_(shortcut))
+
+
+class _Residual(Backbone):
+    """What RegNet and ResNeXt share: a stem with ReLU, and bottlenecks."""
+
+    stem_kernel_size: int
+
+    def build_stem(self, in_channels: int, out_channels: int, norm_cfg: dict) -> nn.Module:
+        return ConvNorm(in_channels, out_channels, self.stem_kernel_size, norm_cfg, relu, stride=2)
+
+    def build_block(self, spec: BottleneckSpec, norm_cfg: dict, drop_path_rate: float) -> nn.Module:
+        return Bottleneck(spec, norm_cfg, drop_path_rate)
+
+
+@MODELS.register_module()
+class RegNet(_Residual):
+    """RegNetX and RegNetY: four stages of bottlenecks whose widths follow a quantised line.
+
+    Block j is wished ``w_0 + w_a * j`` wide, which is rounded to powers of ``w_m``, to 8 and to the
+    group width (Radosavovic et al. 2020, section 3.3; pycls ``models/regnet.py``). RegNetY has a
+    squeeze-excitation of a quarter of the block's input after the 3x3 convolution's ReLU. c1 is the
+    stem's output. Further arguments: those of :class:`~rexdense.models.backbones.backbone.Backbone`
+    and of :class:`~rexdense.arch.residual.RegNetRule`.
+
+    Example:
+        >>> import torch
+        >>> from rexdense.models import RegNet
+        >>> backbone = RegNet('regnety_400mf').eval()
+        >>> for level in backbone(torch.rand(1, 3, 224, 320)):
+        ...     print(tuple(level.shape))
+        (1, 48, 56, 80)
+        (1, 104, 28, 40)
+        (1, 208, 14, 20)
+        (1, 440, 7, 10)
+    """
+
+    rule = RegNetRule
+    stem_kernel_size = 3
+
+
+@MODELS.register_module()
+class ResNeXt(_Residual):
+    """ResNeXt: ResNet's four stages of bottlenecks, with grouped 3x3 convolutions.
+
+    The first stage's 3x3 convolutions have ``groups`` times ``base_width`` channels, each later
+    stage's twice as many (Xie et al. 2017, table 1; torchvision ``models/resnet.py``, which has the
+    stride on the 3x3). c1 is the stem's output, before the max-pooling. Further arguments: those of
+    :class:`~rexdense.models.backbones.backbone.Backbone` and of
+    :class:`~rexdense.arch.residual.ResNeXtRule`.
+
+    Attributes:
+        pool_padding: How the max-pooling pads, 'symmetric' or MindCV's 'same'; may be set on a
+            network that is built.
+
+    Example:
+        >>> import torch
+        >>> from rexdense.models import ResNeXt
+        >>> backbone = ResNeXt('resnext50_32x4d', output_stride=16).eval()
+        >>> for level in backbone(torch.rand(1, 3, 97, 131)):
+        ...     print(tuple(level.shape))
+        (1, 256, 25, 33)
+        (1, 512, 13, 17)
+        (1, 1024, 7, 9)
+        (1, 2048, 7, 9)
+    """
+
+    rule = ResNeXtRule
+    stem_kernel_size = 7
+
+    @property
+    def pool_padding(self) -> str:
+        return self.architecture.stages[1][0].padding
+
+    @pool_padding.setter
+    def pool_padding(self, padding: str) -> None:
+        stem_stage, (pool, *blocks), *deeper = self.architecture.stages
+        stage = (dataclasses.replace(pool, padding=padding), *blocks)
+        self.architecture = dataclasses.replace(
+            self.architecture, stages=(stem_stage, stage, *deeper)
+        )
+        if len(self.stages) > 1:
+            self.stages[1][0].padding = padding

@@ -1,0 +1,190 @@
+"""Layers that every family is made of: normalised convolutions, squeeze-excitation, drop path."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from rexdense.arch.checks import require_ratio
+from rexdense.models.layers.activations import relu
+from rexdense.models.layers.normalisation import build_norm, normalise, normalise_pooled
+from rexdense.models.layers.recompute import is_taped, taped
+from rexdense.models.layers.recording import may_overwrite
+
+__all__ = [
+    'ConvNorm',
+    'DropPath',
+    'MaxPool',
+    'SqueezeExcitation',
+    'convolution',
+    'draw',
+    'drop_path_rates',
+    'reset_convolutions',
+]
+
+
+class _DrawnConv2d(nn.Conv2d):
+    def reset_parameters(self) -> None:
+        draw(self)
+
+
+def convolution(*arguments: Any, **options: Any) -> nn.Conv2d:
+    """Return an ``nn.Conv2d`` with weights drawn by :func:`draw`.
+
+    torch's own draw, which would be overwritten, takes a third of a network's construction and
+    makes the random weights of one layer depend on how many follow it.
+    """
+    layer = _DrawnConv2d(*arguments, **options)
+    layer.__class__ = nn.Conv2d
+    return layer
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias, its normalisation and an activation.
+
+    The padding keeps the size at stride 1; at stride 2 it gives ceil(size / 2).
+
+    Args:
+        norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`.
+        activation: Applied to the normalised output; None leaves it linear.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        norm_cfg: dict,
+        activation: Callable[[Tensor], Tensor] | None = None,
+        stride: int = 1,
+        dilation: int = 1,
+        groups: int = 1,
+    ) -> None:
+        super().__init__()
+        self.conv = convolution(
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride,
+            padding=dilation * (kernel_size - 1) // 2,
+            dilation=dilation,
+            groups=groups,
+            bias=False,
+        )
+        self.norm = build_norm(norm_cfg, out_channels)
+        self.activation = activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the layer's output for a map (N, in_channels, H, W)."""
+        if is_taped():
+            return taped(self.conv, self.norm, self.activation, x)
+        return normalise(self.norm, self.conv(x), self.activation, source=self.conv)
+
+    def extra_repr(self) -> str:
+        return '' if self.activation is None else f'activation={self.activation.__name__}'
+
+
+class SqueezeExcitation(nn.Module):
+    """Scale each channel by a gate computed from the global means (Hu et al. 2018).
+
+    Args:
+        squeeze_channels: Channels between the two 1x1 convolutions.
+        norm_cfg: Normalisation after the first one (ReXNet has one, RegNet none).
+    """
+
+    def __init__(self, channels: int, squeeze_channels: int, norm_cfg: dict | None = None) -> None:
+        super().__init__()
+        self.reduce = convolution(channels, squeeze_channels, 1)
+        self.norm = build_norm(norm_cfg, squeeze_channels, pooled=True) if norm_cfg else None
+        self.expand = convolution(squeeze_channels, channels, 1)
+
+    def gate(self, x: Tensor) -> Tensor:
+        """Return the factors (N, C, 1, 1), from 0 to 1, for a map (N, C, H, W)."""
+        squeezed = self.reduce(x.mean((2, 3), keepdim=True))
+        if self.norm is not None:
+            squeezed = normalise_pooled(self.norm, squeezed)
+        return self.expand(relu(squeezed)).sigmoid()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the scaled map; where autograd keeps nothing, ``x`` itself is overwritten."""
+        gate = self.gate(x)
+        return x.mul_(gate) if may_overwrite() else x * gate
+
+
+class MaxPool(nn.Module):
+    """3x3 max-pooling of stride 2, to ceil(size / 2).
+
+    Args:
+        padding: 'symmetric' pads by 1 on every side; 'same', MindSpore's, pads an even size by 1
+            below and right only. An odd size comes out equal.
+    """
+
+    def __init__(self, padding: str = 'symmetric') -> None:
+        super().__init__()
+        self.padding = padding
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.padding == 'symmetric':
+            return F.max_pool2d(x, 3, stride=2, padding=1)
+        height, width = x.shape[2:]
+        left, top = width % 2, height % 2
+        return F.max_pool2d(F.pad(x, (left, 1, top, 1), value=-math.inf), 3, stride=2)
+
+    def extra_repr(self) -> str:
+        return f'padding={self.padding!r}'
+
+
+class DropPath(nn.Module):
+    """Drop a residual branch for whole images while training (stochastic depth, Huang et al. 2016).
+
+    Args:
+        rate: Share of images whose branch is dropped; the kept ones are divided by ``1 - rate``.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.rate == 0:
+            return x
+        keep = x.new_empty((x.shape[0], 1, 1, 1)).bernoulli_(1 - self.rate)
+        return x * keep.div_(1 - self.rate)
+
+    def extra_repr(self) -> str:
+        return f'rate={self.rate:g}'
+
+
+def drop_path_rates(highest: float, blocks: int) -> list[float]:
+    """Return the rate of each block: from 0 at the first, linearly, to ``highest`` at the last.
+
+    Raises:
+        InvalidArgument: ``highest`` is not in [0, 1).
+
+    Example:
+        >>> drop_path_rates(0.5, 3)
+        [0.0, 0.25, 0.5]
+    """
+    require_ratio('drop_path_rate', highest, below_one=True)
+    return [float(highest) * index / max(blocks - 1, 1) for index in range(blocks)]
+
+
+def draw(layer: nn.Conv2d) -> None:
+    """Draw a convolution's weights: normal, of variance 2 / fan-out; its bias is 0.
+
+    Source: He et al. 2015, equation 14, with the fan-out of one group, so that a depthwise layer
+    does not start near 0.
+    """
+    fan_out = layer.out_channels * math.prod(layer.kernel_size) // layer.groups
+    nn.init.normal_(layer.weight, 0.0, math.sqrt(2.0 / fan_out))
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+
+
+def reset_convolutions(module: nn.Module) -> None:
+    """Draw the weights of all convolutions below ``module`` anew, see :func:`draw`."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d):
+            draw(layer)

@@ -1,0 +1,174 @@
+"""Normalisation layers: the kinds that a config names, small batches, little memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.forward_ad import unpack_dual
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from rexdense.arch.checks import (
+    require_flag,
+    require_norm_cfg,
+    require_positive,
+    require_positive_integer,
+    require_ratio,
+)
+from rexdense.errors import InvalidArgument, suggest
+from rexdense.models.layers.activations import silu
+from rexdense.models.layers.known_norm import norm_silu
+from rexdense.models.layers.recompute import is_replayed
+from rexdense.models.layers.recording import has_hooks, may_overwrite, records_eagerly
+
+__all__ = ['MINIMUM_POOLED_BATCH', 'build_norm', 'normalise', 'normalise_pooled']
+
+MINIMUM_POOLED_BATCH = 16
+
+
+def _batch_norm(channels: int, pooled: bool, **options: Any) -> nn.Module:
+    return nn.BatchNorm2d(channels, **options)
+
+
+def _sync_batch_norm(channels: int, pooled: bool, **options: Any) -> nn.Module:
+    return nn.SyncBatchNorm(channels, **options)
+
+
+def _group_norm(channels: int, pooled: bool, num_groups: int = 32, **options: Any) -> nn.Module:
+    # A pooled map has one value a channel: only all channels together can be normalised.
+    groups = 1 if pooled else _largest_divisor(channels, num_groups)
+    return nn.GroupNorm(groups, channels, **options)
+
+
+def _largest_divisor(channels: int, limit: int) -> int:
+    return next(groups for groups in range(min(limit, channels), 0, -1) if channels % groups == 0)
+
+
+NORMS: dict[str, Callable[..., nn.Module]] = {
+    'BN': _batch_norm,
+    'SyncBN': _sync_batch_norm,
+    'GN': _group_norm,
+}
+
+
+def build_norm(norm_cfg: dict, channels: int, pooled: bool = False) -> nn.Module:
+    """Return a normalisation layer for ``channels`` channels.
+
+    Args:
+        norm_cfg: ``type`` is 'BN', 'SyncBN' or 'GN'; ``requires_grad`` (True) says whether scale
+            and shift train; the rest goes to the layer. GN's ``num_groups`` (32) is lowered to the
+            nearest divisor of the channels, which here are seldom multiples of 32.
+        pooled: The layer sees (N, C, 1, 1); :func:`normalise_pooled` applies it.
+
+    Raises:
+        InvalidArgument: an unknown ``type``, or an option that the layer does not take.
+    """
+    options = require_norm_cfg(norm_cfg)
+    kind = options.pop('type', None)
+    requires_grad = options.pop('requires_grad', True)
+    if not isinstance(kind, str) or kind not in NORMS:
+        raise InvalidArgument(f'norm_cfg type {kind!r}: {suggest(str(kind), NORMS)}')
+    require_flag('norm_cfg requires_grad', requires_grad)
+    _check_options(options)
+    try:
+        norm = NORMS[kind](channels, pooled, **options)
+    except TypeError as error:
+        raise InvalidArgument(f'norm_cfg={norm_cfg}: {error}') from error
+    return norm.requires_grad_(requires_grad)
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    checks = {
+        'eps': require_positive,
+        'num_groups': require_positive_integer,
+        'affine': require_flag,
+        'track_running_stats': require_flag,
+    }
+    if options.get('momentum') is not None:
+        checks['momentum'] = require_ratio
+    for option, check in checks.items():
+        if option in options:
+            check(f'norm_cfg {option}', options[option])
+
+
+def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
+    """Normalise globally pooled values (N, C, 1, 1) so that small batches train well.
+
+    Batch statistics of such values come from N numbers a channel: noise for few images, and for one
+    image torch refuses to train. So a training batch of fewer than ``MINIMUM_POOLED_BATCH`` images
+    is normalised with the running statistics, which it leaves as they are. Larger batches,
+    evaluation and other kinds of normalisation are as always, except that processes do not share
+    statistics: if they disagreed on whether a batch is small, some would wait for ever.
+    """
+    if isinstance(norm, _BatchNorm) and isinstance(x, Tensor):
+        if norm.training and norm.track_running_stats and x.shape[0] < MINIMUM_POOLED_BATCH:
+            return F.batch_norm(
+                x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
+            )
+        if isinstance(norm, nn.SyncBatchNorm):
+            return _BatchNorm.forward(norm, x)
+    return norm(x)
+
+
+def normalise(
+    norm: nn.Module,
+    x: Tensor,
+    activation: Callable[[Tensor], Tensor] | None = None,
+    source: nn.Module | None = None,
+) -> Tensor:
+    """Return ``activation(norm(x))`` for a map (N, C, H, W).
+
+    If ``source`` has just computed the map, and nothing else needs it, a batch norm in evaluation
+    mode puts its result in the map's place. Autograd keeps ``x`` and the result, but not
+    ``norm(x)`` between the two.
+    """
+    if _overwrites(source, norm, x):
+        x = _batch_norm_in_place(norm, x)
+    elif activation is silu and _keeps_little(norm, x):
+        return norm_silu(norm, x)
+    else:
+        x = norm(x)
+    return x if activation is None else activation(x)
+
+
+def _keeps_little(norm: nn.Module, x: Tensor) -> bool:
+    return (
+        type(norm) is nn.BatchNorm2d
+        and not is_replayed()
+        and records_eagerly(x)
+        and x.requires_grad
+        and not has_hooks(norm)
+    )
+
+
+def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
+    # On a CPU, memory that is touched for the first time costs more than the normalisation. Other
+    # layers than these two may return their input, or one dtype for another.
+    return (
+        type(source) is nn.Conv2d
+        and type(norm) is nn.BatchNorm2d
+        and not norm.training
+        and norm.running_mean is not None
+        and may_overwrite()
+        and type(x) is Tensor
+        and x.device.type == 'cpu'
+        and x.dtype == norm.running_mean.dtype
+        and not _is_watched(source, norm, x)
+    )
+
+
+def _is_watched(source: nn.Module, norm: nn.Module, x: Tensor) -> bool:
+    """Whether a hook sees what the layers return, or torch.func or forward differentiation does."""
+    return (
+        has_hooks(source, norm)
+        or torch._C._functorch.is_functorch_wrapped_tensor(x)
+        or unpack_dual(x).tangent is not None
+    )
+
+
+def _batch_norm_in_place(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    statistics = x.new_empty(0), x.new_empty(0)  # not written in evaluation mode
+    arguments = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+    torch.native_batch_norm(x, *arguments, False, 0.0, norm.eps, out=(x, *statistics))
+    return x

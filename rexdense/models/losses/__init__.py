@@ -1,0 +1,20 @@
+"""Losses of labels and of depth, without what was not labelled or measured."""
+
+from rexdense.models.losses.building import build_losses
+from rexdense.models.losses.cross_entropy import CrossEntropyLoss
+from rexdense.models.losses.focal import FocalLoss
+from rexdense.models.losses.label_loss import LabelLoss
+from rexdense.models.losses.lovasz import LovaszLoss
+from rexdense.models.losses.regions import DiceLoss, TverskyLoss
+from rexdense.models.losses.silog import SiLogLoss
+
+__all__ = [
+    'CrossEntropyLoss',
+    'DiceLoss',
+    'FocalLoss',
+    'LabelLoss',
+    'LovaszLoss',
+    'SiLogLoss',
+    'TverskyLoss',
+    'build_losses',
+]

@@ -1,0 +1,66 @@
+"""Checks of the arguments that losses share."""
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from rexdense.errors import InvalidArgument
+
+__all__ = [
+    'checked_class_weight',
+    'require_factor',
+    'require_loss_name',
+    'require_reduction',
+]
+
+
+def require_factor(name: str, value: Any) -> None:
+    """Raise InvalidArgument unless ``value`` is a finite number, 0 or above."""
+    if not _is_factor(value):
+        raise InvalidArgument(f'{name}={value!r}: give a number, 0 or above')
+
+
+def require_loss_name(name: Any) -> None:
+    """Raise InvalidArgument unless mmengine would take what bears this name for a loss: of what a
+    model returns it adds up the values with 'loss' in their names."""
+    if not isinstance(name, str) or 'loss' not in name:
+        raise InvalidArgument(f"loss_name={name!r}: mmengine wants a name with 'loss'")
+
+
+def require_reduction(reduction: Any) -> None:
+    """Raise InvalidArgument unless ``reduction`` is 'mean' or 'sum'."""
+    if reduction not in ('mean', 'sum'):
+        raise InvalidArgument(
+            f"reduction={reduction!r}: allowed are 'mean' and 'sum', which leave void pixels out"
+        )
+
+
+def checked_class_weight(class_weight: Any) -> tuple[float, ...] | None:
+    """Return the weight of each class, which its pixels or its region have in a loss.
+
+    Raises:
+        InvalidArgument: it is no list of finite numbers, 0 or above, or all of them are 0. (mmseg
+            takes a path as well, and unpickles what lies there.)
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, torch.Tensor) or hasattr(class_weight, 'tolist'):
+        class_weight = class_weight.tolist()
+    if (
+        not isinstance(class_weight, Sequence)
+        or isinstance(class_weight, str | bytes)
+        or not all(map(_is_factor, class_weight))
+        or not any(class_weight)
+    ):
+        raise InvalidArgument(
+            f'class_weight={class_weight!r}: give a list of a number for each class, 0 or above, '
+            'one of them above 0'
+        )
+    return tuple(map(float, class_weight))
+
+
+def _is_factor(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 <= value < math.inf

@@ -1,0 +1,122 @@
+"""Cross-entropy of logits against labels."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from rexdense.errors import InvalidArgument
+from rexdense.models.losses.arguments import require_reduction
+from rexdense.models.losses.label_loss import LabelLoss, one_hot
+from rexdense.registry import MODELS
+
+__all__ = ['CrossEntropyLoss']
+
+
+@MODELS.register_module()
+class CrossEntropyLoss(LabelLoss):
+    """Cross-entropy as torch computes it, with the arguments of mmseg's, for any head of mmseg.
+
+    mmseg's fails with class weights and ``avg_non_ignore`` together, and with class weights and a
+    sigmoid it takes the classes for columns of the image.
+
+    Args:
+        use_sigmoid: Whether each channel is a question of its own (binary cross-entropy) instead of
+            one channel being chosen (softmax). With one channel both are the same: the softmax of
+            the logits (0, x) is the sigmoid of x, and so are class weights, which it has two of.
+        reduction: 'mean', weighted by class as in ``torch.nn.functional.cross_entropy``, or 'sum'.
+        class_weight: A number for each class, 0 or above; with ``use_sigmoid`` and several channels
+            torch's ``pos_weight``. A class of weight 0 is void.
+        loss_weight: Factor.
+        loss_name: What the loss is called among others; it must contain 'loss'.
+        avg_non_ignore: Whether the mean is that over the labelled pixels. False divides by the
+            number of all, void ones too; class weights of a softmax leave no such choice.
+
+    Raises:
+        InvalidArgument: an argument outside what is allowed.
+
+    Example:
+        >>> loss = CrossEntropyLoss(class_weight=[1, 3])
+        >>> logits, labels = torch.zeros(1, 2, 1, 2), torch.tensor([[[1, 255]]])
+        >>> round(float(loss(logits, labels)), 4)
+        0.6931
+    """
+
+    def __init__(
+        self,
+        use_sigmoid: bool = False,
+        reduction: str = 'mean',
+        class_weight: list[float] | None = None,
+        loss_weight: float = 1.0,
+        loss_name: str = 'loss_ce',
+        avg_non_ignore: bool = True,
+    ) -> None:
+        super().__init__(loss_weight, loss_name, class_weight)
+        require_reduction(reduction)
+        self.use_sigmoid, self.reduction = bool(use_sigmoid), reduction
+        self.avg_non_ignore = bool(avg_non_ignore)
+
+    def require_channels(self, channels: int) -> None:
+        if channels == 1 and not self.use_sigmoid:
+            raise InvalidArgument(
+                'CrossEntropyLoss of one channel: its softmax is 1 whatever the network says; give '
+                'use_sigmoid=True'
+            )
+        super().require_channels(channels)
+
+    def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+        return self.sampled(logits, labels, labelled, None, self.reduction)
+
+    def sampled(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        labelled: Tensor,
+        weight: Tensor | None,
+        reduction: str | None,
+    ) -> Tensor:
+        by_channel = self.use_sigmoid and logits.shape[1] > 1
+        terms, parts = (self._of_channels if by_channel else self._of_classes)(
+            logits, labels, labelled
+        )
+        if weight is not None:
+            terms = terms * weight
+        reduction = reduction or self.reduction
+        if reduction == 'none':
+            return terms
+        if reduction == 'sum':
+            return terms.sum()
+        # A batch whose labels all have the weight 0 has no parts, and no terms either.
+        return terms.sum() / torch.where(parts > 0, parts, 1)
+
+    def _of_classes(
+        self, logits: Tensor, labels: Tensor, labelled: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return the cross-entropy of each pixel, and what their sum is divided by in a mean."""
+        if logits.shape[1] == 1:
+            logits = torch.cat((torch.zeros_like(logits), logits), 1)
+        labels = torch.where(labelled, labels, -1)
+        weight = None if self.class_weight is None else logits.new_tensor(self.class_weight)
+        terms = F.cross_entropy(logits, labels, weight, ignore_index=-1, reduction='none')
+        if weight is not None:
+            return terms, weight[labels[labelled]].sum()
+        return terms, self._counted(labelled).to(terms.dtype)
+
+    def _of_channels(
+        self, logits: Tensor, labels: Tensor, labelled: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Likewise for the sum over channels of their binary cross-entropies."""
+        channels = logits.shape[1]
+        weight = self.class_weight and logits.new_tensor(self.class_weight)[:, None, None]
+        terms = F.binary_cross_entropy_with_logits(
+            logits, one_hot(labels, channels).to(logits), pos_weight=weight, reduction='none'
+        )
+        return terms.sum(1) * labelled, self._counted(labelled).to(terms.dtype) * channels
+
+    def _counted(self, labelled: Tensor) -> Tensor:
+        return labelled.sum() if self.avg_non_ignore else torch.ones_like(labelled).sum()
+
+    def extra_repr(self) -> str:
+        return (
+            f'use_sigmoid={self.use_sigmoid}, avg_non_ignore={self.avg_non_ignore}, '
+            f'{super().extra_repr()}'
+        )

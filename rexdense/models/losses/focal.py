@@ -1,0 +1,84 @@
+"""Focal loss of logits against labels."""
+
+from collections.abc import Sequence
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from rexdense.arch.checks import require_ratio
+from rexdense.errors import InvalidArgument
+from rexdense.models.losses.arguments import require_factor, require_reduction
+from rexdense.models.losses.label_loss import LabelLoss, one_hot
+from rexdense.registry import MODELS
+
+__all__ = ['FocalLoss']
+
+
+@MODELS.register_module()
+class FocalLoss(LabelLoss):
+    """Binary cross-entropy of each channel, less of what is right already, averaged over labelled
+    pixels and channels.
+
+    The arguments are those of mmseg's, which on a CPU takes class indices for something else, on
+    CUDA takes all pixels of one channel for class 1, and counts void pixels in the mean.
+
+    Source: Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 5.
+
+    Args:
+        gamma: Exponent, 0 or above, of what the network holds to be wrong.
+        alpha: Weight from 0 to 1 of the pixels of a channel's class, the others have 1 - alpha; one
+            for all channels or a list of one each.
+        reduction: 'mean' or 'sum'.
+        class_weight: A number for each channel of several, 0 or above.
+        loss_weight: Factor.
+        loss_name: What the loss is called among others; it must contain 'loss'.
+
+    Raises:
+        InvalidArgument: an argument outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        gamma: float = 2.0,
+        alpha: float | Sequence[float] = 0.5,
+        reduction: str = 'mean',
+        class_weight: list[float] | None = None,
+        loss_weight: float = 1.0,
+        loss_name: str = 'loss_focal',
+    ) -> None:
+        super().__init__(loss_weight, loss_name, class_weight)
+        require_factor('gamma', gamma)
+        alphas = [alpha] if not isinstance(alpha, list | tuple) else alpha
+        for each in alphas:
+            require_ratio('alpha', each)
+        require_reduction(reduction)
+        self.gamma, self.alpha, self.reduction = float(gamma), tuple(map(float, alphas)), reduction
+
+    def require_channels(self, channels: int) -> None:
+        if channels == 1 and self.class_weight is not None:
+            raise InvalidArgument(
+                'class_weight of FocalLoss weighs channels, of which there is one: give alpha, the '
+                'weight of class 1 against class 0'
+            )
+        super().require_channels(channels)
+        if len(self.alpha) not in (1, channels):
+            raise InvalidArgument(
+                f'alpha={list(self.alpha)}: give one number, or one for each of the {channels} '
+                'channels'
+            )
+
+    def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+        channels = logits.shape[1]
+        chosen = one_hot(labels, channels)
+        # The logit of what is right. In logarithms no power of 0 has an infinite gradient.
+        right = logits.where(chosen, -logits)
+        terms = -(self.gamma * F.logsigmoid(-right)).exp() * F.logsigmoid(right)
+        alpha = logits.new_tensor(self.alpha)[:, None, None]
+        terms = terms * alpha.where(chosen, 1 - alpha)
+        if self.class_weight is not None:
+            terms = terms * logits.new_tensor(self.class_weight)[:, None, None]
+        total = (terms * labelled[:, None]).sum()
+        return total if self.reduction == 'sum' else total / (labelled.sum() * channels)
+
+    def extra_repr(self) -> str:
+        return f'gamma={self.gamma}, alpha={list(self.alpha)}, {super().extra_repr()}'

@@ -1,0 +1,125 @@
+"""What losses of logits against labels have in common: void pixels, one channel, class weights."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rexdense.errors import InvalidArgument
+from rexdense.models.losses.arguments import (
+    checked_class_weight,
+    require_factor,
+    require_loss_name,
+)
+
+__all__ = ['LabelLoss', 'one_hot']
+
+
+class LabelLoss(nn.Module):
+    """A loss of logits (N, C, H, W) against class indices (N, H, W), without void pixels.
+
+    It is called as mmseg's decode heads call theirs. One channel tells two classes apart: its
+    sigmoid is the share of class 1. The value is computed in float32 where logits have half
+    precision, whose sums over an image overflow.
+
+    Args:
+        loss_weight: Factor.
+        loss_name: What the loss is called among others; it must contain 'loss'.
+        class_weight: A number for each class, 0 or above; None weighs all alike.
+
+    Raises:
+        InvalidArgument: an argument outside what is allowed.
+    """
+
+    def __init__(self, loss_weight: float, loss_name: str, class_weight: Any | None = None) -> None:
+        super().__init__()
+        require_factor('loss_weight', loss_weight)
+        require_loss_name(loss_name)
+        self.loss_weight, self.loss_name = loss_weight, loss_name
+        self.class_weight = checked_class_weight(class_weight)
+
+    def require_channels(self, channels: int) -> None:
+        """Check that the loss is one of logits with so many channels.
+
+        Raises:
+            InvalidArgument: it is not, or it has weights for another number of classes.
+        """
+        classes = max(channels, 2)
+        if self.class_weight is not None and len(self.class_weight) != classes:
+            raise InvalidArgument(
+                f'class_weight={list(self.class_weight)} of {type(self).__name__}: give one '
+                f'number for each of the {classes} classes'
+            )
+
+    def forward(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        weight: Tensor | None = None,
+        ignore_index: int = 255,
+        reduction_override: str | None = None,
+    ) -> Tensor:
+        """Return the loss; 0, which teaches nothing, where all is void.
+
+        Args:
+            logits: (N, C, H, W).
+            labels: (N, H, W) of class indices, or ``ignore_index``.
+            weight: Factor of each pixel (N, H, W), by which mmseg's samplers choose pixels.
+            ignore_index: The void label.
+            reduction_override: 'none' gives (N, H, W), by which mmseg's samplers rank pixels.
+
+        Raises:
+            InvalidArgument: the loss does not fit the channels, or has no values of pixels that
+                a sampler could choose from.
+        """
+        self.require_channels(logits.shape[1])
+        if logits.dtype in (torch.float16, torch.bfloat16):
+            logits = logits.float()
+        labelled = labels != ignore_index
+        if weight is not None or reduction_override is not None:
+            value = self.sampled(logits, labels, labelled, weight, reduction_override)
+        elif labelled.any():
+            value = self.value(logits, labels, labelled)
+        else:
+            value = logits[:0].sum()
+        return self.loss_weight * value
+
+    def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+        """Return the loss before ``loss_weight``.
+
+        Args:
+            labelled: (N, H, W) of bool, somewhere true.
+        """
+        raise NotImplementedError
+
+    def sampled(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        labelled: Tensor,
+        weight: Tensor | None,
+        reduction: str | None,
+    ) -> Tensor:
+        """Return the loss as mmseg's samplers of pixels ask for it."""
+        raise InvalidArgument(
+            f"{type(self).__name__} compares whole images: a head's sampler of pixels goes with "
+            'rexdense.CrossEntropyLoss alone'
+        )
+
+    def extra_repr(self) -> str:
+        parts = [f'loss_weight={self.loss_weight}']
+        if self.class_weight is not None:
+            parts.append(f'class_weight={list(self.class_weight)}')
+        return ', '.join(parts)
+
+
+def one_hot(labels: Tensor, channels: int) -> Tensor:
+    """Return which pixels (N, H, W) are of the class of each channel, as (N, channels, H, W) of
+    bool; the one channel of two classes is of class 1.
+
+    Example:
+        >>> one_hot(torch.tensor([[[0, 1, 255]]]), 1).tolist()
+        [[[[False, True, False]]]]
+    """
+    classes = torch.arange(channels, device=labels.device) if channels > 1 else labels.new_ones(1)
+    return labels[:, None] == classes.view(1, -1, *(1,) * (labels.dim() - 1))

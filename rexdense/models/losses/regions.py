@@ -1,0 +1,183 @@
+"""Losses of the overlap of regions: Dice and Tversky."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rexdense.arch.checks import require_positive
+from rexdense.errors import InvalidArgument
+from rexdense.models.losses.arguments import require_factor, require_reduction
+from rexdense.models.losses.label_loss import LabelLoss, one_hot
+from rexdense.registry import MODELS
+
+__all__ = ['DiceLoss', 'TverskyLoss']
+
+
+class RegionLoss(LabelLoss):
+    """A loss of the shares that each class has of the pixels, image by image; void pixels are in no
+    region, and images without labels do not count.
+
+    Args:
+        ignore_index: A class whose region is left out; a label that no class has leaves out none.
+    """
+
+    def __init__(
+        self,
+        loss_weight: float,
+        loss_name: str,
+        ignore_index: int | None,
+        class_weight: Any | None = None,
+    ) -> None:
+        super().__init__(loss_weight, loss_name, class_weight)
+        self.ignore_index = ignore_index
+
+    def require_channels(self, channels: int) -> None:
+        if channels == 1 and self.class_weight is not None:
+            raise InvalidArgument(
+                f'class_weight of {type(self).__name__} weighs regions, of which one channel has '
+                'one: leave it out'
+            )
+        super().require_channels(channels)
+        if channels == 1 and self.ignore_index in (0, 1):
+            raise InvalidArgument(
+                f'ignore_index={self.ignore_index} of {type(self).__name__} leaves no class to one '
+                'channel: leave it out; ignore_index of the head is the void label'
+            )
+
+    def regions(self, shares: Tensor, labels: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the predicted shares and the true ones, 0 or 1, of the images that have labels,
+        both (images, C, pixels), and 0 at void pixels."""
+        counts = labelled.flatten(1).any(1)
+        truth = one_hot(labels, shares.shape[1])
+        shares, truth, labelled = (
+            each[counts].flatten(2).to(shares.dtype) for each in (shares, truth, labelled[:, None])
+        )
+        return shares * labelled, truth * labelled
+
+    def kept_classes(self, channels: int, device: torch.device) -> Tensor:
+        """Return which channels (C,) are of a class that counts."""
+        return torch.arange(channels, device=device) != (
+            -1 if self.ignore_index is None else self.ignore_index
+        )
+
+
+@MODELS.register_module()
+class DiceLoss(RegionLoss):
+    """1 - Dice of all classes together, averaged over the images that have labels.
+
+    The arguments are those of mmseg's, to which void pixels are of no class, but still there, and
+    whose one channel learns class 0.
+
+    Source: Milletari et al. 2016, "V-Net", section 3.
+
+    Args:
+        use_sigmoid: Whether shares are the sigmoids of the channels; else their softmax.
+        reduction: 'mean' or 'sum' over the images.
+        naive_dice: Whether shares themselves are summed in the denominator and not their squares.
+            Without it an image of one channel in which nothing is of class 1 teaches nothing.
+        loss_weight: Factor.
+        ignore_index: A class that does not count, see :class:`RegionLoss`. The void label is the
+            head's ``ignore_index``.
+        eps: Keeps the denominator from 0.
+        loss_name: What the loss is called among others; it must contain 'loss'.
+
+    Raises:
+        InvalidArgument: an argument outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        use_sigmoid: bool = True,
+        reduction: str = 'mean',
+        naive_dice: bool = False,
+        loss_weight: float = 1.0,
+        ignore_index: int | None = None,
+        eps: float = 1e-3,
+        loss_name: str = 'loss_dice',
+    ) -> None:
+        super().__init__(loss_weight, loss_name, ignore_index)
+        require_reduction(reduction)
+        require_positive('eps', eps)
+        self.use_sigmoid, self.naive_dice = bool(use_sigmoid), bool(naive_dice)
+        self.reduction, self.eps = reduction, eps
+
+    def require_channels(self, channels: int) -> None:
+        super().require_channels(channels)
+        if channels == 1 and not self.use_sigmoid:
+            raise InvalidArgument(
+                'DiceLoss of one channel: its softmax is 1 whatever the network says; leave out '
+                'use_sigmoid=False'
+            )
+
+    def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+        shares = logits.sigmoid() if self.use_sigmoid else logits.softmax(1)
+        shares, truth = self.regions(shares, labels, labelled)
+        kept = self.kept_classes(shares.shape[1], shares.device)
+        shares, truth = shares[:, kept].flatten(1), truth[:, kept].flatten(1)
+        shared = 2 * (shares * truth).sum(1)
+        if self.naive_dice:
+            dice = (shared + self.eps) / (shares.sum(1) + truth.sum(1) + self.eps)
+        else:
+            dice = shared / (shares.square().sum(1) + truth.square().sum(1) + 2 * self.eps)
+        return (1 - dice).sum() if self.reduction == 'sum' else (1 - dice).mean()
+
+
+@MODELS.register_module()
+class TverskyLoss(RegionLoss):
+    """1 - Tversky index of each class, averaged over classes and the images that have labels.
+
+    The arguments are those of mmseg's, which has no use for one channel, and takes its own
+    ``ignore_index`` for the void label whatever the head's is.
+
+    Source: Salehi et al. 2017, "Tversky loss function for image segmentation using 3D fully
+    convolutional deep networks", equation 3.
+
+    Args:
+        smooth: Added to the numerator and the denominator, in pixels.
+        class_weight: A number for each class, 0 or above.
+        loss_weight: Factor.
+        ignore_index: A class that does not count, see :class:`RegionLoss`. The void label is the
+            head's ``ignore_index``.
+        alpha: Weight of pixels that are taken for the class and are not of it.
+        beta: Weight of pixels of the class that are not found.
+        loss_name: What the loss is called among others; it must contain 'loss'.
+
+    Raises:
+        InvalidArgument: an argument outside what is allowed.
+    """
+
+    def __init__(
+        self,
+        smooth: float = 1.0,
+        class_weight: list[float] | None = None,
+        loss_weight: float = 1.0,
+        ignore_index: int | None = None,
+        alpha: float = 0.3,
+        beta: float = 0.7,
+        loss_name: str = 'loss_tversky',
+    ) -> None:
+        super().__init__(loss_weight, loss_name, ignore_index, class_weight)
+        require_positive('smooth', smooth)
+        require_factor('alpha', alpha)
+        require_factor('beta', beta)
+        self.smooth, self.alpha, self.beta = smooth, alpha, beta
+
+    def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+        channels = logits.shape[1]
+        if channels > 1 and self.ignore_index is not None:
+            # As in mmseg's: the pixels of a class that does not count are of no region.
+            labelled = labelled & (labels != self.ignore_index)
+            if not labelled.any():
+                return logits[:0].sum()
+        shares = logits.sigmoid() if channels == 1 else logits.softmax(1)
+        shares, truth = self.regions(shares, labels, labelled)
+        found = (shares * truth).sum(2)
+        taken, missed = shares.sum(2) - found, truth.sum(2) - found
+        index = (found + self.smooth) / (
+            found + self.alpha * taken + self.beta * missed + self.smooth
+        )
+        losses = (1 - index).mean(0) * self.kept_classes(channels, logits.device)
+        if self.class_weight is not None:
+            losses = losses * losses.new_tensor(self.class_weight)
+        return losses.mean()

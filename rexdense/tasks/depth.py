@@ -1,0 +1,107 @@
+"""Depth estimators of mmseg: a distance for each pixel."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rexdense.tasks.task import Example, Task
+from rexdense.visualization.depth import (
+    colour_depth,
+    depth_in_millimetres,
+    depth_range,
+    depth_scale,
+    is_depth,
+)
+from rexdense.visualization.picture_files import encode_array, encode_grey_16
+from rexdense.visualization.tiles import above_strip, beside, fitted, in_rows, legible, titled
+
+__all__ = ['DEPTH_ENDINGS', 'Depth']
+
+DEPTH_ENDINGS = ('.png', '.npy')
+TILE_HEIGHT = 240
+SCALES_IN_A_ROW = 3
+
+
+class Depth(Task):
+    """Depth maps in metres.
+
+    Attributes:
+        data_ending: '.png' for 16-bit files in millimetres, '.npy' for float32 in metres.
+    """
+
+    data_folder = 'depth'
+
+    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+        """Return the image, the true depth if there is one, and the predicted one, above a scale;
+        the colours span the truth where there is one."""
+        named = {'predicted': _depth(sample, 'pred_depth_map')}
+        if 'gt_depth_map' in sample:
+            named = {'truth': _depth(sample, 'gt_depth_map'), **named}
+        span = depth_range([next(iter(named.values()))])
+        tiles = [titled(fitted(image, legible(image)), 'image')]
+        tiles += [titled(_coloured(image, depth, span), title) for title, depth in named.items()]
+        return _with_scale(beside(tiles), span)
+
+    def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
+        """Return rows of image, truth and prediction, all in the colours of one scale."""
+        span = depth_range([_depth(example.sample, 'gt_depth_map') for example in examples])
+        rows = []
+        for example in examples:
+            tiles = [titled(fitted(example.image, TILE_HEIGHT), 'image')]
+            for key, title in (('gt_depth_map', 'truth'), ('pred_depth_map', 'predicted')):
+                coloured = colour_depth(_depth(example.sample, key), *span)
+                tiles.append(titled(fitted(coloured, TILE_HEIGHT), title))
+            rows.append(beside(tiles))
+        return _with_scale(in_rows(rows), span)
+
+    def draw_scales(self, image: np.ndarray, samples: Mapping[int, Any]) -> np.ndarray:
+        depths = {stride: _depth(sample, 'pred_depth_map') for stride, sample in samples.items()}
+        span = depth_range(list(depths.values()))
+        tiles = [
+            titled(_coloured(image, depth, span), f'stride {stride}')
+            for stride, depth in depths.items()
+        ]
+        return _with_scale(in_rows(tiles, SCALES_IN_A_ROW), span)
+
+    def header(self) -> dict[str, Any]:
+        return dict(unit='metre')
+
+    def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
+        """Return the nearest, the median and the farthest depth in metres."""
+        depth = _depth(sample, 'pred_depth_map')
+        values = depth[is_depth(depth)]
+        if not values.size:
+            return 'no depth', dict(nearest=None, median=None, farthest=None)
+        described = {
+            name: round(float(value), 3)
+            for name, value in zip(
+                ('nearest', 'median', 'farthest'), np.percentile(values, (0, 50, 100)), strict=True
+            )
+        }
+        said = f'{described["nearest"]:.2f} to {described["farthest"]:.2f} m'
+        if self.data_ending == '.png':
+            _, beyond = depth_in_millimetres(depth)
+            if beyond:
+                said += f' ({beyond} pixels beyond 65.535 m, the most that 16 bits hold)'
+        return said, described
+
+    def encode(self, sample: Any) -> bytes:
+        """Return a PNG of 16 bits in millimetres, or float32 in metres as numpy's .npy."""
+        depth = _depth(sample, 'pred_depth_map')
+        if self.data_ending == '.npy':
+            return encode_array(depth)
+        return encode_grey_16(depth_in_millimetres(depth)[0])
+
+
+def _depth(sample: Any, key: str) -> np.ndarray:
+    """Return a depth map of a data sample as (H, W), float32, in metres."""
+    return sample.get(key).data.squeeze(0).float().cpu().numpy()
+
+
+def _coloured(image: np.ndarray, depth: np.ndarray, span: tuple[float, float]) -> np.ndarray:
+    return fitted(colour_depth(depth, *span), legible(image), keep_values=True)
+
+
+def _with_scale(picture: np.ndarray, span: tuple[float, float]) -> np.ndarray:
+    return above_strip(picture, lambda width: depth_scale(*span, width))

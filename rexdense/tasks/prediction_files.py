@@ -1,0 +1,182 @@
+"""Which images a prediction is of, and where its results go."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
+
+from rexdense.datasets.segmentation.folder import IMAGE_ENDINGS
+from rexdense.destinations import check_destination, prepare_output_dir, refuse_inputs
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.files import atomic_write
+from rexdense.output_names import Rename, output_names, output_path
+from rexdense.tasks import Task
+from rexdense.visualization.picture_files import picture_name
+
+__all__ = [
+    'RESULTS',
+    'Place',
+    'check_folder',
+    'check_places',
+    'data_renames',
+    'find_images',
+    'places_of',
+    'write_results',
+]
+
+RESULTS = 'predictions.json'
+FILES = 'files'
+"""Its entry that names all other files of the run."""
+SCALES_FOLDER = 'scales'
+
+
+def find_images(path: Path) -> list[Path]:
+    """Return the image itself, or the images of a folder by name.
+
+    Raises:
+        DataError: there is none.
+    """
+    if not path.exists():
+        raise DataError(f'{path} is not there; give an image or a folder of images')
+    found = (
+        [path]
+        if path.is_file()
+        else sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
+    )
+    if not found:
+        raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}')
+    return found
+
+
+class Place(NamedTuple):
+    """Where the results of one image go.
+
+    Attributes:
+        picture: The picture of what was found.
+        data: The file that holds the prediction; None where a JSON does.
+        scale_picture: The picture of what each output predicts.
+        scales: The files that hold these predictions, by stride; empty unless they are wanted.
+    """
+
+    picture: Path
+    data: Path | None
+    scale_picture: Path
+    scales: dict[int, Path]
+
+    def files(self) -> list[Path]:
+        """Return all that will be written."""
+        data = [] if self.data is None else [self.data]
+        return [
+            self.picture,
+            *data,
+            *([self.scale_picture] if self.scales else []),
+            *self.scales.values(),
+        ]
+
+
+def places_of(
+    paths: Sequence[Path], folder: Path, task: Task, strides: Sequence[int]
+) -> list[Place]:
+    """Return where the results of each image go.
+
+    Args:
+        strides: Of the outputs whose predictions are wanted, too.
+
+    Raises:
+        InvalidArgument: a link leads out of the folder.
+    """
+    pictures = output_names(paths, renames=[picture_name])
+    names = output_names(paths, renames=data_renames(task.data_ending))
+
+    def place(path: Path) -> Place:
+        picture, name = pictures[str(path)], names[str(path)]
+        return Place(
+            picture=output_path(folder, picture),
+            data=output_path(folder, f'{task.data_folder}/{name}') if task.data_folder else None,
+            scale_picture=output_path(folder, f'{SCALES_FOLDER}/{picture}'),
+            scales={
+                stride: output_path(folder, f'{SCALES_FOLDER}/{stride}/{name}')
+                for stride in strides
+            },
+        )
+
+    return [place(path) for path in paths]
+
+
+def data_renames(ending: str) -> list[Rename]:
+    """Return what the file of a prediction is called, by the name of its image: the ending takes
+    the place of the image's, or stands behind it where images differ in nothing else."""
+    return [lambda name: PurePath(name).stem + ending, lambda name: name + ending]
+
+
+def check_folder(paths: Sequence[Path], folder: Path) -> None:
+    """Check that the results do not go among the images.
+
+    Raises:
+        InvalidArgument: they would.
+    """
+    if any(path.parent.resolve() == folder.resolve() for path in paths):
+        raise InvalidArgument(f'--out-dir {folder} is the folder of the images; choose another')
+
+
+def check_places(
+    places: Sequence[Place], folder: Path, overwrite: bool, inputs: Sequence[Path]
+) -> list[str]:
+    """Check that nothing is overwritten unasked, and that the folder can be written.
+
+    Even then only files are replaced that an earlier run of the program wrote and its JSON names:
+    any other may be somebody's data.
+
+    Args:
+        inputs: What is read, and never replaced.
+
+    Returns:
+        The files of an earlier run that are there, relative to the folder.
+
+    Raises:
+        InvalidArgument: it is not so.
+    """
+    files = [folder / RESULTS, *(path for place in places for path in place.files())]
+    refuse_inputs(files, inputs)
+    there = [path for path in files if os.path.lexists(path)]
+    if there and not overwrite:
+        raise InvalidArgument(f'{there[0]} exists: give another --out-dir, or --overwrite')
+    earlier = _earlier_files(folder)
+    for path in there:
+        check_destination(path, overwrite)
+        if path.relative_to(folder).as_posix() not in earlier:
+            raise InvalidArgument(
+                f'{path} was not written by an earlier run, whose {RESULTS} would name it: choose '
+                'another --out-dir, or take it away'
+            )
+    prepare_output_dir(folder, '--out-dir')
+    return [name for name in earlier if name != RESULTS and (folder / name).is_file()]
+
+
+def _earlier_files(folder: Path) -> list[str]:
+    """Return what the JSON of an earlier run says was written."""
+    try:
+        content = json.loads((folder / RESULTS).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return []
+    files = content.get(FILES) if isinstance(content, dict) else None
+    return [RESULTS, *map(str, files)] if isinstance(files, list) else []
+
+
+def write_results(
+    folder: Path,
+    header: Mapping[str, Any],
+    images: Sequence[Mapping[str, Any]],
+    files: Iterable[Path | str],
+) -> Path:
+    """Write the JSON about all images, and return its path.
+
+    Args:
+        files: All that was or will be written; relative to the folder, or in it.
+    """
+    names = {
+        path.relative_to(folder).as_posix() if isinstance(path, Path) else path for path in files
+    }
+    content = dict(header, images=list(images), **{FILES: sorted(names)})
+    return atomic_write(folder / RESULTS, json.dumps(content, indent=1).encode(), overwrite=True)

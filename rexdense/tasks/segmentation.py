@@ -1,0 +1,92 @@
+"""Segmentors of mmseg: a class for each pixel."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rexdense.datasets.segmentation.class_list import class_colours
+from rexdense.tasks.task import Example, Task
+from rexdense.visualization.labels import colour_labels, draw_labels, label_legend
+from rexdense.visualization.picture_files import encode_labels
+from rexdense.visualization.tiles import above_strip, beside, fitted, in_rows, legible, titled
+
+__all__ = ['Segmentation']
+
+TILE_HEIGHT = 240
+SCALES_IN_A_ROW = 3
+
+
+class Segmentation(Task):
+    """Label maps, in the colours of the data set's palette."""
+
+    data_folder = 'labels'
+
+    def __init__(self, metainfo: Mapping[str, Sequence]) -> None:
+        super().__init__(metainfo)
+        self.colours = metainfo.get('palette') or class_colours(self.classes)
+
+    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+        """Return the image tinted with the prediction, beside it that with the truth if there is
+        one, above the legend of the classes found."""
+        maps = [_labels(sample, 'pred_sem_seg')]
+        if 'gt_sem_seg' in sample:
+            maps.insert(0, _labels(sample, 'gt_sem_seg'))
+        pictures = [self._tinted(image, labels) for labels in maps]
+        if len(pictures) == 2:
+            titles = ('truth', 'predicted')
+            pictures = [titled(*pair) for pair in zip(pictures, titles, strict=True)]
+        return self._with_legend(beside(pictures), maps)
+
+    def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
+        """Return rows of image, truth and prediction above one legend."""
+        rows, maps = [], []
+        for example in examples:
+            tiles = [titled(fitted(example.image, TILE_HEIGHT), 'image')]
+            for key, title in (('gt_sem_seg', 'truth'), ('pred_sem_seg', 'predicted')):
+                maps.append(_labels(example.sample, key))
+                labels = fitted(maps[-1], TILE_HEIGHT, keep_values=True)
+                tiles.append(titled(colour_labels(labels, self.colours), title))
+            rows.append(beside(tiles))
+        return self._with_legend(in_rows(rows), maps)
+
+    def draw_scales(self, image: np.ndarray, samples: Mapping[int, Any]) -> np.ndarray:
+        maps = [_labels(sample, 'pred_sem_seg') for sample in samples.values()]
+        tiles = [
+            titled(self._tinted(image, labels), f'stride {stride}')
+            for stride, labels in zip(samples, maps, strict=True)
+        ]
+        return self._with_legend(in_rows(tiles, SCALES_IN_A_ROW), maps)
+
+    def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
+        """Return the number of classes found, and the share of the pixels that each has."""
+        labels = _labels(sample, 'pred_sem_seg')
+        counts = np.bincount(labels.ravel(), minlength=len(self.classes))
+        shares = {
+            name: round(int(count) / labels.size, 4)
+            for name, count in zip(self.classes, counts, strict=True)
+            if count
+        }
+        return f'{len(shares)} classes', dict(shares=shares)
+
+    def encode(self, sample: Any) -> bytes:
+        """Return a PNG whose values are the class indices; see ``encode_labels``."""
+        return encode_labels(_labels(sample, 'pred_sem_seg'), self.colours)
+
+    def _tinted(self, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        height = legible(image)
+        return draw_labels(
+            fitted(image, height), fitted(labels, height, keep_values=True), self.colours
+        )
+
+    def _with_legend(self, picture: np.ndarray, maps: Sequence[np.ndarray]) -> np.ndarray:
+        found = {int(label) for labels in maps for label in np.unique(labels)}
+        return above_strip(
+            picture, lambda width: label_legend(found, self.classes, self.colours, width)
+        )
+
+
+def _labels(sample: Any, key: str) -> np.ndarray:
+    """Return a label map of a data sample as (H, W), uint16; with one output channel it is 0 or 1
+    as a float."""
+    return sample.get(key).data.squeeze(0).cpu().numpy().astype(np.uint16)

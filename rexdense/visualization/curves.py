@@ -1,0 +1,76 @@
+"""The picture of a training run: losses, learning rate and metrics over the iterations."""
+
+import re
+from pathlib import Path
+
+from rexdense.dependencies import needed_packages
+from rexdense.evaluation.metrics_table import figures_of
+from rexdense.files import atomic_write
+from rexdense.visualization.scalars import read_scalars
+
+__all__ = ['draw_curves']
+
+MOST_METRICS = 3
+
+
+def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
+    """Draw the curves of the runs in a work directory.
+
+    Returns:
+        The picture's path; None when nothing was logged yet.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    scalars = read_scalars(work_dir)
+    if not scalars.training:
+        return None
+    with needed_packages('drawing curves'):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(15, 4.2), layout='constrained')
+    losses, rates, metrics = figure.subplots(1, 3)
+    steps = [row['step'] for row in scalars.training]
+    for name in _loss_names(scalars.training):
+        losses.plot(
+            steps,
+            [row.get(name, float('nan')) for row in scalars.training],
+            label=name,
+            linewidth=2.2 if name == 'loss' else 1.2,
+        )
+    losses.set(title='Losses', xlabel='iteration', ylim=(0, None))
+    losses.legend(fontsize='small')
+    rates.plot(steps, [row['lr'] for row in scalars.training], color='tab:green')
+    rates.set(title='Learning rate', xlabel='iteration', ylim=(0, None))
+    unit = 'epoch' if 'epoch' in scalars.training[-1] else 'iteration'
+    _draw_metrics(metrics, scalars.validation, unit)
+    for axes in (losses, rates, metrics):
+        axes.grid(alpha=0.3)
+        for side in ('top', 'right'):
+            axes.spines[side].set_visible(False)
+    return atomic_write(path, FigureCanvasAgg(figure).print_png, overwrite=True)
+
+
+def _loss_names(rows: list[dict]) -> list[str]:
+    """Return the names of the losses, the sum first, numbers in them by their value."""
+    names = [name for name in rows[-1] if 'loss' in name]
+    return sorted(
+        names,
+        key=lambda name: (
+            name != 'loss',
+            [(part.isdigit(), part.zfill(9)) for part in re.split(r'(\d+)', name)],
+        ),
+    )
+
+
+def _draw_metrics(axes, rows: list[dict], unit: str) -> None:
+    """Draw the first metrics that the evaluator gave, over epochs or iterations."""
+    names = list(figures_of(rows[-1]))[:MOST_METRICS] if rows else []
+    for name in names:
+        values = [row.get(name, float('nan')) for row in rows]
+        axes.plot([row['step'] for row in rows], values, marker='o', label=name.split('/')[-1])
+    axes.set(title='Validation', xlabel=unit, ylim=(0, None))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    if names:
+        axes.legend(fontsize='small', loc='lower right')

@@ -1,0 +1,101 @@
+"""Reading images, and pictures and maps as the content of files."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from rexdense.datasets.images.loading import LoadImage
+from rexdense.errors import InvalidArgument
+from rexdense.files import atomic_write
+
+__all__ = [
+    'encode_array',
+    'encode_grey_16',
+    'encode_labels',
+    'picture_name',
+    'read_picture',
+    'write_picture',
+]
+
+WRITABLE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# Pixels; of the formats, and what programs open.
+LONGEST_SIDES = {'.webp': 16383, '.jpg': 65500, '.jpeg': 65500}
+LONGEST_SIDE = 100_000
+MOST_COLOURS = 256
+
+
+def read_picture(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:
+    """Read an image file as RGB (H, W, 3), uint8, turned as the data pipeline turns it.
+
+    Args:
+        size: Its (height, width) in the annotations, if there are any.
+
+    Raises:
+        UnreadableImage: it cannot be decoded.
+    """
+    stated = {} if size is None else dict(height=size[0], width=size[1])
+    return LoadImage()(dict(img_path=str(path), **stated))['img'][..., ::-1].copy()
+
+
+def picture_name(image: str | Path) -> str:
+    """Return the file name of the drawing of an image: its own, where that can be written."""
+    path = Path(image)
+    return path.name if path.suffix.lower() in WRITABLE_ENDINGS else f'{path.name}.png'
+
+
+def write_picture(path: str | Path, image: np.ndarray, overwrite: bool = False) -> Path:
+    """Write an RGB image (H, W, 3), uint8; the name's ending picks the format.
+
+    Its folder is made if need be. A picture larger than the format allows is made smaller.
+
+    Args:
+        overwrite: Replace a file that is there.
+
+    Raises:
+        UnwritableFile: the file cannot be written.
+        InvalidArgument: the ending is that of no format.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in WRITABLE_ENDINGS:
+        raise InvalidArgument(f'{path}: a picture ends in one of {", ".join(WRITABLE_ENDINGS)}')
+    image = _at_most(image, LONGEST_SIDES.get(ending, LONGEST_SIDE))
+    _, data = cv2.imencode(ending, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    return atomic_write(path, data.tobytes(), overwrite, make_folder=True)
+
+
+def _at_most(image: np.ndarray, longest: int) -> np.ndarray:
+    height, width = image.shape[:2]
+    factor = longest / max(height, width)
+    if factor >= 1:
+        return image
+    size = max(1, int(width * factor)), max(1, int(height * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def encode_labels(labels: np.ndarray, colours: Sequence[Sequence[int]]) -> bytes:
+    """Return a PNG of one channel, the labels (H, W) as they are, with a palette that shows each in
+    its colour (R, G, B); with 16 bits and no palette where there are more than 256 colours."""
+    if len(colours) > MOST_COLOURS:
+        return encode_grey_16(labels.astype(np.uint16))
+    image = Image.fromarray(labels.astype(np.uint8), mode='P')
+    image.putpalette(np.asarray(colours, np.uint8).tobytes())
+    buffer = io.BytesIO()
+    image.save(buffer, 'PNG')
+    return buffer.getvalue()
+
+
+def encode_grey_16(values: np.ndarray) -> bytes:
+    """Return a PNG of one channel with 16 bits, the values (H, W), uint16, as they are."""
+    _, data = cv2.imencode('.png', values)
+    return data.tobytes()
+
+
+def encode_array(values: np.ndarray) -> bytes:
+    """Return an array as numpy's .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()

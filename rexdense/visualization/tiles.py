@@ -1,0 +1,90 @@
+"""Pictures with titles and legends, set beside and below one another on white.
+
+All pictures are RGB (H, W, 3), uint8.
+"""
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+
+__all__ = ['above_strip', 'below', 'beside', 'fitted', 'in_rows', 'legible', 'titled', 'write_text']
+
+LEGEND_WIDTH = 240
+MARGIN = 8
+LEGIBLE_SIDE = 240
+WIDEST_ROW = 1000
+WIDEST_TILE = 3000
+TITLE_HEIGHT = 26
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_INK = (40, 40, 40)
+_WHITE = (255, 255, 255)
+
+
+def fitted(image: np.ndarray, height: int, keep_values: bool = False) -> np.ndarray:
+    """Return an image (H, W) or (H, W, 3) at another height, its proportions kept; a wide one is
+    not enlarged beyond ``WIDEST_TILE``, and stays lower.
+
+    Args:
+        keep_values: Whether pixels are repeated or left out and never mixed, as labels need it.
+    """
+    factor = height / image.shape[0]
+    if factor > 1:
+        factor = min(factor, max(1, WIDEST_TILE / image.shape[1]))
+    size = tuple(max(1, round(side * factor)) for side in image.shape[1::-1])
+    if keep_values:
+        return cv2.resize(image, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
+
+
+def legible(image: np.ndarray) -> int:
+    """Return the height, a multiple of the image's own, at which small things can be seen."""
+    height, width = image.shape[:2]
+    return height * max(1, min(-(-LEGIBLE_SIDE // width), -(-LEGIBLE_SIDE // height)))
+
+
+def write_text(image: np.ndarray, text: str, left: int, baseline: int, size: float = 0.5) -> None:
+    """Write a text into an image, dark, its first letter standing on (left, baseline)."""
+    cv2.putText(image, text, (left, baseline), _FONT, size, _INK, 1, cv2.LINE_AA)
+
+
+def titled(image: np.ndarray, title: str) -> np.ndarray:
+    """Return the image below a title, with a margin to the right and below."""
+    bar = np.full((TITLE_HEIGHT, image.shape[1], 3), 255, np.uint8)
+    write_text(bar, title, 4, TITLE_HEIGHT - 8)
+    return _widened(np.vstack([bar, image]), MARGIN, MARGIN)
+
+
+def beside(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the images side by side, aligned at the top."""
+    tallest = max(image.shape[0] for image in images)
+    return np.hstack([_widened(image, tallest - image.shape[0], 0) for image in images])
+
+
+def below(images: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the images one below the other, aligned at the left."""
+    widest = max(image.shape[1] for image in images)
+    return np.vstack([_widened(image, 0, widest - image.shape[1]) for image in images])
+
+
+def in_rows(images: Sequence[np.ndarray], in_a_row: int | None = None) -> np.ndarray:
+    """Return the images in rows and columns.
+
+    Args:
+        in_a_row: How many; None takes two where that is no wider than ``WIDEST_ROW``, else one.
+    """
+    widest = max(image.shape[1] for image in images)
+    if in_a_row is None:
+        in_a_row = 2 if 2 * widest <= WIDEST_ROW else 1
+    images = [_widened(image, 0, widest - image.shape[1]) for image in images]
+    starts = range(0, len(images), in_a_row)
+    return below([beside(images[start : start + in_a_row]) for start in starts])
+
+
+def above_strip(picture: np.ndarray, draw: Callable[[int], np.ndarray]) -> np.ndarray:
+    """Return the picture above a strip, such as a legend, which ``draw`` makes at a width."""
+    return below([picture, draw(max(picture.shape[1], LEGEND_WIDTH))])
+
+
+def _widened(image: np.ndarray, at_bottom: int, at_right: int) -> np.ndarray:
+    return cv2.copyMakeBorder(image, 0, at_bottom, 0, at_right, cv2.BORDER_CONSTANT, value=_WHITE)

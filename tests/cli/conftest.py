@@ -1,0 +1,8 @@
+"""What all tests of the programs share."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _fresh_mmengine(fresh_mmengine):
+    """Every test of the programs leaves mmengine as it was."""

@@ -1,0 +1,208 @@
+"""rexdense export: parts of checkpoints as weights and as graphs, and what it refuses."""
+
+import json
+import re
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+import torch
+
+import rexdense
+from rexdense.cli import export
+from rexdense.deploy.formats import GRAPH_FORMATS
+from rexdense.engine.trained_model import load_trained_model
+from rexdense.errors import (
+    CheckpointMismatch,
+    CheckpointUnreadable,
+    InvalidArgument,
+    RexdenseError,
+    UnknownName,
+)
+from rexdense.models.unet import ReXUNet
+from tests.models.networks import image, network, randomise, relative_error
+
+
+def exported(part, checkpoint, out, *more, format='torchscript'):
+    """Run the program; return what the JSON file beside the written one says."""
+    arguments = [part, str(checkpoint), '--format', format, '--out', str(out), *more]
+    export.main(arguments)
+    return json.loads(out.with_name(f'{out.name}.json').read_text())
+
+
+def run_graph(path, images):
+    return GRAPH_FORMATS['torchscript'].open(path)(images)
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    """Released-like weights: tensors alone, of a classifier with seven classes."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp('weights') / 'weights.pth'
+    torch.save(randomise(rexdense.create_classifier('rexnet_1.0', 7)).state_dict(), path)
+    return path
+
+
+def test_a_backbone_from_weights_alone(weights, tmp_path, capsys):
+    out = tmp_path / 'backbone.pt'
+    beside = exported('backbone', weights, out, '--out-indices', '1,2', '--size', '96,64')
+    assert beside['architecture'] == 'rexnet_1.0'
+    assert [output['name'] for output in beside['outputs']] == ['c2', 'c3']
+    assert beside['source'] == dict(project='rexdense', file='weights.pth')
+    assert beside['preprocessing']['channel_order'] == 'RGB'
+    printed = capsys.readouterr().out
+    assert str(out) in printed and 'rexnet_1.0' in printed and 'largest error' in printed
+    backbone = rexdense.create_backbone('rexnet_1.0', out_indices=(1, 2)).eval()
+    rexdense.load_weights(backbone, weights)
+    images = image(1, 3, 65, 97)
+    with torch.no_grad():
+        expected = backbone(images)
+    for found, level in zip(run_graph(out, images).values(), expected, strict=True):
+        assert relative_error(found, level) < 1e-4
+
+
+def test_a_classifier_has_the_classes_of_its_weights(weights, tmp_path):
+    beside = exported('classifier', weights, tmp_path / 'classifier.pt')
+    assert beside['outputs'] == [dict(name='logits', shape=['batch', 7])]
+
+
+def test_a_backbone_of_a_training_file(trained, tmp_path):
+    """Its config says which levels there are, and how images are normalised."""
+    out = tmp_path / 'backbone.pt'
+    beside = exported('backbone', trained.checkpoint, out)
+    assert [output['name'] for output in beside['outputs']] == ['c2', 'c3', 'c4', 'c5']
+    assert beside['preprocessing']['mean'] == [123.675, 116.28, 103.53]
+    assert beside['run']['epoch'] == 1 and len(beside['classes']) == 6
+    model = load_trained_model(trained.checkpoint, 'cpu').model
+    images = image(1, 3, 65, 97)
+    with torch.no_grad():
+        expected = model.backbone(images)
+    for found, level in zip(run_graph(out, images).values(), expected, strict=True):
+        assert relative_error(found, level) < 1e-4
+
+
+def test_the_region_proposals_of_a_training_file(trained, tmp_path):
+    beside = exported('rpn', trained.checkpoint, tmp_path / 'rpn.pt')
+    assert beside['model'] == 'FasterRCNN' and len(beside['outputs']) == 10
+
+
+def test_the_unet_of_zshn25(tmp_path):
+    torch.manual_seed(0)
+    torch.save(randomise(ReXUNet()).state_dict(), tmp_path / 'rexunet.pth')
+    beside = exported('segmentor', tmp_path / 'rexunet.pth', tmp_path / 'rexunet.pt')
+    assert [output['stride'] for output in beside['outputs']] == [1, 2, 4, 8, 16, 32]
+
+
+def test_weights_in_the_names_of_a_project(trained, tmp_path):
+    beside = exported('weights', trained.checkpoint, tmp_path / 'timm.pth', format='timm')
+    assert beside['architecture'] == 'rexnet_1.0' and beside['format'] == 'timm'
+    assert 'stem.conv.weight' in torch.load(tmp_path / 'timm.pth', weights_only=True)
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'kind', 'expected'),
+    [
+        ('neck F --format onnx --out a.onnx', InvalidArgument, "invalid choice: 'neck'"),
+        ('backbone F --format tflite --out a', InvalidArgument, "--format: invalid choice: 'tfl"),
+        ('backbone F --out a.onnx', InvalidArgument, 'required: --format'),
+        ('classifier F --format timm --out a.pth', InvalidArgument, "invalid choice: 'timm'"),
+        ('backbone F --format timm --out a.pth', InvalidArgument, "invalid choice: 'timm'"),
+        ('weights F --format onnx --out a.onnx', InvalidArgument, "invalid choice: 'onnx'"),
+        ('detector F --format torchscript --out a.pt', InvalidArgument, "choice: 'torchscript'"),
+        (
+            'segmentor F --format onnx --out a.onnx --arch rexnet_1.0',
+            InvalidArgument,
+            "unknown option '--arch'",
+        ),
+        (
+            'weights F --format timm --out a.pth --opset 20',
+            InvalidArgument,
+            "unknown option '--opset'",
+        ),
+        (
+            'backbone F --format torchscript --out a.pt --opset 20',
+            InvalidArgument,
+            '--opset goes with --format onnx, not with torchscript',
+        ),
+        (
+            'classifier F --format onnx --out a.onnx --out-indice 1',
+            InvalidArgument,
+            "unknown option '--out-indice'",
+        ),
+        (
+            'backbone F --format onnx --out a.onnx --out-indices 1;2',
+            InvalidArgument,
+            "'1;2': give indices of levels, such as 1,2,3,4 for c2 to c5",
+        ),
+        (
+            'backbone F --format onnx --out a.onnx --out-indices 1,7',
+            InvalidArgument,
+            'out_indices=(1, 7): 7 is no level',
+        ),
+        (
+            'backbone F --format onnx --out a.onnx --size 32,32',
+            InvalidArgument,
+            'size=32,32: height and width of the example are at least 64',
+        ),
+        (
+            'backbone F --format onnx --out a.onnx --opset 7',
+            InvalidArgument,
+            'opset 7: versions 18 to 23 of the operator set are written',
+        ),
+        (
+            'backbone F --format onnx --out a.pt',
+            InvalidArgument,
+            'the name of a onnx file ends in .onnx',
+        ),
+        ('backbone F --format onnx --out no/a.onnx', InvalidArgument, 'make the folder no first'),
+        ('backbone F --format onnx --out F', InvalidArgument, 'exists: choose another name'),
+        (
+            'backbone no.pth --format onnx --out a.onnx',
+            CheckpointUnreadable,
+            'no.pth is not there',
+        ),
+        (
+            'backbone F --format onnx --out a.onnx --arch rexnet_1.1',
+            UnknownName,
+            "no backbone is called 'rexnet_1.1'",
+        ),
+        (
+            'backbone F --format onnx --out a.onnx --arch rexnet_1.3',
+            CheckpointMismatch,
+            'rexnet_1.0',
+        ),
+        (
+            'segmentor F --format onnx --out a.onnx',
+            CheckpointUnreadable,
+            'holds no config; give a checkpoint that rexdense train has written',
+        ),
+        (
+            'segmentor T --format onnx --out a.onnx',
+            CheckpointMismatch,
+            'holds a FasterRCNN, which is no segmentor; the parts that rexdense export writes are',
+        ),
+        (
+            'classifier T --format onnx --out a.onnx',
+            CheckpointMismatch,
+            'has no classification head: export its backbone, segmentor or detector',
+        ),
+    ],
+)
+def test_bad_input(arguments, kind, expected, weights, trained, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    places = {'F': str(weights), 'T': str(trained.checkpoint)}
+    with pytest.raises(kind, match=re.escape(expected)) as caught:
+        export.main([places.get(word, word) for word in arguments.split()])
+    assert isinstance(caught.value, RexdenseError) and '\n' not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_of_no_number_are_refused(tmp_path):
+    state = network('regnetx_200mf', out_indices=(1,)).state_dict()
+    state['stem.conv.weight'][0] = torch.nan
+    torch.save(state, tmp_path / 'nan.pth')
+    arch = ('--arch', 'regnetx_200mf')
+    with pytest.raises(CheckpointMismatch, match=r'stem\.conv\.weight'):
+        exported('backbone', tmp_path / 'nan.pth', tmp_path / 'a.pt', '--out-indices', '1', *arch)
+    assert [path.name for path in tmp_path.iterdir()] == ['nan.pth']

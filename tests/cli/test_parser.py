@@ -1,0 +1,160 @@
+"""Options, and how programs end."""
+
+import argparse
+import os
+import subprocess
+import sys
+
+import pytest
+
+from rexdense.cli.parser import Parser, fraction, parse_size, positive
+from rexdense.errors import InvalidArgument
+from tests.tiny_run import ROOT
+
+
+@pytest.mark.parametrize('text', ['320,240', '320x240'])
+def test_size(text):
+    assert parse_size(text) == (320, 240)
+
+
+@pytest.mark.parametrize('text', ['320', '320,', '0,240', '320,240,3', '-1,2', 'a,b', '3.5,2'])
+def test_no_size(text):
+    with pytest.raises(argparse.ArgumentTypeError, match='is no size: give width,height in pixels'):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ('parse', 'text', 'expected'),
+    [
+        (positive(int), '3', 3),
+        (positive(float), '1e-3', 1e-3),
+        (positive(int, or_zero=True), '0', 0),
+        (fraction, '0', 0.0),
+        (fraction, '1', 1.0),
+    ],
+)
+def test_number(parse, text, expected):
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ('parse', 'text', 'expected'),
+    [
+        (positive(int), '0', 'a whole number above 0'),
+        (positive(int), '1.5', 'a whole number above 0'),
+        (positive(float), 'nan', 'a number above 0'),
+        (positive(float), 'inf', 'a number above 0'),
+        (positive(int, or_zero=True), '-1', 'a whole number of 0 or more'),
+        (fraction, '30', 'a number from 0 to 1'),
+        (fraction, 'x', 'a number from 0 to 1'),
+    ],
+)
+def test_no_number(parse, text, expected):
+    with pytest.raises(argparse.ArgumentTypeError, match=f'^{text!r}: give {expected}$'):
+        parse(text)
+
+
+@pytest.fixture
+def parser():
+    result = Parser(prog='rexdense x')
+    result.add_argument('config')
+    result.add_argument('--epochs', type=positive(int))
+    result.add_argument('--batch-size', type=int)
+    return result
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'expected'),
+    [
+        (['c', '--epoch', '3'], "unknown option '--epoch': did you mean '--epochs'?"),
+        (
+            ['c', '--batchsize=3'],
+            "unknown option '--batchsize': did you mean '--batch-size' or '--epochs'?",
+        ),
+        (['c', 'd'], "unexpected argument 'd'; rexdense x --help shows what is taken"),
+        ([], 'the following arguments are required: config; rexdense x --help shows what is taken'),
+        (
+            ['c', '--epochs', '0'],
+            "argument --epochs: '0': give a whole number above 0; rexdense x --help shows what is "
+            'taken',
+        ),
+    ],
+)
+def test_mistaken_arguments(parser, arguments, expected):
+    with pytest.raises(InvalidArgument) as caught:
+        parser.parse_args(arguments)
+    assert str(caught.value) == expected
+
+
+def ending(body: str, **options) -> subprocess.CompletedProcess:
+    """Run a program with this body of ``main`` in a process of its own."""
+    program = (
+        'import sys\nfrom rexdense.cli.parser import run_command\n'
+        'from rexdense.errors import DataError\n'
+        f'def main(arguments):\n    {body}\n'
+        "run_command(main, [], 'rexdense x')\n"
+    )
+    return subprocess.run(
+        [sys.executable, '-c', program], capture_output=True, text=True, cwd=ROOT, **options
+    )
+
+
+@pytest.mark.parametrize(
+    ('body', 'status', 'last'),
+    [
+        ('pass', 0, ''),
+        ('return 3', 3, ''),
+        (r"raise DataError('a file\n  is missing')", 2, 'rexdense x: error: a file is missing'),
+        ('raise KeyboardInterrupt', 130, 'rexdense x: interrupted'),
+        ("raise ValueError('a bug')", 1, 'ValueError: a bug'),
+        ('import no_such_package', 1, "ModuleNotFoundError: No module named 'no_such_package'"),
+        ("raise ImportError('a bug')", 1, 'ImportError: a bug'),
+    ],
+)
+def test_how_a_program_ends(body, status, last):
+    done = ending(body)
+    assert done.returncode == status
+    lines = done.stderr.splitlines() or ['']
+    assert lines[-1] == last
+    # A bug keeps its traceback, a mistake is one line.
+    assert ('Traceback' in done.stderr) == (status == 1)
+    assert status == 1 or len(lines) == 1
+
+
+def test_reader_that_goes_away():
+    program = "for _ in range(100000): print('x' * 100)"
+    done = subprocess.run(
+        [
+            'bash',
+            '-c',
+            f'"{sys.executable}" -c "$0" | head -1; echo "${{PIPESTATUS[0]}}"',
+            'from rexdense.cli.parser import run_command\n'
+            f'def main(arguments):\n    {program}\nrun_command(main, [], "rexdense x")',
+        ],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.stdout.splitlines() == ['x' * 100, '141']
+    assert done.stderr == ''
+
+
+@pytest.mark.parametrize(('given', 'expected'), [(None, 'passive'), ('active', 'active')])
+def test_threads_that_wait_sleep_unless_told_otherwise(given, expected):
+    """It is set before torch is loaded, which reads it then."""
+    program = (
+        'import os, sys\n'
+        'from rexdense.cli.parser import run_command\n'
+        'def main(arguments):\n'
+        '    assert "torch" not in sys.modules\n'
+        '    print(os.environ["OMP_WAIT_POLICY"])\n'
+        'run_command(main, [], "rexdense x")\n'
+    )
+    environment = {key: value for key, value in os.environ.items() if key != 'OMP_WAIT_POLICY'}
+    environment['PYTHONPATH'] = str(ROOT)
+    if given:
+        environment['OMP_WAIT_POLICY'] = given
+    done = subprocess.run(
+        [sys.executable, '-c', program], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.strip() == expected, done.stderr

@@ -1,0 +1,153 @@
+"""Values of a config set from a command line."""
+
+import inspect
+import re
+import sys
+
+import pytest
+
+pytest.importorskip('mmengine')
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from rexdense.arch import channels
+from rexdense.engine.config.override import KEYS, override
+from rexdense.errors import UnknownName
+
+
+@pytest.fixture
+def config():
+    return Config(
+        dict(
+            model=dict(
+                backbone=dict(type='rexdense.ReXNet', arch='rexnet_1.0', init_cfg=None),
+                neck=dict(in_channels=channels('rexnet_1.0'), out_channels=64),
+                heads=[dict(num=1), dict(num=2)],
+            ),
+            optim_wrapper=dict(lr=0.1),
+            width=64,
+        )
+    )
+
+
+def test_values_are_set(config):
+    override(config, {'optim_wrapper.lr': 0.2, 'model.heads.1.num': 3, 'model.neck.norm': 'BN'})
+    assert config.optim_wrapper.lr == 0.2
+    assert [head.num for head in config.model.heads] == [1, 3]
+    assert config.model.neck == dict(in_channels=[38, 61, 128, 185], out_channels=64, norm='BN')
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('find_unused_parameters', True),
+        ('compile', True),
+        ('compile.backend', 'eager'),
+        ('randomness.seed', 3),
+        ('randomness.deterministic', True),
+        ('custom_hooks', []),
+        ('env_cfg.cudnn_benchmark', True),
+        ('env_cfg.mp_cfg.mp_start_method', 'spawn'),
+        ('env_cfg.dist_cfg.backend', 'gloo'),
+        ('env_cfg.resource_limit', 8192),
+        ('default_hooks.logger.type', 'LoggerHook'),
+        ('resume', True),
+        ('load_from', 'file.pth'),
+        ('auto_scale_lr.base_batch_size', 8),
+        ('auto_scale_lr.enable', False),
+        ('sync_bn', 'torch'),
+        ('model_wrapper_cfg.type', 'MMDistributedDataParallel'),
+        ('activation_checkpointing', ['backbone']),
+        ('efficient_conv_bn_eval', ['backbone']),
+        ('log_level', 'DEBUG'),
+        ('log_processor.window_size', 5),
+        ('experiment_name', 'first'),
+        ('visualizer.type', 'Visualizer'),
+        ('work_dir', 'runs'),
+        ('default_scope', 'mmdet'),
+        ('val_cfg.fp16', True),
+    ],
+)
+def test_what_the_runner_reads_may_be_new(config, key, value):
+    override(config, {key: value})
+    node = config
+    for part in key.split('.'):
+        node = node[part]
+    assert node == value
+
+
+def test_all_that_the_runner_reads_is_known():
+    """Against mmengine's source, which takes some keys from the whole config as it runs."""
+    source = inspect.getsource(sys.modules[Runner.__module__])
+    assert set(re.findall(r"(?:\bcfg|self\.cfg)\.get\(\s*'(\w+)'", source)) <= KEYS
+
+
+def test_a_hook_may_be_new(config):
+    override(config, {'custom_hooks.0.type': 'EMAHook', 'custom_hooks.0.momentum': 0.01})
+    override(config, {'custom_hooks.1.type': 'EmptyCacheHook', 'custom_hooks.0.momentum': 0.02})
+    assert config.custom_hooks == [
+        dict(type='EMAHook', momentum=0.02),
+        dict(type='EmptyCacheHook'),
+    ]
+    override(config, {'default_hooks.show.type': 'Hook', 'default_hooks.show.draw': True})
+    assert config.default_hooks.show == dict(type='Hook', draw=True)
+
+
+@pytest.mark.parametrize('section', ['init_cfg', 'norm_cfg'])
+def test_sections_of_classes_may_be_new(config, section):
+    override(config, {f'model.backbone.{section}.type': 'A', f'model.backbone.{section}.b': 1})
+    assert config.model.backbone[section] == dict(type='A', b=1)
+
+
+def test_a_section_may_be_begun_anew(config):
+    override(config, {'model.neck._delete_': True, 'model.neck.type': 'A'})
+    assert config.model.neck == dict(type='A')
+
+
+@pytest.mark.parametrize('key', ['max_epochs', 'max_iters'])
+def test_the_schedule_follows_the_length_of_the_run(key):
+    by_epoch = key == 'max_epochs'
+    schedule = dict(type='PolyLR', by_epoch=by_epoch, begin=10, end=100)
+    config = Config(
+        dict(train_cfg={key: 100, 'val_interval': 30}, param_scheduler=[schedule], model=dict())
+    )
+    override(config, {f'train_cfg.{key}': 20})
+    assert config.train_cfg == {key: 20, 'val_interval': 20}
+    assert (config.param_scheduler[0].begin, config.param_scheduler[0].end) == (2, 20)
+    override(config, {f'train_cfg.{key}': 40, 'param_scheduler.0.end': 30})
+    assert (config.param_scheduler[0].begin, config.param_scheduler[0].end) == (2, 30)
+
+
+@pytest.mark.parametrize(
+    ('key', 'expected'),
+    [
+        ('wrok_dir', "nothing reads 'wrok_dir'; did you mean 'work_dir'"),
+        ('width', "nothing reads 'width'; "),
+        ('init_cfg.type', "nothing reads 'init_cfg'; did you mean 'train_cfg'"),
+        ('randomness.sed', "nothing reads 'sed' there; did you mean 'seed'?"),
+        ('env_cfg.cudnn', "nothing reads 'cudnn' there; did you mean 'cudnn_benchmark'?"),
+        ('env_cfg.mp_cfg.opencv_threads', "nothing reads 'opencv_threads' there; did you mean"),
+        ('auto_scale_lr.base_batch', "nothing reads 'base_batch' there; did you mean 'base_batch_"),
+        ('compile.backnd', "nothing reads 'backnd' there; did you mean 'backend'?"),
+        ('custom_hooks.1.type', "'1' is no index into a list of 0"),
+        ('default_hooks.chekpoint.interval', "the config has no 'chekpoint' there; "),
+        ('model.backbon.arch', "has no 'backbon' there; did you mean 'backbone'?"),
+        ('model.heads.2.num', "'2' is no index into a list of 2"),
+        ('model.heads.first', "'first' is no index into a list of 2"),
+        ('optim_wrapper.lr.type', "what 'type' is looked for in is a value: 0.1"),
+    ],
+)
+def test_unknown_keys(config, key, expected):
+    before = config.pretty_text
+    with pytest.raises(UnknownName, match=re.escape(expected)) as caught:
+        override(config, {key: 1})
+    assert str(caught.value).startswith(f'--cfg-options {key}: ')
+    assert config.pretty_text == before
+
+
+def test_unknown_backbone(config):
+    with pytest.raises(
+        UnknownName, match=re.escape("no backbone is called 'rexnet_1.1': did you mean 'rexnet_1")
+    ):
+        override(config, {'model.backbone.arch': 'rexnet_1.1'})

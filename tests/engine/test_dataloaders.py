@@ -1,0 +1,69 @@
+"""Data loaders: threads of their processes, and passes without a batch."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+pytest.importorskip('mmengine')
+
+from rexdense.engine.runner import Runner
+from rexdense.errors import InvalidArgument
+
+
+class Threads(Dataset):
+    """Samples that are (threads of torch, threads of OpenCV, a random number) of their process."""
+
+    metainfo: dict = {}
+
+    def __init__(self, images: int = 6) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return self.images
+
+    def __getitem__(self, index: int) -> tuple:
+        return torch.get_num_threads(), cv2.getNumThreads(), np.random.random()
+
+
+def loader(images=6, sampler='DefaultSampler', **options):
+    return Runner.build_dataloader(
+        dict(dataset=Threads(images), sampler=dict(type=sampler, shuffle=False), **options),
+        seed=0,
+    )
+
+
+def test_processes_compute_with_one_thread():
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(4)
+    cv2.setNumThreads(4)
+    try:
+        found = list(loader(batch_size=2, num_workers=2))
+        torch_threads, opencv_threads, numbers = (
+            torch.cat([torch.as_tensor(batch[place]) for batch in found]) for place in range(3)
+        )
+        assert set(torch_threads.tolist()) == {1}
+        assert set(opencv_threads.tolist()) == {1}
+        # mmengine's seeding goes on: other numbers in each process.
+        assert len(set(numbers.tolist())) == 6
+        assert (torch.get_num_threads(), cv2.getNumThreads()) == (4, 4)
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
+@pytest.mark.parametrize('images', [1, 5])
+def test_fewer_images_than_a_batch(images):
+    with pytest.raises(
+        InvalidArgument,
+        match=f'^{images} images? on each device, fewer than a batch of 8, .*size {images} ',
+    ):
+        loader(images, batch_size=8, drop_last=True)
+    assert len(loader(images, batch_size=8)) == 1
+    assert len(loader(images, batch_size=images, drop_last=True)) == 1
+
+
+def test_training_by_iterations_starts_over():
+    found = loader(5, 'InfiniteSampler', batch_size=8, drop_last=True)
+    assert len(next(iter(found))[0]) == 8

@@ -1,0 +1,147 @@
+"""What torch alone is enough for, in processes where no OpenMMLab package can be imported."""
+
+import json
+
+import pytest
+import torch
+
+import rexdense
+from tests.test_dependencies import run_program, without
+
+ABSENT = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'cv2', 'matplotlib', 'safetensors', 'pycocotools')
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    """The file of a classifier, and its first logits."""
+    torch.manual_seed(0)
+    classifier = rexdense.create_classifier('rexnet_1.0', num_classes=5).eval()
+    path = tmp_path_factory.mktemp('plain') / 'classifier.pth'
+    torch.save(classifier.state_dict(), path)
+    with torch.no_grad():
+        return path, classifier(torch.ones(1, 3, 64, 64))[0].tolist()
+
+
+def plain(code: str, *absent: str) -> str:
+    done = without(
+        (*ABSENT, *absent), f'import torch, rexdense\ntorch.set_grad_enabled(False)\n{code}'
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_networks_are_built_and_run():
+    printed = plain("""
+for name in ('rexnet_1.0', 'rexnet_lite_1.0', 'regnety_200mf', 'resnext50_32x4d'):
+    backbone = rexdense.create_backbone(name).eval()
+    assert len(backbone(torch.rand(1, 3, 64, 64))) == 4
+    classifier = rexdense.create_classifier(name, num_classes=3).eval()
+    assert classifier(torch.rand(1, 3, 64, 64)).shape == (1, 3)
+from rexdense.models import Classifier
+Classifier(dict(type='rexdense.ReXNet', arch='rexnet_1.0'), num_classes=2)
+unet = rexdense.create_unet('rexnet_1.0', num_classes=3, in_channels=1).eval()
+print(tuple(unet(torch.rand(2, 1, 65, 97)).shape), len(rexdense.list_unets()))
+""")
+    assert printed == f'(2, 3, 65, 97) {len(rexdense.list_unets())}\n'
+
+
+def test_weights_go_in_and_out(trained, tmp_path):
+    path, logits = trained
+    plain(f"""
+from rexdense.checkpoint import convert_checkpoint, export_backbone
+classifier = rexdense.create_classifier('rexnet_1.0', num_classes=5).eval()
+print(rexdense.load_weights(classifier, {str(path)!r}))
+found = classifier(torch.ones(1, 3, 64, 64))[0]
+torch.testing.assert_close(found, torch.tensor({logits!r}), rtol=1e-4, atol=1e-5)
+convert_checkpoint({str(path)!r}, {str(tmp_path / 'all.pth')!r}, names='timm')
+there = {str(tmp_path / 'backbone.pth')!r}
+export_backbone({str(path)!r}, there, 'timm')
+backbone = rexdense.create_backbone('rexnet_1.0', out_indices=(4,)).eval()
+assert rexdense.load_weights(backbone, there).source.startswith('timm')
+found = classifier.head(backbone(torch.ones(1, 3, 64, 64))[0])
+torch.testing.assert_close(found[0], torch.tensor({logits!r}), rtol=1e-4, atol=1e-5)
+""")
+
+
+def test_a_training_file_of_mmengine_is_read(trained, tmp_path):
+    from mmengine.logging import HistoryBuffer
+
+    path, _ = trained
+    hub = dict(log_scalars={'train/loss': HistoryBuffer([1.0, 2.0], [1, 1])}, runtime_info={})
+    whole = dict(state_dict=torch.load(path), message_hub=hub, meta=dict(epoch=1))
+    torch.save(whole, tmp_path / 'epoch_1.pth')
+    printed = plain(f"""
+backbone = rexdense.create_backbone('rexnet_1.0')
+print(len(rexdense.load_weights(backbone, {str(tmp_path / 'epoch_1.pth')!r}).loaded))
+""")
+    assert printed == f'{len(rexdense.create_backbone("rexnet_1.0").state_dict())}\n'
+
+
+@pytest.mark.parametrize(('format', 'suffix'), [('torchscript', 'pt'), ('torch_export', 'pt2')])
+def test_graphs_are_written(format, suffix, tmp_path):
+    plain(f"""
+from rexdense.deploy import BackboneGraph, export_graph
+backbone = rexdense.create_backbone('regnetx_200mf', out_indices=(1,))
+export_graph(BackboneGraph(backbone), {str(tmp_path / f'g.{suffix}')!r}, {format!r})
+""")
+    described = json.loads((tmp_path / f'g.{suffix}.json').read_text())
+    assert max(described['relative_errors'].values()) < 1e-4
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'written'),
+    [
+        (('convert', 'SRC', 'OUT.pth', '--format=timm'), 'OUT.pth'),
+        (('zoo', '--family=rexnet_lite'), None),
+        (('export', 'weights', 'SRC', '--format=timm', '--out=OUT.pth'), 'OUT.pth'),
+        (('export', 'backbone', 'SRC', '--format=torchscript', '--out=OUT.pt'), 'OUT.pt'),
+        (('export', 'classifier', 'SRC', '--format=torchscript', '--out=OUT.pt'), 'OUT.pt'),
+    ],
+)
+def test_programs_run(arguments, written, trained, tmp_path):
+    places = {'SRC': str(trained[0]), 'OUT': str(tmp_path / 'out')}
+    for word, place in places.items():
+        arguments = tuple(argument.replace(word, place) for argument in arguments)
+    program, *rest = arguments
+    done = without(ABSENT, run_program(program, *rest))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    if written:
+        assert (tmp_path / written.replace('OUT', 'out')).stat().st_size
+
+
+HEAD = "rexdense.models.MultiScaleUNetHead('rexnet_1.0', num_classes=3, loss_decode="
+WRITE = 'rexdense.deploy.export_graph(rexdense.deploy.ClassifierGraph(classifier), "g.onnx")'
+
+
+NEEDING_MORE = {
+    "rexdense.create_backbone('rexnet_1.0', init_cfg=dict(type='Kaiming'))": 'mmengine',
+    f"{HEAD}dict(type='mmseg.DiceLoss'))": 'mmengine',
+    f"{HEAD}dict(type='rexdense.CrossEntropyLoss'))": 'mmengine',
+    "rexdense.checkpoint.Pretrained('x.pth')(classifier)": 'mmengine',
+    'rexdense.checkpoint.install_safe_loader()': 'mmengine',
+    "rexdense.load_weights(classifier, 'open-mmlab://resnext50_32x4d')": 'mmengine',
+    "rexdense.registry.MODELS.build(dict(type='mmdet.ResNet'))": 'mmengine',
+    WRITE: 'onnx',
+}
+
+
+def test_what_needs_more_says_so_in_one_line(tmp_path):
+    printed = plain(
+        f"""
+import os
+import rexdense.checkpoint, rexdense.deploy, rexdense.models, rexdense.registry
+os.chdir({str(tmp_path)!r})
+classifier = rexdense.create_classifier('regnetx_200mf')
+for code in {list(NEEDING_MORE)!r}:
+    try:
+        eval(code)
+    except rexdense.errors.MissingDependency as error:
+        print(error)
+""",
+        'onnx',
+    )
+    lines = printed.splitlines()
+    for line, (code, package) in zip(lines, NEEDING_MORE.items(), strict=True):
+        assert f'the package {package} is not installed: ' in line, code
+        assert 'pip install' in line

@@ -1,0 +1,76 @@
+"""The instruments that count memory see what they are for."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.kept_memory import bytes_kept
+
+MEGABYTE = 1 << 20
+
+
+class Exp(torch.autograd.Function):
+    """Keeps its result as autograd may know, or where nobody looks."""
+
+    @staticmethod
+    def forward(ctx, x, how):
+        result, ctx.shape = x.exp(), x.shape
+        if how == 'saved':
+            ctx.save_for_backward(result)
+        elif how == 'closure':
+            ctx.function = lambda: result
+        elif how == 'attribute':
+            ctx.result = result
+        return result.mean()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient.expand(ctx.shape), None
+
+
+class Net(nn.Module):
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.scale = how, nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return Exp.apply(x * self.scale, self.how)
+
+
+@pytest.mark.parametrize(
+    ('how', 'kept'), [('nothing', 0), ('saved', 1), ('closure', 1), ('attribute', 1)]
+)
+def test_storages_count_what_anything_holds(how, kept):
+    images = torch.zeros(MEGABYTE // 4)
+    assert kept * MEGABYTE <= bytes_kept(Net(how), images) <= kept * MEGABYTE + 100
+
+
+def test_what_was_there_before_does_not_count():
+    images = torch.zeros(MEGABYTE)
+    assert bytes_kept(nn.Identity(), images) == 0
+    assert bytes_kept(nn.Flatten(0), images) == 0
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='reads /proc')
+def test_resident_memory_agrees_with_the_storages():
+    program = """
+import torch
+from benchmarks.kept_memory import bytes_kept, resident_bytes_kept
+from tests.test_kept_memory import Net
+
+for how in ('nothing', 'saved', 'closure', 'attribute'):
+    images = torch.zeros(2, 1, 64, 1 << 17)
+    print(resident_bytes_kept(Net(how), images), bytes_kept(Net(how), images))
+"""
+    environment = os.environ | {'MALLOC_MMAP_THRESHOLD_': '65536', 'PYTHONPATH': os.getcwd()}
+    found = subprocess.run(
+        [sys.executable, '-c', program], env=environment, capture_output=True, text=True
+    )
+    assert found.returncode == 0, found.stderr
+    for line in found.stdout.splitlines():
+        resident, storages = map(int, line.split())
+        assert abs(resident - storages) < 4 * MEGABYTE

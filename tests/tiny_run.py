@@ -1,0 +1,38 @@
+"""Command lines of runs that take a second or two."""
+
+from pathlib import Path
+
+CONFIG = 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'
+SEGMENTATION_CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
+ROOT = Path(__file__).resolve().parents[1]
+FEW_REGIONS = [
+    'model.train_cfg.rpn_proposal.nms_pre=50',
+    'model.train_cfg.rpn_proposal.max_per_img=20',
+    'model.train_cfg.rcnn.sampler.num=16',
+    'model.test_cfg.rpn.nms_pre=50',
+    'model.test_cfg.rpn.max_per_img=20',
+]
+
+
+def run_arguments(data_root: Path, work_dir: Path, *more: str, settings: tuple = ()) -> list[str]:
+    """Options that tools/train.py and tools/test.py share; ``settings`` are KEY=VALUE."""
+    return [
+        *('--data-root', str(data_root), '--work-dir', str(work_dir), '--device', 'cpu'),
+        *('--scale', '64,64', '--batch-size', '2', '--workers', '0', *more),
+        *('--cfg-options', *FEW_REGIONS, *settings),
+    ]
+
+
+def train_arguments(data_root: Path, work_dir: Path, *more: str, settings: tuple = ()) -> list[str]:
+    """A command line of tools/train.py: one epoch of three iterations."""
+    epochs = () if '--epochs' in more else ('--epochs', '1')
+    arguments = run_arguments(data_root, work_dir, *epochs, '--seed', '0', *more, settings=settings)
+    return [str(ROOT / CONFIG), *arguments]
+
+
+def segmentation_arguments(data_root: Path, work_dir: Path, *more: str) -> list[str]:
+    """Options of tools/train.py and tools/test.py for a folder of label maps."""
+    return [
+        *('--data-root', str(data_root), '--work-dir', str(work_dir), '--device', 'cpu'),
+        *('--scale', '48,40', '--batch-size', '2', '--workers', '0', *more),
+    ]

@@ -1,0 +1,114 @@
+"""Objects drawn onto images."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mmcv')
+
+import cv2
+from PIL import Image
+
+from rexdense.datasets.images.loading import UnreadableImage
+from rexdense.errors import InvalidArgument
+from rexdense.visualization.boxes import Objects, draw_objects, palette
+from rexdense.visualization.picture_files import picture_name, read_picture, write_picture
+from rexdense.visualization.tiles import fitted, legible
+
+
+def test_classes_have_different_colours():
+    assert len({palette(index) for index in range(21)}) == 21
+
+
+def test_boxes_lie_where_they_should():
+    image = np.zeros((300, 300, 3), np.uint8)
+    objects = Objects(np.array([[40.2, 60.0, 200.0, 220.7]]), np.array([1]), np.array([0.987]))
+    drawn = draw_objects(image, objects, ['a', 'b'])
+    assert not image.any()
+    for y, x in ((221, 100), (150, 40), (150, 200)):
+        assert tuple(drawn[y, x]) == palette(1)
+    assert not drawn[70:215, 50:190].any() and not drawn[:, 210:].any()
+    # The label stands above the box.
+    label = drawn[40:59, 41:70].reshape(-1, 3)
+    assert (label == palette(1)).all(axis=1).any() and not drawn[:40].any()
+
+
+def test_labels_stay_inside_the_image():
+    image = np.zeros((40, 60, 3), np.uint8)
+    objects = Objects(np.array([[50.0, 0.0, 59.0, 20.0]]), np.array([0]))
+    drawn = draw_objects(image, objects, ['long name'])
+    assert drawn[:12].any(axis=(0, 2)).sum() > 40
+
+
+def test_masks_tint_their_pixels():
+    image = np.full((20, 20, 3), 100, np.uint8)
+    masks = np.zeros((1, 20, 20), bool)
+    masks[0, 12:18, 12:18] = True
+    objects = Objects(np.array([[12.0, 12.0, 17.0, 17.0]]), np.array([0]), masks=masks)
+    expected = (np.array([100, 100, 100]) * 0.55 + np.array(palette(0)) * 0.45).astype(np.uint8)
+    assert (draw_objects(image, objects, [''])[14, 14] == expected).all()
+
+
+def test_annotations_without_objects():
+    objects = Objects.annotated([])
+    assert objects.boxes.shape == (0, 4) and objects.labels.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [('a/b.JPG', 'b.JPG'), ('b.png', 'b.png'), ('b.gif', 'b.gif.png'), ('b', 'b.png')],
+)
+def test_name_of_a_picture(name, expected):
+    assert picture_name(name) == expected
+
+
+def test_pictures_are_turned_as_the_annotation_says(tmp_path):
+    stored = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(stored).save(tmp_path / 'turned.png', exif=exif)
+    upright = np.rot90(stored, -1)
+    assert np.array_equal(read_picture(tmp_path / 'turned.png'), upright)
+    assert np.array_equal(read_picture(tmp_path / 'turned.png', (6, 4)), upright)
+    assert np.array_equal(read_picture(tmp_path / 'turned.png', (4, 6)), stored)
+
+
+def test_writing_and_reading(tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
+    path = write_picture(tmp_path / 'new/picture.png', image)
+    assert np.array_equal(read_picture(path), image)
+    assert np.array_equal(cv2.imread(str(path))[..., ::-1], image)
+    assert [entry.name for entry in path.parent.iterdir()] == ['picture.png']
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(InvalidArgument, match=r'/file/a\.png cannot be written \(Not a direct'):
+        write_picture(tmp_path / 'file/a.png', np.zeros((2, 2, 3), np.uint8))
+
+
+def test_files_that_are_no_images(tmp_path):
+    (tmp_path / 'a.png').write_text('no image')
+    with pytest.raises(UnreadableImage, match=r'a\.png cannot be decoded'):
+        read_picture(tmp_path / 'a.png')
+
+
+@pytest.mark.parametrize('size', [(2, 3000), (3000, 2), (1, 1), (1, 640), (20, 300)])
+def test_thin_images_become_no_giant_tiles(size):
+    image = np.zeros((*size, 3), np.uint8)
+    for height in (240, 300, legible(image)):
+        tile = fitted(image, height)
+        assert min(tile.shape[:2]) > 0 and tile.nbytes < 10_000_000
+        assert fitted(image[..., 0], height, keep_values=True).shape == tile.shape[:2]
+
+
+@pytest.mark.parametrize(
+    ('name', 'size'), [('a.webp', (3, 20_000)), ('a.jpg', (70_000, 2)), ('a.png', (2, 120_000))]
+)
+def test_pictures_beyond_what_a_format_holds(tmp_path, name, size):
+    path = write_picture(tmp_path / name, np.zeros((*size, 3), np.uint8))
+    assert 10_000 < max(cv2.imread(str(path)).shape) < max(size)
+
+
+def test_a_format_that_cannot_be_written(tmp_path):
+    with pytest.raises(InvalidArgument, match=r'a\.gif: a picture ends in one of \.jpg'):
+        write_picture(tmp_path / 'a.gif', np.zeros((2, 2, 3), np.uint8))

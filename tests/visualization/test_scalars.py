@@ -1,0 +1,72 @@
+"""What a run logged, read back, drawn and printed."""
+
+import json
+import math
+
+import pytest
+
+pytest.importorskip('matplotlib')
+
+import cv2
+
+from rexdense.evaluation.metrics_table import figures_of, figures_table
+from rexdense.visualization.curves import draw_curves
+from rexdense.visualization.scalars import read_scalars
+
+
+def log(work_dir, name, rows):
+    path = work_dir / name / 'vis_data/scalars.json'
+    path.parent.mkdir(parents=True)
+    path.write_text('\n'.join(row if isinstance(row, str) else json.dumps(row) for row in rows))
+
+
+def training(step, loss):
+    return {'lr': 0.1, 'loss': loss, 'loss_cls': loss / 2, 'epoch': 1, 'step': step}
+
+
+def test_a_resumed_run_replaces_what_it_did_again(tmp_path):
+    log(tmp_path, '20260101_000000', [training(1, 9.0), training(2, 8.0), training(3, 7.0)])
+    log(tmp_path, '20260102_000000', [training(2, 6.0), {'mAP': 0.5, 'step': 1}, '{"cut o'])
+    scalars = read_scalars(tmp_path)
+    assert [(row['step'], row['loss']) for row in scalars.training] == [(1, 9.0), (2, 6.0)]
+    assert scalars.validation == [{'mAP': 0.5, 'step': 1}]
+
+
+def test_nothing_logged(tmp_path):
+    assert read_scalars(tmp_path) == ([], [])
+    assert draw_curves(tmp_path, tmp_path / 'curves.png') is None
+    assert not (tmp_path / 'curves.png').exists()
+
+
+def test_curves_have_all_colours_of_their_lines(tmp_path):
+    rows = [training(step, 9.0 - step) for step in range(1, 6)]
+    validation = {'coco/bbox_mAP': 0.5, 'step': 1, 'time': 3.0, 'data_time': 1.0}
+    log(tmp_path, '20260101_000000', [*rows, validation])
+    path = draw_curves(tmp_path, tmp_path / 'curves.png')
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ['20260101_000000', 'curves.png']
+    picture = cv2.imread(str(path))[..., ::-1].reshape(-1, 3)
+    # matplotlib's tab:blue, tab:orange (losses) and tab:green (rate).
+    for colour in ((31, 119, 180), (255, 127, 14), (44, 160, 44)):
+        assert (picture == colour).all(axis=1).sum() > 50
+
+
+def test_figures_are_what_is_left_of_a_row():
+    row = {'coco/bbox_mAP': 0.25, 'mIoU': 31.5, 'step': 3, 'time': 0.1, 'data_time': 0.2}
+    assert figures_of(row) == {'coco/bbox_mAP': 0.25, 'mIoU': 31.5}
+
+
+def test_table_of_figures():
+    figures = {
+        'coco/bbox_mAP': 0.12345,
+        'coco/bbox_mAP_l': math.nan,
+        'mIoU': 31.5,
+        'coco/bbox_AP/red / blue': 0.5,
+    }
+    assert figures_table(figures).splitlines() == [
+        'figure       value',
+        'bbox_mAP     0.123',
+        'bbox_mAP_l       -',
+        'mIoU        31.500',
+        'class          AP',
+        'red / blue  0.500',
+    ]

@@ -103,7 +103,7 @@ def test_mmcv_without_operators():
         ['mmcv._ext'],
         'from rexdense.cli.parser import run_command\n'
         'def main(arguments):\n    import mmcv.ops\n'
-        "sys.argv[0] = 'x.py'\nrun_command(main)\n",
+        "run_command(main, [], 'rexdense x')\n",
     )
     assert done.returncode == 2, done.stderr
     assert 'mmcv 2.' in done.stderr and ' has no compiled operators that work here' in done.stderr

@@ -15,6 +15,7 @@ from rexdense.models.unet import ReXDepth, ReXUNet, UNet, UNetDecoder, create_un
 
 NAN, INF = math.nan, math.inf
 LOSS = dict(type='rexdense.DepthGradientLoss')
+LABEL_LOSS = dict(type='rexdense.CrossEntropyLoss')
 LEVELS = feature_levels('rexnet_1.0')
 
 NAMES = (None, 3, ['rexnet_1.0'], b'rexnet_1.0', True)
@@ -71,7 +72,7 @@ def decode(**arguments):
 
 def segment(**arguments):
     return MultiScaleUNetHead(
-        **dict(arch='rexnet_1.0', num_classes=3, loss_decode=LOSS) | arguments
+        **dict(arch='rexnet_1.0', num_classes=3, loss_decode=LABEL_LOSS) | arguments
     )
 
 
@@ -245,13 +246,13 @@ def test_numpy_numbers_and_ranges_are_taken(build, arguments):
 
 @pytest.mark.parametrize('checkpoint', [None, 3, True, [], '', b'x.pth'])
 def test_a_checkpoint_of_the_wrong_kind_is_refused_in_one_line(checkpoint):
-    with pytest.raises(RexdenseError, match='give a file, an address, or a loaded state dict'):
+    with pytest.raises(RexdenseError, match='give the path of a file, a work directory, a URL or a state dict'):
         rexdense.load_weights(create(), checkpoint)
 
 
 @pytest.mark.parametrize('module', [None, 'rexnet_1.0', {}])
 def test_a_module_of_the_wrong_kind_is_refused_in_one_line(module):
-    with pytest.raises(RexdenseError, match='give an nn'):
+    with pytest.raises(RexdenseError, match='give the network that is to be filled'):
         rexdense.load_weights(module, create().state_dict())
 
 

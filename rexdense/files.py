@@ -8,6 +8,7 @@ hidden file, which may be deleted.
 
 import contextlib
 import errno
+import fcntl
 import io
 import os
 import secrets
@@ -25,6 +26,7 @@ __all__ = [
     'files_written_aside',
     'finish_partial',
     'folder_written_aside',
+    'one_at_a_time',
     'partial_file',
     'path_written_aside',
 ]
@@ -313,3 +315,14 @@ def partial_file(part: Path, continued: bool) -> Iterator[BinaryIO]:
 def finish_partial(part: Path, path: Path) -> None:
     """Give the finished file its name, in place of one that is there."""
     os.replace(part, path)
+
+
+@contextlib.contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Hold the lock file beside ``path``, so that processes that want it take turns."""
+    lock = os.open(path.with_name(f'.{path.name}.lock'), os.O_CREAT | os.O_RDWR, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)

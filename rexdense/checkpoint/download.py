@@ -1,19 +1,16 @@
 """Download a file of weights once: resumed when cut, checked by hash, shared by all processes."""
 
-import fcntl
 import hashlib
 import os
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 
 from rexdense.errors import CheckpointUnreadable
-from rexdense.files import finish_partial, partial_file
+from rexdense.files import finish_partial, one_at_a_time, partial_file
 
 __all__ = ['cache_folder', 'download']
 
@@ -72,7 +69,7 @@ def download(
         CheckpointUnreadable: nothing came, or not what the hash says.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path):
+    with one_at_a_time(path):
         if path.exists():
             _require_hash(path, sha256, f'{path} is not the file that {address} should be')
             return path
@@ -91,17 +88,6 @@ def download(
             raise
         finish_partial(part, path)
     return path
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock file of ``path``: the processes of all users of a cache take turns."""
-    lock = os.open(path.with_name(f'.{path.name}.lock'), os.O_CREAT | os.O_RDWR, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 def _fetch(address: str, part: Path, progress: bool) -> None:

@@ -9,7 +9,9 @@ from rexdense import create_classifier, load_weights
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.models import BatchMix
 
-BaseDataElement = pytest.importorskip('mmengine.structures').BaseDataElement
+pytest.importorskip('mmengine')
+
+from mmengine.structures import BaseDataElement
 
 from rexdense.models.image_classifier import ImageClassifier
 

@@ -8,7 +8,6 @@ hidden file, which may be deleted.
 
 import contextlib
 import errno
-import fcntl
 import io
 import os
 import secrets
@@ -320,6 +319,8 @@ def finish_partial(part: Path, path: Path) -> None:
 @contextlib.contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Hold the lock file beside ``path``, so that processes that want it take turns."""
+    import fcntl  # not on Windows
+
     lock = os.open(path.with_name(f'.{path.name}.lock'), os.O_CREAT | os.O_RDWR, 0o666)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

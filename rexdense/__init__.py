@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rexdense.checkpoint import load_weights
     from rexdense.models import create_backbone, create_classifier
     from rexdense.models.unet import create_unet, list_unets
+    from rexdense.zoo.weights import list_pretrained
 
 __version__ = '0.1.0'
 
@@ -28,6 +29,7 @@ __all__ = [
     'create_classifier',
     'create_unet',
     'list_backbones',
+    'list_pretrained',
     'list_unets',
     'load_weights',
 ]
@@ -37,6 +39,7 @@ _HOMES = {
     'create_classifier': 'rexdense.models',
     'create_unet': 'rexdense.models.unet',
     'list_backbones': 'rexdense.arch',
+    'list_pretrained': 'rexdense.zoo.weights',
     'list_unets': 'rexdense.models.unet',
     'load_weights': 'rexdense.checkpoint',
 }

@@ -21,6 +21,7 @@ _REMEDIES = {
         name: f'run pip install {name}'
         for name in (
             'faster_coco_eval',
+            'gdown',
             'matplotlib',
             'numpy',
             'onnx',

@@ -19,6 +19,7 @@ from torch import nn
 
 from rexdense.checkpoint.formats.reading import checkpoint_file, read_checkpoint
 from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
+from rexdense.checkpoint.published import is_published_name, published_file
 from rexdense.checkpoint.sidecar import read_sidecar, sidecar_path
 from rexdense.dependencies import needed_packages
 from rexdense.errors import (
@@ -64,6 +65,7 @@ def open_checkpoint(
 
     Raises:
         InvalidArgument: it is none of these.
+        UnknownName: no weights are published under its name.
         CheckpointUnreadable: it cannot be fetched or read, or holds no tensors.
         CheckpointMismatch: what ``ema`` asks for is not there.
     """
@@ -75,7 +77,10 @@ def open_checkpoint(
             'or a state dict'
         )
     name = str(checkpoint)
-    path = local_file(name) if is_address(name) else Path(checkpoint).expanduser()
+    if is_published_name(name):
+        path = published_file(name)
+    else:
+        path = local_file(name) if is_address(name) else Path(checkpoint).expanduser()
     file = read_checkpoint(path, trust_pickle=trust_pickle, mmap=True)
     state = unwrap(file.content, name, ema)
     notes = read_sidecar(path) or _parsed(file.metadata)

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from rexdense import create_backbone, create_classifier, create_unet, list_backbones, list_unets
 from rexdense.cli.parser import Parser
+from rexdense.errors import UnknownName
 from rexdense.models.unet import ReXUNet
+from rexdense.text_table import text_table
 from rexdense.zoo import (
     MEASURED,
     SORT_KEYS,
@@ -19,6 +21,7 @@ from rexdense.zoo import (
     write_measured,
     zoo_entries,
 )
+from rexdense.zoo.weights import list_pretrained, load_published_weights
 
 __all__ = ['main']
 
@@ -37,6 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument('--max-macs', metavar='N', help='at most so many MACs, such as 1G')
     parser.add_argument('--sort', choices=list(SORT_KEYS), help='smallest first; top1: best first')
     action = parser.add_mutually_exclusive_group()
+    action.add_argument(
+        '--weights',
+        nargs='?',
+        const='*',
+        metavar='PATTERN',
+        help="list published weights by the names that --load-from and pretrained take, 'rexnet*'",
+    )
     action.add_argument(
         '--plot', type=Path, metavar='PNG', help='draw published accuracy against cost'
     )
@@ -61,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         'max_macs': parse_count(options.max_macs) if options.max_macs else None,
         'sort': options.sort,
     }
+    if options.weights:
+        print(_weights_table(options.weights))
+        return
     if not (options.plot or options.page or options.measure):
         print(as_text(select(zoo_entries(), **selection)))
         return
@@ -82,3 +95,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             },
         )
     print(f'wrote {options.plot or options.page or MEASURED}')
+
+
+def _weights_table(pattern: str) -> str:
+    """Return a table of the published weights whose names fit.
+
+    Raises:
+        UnknownName: none does.
+    """
+    names = set(list_pretrained(pattern))
+    if not names:
+        raise UnknownName(f'no published weights fit {pattern!r}: rexdense zoo --weights lists all')
+    rows = [row for row in load_published_weights() if row.name in names]
+    table = [['name', 'top-1', 'input', 'licence']]
+    for row in rows:
+        size = f'{row.channel_order}, {row.size} px'
+        table.append([row.name, row.top1 or '-', size, row.licence or '-'])
+    return text_table(table)

@@ -3,24 +3,31 @@
 from typing import Any
 
 from rexdense.arch import architecture
+from rexdense.checkpoint.loading import load_weights
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.classifier import Classifier
 from rexdense.registry import MODELS
+from rexdense.zoo.weights import find_pretrained
 
 __all__ = ['backbone_class', 'create_backbone', 'create_classifier']
 
 
-def create_backbone(name: str, **arguments: Any) -> Backbone:
-    """Build a named backbone with random weights.
+def create_backbone(name: str, pretrained: bool | str = False, **arguments: Any) -> Backbone:
+    """Build a named backbone, with random weights or published ones.
 
     Args:
         name: A name from :func:`rexdense.list_backbones`.
+        pretrained: A publisher ('clovaai'), a publisher and its tag ('timm.nav_in1k'), or True for
+            the published weights of best top-1 accuracy. They are downloaded once, see
+            :func:`rexdense.list_pretrained`.
         arguments: Those of :class:`~rexdense.models.backbones.backbone.Backbone` and of the
             family's rule.
 
     Raises:
-        UnknownName: no such name.
+        UnknownName: no such name, or no such weights.
         InvalidArgument: an argument is not taken, or outside what is allowed.
+        CheckpointMismatch: the arguments make another network than the published one.
+        CheckpointUnreadable: the weights cannot be downloaded.
 
     Example:
         >>> from rexdense import create_backbone
@@ -28,11 +35,18 @@ def create_backbone(name: str, **arguments: Any) -> Backbone:
         >>> [(level.name, level.channels) for level in backbone.out_levels]
         [('c3', 104), ('c5', 314)]
     """
-    return backbone_class(name)(name, **arguments)
+    backbone = backbone_class(name)(name, **arguments)
+    if pretrained not in (None, False):
+        load_weights(backbone, _published(name, pretrained))
+    return backbone
 
 
 def create_classifier(
-    name: str, num_classes: int = 1000, dropout: float | None = None, **arguments: Any
+    name: str,
+    num_classes: int = 1000,
+    dropout: float | None = None,
+    pretrained: bool | str = False,
+    **arguments: Any,
 ) -> Classifier:
     """Build a named backbone under its classification head.
 
@@ -40,6 +54,8 @@ def create_classifier(
         name: A name from :func:`rexdense.list_backbones`.
         num_classes: Number of logits; 0 returns the pooled features in their place.
         dropout: Rate before the last layer; None takes the family's own.
+        pretrained: Published weights, as for :func:`rexdense.create_backbone`; with another number
+            of classes than theirs the last layer keeps random ones.
         arguments: Those of the backbone, as for :func:`rexdense.create_backbone`.
 
     Raises:
@@ -52,7 +68,18 @@ def create_classifier(
         4796873
     """
     arguments.setdefault('out_indices', (4,))
-    return Classifier(create_backbone(name, **arguments), num_classes, dropout)
+    classifier = Classifier(create_backbone(name, **arguments), num_classes, dropout)
+    if pretrained not in (None, False):
+        weights = _published(name, pretrained)
+        row = find_pretrained(name, weights.partition(':')[2])
+        load_weights(classifier, weights, drop_head=num_classes != row.classes)
+    return classifier
+
+
+def _published(name: str, pretrained: bool | str) -> str:
+    """Return what :func:`rexdense.load_weights` calls published weights."""
+    row = find_pretrained(name, pretrained)
+    return f'{name}:{row.publisher}.{row.tag}'
 
 
 def backbone_class(name: str) -> type[Backbone]:

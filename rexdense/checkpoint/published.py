@@ -1,0 +1,73 @@
+"""Published weights by name: looked up in the zoo, downloaded once, kept in the cache."""
+
+import re
+from pathlib import Path
+
+from rexdense.arch import list_backbones
+from rexdense.checkpoint.download import cache_folder, download
+from rexdense.dependencies import needed_packages
+from rexdense.errors import CheckpointUnreadable
+from rexdense.files import finish_partial, one_at_a_time
+from rexdense.zoo.weights import PublishedWeights, find_pretrained
+
+__all__ = ['is_published_name', 'published_file']
+
+_NAME = re.compile(r'([\w.]+)(:[\w.]+)')
+
+
+def is_published_name(name: str) -> bool:
+    """Return whether a checkpoint is called by its network and publisher, as
+    'rexnet_1.0:clovaai', and is no file."""
+    match = _NAME.fullmatch(name)
+    return bool(match) and match[1] in list_backbones() and not Path(name).exists()
+
+
+def published_file(name: str, cache: str | Path | None = None) -> Path:
+    """Return the file of a published checkpoint, downloaded if it is not in the cache.
+
+    Args:
+        name: A network, a colon, and a publisher with or without its tag: 'rexnet_1.0:clovaai',
+            'rexnet_1.0:timm.nav_in1k'; see :func:`rexdense.zoo.weights.list_pretrained`.
+        cache: Folder of downloads, see :func:`rexdense.checkpoint.download.cache_folder`.
+
+    Raises:
+        UnknownName: nothing is published under that name.
+        InvalidArgument: the file cannot be loaded here.
+        CheckpointUnreadable: it cannot be downloaded, or is not the one that was published.
+        MissingDependency: it lies on Google Drive, and gdown is not installed.
+    """
+    network, _, choice = name.partition(':')
+    row = find_pretrained(network, choice)
+    path = cache_folder(cache) / _file_name(row)
+    if row.address.startswith('gdrive:'):
+        return _from_drive(row, path)
+    return download(row.address, path, row.sha256)
+
+
+def _file_name(row: PublishedWeights) -> str:
+    """Return the publisher's own name of the file, or ours where that is no name of its own."""
+    own = row.address.rsplit('/', 1)[-1]
+    if row.address.startswith('https://') and not own.startswith('model.'):
+        return own
+    return f'{row.network}.{row.publisher}.{row.tag}.{row.format}'
+
+
+def _from_drive(row: PublishedWeights, path: Path) -> Path:
+    """Download through gdown, which answers the page that Google Drive puts before large files."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with one_at_a_time(path):
+        if path.exists():
+            return path
+        with needed_packages(f'{row.name} lies on Google Drive; put it at {path}, or'):
+            import gdown
+        part = path.with_name(f'{path.name}.part')
+        try:
+            got = gdown.download(id=row.address.removeprefix('gdrive:'), output=str(part))
+        except Exception as error:  # gdown raises its own kinds, and those of requests
+            raise CheckpointUnreadable(
+                f'{row.name} could not be downloaded ({error}): put it at {path}'
+            ) from error
+        if got is None:
+            raise CheckpointUnreadable(f'{row.name} could not be downloaded: put it at {path}')
+        finish_partial(part, path)
+    return path

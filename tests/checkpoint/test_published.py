@@ -1,0 +1,103 @@
+"""Published weights by name: found, downloaded from a server on this machine, loaded."""
+
+import dataclasses
+import functools
+import hashlib
+import http.server
+import threading
+
+import pytest
+import torch
+
+import rexdense
+from rexdense.checkpoint import published
+from rexdense.errors import CheckpointUnreadable, MissingDependency, UnknownName
+from rexdense.zoo import weights as table
+
+NAME = 'regnetx_200mf'
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Keep the terminal clean."""
+
+
+@pytest.fixture
+def trained():
+    torch.manual_seed(0)
+    return rexdense.create_classifier(NAME, num_classes=1000)
+
+
+@pytest.fixture
+def row(trained, tmp_path, monkeypatch):
+    """A row of the table whose file lies on a server here, with an empty cache."""
+    served = tmp_path / 'served'
+    served.mkdir()
+    torch.save(trained.state_dict(), served / 'weights-12345678.pth')
+    handler = functools.partial(Quiet, directory=str(served))
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    known = table.find_pretrained(NAME, 'pycls')
+    made = dataclasses.replace(
+        known,
+        publisher='here',
+        tag='a',
+        address=f'http://127.0.0.1:{server.server_port}/weights-12345678.pth',
+        sha256=hashlib.sha256((served / 'weights-12345678.pth').read_bytes()).hexdigest(),
+    )
+    monkeypatch.setattr(table, 'load_published_weights', lambda: (made,))
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'cache'))
+    yield made
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize('choice', [True, 'here', 'here.a'])
+def test_a_backbone_gets_them(row, trained, choice, tmp_path):
+    backbone = rexdense.create_backbone(NAME, pretrained=choice)
+    assert torch.equal(backbone.stem.conv.weight, trained.backbone.stem.conv.weight)
+    assert (tmp_path / 'cache' / 'weights-12345678.pth').is_file()
+
+
+def test_a_classifier_gets_the_head_too_unless_its_classes_differ(row, trained):
+    whole = rexdense.create_classifier(NAME, pretrained='here')
+    assert torch.equal(whole.head.fc.weight, trained.head.fc.weight)
+    other = rexdense.create_classifier(NAME, num_classes=3, pretrained='here')
+    assert other.head.fc.weight.shape[0] == 3
+    assert torch.equal(other.backbone.stem.conv.weight, trained.backbone.stem.conv.weight)
+
+
+def test_load_weights_takes_the_name(row, trained):
+    backbone = rexdense.create_backbone(NAME)
+    report = rexdense.load_weights(backbone, f'{NAME}:here')
+    assert report.complete
+    assert torch.equal(backbone.stem.conv.weight, trained.backbone.stem.conv.weight)
+
+
+def test_another_file_than_was_published_is_refused(row, monkeypatch):
+    wrong = dataclasses.replace(row, sha256='0' * 64)
+    monkeypatch.setattr(table, 'load_published_weights', lambda: (wrong,))
+    with pytest.raises(CheckpointUnreadable, match='SHA-256'):
+        rexdense.create_backbone(NAME, pretrained='here')
+
+
+def test_an_unknown_publisher_is_told(row):
+    with pytest.raises(UnknownName, match='here'):
+        rexdense.load_weights(rexdense.create_backbone(NAME), f'{NAME}:her')
+
+
+def test_a_file_on_google_drive_says_where_to_put_it_by_hand(tmp_path, monkeypatch):
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path))
+    monkeypatch.setitem(__import__('sys').modules, 'gdown', None)
+    with pytest.raises(MissingDependency, match=rf'put it at {tmp_path}.*pip install gdown'):
+        published.published_file('rexnet_1.0:clovaai')
+    (tmp_path / 'rexnet_1.0.clovaai.in1k.pth').write_bytes(b'by hand')
+    assert published.published_file('rexnet_1.0:clovaai').read_bytes() == b'by hand'
+
+
+@pytest.mark.parametrize(
+    ('name', 'is_one'),
+    [('rexnet_1.0:timm', True), ('rexnet_1.0', False), ('a:b', False), ('C:weights.pth', False)],
+)
+def test_what_is_a_published_name(name, is_one):
+    assert published.is_published_name(name) == is_one

@@ -47,7 +47,7 @@ def published_file(name: str, cache: str | Path | None = None) -> Path:
 def _file_name(row: PublishedWeights) -> str:
     """Return the publisher's own name of the file, or ours where that is no name of its own."""
     own = row.address.rsplit('/', 1)[-1]
-    if row.address.startswith('https://') and not own.startswith('model.'):
+    if '/' in row.address and not own.startswith('model.'):
         return own
     return f'{row.network}.{row.publisher}.{row.tag}.{row.format}'
 

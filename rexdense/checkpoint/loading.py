@@ -87,9 +87,14 @@ def load_weights(
     found = recognise(state.tensors, source, prefix, name)
     fit = closest_fit(state.tensors, found, target.name)
     if not found.scheme.entries(target.architecture):
+        what = (
+            f'holds {describe_misfit(found, fit)}'
+            if fit.differences
+            else f'looks like {fit.name} of {found.scheme.title}'
+        )
         raise CheckpointMismatch(
-            f'{name} looks like {fit.name} of {found.scheme.title}, the module is {target.name}: '
-            'no tensor of the one has a place in the other'
+            f'{name} {what}, the module is {target.name}: no tensor of the one has a place in the '
+            'other'
         )
     details = details_of(state.metadata, found.scheme, target.architecture.family, name)
     report = LoadReport(

@@ -155,6 +155,9 @@ def test_a_resnet_is_no_resnext(scheme, tmp_path):
     resnet = rexdense.create_backbone('resnext50_32x4d', groups=1, base_width=64, out_indices=(1,))
     content = from_native(resnet.state_dict(), SCHEMES[scheme], resnet.architecture)
     assert_refused(content, 'resnext50_32x4d', tmp_path, 'no named network, but another kind')
+    other = rexdense.create_backbone('rexnet_1.0')
+    with pytest.raises(CheckpointMismatch, match=r'no named network.* module is rexnet_1\.0'):
+        rexdense.load_weights(other, content)
     # Its own rule builds it.
     assert rexdense.load_weights(resnet, content).complete
 

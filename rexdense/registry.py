@@ -24,7 +24,10 @@ def _child(name: str, parent: str, *locations: str, **adapters: str) -> Registry
             installed they are left out, so that users of mmseg need no mmdet, and the reverse.
     """
     above = parent_registry(parent)
-    usable = [module for package, module in adapters.items() if above and find_spec(package)]
+    # A registry without classes yet counts as false.
+    usable = [
+        module for package, module in adapters.items() if above is not None and find_spec(package)
+    ]
     return Registry(name, parent=above, scope='rexdense', locations=[*locations, *usable])
 
 

@@ -161,7 +161,7 @@ def _copy(response: Any, file: BinaryIO) -> None:
 
 def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
     """Return the files that opening a checkpoint reads, as far as they are there."""
-    if isinstance(checkpoint, Mapping):
+    if not isinstance(checkpoint, str | os.PathLike):
         return []
     name = str(checkpoint)
     try:

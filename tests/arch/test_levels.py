@@ -24,8 +24,8 @@ def test_out_indices_keep_their_order(given, resolved):
 @pytest.mark.parametrize(
     ('given', 'message'),
     [
-        ((), 'give a non-empty tuple'),
-        (3, 'give a non-empty tuple'),
+        ((), 'give a .*list, such as'),
+        (3, 'give a .*list, such as'),
         ((0, 5), '5 is no level; allowed are 0 to 4'),
         ((-6,), '-6 is no level'),
         ((1.0,), '1.0 is no level'),

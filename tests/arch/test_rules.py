@@ -136,7 +136,7 @@ def test_a_rule_needs_no_name():
         ('resnext50_32x4d', dict(depth=34), 'depth=34: allowed are 50, 101, 152'),
         ('resnext50_32x4d', dict(groups=0), 'groups=0: give a whole number above 0'),
         ('resnext50_32x4d', dict(base_width=-4), 'base_width=-4: give a whole number above 0'),
-        ('resnext50_32x4d', dict(pool_padding='valid'), 'allowed are symmetric, same'),
+        ('resnext50_32x4d', dict(pool_padding='valid'), 'allowed are same, symmetric'),
     ],
 )
 def test_values_outside_a_rule_are_refused(name, overrides, message):

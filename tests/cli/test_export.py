@@ -155,8 +155,8 @@ def test_weights_in_the_names_of_a_project(trained, tmp_path):
             InvalidArgument,
             'the name of a onnx file ends in .onnx',
         ),
-        ('backbone F --format onnx --out no/a.onnx', InvalidArgument, 'make the folder no first'),
-        ('backbone F --format onnx --out F', InvalidArgument, 'exists: choose another name'),
+        ('backbone F --format onnx --out no/a.onnx', InvalidArgument, 'make the folder '),
+        ('backbone F --format onnx --out F', InvalidArgument, 'is read by this command'),
         (
             'backbone no.pth --format onnx --out a.onnx',
             CheckpointUnreadable,

@@ -173,7 +173,7 @@ class TestDetections:
         (root / 'annotations/other.json').write_text('[]')
         before = contents(root)
         for out in (root / place, tmp_path / 'link.json', tmp_path / 'hard.json'):
-            with pytest.raises(InvalidArgument, match=r'is read.* by this command'):
+            with pytest.raises(InvalidArgument, match=r'is read.* by this command|holds data'):
                 detect(trained, root, tmp_path / 'run', '--out', str(out), '--overwrite')
         out = str(root / 'annotations/other.json')
         with pytest.raises(InvalidArgument, match=r'would be replaced, and .*annotations holds'):
@@ -230,7 +230,7 @@ class TestTraining:
                 f'model.backbone.init_cfg.checkpoint={read}',
             )
         before = contents(tmp_path)
-        with pytest.raises(InvalidArgument, match=r'is read.* by this command'):
+        with pytest.raises(InvalidArgument, match=r'is read.* by this command|holds data'):
             train.main(train_arguments(shapes, run, '--overwrite', *more, settings=settings))
         assert contents(tmp_path) == before
 
@@ -292,7 +292,7 @@ class TestPredicting:
         images, out = label_maps / 'images/val', tmp_path / 'out'
         program = (
             'import os, signal, sys\n'
-            'from rexdense.engine import predict\n'
+            'from rexdense.cli import predict\n'
             'predict.write_picture = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n'
             'predict.main(sys.argv[1:])\n'
         )

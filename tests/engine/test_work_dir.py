@@ -87,10 +87,10 @@ def test_damaged_files_are_passed_over(folder, damage):
 
 
 def test_names_without_a_number_go_by_their_time(tmp_path):
-    for name, time in (('old', 1), ('new', 2)):
+    for name, time in (('best_old', 1), ('best_new', 2)):
         write(tmp_path / f'{name}.pth')
         os.utime(tmp_path / f'{name}.pth', (time, time))
-    assert newest_checkpoint(tmp_path).name == 'new.pth'
+    assert newest_checkpoint(tmp_path).name == 'best_new.pth'
 
 
 def test_the_best_of_a_run_comes_last(folder):

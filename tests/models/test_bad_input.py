@@ -36,7 +36,7 @@ def refuse(kind, build, *parts):
         (dict(drop_path_rate=-0.1), ('drop_path_rate=-0.1',)),
         (dict(with_cp='activations'), ("with_cp='activations'", "recompute='activations'")),
         (dict(outindices=(1,)), ("takes no 'outindices'", "did you mean 'out_indices'")),
-        (dict(pretrained=True), ("takes no 'pretrained'",)),
+        (dict(pretrained=1), ('pretrained=1: give True',)),
     ],
     ids=str,
 )

@@ -303,7 +303,7 @@ def test_what_exists_is_kept_unless_overwritten(convert, capsys, tmp_path):
     source.write_bytes(saved(WEIGHTS))
     destination.write_bytes(b'precious')
     with pytest.raises(SystemExit):
-        run_command(lambda _: convert([str(source), str(destination)]))
+        run_command(convert, [str(source), str(destination)], 'rexdense convert')
     assert '--overwrite' in capsys.readouterr().err
     assert destination.read_bytes() == b'precious'
     convert([str(source), str(destination), '--overwrite'])

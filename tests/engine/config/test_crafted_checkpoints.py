@@ -153,7 +153,7 @@ FEW = {
 def test_weights_alone_need_no_config(form, trained, shapes, folder):
     path = write_crafted(trained.checkpoint, folder, form)
     assert load_weights(create_backbone('rexnet_1.0'), path).complete
-    export.main(['backbone', str(path), '--format', 'timm', '--out', 'timm.safetensors'])
+    export.main(['weights', str(path), '--format', 'timm', '--out', 'timm.safetensors'])
     assert untouched(folder)
 
 

@@ -53,6 +53,6 @@ def test_the_padding_is_an_argument_and_can_be_changed_afterwards():
     assert backbone.pool_padding == 'symmetric'
     other.pool_padding = 'same'  # also where the pooling is not built
     assert other.pool_padding == 'same'
-    with pytest.raises(InvalidArgument, match='allowed are symmetric, same'):
+    with pytest.raises(InvalidArgument, match='allowed are same, symmetric'):
         backbone.pool_padding = 'valid'
     assert backbone.pool_padding == 'symmetric'

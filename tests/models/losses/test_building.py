@@ -147,7 +147,7 @@ def test_losses_of_mmseg_that_compare_something_else(name):
         (dict(type=nn.CrossEntropyLoss), 'CrossEntropyLoss.* is no loss that this head can'),
         (dict(type='mmseg.CrosEntropyLoss'), "no loss is called 'mmseg.CrosEntropyLoss'"),
         (dict(type='nowhere.Loss'), "no loss is called 'nowhere.Loss'"),
-        (dict(avg_non_ignore=True), 'give dict'),
+        (dict(avg_non_ignore=True), 'give a dict'),
         ([], r'loss_decode=\[\]: give'),
         ('mmseg.DiceLoss', "loss_decode='mmseg.DiceLoss': give"),
         (None, 'loss_decode=None: give'),

@@ -228,7 +228,6 @@ def test_weights_of_a_classifier_fill_the_backbone():
         (dict(output_strides=(1, 2)), r'\(1, 2\): allowed are 1, 4, 8, 16, 32 .* out_indices=\(0,'),
         (dict(output_strides=(64,)), r'\(64,\): allowed are 1, 4'),
         (dict(output_strides=('4',)), r"\('4',\): allowed are 1, 4"),
-        (dict(output_strides=4), r'output_strides=4: give a list, such as \[4\]$'),
         (dict(output_strides=()), r'\(\): give a non-empty list, such as \[1, 4\]'),
         (dict(output_strides=(4, 4)), r'\(4, 4\): allowed are .* each once$'),
         (dict(block='resnet'), "block='resnet': did you mean 'rexnet'"),

@@ -137,6 +137,9 @@ def _use_coco_folder(
                 data_prefix=dict(img=folder.below(read.image_folder) + '/'),
                 metainfo=dict(classes=classes),
             )
+        else:
+            # It is not read, and as a part of the data nothing may be written over it.
+            innermost_dataset(config[name]).data_root = str(options.data_root)
     for name in ('val_evaluator', 'test_evaluator'):
         for evaluator in walk(config.get(name)):
             if 'ann_file' in evaluator:

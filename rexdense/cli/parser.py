@@ -116,9 +116,6 @@ def run_command(
         arguments: The command line, without the program.
         name: What begins the line.
     """
-    # Read by OpenMP as torch loads it: threads that wait for work sleep. Spinning, they would take
-    # the processor from every other process.
-    os.environ.setdefault('OMP_WAIT_POLICY', 'passive')
     try:
         with needed_packages():
             status = program(arguments) or 0

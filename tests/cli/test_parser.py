@@ -1,7 +1,6 @@
 """Options, and how programs end."""
 
 import argparse
-import os
 import subprocess
 import sys
 
@@ -137,24 +136,3 @@ def test_reader_that_goes_away():
     )
     assert done.stdout.splitlines() == ['x' * 100, '141']
     assert done.stderr == ''
-
-
-@pytest.mark.parametrize(('given', 'expected'), [(None, 'passive'), ('active', 'active')])
-def test_threads_that_wait_sleep_unless_told_otherwise(given, expected):
-    """It is set before torch is loaded, which reads it then."""
-    program = (
-        'import os, sys\n'
-        'from rexdense.cli.parser import run_command\n'
-        'def main(arguments):\n'
-        '    assert "torch" not in sys.modules\n'
-        '    print(os.environ["OMP_WAIT_POLICY"])\n'
-        'run_command(main, [], "rexdense x")\n'
-    )
-    environment = {key: value for key, value in os.environ.items() if key != 'OMP_WAIT_POLICY'}
-    environment['PYTHONPATH'] = str(ROOT)
-    if given:
-        environment['OMP_WAIT_POLICY'] = given
-    done = subprocess.run(
-        [sys.executable, '-c', program], env=environment, capture_output=True, text=True
-    )
-    assert done.stdout.strip() == expected, done.stderr

@@ -27,7 +27,7 @@ help: ## Show this list
 	@echo '  MAX_JOBS=1               compilers at once, where memory is short'
 	@echo "  ARGS='...'               passed on to the demos or to pytest"
 
-setup: ## Build the environment, unless it is there (4 to 6 minutes, most of it compiling mmcv)
+setup: ## Build the environment, unless it is there (about 6 minutes on 2 idle cores, most of it compiling mmcv)
 	@command -v '$(PYTHON)' > /dev/null || \
 		{ echo 'There is no $(PYTHON); say which Python to use: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.11'; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; (3, 10) <= v <= (3, 13) or sys.exit( \

@@ -21,7 +21,6 @@ __all__ = [
     'convolution',
     'draw',
     'drop_path_rates',
-    'reset_convolutions',
 ]
 
 
@@ -181,10 +180,3 @@ def draw(layer: nn.Conv2d) -> None:
     nn.init.normal_(layer.weight, 0.0, math.sqrt(2.0 / fan_out))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
-
-
-def reset_convolutions(module: nn.Module) -> None:
-    """Draw the weights of all convolutions below ``module`` anew, see :func:`draw`."""
-    for layer in module.modules():
-        if isinstance(layer, nn.Conv2d):
-            draw(layer)

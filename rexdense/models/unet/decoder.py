@@ -16,7 +16,7 @@ from rexdense.arch.checks import (
     require_sequence,
 )
 from rexdense.errors import InvalidArgument
-from rexdense.models.layers.convolution import ConvNorm, reset_convolutions
+from rexdense.models.layers.convolution import ConvNorm
 from rexdense.models.layers.recompute import recompute, resolve_recompute
 from rexdense.models.unet.blocks import DECODER_BLOCKS, build_decoder_block
 
@@ -165,7 +165,6 @@ class UNetDecoder(nn.Module):
                 for stride in self.output_strides
             }
         )
-        reset_convolutions(self.steps)
 
     def build_output(self, stride: int, in_channels: int) -> nn.Module:
         """Return what gives the logits (N, num_classes, H, W) of a decoded map (N, in_channels, H,
@@ -175,7 +174,6 @@ class UNetDecoder(nn.Module):
         if stride > 1:
             return _near_zero(conv)
         block = build_decoder_block(self.block, in_channels, width, self.norm_cfg)
-        reset_convolutions(block)
         return nn.Sequential(OrderedDict(block=block, conv=_near_zero(conv)))
 
     def forward(

@@ -12,7 +12,7 @@ from rexdense.errors import InvalidArgument
 from rexdense.host import BaseModule
 from rexdense.models.backbones.rexnet import ReXNet
 from rexdense.models.layers.activations import silu
-from rexdense.models.layers.convolution import ConvNorm, reset_convolutions
+from rexdense.models.layers.convolution import ConvNorm
 from rexdense.models.unet.blocks import build_decoder_block
 from rexdense.models.unet.decoder import UNetDecoder
 
@@ -64,14 +64,11 @@ class ReXUNetHead(UNetDecoder):
         super().__init__(levels, num_classes=1, norm_cfg=norm_cfg, recompute=recompute)
         # As in the classifier, whose weights it can have.
         self.final = ConvNorm(in_channels, levels[-1].channels, 1, self.norm_cfg, silu)
-        reset_convolutions(self.final)
 
     def build_output(self, stride: int, in_channels: int) -> nn.Module:
         if stride > 1:
             return super().build_output(stride, in_channels)
-        block = build_decoder_block(self.block, in_channels, 1, self.norm_cfg)
-        reset_convolutions(block)
-        return block
+        return build_decoder_block(self.block, in_channels, 1, self.norm_cfg)
 
     def forward(
         self, features: Sequence[Tensor], size: Sequence[int] | None = None

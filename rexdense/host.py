@@ -85,7 +85,7 @@ class PlainRegistry:
 
 
 class PlainHistory:
-    """A stand-in for mmengine's log of a figure, which its training files hold: it keeps none."""
+    """A stand-in for mmengine's log of a value, which its training files hold: it keeps none."""
 
     min = max = current = mean = None
 

@@ -83,7 +83,7 @@ def _label(name: str) -> str:
 
 
 def plotted_points() -> list[Point]:
-    """Return every network with a published accuracy, and EfficientNet's published figures.
+    """Return every network with a published accuracy, and EfficientNet's published numbers.
 
     torchvision's own variants of three RegNets are left out: they lie on their neighbours.
     """
@@ -101,7 +101,7 @@ def plotted_points() -> list[Point]:
     ]
     for row in load_published():
         if row.table == EFFICIENTNET_TABLE and row.model.startswith('EfficientNet'):
-            macs, parameters = (float(row.figures[key].value) for key in ('macs', 'parameters'))
+            macs, parameters = (float(row.numbers[key].value) for key in ('macs', 'parameters'))
             label = row.model.removeprefix('EfficientNet-')
             points.append(
                 Point('efficientnet', label, row.label, macs, parameters, float(row.top1))

@@ -26,8 +26,8 @@ def test_rows_are_whole(row):
     assert row.sha256 is None or (len(row.sha256) in (8, 64) and int(row.sha256, 16) >= 0)
     assert row.channel_order in ('RGB', 'BGR')
     assert 0.8 < row.crop <= 1 and row.size in (160, 176, 224, 288, 384)
-    for figure in filter(None, (row.top1, row.top5)):
-        assert 60 < float(figure) < 100
+    for accuracy in filter(None, (row.top1, row.top5)):
+        assert 60 < float(accuracy) < 100
     assert row.top1 is None or row.top5 is None or float(row.top1) < float(row.top5)
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.formats.unwrapping import is_average
+from rexdense.checkpoint.formats.unwrapping import is_ema
 from rexdense.checkpoint.names.native import COUNTER, HEAD, STEM_WEIGHT, level_of
 from rexdense.checkpoint.names.recognition import (
     Recognised,
@@ -69,7 +69,7 @@ def recognise(
     best = max(scores.values())
     leaders = [found for found, score in scores.items() if score == best]
     # Beside the weights a training program may keep their running average.
-    leaders = [found for found in leaders if not is_average(found.prefix)] or leaders
+    leaders = [found for found in leaders if not is_ema(found.prefix)] or leaders
     places = list(dict.fromkeys(repr(found.prefix) for found in leaders))
     if len(places) > 1:
         shown = ' and '.join(places[:2])

@@ -32,7 +32,7 @@ class NamedNetwork:
         called: The names of ``tensors`` in the checkpoint, by rexdense's.
         left_out: What the checkpoint holds beside the network.
         details: What the tensors do not show.
-        note: What else the checkpoint holds: averaged weights, or the last ones.
+        note: What else the checkpoint holds: EMA weights, or the last ones.
     """
 
     checkpoint: str

@@ -1,4 +1,4 @@
-"""How a config differs from the one of a training, where figures depend on it."""
+"""How a config differs from the one of a training, where metrics depend on it."""
 
 import re
 from collections.abc import Iterator, Mapping

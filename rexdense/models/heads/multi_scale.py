@@ -133,7 +133,7 @@ class MultiScaleHead(BaseModule):
     def loss(
         self, inputs: Sequence[Tensor], batch_data_samples: Sequence[Any], train_cfg: Any = None
     ) -> dict[str, Tensor]:
-        """Return the losses of each output, named ``<loss>_stride_<stride>``, and other figures.
+        """Return losses of each output as ``<loss>_stride_<stride>``; metrics of the finest.
 
         Args:
             inputs: The backbone's feature maps.
@@ -150,7 +150,7 @@ class MultiScaleHead(BaseModule):
         for stride, weight in self.scale_weights.items():
             for name, value in self.scale_losses(outputs[stride], target).items():
                 losses[f'{name}_stride_{stride}'] = weight * value
-        return losses | self.figures(next(iter(outputs.values())).detach(), target)
+        return losses | self.metrics(next(iter(outputs.values())).detach(), target)
 
     def _require_levels(self, inputs: Sequence[Tensor], size: Sequence[int]) -> None:
         if len(inputs) != len(self.decoder.levels):
@@ -183,8 +183,8 @@ class MultiScaleHead(BaseModule):
             losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value(loss)
         return losses
 
-    def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return what is logged beside the losses, of the finest output and the annotations."""
+    def metrics(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return metrics of the finest output to log beside the losses."""
         return {}
 
     def predict(

@@ -51,7 +51,7 @@ def _stage_layout(depth_mult: float) -> list[tuple[int, int]]:
 
 @dataclasses.dataclass(frozen=True)
 class _WidthRule:
-    """What ReXNet and ReXNet-lite share: channels that grow linearly with the block index."""
+    """Base of ReXNet's and ReXNet-lite's rules: channels grow linearly with the block index."""
 
     width_mult: float = 1.0
     depth_mult: float = 1.0

@@ -260,7 +260,7 @@ class ReportSkippedImages(Hook):
 
 
 def skipped_sentence(number: int) -> str:
-    """Return what is said of training images that could not be used."""
+    """Return the message about training images that could not be used."""
     return (
         f'{number} training {"image" if number == 1 else "images"} could not be used and '
         f'{"was" if number == 1 else "were"} skipped; the log names them'
@@ -268,7 +268,7 @@ def skipped_sentence(number: int) -> str:
 
 
 def skipped_images(dataset: Any) -> int:
-    """Return how many images the data sets below the wrappers of ``dataset`` have skipped."""
+    """Count the images that the data sets below the wrappers of ``dataset`` have skipped."""
     return sum(getattr(part, 'skipped_images', 0) for part in innermost_datasets(dataset))
 
 

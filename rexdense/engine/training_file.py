@@ -16,7 +16,7 @@ __all__ = ['TrainingFile', 'read_training_file']
 
 @dataclasses.dataclass(frozen=True)
 class TrainingFile:
-    """What a run of rexdense train saved.
+    """File that a run of rexdense train saved.
 
     Attributes:
         path: Where it was read from.

@@ -12,7 +12,7 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class ClassificationEvaluation:
-    """What a set of predictions is worth.
+    """Metrics of a set of predictions.
 
     Attributes:
         metrics: top1, top5 (where there are more than 5 classes), mean_class_accuracy and

@@ -74,7 +74,7 @@ class CocoEvaluation:
 
 
 def ordered_maxima(max_detections: Any) -> tuple[int, int, int]:
-    """Return how many detections of an image count, from the least to the most.
+    """Return the numbers of detections of an image that count, from the least to the most.
 
     Raises:
         InvalidArgument: they are not three different whole numbers above 0.

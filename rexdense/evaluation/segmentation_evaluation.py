@@ -13,7 +13,7 @@ __all__ = ['SegmentationEvaluation', 'confusion_matrix', 'evaluate_segmentation'
 def confusion_matrix(
     truth: np.ndarray, prediction: np.ndarray, num_classes: int, void: int = 255
 ) -> np.ndarray:
-    """Return how many pixels of each class (row) were predicted as each class (column).
+    """Count the pixels of each class (row) that were predicted as each class (column).
 
     Args:
         truth: (H, W) of class indices, or ``void``, which is left out.

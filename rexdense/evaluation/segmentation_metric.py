@@ -24,7 +24,7 @@ __all__ = ['SegmentationMetric']
 
 @dataclass(frozen=True)
 class _Counts:
-    """What one image adds: the cells of its confusion matrix that are not 0, few of 150 x 150, and
+    """Counts of one image: the cells of its confusion matrix that are not 0, few of 150 x 150, and
     the areas of its boundaries. (No tuple: mmengine takes named tuples apart.)"""
 
     cells: np.ndarray

@@ -18,7 +18,7 @@ EFFICIENTNET_TABLE = 'clovaai-comparison'
 
 
 class Style(NamedTuple):
-    """How a family is drawn: colours after Okabe and Ito, and markers that differ.
+    """Style of a family's markers: colours after Okabe and Ito, and markers that differ.
 
     Attributes:
         offset: From a point to its label, in points of 1/72 inch.
@@ -110,7 +110,7 @@ def plotted_points() -> list[Point]:
 
 
 def fingerprint(points: Iterable[Point]) -> str:
-    """Return what a picture's metadata says of its points, so that a stale picture is known."""
+    """Return a digest of a picture's points for its metadata, so that a stale picture is known."""
     return 'points ' + hashlib.sha256(repr(list(points)).encode()).hexdigest()
 
 

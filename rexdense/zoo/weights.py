@@ -60,7 +60,7 @@ class PublishedWeights:
 
     @property
     def name(self) -> str:
-        """What a config or a command line calls the file, such as 'rexnet_1.0:clovaai.in1k'."""
+        """The name in configs and on the command line, such as 'rexnet_1.0:clovaai.in1k'."""
         return f'{self.network}:{self.publisher}.{self.tag}'
 
     @property

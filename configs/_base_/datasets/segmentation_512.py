@@ -1,4 +1,4 @@
-"""What public segmentation sets share: crops of 512 x 512, four a GPU, whole images in validation.
+"""Public segmentation sets: crops of 512 x 512, four a GPU, whole images in validation.
 
 A config that inherits this sets the data set of each loader: type, data_root and data_prefix.
 """

@@ -1,4 +1,4 @@
-"""Which project's names a state dict bears, and which network it is."""
+"""Identification of a state dict: whose names it bears, and which network it is."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -22,12 +22,12 @@ KINDS = (
     'a kind of network that is not here (here are ReXNet, ReXNet-lite, ReXNet-R, RegNetX, RegNetY '
     'and ResNeXt)'
 )
-"""What every other network is called."""
+"""Name of every other network."""
 _FOREIGN = 'has no place there'
 
 
 class Fit(NamedTuple):
-    """How a checkpoint compares with a named network; it fits where there are no differences."""
+    """Comparison of a checkpoint with a named network; it fits where there are no differences."""
 
     name: str
     equal: int
@@ -186,7 +186,7 @@ def identify(
 
 
 def describe_misfit(found: Recognised, fit: Fit) -> str:
-    """Return what a checkpoint holds that fits no named network."""
+    """Describe a checkpoint that fits no named network."""
     if any(text.endswith(_FOREIGN) for text in fit.differences):
         return f'{KINDS}: named as in {found.scheme.title}, closest is {fit.name}'
     return (

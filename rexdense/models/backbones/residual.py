@@ -54,7 +54,7 @@ class Bottleneck(nn.Module):
 
 
 class _Residual(Backbone):
-    """What RegNet and ResNeXt share: a stem with ReLU, and bottlenecks."""
+    """Base of RegNet and ResNeXt: a stem with ReLU, and bottlenecks."""
 
     stem_kernel_size: int
 

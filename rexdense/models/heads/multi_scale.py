@@ -1,4 +1,4 @@
-"""What the heads of mmseg's segmentors and depth estimators have in common here: a U-Net decoder
+"""Base of the heads of mmseg's segmentors and depth estimators: a U-Net decoder
 with a loss at every output."""
 
 import inspect
@@ -176,7 +176,7 @@ class MultiScaleHead(BaseModule):
         raise NotImplementedError
 
     def losses_by_name(self, value: Callable[[nn.Module], Tensor]) -> dict[str, Tensor]:
-        """Return what ``value`` gives for each loss, by its name; those of one name are added
+        """Return the result of ``value`` for each loss by its name; those of one name are added
         up."""
         losses: dict[str, Tensor] = {}
         for loss in self.loss_decode:

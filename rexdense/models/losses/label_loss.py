@@ -1,4 +1,4 @@
-"""What losses of logits against labels have in common: void pixels, one channel, class weights."""
+"""Base of losses of logits against labels: void pixels, one channel, class weights."""
 
 from typing import Any
 
@@ -114,7 +114,7 @@ class LabelLoss(nn.Module):
 
 
 def one_hot(labels: Tensor, channels: int) -> Tensor:
-    """Return which pixels (N, H, W) are of the class of each channel, as (N, channels, H, W) of
+    """Return masks of the class of each channel for labels (N, H, W), as (N, channels, H, W) of
     bool; the one channel of two classes is of class 1.
 
     Example:

@@ -1,4 +1,4 @@
-"""What users import: the names of the package, those of its rooms, and what a type checker sees."""
+"""Public API: the names of the package, those of its rooms, and what a type checker sees."""
 
 import importlib
 import subprocess

@@ -1,4 +1,4 @@
-"""What a backbone refuses, and in which words."""
+"""Refusals of backbones, and their messages."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What a run logged, read back, drawn and printed."""
+"""A run's logged values, read back, drawn and printed."""
 
 import json
 import math

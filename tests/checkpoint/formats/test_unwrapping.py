@@ -1,4 +1,4 @@
-"""What training programs wrap around a state dict."""
+"""Wrappers of training programs around a state dict."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What a test run says of a config that is not the one of the training."""
+"""Remarks of a test run on a config that is not the one of the training."""
 
 import copy
 import math

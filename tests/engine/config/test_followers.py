@@ -1,4 +1,4 @@
-"""What of a model follows its backbone, in every kind of config."""
+"""Values of a model that follow its backbone, in every kind of config."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Features that torch alone is enough for, in processes where no OpenMMLab package can be imported."""
+"""Features that torch alone is enough for, without any OpenMMLab package."""
 
 import json
 

@@ -1,5 +1,6 @@
 """Hooks of mmengine's runner that guard a training."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -51,12 +52,14 @@ class StopOnNonFiniteLoss(Hook):
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Check the losses of the iteration, and the weights before they may be saved."""
-        loss = outputs['loss'].detach()
-        if not _is_finite(loss):
+        # mmengine's RuntimeInfoHook, which comes first, has fetched it: the device need not be
+        # waited for again.
+        loss = runner.message_hub.get_scalar('train/loss').current()
+        if not math.isfinite(loss):
             terms = [
                 name for name, value in outputs.items() if name != 'loss' and not _is_finite(value)
             ]
-            self._stop(runner, f'the loss became {float(loss)}', terms or ['total'], data_batch)
+            self._stop(runner, f'the loss became {loss}', terms or ['total'], data_batch)
         if self._may_be_saved(runner, batch_idx):
             state = bare_model(runner.model).state_dict()
             spoilt = [name for name, tensor in state.items() if not _is_finite(tensor)]

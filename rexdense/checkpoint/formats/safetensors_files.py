@@ -40,7 +40,8 @@ def write_safetensors(
     """
     # It refuses tensors that share memory or are not laid out in order.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    file.write(_package().torch.save(plain, {'format': 'pt', **notes}))
+    as_bytes = _package().torch.save
+    file.write(as_bytes(plain, {'format': 'pt', **notes}))
 
 
 def _package() -> types.ModuleType:

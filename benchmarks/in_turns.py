@@ -1,4 +1,4 @@
-"""What the benchmarks share: a peer in a process of its own, and turns.
+"""Benchmarks' common parts: a peer in a process of its own, and turns.
 
 Each side has its own process, and one waits while the other runs, so that a busy machine slows both
 alike. Only ratios mean anything there: they are medians over the rounds, of two times of one round.

@@ -1,4 +1,4 @@
-"""What a network keeps between its forward and backward pass, by two instruments.
+"""Memory that a network keeps between forward and backward pass, by two instruments.
 
     python benchmarks/kept_memory.py --peer PEERS/bin/python --peer-path DIR
 

@@ -30,7 +30,7 @@ from rexdense.engine.config.load import load_config
 from rexdense.engine.runner import Runner
 from rexdense.engine.training_file import read_training_file
 from rexdense.errors import InvalidArgument
-from rexdense.evaluation.metrics_table import figures_of
+from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.text_table import text_table
 
 
@@ -103,12 +103,12 @@ def main(arguments=None) -> None:
             graph = Path(folder) / 'detector.onnx'
             print(export_graph(FasterRCNNGraph(model), graph))
         onnx, eager = Timed(OnnxDetector(graph, model.data_preprocessor)), Timed(model.test_step)
-        figures = {}
+        metrics = {}
         for name, step in (('mmdet', eager), ('onnxruntime', onnx)):
             model.test_step = step
-            figures[name] = figures_of(runner.test())
+            metrics[name] = metrics_of(runner.test())
         runner.end_workers()
-    print(text_table(rows(figures)))
+    print(text_table(rows(metrics)))
     print(f'milliseconds an image: mmdet {eager.milliseconds:.0f}, ', end='')
     print(f'onnxruntime {onnx.milliseconds:.0f}')
 
@@ -124,12 +124,12 @@ def build_runner(options: argparse.Namespace) -> Runner:
         return Runner.from_cfg(config)
 
 
-def rows(figures: dict[str, dict[str, float]]) -> list[list[str]]:
-    """Return a table with a line for each figure, and the difference."""
-    names = list(figures)
-    lines = [['figure', *names, 'difference']]
-    for name, value in figures[names[0]].items():
-        other = figures[names[1]][name]
+def rows(metrics: dict[str, dict[str, float]]) -> list[list[str]]:
+    """Return a table with a line for each metric, and the difference."""
+    names = list(metrics)
+    lines = [['metric', *names, 'difference']]
+    for name, value in metrics[names[0]].items():
+        other = metrics[names[1]][name]
         lines.append([name, f'{value:.4f}', f'{other:.4f}', f'{other - value:+.4f}'])
     return lines
 

@@ -74,7 +74,7 @@ def run(command: str, log: Path) -> str:
 
 
 def advice(printed: str) -> str:
-    """What to do about a step that printed this."""
+    """Advice about a step that printed this."""
     return next(text for cause, text in CAUSES.items() if re.search(cause, printed))
 
 

@@ -54,7 +54,7 @@ def needed_packages(purpose: str = '') -> Iterator[None]:
 
 
 def missing_dependency(error: ImportError) -> str | None:
-    """Return what to say of a third-party package that is not there or does not work.
+    """Return the message about a third-party package that is not there or does not work.
 
     None for any other failed import, which is a fault of the code that made it.
     """

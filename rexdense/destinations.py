@@ -1,4 +1,4 @@
-"""Where a file may be written, and what is said where it may not."""
+"""Checks of the places to which files are written."""
 
 import contextlib
 import errno
@@ -139,5 +139,5 @@ def unwritable(path: str | Path, error: Exception) -> UnwritableFile:
 
 
 def reason(error: Exception) -> str:
-    """Return what the operating system said."""
+    """Return the operating system's message."""
     return getattr(error, 'strerror', None) or str(error)

@@ -1,4 +1,4 @@
-"""What rexdense raises when a user can mend it, and the closest-name helper of the messages."""
+"""Exceptions that a user can mend, and the closest-name helper of their messages."""
 
 import difflib
 from collections.abc import Iterable

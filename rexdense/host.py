@@ -63,7 +63,7 @@ class PlainRegistry:
         return self.module_dict.get(name.removeprefix('rexdense.'))
 
     def build(self, config: dict[str, Any]) -> Any:
-        """Return what a config of a class of rexdense describes.
+        """Build an instance of a class of rexdense from its config.
 
         Raises:
             MissingDependency: it is a class of another package.
@@ -85,7 +85,7 @@ class PlainRegistry:
 
 
 class PlainHistory:
-    """A stand-in for mmengine's log of a figure, which its training files hold: it keeps none."""
+    """A stand-in for mmengine's log of a value, which its training files hold: it keeps none."""
 
     min = max = current = mean = None
 

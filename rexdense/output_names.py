@@ -157,7 +157,7 @@ def _fitting(name: str, path: Path) -> str:
 
 
 def _key(name: str) -> str:
-    """Return what names have in common that some system takes for one."""
+    """Return the common form of names that some system takes for one."""
     return unicodedata.normalize('NFC', unicodedata.normalize('NFC', name).casefold())
 
 

@@ -1,4 +1,4 @@
-"""What tests of several folders share."""
+"""Fixtures of tests in several folders."""
 
 import contextlib
 import io

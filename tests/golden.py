@@ -1,4 +1,4 @@
-"""What the reference implementations compute, as samples that travel with the project.
+"""Outputs of the reference implementations, as samples that travel with the project.
 
 ``golden.json`` has, for each reference network, the input's shape, the range of the norms' scales,
 a digest of its tensors' names and shapes, and for each output its largest and mean magnitude and a

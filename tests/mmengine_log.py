@@ -1,4 +1,4 @@
-"""What is told to mmengine's logger, which passes nothing on to pytest's ``caplog`` by itself."""
+"""Messages of mmengine's logger, which passes nothing on to pytest's ``caplog`` by itself."""
 
 import contextlib
 import logging

@@ -31,7 +31,7 @@ def code_blocks(text: str, language: str | None = None) -> list[str]:
 
 
 def inline_code(text: str) -> list[str]:
-    """What stands between backquotes outside the blocks, on one line each."""
+    """Texts between backquotes outside the blocks, on one line each."""
     return [code.replace('\n', ' ') for code in re.findall(r'`([^`]+)`', _BLOCK.sub('', text))]
 
 

@@ -127,7 +127,7 @@ class Watch(Hook):
 
     def __init__(self) -> None:
         self.losses: list[dict] = []
-        self.figures: dict = {}
+        self.metrics: dict = {}
         self.predictions = 0
         self.with_gradient: set[str] = set()
 
@@ -145,7 +145,7 @@ class Watch(Hook):
         self.predictions += len(outputs)
 
     def after_val_epoch(self, runner, metrics=None) -> None:
-        self.figures = metrics
+        self.metrics = metrics
 
 
 def test_there_are_configs():
@@ -167,7 +167,7 @@ def test_one_step_of_training_and_of_validation(path, shapes, tmp_path, fresh_mm
     trainable = {name for name, value in runner.model.named_parameters() if value.requires_grad}
     assert trainable and watch.with_gradient == trainable
     assert watch.predictions == BATCH
-    assert watch.figures and all(isinstance(value, Real) for value in watch.figures.values())
+    assert watch.metrics and all(isinstance(value, Real) for value in watch.metrics.values())
 
 
 @pytest.mark.parametrize('path', CONFIGS)

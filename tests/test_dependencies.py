@@ -1,4 +1,4 @@
-"""What is said when a package is missing, and what works without one."""
+"""Messages about missing packages, and what works without one."""
 
 import subprocess
 import sys

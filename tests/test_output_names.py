@@ -41,7 +41,7 @@ HOSTILE = [
 
 
 def key(name):
-    """What the most forgetful file system makes of a name."""
+    """A name as the most forgetful file system takes it."""
     return unicodedata.normalize('NFD', unicodedata.normalize('NFD', name).casefold())
 
 
@@ -88,7 +88,7 @@ def test_different_inputs_get_different_names(inputs, base, renames):
 
 @pytest.mark.parametrize('name', HOSTILE)
 def test_no_name_leads_out(name, tmp_path):
-    """What is written lies in the folder, and only there."""
+    """Outputs lie in the folder, and only there."""
     data, folder = tmp_path / 'data', tmp_path / 'out'
     inputs = [os.path.join(data, name), os.path.join(data, 'b.jpg')]
     for base, renames in itertools.product((None, data), ([str], PNG)):

@@ -1,4 +1,4 @@
-"""What users import: the names of the package, those of its rooms, and what a type checker sees."""
+"""Public API: the names of the package, those of its rooms, and what a type checker sees."""
 
 import importlib
 import subprocess
@@ -24,8 +24,8 @@ PUBLIC = {
     'rexdense.datasets': 'CocoDataset CocoFolder DepthDataset LoadDepth LoadImage '
     'LoadSegmentationAnnotations SHAPE_CLASSES SegmentationDataset SegmentationFolder make_shapes '
     'read_annotations',
-    'rexdense.evaluation': 'CocoMetric CocoScores DepthMetric score_depth SegmentationMetric '
-    'SegmentationScores score_detections score_segmentation',
+    'rexdense.evaluation': 'CocoMetric CocoEvaluation DepthMetric evaluate_depth '
+    'SegmentationMetric SegmentationEvaluation evaluate_detections evaluate_segmentation',
     'rexdense.deploy': 'GRAPH_FORMATS BackboneGraph ClassifierGraph Graph GraphOutput GraphReport '
     'SegmentorGraph export_graph',
 }

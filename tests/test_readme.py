@@ -202,7 +202,7 @@ def test_mistaken_commands_are_seen(command):
 
 @pytest.mark.parametrize('page', [*PAGES, *CONFIGS], ids=name_of)
 def test_options_and_files_in_the_text(page):
-    """What stands between backquotes: options are known to some program, paths are there."""
+    """Texts between backquotes: options are known to some program, paths are there."""
     pytest.importorskip('mmdet')
     text = text_of(page)
     known = FOREIGN_OPTIONS.union(*(options_of(parser_of(program)) for program in PROGRAMS))

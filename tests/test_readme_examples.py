@@ -33,12 +33,12 @@ EXPORT = 'docs/weights.md', 'export_backbone'
 PLAIN = 'docs/weights.md', "open('rexnet.safetensors.json')"
 ENCODER = 'docs/weights.md', 'segmentation_models_pytorch'
 ONNX = 'docs/deploy.md', 'InferenceSession'
-ROW = 'docs/development.md', 'ReXNetRule('
+ENTRY = 'docs/development.md', 'ReXNetRule('
 RECORD = 'docs/development.md', 'record('
 CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
 EXAMPLES = [
     *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
-    *(ONNX, ROW, RECORD, CASE),
+    *(ONNX, ENTRY, RECORD, CASE),
 ]
 
 
@@ -250,16 +250,16 @@ def insert(path: Path, behind: str, line: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_backbone_is_added_by_a_row_and_a_golden(tmp_path):
+def test_a_backbone_is_added_by_an_entry_and_a_golden(tmp_path):
     """The worked example in a copy of the project, then tests that it names."""
     for folder in ('rexdense', 'tests'):
         ignored = shutil.ignore_patterns('__pycache__')
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)
     shutil.copy(ROOT / 'pyproject.toml', tmp_path)
-    row, case = (example(*where).strip() for where in (ROW, CASE))
+    entry, case = (example(*where).strip() for where in (ENTRY, CASE))
     name = ast.literal_eval(f'{{{case}}}')
-    insert(tmp_path / 'rexdense/arch/named.py', 'ROWS: dict[str, Any] = {', row)
-    insert(tmp_path / 'tests/arch/test_rows.py', 'NAMES = [', f'{next(iter(name.values()))!r},')
+    insert(tmp_path / 'rexdense/arch/named.py', 'ARCHITECTURES: dict[str, Any] = {', entry)
+    insert(tmp_path / 'tests/arch/test_named.py', 'NAMES = [', f'{next(iter(name.values()))!r},')
     insert(tmp_path / 'tests/checkpoint/test_golden_outputs.py', 'CASES = {', case)
 
     def run(*command: str) -> str:
@@ -278,7 +278,7 @@ def test_a_backbone_is_added_by_a_row_and_a_golden(tmp_path):
     after = golden_file(tmp_path)
     assert set(after) - set(before) == set(name)
     assert {key: after[key] for key in before} == before
-    tests = 'tests/arch/test_rows.py', 'tests/checkpoint/test_golden_outputs.py'
+    tests = 'tests/arch/test_named.py', 'tests/checkpoint/test_golden_outputs.py'
     chosen = '1.2 or every_name or every_reference or closest'
     report = run('-m', 'pytest', '-q', *tests, '-k', chosen)
     assert re.search(r'[5-9] passed', report), report

@@ -1,4 +1,4 @@
-"""What every run shares: hooks, log, checkpoints, environment."""
+"""Common to every run: hooks, log, checkpoints, environment."""
 
 default_scope = 'mmdet'
 default_hooks = dict(

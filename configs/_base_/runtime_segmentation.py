@@ -1,4 +1,4 @@
-"""What every segmentation run shares, with epochs counted."""
+"""Common to every segmentation run, with epochs counted."""
 
 _base_ = ['./runtime.py']
 

@@ -1,4 +1,4 @@
-"""What segmentation runs share that count iterations."""
+"""Common to segmentation runs that count iterations."""
 
 _base_ = ['./runtime_segmentation.py']
 

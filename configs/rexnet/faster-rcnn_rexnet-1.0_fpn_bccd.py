@@ -9,7 +9,7 @@ Expected on val after 20 epochs, 11 minutes on two cores: AP 0.544, AP50 0.876, 
 - batch normalisation in the FPN too; the statistics inside squeeze-excitation stay out of it, five
   values a channel are noise (rexdense.models.layers.normalisation);
 - AdamW at 0.001 with a short warm-up and a cosine: AP 0.51 to 0.53 is there after 8 epochs;
-- averaged weights: validation no longer jumps between epochs.
+- EMA of the weights: validation no longer jumps between epochs.
 """
 
 _base_ = ['./faster-rcnn_rexnet-1.0_fpn_custom_coco.py']

@@ -1,4 +1,4 @@
-"""What every named network is: rules, rows and feature levels, without torch.
+"""Named architectures: rules, arguments and feature levels, without torch.
 
 Example:
     >>> from rexdense.arch import channels

@@ -31,7 +31,7 @@ class FeatureLevel(NamedTuple):
 
 
 class BlockSpec(Protocol):
-    """What :class:`Architecture` needs to know of a family's block."""
+    """Interface of a family's block that :class:`Architecture` reads."""
 
     out_channels: int
     stride: int

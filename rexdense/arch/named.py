@@ -1,4 +1,4 @@
-"""Every named network: one row each."""
+"""Every named architecture, an entry each."""
 
 import dataclasses
 import fnmatch
@@ -11,7 +11,7 @@ from rexdense.arch.rexnet import ReXNetLiteRule, ReXNetRule
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
 __all__ = [
-    'ROWS',
+    'ARCHITECTURES',
     'architecture',
     'architecture_by_rule',
     'channels',
@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 # w_0, w_a, w_m, depth, group width: pycls configs/dds_baselines/regnet{x,y} (timm models/regnet.py
-# has the same figures).
+# has the same numbers).
 _REGNETX = {
     '200mf': (24, 36.44, 2.49, 13, 8),
     '400mf': (24, 24.48, 2.54, 22, 16),
@@ -54,17 +54,17 @@ _REGNETY = {
 _TORCHVISION = ('regnetx_400mf', 'regnety_800mf', 'regnety_8.0gf')
 
 
-def _regnets(prefix: str, figures: dict[str, tuple], se_ratio: float) -> dict[str, RegNetRule]:
-    rows = {}
-    for size, arguments in figures.items():
+def _regnets(prefix: str, numbers: dict[str, tuple], se_ratio: float) -> dict[str, RegNetRule]:
+    named = {}
+    for size, arguments in numbers.items():
         name = f'{prefix}_{size}'
-        rows[name] = RegNetRule(*arguments, se_ratio=se_ratio)
+        named[name] = RegNetRule(*arguments, se_ratio=se_ratio)
         if name in _TORCHVISION:
-            rows[f'{name}_tv'] = dataclasses.replace(rows[name], group_rounding='torchvision')
-    return rows
+            named[f'{name}_tv'] = dataclasses.replace(named[name], group_rounding='torchvision')
+    return named
 
 
-ROWS: dict[str, Any] = {
+ARCHITECTURES: dict[str, Any] = {
     'rexnet_0.9': ReXNetRule(width_mult=0.9),
     'rexnet_1.0': ReXNetRule(width_mult=1.0),
     'rexnet_1.3': ReXNetRule(width_mult=1.3),
@@ -92,7 +92,7 @@ ROWS: dict[str, Any] = {
 
 
 def list_backbones(pattern: str = '*') -> list[str]:
-    """Return the names that match a shell pattern, in the order of the table.
+    """Return the names that match a shell pattern, in the order of ``ARCHITECTURES``.
 
     Example:
         >>> list_backbones('rexnet_lite_*')
@@ -100,7 +100,7 @@ def list_backbones(pattern: str = '*') -> list[str]:
     """
     if not isinstance(pattern, str):
         raise InvalidArgument(f"pattern={pattern!r}: give text, such as 'rexnet_*'")
-    return [name for name in ROWS if fnmatch.fnmatchcase(name, pattern)]
+    return [name for name in ARCHITECTURES if fnmatch.fnmatchcase(name, pattern)]
 
 
 def rule_arguments(rule: type) -> tuple[str, ...]:
@@ -118,7 +118,7 @@ def architecture(name: str, **overrides: Any) -> Architecture:
     """Return the network called ``name``, with any argument of its family's rule replaced.
 
     Raises:
-        UnknownName: no row bears the name.
+        UnknownName: no architecture bears the name.
         InvalidArgument: the rule does not take an override, or refuses its value.
 
     Example:
@@ -127,11 +127,11 @@ def architecture(name: str, **overrides: Any) -> Architecture:
     """
     if not isinstance(name, str):
         raise InvalidArgument(f"{name!r} is no name of a backbone: give one, such as 'rexnet_1.0'")
-    if name not in ROWS:
-        raise UnknownName(f'no backbone is called {name!r}: {suggest(name, ROWS)}')
-    row = ROWS[name]
-    _check_arguments(type(row), overrides)
-    return dataclasses.replace(row, **overrides).build()
+    if name not in ARCHITECTURES:
+        raise UnknownName(f'no backbone is called {name!r}: {suggest(name, ARCHITECTURES)}')
+    rule = ARCHITECTURES[name]
+    _check_arguments(type(rule), overrides)
+    return dataclasses.replace(rule, **overrides).build()
 
 
 def architecture_by_rule(rule: type, **arguments: Any) -> Architecture:
@@ -142,8 +142,8 @@ def architecture_by_rule(rule: type, **arguments: Any) -> Architecture:
 
     Example:
         >>> from rexdense.arch.residual import RegNetRule
-        >>> figures = dict(w_0=24, w_a=30.0, w_m=2.4, depth=14, group_width=8)
-        >>> [level.channels for level in architecture_by_rule(RegNetRule, **figures).levels]
+        >>> numbers = dict(w_0=24, w_a=30.0, w_m=2.4, depth=14, group_width=8)
+        >>> [level.channels for level in architecture_by_rule(RegNetRule, **numbers).levels]
         [32, 24, 56, 136, 328]
     """
     _check_arguments(rule, arguments)
@@ -170,7 +170,7 @@ def _check_arguments(rule: type, arguments: dict[str, Any]) -> None:
 
 
 def _a_name_of(rule: type) -> str:
-    return next(name for name, row in ROWS.items() if type(row) is rule)
+    return next(name for name, each in ARCHITECTURES.items() if type(each) is rule)
 
 
 def feature_levels(

@@ -64,6 +64,7 @@ class RegNetRule:
     Block j of ``depth`` is wished ``w_0 + w_a * j`` wide; that is rounded to the nearest power of
     ``w_m`` times ``w_0``, then to a multiple of 8. Blocks of one width form a stage, whose width is
     rounded to a multiple of the group width, which is lowered to the stage's where it is larger.
+    RegNetY has a squeeze-excitation of a quarter of the block's input after the 3x3 convolution.
 
     Args:
         w_0: Width that the line starts at, a multiple of 8.
@@ -155,6 +156,9 @@ class RegNetRule:
 class ResNeXtRule:
     """ResNeXt (Xie et al. 2017, "Aggregated Residual Transformations for Deep Neural Networks",
     table 1), with the stride on the 3x3 convolution as in torchvision ``models/resnet.py``.
+
+    The first stage's 3x3 convolutions have ``groups`` times ``base_width`` channels, each later
+    stage's twice as many.
 
     Args:
         depth: 50, 101 or 152.

@@ -51,7 +51,7 @@ def _stage_layout(depth_mult: float) -> list[tuple[int, int]]:
 
 @dataclasses.dataclass(frozen=True)
 class _WidthRule:
-    """What ReXNet and ReXNet-lite share: channels that grow linearly with the block index."""
+    """Base of ReXNet's and ReXNet-lite's rules: channels grow linearly with the block index."""
 
     width_mult: float = 1.0
     depth_mult: float = 1.0
@@ -114,6 +114,9 @@ class _WidthRule:
 class ReXNetRule(_WidthRule):
     """ReXNet and, with ``channel_divisor=8``, ReXNet-R.
 
+    Block i of b has ``round((16 + i * 180 / b) * width_mult)`` channels (section 4);
+    squeeze-excitation from the third of six stages on.
+
     Args:
         width_mult: Factor on every channel count.
         depth_mult: Factor on the number of blocks of each stage, rounded up.
@@ -136,9 +139,10 @@ class ReXNetRule(_WidthRule):
 
 @dataclasses.dataclass(frozen=True)
 class ReXNetLiteRule(_WidthRule):
-    """ReXNet-lite: no squeeze-excitation, channels in multiples of 8, ReLU6 throughout.
+    """ReXNet-lite: no squeeze-excitation, channels in multiples of 8.
 
-    Its arguments are those of :class:`ReXNetRule`, with other defaults.
+    Block i of b has ``(16 + i * 164 / (b - 1)) * width_mult`` channels, rounded. Its arguments are
+    those of :class:`ReXNetRule`, with other defaults.
     """
 
     se_ratio: float = 0.0

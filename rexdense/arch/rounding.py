@@ -1,4 +1,4 @@
-"""How channel counts are rounded."""
+"""Rounding of channel counts."""
 
 __all__ = ['make_divisible']
 

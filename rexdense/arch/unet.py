@@ -68,7 +68,7 @@ def decoder_block(in_channels: int, out_channels: int) -> InvertedBottleneckSpec
 
 
 def rexunet_levels(architecture: Architecture) -> tuple[FeatureLevel, ...]:
-    """Return what the decoder of ReXUNet reads, from fine to coarse.
+    """Return the levels that the decoder of ReXUNet reads, from fine to coarse.
 
     x1 to x5 are the outputs of the first block at each stride, the bottleneck is that of the 1x1
     convolution after the last block (zshn25/rexnet ``rexunet.py``).

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its weights beside their values: preprocessing, options, the run."""
+"""Facts about weights beside their values: preprocessing, options, the run."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ _RUN = ('experiment_name', 'epoch', 'iter', 'seed', 'time', 'mmengine_version')
 
 @dataclasses.dataclass(frozen=True)
 class Details:
-    """What the tensors of a network do not show.
+    """Facts that the tensors of a network do not show.
 
     Attributes:
         preprocessing: What images must become before the weights see them.
@@ -41,7 +41,7 @@ class Details:
 def details_of(
     metadata: Mapping[str, Any], scheme: Scheme, family: str, checkpoint: str
 ) -> Details:
-    """Return what a checkpoint says of itself, or else what its project publishes.
+    """Return a checkpoint's own details, or else those that its project publishes.
 
     Args:
         metadata: What rexdense wrote, or the ``meta`` of a training file of mmengine, which holds

@@ -33,7 +33,7 @@ SECONDS_BETWEEN_TRIES = 0.5
 
 
 def cache_folder(folder: str | Path | None = None) -> Path:
-    """Return where downloads are kept.
+    """Return the folder of downloads.
 
     Args:
         folder: The user's choice; None takes the environment variable REXDENSE_CACHE, else the

@@ -61,7 +61,7 @@ def open_checkpoint(
     ema: bool | None = None,
     trust_pickle: bool = False,
 ) -> tuple[str, StateDict]:
-    """Return what messages call a checkpoint, and its tensors.
+    """Return a checkpoint's name in messages, and its tensors.
 
     Raises:
         InvalidArgument: it is none of these.

@@ -1,4 +1,4 @@
-"""What an image must become before weights see it: it differs by the project that trained them."""
+"""Preprocessing of images, which differs by the project that trained the weights."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> 'Preprocessing':
-        """Return what :func:`dataclasses.asdict` wrote, from a checkpoint or a JSON file."""
+        """Read the form that :func:`dataclasses.asdict` gives, from a checkpoint or a JSON file."""
         mean, std = (tuple(map(float, values[key])) for key in ('mean', 'std'))
         kinds = dict(channel_order=str, input_size=int, crop_ratio=float, interpolation=str)
         others = {key: kind(values[key]) for key, kind in kinds.items() if key in values}
@@ -51,7 +51,7 @@ class Preprocessing:
     def from_data_preprocessor(
         cls, keywords: Mapping[str, Any], published: 'Preprocessing'
     ) -> 'Preprocessing':
-        """Return what a data preprocessor of OpenMMLab does; the rest is as ``published``.
+        """Return the preprocessing of an OpenMMLab data preprocessor; the rest is as ``published``.
 
         Example:
             >>> keywords = dict(mean=[0.0], std=[255.0], bgr_to_rgb=True)

@@ -1,4 +1,4 @@
-"""What became of every tensor of a checkpoint."""
+"""Report of loading: what became of every tensor of a checkpoint."""
 
 import dataclasses
 

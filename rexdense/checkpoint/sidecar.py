@@ -14,7 +14,7 @@ DIGEST = 'sha256'
 
 
 def sidecar_path(path: str | Path) -> Path:
-    """Return where the sidecar of a weights file lies: ``FILE.json``, the suffix appended.
+    """Return the path of a weights file's sidecar: ``FILE.json``, the suffix appended.
 
     So ``a.pth`` and ``a.safetensors`` can stand in one folder.
     """
@@ -23,7 +23,7 @@ def sidecar_path(path: str | Path) -> Path:
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
-    """Return what the sidecar of a weights file says of it; empty without one.
+    """Read the sidecar of a weights file; empty without one.
 
     Raises:
         CheckpointUnreadable: it was written for other weights, or these were damaged since.

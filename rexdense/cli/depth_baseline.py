@@ -1,4 +1,4 @@
-"""What depth figures are reached without looking at the images."""
+"""Depth metrics that are reached without looking at the images."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,10 +23,10 @@ LOADING, METRIC = 'rexdense.LoadDepth', 'rexdense.DepthMetric'
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the figures of the mean training depth on the validation data of a config."""
+    """Print the metrics of the mean training depth on the validation data of a config."""
     parser = Parser(
         prog='rexdense depth-baseline',
-        description='Print the depth figures that predicting the mean of the training data gives '
+        description='Print the depth metrics that predicting the mean of the training data gives '
         'on the validation data: one number for all pixels, and one for each pixel.',
     )
     parser.add_argument('config', type=Path, help='a config of configs/depth/')
@@ -47,15 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _table(config: Config) -> str:
     metric = METRICS.build(config.val_evaluator)
     mean, map_of_means = mean_depth(_depth_maps(config.train_dataloader), metric)
-    of_mean = _figures(config, mean)
+    of_mean = _metrics(config, mean)
     columns = {f'mean depth, {mean:.3f} m': of_mean}
     if map_of_means is not None:
-        columns['mean of each pixel'] = _figures(config, map_of_means)
+        columns['mean of each pixel'] = _metrics(config, map_of_means)
     rows = [
-        [name.split('/')[-1], *(f'{figures[name]:.4f}' for figures in columns.values())]
+        [name.split('/')[-1], *(f'{metrics[name]:.4f}' for metrics in columns.values())]
         for name in of_mean
     ]
-    return text_table([['figure', *columns], *rows])
+    return text_table([['metric', *columns], *rows])
 
 
 def mean_depth(
@@ -100,8 +100,8 @@ def _depth_maps(dataloader: ConfigDict) -> Iterator[np.ndarray]:
         yield load(sample | dict(may_be_empty=True))['gt_depth_map']
 
 
-def _figures(config: Config, prediction: float | np.ndarray) -> dict[str, float]:
-    """Return the figures of one prediction for all validation images."""
+def _metrics(config: Config, prediction: float | np.ndarray) -> dict[str, float]:
+    """Return the metrics of one prediction for all validation images."""
     metric, number = METRICS.build(config.val_evaluator), 0
     for depth in _depth_maps(config.val_dataloader):
         predicted = np.broadcast_to(np.float32(prediction), depth.shape)

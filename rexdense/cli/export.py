@@ -1,8 +1,9 @@
 """The program that writes a part of a checkpoint for other projects and other runtimes."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rexdense.checkpoint import BACKBONE_FORMATS, SCHEMES, export_backbone
 from rexdense.checkpoint.fetching import source_files
@@ -27,44 +28,12 @@ def parser() -> argparse.ArgumentParser:
         'a graph for another runtime, which is compared with the network before it is kept.',
     )
     parts = result.add_subparsers(dest='part', title='parts', metavar='PART', required=True)
-    weights = parts.add_parser('weights', help='weights of the backbone, for another project')
-    _add_places(weights, BACKBONE_FORMATS)
-    _add_reading(weights)
-    weights.set_defaults(write=_write_weights)
-
-    backbone = parts.add_parser('backbone', help='graph of the backbone, an output a level')
-    _add_places(backbone, GRAPH_FORMATS)
-    _add_network(backbone)
-    backbone.add_argument(
-        '--out-indices', type=parse_levels, metavar='1,2,3,4', help='levels: 0 is c1'
-    )
-    _add_reading(backbone)
-    _add_trust_config(backbone)
-    backbone.set_defaults(write=_write_graph, make=exported_parts.backbone_part)
-
-    classifier = parts.add_parser('classifier', help='graph from images to logits')
-    _add_places(classifier, GRAPH_FORMATS)
-    _add_network(classifier)
-    _add_reading(classifier)
-    classifier.set_defaults(write=_write_graph, make=exported_parts.classifier_part)
-
-    segmentor = parts.add_parser('segmentor', help='graph of a segmentor, an output a scale')
-    _add_places(segmentor, GRAPH_FORMATS)
-    _add_reading(segmentor)
-    _add_trust_config(segmentor)
-    segmentor.set_defaults(write=_write_graph, make=exported_parts.segmentor_part)
-
-    detector = parts.add_parser('detector', help='graph of a whole Faster R-CNN')
-    _add_places(detector, ('onnx',))
-    _add_ema(detector)
-    _add_trust_config(detector)
-    detector.set_defaults(write=_write_graph, make=exported_parts.detector_part)
-
-    rpn = parts.add_parser('rpn', help='graph of the region proposals of a detector')
-    _add_places(rpn, GRAPH_FORMATS)
-    _add_ema(rpn)
-    _add_trust_config(rpn)
-    rpn.set_defaults(write=_write_graph, make=exported_parts.rpn_part)
+    for name, kind in PARTS.items():
+        part = parts.add_parser(name, help=kind.help)
+        _add_places(part, kind.formats)
+        for add_option in kind.options:
+            add_option(part)
+        part.set_defaults(write=_write_graph if kind.make else _write_weights, make=kind.make)
     return result
 
 
@@ -88,6 +57,10 @@ def _add_places(part: argparse.ArgumentParser, formats: Sequence[str]) -> None:
 
 def _add_network(part: argparse.ArgumentParser) -> None:
     part.add_argument('--arch', help='the network, if its weights do not tell')
+
+
+def _add_levels(part: argparse.ArgumentParser) -> None:
+    part.add_argument('--out-indices', type=parse_levels, metavar='1,2,3,4', help='levels: 0 is c1')
 
 
 def _add_reading(part: argparse.ArgumentParser) -> None:
@@ -132,6 +105,57 @@ def parse_levels(text: str) -> tuple[int, ...]:
         raise argparse.ArgumentTypeError(
             f'{text!r}: give indices of levels, such as 1,2,3,4 for c2 to c5'
         ) from None
+
+
+class _Part(NamedTuple):
+    """A part that can be written.
+
+    Attributes:
+        make: Builds the part that becomes a graph; None where weights are written.
+        options: Functions that add the options which the part takes beside file and format.
+    """
+
+    help: str
+    formats: Sequence[str]
+    options: Sequence[Callable[[argparse.ArgumentParser], None]]
+    make: Callable[[exported_parts.Source], exported_parts.ExportedPart] | None
+
+
+PARTS = {
+    'weights': _Part(
+        'weights of the backbone, for another project', BACKBONE_FORMATS, (_add_reading,), None
+    ),
+    'backbone': _Part(
+        'graph of the backbone, an output a level',
+        GRAPH_FORMATS,
+        (_add_network, _add_levels, _add_reading, _add_trust_config),
+        exported_parts.backbone_part,
+    ),
+    'classifier': _Part(
+        'graph from images to logits',
+        GRAPH_FORMATS,
+        (_add_network, _add_reading),
+        exported_parts.classifier_part,
+    ),
+    'segmentor': _Part(
+        'graph of a segmentor, an output a scale',
+        GRAPH_FORMATS,
+        (_add_reading, _add_trust_config),
+        exported_parts.segmentor_part,
+    ),
+    'detector': _Part(
+        'graph of a whole Faster R-CNN',
+        ('onnx',),
+        (_add_ema, _add_trust_config),
+        exported_parts.detector_part,
+    ),
+    'rpn': _Part(
+        'graph of the region proposals of a detector',
+        GRAPH_FORMATS,
+        (_add_ema, _add_trust_config),
+        exported_parts.rpn_part,
+    ),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

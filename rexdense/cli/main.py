@@ -22,7 +22,7 @@ PROGRAMS = {
     'demo': 'train a small model on drawn shapes',
     'depth-baseline': 'measure what predicting the mean depth gives',
 }
-"""What each program does; it is the function ``main`` of the module of its name."""
+"""Purpose of each program; it is the function ``main`` of the module of its name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int | None:

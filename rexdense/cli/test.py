@@ -30,7 +30,7 @@ from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_work_dir
 from rexdense.errors import InvalidArgument
-from rexdense.evaluation.metrics_table import figures_table
+from rexdense.evaluation.metrics_table import metrics_table
 from rexdense.tasks import Task, task_of
 from rexdense.tasks.prediction_files import data_renames
 from rexdense.visualization.confusion import draw_confusion
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a checkpoint's figures; write predictions and pictures where asked to."""
+    """Print a checkpoint's metrics; write predictions and pictures where asked to."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     config = load_config(options.config)
@@ -106,11 +106,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runner.register_hook(PredictFlippedToo())
         _write_for_each_image(runner, options, task, keeps_maps, places)
         try:
-            figures = runner.test()
+            metrics = runner.test()
         finally:
             runner.end_workers()
     if runner.rank == 0:
-        print(figures_table(figures))
+        print(metrics_table(metrics))
         confusion = _draw_confusion(runner, options)
         for path in filter(None, (options.out, options.show_dir, confusion)):
             print(path)
@@ -195,7 +195,7 @@ def keep_only_testing(config: Config) -> None:
     ):
         config[name] = None
     config.resume = False
-    # A checkpoint's own weights are the averaged ones where the run averaged.
+    # A checkpoint's own weights are the EMA where the run kept one.
     config.custom_hooks = [
         hook for hook in config.get('custom_hooks') or [] if hook['type'] != 'EMAHook'
     ]
@@ -217,9 +217,9 @@ def _draw_confusion(runner: Runner, options: argparse.Namespace) -> Path | None:
     """Draw the confusion matrix of the run, if its metric counts one, among the other pictures or
     in the folder of the run's log."""
     for metric in runner.test_evaluator.metrics:
-        scores = getattr(metric, 'scores', None)
-        if scores is not None:
-            picture = draw_confusion(scores.confusion, list(scores.per_class))
+        evaluation = getattr(metric, 'evaluation', None)
+        if evaluation is not None:
+            picture = draw_confusion(evaluation.confusion, list(evaluation.per_class))
             path = (options.show_dir or Path(runner.log_dir)) / CONFUSION_PICTURE
             return write_picture(path, picture, options.overwrite)
     return None

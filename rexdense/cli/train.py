@@ -29,7 +29,7 @@ from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import CURVES, SHEET, newest_checkpoint, prepare_work_dir
 from rexdense.errors import MissingDependency
-from rexdense.evaluation.metrics_table import figures_of, figures_table
+from rexdense.evaluation.metrics_table import metrics_of, metrics_table
 from rexdense.visualization.curves import draw_curves
 from rexdense.visualization.scalars import read_scalars
 
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def train(config: Config, replace: bool = False) -> None:
-    """Train and validate, draw what came of it, print the last figures and where all lies.
+    """Train and validate, draw what came of it, print the last metrics and where all lies.
 
     Args:
         replace: Delete what earlier runs left in the work directory once training begins.
@@ -88,7 +88,7 @@ def train(config: Config, replace: bool = False) -> None:
 
 
 def _report(runner: Runner) -> None:
-    """Draw curves and predictions; print the figures of the last validation and all paths."""
+    """Draw curves and predictions; print the metrics of the last validation and all paths."""
     work_dir = Path(runner.work_dir)
     paths = {
         'checkpoint': newest_checkpoint(work_dir),
@@ -99,7 +99,7 @@ def _report(runner: Runner) -> None:
     except MissingDependency as error:
         print(error)
     if paths['checkpoint']:
-        # The file's weights are the averaged ones where the run averages; the runner's model holds
+        # The file's weights are the EMA where the run keeps one; the runner's model holds
         # the others.
         state = read_training_file(paths['checkpoint']).state
         bare_model(runner.model).load_state_dict(state)
@@ -109,7 +109,7 @@ def _report(runner: Runner) -> None:
         print(skipped_sentence(skipped))
     validation = read_scalars(work_dir).validation
     if validation:
-        print(figures_table(figures_of(validation[-1])))
+        print(metrics_table(metrics_of(validation[-1])))
     for title, path in paths.items():
         if path is not None:
             print(f'{title:<12}{path}')

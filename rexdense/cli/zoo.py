@@ -1,4 +1,4 @@
-"""The program that lists the zoo, draws it, and keeps its figures current."""
+"""The program that lists the zoo, draws it, and keeps its numbers current."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -10,7 +10,7 @@ __all__ = ['find_files', 'match_names', 'name_key']
 
 
 def name_key(name: str) -> str:
-    """Return what the spellings of one path have in common.
+    """Return the common form of the spellings of one path.
 
     Accents may be composed or not, letters small or capital, folders parted by slashes or
     backslashes; a leading ``./``, URL escapes and outer spaces do not matter.
@@ -53,7 +53,7 @@ def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str
 
 
 def match_names(names: Sequence[str], others: Collection[str]) -> list[str | None]:
-    """Return which of ``others`` each name stands for, as :func:`find_files` compares names; None
+    """Match each name with one of ``others``, as :func:`find_files` compares names; None
     for none, or several."""
     there = set(others)
     taken = there.intersection(names)

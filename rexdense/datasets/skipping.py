@@ -12,7 +12,7 @@ __all__ = ['SkipUnreadable']
 
 
 class SkipUnreadable:
-    """What lets a data set of mmengine go on past a damaged image; named before its base class.
+    """Mixin, named first, that lets a data set of mmengine go on past a damaged image.
 
     A training image that cannot be decoded is replaced by another one, with a warning; with
     ``test_mode=True`` it is an error.

@@ -1,4 +1,4 @@
-"""How far the outputs of a graph are from those of the network."""
+"""Comparison of a graph's outputs with those of the network."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -25,7 +25,7 @@ _SMALLEST = 64
 
 @dataclasses.dataclass(frozen=True)
 class GraphReport:
-    """What was written.
+    """Report of an export.
 
     Attributes:
         path: The graph.

@@ -1,4 +1,4 @@
-"""What of a network becomes a graph: one input, outputs with names."""
+"""Graphs of networks: one input, outputs with names."""
 
 import copy
 import inspect
@@ -76,21 +76,21 @@ class Graph(nn.Module):
         raise NotImplementedError
 
     def reference(self, images: Tensor) -> dict[str, Tensor]:
-        """Return what the outputs must be, computed by the network alone."""
+        """Return the expected outputs, computed by the network alone."""
         return self(images)
 
     def errors(
         self, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
     ) -> dict[str, float]:
-        """Return how far each output is from what it must be, relative to its largest value."""
+        """Return each output's error, relative to its largest value."""
         return {name: relative_error(found[name], expected[name]) for name in expected}
 
     def onnx_translations(self) -> dict[Callable, Callable]:
-        """Return how operators that torch does not know become ONNX's."""
+        """Return translations into ONNX of operators that torch does not know."""
         return {}
 
     def details(self) -> dict[str, Any]:
-        """Return what else a user of the graph must know, as plain values."""
+        """Return further facts for users of the graph, as plain values."""
         return {}
 
     def example(self, *shape: int, seed: int = 0) -> Tensor:

@@ -1,4 +1,4 @@
-"""Where the data of a run lie, so that no output of it is written there."""
+"""Places of a run's data, to which no output of it is written."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ _SAMPLE_KEYS = ('img_path', 'seg_map_path', 'depth_map_path')
 
 
 class DataPlaces(NamedTuple):
-    """What a run reads.
+    """Files that a run reads.
 
     Attributes:
         files: Files that are never replaced.

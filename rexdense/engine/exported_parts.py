@@ -94,7 +94,7 @@ class OpenSource(NamedTuple):
         )
 
     def about(self, backbone: nn.Module) -> dict[str, Any]:
-        """Return what the file says of its weights, as the file beside exported weights has it."""
+        """Return metadata of the weights, as the sidecar of exported weights has it."""
         found = self.found
         details = details_of(self.state.metadata, found.scheme, found.family, self.name)
         data = self.state.metadata.get('dataset_meta')
@@ -205,7 +205,7 @@ def detector_part(source: Source) -> ExportedPart:
 
 
 def rpn_part(source: Source) -> ExportedPart:
-    """Return what a detector computes up to its region proposal head; raises as
+    """Return the part of a detector up to its region proposal head; raises as
     :func:`segmentor_part`."""
     from rexdense.deploy.detection import RPNGraph
 

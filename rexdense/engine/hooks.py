@@ -1,5 +1,6 @@
 """Hooks of mmengine's runner that guard a training."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -51,12 +52,14 @@ class StopOnNonFiniteLoss(Hook):
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
         """Check the losses of the iteration, and the weights before they may be saved."""
-        loss = outputs['loss'].detach()
-        if not _is_finite(loss):
+        # mmengine's RuntimeInfoHook, which comes first, has fetched it: the device need not be
+        # waited for again.
+        loss = runner.message_hub.get_scalar('train/loss').current()
+        if not math.isfinite(loss):
             terms = [
                 name for name, value in outputs.items() if name != 'loss' and not _is_finite(value)
             ]
-            self._stop(runner, f'the loss became {float(loss)}', terms or ['total'], data_batch)
+            self._stop(runner, f'the loss became {loss}', terms or ['total'], data_batch)
         if self._may_be_saved(runner, batch_idx):
             state = bare_model(runner.model).state_dict()
             spoilt = [name for name, tensor in state.items() if not _is_finite(tensor)]
@@ -260,7 +263,7 @@ class ReportSkippedImages(Hook):
 
 
 def skipped_sentence(number: int) -> str:
-    """Return what is said of training images that could not be used."""
+    """Return the message about training images that could not be used."""
     return (
         f'{number} training {"image" if number == 1 else "images"} could not be used and '
         f'{"was" if number == 1 else "were"} skipped; the log names them'
@@ -268,7 +271,7 @@ def skipped_sentence(number: int) -> str:
 
 
 def skipped_images(dataset: Any) -> int:
-    """Return how many images the data sets below the wrappers of ``dataset`` have skipped."""
+    """Count the images that the data sets below the wrappers of ``dataset`` have skipped."""
     return sum(getattr(part, 'skipped_images', 0) for part in innermost_datasets(dataset))
 
 

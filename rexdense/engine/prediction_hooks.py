@@ -62,7 +62,7 @@ class WritePredictions(_Folder):
 def places_of_samples(
     dataset: Any, folder: Path, renames: Sequence[Rename], reserved: Sequence[str] = ()
 ) -> dict[str, Path]:
-    """Return where the file of each image of a data set goes: where the image is below the data
+    """Return the place of each image's file: that of the image below the data
     set's folder of images, so that names in several folders stay apart.
 
     Args:

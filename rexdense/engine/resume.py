@@ -170,7 +170,7 @@ def _resume_moments(wrapper: OptimWrapper, stored: Mapping[str, Any]) -> None:
 def _kept_by_a_step(
     optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Any]]
 ) -> tuple[set[str], set[str]]:
-    """Return what an optimizer keeps of a parameter after a step, and what was stored of it."""
+    """Return the names of an optimizer's state of a parameter after a step, and the stored ones."""
     places = [
         (group, parameter) for group in optimizer.param_groups for parameter in group['params']
     ]

@@ -45,7 +45,7 @@ _NOISE = (
     'The model and loaded state dict do not match exactly',
     'paramwise_options',
 )
-# A figure as mmengine logs it, named dataset/metric/class.
+# A metric as mmengine logs it, named dataset/metric/class.
 _BY_CLASS = re.compile(r' {2,}[\w@]+/[\w@]+/[^:]+: \S+')
 
 
@@ -80,7 +80,7 @@ def import_scope(config: Config) -> None:
 
 
 def _leave_out_classes(handler: logging.Handler) -> None:
-    """Let long lines end without the figures of single classes, which the tables have."""
+    """Let long lines end without the metrics of single classes, which the tables have."""
     inherited = handler.format
 
     def format_record(record: logging.LogRecord) -> str:
@@ -212,7 +212,7 @@ class RequireSameTensors(Hook):
         CheckpointMismatch: its tensors are not those of the model.
     """
 
-    # Before the hook of averaged weights.
+    # Before the EMA hook.
     priority = 'VERY_HIGH'
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:

@@ -18,7 +18,7 @@ __all__ = ['TrainedModel', 'load_trained_model']
 
 
 class TrainedModel(NamedTuple):
-    """What a training checkpoint holds, ready to be used.
+    """Contents of a training checkpoint, ready to be used.
 
     Attributes:
         model: In evaluation mode, with the checkpoint's weights.

@@ -16,11 +16,11 @@ __all__ = ['TrainingFile', 'read_training_file']
 
 @dataclasses.dataclass(frozen=True)
 class TrainingFile:
-    """What a run of rexdense train saved.
+    """File that a run of rexdense train saved.
 
     Attributes:
         path: Where it was read from.
-        state: The model's tensors; the averaged ones where the run averaged.
+        state: The model's tensors; the EMA where the run kept one.
         classes: Class names in the order of the labels; None where the file does not say.
         palette: The colours (R, G, B) of the classes; None where the file does not say.
         config_text: The whole config of the run as text; None where the file does not say.

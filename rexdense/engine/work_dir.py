@@ -114,7 +114,7 @@ def find_checkpoint(work_dir: str | Path) -> tuple[Found | None, list[str]]:
 
 
 def _age(path: Path) -> tuple[bool, int, float]:
-    """Return what orders checkpoints from the newest: of the best of a run, which lack the
+    """Return the key that sorts checkpoints from the newest: of the best of a run, which lack the
     optimizer, the number in the name says when, too."""
     number = re.search(r'(\d+)\.pth$', path.name)
     return (
@@ -125,7 +125,7 @@ def _age(path: Path) -> tuple[bool, int, float]:
 
 
 def run_meta(path: str | Path) -> dict[str, Any]:
-    """Return what a checkpoint says of its run, once all of the file was found to be there.
+    """Read a checkpoint's facts on its run, once the file was found to be whole.
 
     Raises:
         CheckpointUnreadable: it is cut, damaged, or no checkpoint of a run.

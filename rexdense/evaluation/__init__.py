@@ -8,13 +8,13 @@ from typing import Any
 
 _HOMES = {
     'CocoMetric': 'rexdense.evaluation.coco_metric',
-    'CocoScores': 'rexdense.evaluation.coco_scores',
+    'CocoEvaluation': 'rexdense.evaluation.coco_evaluation',
     'DepthMetric': 'rexdense.evaluation.depth_metric',
-    'score_depth': 'rexdense.evaluation.depth_scores',
+    'evaluate_depth': 'rexdense.evaluation.depth_evaluation',
     'SegmentationMetric': 'rexdense.evaluation.segmentation_metric',
-    'SegmentationScores': 'rexdense.evaluation.segmentation_scores',
-    'score_detections': 'rexdense.evaluation.coco_scores',
-    'score_segmentation': 'rexdense.evaluation.segmentation_scores',
+    'SegmentationEvaluation': 'rexdense.evaluation.segmentation_evaluation',
+    'evaluate_detections': 'rexdense.evaluation.coco_evaluation',
+    'evaluate_segmentation': 'rexdense.evaluation.segmentation_evaluation',
 }
 
 __all__ = [*_HOMES]

@@ -1,4 +1,4 @@
-"""How well the edges of segmented regions lie: the areas that boundary IoU compares.
+"""Boundary IoU: the areas along the edges of segmented regions that it compares.
 
 Source: Cheng, Girshick, Dollár, Berg and Kirillov, "Boundary IoU: Improving Object-Centric Image
 Segmentation Evaluation" (CVPR 2021), sections 4 and 5.
@@ -26,7 +26,7 @@ def boundary_width(height: int, width: int, share: float = BOUNDARY_SHARE) -> in
 
 
 def boundary_pixels(labels: np.ndarray, void: np.ndarray, width: int) -> np.ndarray:
-    """Return which pixels lie within ``width`` of the contour of their own region, as (H, W) bool.
+    """Return a mask (H, W) of the pixels within ``width`` of the contour of their own region.
 
     The distance is the larger of the horizontal and the vertical one, and the edge of the image
     belongs to the contour, as in the authors' code, which erodes each mask ``width`` times by a

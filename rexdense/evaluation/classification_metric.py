@@ -8,7 +8,10 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
 from rexdense.errors import DataError
-from rexdense.evaluation.classification_scores import ClassificationScores, score_classification
+from rexdense.evaluation.classification_evaluation import (
+    ClassificationEvaluation,
+    evaluate_classification,
+)
 from rexdense.registry import METRICS
 
 __all__ = ['ClassificationMetric']
@@ -20,7 +23,7 @@ class ClassificationMetric(BaseMetric):
 
     The results are named ``classification/top1``, ``classification/top5`` (with more than 5
     classes), ``classification/mean_class_accuracy``, ``classification/calibration_error`` and
-    ``classification/accuracy/<class>``; the confusion matrix is left in ``scores``.
+    ``classification/accuracy/<class>``; the confusion matrix is left in ``evaluation``.
 
     Args:
         per_class: Report the accuracy of each class; off where there are many.
@@ -34,7 +37,7 @@ class ClassificationMetric(BaseMetric):
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
         self.per_class = per_class
-        self.scores: ClassificationScores | None = None
+        self.evaluation: ClassificationEvaluation | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
         """Keep the scores of a batch.
@@ -56,11 +59,12 @@ class ClassificationMetric(BaseMetric):
         classes = (self.dataset_meta or {}).get('classes') or [
             str(index) for index in range(len(scores[0]))
         ]
-        self.scores = score_classification(np.stack(scores), np.array(labels), classes)
-        metrics = dict(self.scores.metrics)
+        self.evaluation = evaluate_classification(np.stack(scores), np.array(labels), classes)
+        metrics = dict(self.evaluation.metrics)
         if self.per_class:
             metrics |= {
-                f'accuracy/{name}': row['accuracy'] for name, row in self.scores.per_class.items()
+                f'accuracy/{name}': row['accuracy']
+                for name, row in self.evaluation.per_class.items()
             }
         print_log(f'{len(labels)} images, top-1 {metrics["top1"]:.4f}', logger='current')
         return metrics

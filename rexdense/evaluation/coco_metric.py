@@ -1,4 +1,4 @@
-"""COCO's figures as an mmdet metric, against annotations that were checked and cleaned."""
+"""COCO's metrics as an mmdet metric, against annotations that were checked and cleaned."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from mmengine.logging import print_log
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.destinations import refuse_inputs
 from rexdense.errors import DataError, InvalidArgument, suggest
-from rexdense.evaluation.coco_scores import BACKENDS, ordered_maxima, score_detections
+from rexdense.evaluation.coco_evaluation import BACKENDS, evaluate_detections, ordered_maxima
 from rexdense.files import atomic_write
 from rexdense.registry import METRICS
 
@@ -27,7 +27,7 @@ class CocoMetric(_CocoMetric):
     """COCO AP and AR of boxes and masks against an annotation file of the user's own.
 
     It takes predictions as mmdet's ``CocoMetric`` does. Different are: classes are matched by name;
-    the annotations are those that ``rexdense.CocoDataset`` reads; the figures are the 12 of COCO
+    the annotations are those that ``rexdense.CocoDataset`` reads; the metrics are the 12 of COCO
     (at most 100 detections an image, where mmdet mixes 100 and 1000), unrounded, and AP by class;
     only images that were predicted count; what does not exist is NaN and not -1.
 
@@ -38,8 +38,8 @@ class CocoMetric(_CocoMetric):
         ann_file: the annotation file.
         metric: 'bbox', 'segm' or both.
         backend: 'pycocotools', or 'faster' for faster-coco-eval.
-        max_detections: how many detections of an image and class count; see ``score_detections``.
-        show_table: whether the figures are logged as a table.
+        max_detections: detections of an image and class that count; see ``evaluate_detections``.
+        show_table: whether the metrics are logged as a table.
         outfile: where the predictions are written in COCO's results format, with the category ids
             of ``ann_file``. A file that is there is replaced when the evaluation is done.
         format_only: whether ``outfile`` is all that is wanted.
@@ -110,7 +110,7 @@ class CocoMetric(_CocoMetric):
         self._coco_api = self._annotations
 
     def compute_metrics(self, results: list[tuple[dict, dict]]) -> dict[str, float]:
-        """Return the figures by name, after writing ``outfile``.
+        """Return the metrics by name, after writing ``outfile``.
 
         Args:
             results: (description of the image, predictions) of each image, as mmdet's ``process``
@@ -123,9 +123,9 @@ class CocoMetric(_CocoMetric):
             atomic_write(self.outfile, content, overwrite=True, make_folder=True)
         if self.format_only:
             return {}
-        figures: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         for iou_type in self.metrics:
-            scores = score_detections(
+            evaluation = evaluate_detections(
                 self._annotations,
                 detections,
                 iou_type,
@@ -135,12 +135,13 @@ class CocoMetric(_CocoMetric):
             )
             if self.show_table:
                 what = {'bbox': 'boxes', 'segm': 'masks'}[iou_type]
-                print_log(f'{what} of {self.ann_file}\n{scores.table()}', logger='current')
-            figures |= {f'{iou_type}_{name}': value for name, value in scores.figures.items()}
-            figures |= {
-                f'{iou_type}_AP/{name}': values['mAP'] for name, values in scores.per_class.items()
+                print_log(f'{what} of {self.ann_file}\n{evaluation.table()}', logger='current')
+            metrics |= {f'{iou_type}_{name}': value for name, value in evaluation.metrics.items()}
+            metrics |= {
+                f'{iou_type}_AP/{name}': values['mAP']
+                for name, values in evaluation.per_class.items()
             }
-        return figures
+        return metrics
 
     def _detections(self, predictions: Sequence[dict]) -> list[dict[str, Any]]:
         """The predictions in COCO's results format; those of classes without a category id go."""

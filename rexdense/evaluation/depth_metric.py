@@ -1,4 +1,4 @@
-"""The figures of depth estimation as a metric of mmengine's evaluator."""
+"""The metrics of depth estimation as a metric of mmengine's evaluator."""
 
 import logging
 import math
@@ -11,7 +11,7 @@ from mmengine.logging import print_log
 
 from rexdense.arch.checks import require_positive
 from rexdense.errors import DataError, InvalidArgument, suggest
-from rexdense.evaluation.depth_scores import CROPS, crop_window, mean_scores, score_depth
+from rexdense.evaluation.depth_evaluation import CROPS, crop_window, evaluate_depth, mean_metrics
 from rexdense.registry import METRICS
 
 __all__ = ['DepthMetric']
@@ -21,15 +21,15 @@ __all__ = ['DepthMetric']
 class DepthMetric(BaseMetric):
     """AbsRel, RMSE, delta < 1.25 and the like of predicted depth maps, averaged over images.
 
-    It takes the samples and gives the figures of mmseg's ``DepthMetric``, see
-    :func:`~rexdense.evaluation.depth_scores.score_depth`. Different are: a map in which no pixel
-    counts is left out and counted, where it makes all of mmseg's figures NaN; KITTI's crops; an
-    image's figures are kept and not its pixels.
+    It takes the samples and gives the metrics of mmseg's ``DepthMetric``, see
+    :func:`~rexdense.evaluation.depth_evaluation.evaluate_depth`. Different are: a map in which no
+    pixel counts is left out and counted, where it makes all of mmseg's metrics NaN; KITTI's
+    crops; an image's metrics are kept and not its pixels.
 
     Args:
         min_depth, max_depth: Pixels whose true depth, in metres, is between them count, NaN, 0 and
             infinity never; predictions are clipped to them, as the benchmarks do.
-        crop: 'nyu', 'garg' or 'eigen', see ``rexdense.evaluation.depth_scores.CROPS``.
+        crop: 'nyu', 'garg' or 'eigen', see ``rexdense.evaluation.depth_evaluation.CROPS``.
         collect_device, prefix: See mmengine's ``BaseMetric``.
 
     Raises:
@@ -76,29 +76,29 @@ class DepthMetric(BaseMetric):
             self.results.append(self._score(predicted, true))
 
     def _score(self, predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
-        """The figures of one image; none if no pixel counts. (No None: mmengine drops it when it
+        """The metrics of one image; none if no pixel counts. (No None: mmengine drops it when it
         collects the results of several processes, before it cuts off the images that pad them.)"""
         window = crop_window(self.crop, *true.shape)
         predicted, true = predicted[window], true[window]
         counts = (true > self.min_depth) & (true < self.max_depth)
         if not counts.any():
             return {}
-        return score_depth(predicted[counts].clip(self.min_depth, self.max_depth), true[counts])
+        return evaluate_depth(predicted[counts].clip(self.min_depth, self.max_depth), true[counts])
 
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
-        """Return the mean figures by name.
+        """Return the mean metrics by name.
 
         Raises:
             DataError: no image has a pixel that counts, or there is no image.
         """
         if not results:
             raise DataError('no image was evaluated: the data set measured has none')
-        scores = [score for score in results if score]
-        left_out = len(results) - len(scores)
+        measured = [metrics for metrics in results if metrics]
+        left_out = len(results) - len(measured)
         where = f'between {self.min_depth} and {self.max_depth} m'
         if self.crop:
             where += f' in the crop {self.crop}'
-        if not scores:
+        if not measured:
             raise DataError(
                 f'none of the {len(results)} depth maps has a depth {where}; look at their units '
                 '(units_per_metre of rexdense.LoadDepth)'
@@ -109,4 +109,4 @@ class DepthMetric(BaseMetric):
                 logger='current',
                 level=logging.WARNING,
             )
-        return mean_scores(scores)
+        return mean_metrics(measured)

@@ -1,28 +1,28 @@
-"""The figures of a validation, as the last lines of a run."""
+"""The metrics of a validation, as the last lines of a run."""
 
 from collections.abc import Mapping
 
 from rexdense.text_table import text_table
 
-__all__ = ['figures_of', 'figures_table']
+__all__ = ['metrics_of', 'metrics_table']
 
 # What mmengine logs beside the metrics.
-_NO_FIGURES = ('data_time', 'memory', 'step', 'time')
+_NO_METRICS = ('data_time', 'memory', 'step', 'time')
 _COLUMN_TITLES = {'bbox_AP': 'AP', 'segm_AP': 'mask AP'}
 
 
-def figures_of(row: Mapping[str, float]) -> dict[str, float]:
+def metrics_of(row: Mapping[str, float]) -> dict[str, float]:
     """Return the metrics in a logged row, by name."""
-    return {name: value for name, value in row.items() if name not in _NO_FIGURES}
+    return {name: value for name, value in row.items() if name not in _NO_METRICS}
 
 
-def figures_table(figures: Mapping[str, float]) -> str:
+def metrics_table(metrics: Mapping[str, float]) -> str:
     """Return the metrics as a table; a second one has what is measured by class, which is named
     ``dataset/metric/class``: a line each class, a column each metric."""
-    overall = [['figure', 'value']]
+    overall = [['metric', 'value']]
     by_class: dict[str, dict[str, str]] = {}
     columns: list[str] = []
-    for name, value in figures.items():
+    for name, value in metrics.items():
         shown = '-' if value != value else f'{value:.3f}'
         parts = name.split('/', 2)
         if len(parts) < 3:

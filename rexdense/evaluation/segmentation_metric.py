@@ -1,4 +1,4 @@
-"""The figures of semantic segmentation as a metric of mmengine's evaluator."""
+"""The metrics of semantic segmentation as a metric of mmengine's evaluator."""
 
 import logging
 import numbers
@@ -12,10 +12,10 @@ from mmengine.logging import print_log
 
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.boundaries import BOUNDARY_SHARE, boundary_areas
-from rexdense.evaluation.segmentation_scores import (
-    SegmentationScores,
+from rexdense.evaluation.segmentation_evaluation import (
+    SegmentationEvaluation,
     confusion_matrix,
-    score_segmentation,
+    evaluate_segmentation,
 )
 from rexdense.registry import METRICS
 
@@ -24,7 +24,7 @@ __all__ = ['SegmentationMetric']
 
 @dataclass(frozen=True)
 class _Counts:
-    """What one image adds: the cells of its confusion matrix that are not 0, few of 150 x 150, and
+    """Counts of one image: the cells of its confusion matrix that are not 0, few of 150 x 150, and
     the areas of its boundaries. (No tuple: mmengine takes named tuples apart.)"""
 
     cells: np.ndarray
@@ -42,13 +42,13 @@ class SegmentationMetric(BaseMetric):
     The results are named ``segmentation/mIoU``, ``segmentation/mBoundaryIoU``,
     ``segmentation/mDice``, ``segmentation/mAcc``, ``segmentation/aAcc`` and
     ``segmentation/IoU/<class>``, ``segmentation/BoundaryIoU/<class>`` ...; see
-    :class:`~rexdense.evaluation.segmentation_scores.SegmentationScores`, which is left in
-    ``scores``.
+    :class:`~rexdense.evaluation.segmentation_evaluation.SegmentationEvaluation`, which is left in
+    ``evaluation``.
 
     Args:
         ignore_index: The void label.
         boundary_share: Width of a boundary as a share of the image's diagonal.
-        show_table: Whether the figures are logged as a table.
+        show_table: Whether the metrics are logged as a table.
         collect_device, prefix: See mmengine's ``BaseMetric``.
 
     Raises:
@@ -75,7 +75,7 @@ class SegmentationMetric(BaseMetric):
         self.ignore_index = ignore_index
         self.boundary_share = boundary_share
         self.show_table = show_table
-        self.scores: SegmentationScores | None = None
+        self.evaluation: SegmentationEvaluation | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -142,17 +142,17 @@ class SegmentationMetric(BaseMetric):
         return truth, prediction
 
     def compute_metrics(self, results: Sequence[_Counts]) -> dict[str, float]:
-        """Return the figures by name."""
+        """Return the metrics by name."""
         num_classes = len(self.classes)
         confusion = np.zeros(num_classes**2, np.int64)
         areas = np.zeros((2, num_classes), np.int64)
         for counts in results:
             confusion[counts.cells] += counts.pixels
             areas += counts.boundary_intersection, counts.boundary_union
-        scores = score_segmentation(
+        evaluation = evaluate_segmentation(
             self.classes, confusion.reshape(num_classes, num_classes), *areas
         )
-        self.scores = scores
+        self.evaluation = evaluation
         if not confusion.any():
             print_log(
                 'no pixel of the truth bears a label, so there is nothing to measure',
@@ -160,14 +160,14 @@ class SegmentationMetric(BaseMetric):
                 level=logging.WARNING,
             )
         if self.show_table:
-            print_log(f'semantic segmentation\n{scores.table()}', logger='current')
-        figures = dict(scores.figures)
-        for name in (name[1:] for name in scores.figures if name.startswith('m')):
-            figures |= {
+            print_log(f'semantic segmentation\n{evaluation.table()}', logger='current')
+        metrics = dict(evaluation.metrics)
+        for name in (name[1:] for name in evaluation.metrics if name.startswith('m')):
+            metrics |= {
                 f'{name}/{class_name}': values[name]
-                for class_name, values in scores.per_class.items()
+                for class_name, values in evaluation.per_class.items()
             }
-        return figures
+        return metrics
 
 
 def _size(labels: np.ndarray) -> str:

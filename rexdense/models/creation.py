@@ -77,7 +77,7 @@ def create_classifier(
 
 
 def _published(name: str, pretrained: bool | str) -> str:
-    """Return what :func:`rexdense.load_weights` calls published weights."""
+    """Return the name of published weights for :func:`rexdense.load_weights`."""
     row = find_pretrained(name, pretrained)
     return f'{name}:{row.publisher}.{row.tag}'
 

@@ -69,7 +69,7 @@ class ImageClassifier(BaseModel):
         data_samples: Sequence[BaseDataElement] | None = None,
         mode: str = 'tensor',
     ) -> Tensor | dict[str, Tensor] | list[BaseDataElement]:
-        """Return what mmengine asks for.
+        """Run the network in the mode that mmengine asks for.
 
         Args:
             inputs: Images (N, C, H, W), normalised.

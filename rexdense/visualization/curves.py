@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from rexdense.dependencies import needed_packages
-from rexdense.evaluation.metrics_table import figures_of
+from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.files import atomic_write
 from rexdense.visualization.scalars import read_scalars
 
@@ -66,7 +66,7 @@ def _loss_names(rows: list[dict]) -> list[str]:
 
 def _draw_metrics(axes, rows: list[dict], unit: str) -> None:
     """Draw the first metrics that the evaluator gave, over epochs or iterations."""
-    names = list(figures_of(rows[-1]))[:MOST_METRICS] if rows else []
+    names = list(metrics_of(rows[-1]))[:MOST_METRICS] if rows else []
     for name in names:
         values = [row.get(name, float('nan')) for row in rows]
         axes.plot([row['step'] for row in rows], values, marker='o', label=name.split('/')[-1])

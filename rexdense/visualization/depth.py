@@ -21,7 +21,7 @@ _STRIP_HEIGHT = 44
 
 
 def is_depth(depth: np.ndarray) -> np.ndarray:
-    """Return where a depth map holds a depth: 0, negative numbers, infinity and NaN are none."""
+    """Return a mask of a depth map's depths: 0, negative numbers, infinity and NaN are none."""
     return np.isfinite(depth) & (depth > 0)
 
 

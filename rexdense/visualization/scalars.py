@@ -1,4 +1,4 @@
-"""What a run logged, read back from the files that mmengine's LocalVisBackend leaves."""
+"""Values that a run logged, read back from the files that mmengine's LocalVisBackend leaves."""
 
 import json
 from pathlib import Path

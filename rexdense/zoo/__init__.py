@@ -1,4 +1,4 @@
-"""Figures of the named networks as data: what was measured here, what others have published."""
+"""Numbers of the named networks as data: what was measured here, what others have published."""
 
 from rexdense.zoo.complexity import Complexity, count_complexity
 from rexdense.zoo.measured import (
@@ -12,7 +12,7 @@ from rexdense.zoo.measured import (
 )
 from rexdense.zoo.page import render_page
 from rexdense.zoo.plot import plot_accuracy
-from rexdense.zoo.published import Figure, PublishedRow, load_published
+from rexdense.zoo.published import PublishedNumber, PublishedRow, load_published
 from rexdense.zoo.quantities import format_count, parse_count
 from rexdense.zoo.table import SORT_KEYS, ZooEntry, as_markdown, as_text, select, zoo_entries
 
@@ -21,7 +21,7 @@ __all__ = [
     'SORT_KEYS',
     'UNET_CLASSES',
     'Complexity',
-    'Figure',
+    'PublishedNumber',
     'Measurement',
     'PublishedRow',
     'ZooEntry',

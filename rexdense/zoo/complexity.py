@@ -1,4 +1,4 @@
-"""How large a network is: parameters, multiply-accumulates and activations."""
+"""Complexity of a network: parameters, multiply-accumulates and activations."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

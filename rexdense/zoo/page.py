@@ -1,4 +1,4 @@
-"""The part of docs/zoo.md that is rendered from the zoo's figures."""
+"""The part of docs/zoo.md that is rendered from the zoo's numbers."""
 
 from pathlib import Path
 
@@ -31,10 +31,10 @@ DETECTION_COLUMNS = (
 
 
 def _printed(row: PublishedRow, quantity: str) -> str:
-    if quantity not in row.figures:
+    if quantity not in row.numbers:
         return '-'
-    figure = row.figures[quantity]
-    return figure.printed + (figure.unit if figure.unit in ('M', 'G') else '')
+    number = row.numbers[quantity]
+    return number.printed + (number.unit if number.unit in ('M', 'G') else '')
 
 
 def _detection_table() -> str:
@@ -62,7 +62,7 @@ def _unet_table() -> str:
 
 
 def zoo_section() -> str:
-    """Return the text between the markers: the figures as tables, with their definitions."""
+    """Return the text between the markers: the numbers as tables, with their definitions."""
     return f"""\
 ## Backbones
 
@@ -71,7 +71,7 @@ of convolutions) are measured, for one image of 224 x 224 and 1000 classes;
 `rexdense/zoo/measured.json` has the exact integers. Accuracies are the publishers' own, in
 percent on ImageNet-1k, reached with different recipes (pycls: 100 epochs, no enhancements;
 clovaai: 400 epochs, RandAugment); rexdense has not trained these networks.
-`rexdense/zoo/published.json` has the sources, and published figures that contradict each other.
+`rexdense/zoo/published.json` has the sources, and published numbers that contradict each other.
 
 {as_markdown(zoo_entries())}
 

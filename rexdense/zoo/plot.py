@@ -18,7 +18,7 @@ EFFICIENTNET_TABLE = 'clovaai-comparison'
 
 
 class Style(NamedTuple):
-    """How a family is drawn: colours after Okabe and Ito, and markers that differ.
+    """Style of a family's markers: colours after Okabe and Ito, and markers that differ.
 
     Attributes:
         offset: From a point to its label, in points of 1/72 inch.
@@ -83,7 +83,7 @@ def _label(name: str) -> str:
 
 
 def plotted_points() -> list[Point]:
-    """Return every network with a published accuracy, and EfficientNet's published figures.
+    """Return every network with a published accuracy, and EfficientNet's published numbers.
 
     torchvision's own variants of three RegNets are left out: they lie on their neighbours.
     """
@@ -101,7 +101,7 @@ def plotted_points() -> list[Point]:
     ]
     for row in load_published():
         if row.table == EFFICIENTNET_TABLE and row.model.startswith('EfficientNet'):
-            macs, parameters = (float(row.figures[key].value) for key in ('macs', 'parameters'))
+            macs, parameters = (float(row.numbers[key].value) for key in ('macs', 'parameters'))
             label = row.model.removeprefix('EfficientNet-')
             points.append(
                 Point('efficientnet', label, row.label, macs, parameters, float(row.top1))
@@ -110,7 +110,7 @@ def plotted_points() -> list[Point]:
 
 
 def fingerprint(points: Iterable[Point]) -> str:
-    """Return what a picture's metadata says of its points, so that a stale picture is known."""
+    """Return a digest of a picture's points for its metadata, so that a stale picture is known."""
     return 'points ' + hashlib.sha256(repr(list(points)).encode()).hexdigest()
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rexdense.zoo.quantities import SCALES
 
-__all__ = ['PUBLISHED', 'Figure', 'PublishedRow', 'load_published']
+__all__ = ['PUBLISHED', 'PublishedNumber', 'PublishedRow', 'load_published']
 
 PUBLISHED = Path(__file__).with_name('published.json')
 UNITS = {
@@ -21,7 +21,7 @@ UNITS = {
 }
 
 
-class Figure(NamedTuple):
+class PublishedNumber(NamedTuple):
     """One printed number.
 
     Attributes:
@@ -55,11 +55,11 @@ class PublishedRow(NamedTuple):
         table: Which table of the file, one word.
         label: Who printed it, one word.
         source: Where.
-        setting: How the figures were found.
+        setting: How the numbers were found.
         model: The network as the source calls it.
         name: The network's name here; None where it has none.
         resolution: Height and width of the input in pixels; None for detectors.
-        figures: By quantity.
+        numbers: By quantity.
     """
 
     table: str
@@ -69,14 +69,14 @@ class PublishedRow(NamedTuple):
     model: str
     name: str | None
     resolution: int | None
-    figures: dict[str, Figure]
+    numbers: dict[str, PublishedNumber]
 
     @property
     def top1(self) -> Decimal | None:
         """Top-1 accuracy in percent, where the row has it or the error."""
-        if 'top1_error' in self.figures:
-            return 100 - self.figures['top1_error'].value
-        return self.figures['top1'].value if 'top1' in self.figures else None
+        if 'top1_error' in self.numbers:
+            return 100 - self.numbers['top1_error'].value
+        return self.numbers['top1'].value if 'top1' in self.numbers else None
 
 
 @functools.cache
@@ -98,8 +98,8 @@ def _rows(tables: list[dict]) -> Iterator[PublishedRow]:
                 model=row['model'],
                 name=row['name'],
                 resolution=row.get('resolution', table.get('resolution')),
-                figures={
-                    quantity: Figure(
+                numbers={
+                    quantity: PublishedNumber(
                         quantity, printed, table['units'][quantity], differs.get(quantity)
                     )
                     for quantity, printed in row['printed'].items()

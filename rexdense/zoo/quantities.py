@@ -1,4 +1,4 @@
-"""How figures are read and printed: ``10M``, ``4.8 M``, ``0.40 G``."""
+"""Large numbers read and printed: ``10M``, ``4.8 M``, ``0.40 G``."""
 
 from decimal import Decimal, InvalidOperation
 

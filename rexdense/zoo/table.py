@@ -28,9 +28,9 @@ class ZooEntry(NamedTuple):
         return self.published.top1 if self.published else None
 
     def printed(self, quantity: str) -> str:
-        """The digits of a published figure, or a dash."""
-        figures = self.published.figures if self.published else {}
-        return figures[quantity].printed if quantity in figures else '-'
+        """The digits of a published number, or a dash."""
+        numbers = self.published.numbers if self.published else {}
+        return numbers[quantity].printed if quantity in numbers else '-'
 
 
 def _accuracy_first(entry: ZooEntry) -> Decimal:

@@ -20,7 +20,7 @@ class PublishedWeights:
     """A file of weights that somebody published.
 
     Attributes:
-        network: The network's name here; of an excluded row, the nearest name.
+        network: The network's name here; of an excluded file, the nearest name.
         publisher: The project, such as 'timm'.
         tag: Which of its files for this network.
         address: ``https://...``, or ``gdrive:`` and the id of a file on Google Drive.
@@ -35,9 +35,9 @@ class PublishedWeights:
         top1: ImageNet accuracy in percent, as printed; None where none is.
         top5: Likewise.
         licence: As published; None where none is stated.
-        source: Where the row comes from.
+        source: Where the entry comes from.
         excluded: Why the file cannot be loaded here; None where it can.
-        unverified: What of the row could not be checked; None where all was.
+        unverified: What of the entry could not be checked; None where all was.
     """
 
     network: str
@@ -60,7 +60,7 @@ class PublishedWeights:
 
     @property
     def name(self) -> str:
-        """What a config or a command line calls the file, such as 'rexnet_1.0:clovaai.in1k'."""
+        """The name in configs and on the command line, such as 'rexnet_1.0:clovaai.in1k'."""
         return f'{self.network}:{self.publisher}.{self.tag}'
 
     @property
@@ -73,7 +73,7 @@ class PublishedWeights:
 
 @functools.cache
 def load_published_weights() -> tuple[PublishedWeights, ...]:
-    """Return all rows, in the order of the file."""
+    """Return all entries, in the order of the file."""
     return tuple(PublishedWeights(**row) for row in json.loads(WEIGHTS.read_text('utf-8')))
 
 

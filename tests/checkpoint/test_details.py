@@ -1,4 +1,4 @@
-"""What a checkpoint says of its weights beside their values."""
+"""Details of weights beside their values."""
 
 import rexdense
 from rexdense.checkpoint import convert_checkpoint, write_checkpoint

@@ -104,6 +104,11 @@ def test_there_and_back_changes_no_bit(name, names, tmp_path):
     assert_equal(target, expected)
 
 
+def in_order(path, keys: list[list]) -> list[list]:
+    """Names and shapes in the order of a file: the package safetensors sorts them."""
+    return sorted(keys) if path.suffix == '.safetensors' else keys
+
+
 @needs_shared
 @golden
 def test_the_keys_are_the_projects_own_in_their_order(case, tmp_path):
@@ -112,9 +117,8 @@ def test_the_keys_are_the_projects_own_in_their_order(case, tmp_path):
     path = tmp_path / f'a{SUFFIXES.get(names, ".pth")}'
     export_backbone(state, path, names)
     written = tensors_in(path)
-    assert [[key, list(value.shape)] for key, value in written.items()] == (
-        body_keys(case, meta['keys'])
-    )
+    expected = body_keys(case, meta['keys'])
+    assert [[key, list(value.shape)] for key, value in written.items()] == in_order(path, expected)
     assert 0 < len(written) < len(state)
     assert all(torch.equal(value, state[key]) for key, value in written.items())
 
@@ -140,7 +144,8 @@ def test_a_conversion_keeps_the_head_and_the_order(case, tmp_path):
     convert_checkpoint(first, ours)
     convert_checkpoint(ours, back, names=names)
     written = tensors_in(back)
-    assert [[key, list(value.shape)] for key, value in written.items()] == meta['keys']
+    found = [[key, list(value.shape)] for key, value in written.items()]
+    assert found == in_order(back, meta['keys'])
     assert all(torch.equal(value, state[key]) for key, value in written.items())
 
 

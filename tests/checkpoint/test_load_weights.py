@@ -1,4 +1,4 @@
-"""What goes where when a checkpoint fills a module, and what is refused."""
+"""Loading of checkpoints into modules, and refusals."""
 
 import copy
 

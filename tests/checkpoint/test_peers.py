@@ -1,4 +1,4 @@
-"""What is exported, in the projects it is exported for: loaded strictly, with equal outputs."""
+"""Exported weights in the projects they are for: loaded strictly, with equal outputs."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Where in a file a network lies: below which words, flattened or not."""
+"""Places of a network in a file: below a word or several, flattened or not."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What images must become travels with the weights."""
+"""Preprocessing travels with the weights."""
 
 import dataclasses
 from pathlib import Path

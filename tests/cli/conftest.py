@@ -1,4 +1,4 @@
-"""What all tests of the programs share."""
+"""Fixtures of the tests of the programs."""
 
 import pytest
 

@@ -218,9 +218,9 @@ def test_training_image_that_cannot_be_decoded(shapes, tmp_path, capsys):
     beforehand = '2 of the 6 images of the training data are damaged, and training goes on without'
     assert output.index(beforehand) < output.index('Epoch(train)')
     told = '2 training images could not be used and were skipped; the log names them'
-    # Once in the log after the epoch that met them, once above the figures.
+    # Once in the log after the epoch that met them, once above the metrics.
     assert output.count(told) == 2
-    assert output.index(told, output.index('Epoch(val) [2]')) < output.index('figure ')
+    assert output.index(told, output.index('Epoch(val) [2]')) < output.index('\nmetric ')
     log = next((tmp_path / 'run').glob('*/*.log')).read_text()
     for name in ('000001', '000003'):
         assert log.count(f'skipped: image {root}/images/train/{name}.png cannot be decoded') == 1
@@ -307,7 +307,7 @@ def test_measuring_takes_the_classes_of_the_checkpoint(trained, shapes, tmp_path
     file.write_text(json.dumps(content))
     command = [str(ROOT / CONFIG), str(trained.checkpoint)]
     test.main([*command, *run_arguments(reordered, tmp_path / 'run')])
-    table = trained.output[trained.output.index('figure ') : trained.output.index('checkpoint ')]
+    table = trained.output[trained.output.index('\nmetric ') : trained.output.index('checkpoint ')]
     assert capsys.readouterr().out.endswith(table)
     with pytest.raises(
         InvalidArgument, match=r'the classes of the data \(cross, circle\) are not those of .*pth'

@@ -63,8 +63,8 @@ def test_loaders_and_evaluators_read_what_was_found(shapes, tmp_path, capsys, la
 def test_training_and_measuring(trained, shapes, tmp_path, capsys):
     root = laid_out(shapes, tmp_path / 'data', *LAYOUTS['Roboflow'])
     train.main(train_arguments(root, tmp_path / 'run'))
-    # The data are the same, so the figures are.
-    table = trained.output[trained.output.index('figure ') : trained.output.index('checkpoint ')]
+    # The data are the same, so the metrics are.
+    table = trained.output[trained.output.index('\nmetric ') : trained.output.index('checkpoint ')]
     assert table in capsys.readouterr().out
     checkpoint = str(tmp_path / 'run/epoch_1.pth')
     test.main([str(ROOT / CONFIG), checkpoint, *run_arguments(root, tmp_path / 'measured')])

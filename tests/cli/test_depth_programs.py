@@ -12,7 +12,7 @@ import numpy as np
 
 from rexdense.cli import predict, test, train
 from rexdense.errors import InvalidArgument
-from rexdense.evaluation.metrics_table import figures_of
+from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.visualization.scalars import read_scalars
 from tests.tiny_run import ROOT, segmentation_arguments
 
@@ -30,9 +30,9 @@ def test_training_measuring_and_predicting(shapes, tmp_path, capsys):
     more = ['--out', str(out), '--show-dir', str(pictures)]
     test.main([CONFIG, checkpoint, *segmentation_arguments(shapes, tmp_path / 'test', *more)])
     assert capsys.readouterr().out.splitlines()[-2:] == [str(out), str(pictures)]
-    trained = figures_of(read_scalars(run).validation[-1])
+    trained = metrics_of(read_scalars(run).validation[-1])
     (logged,) = (tmp_path / 'test').glob('*/*.json')
-    assert figures_of(json.loads(logged.read_text())) == pytest.approx(trained)
+    assert metrics_of(json.loads(logged.read_text())) == pytest.approx(trained)
     errors = []
     for number in range(4):
         predicted, truth = (
@@ -47,7 +47,7 @@ def test_training_measuring_and_predicting(shapes, tmp_path, capsys):
         [CONFIG, checkpoint, *segmentation_arguments(shapes, tmp_path / 'flip'), '--flip-test']
     )
     (logged,) = (tmp_path / 'flip').glob('*/*.json')
-    assert figures_of(json.loads(logged.read_text())) != pytest.approx(trained, abs=1e-9)
+    assert metrics_of(json.loads(logged.read_text())) != pytest.approx(trained, abs=1e-9)
 
     # The same maps under the name of another split.
     other = tmp_path / 'set'
@@ -56,7 +56,7 @@ def test_training_measuring_and_predicting(shapes, tmp_path, capsys):
     measured = segmentation_arguments(other, tmp_path / 'split', '--split', 'test')
     test.main([CONFIG, checkpoint, *measured])
     (logged,) = (tmp_path / 'split').glob('*/*.json')
-    assert figures_of(json.loads(logged.read_text())) == pytest.approx(trained)
+    assert metrics_of(json.loads(logged.read_text())) == pytest.approx(trained)
     for more, expected in (
         (['--images', 'x'], '--images goes with folders in COCO form; images and depth maps'),
         (

@@ -11,7 +11,7 @@ import cv2
 
 from rexdense.cli import predict, test
 from rexdense.errors import InvalidArgument
-from rexdense.evaluation.metrics_table import figures_of, figures_table
+from rexdense.evaluation.metrics_table import metrics_of, metrics_table
 from rexdense.visualization.scalars import read_scalars
 from tests.tiny_run import CONFIG, ROOT, run_arguments
 
@@ -29,7 +29,7 @@ def test_training_leaves_its_files_and_says_where(trained):
         assert cv2.imread(str(trained.work_dir / name)).min() < 255
     validation = read_scalars(trained.work_dir).validation
     assert [row['step'] for row in validation] == [1]
-    assert trained.output.count(figures_table(figures_of(validation[-1]))) == 1
+    assert trained.output.count(metrics_table(metrics_of(validation[-1]))) == 1
     assert not list(trained.work_dir.rglob('.*.part'))
 
 
@@ -49,23 +49,23 @@ def test_chosen_learning_rate_is_printed(trained):
     ) in trained.output.splitlines()
 
 
-def test_measuring_gives_the_figures_of_training_exactly(trained, shapes, tmp_path, capsys):
+def test_measuring_gives_the_metrics_of_training_exactly(trained, shapes, tmp_path, capsys):
     results, pictures = tmp_path / 'new' / 'results.json', tmp_path / 'pictures'
     more = ['--out', str(results), '--show-dir', str(pictures)]
     command = [str(ROOT / CONFIG), str(trained.checkpoint)]
     test.main([*command, *run_arguments(shapes, tmp_path / 'run', *more)])
     output = capsys.readouterr().out
-    figures = figures_of(read_scalars(trained.work_dir).validation[-1])
-    table = figures_table(figures)
+    metrics = metrics_of(read_scalars(trained.work_dir).validation[-1])
+    table = metrics_table(metrics)
     assert output.splitlines()[-len(table.splitlines()) - 2 :] == [
         *table.splitlines(),
         str(results),
         str(pictures),
     ]
     (measured,) = (tmp_path / 'run').glob('*/*.json')
-    again = figures_of(json.loads(measured.read_text()))
+    again = metrics_of(json.loads(measured.read_text()))
     assert len(again) == 12 + 6
-    assert repr({name: again[name] for name in figures}) == repr(figures)
+    assert repr({name: again[name] for name in metrics}) == repr(metrics)
 
     detections = json.loads(results.read_text())
     annotations = json.loads((shapes / 'annotations/val.json').read_text())

@@ -15,7 +15,7 @@ from rexdense.cli import predict, test
 from rexdense.datasets.segmentation.class_list import class_colours
 from rexdense.engine import runner
 from rexdense.errors import DataError, InvalidArgument
-from rexdense.evaluation.metrics_table import figures_of, figures_table
+from rexdense.evaluation.metrics_table import metrics_of, metrics_table
 from rexdense.visualization.scalars import read_scalars
 from tests.small_segmentation import CLASSES, HEIGHT, WIDTH
 from tests.tiny_run import ROOT, SEGMENTATION_CONFIG, segmentation_arguments
@@ -33,9 +33,9 @@ def show(segmented, images, folder, *more):
     predict.main([*command, '--device', 'cpu', *more])
 
 
-def figures_logged(work_dir):
+def metrics_logged(work_dir):
     (path,) = work_dir.glob('*/*.json')
-    return figures_of(json.loads(path.read_text()))
+    return metrics_of(json.loads(path.read_text()))
 
 
 def label_png(path):
@@ -57,13 +57,13 @@ def test_training_draws_curves_and_a_sheet(segmented):
     truth = sheet[26:266, sheet.shape[1] // 3 : 2 * sheet.shape[1] // 3]
     assert [tuple(truth[100, at]) for at in (10, 150, 270)] == list(COLOURS)
     assert tuple(truth[2, 2]) not in COLOURS
-    figures = figures_of(read_scalars(segmented.work_dir).validation[-1])
-    assert segmented.output.count(figures_table(figures)) == 1
+    metrics = metrics_of(read_scalars(segmented.work_dir).validation[-1])
+    assert segmented.output.count(metrics_table(metrics)) == 1
     header = ['class', 'IoU', 'BoundaryIoU', 'Dice', 'Acc']
-    assert header in map(str.split, figures_table(figures).splitlines())
+    assert header in map(str.split, metrics_table(metrics).splitlines())
 
 
-def test_long_lines_leave_the_figures_of_classes_to_the_table(
+def test_long_lines_leave_the_metrics_of_classes_to_the_table(
     segmented, label_maps, tmp_path, capsys, monkeypatch
 ):
     # With three classes the line is short.
@@ -74,20 +74,20 @@ def test_long_lines_leave_the_figures_of_classes_to_the_table(
     assert 'segmentation/Acc/dog: ' in next((tmp_path / 'run').glob('*/*.log')).read_text()
 
 
-def test_measuring_gives_the_figures_of_training(segmented, label_maps, tmp_path, capsys):
+def test_measuring_gives_the_metrics_of_training(segmented, label_maps, tmp_path, capsys):
     maps, pictures = tmp_path / 'maps', tmp_path / 'pictures'
     more = ['--out', str(maps), '--show-dir', str(pictures)]
     measure(segmented, label_maps, tmp_path / 'run', *more)
     output = capsys.readouterr().out
-    trained = figures_of(read_scalars(segmented.work_dir).validation[-1])
-    table = figures_table(trained)
+    trained = metrics_of(read_scalars(segmented.work_dir).validation[-1])
+    table = metrics_table(trained)
     assert output.splitlines()[-len(table.splitlines()) - 3 :] == [
         *table.splitlines(),
         str(maps),
         str(pictures),
         str(pictures / 'confusion_matrix.png'),
     ]
-    assert repr(figures_logged(tmp_path / 'run')) == repr(trained)
+    assert repr(metrics_logged(tmp_path / 'run')) == repr(trained)
     confusion = np.zeros((3, 3), int)
     for name in ('0', '1'):
         labels, palette = label_png(maps / f'{name}.png')
@@ -114,8 +114,8 @@ def test_another_split_is_measured(segmented, label_maps, tmp_path, capsys):
     measure(segmented, root, tmp_path / 'run', *more)
     lines = list(map(str.split, capsys.readouterr().out.splitlines()))
     assert ['test'] in lines and ['images', '2'] in lines
-    trained = figures_of(read_scalars(segmented.work_dir).validation[-1])
-    assert repr(figures_logged(tmp_path / 'run')) == repr(trained)
+    trained = metrics_of(read_scalars(segmented.work_dir).validation[-1])
+    assert repr(metrics_logged(tmp_path / 'run')) == repr(trained)
     assert sorted(path.name for path in (tmp_path / 'maps').iterdir()) == ['0.png', '1.png']
     with pytest.raises(DataError, match='images/val is not there; a data root holds'):
         measure(segmented, root, tmp_path / 'run')
@@ -136,15 +136,15 @@ def test_options_that_need_a_data_root(segmented, tmp_path, option):
 
 def test_windows_that_slide(segmented, label_maps, tmp_path):
     """Windows as large as the image give what the whole does, by options of the command line."""
-    figures = {}
+    metrics = {}
     for name, window in (('whole', '[40,48]'), ('parts', '[32,32]')):
         settings = [f'model.test_cfg.crop_size={window}', 'model.test_cfg.stride=[16,16]']
         options = ['--cfg-options', 'model.test_cfg.mode=slide', *settings]
         measure(segmented, label_maps, tmp_path / name, *options)
-        figures[name] = figures_logged(tmp_path / name)
-    trained = figures_of(read_scalars(segmented.work_dir).validation[-1])
-    assert figures['whole'] == pytest.approx(trained, abs=1e-6)
-    assert figures['parts'] != pytest.approx(trained, abs=1e-6)
+        metrics[name] = metrics_logged(tmp_path / name)
+    trained = metrics_of(read_scalars(segmented.work_dir).validation[-1])
+    assert metrics['whole'] == pytest.approx(trained, abs=1e-6)
+    assert metrics['parts'] != pytest.approx(trained, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,13 @@ def test_flip_test_of_a_mirrored_set_is_the_same(segmented, label_maps, tmp_path
     mirrored = shutil.copytree(label_maps, tmp_path / 'set')
     for path in mirrored.rglob('*/val/*.png'):
         Image.fromarray(np.asarray(Image.open(path))[:, ::-1]).save(path)
-    figures = []
+    metrics = []
     for root, name in ((label_maps, 'one'), (mirrored, 'other')):
         measure(segmented, root, tmp_path / name, '--flip-test')
-        figures.append(figures_logged(tmp_path / name))
-    assert figures[0] == pytest.approx(figures[1], abs=0.02)
-    plain = figures_of(read_scalars(segmented.work_dir).validation[-1])
-    assert figures[0] != pytest.approx(plain, abs=1e-9)
+        metrics.append(metrics_logged(tmp_path / name))
+    assert metrics[0] == pytest.approx(metrics[1], abs=0.02)
+    plain = metrics_of(read_scalars(segmented.work_dir).validation[-1])
+    assert metrics[0] != pytest.approx(plain, abs=1e-9)
     # Without --show-dir the confusion matrix lies with the log.
     picture = capsys.readouterr().out.splitlines()[-1]
     assert picture.startswith(str(tmp_path / 'other')) and cv2.imread(picture) is not None

@@ -85,7 +85,7 @@ def test_the_mean_as_a_prediction(folder, capsys):
     spoil(folder / 'depth/val/000000.png', flat * 0)
     depth_baseline.main([str(CONFIG), '--data-root', str(folder)])
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ['figure', 'mean', 'depth,', '3.000', 'm', 'mean', 'of', 'each', 'pixel'] in lines
+    assert ['metric', 'mean', 'depth,', '3.000', 'm', 'mean', 'of', 'each', 'pixel'] in lines
     assert ['abs_rel', '0.5000', '0.5000'] in lines and ['rmse', '1.0000', '1.0000'] in lines
 
 

@@ -7,9 +7,41 @@ import pytest
 
 pytest.importorskip('mmdet')
 
+import torch
+from mmengine.hooks import RuntimeInfoHook
+from mmengine.runner import Runner
+from torch import nn
+
 from rexdense.cli import train
+from rexdense.engine.hooks import StopOnNonFiniteLoss
 from rexdense.errors import NonFiniteLoss
 from tests.tiny_run import train_arguments
+
+
+def test_the_check_reads_no_tensor_of_its_own(tmp_path):
+    loader = dict(dataset=[0, 1], sampler=dict(type='DefaultSampler', shuffle=False), batch_size=1)
+    runner = Runner(
+        nn.Linear(1, 1),
+        str(tmp_path),
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+    )
+    check = StopOnNonFiniteLoss()
+    runner.register_hook(check)
+    kinds = [type(hook) for hook in runner.hooks]
+    assert kinds.index(RuntimeInfoHook) < kinds.index(StopOnNonFiniteLoss)
+    runner.message_hub.update_scalar('train/loss', 1.0)
+    # A tensor on this device has no value to read.
+    outputs = dict(loss=torch.zeros((), device='meta'))
+    with pytest.raises(RuntimeError, match='meta'):
+        float(outputs['loss'])
+    check.after_train_iter(runner, 0, None, outputs)
+    runner.message_hub.update_scalar('train/loss', torch.tensor(float('inf')))
+    with pytest.raises(
+        NonFiniteLoss, match=r'^the loss became inf at epoch 1, iteration 1 \(total'
+    ):
+        check.after_train_iter(runner, 0, None, outputs)
 
 
 def test_the_loss(trained, shapes, tmp_path):

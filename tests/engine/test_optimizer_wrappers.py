@@ -66,7 +66,7 @@ def test_a_model_without_a_backbone_is_in_bfloat16_as_a_whole():
 
 
 class Annotated(NamedTuple):
-    """What the U-Net heads read of mmseg's data samples."""
+    """Parts of mmseg's data samples that the U-Net heads read."""
 
     gt_sem_seg: PixelData
     gt_depth_map: PixelData

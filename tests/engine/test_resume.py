@@ -127,7 +127,7 @@ def test_resuming_a_finished_run_reports_it_again(copied, shapes, trained, capsy
     (copied / 'last_checkpoint').write_text('')
     train.main(train_arguments(shapes, copied, '--resume'))
     output = capsys.readouterr().out
-    table = trained.output[trained.output.index('figure ') : trained.output.index('checkpoint ')]
+    table = trained.output[trained.output.index('\nmetric ') : trained.output.index('checkpoint ')]
     assert table in output
     said = 'last_checkpoint is empty; the newest whole checkpoint is epoch_1.pth'
     assert said in output.splitlines()

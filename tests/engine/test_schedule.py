@@ -41,14 +41,14 @@ class Numbers(torch.utils.data.Dataset):
         return dict(inputs=torch.ones(1))
 
 
-class Figure(BaseMetric):
-    """A figure that never changes."""
+class Constant(BaseMetric):
+    """A metric that never changes."""
 
     def process(self, data_batch, data_samples) -> None:
         self.results.append(1.0)
 
     def compute_metrics(self, results):
-        return dict(figure=1.0)
+        return dict(constant=1.0)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def run(tmp_path, fresh_mmengine):
             options.update(
                 val_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)),
                 val_cfg=dict(),
-                val_evaluator=[Figure()],
+                val_evaluator=[Constant()],
             )
         if checkpoints:
             options.update(load_from=str(checkpoints[-1]), resume=True)
@@ -266,9 +266,9 @@ def test_other_parameter_groups(run):
 
 @pytest.mark.parametrize('rate', [RATE, 0.5])
 def test_a_rate_that_metrics_reduced_stays_reduced(run, rate):
-    """The figure never rises, so that the rate is halved after each validation but the first. The
+    """The metric never rises, so that the rate is halved after each validation but the first. The
     checkpoint of an epoch is saved before its validation."""
-    plateau = [dict(type='ReduceOnPlateauLR', monitor='figure', factor=0.5, patience=0)]
+    plateau = [dict(type='ReduceOnPlateauLR', monitor='constant', factor=0.5, patience=0)]
     before = run(3, plateau, validate=True)
     assert before[::EPOCH] == pytest.approx([RATE, RATE, RATE / 2])
     after = run(5, plateau, validate=True, optimizer=dict(type='SGD', lr=rate, momentum=0.9))

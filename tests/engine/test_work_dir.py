@@ -1,4 +1,4 @@
-"""Which checkpoint of a work directory a run goes on from."""
+"""Choice of the checkpoint of a work directory that a run goes on from."""
 
 import os
 

@@ -13,7 +13,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def eroded_away(mask, width):
-    """What the authors' ``mask_to_boundary`` computes for one mask of 0 and 1."""
+    """The authors' ``mask_to_boundary`` for one mask of 0 and 1."""
     framed = cv2.copyMakeBorder(mask, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
     eroded = cv2.erode(framed, np.ones((3, 3), np.uint8), iterations=width)
     return (mask - eroded[1:-1, 1:-1]).astype(bool)

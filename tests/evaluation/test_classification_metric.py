@@ -7,15 +7,15 @@ import torch
 pytest.importorskip('mmengine')
 
 from rexdense.errors import DataError
+from rexdense.evaluation.classification_evaluation import calibration_error, evaluate_classification
 from rexdense.evaluation.classification_metric import ClassificationMetric
-from rexdense.evaluation.classification_scores import calibration_error, score_classification
 
 
 def test_top1_and_top5_are_torchs():
     generator = torch.Generator().manual_seed(0)
     scores = torch.rand(200, 12, generator=generator).softmax(1)
     labels = torch.randint(12, (200,), generator=generator)
-    found = score_classification(scores.numpy(), labels.numpy(), [str(i) for i in range(12)])
+    found = evaluate_classification(scores.numpy(), labels.numpy(), [str(i) for i in range(12)])
     five = (scores.topk(5, 1).indices == labels[:, None]).any(1).float().mean()
     assert found.metrics['top1'] == pytest.approx(
         float((scores.argmax(1) == labels).float().mean())
@@ -27,7 +27,7 @@ def test_top1_and_top5_are_torchs():
 
 def test_classes_without_images_have_no_part_in_the_mean():
     scores = np.array([[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1]])
-    found = score_classification(scores, np.array([0, 1, 1]), ('a', 'b', 'c'))
+    found = evaluate_classification(scores, np.array([0, 1, 1]), ('a', 'b', 'c'))
     assert found.per_class == {
         'a': dict(accuracy=1.0, precision=0.5, images=1),
         'b': dict(accuracy=0.5, precision=1.0, images=2),
@@ -37,7 +37,7 @@ def test_classes_without_images_have_no_part_in_the_mean():
 
 
 def test_a_constant_prediction_gains_nothing_from_ties():
-    found = score_classification(np.full((10, 10), 0.1), np.arange(10), [str(i) for i in range(10)])
+    found = evaluate_classification(np.full((10, 10), 0.1), np.arange(10), list('0123456789'))
     assert found.metrics['top1'] == found.metrics['top5'] == 0
 
 
@@ -57,7 +57,7 @@ def test_the_metric_names_its_results():
     found = metric.evaluate(2)
     assert found['classification/top1'] == 0.5
     assert found['classification/accuracy/dog'] == 0.0
-    assert metric.scores.confusion.tolist() == [[1, 0], [1, 0]]
+    assert metric.evaluation.confusion.tolist() == [[1, 0], [1, 0]]
 
 
 def test_an_image_without_a_label_is_told():

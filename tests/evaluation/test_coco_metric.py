@@ -1,4 +1,4 @@
-"""COCO's figures as a metric of mmengine's evaluator."""
+"""COCO's metrics as a metric of mmengine's evaluator."""
 
 import contextlib
 import io
@@ -82,16 +82,16 @@ def test_perfect_predictions_in_any_order_of_classes(tmp_path, classes, reverse)
         content['categories'].reverse()
     path = write_coco(tmp_path, content)
     samples = samples_of(read_annotations(path), classes)
-    figures = evaluate(config(path), classes, samples)
-    assert figures['coco/bbox_mAP'] == pytest.approx(1)
-    assert figures['coco/bbox_AP/cat'] == figures['coco/bbox_AP/dog'] == pytest.approx(1)
-    assert math.isnan(figures['coco/bbox_mAP_l'])
-    assert len(figures) == 12 + 2
+    metrics = evaluate(config(path), classes, samples)
+    assert metrics['coco/bbox_mAP'] == pytest.approx(1)
+    assert metrics['coco/bbox_AP/cat'] == metrics['coco/bbox_AP/dog'] == pytest.approx(1)
+    assert math.isnan(metrics['coco/bbox_mAP_l'])
+    assert len(metrics) == 12 + 2
 
 
 @needs_shared
 @pytest.mark.parametrize('metric', ['bbox', ['bbox', 'segm']])
-def test_figures_are_those_of_mmdet(metric):
+def test_metrics_are_those_of_mmdet(metric):
     path = SHARED / 'data' / 'nuclei' / 'annotations' / 'val.json'
     annotations = read_annotations(path)
     samples = samples_of(annotations, annotations.classes, masks='segm' in metric, seed=0)
@@ -121,14 +121,14 @@ def test_predictions_are_written_with_the_ids_of_the_file(tmp_path, caplog):
     samples[2].pred_instances = birds
     outfile = tmp_path / 'results' / 'val.json'
     with mmengine_messages(caplog) as messages:
-        figures = evaluate(
+        metrics = evaluate(
             config(path, outfile=outfile, show_table=False), ('bird', 'cat', 'dog'), samples
         )
     assert messages == [
         f'{path}: 2 predictions left out, because the file has no category of their classes'
     ]
-    assert figures['coco/bbox_mAP'] == pytest.approx(1)
-    assert math.isnan(figures['coco/bbox_AP/bird'])
+    assert metrics['coco/bbox_mAP'] == pytest.approx(1)
+    assert math.isnan(metrics['coco/bbox_AP/bird'])
     written = json.loads(outfile.read_text())
     assert [entry['category_id'] for entry in written] == [5, 70, 5, 70]
     assert [entry['bbox'] for entry in written] == [e['bbox'] for e in content['annotations']]
@@ -248,5 +248,5 @@ def test_the_order_of_max_detections_does_not_matter(tmp_path, maxima):
 
 def test_nothing_evaluated(tmp_path):
     path = write_coco(tmp_path, coco_content())
-    figures = evaluate(config(path), read_annotations(path).classes, [])
-    assert figures and all(math.isnan(value) for value in figures.values())
+    metrics = evaluate(config(path), read_annotations(path).classes, [])
+    assert metrics and all(math.isnan(value) for value in metrics.values())

@@ -1,4 +1,4 @@
-"""The figures of semantic segmentation as a metric of mmengine's evaluator."""
+"""The metrics of semantic segmentation as a metric of mmengine's evaluator."""
 
 import math
 
@@ -51,7 +51,7 @@ CONFIG = {'type': 'rexdense.SegmentationMetric'}
 
 
 @pytest.mark.parametrize(('num_classes', 'present'), [(2, 2), (11, 11), (7, 4), (150, 150)])
-def test_figures_are_those_of_mmseg(num_classes, present):
+def test_metrics_are_those_of_mmseg(num_classes, present):
     classes = [f'class {index}' for index in range(num_classes)]
     samples = random_samples(num_classes, present)
     ours = evaluate(CONFIG, classes, samples)
@@ -73,7 +73,7 @@ def test_figures_are_those_of_mmseg(num_classes, present):
         assert ours[f'segmentation/IoU/{name}'] == pytest.approx(iou, nan_ok=True, abs=0)
 
 
-def test_figures_by_hand(caplog):
+def test_metrics_by_hand(caplog):
     truth = np.zeros((4, 4), int)
     truth[:, 2:] = 1
     truth[0, 0] = 255
@@ -82,9 +82,9 @@ def test_figures_by_hand(caplog):
     prediction[:, 3] = 1
     metric = SegmentationMetric()
     with mmengine_messages(caplog) as messages:
-        figures = evaluate(metric, ['left', 'right', 'nowhere'], [sample_of(truth, prediction)])
+        metrics = evaluate(metric, ['left', 'right', 'nowhere'], [sample_of(truth, prediction)])
     # 7 labelled pixels are left, 8 right, of which half are found.
-    assert metric.scores.confusion.tolist() == [[7, 0, 0], [4, 4, 0], [0, 0, 0]]
+    assert metric.evaluation.confusion.tolist() == [[7, 0, 0], [4, 4, 0], [0, 0, 0]]
     expected = {
         'IoU': (7 / 11, 4 / 8),
         # One pixel wide. In the truth every pixel of both sides is at its contour: 7 and 8. Of the
@@ -95,12 +95,12 @@ def test_figures_by_hand(caplog):
         'Acc': (1, 4 / 8),
     }
     for name, values in expected.items():
-        left, right = (figures[f'segmentation/{name}/{side}'] for side in ('left', 'right'))
+        left, right = (metrics[f'segmentation/{name}/{side}'] for side in ('left', 'right'))
         assert (left, right) == pytest.approx(values), name
-        assert math.isnan(figures[f'segmentation/{name}/nowhere'])
-        assert figures[f'segmentation/m{name}'] == pytest.approx(sum(values) / 2)
-    assert figures['segmentation/aAcc'] == pytest.approx(11 / 15)
-    assert len(figures) == 5 + 4 * 3
+        assert math.isnan(metrics[f'segmentation/{name}/nowhere'])
+        assert metrics[f'segmentation/m{name}'] == pytest.approx(sum(values) / 2)
+    assert metrics['segmentation/aAcc'] == pytest.approx(11 / 15)
+    assert len(metrics) == 5 + 4 * 3
     (table,) = messages
     assert table.splitlines()[1].split() == ['class', 'pixels', *expected]
     assert table.splitlines()[4].split() == ['nowhere', '0', *'----']
@@ -111,24 +111,24 @@ def test_figures_by_hand(caplog):
 
 def test_one_output_channel():
     truth = np.array([[0, 1, 1, 255]])
-    figures = evaluate(
+    metrics = evaluate(
         CONFIG, ['background', 'cell'], [sample_of(truth, np.array([[0.0, 1.0, 0.0, 1.0]]))]
     )
-    assert figures['segmentation/IoU/background'] == figures['segmentation/IoU/cell'] == 0.5
+    assert metrics['segmentation/IoU/background'] == metrics['segmentation/IoU/cell'] == 0.5
 
 
 def test_class_that_is_predicted_and_nowhere_true():
-    figures = evaluate(CONFIG, ['a', 'b'], [sample_of(np.zeros((3, 3), int), np.eye(3, dtype=int))])
-    assert figures['segmentation/IoU/b'] == 0
-    assert math.isnan(figures['segmentation/Acc/b'])
-    assert figures['segmentation/mIoU'] == pytest.approx((6 / 9) / 2)
+    metrics = evaluate(CONFIG, ['a', 'b'], [sample_of(np.zeros((3, 3), int), np.eye(3, dtype=int))])
+    assert metrics['segmentation/IoU/b'] == 0
+    assert math.isnan(metrics['segmentation/Acc/b'])
+    assert metrics['segmentation/mIoU'] == pytest.approx((6 / 9) / 2)
 
 
 def test_void_all_over(caplog):
     samples = [sample_of(np.full((3, 3), 255), np.zeros((3, 3), int))]
     with mmengine_messages(caplog) as messages:
-        figures = evaluate(CONFIG | {'show_table': False}, ['a', 'b'], samples)
-    assert all(math.isnan(value) for value in figures.values())
+        metrics = evaluate(CONFIG | {'show_table': False}, ['a', 'b'], samples)
+    assert all(math.isnan(value) for value in metrics.values())
     assert messages == ['no pixel of the truth bears a label, so there is nothing to measure']
 
 
@@ -177,11 +177,11 @@ def test_boundary_that_is_no_share(share):
 def test_void_may_be_any_label():
     for void in (-1, 254, 1000, 70000):
         truth, prediction = np.array([[0, 1, void]]), np.array([[0, 0, 1]])
-        figures = evaluate(
+        metrics = evaluate(
             CONFIG | {'ignore_index': void}, ['a', 'b'], [sample_of(truth, prediction)]
         )
-        assert figures['segmentation/aAcc'] == 0.5
-        assert figures['segmentation/IoU/b'] == 0
+        assert metrics['segmentation/aAcc'] == 0.5
+        assert metrics['segmentation/IoU/b'] == 0
 
 
 @pytest.mark.parametrize('value', ['255', None, 1.5, True])
@@ -191,5 +191,5 @@ def test_void_label_that_is_none(value):
 
 
 def test_nothing_evaluated():
-    figures = evaluate(CONFIG, ['a', 'b'], [])
-    assert figures and all(math.isnan(value) for value in figures.values())
+    metrics = evaluate(CONFIG, ['a', 'b'], [])
+    assert metrics and all(math.isnan(value) for value in metrics.values())

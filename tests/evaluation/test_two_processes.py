@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope='module')
 def of_two(tmp_path_factory):
-    """The folder of the annotation files, and the figures of every case by two processes."""
+    """The folder of the annotation files, and the metrics of every case by two processes."""
     directory = tmp_path_factory.mktemp('two')
     for count in {case[1] for case in CASES}:
         (directory / f'{count}.json').write_text(json.dumps(annotations(count)))
@@ -36,14 +36,14 @@ def of_two(tmp_path_factory):
     ]
     errors = [process.communicate(timeout=300)[1] for process in processes]
     assert all(process.returncode == 0 for process in processes), errors
-    return directory, json.loads((directory / 'figures.json').read_text())
+    return directory, json.loads((directory / 'metrics.json').read_text())
 
 
 @pytest.mark.parametrize('place', range(len(CASES)), ids=[str(case) for case in CASES])
 def test_two_processes_measure_what_one_does(of_two, place, fresh_mmengine):
-    directory, figures = of_two
+    directory, metrics = of_two
     alone = measure(CASES[place], directory)
-    assert list(figures[place]) == list(alone)
+    assert list(metrics[place]) == list(alone)
     for name, value in alone.items():
-        found = figures[place][name]
+        found = metrics[place][name]
         assert found == value or (math.isnan(found) and math.isnan(value)), name

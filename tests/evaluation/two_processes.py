@@ -1,5 +1,5 @@
 """One of two processes that measure together: ``python -m tests.evaluation.two_processes RANK
-DIRECTORY``. Process 0 writes the figures of every case there."""
+DIRECTORY``. Process 0 writes the metrics of every case there."""
 
 import json
 import sys
@@ -95,7 +95,7 @@ CASES = [
 
 
 def measure(case, directory: Path) -> dict[str, float]:
-    """Return the figures of a case, of what this process has to measure and the other one."""
+    """Return the metrics of a case, of what this process has to measure and the other one."""
     name, count, without, batch, round_up = case
     config = {'type': f'rexdense.{name}Metric'}
     if name == 'Coco':
@@ -114,9 +114,9 @@ def main() -> None:
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{directory}/meeting', rank=rank, world_size=2
     )
-    figures = [measure(case, directory) for case in CASES]
+    metrics = [measure(case, directory) for case in CASES]
     if rank == 0:
-        (directory / 'figures.json').write_text(json.dumps(figures))
+        (directory / 'metrics.json').write_text(json.dumps(metrics))
     torch.distributed.destroy_process_group()
 
 

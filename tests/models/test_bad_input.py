@@ -1,4 +1,4 @@
-"""What a backbone refuses, and in which words."""
+"""Refusals of backbones, and their messages."""
 
 import pytest
 import torch
@@ -64,7 +64,7 @@ def test_a_class_builds_its_own_family_only(kind, name, family):
     refuse(InvalidArgument, lambda: kind(name), kind.__name__, repr(name), repr(family))
 
 
-def test_a_rule_without_a_name_needs_all_its_figures():
+def test_a_rule_without_a_name_needs_all_its_arguments():
     refuse(InvalidArgument, lambda: RegNet(w_0=24), 'needs w_a, w_m, depth, group_width')
 
 

@@ -1,4 +1,4 @@
-"""What new networks start from: the scale of convolutions, silent branches, near-zero outputs."""
+"""Initial weights of networks: the scale of convolutions, silent branches, near-zero outputs."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a backbone returns: levels, their shapes and order, for every name."""
+"""Outputs of backbones: levels, their shapes and order, for every name."""
 
 import pytest
 import torch

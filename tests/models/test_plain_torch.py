@@ -1,4 +1,4 @@
-"""What torch alone is enough for, in processes where no OpenMMLab package can be imported."""
+"""Features that torch alone is enough for, without any OpenMMLab package."""
 
 import json
 
@@ -122,6 +122,7 @@ NEEDING_MORE = {
     'rexdense.checkpoint.install_safe_loader()': 'mmengine',
     "rexdense.load_weights(classifier, 'open-mmlab://resnext50_32x4d')": 'mmengine',
     "rexdense.registry.MODELS.build(dict(type='mmdet.ResNet'))": 'mmengine',
+    "rexdense.checkpoint.export_backbone(classifier.state_dict(), 'a.safetensors')": 'safetensors',
     WRITE: 'onnx',
 }
 

@@ -1,4 +1,4 @@
-"""What all tests of the tasks share."""
+"""Fixtures of the tests of the tasks."""
 
 import pytest
 

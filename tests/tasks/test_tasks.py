@@ -1,4 +1,4 @@
-"""What is drawn, written and said of predictions, by kind of model."""
+"""Drawings, files and summaries of predictions, by kind of model."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What a run logged, read back, drawn and printed."""
+"""A run's logged values, read back, drawn and printed."""
 
 import json
 import math
@@ -9,7 +9,7 @@ pytest.importorskip('matplotlib')
 
 import cv2
 
-from rexdense.evaluation.metrics_table import figures_of, figures_table
+from rexdense.evaluation.metrics_table import metrics_of, metrics_table
 from rexdense.visualization.curves import draw_curves
 from rexdense.visualization.scalars import read_scalars
 
@@ -50,20 +50,20 @@ def test_curves_have_all_colours_of_their_lines(tmp_path):
         assert (picture == colour).all(axis=1).sum() > 50
 
 
-def test_figures_are_what_is_left_of_a_row():
+def test_metrics_are_what_is_left_of_a_row():
     row = {'coco/bbox_mAP': 0.25, 'mIoU': 31.5, 'step': 3, 'time': 0.1, 'data_time': 0.2}
-    assert figures_of(row) == {'coco/bbox_mAP': 0.25, 'mIoU': 31.5}
+    assert metrics_of(row) == {'coco/bbox_mAP': 0.25, 'mIoU': 31.5}
 
 
-def test_table_of_figures():
-    figures = {
+def test_table_of_metrics():
+    metrics = {
         'coco/bbox_mAP': 0.12345,
         'coco/bbox_mAP_l': math.nan,
         'mIoU': 31.5,
         'coco/bbox_AP/red / blue': 0.5,
     }
-    assert figures_table(figures).splitlines() == [
-        'figure       value',
+    assert metrics_table(metrics).splitlines() == [
+        'metric       value',
         'bbox_mAP     0.123',
         'bbox_mAP_l       -',
         'mIoU        31.500',

@@ -51,7 +51,7 @@ def test_every_registered_network_has_a_row_and_every_row_a_network():
 
 
 @pytest.mark.parametrize('name', list_backbones())
-def test_measured_figures_are_those_of_the_code(name):
+def test_measured_numbers_are_those_of_the_code(name):
     measured = load_measured()[name]
     assert measured == measure(lambda: create_classifier(name), lambda: build_backbone(name))
     levels = feature_levels(name)
@@ -79,7 +79,7 @@ def test_measured_sizes_are_those_of_the_reference_code(name):
     assert load_measured()[name][:2] == REFERENCE[name]
 
 
-def test_the_counting_rule_stands_beside_the_figures():
+def test_the_counting_rule_stands_beside_the_numbers():
     rule = json.loads(MEASURED.read_text())['counting_rule']
     assert set(rule) >= {'input', 'network', 'unet', *load_measured()['rexnet_1.0']._fields}
 

@@ -1,4 +1,4 @@
-"""The picture of the zoo: what is in it, and that docs/ has the one of today's figures."""
+"""The picture of the zoo: what is in it, and that docs/ has the one of today's numbers."""
 
 import sys
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path, monkeypatch):
         plot_accuracy(tmp_path / 'zoo.png')
 
 
-def test_the_picture_of_the_readme_is_drawn_from_the_figures_of_today():
+def test_the_picture_of_the_readme_is_drawn_from_the_numbers_of_today():
     assert f']({PICTURE})' in (ROOT / 'README.md').read_text(encoding='utf-8')
     picture = (ROOT / PICTURE).read_bytes()
     assert fingerprint(plotted_points()).encode() in picture, (

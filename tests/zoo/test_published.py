@@ -1,4 +1,4 @@
-"""published.json against the networks: figures agree to the digit, or differ as they say."""
+"""published.json against the networks: numbers agree to the digit, or differ as they say."""
 
 import functools
 import json
@@ -10,17 +10,17 @@ from torch import nn
 
 from rexdense import create_backbone, create_classifier, list_backbones
 from rexdense.arch import channels
-from rexdense.zoo import Figure, load_measured, load_published
+from rexdense.zoo import PublishedNumber, load_measured, load_published
 from rexdense.zoo.published import PUBLISHED
 
 MEASURED_QUANTITIES = ('parameters', 'macs', 'activations')
 RESOLUTION = 224
 
 COMPARED = [
-    pytest.param(row.name, figure, id=f'{row.table}-{row.name}-{figure.quantity}')
+    pytest.param(row.name, number, id=f'{row.table}-{row.name}-{number.quantity}')
     for row in load_published()
-    for figure in row.figures.values()
-    if row.name and figure.quantity in MEASURED_QUANTITIES
+    for number in row.numbers.values()
+    if row.name and number.quantity in MEASURED_QUANTITIES
 ]
 
 
@@ -38,24 +38,24 @@ def rows_of(table):
     ]
 
 
-@pytest.mark.parametrize(('name', 'figure'), COMPARED)
-def test_published_sizes_agree_with_the_measured_ones_unless_they_say_why_not(name, figure):
-    exact = getattr(load_measured()[name], figure.quantity)
-    assert figure.agrees_with(exact) == (figure.differs is None)
+@pytest.mark.parametrize(('name', 'number'), COMPARED)
+def test_published_sizes_agree_with_the_measured_ones_unless_they_say_why_not(name, number):
+    exact = getattr(load_measured()[name], number.quantity)
+    assert number.agrees_with(exact) == (number.differs is None)
 
 
 @pytest.mark.parametrize('row', load_published(), ids=lambda row: f'{row.table}-{row.model}')
 def test_rows_are_well_formed(row):
     assert row.name is None or row.name in list_backbones()
     assert row.source.startswith('https://') and row.setting and row.label
-    assert row.figures
-    for figure in row.figures.values():
-        assert re.fullmatch(r'\d+(\.\d+)?', figure.printed)
-        assert figure.value > 0
-        if figure.unit == '%':
-            assert figure.value < 100
-    if any(quantity in row.figures for quantity in MEASURED_QUANTITIES) and row.name:
-        assert row.resolution == RESOLUTION or set(row.figures).isdisjoint({'macs', 'activations'})
+    assert row.numbers
+    for number in row.numbers.values():
+        assert re.fullmatch(r'\d+(\.\d+)?', number.printed)
+        assert number.value > 0
+        if number.unit == '%':
+            assert number.value < 100
+    if any(quantity in row.numbers for quantity in MEASURED_QUANTITIES) and row.name:
+        assert row.resolution == RESOLUTION or set(row.numbers).isdisjoint({'macs', 'activations'})
 
 
 def test_no_reason_for_a_difference_goes_unread():
@@ -80,8 +80,8 @@ def test_no_reason_for_a_difference_goes_unread():
         ('7259656', '1', 7_259_657, False),
     ],
 )
-def test_a_figure_agrees_within_half_a_unit_of_its_last_digit(printed, unit, exact, agrees):
-    assert Figure('parameters', printed, unit).agrees_with(exact) == agrees
+def test_a_number_agrees_within_half_a_unit_of_its_last_digit(printed, unit, exact, agrees):
+    assert PublishedNumber('parameters', printed, unit).agrees_with(exact) == agrees
 
 
 @pytest.mark.parametrize('row', rows_of('pycls-complexity'))
@@ -94,21 +94,21 @@ def test_pycls_counts_the_same_and_biases_poolings_and_linear_outputs(row):
     )
     # The stem's maximum pooling of ResNeXt: 64 channels at stride 4.
     pooled = 64 * (RESOLUTION // 4) ** 2 if row.name.startswith('resnext') else 0
-    assert int(row.figures['macs_with_biases'].value) == measured.macs + biases
+    assert int(row.numbers['macs_with_biases'].value) == measured.macs + biases
     assert (
-        int(row.figures['activations_with_pooling_and_linear'].value)
+        int(row.numbers['activations_with_pooling_and_linear'].value)
         == measured.activations + pooled + network.head.fc.out_features
     )
 
 
 @pytest.mark.parametrize('row', [*rows_of('mindcv-910*'), *rows_of('mindcv-910')])
 def test_mindcv_counts_statistics_where_it_is_said_to(row):
-    figure = row.figures['parameters']
+    number = row.numbers['parameters']
     statistics = sum(
         buffer.numel() for buffer in classifier(row.name).buffers() if buffer.dim() == 1
     )
-    counted = load_measured()[row.name].parameters + (statistics if figure.differs else 0)
-    assert figure.agrees_with(counted)
+    counted = load_measured()[row.name].parameters + (statistics if number.differs else 0)
+    assert number.agrees_with(counted)
 
 
 FPN = 256
@@ -129,6 +129,6 @@ def detector_parameters(name, masks):
 
 @pytest.mark.parametrize('row', [*rows_of('clovaai-faster-rcnn'), *rows_of('clovaai-mask-rcnn')])
 def test_published_detectors_come_to_their_parameters_on_taps_c2_to_c5(row):
-    counted = detector_parameters(row.name, masks='mask_ap' in row.figures)
-    # The publisher's detector is not mmdet's to the last layer: his figures are met to 0.06M.
-    assert abs(counted - row.figures['detector_parameters'].value) <= 0.065e6
+    counted = detector_parameters(row.name, masks='mask_ap' in row.numbers)
+    # The publisher's detector is not mmdet's to the last layer: his numbers are met to 0.06M.
+    assert abs(counted - row.numbers['detector_parameters'].value) <= 0.065e6

@@ -1,4 +1,4 @@
-"""The table of published weights: complete rows, safe defaults, clear refusals."""
+"""The table of published weights: complete entries, safe defaults, clear refusals."""
 
 import collections
 import json
@@ -10,29 +10,29 @@ from rexdense.errors import InvalidArgument, UnknownName
 from rexdense.zoo.weights import find_pretrained, list_pretrained, load_published_weights
 from tests.shared_files import SHARED, needs_shared
 
-ROWS = load_published_weights()
+ENTRIES = load_published_weights()
 
 
 def test_names_are_unique():
-    counts = collections.Counter(row.name for row in ROWS)
+    counts = collections.Counter(row.name for row in ENTRIES)
     assert max(counts.values()) == 1
 
 
-@pytest.mark.parametrize('row', ROWS, ids=lambda row: row.name)
-def test_rows_are_whole(row):
+@pytest.mark.parametrize('row', ENTRIES, ids=lambda row: row.name)
+def test_entries_are_whole(row):
     assert row.excluded or row.network in list_backbones()
     assert row.address.startswith(('https://', 'gdrive:'))
     assert row.format in ('pth', 'pyth', 'safetensors', 'ckpt')
     assert row.sha256 is None or (len(row.sha256) in (8, 64) and int(row.sha256, 16) >= 0)
     assert row.channel_order in ('RGB', 'BGR')
     assert 0.8 < row.crop <= 1 and row.size in (160, 176, 224, 288, 384)
-    for figure in filter(None, (row.top1, row.top5)):
-        assert 60 < float(figure) < 100
+    for accuracy in filter(None, (row.top1, row.top5)):
+        assert 60 < float(accuracy) < 100
     assert row.top1 is None or row.top5 is None or float(row.top1) < float(row.top5)
 
 
 def test_what_pycls_and_mmpretrain_published_of_regnet_is_bgr():
-    for row in ROWS:
+    for row in ENTRIES:
         bgr = row.publisher == 'pycls' or (
             row.publisher == 'mmpretrain' and row.network.startswith('regnet')
         )
@@ -42,7 +42,7 @@ def test_what_pycls_and_mmpretrain_published_of_regnet_is_bgr():
 @needs_shared
 def test_every_known_file_has_a_row():
     known = json.loads((SHARED / 'weights.json').read_text())
-    places = {row.address for row in ROWS}
+    places = {row.address for row in ENTRIES}
     for entry in known:
         first, _, second = entry['where'].partition(' = ')
         hub = f'https://huggingface.co/{first.removeprefix("hf:")}/resolve/main/model.safetensors'
@@ -70,7 +70,7 @@ def test_choices(network, choice, name):
 
 
 def test_no_default_is_against_commercial_use_or_of_other_classes():
-    for network in {row.network for row in ROWS}:
+    for network in {row.network for row in ENTRIES}:
         try:
             row = find_pretrained(network)
         except (UnknownName, InvalidArgument):

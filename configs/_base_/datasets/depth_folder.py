@@ -16,7 +16,7 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     pack,
 ]
-# Depth after the resizing: figures are taken at the size of the map.
+# Depth after the resizing: metrics are taken at the size of the map.
 test_pipeline = [load, resize, load_depth, pack]
 train_dataloader = dict(
     batch_size=8,

@@ -7,7 +7,7 @@ depth/ and a focal length.
 
 Crops of 704 x 352, rotation by up to 1 degree and flips are those of BTS and AdaBins (Bhat et al.
 2021); unlike theirs, crops come from the whole frame, since the decoder takes frames of any size.
-Figures are taken up to 80 m in the crop of Garg et al. 2016.
+Metrics are taken up to 80 m in the crop of Garg et al. 2016.
 """
 
 _base_ = ['./depth_folder.py']

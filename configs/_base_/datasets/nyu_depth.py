@@ -2,7 +2,7 @@
 annotations/{train,test} (.png, millimetres), 640 x 480; eight images a GPU.
 
 Crops of 544 x 416, rotation by up to 2.5 degrees and flips are those of BTS (Lee et al. 2019,
-``arguments_train_nyu.txt``) and AdaBins (Bhat et al. 2021, ``args_train_nyu.txt``); figures are
+``arguments_train_nyu.txt``) and AdaBins (Bhat et al. 2021, ``args_train_nyu.txt``); metrics are
 taken up to 10 m in the crop of Eigen et al. 2014.
 """
 

@@ -14,7 +14,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='rexdense.LoadImage'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    # After the resizing: figures are taken at the size of the annotation.
+    # After the resizing: metrics are taken at the size of the annotation.
     dict(type='rexdense.LoadSegmentationAnnotations'),
     dict(type='mmseg.PackSegInputs'),
 ]

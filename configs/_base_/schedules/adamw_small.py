@@ -1,4 +1,4 @@
-"""AdamW for small data sets from random weights: short warm-up, cosine, averaged weights."""
+"""AdamW for small data sets from random weights: short warm-up, cosine, EMA."""
 
 max_epochs = 20
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=4)

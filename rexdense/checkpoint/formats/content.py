@@ -1,4 +1,4 @@
-"""What a file is, judged by its bytes: its name says nothing."""
+"""File formats, told by the bytes and not by the name."""
 
 import tarfile
 import zipfile
@@ -35,7 +35,7 @@ _FOREIGN = {
 
 
 def recognise_content(path: Path) -> str:
-    """Return which of the four readable kinds the file is.
+    """Return the kind of the file, one of the four readable ones.
 
     Raises:
         CheckpointUnreadable: it is empty, encrypted, cut off, or something else; the message says

@@ -32,7 +32,7 @@ def read_pickle(
     trust_pickle: bool = False,
     mmap: bool = False,
 ) -> Any:
-    """Return what torch saved, in its zip form or the older one.
+    """Read an object that torch saved, in its zip form or the older one.
 
     Args:
         file: A path, or an open file with the whole content.
@@ -123,8 +123,8 @@ def _pickle_stream(file: Path | BinaryIO) -> BinaryIO:
 
 @functools.cache
 def _allowed_globals() -> list[Any]:
-    """Return what mmengine's and timm's training files hold besides tensors: NumPy's numbers, logs,
-    options.
+    """Return the types in mmengine's and timm's training files besides tensors: NumPy's numbers,
+    logs, options.
 
     Each entry only makes a value. ``getattr`` is not among them: it is asked for to find the four
     statistics of a HistoryBuffer, so a function that finds nothing else takes its place.

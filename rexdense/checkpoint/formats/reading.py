@@ -24,7 +24,7 @@ __all__ = ['CheckpointFile', 'checkpoint_file', 'read_checkpoint']
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointFile:
-    """What a file held.
+    """Contents of a file.
 
     Attributes:
         content: The object that was saved: a dictionary of tensors, or one that wraps such a

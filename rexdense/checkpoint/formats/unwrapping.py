@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rexdense.errors import CheckpointMismatch, CheckpointUnreadable, InvalidArgument
 
-__all__ = ['INNER_WRAPPERS', 'OUTER_WRAPPER', 'StateDict', 'is_average', 'unwrap']
+__all__ = ['INNER_WRAPPERS', 'OUTER_WRAPPER', 'StateDict', 'is_ema', 'unwrap']
 
 # Keys under which training programs keep the weights: mmengine and Lightning, DeiT and detectron2,
 # pycls, others.
@@ -24,11 +24,9 @@ OUTER_WRAPPER = 'module'
 AVERAGE_COUNTERS = ('steps', 'n_averaged')
 # A word of a name by which a copy of the network inside another module is a running average.
 _EMA_WORD = re.compile(r'(^|_)(ema|swa|averaged?|shadow)($|_)')
-_EMA_TOO = 'the file also holds averaged weights: ema=True (--ema) takes those'
-_LAST_TOO = (
-    'these are averaged weights, the last ones are there too: ema=False (--no-ema) takes those'
-)
-_NO_LAST = 'averaged weights alone, no last ones: leave ema out'
+_EMA_TOO = 'the file also holds EMA weights: ema=True (--ema) takes those'
+_LAST_TOO = 'these are EMA weights, the last ones are there too: ema=False (--no-ema) takes those'
+_NO_LAST = 'EMA weights alone, no last ones: leave ema out'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,11 +108,10 @@ def _unwrap(content: Any, name: str, ema: bool | None) -> StateDict:
 def _bare(content: Mapping, name: str, ema: bool | None, metadata: Mapping) -> StateDict:
     """Return the tensors of a state dict, in which a second copy may be the average."""
     tensors = _flat(content, name)
-    average = {key: tensor for key, tensor in tensors.items() if is_average(key)}
+    average = {key: tensor for key, tensor in tensors.items() if is_ema(key)}
     if ema and not average:
         raise CheckpointMismatch(
-            f'{name} holds no averaged weights (looked for {", ".join(EMA_CONTAINERS)}): '
-            'leave ema out'
+            f'{name} holds no EMA weights (looked for {", ".join(EMA_CONTAINERS)}): leave ema out'
         )
     if ema is False and len(average) == len(tensors):
         raise CheckpointMismatch(f'{name} holds {_NO_LAST}')
@@ -125,7 +122,7 @@ def _bare(content: Mapping, name: str, ema: bool | None, metadata: Mapping) -> S
     return StateDict(tensors, note=_EMA_TOO, metadata=metadata)
 
 
-def is_average(key: str) -> bool:
+def is_ema(key: str) -> bool:
     """Whether a tensor's name, or what stands before it, says that it is of a running average."""
     return any(map(_EMA_WORD.search, key.split('.')))
 

@@ -1,4 +1,4 @@
-"""Which project's names a state dict bears, and which network it is."""
+"""Identification of a state dict: whose names it bears, and which network it is."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.formats.unwrapping import is_average
+from rexdense.checkpoint.formats.unwrapping import is_ema
 from rexdense.checkpoint.names.native import COUNTER, HEAD, STEM_WEIGHT, level_of
 from rexdense.checkpoint.names.recognition import (
     Recognised,
@@ -22,12 +22,12 @@ KINDS = (
     'a kind of network that is not here (here are ReXNet, ReXNet-lite, ReXNet-R, RegNetX, RegNetY '
     'and ResNeXt)'
 )
-"""What every other network is called."""
+"""Name of every other network."""
 _FOREIGN = 'has no place there'
 
 
 class Fit(NamedTuple):
-    """How a checkpoint compares with a named network; it fits where there are no differences."""
+    """Comparison of a checkpoint with a named network; it fits where there are no differences."""
 
     name: str
     equal: int
@@ -69,7 +69,7 @@ def recognise(
     best = max(scores.values())
     leaders = [found for found, score in scores.items() if score == best]
     # Beside the weights a training program may keep their running average.
-    leaders = [found for found in leaders if not is_average(found.prefix)] or leaders
+    leaders = [found for found in leaders if not is_ema(found.prefix)] or leaders
     places = list(dict.fromkeys(repr(found.prefix) for found in leaders))
     if len(places) > 1:
         shown = ' and '.join(places[:2])
@@ -186,7 +186,7 @@ def identify(
 
 
 def describe_misfit(found: Recognised, fit: Fit) -> str:
-    """Return what a checkpoint holds that fits no named network."""
+    """Describe a checkpoint that fits no named network."""
     if any(text.endswith(_FOREIGN) for text in fit.differences):
         return f'{KINDS}: named as in {found.scheme.title}, closest is {fit.name}'
     return (

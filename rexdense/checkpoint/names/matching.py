@@ -1,4 +1,4 @@
-"""Which tensor of a checkpoint goes where in a module, and which go nowhere."""
+"""Matching of a checkpoint's tensors with those of a module."""
 
 from collections.abc import Mapping
 

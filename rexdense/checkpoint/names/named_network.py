@@ -32,7 +32,7 @@ class NamedNetwork:
         called: The names of ``tensors`` in the checkpoint, by rexdense's.
         left_out: What the checkpoint holds beside the network.
         details: What the tensors do not show.
-        note: What else the checkpoint holds: averaged weights, or the last ones.
+        note: What else the checkpoint holds: EMA weights, or the last ones.
     """
 
     checkpoint: str
@@ -46,7 +46,7 @@ class NamedNetwork:
 
     @property
     def architecture(self) -> Architecture:
-        """What the network is."""
+        """The network's architecture."""
         return architecture(self.name, **self.details.options)
 
     @property
@@ -97,7 +97,7 @@ class NamedNetwork:
         return report
 
     def metadata(self) -> dict[str, Any]:
-        """Return what a file of the weights should say of them, in plain values."""
+        """Return metadata for a file of the weights, in plain values."""
         return dict(
             architecture=self.name,
             preprocessing=dataclasses.asdict(self.details.preprocessing),

@@ -98,7 +98,7 @@ def level_of(native: str) -> int:
 
 
 class Block(NamedTuple):
-    """Where a block stands, and what it is made of.
+    """Place and parts of a block.
 
     ``position`` counts the blocks of a level, the number in ``path`` its modules, poolings too.
     """

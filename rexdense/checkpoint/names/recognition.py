@@ -1,4 +1,4 @@
-"""Where in a state dict the names of a project's networks lie."""
+"""Recognition of a project's names in a state dict."""
 
 import functools
 import re
@@ -36,7 +36,7 @@ class Recognised(NamedTuple):
 
     @property
     def root(self) -> str:
-        """What stands before the names of the parts beside the network."""
+        """Prefix of the parts beside the network."""
         return parent_of(self.prefix)
 
     def in_body(self, key: str) -> bool:
@@ -61,7 +61,7 @@ class Recognised(NamedTuple):
 
 
 def parent_of(prefix: str) -> str:
-    """Return what stands before the module that a prefix names, wrappers left out.
+    """Return the prefix of the module above the one that a prefix names, wrappers left out.
 
     Example:
         >>> parent_of('model.backbone.'), parent_of('backbone._orig_mod.'), parent_of('encoder.')
@@ -119,7 +119,7 @@ def known_modules(scheme: Scheme, family: str) -> Modules:
 
 
 def find_places(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognised, int]:
-    """Return where a scheme's networks may lie, with how many names each place explains.
+    """Find the prefixes of a scheme's networks, with the number of names that each explains.
 
     A place begins with a stem's convolution. Blocks of foreign networks have layers of such names
     too: they are told by their kernels, and by the network around them, which has more such names.
@@ -162,5 +162,5 @@ def _places_around(prefix: str) -> list[str]:
 
 
 def _covered(tensors: Mapping[str, Tensor], prefix: str, names: frozenset[str]) -> int:
-    """Return how many tensors have one of the names after the prefix."""
+    """Count the tensors that have one of the names after the prefix."""
     return sum(key.startswith(prefix) and key[len(prefix) :] in names for key in tensors)

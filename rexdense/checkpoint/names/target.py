@@ -1,4 +1,4 @@
-"""Where in a module the network lies that a checkpoint is to fill."""
+"""The network in a module that a checkpoint is to fill."""
 
 import dataclasses
 import functools
@@ -57,17 +57,17 @@ class Target:
 
     @property
     def architecture(self) -> Architecture:
-        """What the backbone is."""
+        """The backbone's architecture."""
         return self.backbone.architecture
 
     @property
     def name(self) -> str:
-        """What the backbone calls itself, such as 'rexnet_1.0'."""
+        """The backbone's own name, such as 'rexnet_1.0'."""
         return getattr(self.backbone, 'arch', type(self.backbone).__name__)
 
     @property
     def root(self) -> str:
-        """What stands before the names of the parts beside the backbone."""
+        """Prefix of the parts beside the backbone."""
         return parent_of(self.prefix)
 
     @property

@@ -45,7 +45,7 @@ def scheme_named(name: str) -> Scheme:
 
 
 def published_preprocessing(source: str, name: str) -> Preprocessing:
-    """Return what images must become before a project's published weights see them.
+    """Return the preprocessing that a project's published weights expect.
 
     Args:
         source: The project, such as 'pycls'.

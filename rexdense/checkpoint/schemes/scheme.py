@@ -1,4 +1,4 @@
-"""What a naming scheme is: tables from which both directions of a renaming are generated."""
+"""Naming schemes: tables from which both directions of a renaming are generated."""
 
 import dataclasses
 import functools
@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FamilyNames:
-    """How a project names the layers of one family, each table in the project's order, their name
+    """A project's names of the layers of one family, each table in the project's order, their name
     first.
 
     Attributes:
@@ -75,7 +75,7 @@ class FamilyNames:
 
 @dataclasses.dataclass(frozen=True)
 class Scheme:
-    """How one project names the tensors of the networks that it publishes.
+    """One project's names of the tensors of the networks that it publishes.
 
     Attributes:
         name: What ``source=`` and ``--format`` call it.

@@ -21,7 +21,7 @@ __all__ = ['ZSHN25']
 
 
 def block_path(index: int, level: int, position: int, **_: int) -> str:
-    """Return where a block lies: the first of a stride closes a list, the others open the next."""
+    """Return the path of a block: the first of a stride closes a list, the others open the next."""
     return f'conv{level + (position > 0)}.{STEM_MODULES + index}'
 
 

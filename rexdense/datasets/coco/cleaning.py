@@ -1,4 +1,4 @@
-"""What a COCO annotation must be to be learnt from, and the mending of what is nearly so."""
+"""Checks of COCO annotations, and repair of small faults."""
 
 import math
 from typing import Any
@@ -33,7 +33,7 @@ OUTSIDE_BOX = 'box outside the image'
 BOX_BELOW_ONE_PIXEL = 'box below one pixel'
 NO_MASK = 'no usable mask'
 NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
-"""What is left of a box that a tool did not write; a mask then says where the object is."""
+"""Boxes that stand for none; a mask then says where the object is."""
 
 _ROUNDING = 0.5
 """By how many pixels a box may reach out of its image and stay as it is: tools round."""

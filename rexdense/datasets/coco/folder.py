@@ -36,7 +36,7 @@ class CheckedCocoFolder:
 
 @dataclass(frozen=True)
 class CocoFolder:
-    """Where images and annotations of a data set lie.
+    """Folders of the images and annotations of a data set.
 
     What is not where it is by default is looked for where exporters put it: Roboflow's
     ``{train,valid}/_annotations.coco.json`` with the images beside it, and COCO's
@@ -169,7 +169,7 @@ _LAYOUTS = {
     )
     for split, names in {'train': ('train',), 'val': ('val', 'valid')}.items()
 }
-"""Where exporters put the annotation file of a split."""
+"""Places in which exporters put the annotation file of a split."""
 
 
 def summary(splits: Mapping[str, CocoAnnotations]) -> str:

@@ -63,7 +63,7 @@ def load_coco_json(
 
 
 def id_key(value: Any) -> str | None:
-    """Return what two spellings of one id have in common (7, 7.0 and '7'); None if it is no id."""
+    """Return the common form of the spellings of one id (7, 7.0 and '7'); None if it is no id."""
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():

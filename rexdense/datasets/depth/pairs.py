@@ -1,4 +1,4 @@
-"""Which depth map belongs to which image: by equal names in two folders, or by a list."""
+"""Pairs of image and depth map: by equal names in two folders, or by a list."""
 
 import os
 from collections.abc import Iterable

@@ -14,7 +14,7 @@ from rexdense.errors import DataError
 __all__ = ['Looked', 'MapKind', 'Sample', 'check_files']
 
 MOST_SECONDS = 60.0
-"""How long the files of a split are looked at; those left are when they are read."""
+"""Longest time for the check of a split's files; the others are checked when they are read."""
 
 _AT_A_TIME = 256
 _MOST_NAMED = 3
@@ -50,7 +50,7 @@ class Sample(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What was seen.
+    """Findings.
 
     Attributes:
         damaged: A message for each sample that cannot be decoded.
@@ -63,7 +63,7 @@ class Looked(NamedTuple):
     samples: int
 
     def sentences(self, where: str) -> list[str]:
-        """Return what a user should know of it.
+        """Describe it for a user.
 
         Args:
             where: What the samples are called, such as 'the training data'.
@@ -166,7 +166,7 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 def _header(path: str, read: Callable[[str], object]) -> ImageHeader:
-    """Return what a file says of itself; where that is in doubt, what it is once decoded.
+    """Return a file's header; where that is in doubt, the decoded image's facts.
 
     Raises:
         DataError: it cannot be decoded.

@@ -1,4 +1,4 @@
-"""What an image file says before its pixels: its size, how to turn it, and where it should end.
+"""Headers of image files: their size, how to turn it, and where it should end.
 
 A few hundred bytes of a file are read, in standard Python, and nothing is decoded.
 """
@@ -27,7 +27,7 @@ _BARE = {0x01, *range(0xD0, 0xD9)}
 
 
 class ImageHeader(NamedTuple):
-    """What an image file says of itself.
+    """Header of an image file.
 
     Attributes:
         width, height: In pixels, as stored.

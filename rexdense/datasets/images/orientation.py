@@ -18,7 +18,7 @@ _TURNS = {
     7: lambda image: image.swapaxes(0, 1)[::-1, ::-1],
     8: lambda image: image.swapaxes(0, 1)[::-1],
 }
-"""What makes an image upright, by the tag Orientation (Exif 2.32, 4.6.4 A)."""
+"""Operations that make an image upright, by the tag Orientation (Exif 2.32, 4.6.4 A)."""
 
 
 def orientation_of(content: bytes) -> int:

@@ -8,7 +8,7 @@ __all__ = ['wrong_image_size', 'wrong_map_size']
 def wrong_image_size(
     path: str | os.PathLike[str], stored: tuple[int, int], stated: tuple[int, int]
 ) -> str:
-    """Return what is said of an image of another (height, width) than its annotation states."""
+    """Return the message about an image of another (height, width) than its annotation states."""
     return (
         f'image {path} is {stored[1]} x {stored[0]} pixels (width x height), its annotation says '
         f'{stated[1]} x {stated[0]}; mend the annotation, or put the image that it describes there'
@@ -18,7 +18,7 @@ def wrong_image_size(
 def wrong_map_size(
     what: str, path: str | os.PathLike[str], found: tuple[int, int], size: tuple[int, int]
 ) -> str:
-    """Return what is said of a map of another (height, width) than its upright image.
+    """Return the message about a map of another (height, width) than its upright image.
 
     Args:
         what: What kind of map it is, such as 'label map'.

@@ -6,10 +6,10 @@ from typing import BinaryIO
 __all__ = ['TIFF_FAULTS', 'TIFF_START', 'TiffDirectory']
 
 TIFF_START = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
-"""How TIFF and BigTIFF files begin."""
+"""First bytes of TIFF and BigTIFF files."""
 
 TIFF_FAULTS = (struct.error, KeyError, ValueError, OverflowError)
-"""What reading a damaged directory raises."""
+"""Exceptions of reading a damaged directory."""
 
 ORIENTATION = 274
 

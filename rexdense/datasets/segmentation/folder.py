@@ -54,7 +54,7 @@ def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
 
 @dataclass(frozen=True)
 class CheckedSplit:
-    """What was found in one split.
+    """Files of one split.
 
     Attributes:
         images: Number of images.
@@ -73,7 +73,7 @@ class CheckedSplit:
 
 @dataclass(frozen=True)
 class SegmentationFolder:
-    """Where images, label maps and class names of a data set lie: ``images/<split>``,
+    """Images, label maps and class names of a data set: ``images/<split>``,
     ``labels/<split>`` and ``classes.txt`` in ``data_root``."""
 
     data_root: str | os.PathLike[str]
@@ -94,7 +94,7 @@ class SegmentationFolder:
         return read_class_list(root / CLASS_FILE)
 
     def prefix(self, split: str) -> dict[str, str]:
-        """Return where images and label maps of a split lie below the data root, named as
+        """Return the folders of a split's images and label maps below the data root, named as
         :class:`~rexdense.datasets.SegmentationDataset` takes it."""
         return dict(img_path=f'images/{split}', seg_map_path=f'labels/{split}')
 

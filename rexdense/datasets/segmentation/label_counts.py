@@ -1,4 +1,4 @@
-"""How many pixels of each class label maps have, and whether something can be learnt from that."""
+"""Counts of pixels by class in label maps, and a check that something can be learnt from them."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

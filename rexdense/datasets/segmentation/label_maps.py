@@ -81,7 +81,7 @@ def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: i
 
 
 def _remedy(labels: np.ndarray, outside: np.ndarray, num_classes: int, void: int) -> str:
-    """Return what to do about labels outside the classes, by what they look like."""
+    """Return advice about labels outside the classes, by what they look like."""
     found = set(np.unique(labels).tolist()) - {void}
     if len(outside) > 4:
         return (

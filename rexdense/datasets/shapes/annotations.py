@@ -1,4 +1,4 @@
-"""What COCO's annotation files say of Shapes pictures."""
+"""COCO annotations of Shapes pictures."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What each class of Shapes looks like as an outline, and how an outline becomes pixels.
+"""Outlines of the classes of Shapes, and their pixels.
 
 The same seed must give the same pixels on every machine, so this package computes on whole numbers,
 or with the operations that IEEE 754 rounds correctly (+, -, *, / and comparisons of float64),

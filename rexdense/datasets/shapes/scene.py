@@ -26,7 +26,7 @@ FEWEST_OBJECTS, MOST_OBJECTS = 3, 6
 SMALLEST_FRAME, LARGEST_FRAME = 16, 0.6
 """Longer side of an object: pixels at least; share of the shorter image side at most."""
 LEAST_VISIBLE_PIXELS, LEAST_VISIBLE_SHARE = 24, 0.5
-"""What must be seen of an object: at least so many pixels, and such a share of it."""
+"""Least visible part of an object: pixels, and share of it."""
 
 
 class Scene(NamedTuple):

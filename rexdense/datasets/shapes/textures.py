@@ -1,4 +1,4 @@
-"""What covers the ground and the objects of Shapes: colours, patterns and noise.
+"""Textures of the ground and the objects of Shapes: colours, patterns and noise.
 
 Nothing here knows the class of an object, so that no colour or pattern can give it away.
 """

@@ -22,7 +22,7 @@ FORM = (
 
 
 class RandAugmentPolicy(NamedTuple):
-    """What the text form says.
+    """Settings in the text form.
 
     Attributes:
         level: 0 to 10.
@@ -81,7 +81,7 @@ def parse_policy(text: str) -> RandAugmentPolicy:
 
 
 class _Setting(NamedTuple):
-    """What an operation needs beside its level."""
+    """Arguments of an operation beside its level."""
 
     increasing: bool
     fill: tuple[int, int, int]

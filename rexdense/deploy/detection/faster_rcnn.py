@@ -171,7 +171,7 @@ class Detections(nn.Module):
         self.decode = BoxDecoder(head.bbox_head.bbox_coder)
 
     def most_for(self, regions: int) -> int:
-        """Return how many detections an image with that many regions can have."""
+        """Return the greatest number of detections of an image with that many regions."""
         possible = regions * self.classes
         return min(self.most, possible) if self.most > 0 else possible
 

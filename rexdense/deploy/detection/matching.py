@@ -1,4 +1,4 @@
-"""How far detections are from those expected, whatever their order."""
+"""Errors of detections against those expected, in any order."""
 
 from collections.abc import Mapping
 

@@ -17,7 +17,7 @@ __all__ = ['kept_by_nms', 'onnx_translations', 'pool_level']
 def kept_by_nms(
     boxes: Tensor, scores: Tensor, iou_threshold: float, score_threshold: float
 ) -> Tensor:
-    """Return which boxes survive non-maximum suppression, group by group.
+    """Return a mask of the boxes that survive non-maximum suppression, group by group.
 
     Args:
         boxes: (groups, n, 4), as x1, y1, x2, y2.

@@ -41,7 +41,7 @@ class RPNGraph(Graph):
         return outputs
 
     def details(self) -> dict[str, Any]:
-        """Return what is needed to make boxes of the outputs."""
+        """Return the settings that make boxes of the outputs."""
         head = self.network.rpn_head
         generator, coder = head.prior_generator, head.bbox_coder
         return dict(

@@ -1,4 +1,4 @@
-"""What the options of a program change in a config."""
+"""Changes that the options of a program make in a config."""
 
 import argparse
 from collections.abc import Sequence

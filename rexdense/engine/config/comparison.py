@@ -1,4 +1,4 @@
-"""How a config differs from the one of a training, where figures depend on it."""
+"""Differences of a config from the one of a training, where metrics depend on them."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ def differences_sentence(config: Config, file: TrainingFile) -> str:
 
 
 def differences(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
-    """Return what differs in the model and in the test pipeline, a sentence for each.
+    """Return the differences of model and test pipeline, a sentence for each.
 
     Both are compared as data; nothing is built from them.
     """

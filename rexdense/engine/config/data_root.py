@@ -1,4 +1,4 @@
-"""What --data-root changes in a config: the folder is checked, and all loaders read it."""
+"""Changes by --data-root in a config: the folder is checked, and all loaders read it."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -154,7 +154,7 @@ def _refuse_coco_options(options: argparse.Namespace, instead: str) -> None:
 
 
 def _splits_of_loaders(config: Config, split: str) -> dict[str, str]:
-    """Return which split each data loader reads."""
+    """Return the split of each data loader."""
     return {
         name: TRAINING if name == 'train_dataloader' else split for name in dataloader_names(config)
     }

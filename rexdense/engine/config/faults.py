@@ -4,7 +4,6 @@ import contextlib
 import inspect
 import re
 from collections.abc import Iterator
-from types import TracebackType
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
@@ -15,7 +14,10 @@ __all__ = ['config_faults']
 
 # How mmengine words a type that no registry has (registry/build_functions.py).
 _UNKNOWN_TYPE = re.compile(r'(\S+) is not in the [\w-]+::([\w ]+) registry')
-_BUILD_FUNCTIONS = 'mmengine.registry.build_functions'
+# How Python words arguments that a class does not take, or misses.
+_WRONG_ARGUMENTS = re.compile(
+    r"(.+)\.__init__\(\) (?:missing \d|got an unexpected keyword argument '(\w+)')"
+)
 
 
 @contextlib.contextmanager
@@ -37,34 +39,38 @@ def config_faults() -> Iterator[None]:
             f'no {kind} is called {name!r}: {suggest(name, _registered(kind))}'
         ) from error
     except TypeError as error:
-        innermost = _innermost(error.__traceback__)
-        built = innermost.tb_frame.f_locals.get('obj_cls')
-        # The class was not even entered, so its arguments are at fault.
-        if innermost.tb_frame.f_globals.get('__name__') != _BUILD_FUNCTIONS or built is None:
+        found = _WRONG_ARGUMENTS.match(str(error))
+        built = found and _registered_class(found[1])
+        if not built:
             raise
-        raise InvalidArgument(f'in the config: {error}{_closest_argument(error, built)}') from error
+        closest = f'; {suggest(found[2], inspect.signature(built).parameters)}' if found[2] else ''
+        raise InvalidArgument(f'in the config: {error}{closest}') from error
+
+
+def _registries() -> Iterator[tuple[str, Registry]]:
+    """Yield all registries, each with the prefix of its names: that of mmdet's is 'mmdet.'."""
+    for registry in vars(mmengine_registry).values():
+        if isinstance(registry, Registry):
+            yield '', registry
+            yield from ((f'{scope}.', child) for scope, child in registry.children.items())
 
 
 def _registered(kind: str) -> set[str]:
     """Return the names in the registries of one kind; those of a scope with it."""
-    names = set()
-    for registry in vars(mmengine_registry).values():
-        if isinstance(registry, Registry) and registry.name == kind:
-            names.update(registry.module_dict)
-            for scope, child in registry.children.items():
-                names.update(f'{scope}.{name}' for name in child.module_dict)
-    return names
+    return {
+        scope + name
+        for scope, registry in _registries()
+        if registry.name == kind
+        for name in registry.module_dict
+    }
 
 
-def _innermost(traceback: TracebackType) -> TracebackType:
-    while traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    return traceback
-
-
-def _closest_argument(error: TypeError, built: type) -> str:
-    unexpected = re.search(r"unexpected keyword argument '(\w+)'", str(error))
-    if not unexpected:
-        return ''
-    allowed = [name for name in inspect.signature(built).parameters if name != 'self']
-    return f'; {suggest(unexpected[1], allowed)}'
+def _registered_class(name: str) -> type | None:
+    """Return the class of that qualified name that is registered, or that a registered one is
+    built on."""
+    for _, registry in _registries():
+        for registered in registry.module_dict.values():
+            for base in getattr(registered, '__mro__', ()):
+                if base.__qualname__ == name and base is not object:
+                    return base
+    return None

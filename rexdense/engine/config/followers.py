@@ -1,4 +1,4 @@
-"""What of a model's config follows its backbone: channels, names and strides of the levels."""
+"""Values in a model's config that follow its backbone: channels, names, strides of the levels."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

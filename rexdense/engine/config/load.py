@@ -91,7 +91,7 @@ def walk(node: Any) -> Iterator[ConfigDict]:
 
 
 def dataloader_names(config: Config) -> list[str]:
-    """Return which of the three data loaders the config sets."""
+    """Return those of the three data loaders that the config sets."""
     return [
         f'{part}_dataloader'
         for part in ('train', 'val', 'test')

@@ -104,7 +104,7 @@ def _require_known(key: str) -> None:
 
 
 def _step(node: Any, part: str, key: str, fresh: type | None = None) -> Any:
-    """Return what lies at ``part`` of a node.
+    """Return the value at ``part`` of a node.
 
     Args:
         fresh: What to begin there if there is nothing; None where there must be something.

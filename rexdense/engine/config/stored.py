@@ -47,7 +47,7 @@ def read_stored_config(text: str, source: str) -> Config:
 
 
 class StoredConfig:
-    """What may be built of the config in a checkpoint, taken and checked part by part.
+    """The parts of a checkpoint's config that may be built, taken and checked part by part.
 
     Only the model and the steps from an image to its input are ever taken: no hooks, loggers,
     visualizers, data sets, initial weights or file services, and nothing is imported. Each part

@@ -1,4 +1,4 @@
-"""Which classes the config in a checkpoint may name: registered ones, each where its kind belongs.
+"""Classes that the config in a checkpoint may name: registered ones, each where its kind belongs.
 
 mmengine imports a ``type`` that none of its registries has, and calls what it gets
 (``registry/registry.py``, ``Registry.get``). A config that came with a file must not reach that.
@@ -33,7 +33,7 @@ LONGEST_SHOWN = 60
 
 
 class Kind(NamedTuple):
-    """What a ``type`` stands for.
+    """Meaning of a ``type``.
 
     Attributes:
         title: What messages call it.

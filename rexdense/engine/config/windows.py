@@ -1,4 +1,4 @@
-"""How a segmentor looks at an image when it is measured: as a whole or through windows."""
+"""Inference of segmentors on whole images or through windows."""
 
 from typing import Any
 

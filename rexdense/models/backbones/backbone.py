@@ -210,7 +210,7 @@ class Backbone(BaseModule):
         return tuple(levels[index] for index in self.out_indices)
 
     def run_blocks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
-        """Return what some blocks, one after the other, make of a map (N, C, H, W)."""
+        """Apply blocks one after the other to a map (N, C, H, W)."""
         for block in blocks:
             x = recompute(block, x, self.recompute)
         return x

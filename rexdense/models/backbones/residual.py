@@ -54,7 +54,7 @@ class Bottleneck(nn.Module):
 
 
 class _Residual(Backbone):
-    """What RegNet and ResNeXt share: a stem with ReLU, and bottlenecks."""
+    """Base of RegNet and ResNeXt: a stem with ReLU, and bottlenecks."""
 
     stem_kernel_size: int
 
@@ -67,13 +67,10 @@ class _Residual(Backbone):
 
 @MODELS.register_module()
 class RegNet(_Residual):
-    """RegNetX and RegNetY: four stages of bottlenecks whose widths follow a quantised line.
+    """RegNetX and RegNetY by :class:`~rexdense.arch.residual.RegNetRule`, whose arguments it takes
+    beside those of :class:`~rexdense.models.backbones.backbone.Backbone`.
 
-    Block j is wished ``w_0 + w_a * j`` wide, which is rounded to powers of ``w_m``, to 8 and to the
-    group width (Radosavovic et al. 2020, section 3.3; pycls ``models/regnet.py``). RegNetY has a
-    squeeze-excitation of a quarter of the block's input after the 3x3 convolution's ReLU. c1 is the
-    stem's output. Further arguments: those of :class:`~rexdense.models.backbones.backbone.Backbone`
-    and of :class:`~rexdense.arch.residual.RegNetRule`.
+    c1 is the stem's output.
 
     Example:
         >>> import torch
@@ -93,13 +90,10 @@ class RegNet(_Residual):
 
 @MODELS.register_module()
 class ResNeXt(_Residual):
-    """ResNeXt: ResNet's four stages of bottlenecks, with grouped 3x3 convolutions.
+    """ResNeXt by :class:`~rexdense.arch.residual.ResNeXtRule`, whose arguments it takes beside
+    those of :class:`~rexdense.models.backbones.backbone.Backbone`.
 
-    The first stage's 3x3 convolutions have ``groups`` times ``base_width`` channels, each later
-    stage's twice as many (Xie et al. 2017, table 1; torchvision ``models/resnet.py``, which has the
-    stride on the 3x3). c1 is the stem's output, before the max-pooling. Further arguments: those of
-    :class:`~rexdense.models.backbones.backbone.Backbone` and of
-    :class:`~rexdense.arch.residual.ResNeXtRule`.
+    c1 is the stem's output, before the max-pooling.
 
     Attributes:
         pool_padding: How the max-pooling pads, 'symmetric' or MindCV's 'same'; may be set on a

@@ -87,13 +87,8 @@ class InvertedBottleneck(nn.Module):
 
 @MODELS.register_module()
 class ReXNet(Backbone):
-    """ReXNet and ReXNet-R: inverted bottlenecks whose channels grow linearly with the block index.
-
-    Block i of b has ``round((16 + i * 180 / b) * width_mult)`` channels (Han et al. 2021, section
-    4; clovaai/rexnet ``rexnetv1.py``); squeeze-excitation from the third of six stages on. ReXNet-R
-    rounds all counts to multiples of 8 or 16 (timm ``rexnetr_*``). Further arguments: those of
-    :class:`~rexdense.models.backbones.backbone.Backbone` and of
-    :class:`~rexdense.arch.rexnet.ReXNetRule`.
+    """ReXNet and ReXNet-R by :class:`~rexdense.arch.rexnet.ReXNetRule`, whose arguments it takes
+    beside those of :class:`~rexdense.models.backbones.backbone.Backbone`.
 
     Example:
         >>> import torch
@@ -123,12 +118,8 @@ class ReXNet(Backbone):
 
 @MODELS.register_module()
 class ReXNetLite(ReXNet):
-    """ReXNet-lite: no squeeze-excitation, ReLU6 throughout, channels in multiples of 8.
-
-    The rule is clovaai/rexnet ``rexnetv1_lite.py``'s: block i of b has
-    ``(16 + i * 164 / (b - 1)) * width_mult`` channels, rounded. Further arguments: those of
-    :class:`~rexdense.models.backbones.backbone.Backbone` and of
-    :class:`~rexdense.arch.rexnet.ReXNetLiteRule`.
+    """ReXNet-lite by :class:`~rexdense.arch.rexnet.ReXNetLiteRule`, with ReLU6 throughout; it takes
+    that rule's arguments and those of :class:`~rexdense.models.backbones.backbone.Backbone`.
 
     Example:
         >>> import torch

@@ -124,7 +124,7 @@ class MultiScaleDepthHead(MultiScaleHead):
         share = measured.float().mean()
         return self.losses_by_name(lambda loss: loss(output[measured], target[measured]) * share)
 
-    def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def metrics(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return the mean error of the finest output as a share of the true depth."""
         target = resize_depth(target, finest.shape[2:])
         measured = target > 0

@@ -1,4 +1,4 @@
-"""What the heads of mmseg's segmentors and depth estimators have in common here: a U-Net decoder
+"""Base of the heads of mmseg's segmentors and depth estimators: a U-Net decoder
 with a loss at every output."""
 
 import inspect
@@ -133,7 +133,7 @@ class MultiScaleHead(BaseModule):
     def loss(
         self, inputs: Sequence[Tensor], batch_data_samples: Sequence[Any], train_cfg: Any = None
     ) -> dict[str, Tensor]:
-        """Return the losses of each output, named ``<loss>_stride_<stride>``, and other figures.
+        """Return losses of each output as ``<loss>_stride_<stride>``; metrics of the finest.
 
         Args:
             inputs: The backbone's feature maps.
@@ -150,7 +150,7 @@ class MultiScaleHead(BaseModule):
         for stride, weight in self.scale_weights.items():
             for name, value in self.scale_losses(outputs[stride], target).items():
                 losses[f'{name}_stride_{stride}'] = weight * value
-        return losses | self.figures(next(iter(outputs.values())).detach(), target)
+        return losses | self.metrics(next(iter(outputs.values())).detach(), target)
 
     def _require_levels(self, inputs: Sequence[Tensor], size: Sequence[int]) -> None:
         if len(inputs) != len(self.decoder.levels):
@@ -176,15 +176,15 @@ class MultiScaleHead(BaseModule):
         raise NotImplementedError
 
     def losses_by_name(self, value: Callable[[nn.Module], Tensor]) -> dict[str, Tensor]:
-        """Return what ``value`` gives for each loss, by its name; those of one name are added
+        """Return the result of ``value`` for each loss by its name; those of one name are added
         up."""
         losses: dict[str, Tensor] = {}
         for loss in self.loss_decode:
             losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value(loss)
         return losses
 
-    def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return what is logged beside the losses, of the finest output and the annotations."""
+    def metrics(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Return metrics of the finest output to log beside the losses."""
         return {}
 
     def predict(

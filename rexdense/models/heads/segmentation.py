@@ -146,7 +146,7 @@ class MultiScaleUNetHead(MultiScaleHead):
             )
         )
 
-    def figures(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def metrics(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Return the percentage of the labelled pixels that the finest output has right."""
         target = resize_labels(target, finest.shape[2:], 'nearest')
         if self.out_channels == 1:

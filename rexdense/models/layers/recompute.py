@@ -1,4 +1,4 @@
-"""What the backward pass computes again instead of keeping it from the forward pass.
+"""Recomputation in the backward pass of maps that the forward pass does not keep.
 
 :func:`recompute` runs any block; ``how`` is the ``recompute`` of a backbone or decoder:
 
@@ -38,7 +38,7 @@ RECOMPUTE = (None, 'blocks', 'activations')
 
 
 def resolve_recompute(with_cp: bool, recompute: str | None) -> str | None:
-    """Return what is computed again: ``recompute``, or 'blocks' where ``with_cp`` says so, which is
+    """Return the value of ``recompute``, or 'blocks' where ``with_cp`` says so, which is
     mmdet's name for that.
 
     Raises:

@@ -19,7 +19,7 @@ __all__ = ['build_losses']
 
 
 class _Counterpart(NamedTuple):
-    """What stands for a loss of mmseg: a class, arguments that mmseg's takes and that have one
+    """Substitute for a loss of mmseg: a class, arguments that mmseg's takes and that have one
     value here, and defaults in which the two differ."""
 
     kind: type[nn.Module]
@@ -97,7 +97,7 @@ def _build(config: dict[str, Any], allowed: tuple[type, ...]) -> nn.Module:
 
 
 def _registered(config: Mapping[str, Any]) -> Any:
-    """Return what the type of a config names, None where it is nothing."""
+    """Return the class that the type of a config names, None where it is nothing."""
     if not isinstance(config['type'], str):
         return config['type']
     with MODELS.switch_scope_and_registry(config.get('_scope_')) as registry:

@@ -5,15 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from rexdense.errors import InvalidArgument
-from rexdense.models.losses.arguments import require_reduction
-from rexdense.models.losses.label_loss import LabelLoss, one_hot
+from rexdense.models.losses.label_loss import PixelLoss, one_hot
 from rexdense.registry import MODELS
 
 __all__ = ['CrossEntropyLoss']
 
 
 @MODELS.register_module()
-class CrossEntropyLoss(LabelLoss):
+class CrossEntropyLoss(PixelLoss):
     """Cross-entropy as torch computes it, with the arguments of mmseg's, for any head of mmseg.
 
     mmseg's fails with class weights and ``avg_non_ignore`` together, and with class weights and a
@@ -50,10 +49,8 @@ class CrossEntropyLoss(LabelLoss):
         loss_name: str = 'loss_ce',
         avg_non_ignore: bool = True,
     ) -> None:
-        super().__init__(loss_weight, loss_name, class_weight)
-        require_reduction(reduction)
-        self.use_sigmoid, self.reduction = bool(use_sigmoid), reduction
-        self.avg_non_ignore = bool(avg_non_ignore)
+        super().__init__(reduction, loss_weight, loss_name, class_weight)
+        self.use_sigmoid, self.avg_non_ignore = bool(use_sigmoid), bool(avg_non_ignore)
 
     def require_channels(self, channels: int) -> None:
         if channels == 1 and not self.use_sigmoid:
@@ -63,35 +60,14 @@ class CrossEntropyLoss(LabelLoss):
             )
         super().require_channels(channels)
 
-    def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
-        return self.sampled(logits, labels, labelled, None, self.reduction)
-
-    def sampled(
-        self,
-        logits: Tensor,
-        labels: Tensor,
-        labelled: Tensor,
-        weight: Tensor | None,
-        reduction: str | None,
-    ) -> Tensor:
+    def terms(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
         by_channel = self.use_sigmoid and logits.shape[1] > 1
-        terms, parts = (self._of_channels if by_channel else self._of_classes)(
-            logits, labels, labelled
-        )
-        if weight is not None:
-            terms = terms * weight
-        reduction = reduction or self.reduction
-        if reduction == 'none':
-            return terms
-        if reduction == 'sum':
-            return terms.sum()
-        # A batch whose labels all have the weight 0 has no parts, and no terms either.
-        return terms.sum() / torch.where(parts > 0, parts, 1)
+        return (self._of_channels if by_channel else self._of_classes)(logits, labels, labelled)
 
     def _of_classes(
         self, logits: Tensor, labels: Tensor, labelled: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return the cross-entropy of each pixel, and what their sum is divided by in a mean."""
+        """Return :meth:`terms` of a softmax."""
         if logits.shape[1] == 1:
             logits = torch.cat((torch.zeros_like(logits), logits), 1)
         labels = torch.where(labelled, labels, -1)
@@ -104,7 +80,7 @@ class CrossEntropyLoss(LabelLoss):
     def _of_channels(
         self, logits: Tensor, labels: Tensor, labelled: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Likewise for the sum over channels of their binary cross-entropies."""
+        """Return :meth:`terms` of a sigmoid of each channel, summed over the channels."""
         channels = logits.shape[1]
         weight = self.class_weight and logits.new_tensor(self.class_weight)[:, None, None]
         terms = F.binary_cross_entropy_with_logits(

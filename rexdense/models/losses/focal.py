@@ -7,15 +7,15 @@ from torch import Tensor
 
 from rexdense.arch.checks import require_ratio
 from rexdense.errors import InvalidArgument
-from rexdense.models.losses.arguments import require_factor, require_reduction
-from rexdense.models.losses.label_loss import LabelLoss, one_hot
+from rexdense.models.losses.arguments import require_factor
+from rexdense.models.losses.label_loss import PixelLoss, one_hot
 from rexdense.registry import MODELS
 
 __all__ = ['FocalLoss']
 
 
 @MODELS.register_module()
-class FocalLoss(LabelLoss):
+class FocalLoss(PixelLoss):
     """Binary cross-entropy of each channel, less of what is right already, averaged over labelled
     pixels and channels.
 
@@ -46,13 +46,12 @@ class FocalLoss(LabelLoss):
         loss_weight: float = 1.0,
         loss_name: str = 'loss_focal',
     ) -> None:
-        super().__init__(loss_weight, loss_name, class_weight)
+        super().__init__(reduction, loss_weight, loss_name, class_weight)
         require_factor('gamma', gamma)
         alphas = [alpha] if not isinstance(alpha, list | tuple) else alpha
         for each in alphas:
             require_ratio('alpha', each)
-        require_reduction(reduction)
-        self.gamma, self.alpha, self.reduction = float(gamma), tuple(map(float, alphas)), reduction
+        self.gamma, self.alpha = float(gamma), tuple(map(float, alphas))
 
     def require_channels(self, channels: int) -> None:
         if channels == 1 and self.class_weight is not None:
@@ -67,7 +66,7 @@ class FocalLoss(LabelLoss):
                 'channels'
             )
 
-    def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+    def terms(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
         channels = logits.shape[1]
         chosen = one_hot(labels, channels)
         # The logit of what is right. In logarithms no power of 0 has an infinite gradient.
@@ -77,8 +76,7 @@ class FocalLoss(LabelLoss):
         terms = terms * alpha.where(chosen, 1 - alpha)
         if self.class_weight is not None:
             terms = terms * logits.new_tensor(self.class_weight)[:, None, None]
-        total = (terms * labelled[:, None]).sum()
-        return total if self.reduction == 'sum' else total / (labelled.sum() * channels)
+        return terms.sum(1) * labelled, labelled.sum().to(terms.dtype) * channels
 
     def extra_repr(self) -> str:
         return f'gamma={self.gamma}, alpha={list(self.alpha)}, {super().extra_repr()}'

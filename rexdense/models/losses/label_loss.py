@@ -1,4 +1,4 @@
-"""What losses of logits against labels have in common: void pixels, one channel, class weights."""
+"""Base of losses of logits against labels: void pixels, one channel, class weights."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from rexdense.models.losses.arguments import (
     checked_class_weight,
     require_factor,
     require_loss_name,
+    require_reduction,
 )
 
-__all__ = ['LabelLoss', 'one_hot']
+__all__ = ['LabelLoss', 'PixelLoss', 'one_hot']
 
 
 class LabelLoss(nn.Module):
@@ -103,7 +104,7 @@ class LabelLoss(nn.Module):
         """Return the loss as mmseg's samplers of pixels ask for it."""
         raise InvalidArgument(
             f"{type(self).__name__} compares whole images: a head's sampler of pixels goes with "
-            'rexdense.CrossEntropyLoss alone'
+            'rexdense.CrossEntropyLoss and rexdense.FocalLoss'
         )
 
     def extra_repr(self) -> str:
@@ -113,8 +114,50 @@ class LabelLoss(nn.Module):
         return ', '.join(parts)
 
 
+class PixelLoss(LabelLoss):
+    """A loss that is a sum over pixels, which mmseg's samplers can choose from.
+
+    Args:
+        reduction: 'mean' or 'sum'.
+        loss_weight, loss_name, class_weight: Those of :class:`LabelLoss`.
+    """
+
+    def __init__(
+        self, reduction: str, loss_weight: float, loss_name: str, class_weight: Any | None = None
+    ) -> None:
+        super().__init__(loss_weight, loss_name, class_weight)
+        require_reduction(reduction)
+        self.reduction = reduction
+
+    def terms(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the terms of the pixels (N, H, W), 0 where void, and the divisor of their mean."""
+        raise NotImplementedError
+
+    def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
+        return self.sampled(logits, labels, labelled, None, self.reduction)
+
+    def sampled(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        labelled: Tensor,
+        weight: Tensor | None,
+        reduction: str | None,
+    ) -> Tensor:
+        terms, parts = self.terms(logits, labels, labelled)
+        if weight is not None:
+            terms = terms * weight
+        reduction = reduction or self.reduction
+        if reduction == 'none':
+            return terms
+        if reduction == 'sum':
+            return terms.sum()
+        # A batch whose labels all have the weight 0 has no parts, and no terms either.
+        return terms.sum() / torch.where(parts > 0, parts, 1)
+
+
 def one_hot(labels: Tensor, channels: int) -> Tensor:
-    """Return which pixels (N, H, W) are of the class of each channel, as (N, channels, H, W) of
+    """Return masks of the class of each channel for labels (N, H, W), as (N, channels, H, W) of
     bool; the one channel of two classes is of class 1.
 
     Example:

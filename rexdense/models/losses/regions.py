@@ -56,7 +56,7 @@ class RegionLoss(LabelLoss):
         return shares * labelled, truth * labelled
 
     def kept_classes(self, channels: int, device: torch.device) -> Tensor:
-        """Return which channels (C,) are of a class that counts."""
+        """Return a mask of the channels (C,) whose class counts."""
         return torch.arange(channels, device=device) != (
             -1 if self.ignore_index is None else self.ignore_index
         )

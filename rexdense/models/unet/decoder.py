@@ -167,8 +167,8 @@ class UNetDecoder(nn.Module):
         )
 
     def build_output(self, stride: int, in_channels: int) -> nn.Module:
-        """Return what gives the logits (N, num_classes, H, W) of a decoded map (N, in_channels, H,
-        W); for stride 1 that is the finest map."""
+        """Build the layers from a decoded map (N, in_channels, H, W), for stride 1 the finest one,
+        to its logits (N, num_classes, H, W)."""
         width = in_channels if stride > 1 else self.decoder_channels[-1]
         conv = nn.Conv2d(width, self.num_classes, 3, padding=1)
         if stride > 1:

@@ -131,16 +131,16 @@ def test_the_average_takes_its_statistics_from_the_weights(tmp_path):
     path = tmp_path / 'a.ckpt'
     path.write_bytes(written(tensors))
     content = read_checkpoint(path).content
-    plain, averaged = unwrap(content), unwrap(content, ema=True)
+    plain, ema = unwrap(content), unwrap(content, ema=True)
     assert {key: value.item() for key, value in plain.tensors.items()} == {
         'bn.gamma': 1,
         'bn.moving_mean': 2,
     }
-    assert {key: value.item() for key, value in averaged.tensors.items()} == {
+    assert {key: value.item() for key, value in ema.tensors.items()} == {
         'bn.gamma': 3,
         'bn.moving_mean': 2,
     }
-    assert 'ema=True' in plain.note and 'ema=False' in averaged.note
+    assert 'ema=True' in plain.note and 'ema=False' in ema.note
 
 
 @needs_shared

@@ -1,4 +1,4 @@
-"""What training programs wrap around a state dict."""
+"""Wrappers of training programs around a state dict."""
 
 import pytest
 import torch
@@ -115,12 +115,12 @@ def test_the_average_and_the_last_weights_are_both_written(write, program, state
 
 def test_what_is_asked_for_must_be_there(state):
     classifier = rexdense.create_classifier('rexnet_1.0')
-    with pytest.raises(CheckpointMismatch, match='no averaged weights'):
+    with pytest.raises(CheckpointMismatch, match='no EMA weights'):
         rexdense.load_weights(classifier, state, ema=True)
     for content in ({'state_dict_ema': state}, below('model_ema.', state)):
         assert rexdense.load_weights(classifier, content).complete
         assert rexdense.load_weights(classifier, content, ema=True).complete
-        with pytest.raises(CheckpointMismatch, match='averaged weights alone'):
+        with pytest.raises(CheckpointMismatch, match='EMA weights alone'):
             rexdense.load_weights(classifier, content, ema=False)
     with pytest.raises(InvalidArgument, match=r"ema='yes': allowed are True"):
         rexdense.load_weights(classifier, state, ema='yes')

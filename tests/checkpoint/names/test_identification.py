@@ -1,4 +1,4 @@
-"""Which network a checkpoint holds."""
+"""Identification of the network in a checkpoint."""
 
 import pytest
 import torch

@@ -20,7 +20,7 @@ STORED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     7: lambda upright: upright[::-1, ::-1].swapaxes(0, 1),
     8: lambda upright: upright[::-1].swapaxes(0, 1),
 }
-"""What is stored under each orientation so that a viewer shows the upright picture: row 0 and
+"""Pixels stored under each orientation so that a viewer shows the upright picture: row 0 and
 column 0 of the file lie where Exif 2.32, 4.6.4 A says."""
 
 

@@ -174,7 +174,7 @@ def colors_and_classes():
 
 
 def same_class_as_most_similar_color(colors, classes) -> float:
-    """How often an object and the one whose colour is most like its own are of the same class."""
+    """Share of objects whose nearest in colour is of the same class."""
     distances = np.square(colors[:, None] - colors[None, :]).sum(axis=2)
     np.fill_diagonal(distances, np.inf)
     return float((classes[distances.argmin(axis=1)] == classes).mean())

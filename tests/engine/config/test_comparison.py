@@ -1,4 +1,4 @@
-"""What a test run says of a config that is not the one of the training."""
+"""Remarks of a test run on a config that is not the one of the training."""
 
 import copy
 import math
@@ -41,7 +41,7 @@ def with_a_step(config):
 
 
 def by_other_words(config):
-    """Nothing that a figure depends on."""
+    """Nothing that a metric depends on."""
     config['model']['backbone'].update(frozen_stages=-1, init_cfg=None, with_cp=True)
     config['model']['heads'][0]['loss_cls']['weight'] = 2.0
     config['model']['test_cfg'].update(mean=(1, 2.5), other=math.nan)

@@ -1,4 +1,4 @@
-"""What of a model follows its backbone, in every kind of config."""
+"""Values of a model that follow its backbone, in every kind of config."""
 
 import math
 from pathlib import Path
@@ -200,9 +200,9 @@ def test_heads_take_what_the_backbone_gives(load, config, changes):
 
 
 def test_the_backbone_by_its_rule_alone(load):
-    figures = dict(w_0=24, w_a=30.0, w_m=2.4, depth=14, group_width=8)
+    numbers = dict(w_0=24, w_a=30.0, w_m=2.4, depth=14, group_width=8)
     changes = {'model.backbone._delete_': True, 'model.backbone.type': 'rexdense.RegNet'}
-    changes |= {f'model.backbone.{key}': value for key, value in figures.items()}
+    changes |= {f'model.backbone.{key}': value for key, value in numbers.items()}
     config, _ = load(CONFIG, changes)
     assert config.model.neck.in_channels == [24, 56, 136, 328]
 

@@ -146,11 +146,11 @@ LOSSES = {
 @pytest.mark.parametrize('loss', LOSSES)
 def test_every_parameter_learns_from_mmsegs_losses(loss):
     model = segmentor(loss_decode=LOSSES[loss], output_strides=(1, 4, 32)).train()
-    total, figures = model.parse_losses(model.loss(*batch()))
+    total, values = model.parse_losses(model.loss(*batch()))
     total.backward()
     assert total.isfinite() and total > 0
     assert all(parameter.grad is not None for parameter in model.parameters())
-    names = {name for name in figures if 'stride' in name}
+    names = {name for name in values if 'stride' in name}
     assert len(names) == 3 * (2 if loss == 'two' else 1)
 
 

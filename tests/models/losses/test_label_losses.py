@@ -241,6 +241,12 @@ def test_mmsegs_samplers_get_pixels():
     chosen = (torch.arange(8) % 2 == 0).float()[:, None].expand(2, 8, 6)
     expected = (terms * chosen).sum() / weight[labels[labels != 255]].sum()
     torch.testing.assert_close(loss(logits, labels, weight=chosen), expected)
+    focal = FocalLoss()
+    terms = focal(logits, labels, reduction_override='none')
+    assert terms.shape == labels.shape and not terms[labels == 255].any()
+    torch.testing.assert_close(focal(logits, labels, reduction_override='sum'), terms.sum())
+    expected = (terms * chosen).sum() / (logits.shape[1] * (labels != 255).sum())
+    torch.testing.assert_close(focal(logits, labels, weight=chosen), expected)
     with pytest.raises(InvalidArgument, match='DiceLoss compares whole images'):
         DiceLoss()(logits, labels, weight=chosen)
 

@@ -10,7 +10,7 @@ __all__ = ['DepthGradientLoss', 'valid_depth']
 
 
 def valid_depth(depth: Tensor, max_depth: float = float('inf')) -> Tensor:
-    """Return where depth was measured: not 0 or below, NaN, infinite, or beyond ``max_depth``."""
+    """Return a mask of measured depth: not 0 or below, NaN, infinite, or beyond ``max_depth``."""
     return (depth > 0) & depth.isfinite() & (depth <= max_depth)
 
 

@@ -1,4 +1,4 @@
-"""How much two images differ, and what of it tells of depth."""
+"""Differences of two images, and which of them tell of depth."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -6,7 +6,7 @@ __all__ = ['smoothness_loss']
 
 
 def smoothness_loss(disparity: Tensor, image: Tensor) -> Tensor:
-    """Return how much a disparity changes from pixel to pixel where its image does not.
+    """Return the mean change of a disparity from pixel to pixel, less weighted at image edges.
 
     The disparity is divided by its mean first: else a smaller one would always be smoother.
 

@@ -1,4 +1,4 @@
-"""COCO's figures against those of pycocotools itself."""
+"""COCO's metrics against those of pycocotools itself."""
 
 import contextlib
 import io
@@ -17,7 +17,7 @@ from pycocotools.cocoeval import COCOeval
 
 from rexdense.datasets.coco.annotations import read_annotations
 from rexdense.errors import DataError, InvalidArgument, MissingDependency
-from rexdense.evaluation import score_detections
+from rexdense.evaluation import evaluate_detections
 from tests.shared_files import SHARED, needs_shared
 from tests.small_coco import coco_content, write_coco
 
@@ -60,8 +60,8 @@ def plausible(annotations, seed=0):
     return detections
 
 
-def pycocotools_figures(path, detections, iou_type):
-    """The 12 figures as pycocotools' own demo computes them."""
+def pycocotools_metrics(path, detections, iou_type):
+    """The 12 metrics as pycocotools' own demo computes them."""
     if iou_type == 'segm':
         detections = [
             {key: value for key, value in detection.items() if key != 'bbox'}
@@ -79,35 +79,35 @@ def pycocotools_figures(path, detections, iou_type):
 @needs_shared
 @pytest.mark.parametrize('backend', ['pycocotools', 'faster'])
 @pytest.mark.parametrize(('data', 'iou_type'), [('bccd', 'bbox'), ('nuclei', 'segm')])
-def test_figures_are_those_of_pycocotools(data, iou_type, backend):
+def test_metrics_are_those_of_pycocotools(data, iou_type, backend):
     if backend == 'faster':
         pytest.importorskip('faster_coco_eval')
     path = SHARED / 'data' / data / 'annotations' / 'val.json'
     annotations = read_annotations(path)
     detections = plausible(annotations)
-    scores = score_detections(annotations, detections, iou_type, backend)
-    expected = pycocotools_figures(path, detections, iou_type)
-    assert list(scores.figures) == NAMES
-    assert list(scores.figures.values()) == pytest.approx(expected, abs=1e-12, nan_ok=True)
-    assert 0.1 < scores.figures['mAP'] < 0.9
-    per_class = [scores.per_class[name]['mAP'] for name in annotations.classes]
-    assert np.mean(per_class) == pytest.approx(scores.figures['mAP'], abs=1e-12)
+    evaluation = evaluate_detections(annotations, detections, iou_type, backend)
+    expected = pycocotools_metrics(path, detections, iou_type)
+    assert list(evaluation.metrics) == NAMES
+    assert list(evaluation.metrics.values()) == pytest.approx(expected, abs=1e-12, nan_ok=True)
+    assert 0.1 < evaluation.metrics['mAP'] < 0.9
+    per_class = [evaluation.per_class[name]['mAP'] for name in annotations.classes]
+    assert np.mean(per_class) == pytest.approx(evaluation.metrics['mAP'], abs=1e-12)
 
 
 @needs_shared
-def test_figures_by_class_are_those_of_each_class_alone():
+def test_metrics_by_class_are_those_of_each_class_alone():
     path = SHARED / 'data' / 'bccd' / 'annotations' / 'val.json'
     annotations = read_annotations(path)
     detections = plausible(annotations)
-    scores = score_detections(annotations, detections)
+    evaluation = evaluate_detections(annotations, detections)
     for name, category_id in annotations.category_ids.items():
-        alone = score_detections(
+        alone = evaluate_detections(
             read_annotations(path, classes=[name]),
             [entry for entry in detections if entry['category_id'] == category_id],
         )
-        expected = {key: alone.figures[key] for key in scores.per_class[name]}
-        assert scores.per_class[name] == pytest.approx(expected, nan_ok=True)
-        assert scores.boxes[name] == alone.boxes[name]
+        expected = {key: alone.metrics[key] for key in evaluation.per_class[name]}
+        assert evaluation.per_class[name] == pytest.approx(expected, nan_ok=True)
+        assert evaluation.boxes[name] == alone.boxes[name]
 
 
 @pytest.mark.parametrize('first', [0, 1, 100])
@@ -123,9 +123,9 @@ def test_ids_may_count_from_anywhere(tmp_path, first, backend):
         entry['image_id'] += first - 1
         entry['category_id'] += first - 1
     annotations = read_annotations(write_coco(tmp_path, content))
-    scores = score_detections(annotations, perfect(annotations), backend=backend)
-    assert scores.figures['mAP'] == pytest.approx(1)
-    assert scores.per_class['dog']['mAP_75'] == pytest.approx(1)
+    evaluation = evaluate_detections(annotations, perfect(annotations), backend=backend)
+    assert evaluation.metrics['mAP'] == pytest.approx(1)
+    assert evaluation.per_class['dog']['mAP_75'] == pytest.approx(1)
 
 
 def test_ids_as_strings(tmp_path):
@@ -137,7 +137,7 @@ def test_ids_as_strings(tmp_path):
         entry['image_id'] = f'id {entry["image_id"]}'
         entry['category_id'] = f'id {entry["category_id"]}'
     annotations = read_annotations(write_coco(tmp_path, content))
-    assert score_detections(annotations, perfect(annotations)).figures['mAP'] == pytest.approx(1)
+    assert evaluate_detections(annotations, perfect(annotations)).metrics['mAP'] == pytest.approx(1)
 
 
 @pytest.mark.parametrize('backend', ['pycocotools', 'faster'])
@@ -145,18 +145,18 @@ def test_no_detections(tmp_path, backend):
     if backend == 'faster':
         pytest.importorskip('faster_coco_eval')
     annotations = read_annotations(write_coco(tmp_path))
-    scores = score_detections(annotations, [], backend=backend)
-    assert scores.figures['mAP'] == scores.figures['AR@100'] == 0
+    evaluation = evaluate_detections(annotations, [], backend=backend)
+    assert evaluation.metrics['mAP'] == evaluation.metrics['AR@100'] == 0
 
 
 def test_only_images_that_were_looked_at_count(tmp_path):
     annotations = read_annotations(write_coco(tmp_path))
     detections = [entry for entry in perfect(annotations) if entry['image_id'] == 2]
-    everything = score_detections(annotations, detections)
-    assert everything.figures['AR@100'] == pytest.approx(0.5)
+    everything = evaluate_detections(annotations, detections)
+    assert everything.metrics['AR@100'] == pytest.approx(0.5)
     assert everything.boxes == {'cat': 2, 'dog': 2}
-    looked_at = score_detections(annotations, detections, image_ids=[2])
-    assert looked_at.figures['mAP'] == pytest.approx(1)
+    looked_at = evaluate_detections(annotations, detections, image_ids=[2])
+    assert looked_at.metrics['mAP'] == pytest.approx(1)
     assert looked_at.boxes == {'cat': 1, 'dog': 1}
 
 
@@ -164,12 +164,12 @@ def test_number_of_detections_that_count(tmp_path):
     annotations = read_annotations(write_coco(tmp_path))
     detections = perfect(annotations)
     detections += [{**entry, 'bbox': [40, 0, 4, 4], 'score': 0.95} for entry in detections]
-    scores = score_detections(annotations, detections, max_detections=(1, 2, 3))
-    assert [name for name in scores.figures if name.startswith('AR')] == [
+    evaluation = evaluate_detections(annotations, detections, max_detections=(1, 2, 3))
+    assert [name for name in evaluation.metrics if name.startswith('AR')] == [
         *('AR@1', 'AR@2', 'AR@3', 'AR_s@3', 'AR_m@3', 'AR_l@3')
     ]
-    assert scores.figures['AR@1'] == 0
-    assert scores.figures['AR@2'] == pytest.approx(1)
+    assert evaluation.metrics['AR@1'] == 0
+    assert evaluation.metrics['AR@2'] == pytest.approx(1)
 
 
 def test_table_shows_what_does_not_exist_as_a_dash(tmp_path):
@@ -177,10 +177,10 @@ def test_table_shows_what_does_not_exist_as_a_dash(tmp_path):
         write_coco(tmp_path), classes=['cat', 'bird', 'dog'], may_lack_classes=True
     )
     detections = [entry for entry in perfect(annotations) if entry['category_id'] == 1]
-    scores = score_detections(annotations, detections)
-    assert math.isnan(scores.per_class['bird']['mAP'])
-    assert math.isnan(scores.figures['mAP_l'])
-    assert scores.table() == '\n'.join(
+    evaluation = evaluate_detections(annotations, detections)
+    assert math.isnan(evaluation.per_class['bird']['mAP'])
+    assert math.isnan(evaluation.metrics['mAP_l'])
+    assert evaluation.table() == '\n'.join(
         [
             'class  annotations     AP   AP50   AP75    APs  APm  APl',
             'cat              2  1.000  1.000  1.000  1.000    -    -',
@@ -202,7 +202,7 @@ def test_table_shows_what_does_not_exist_as_a_dash(tmp_path):
 def test_detections_of_something_else(tmp_path, change, expected):
     annotations = read_annotations(write_coco(tmp_path))
     with pytest.raises(DataError) as caught:
-        score_detections(annotations, [{**perfect(annotations)[0], **change}])
+        evaluate_detections(annotations, [{**perfect(annotations)[0], **change}])
     assert str(caught.value).startswith(expected)
     assert str(annotations.path) in str(caught.value)
 
@@ -210,15 +210,15 @@ def test_detections_of_something_else(tmp_path, change, expected):
 def test_images_of_another_file(tmp_path):
     annotations = read_annotations(write_coco(tmp_path))
     with pytest.raises(DataError, match='detections are of image 7, which is not in'):
-        score_detections(annotations, [], image_ids=[1, 7])
+        evaluate_detections(annotations, [], image_ids=[1, 7])
 
 
 def test_arguments_out_of_range(tmp_path):
     annotations = read_annotations(write_coco(tmp_path))
     with pytest.raises(InvalidArgument, match="iou_type='box': give 'bbox' or 'segm'"):
-        score_detections(annotations, [], 'box')
+        evaluate_detections(annotations, [], 'box')
     with pytest.raises(InvalidArgument, match="'fast' is not known; did you mean 'faster'"):
-        score_detections(annotations, [], backend='fast')
+        evaluate_detections(annotations, [], backend='fast')
 
 
 def test_backend_that_is_not_installed(tmp_path, monkeypatch):
@@ -227,7 +227,7 @@ def test_backend_that_is_not_installed(tmp_path, monkeypatch):
         if name.split('.')[0] == 'faster_coco_eval':
             monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingDependency) as caught:
-        score_detections(annotations, [], backend='faster')
+        evaluate_detections(annotations, [], backend='faster')
     assert str(caught.value) == (
         "backend='faster' needs the package faster-coco-eval, which is not installed: "
         'pip install faster-coco-eval'
@@ -237,4 +237,4 @@ def test_backend_that_is_not_installed(tmp_path, monkeypatch):
 def test_detections_in_coco_form_are_json(tmp_path):
     annotations = read_annotations(write_coco(tmp_path))
     detections = json.loads(json.dumps(perfect(annotations)))
-    assert score_detections(annotations, detections).figures['mAP'] == pytest.approx(1)
+    assert evaluate_detections(annotations, detections).metrics['mAP'] == pytest.approx(1)

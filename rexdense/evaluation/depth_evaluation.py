@@ -1,4 +1,4 @@
-"""The figures of depth estimation, and the crops in which benchmarks take them."""
+"""The metrics of depth estimation, and the crops in which benchmarks take them."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -6,10 +6,10 @@ import numpy as np
 
 from rexdense.errors import DataError
 
-__all__ = ['CROPS', 'DEPTH_FIGURES', 'crop_window', 'mean_scores', 'score_depth']
+__all__ = ['CROPS', 'DEPTH_METRICS', 'crop_window', 'mean_metrics', 'evaluate_depth']
 
-DEPTH_FIGURES = ('abs_rel', 'rmse', 'd1', 'd2', 'd3', 'sq_rel', 'rmse_log', 'log10', 'silog')
-"""The names of the figures, see :func:`score_depth`."""
+DEPTH_METRICS = ('abs_rel', 'rmse', 'd1', 'd2', 'd3', 'sq_rel', 'rmse_log', 'log10', 'silog')
+"""The names of the metrics, see :func:`evaluate_depth`."""
 
 
 def _nyu(height: int, width: int) -> tuple[int, int, int, int]:
@@ -50,8 +50,8 @@ def crop_window(crop: str | None, height: int, width: int) -> tuple[slice, slice
     return slice(top, bottom), slice(left, right)
 
 
-def score_depth(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
-    """Return the figures of one image, of the pixels that were measured.
+def evaluate_depth(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Return the metrics of one image, of the pixels that were measured.
 
     ``abs_rel`` and ``sq_rel`` are the mean error and the mean squared error as a share of the true
     depth, ``rmse`` is the root mean square error in metres, ``rmse_log`` that of the natural
@@ -64,15 +64,15 @@ def score_depth(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
         predicted, true: Depths above 0 in metres, (pixels,), at least one.
 
     Example:
-        >>> figures = score_depth(np.array([2.0, 3.0]), np.array([2.0, 2.0]))
-        >>> figures['abs_rel'], figures['d1'], figures['d3']
+        >>> metrics = evaluate_depth(np.array([2.0, 3.0]), np.array([2.0, 2.0]))
+        >>> metrics['abs_rel'], metrics['d1'], metrics['d3']
         (0.25, 0.5, 1.0)
     """
     predicted, true = predicted.astype(np.float64), true.astype(np.float64)
     ratio = np.maximum(predicted / true, true / predicted)
     difference, log_difference = predicted - true, np.log(predicted) - np.log(true)
     log_square = np.square(log_difference).mean()
-    figures = {
+    metrics = {
         'abs_rel': np.abs(difference / true).mean(),
         'sq_rel': (np.square(difference) / true).mean(),
         'rmse': np.sqrt(np.square(difference).mean()),
@@ -82,9 +82,9 @@ def score_depth(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
         'silog': np.sqrt(max(log_square - 0.5 * log_difference.mean() ** 2, 0)),
         **{f'd{power}': (ratio < 1.25**power).mean() for power in (1, 2, 3)},
     }
-    return {name: float(value) for name, value in figures.items()}
+    return {name: float(value) for name, value in metrics.items()}
 
 
-def mean_scores(scores: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean of each figure over images, the way NYU Depth v2 and KITTI are reported."""
-    return {name: float(np.mean([score[name] for score in scores])) for name in DEPTH_FIGURES}
+def mean_metrics(images: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over images, the way NYU Depth v2 and KITTI are reported."""
+    return {name: float(np.mean([metrics[name] for metrics in images])) for name in DEPTH_METRICS}

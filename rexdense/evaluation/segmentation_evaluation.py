@@ -1,4 +1,4 @@
-"""The figures of semantic segmentation, all from one confusion matrix, and from boundaries."""
+"""The metrics of semantic segmentation, all from one confusion matrix, and from boundaries."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ import numpy as np
 
 from rexdense.text_table import text_table
 
-__all__ = ['SegmentationScores', 'confusion_matrix', 'score_segmentation']
+__all__ = ['SegmentationEvaluation', 'confusion_matrix', 'evaluate_segmentation']
 
 
 def confusion_matrix(
     truth: np.ndarray, prediction: np.ndarray, num_classes: int, void: int = 255
 ) -> np.ndarray:
-    """Return how many pixels of each class (row) were predicted as each class (column).
+    """Count the pixels of each class (row) that were predicted as each class (column).
 
     Args:
         truth: (H, W) of class indices, or ``void``, which is left out.
@@ -30,11 +30,11 @@ def confusion_matrix(
 
 
 @dataclass(frozen=True)
-class SegmentationScores:
-    """The figures of semantic segmentation, from 0 to 1; NaN where there is nothing to measure.
+class SegmentationEvaluation:
+    """The metrics of semantic segmentation, from 0 to 1; NaN where there is nothing to measure.
 
     Attributes:
-        figures: ``mIoU``, ``mBoundaryIoU``, ``mDice`` and ``mAcc`` are means over classes;
+        metrics: ``mIoU``, ``mBoundaryIoU``, ``mDice`` and ``mAcc`` are means over classes;
             ``aAcc`` is the share of all pixels that are right.
         per_class: ``IoU``, ``BoundaryIoU``, ``Dice`` and ``Acc`` (the share of the class's pixels
             that are right) by class. A class that is neither in the truth nor in a prediction has
@@ -42,7 +42,7 @@ class SegmentationScores:
         confusion: (C, C): pixels of each class (row) predicted as each class (column).
     """
 
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     per_class: Mapping[str, Mapping[str, float]]
     confusion: np.ndarray
 
@@ -53,16 +53,16 @@ class SegmentationScores:
         return [name for name, pixels in zip(self.per_class, found, strict=True) if not pixels]
 
     def table(self) -> str:
-        """Return the figures as a table, a line each class; NaN is '-'."""
-        columns = [name[1:] for name in self.figures if name.startswith('m')]
+        """Return the metrics as a table, a line each class; NaN is '-'."""
+        columns = [name[1:] for name in self.metrics if name.startswith('m')]
         rows = [['class', 'pixels', *columns]]
         for (name, values), pixels in zip(
             self.per_class.items(), self.confusion.sum(1), strict=True
         ):
             rows.append([name, str(pixels), *(_shown(values[column]) for column in columns)])
-        means = [_shown(self.figures[f'm{column}']) for column in columns]
+        means = [_shown(self.metrics[f'm{column}']) for column in columns]
         rows.append(['all', str(self.confusion.sum()), *means])
-        accuracy = _shown(self.figures['aAcc'])
+        accuracy = _shown(self.metrics['aAcc'])
         lines = [text_table(rows), f'share of all pixels that are right {accuracy}']
         if self.absent:
             count = len(self.absent)
@@ -77,13 +77,13 @@ def _shown(value: float) -> str:
     return '-' if np.isnan(value) else f'{value:.3f}'
 
 
-def score_segmentation(
+def evaluate_segmentation(
     classes: Sequence[str],
     confusion: np.ndarray,
     boundary_intersection: np.ndarray,
     boundary_union: np.ndarray,
-) -> SegmentationScores:
-    """Return the figures of a whole data set.
+) -> SegmentationEvaluation:
+    """Return the metrics of a whole data set.
 
     Args:
         confusion: (C, C), the sum over the images of :func:`confusion_matrix`.
@@ -98,13 +98,13 @@ def score_segmentation(
         'Dice': _ratio(2 * right, of_truth + of_prediction),
         'Acc': _ratio(right, of_truth),
     }
-    figures = {f'm{name}': _mean(values) for name, values in by_class.items()}
-    figures['aAcc'] = float(_ratio(right.sum(), confusion.sum()))
+    metrics = {f'm{name}': _mean(values) for name, values in by_class.items()}
+    metrics['aAcc'] = float(_ratio(right.sum(), confusion.sum()))
     per_class = {
         class_name: {name: float(values[index]) for name, values in by_class.items()}
         for index, class_name in enumerate(classes)
     }
-    return SegmentationScores(figures, per_class, confusion)
+    return SegmentationEvaluation(metrics, per_class, confusion)
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:

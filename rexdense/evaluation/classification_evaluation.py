@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ['ClassificationScores', 'calibration_error', 'score_classification']
+__all__ = ['ClassificationEvaluation', 'calibration_error', 'evaluate_classification']
 
 CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
-class ClassificationScores:
-    """What a set of predictions is worth.
+class ClassificationEvaluation:
+    """Metrics of a set of predictions.
 
     Attributes:
         metrics: top1, top5 (where there are more than 5 classes), mean_class_accuracy and
@@ -26,9 +26,9 @@ class ClassificationScores:
     confusion: np.ndarray
 
 
-def score_classification(
+def evaluate_classification(
     scores: np.ndarray, labels: np.ndarray, classes: Sequence[str]
-) -> ClassificationScores:
+) -> ClassificationEvaluation:
     """Measure predictions.
 
     Args:
@@ -37,7 +37,7 @@ def score_classification(
 
     Example:
         >>> scores = np.array([[0.9, 0.1], [0.6, 0.4]])
-        >>> score_classification(scores, np.array([0, 1]), ('cat', 'dog')).metrics['top1']
+        >>> evaluate_classification(scores, np.array([0, 1]), ('cat', 'dog')).metrics['top1']
         0.5
     """
     count = len(classes)
@@ -62,7 +62,7 @@ def score_classification(
         metrics['top5'] = float((rank < 5).mean())
     metrics['mean_class_accuracy'] = float(np.mean([row['accuracy'] for row in per_class.values()]))
     metrics['calibration_error'] = calibration_error(scores.max(1), right)
-    return ClassificationScores(metrics, per_class, confusion)
+    return ClassificationEvaluation(metrics, per_class, confusion)
 
 
 def calibration_error(

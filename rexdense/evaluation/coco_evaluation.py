@@ -17,7 +17,7 @@ from rexdense.datasets.coco.json_file import id_key
 from rexdense.errors import DataError, InvalidArgument, MissingDependency, suggest
 from rexdense.text_table import text_table
 
-__all__ = ['BACKENDS', 'CocoScores', 'ordered_maxima', 'score_detections']
+__all__ = ['BACKENDS', 'CocoEvaluation', 'ordered_maxima', 'evaluate_detections']
 
 BACKENDS = {
     'pycocotools': ('pycocotools', 'pycocotools', 'cocoeval', 'COCOeval'),
@@ -35,23 +35,23 @@ _AREAS = {'_s': 1, '_m': 2, '_l': 3}
 
 
 @dataclass(frozen=True)
-class CocoScores:
-    """COCO's figures, from 0 to 1; NaN where there is no annotation to be found.
+class CocoEvaluation:
+    """COCO's metrics, from 0 to 1; NaN where there is no annotation to be found.
 
     Attributes:
-        figures: the 12 figures by mmdet's names: ``mAP``, ``mAP_50``, ``mAP_75``, ``mAP_s``,
+        metrics: the 12 metrics by mmdet's names: ``mAP``, ``mAP_50``, ``mAP_75``, ``mAP_s``,
             ``mAP_m``, ``mAP_l``, then ``AR@1``, ``AR@10``, ``AR@100``, ``AR_s@100``, ``AR_m@100``,
             ``AR_l@100``.
         per_class: the first six of these for each class.
         boxes: number of annotations of each class in the images looked at, crowds included.
     """
 
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     per_class: Mapping[str, Mapping[str, float]]
     boxes: Mapping[str, int]
 
     def table(self) -> str:
-        """Return the figures as a table, a line each class, and a line of recalls; NaN is '-'."""
+        """Return the metrics as a table, a line each class, and a line of recalls; NaN is '-'."""
         columns = {
             'mAP': 'AP',
             'mAP_50': 'AP50',
@@ -61,20 +61,20 @@ class CocoScores:
             'mAP_l': 'APl',
         }
         rows = [['class', 'annotations', *columns.values()]]
-        lines = [(name, self.boxes[name], figures) for name, figures in self.per_class.items()]
-        lines.append(('all', sum(self.boxes.values()), self.figures))
-        for name, count, figures in lines:
-            rows.append([name, str(count), *(_shown(figures[column]) for column in columns)])
+        lines = [(name, self.boxes[name], metrics) for name, metrics in self.per_class.items()]
+        lines.append(('all', sum(self.boxes.values()), self.metrics))
+        for name, count, metrics in lines:
+            rows.append([name, str(count), *(_shown(metrics[column]) for column in columns)])
         recalls = [
             f'{name} {_shown(value)}'
-            for name, value in self.figures.items()
+            for name, value in self.metrics.items()
             if name.startswith('AR')
         ]
         return f'{text_table(rows)}\n{", ".join(recalls)}'
 
 
 def ordered_maxima(max_detections: Any) -> tuple[int, int, int]:
-    """Return how many detections of an image count, from the least to the most.
+    """Return the numbers of detections of an image that count, from the least to the most.
 
     Raises:
         InvalidArgument: they are not three different whole numbers above 0.
@@ -93,15 +93,15 @@ def ordered_maxima(max_detections: Any) -> tuple[int, int, int]:
     return tuple(sorted(map(int, maxima)))
 
 
-def score_detections(
+def evaluate_detections(
     annotations: CocoAnnotations,
     detections: Sequence[Mapping[str, Any]],
     iou_type: str = 'bbox',
     backend: str = 'pycocotools',
     max_detections: Sequence[int] = (1, 10, 100),
     image_ids: Sequence[int | str] | None = None,
-) -> CocoScores:
-    """Return the COCO figures of detections.
+) -> CocoEvaluation:
+    """Return the COCO metrics of detections.
 
     Images, classes and annotations are numbered anew from 1 for the evaluation, because pycocotools
     takes an annotation with id 0 for unmatched and sorts ids of mixed types in no useful way.
@@ -113,7 +113,7 @@ def score_detections(
         iou_type: 'bbox' or 'segm'.
         backend: 'pycocotools', or 'faster' for faster-coco-eval.
         max_detections: how many detections of an image and class, best first, count for the three
-            recalls, in any order; the greatest for all other figures.
+            recalls, in any order; the greatest for all other metrics.
         image_ids: the images that were looked at; None stands for all.
 
     Raises:
@@ -262,23 +262,23 @@ def _found(
 
 def _summary(
     boxes: Mapping[str, int], evaluation: Mapping[str, Any], max_detections: Sequence[int]
-) -> CocoScores:
-    """The 12 figures of pycocotools' ``COCOeval.summarize``, and those of each class.
+) -> CocoEvaluation:
+    """The 12 metrics of pycocotools' ``COCOeval.summarize``, and those of each class.
 
     ``precision`` is thresholds x recalls x classes x areas x maxima, ``recall`` the same without
     recalls; -1 stands for nothing to find. Threshold 0 is an IoU of 0.50, threshold 5 one of 0.75.
     """
     precision, recall = evaluation['precision'], evaluation['recall']
-    figures = _average_precision(precision)
+    metrics = _average_precision(precision)
     for place, maximum in enumerate(max_detections):
-        figures[f'AR@{maximum}'] = _mean(recall[..., 0, place])
+        metrics[f'AR@{maximum}'] = _mean(recall[..., 0, place])
     for suffix, area in _AREAS.items():
-        figures[f'AR{suffix}@{max_detections[-1]}'] = _mean(recall[..., area, -1])
+        metrics[f'AR{suffix}@{max_detections[-1]}'] = _mean(recall[..., area, -1])
     per_class = {
         name: _average_precision(precision[:, :, label : label + 1])
         for label, name in enumerate(boxes)
     }
-    return CocoScores(figures, per_class, boxes)
+    return CocoEvaluation(metrics, per_class, boxes)
 
 
 def _average_precision(precision: np.ndarray) -> dict[str, float]:

@@ -1,0 +1,31 @@
+"""The allocator of host memory."""
+
+import ctypes
+import platform
+
+__all__ = ['reuse_freed_memory']
+
+# Names of glibc's mallopt parameters (malloc.h).
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_TOP_PAD_BYTES = 256 * 2**20
+
+
+def reuse_freed_memory() -> bool:
+    """Keep freed host memory in the process instead of returning it to the kernel; return whether
+    that was possible.
+
+    glibc maps every block above 32 MiB afresh and unmaps it when freed, so that each large feature
+    map costs its page faults again at every step. This is a setting of the whole process, so
+    programs call it, never a library.
+    """
+    if platform.libc_ver()[0] != 'glibc':
+        return False
+    mallopt = ctypes.CDLL('libc.so.6').mallopt
+    return all(
+        mallopt(parameter, value)
+        for parameter, value in (
+            (_M_MMAP_THRESHOLD, 2**31 - 1),
+            (_M_TRIM_THRESHOLD, 2**31 - 1),
+            (_M_TOP_PAD, _TOP_PAD_BYTES),
+        )
+    )

@@ -1,0 +1,41 @@
+"""Host memory that is kept for the next step."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='needs glibc')
+def test_freed_memory_is_kept():
+    # Large blocks are given back at once by default: writing them again faults every page again.
+    program = (
+        'import resource, torch\n'
+        'from rexdense.device import reuse_freed_memory\n'
+        '{call}\n'
+        'def faults():\n'
+        '    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n'
+        'for _ in range(10):\n'
+        '    torch.ones(2**24)\n'
+        'before = faults()\n'
+        'for _ in range(5):\n'
+        '    torch.ones(2**24)\n'
+        'print(faults() - before)\n'
+    )
+    counts = [
+        int(
+            subprocess.run(
+                [sys.executable, '-c', program.format(call=call)],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=os.environ | {'OMP_NUM_THREADS': '1'},
+            ).stdout
+        )
+        for call in ('', 'assert reuse_freed_memory()')
+    ]
+    # 64 MiB in pages of 4 KiB, or of 2 MiB where the kernel joins them.
+    assert counts[0] >= 5 * 32
+    assert counts[1] < 32

@@ -6,7 +6,7 @@ IMAGES is a folder of images, of which those found first are enlarged to a short
 pixels, as ImageNet's have, and kept in a temporary folder. Both sides train as ReXNet's recipe says
 (random resized crop to 224 pixels, bilinear or bicubic; flip; rand-m9-mstd0.5; erasing 0.2) and end
 in normalised float32 batches; a run is one pass over the files in the process itself, which has one
-thread. timm is measured as its train.py loads (uint8 batches, normalised and erased as a whole) and
+thread, and its processor time counts: the files are in memory. timm is measured as its train.py loads (uint8 batches, normalised and erased as a whole) and
 as its create_transform stands alone (float32 image by image); the faster of the two counts.
 For PEERS and DIR see backbones.py. Only ratios mean anything on a busy machine, see in_turns.py.
 """
@@ -28,17 +28,17 @@ QUALITY = 90
 
 
 class Batches:
-    """A loader, timed over one pass."""
+    """A loader, timed over one pass by the processor time of its one thread."""
 
     def __init__(self, loader: Iterable, prepare=lambda batch: batch[0]) -> None:
         self.loader, self.prepare = loader, prepare
 
     def run(self) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         for batch in self.loader:
             images = self.prepare(batch)
         assert images.dtype == torch.float32 and images.shape[1:] == (3, SIZE, SIZE)
-        return (time.perf_counter() - start) * 1e3
+        return (time.process_time() - start) * 1e3
 
 
 def build_timm(task: dict) -> Batches:

@@ -20,12 +20,12 @@ IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), n
 BICUBIC = Image.Resampling.BICUBIC
 
 
-def warped(*matrix):
-    return IMAGE.transform(IMAGE.size, Image.Transform.AFFINE, matrix, BICUBIC, fillcolor=FILL)
-
-
-def expected(name, level, increasing, sign):
+def expected(name, level, increasing, sign, resample):
     """The results by the formulas of timm/data/auto_augment.py."""
+
+    def warped(*matrix):
+        return IMAGE.transform(IMAGE.size, Image.Transform.AFFINE, matrix, resample, fillcolor=FILL)
+
     share = level / 10
     grow = max(0.1, 1 + sign * 0.9 * share) if increasing else 0.1 + 1.8 * share
     bits, threshold = int(4 * share), int(256 * share)
@@ -35,7 +35,7 @@ def expected(name, level, increasing, sign):
         'AutoContrast': lambda: ImageOps.autocontrast(IMAGE),
         'Equalize': lambda: ImageOps.equalize(IMAGE),
         'Invert': lambda: ImageOps.invert(IMAGE),
-        'Rotate': lambda: IMAGE.rotate(sign * 30 * share, resample=BICUBIC, fillcolor=FILL),
+        'Rotate': lambda: IMAGE.rotate(sign * 30 * share, resample=resample, fillcolor=FILL),
         'Posterize': lambda: ImageOps.posterize(IMAGE, 4 - bits if increasing else bits),
         'Solarize': lambda: ImageOps.solarize(IMAGE, 256 - threshold if increasing else threshold),
         'SolarizeAdd': lambda: Image.fromarray(added.astype(np.uint8)),
@@ -50,15 +50,16 @@ def expected(name, level, increasing, sign):
     }[name]()
 
 
-@pytest.mark.parametrize('sign', [1, -1])
+@pytest.mark.parametrize('resample', [BICUBIC, Image.Resampling.BILINEAR])
 @pytest.mark.parametrize('increasing', [False, True])
-@pytest.mark.parametrize('level', [0, 1, 5, 9, 10])
+@pytest.mark.parametrize('level', [*range(11), 8.7])
 @pytest.mark.parametrize('name', OPERATIONS)
-def test_operations_are_pillows_at_timms_levels(name, level, increasing, sign, monkeypatch):
-    monkeypatch.setattr(np.random, 'rand', lambda: 0.9 if sign == 1 else 0.1)
-    setting = _Setting(increasing, FILL, BICUBIC)
-    found = OPERATIONS[name](IMAGE, level, setting)
-    assert np.array_equal(np.asarray(found), np.asarray(expected(name, level, increasing, sign)))
+def test_operations_are_pillows_at_timms_levels(name, level, increasing, resample, monkeypatch):
+    for sign in (1, -1):
+        monkeypatch.setattr(np.random, 'rand', lambda sign=sign: 0.9 if sign == 1 else 0.1)
+        found = OPERATIONS[name](IMAGE, level, _Setting(increasing, FILL, resample))
+        wanted = expected(name, level, increasing, sign, resample)
+        assert np.array_equal(np.asarray(found), np.asarray(wanted))
 
 
 def test_the_text_form_is_timms():

@@ -2,13 +2,13 @@
 
     python benchmarks/loader.py IMAGES --peer PEERS/bin/python --peer-path DIR
 
-IMAGES is a folder of images, of which those found first are enlarged to a shorter side of 500
-pixels, as ImageNet's have, and kept in a temporary folder. Both sides train as ReXNet's recipe says
-(random resized crop to 224 pixels, bilinear or bicubic; flip; rand-m9-mstd0.5; erasing 0.2) and end
-in normalised float32 batches; a run is one pass over the files in the process itself, which has one
-thread, and its processor time counts: the files are in memory. timm is measured as its train.py loads (uint8 batches, normalised and erased as a whole) and
-as its create_transform stands alone (float32 image by image); the faster of the two counts.
-For PEERS and DIR see backbones.py. Only ratios mean anything on a busy machine, see in_turns.py.
+IMAGES is a folder of images, of which some are enlarged to a shorter side of 500 pixels, as
+ImageNet's have, and kept in a temporary folder. Both sides train as ReXNet's recipe says (random
+resized crop to 224 pixels, bilinear or bicubic; flip; rand-m9-mstd0.5; erasing 0.2) and end in
+normalised float32 batches. A run is one pass over the files in the process itself, with one thread,
+and its processor time counts: the files are in memory. timm is measured as its train.py loads
+(uint8 batches, normalised and erased as a whole) and as its create_transform stands alone (float32
+image by image). For PEERS and DIR see backbones.py, for the turns in_turns.py.
 """
 
 import argparse

@@ -27,15 +27,15 @@ def expected(name, level, increasing, sign, resample):
         return IMAGE.transform(IMAGE.size, Image.Transform.AFFINE, matrix, resample, fillcolor=FILL)
 
     share = level / 10
-    grow = max(0.1, 1 + sign * 0.9 * share) if increasing else 0.1 + 1.8 * share
-    bits, threshold = int(4 * share), int(256 * share)
+    grow = max(0.1, 1 + sign * (share * 0.9)) if increasing else share * 1.8 + 0.1
+    bits, threshold = int(share * 4), int(share * 256)
     added = np.asarray(IMAGE).astype(int)
-    added = np.where(added < 128, np.minimum(255, added + int(110 * share)), added)
+    added = np.where(added < 128, np.minimum(255, added + int(share * 110)), added)
     return {
         'AutoContrast': lambda: ImageOps.autocontrast(IMAGE),
         'Equalize': lambda: ImageOps.equalize(IMAGE),
         'Invert': lambda: ImageOps.invert(IMAGE),
-        'Rotate': lambda: IMAGE.rotate(sign * 30 * share, resample=resample, fillcolor=FILL),
+        'Rotate': lambda: IMAGE.rotate(sign * (share * 30), resample=resample, fillcolor=FILL),
         'Posterize': lambda: ImageOps.posterize(IMAGE, 4 - bits if increasing else bits),
         'Solarize': lambda: ImageOps.solarize(IMAGE, 256 - threshold if increasing else threshold),
         'SolarizeAdd': lambda: Image.fromarray(added.astype(np.uint8)),
@@ -43,10 +43,10 @@ def expected(name, level, increasing, sign, resample):
         'Contrast': lambda: ImageEnhance.Contrast(IMAGE).enhance(grow),
         'Brightness': lambda: ImageEnhance.Brightness(IMAGE).enhance(grow),
         'Sharpness': lambda: ImageEnhance.Sharpness(IMAGE).enhance(grow),
-        'ShearX': lambda: warped(1, sign * 0.3 * share, 0, 0, 1, 0),
-        'ShearY': lambda: warped(1, 0, 0, sign * 0.3 * share, 1, 0),
-        'TranslateX': lambda: warped(1, 0, sign * (0.45 * level / 10) * 50, 0, 1, 0),
-        'TranslateY': lambda: warped(1, 0, 0, 0, 1, sign * (0.45 * level / 10) * 40),
+        'ShearX': lambda: warped(1, sign * (share * 0.3), 0, 0, 1, 0),
+        'ShearY': lambda: warped(1, 0, 0, sign * (share * 0.3), 1, 0),
+        'TranslateX': lambda: warped(1, 0, sign * (share * 0.45) * 50, 0, 1, 0),
+        'TranslateY': lambda: warped(1, 0, 0, 0, 1, sign * (share * 0.45) * 40),
     }[name]()
 
 

@@ -109,7 +109,7 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         folder = Path(self.data_root) / self.split
         classes = self._known_classes()
         if self.ann_file:
-            names, files = read_image_list(Path(self.ann_file), folder, classes)
+            names, files = read_image_list(Path(self.ann_file), folder, classes, self.cache)
         else:
             names, files = self._scan(folder, classes)
         if len(names) < 2:
@@ -130,7 +130,7 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
             return classes
         training = root / self.class_split
         if self.class_ann_file:
-            return read_image_list(root / self.class_ann_file, training)[0]
+            return read_image_list(root / self.class_ann_file, training, cache=self.cache)[0]
         if not self.ann_file:
             return None if self.split == self.class_split else self._scan(training)[0]
         if self.split != self.class_split and training.is_dir():

@@ -1,11 +1,13 @@
 """Lists of images and classes as text: ``path label`` or ``path,class`` a line."""
 
 import csv
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rexdense.datasets.classification.file_index import IMAGE_ENDINGS, FileIndex
+from rexdense.datasets.classification.listing_cache import ListingCache
 from rexdense.datasets.file_names import find_files
 from rexdense.errors import DataError, suggest
 
@@ -54,7 +56,7 @@ def synset_of(text: str) -> str | None:
 
 
 def read_image_list(
-    path: Path, folder: Path, classes: Sequence[str] | None = None
+    path: Path, folder: Path, classes: Sequence[str] | None = None, cache: Path | None = None
 ) -> tuple[tuple[str, ...], FileIndex]:
     """Read a list of images with their classes.
 
@@ -70,16 +72,45 @@ def read_image_list(
         path: The list.
         folder: What its paths are relative to.
         classes: Names in the order of the labels; None takes them from the list, sorted.
+        cache: Folder for what was read. The list is read again, and its images are looked for, once
+            it has another size or modification time, or a folder of its images another one.
 
     Raises:
         DataError: the list is missing or empty, a line cannot be read, an image is not there, or a
             class is unknown.
     """
-    rows = list(_rows(path))
-    if not rows:
-        raise DataError(f'{path} lists no image; give a path and a class a line')
-    names, labels = _labels(path, rows, classes)
-    return names, FileIndex(folder, _find(path, folder, [image for image, _ in rows]), labels)
+    identity = _identity(path)
+
+    def unchanged(record: dict) -> bool:
+        return record['identity'] == identity and all(
+            os.stat(place).st_mtime_ns == time for place, time in record['folders']
+        )
+
+    def read() -> dict:
+        rows = list(_rows(path))
+        if not rows:
+            raise DataError(f'{path} lists no image; give a path and a class a line')
+        images = _find(path, folder, [image for image, _ in rows])
+        places = {os.path.join(folder, os.path.dirname(image)) for image in images}
+        folders = [(place, os.stat(place).st_mtime_ns) for place in sorted(places)]
+        words = [word for _, word in rows]
+        return dict(identity=identity, folders=folders, images=images, words=words)
+
+    # One list may be read below several folders.
+    key = Path(f'{path.resolve()}{os.pathsep}{folder.resolve()}')
+    record = ListingCache(cache).get(key, unchanged, read)
+    names, labels = _labels(path, record['images'], record['words'], classes)
+    return names, FileIndex(folder, record['images'], labels)
+
+
+def _identity(path: Path) -> list[int]:
+    """Return the size and the modification time of a list; nothing where it cannot be read, which
+    reading it tells."""
+    try:
+        status = path.stat()
+    except OSError:
+        return []
+    return [status.st_size, status.st_mtime_ns]
 
 
 def _find(path: Path, folder: Path, images: list[str]) -> list[str]:
@@ -99,15 +130,14 @@ def _find(path: Path, folder: Path, images: list[str]) -> list[str]:
 
 
 def _labels(
-    path: Path, rows: list[tuple[str, str]], classes: Sequence[str] | None
+    path: Path, images: list[str], words: list[str], classes: Sequence[str] | None
 ) -> tuple[tuple[str, ...], list[int]]:
-    """Return the class names, and the label of each row."""
-    words = [word for _, word in rows]
+    """Return the class names, and the label of each image."""
     there = set(words)
     if all(re.fullmatch(r'[+-]?\d+', word) for word in there) and not there <= set(classes or ()):
         numbers = [int(word) for word in words]
         names = tuple(classes or map(str, range(max(max(numbers), 0) + 1)))
-        for (image, word), number in zip(rows, numbers, strict=True):
+        for image, word, number in zip(images, words, numbers, strict=True):
             if not 0 <= number < len(names):
                 raise DataError(
                     f'{path}: {image} has the label {word}, but there are {len(names)} '

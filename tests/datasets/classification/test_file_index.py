@@ -9,6 +9,7 @@ import pytest
 
 from rexdense.datasets.classification.file_index import FileIndex, scan_classes
 from rexdense.datasets.classification.listing_cache import ListingCache
+from rexdense.errors import DataError
 
 
 def write(path):
@@ -65,3 +66,30 @@ def test_a_cache_that_cannot_be_written_is_gone_without(tmp_path):
     (tmp_path / 'file').write_text('')
     cache = ListingCache(tmp_path / 'file' / 'cache')
     assert cache.get(tmp_path, lambda record: True, lambda: dict(files=['a']))['files'] == ['a']
+
+
+def test_a_list_is_read_again_once_it_or_a_folder_has_changed(root, monkeypatch):
+    from rexdense.datasets.classification import image_list
+
+    sought = []
+    find = image_list.find_files
+    monkeypatch.setattr(
+        image_list, 'find_files', lambda folder, names: sought.append(names) or find(folder, names)
+    )
+
+    def read(**arguments):
+        names, files = image_list.read_image_list(
+            root / 'list.txt', root / 'train', cache=root / 'cache', **arguments
+        )
+        return names, [files.path(i) for i in range(len(files))], files.labels.tolist()
+
+    (root / 'list.txt').write_text('cat/0.png tom\ndog/1.png rex\n')
+    wanted = ('rex', 'tom'), ['cat/0.png', 'dog/1.png'], [1, 0]
+    assert read() == wanted and read() == wanted and len(sought) == 1
+    # Classes are none of what is kept.
+    assert read(classes=('tom', 'rex'))[2] == [0, 1] and len(sought) == 1
+    (root / 'list.txt').write_text('cat/1.png tom\ndog/1.png rex\ndog/2.png rex\n')
+    assert read()[1] == ['cat/1.png', 'dog/1.png', 'dog/2.png'] and len(sought) == 2
+    (root / 'train' / 'dog' / '2.png').unlink()
+    with pytest.raises(DataError, match=r'dog/2\.png'):
+        read()

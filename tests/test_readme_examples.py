@@ -19,6 +19,7 @@ import rexdense
 from rexdense.arch import channels
 from rexdense.checkpoint import write_checkpoint
 from rexdense.models.unet import ReXUNet
+from rexdense.registry import DATASETS
 from tests.pages import PAGES, ROOT, code_blocks, name_of, text_of
 from tests.peers import PEERS_PATH, needs_peers, peer_packages
 
@@ -35,10 +36,12 @@ ENCODER = 'docs/weights.md', 'segmentation_models_pytorch'
 ONNX = 'docs/deploy.md', 'InferenceSession'
 ENTRY = 'docs/development.md', 'ReXNetRule('
 RECORD = 'docs/development.md', 'record('
+RANKS = 'docs/analyze.md', 'feature_ranks'
+LOADER = 'docs/classification_data.md', 'LoadRandomResizedCrop'
 CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
 EXAMPLES = [
     *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
-    *(ONNX, ENTRY, RECORD, CASE),
+    *(ONNX, ENTRY, RECORD, CASE, RANKS, LOADER),
 ]
 
 
@@ -97,6 +100,28 @@ def test_u_nets(tmp_path, monkeypatch):
     exec(example(*UNET), names)
     assert names['logits'].shape == (2, 11, 17, 25)
     assert list(names['unet'](names['images'])) == [1, 2, 4, 8, 16, 32]
+
+
+def test_ranks(capsys):
+    exec(example(*RANKS), {})
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert printed[0][:2] == ['backbone.stem', '32'] and printed[-1][:2] == ['head.final', '1280']
+    assert all(0 < int(rank) <= int(width) for _, width, rank, _ in printed)
+
+
+def test_a_fast_loader(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv('HOME', str(tmp_path))
+    for name in ('n00000001', 'n00000002'):
+        path = tmp_path / 'data/imagenet/train' / name / 'a.JPEG'
+        path.parent.mkdir(parents=True)
+        cv2.imwrite(str(path.with_suffix('.jpg')), np.full((500, 460, 3), 99, np.uint8))
+    exec(example(*LOADER), names := {})
+    dataset = DATASETS.build(names['train_dataset'])
+    assert [dataset[place]['data_samples'].gt_label for place in range(2)] == [0, 1]
+    assert dataset[1]['inputs'].shape == (3, 224, 224)
+    assert dataset[1]['inputs'].dtype == torch.uint8
+    assert len(list((tmp_path / '.cache/rexdense').iterdir())) == 2
 
 
 def test_depth_from_video():

@@ -1,0 +1,41 @@
+"""The look at all images before training."""
+
+import io
+import tarfile
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip('mmdet')
+
+from rexdense.datasets.classification.dataset import ClassificationDataset
+from rexdense.engine.hooks import CheckImages
+
+IMAGE = cv2.imencode('.png', np.zeros((8, 8, 3), np.uint8))[1].tobytes()
+
+
+@pytest.mark.parametrize(('packed', 'told'), [(False, 1), (True, 0)])
+def test_images_in_archives_are_looked_at_when_they_are_read(tmp_path, packed, told):
+    (tmp_path / 'train').mkdir()
+    files = {'a/0.png': IMAGE, 'a/1.png': b'no image', 'b/2.png': IMAGE}
+    with tarfile.open(tmp_path / 'train' / '0.tar', 'w') as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    if not packed:
+        with tarfile.open(tmp_path / 'train' / '0.tar') as archive:
+            archive.extractall(tmp_path / 'train', filter='data')
+    warnings = []
+    data = ClassificationDataset(str(tmp_path), 'train')
+    assert len(data) == 3
+    runner = SimpleNamespace(
+        train_dataloader=torch.utils.data.DataLoader(data),
+        val_loop=None,
+        logger=SimpleNamespace(warning=warnings.append),
+    )
+    CheckImages().before_train(runner)
+    assert len(warnings) == told and all('1.png' in warning for warning in warnings)

@@ -1,6 +1,7 @@
 """Fixtures of tests in several folders."""
 
 import contextlib
+import functools
 import io
 from pathlib import Path
 from typing import NamedTuple
@@ -24,8 +25,31 @@ def shapes(tmp_path_factory) -> Path:
     return make_shapes(tmp_path_factory.mktemp('data') / 'shapes', train=6, val=4, size=(64, 64))
 
 
+@pytest.fixture(scope='session')
+def texts_formatted_once():
+    """Format each text of a config once, and read mmdet's index of models once: mmengine does so
+    again and again, which takes half of a tiny run."""
+    pytest.importorskip('mmengine')
+    from mmengine.config import utils
+    from yapf.yapflib import yapf_api
+
+    @functools.lru_cache(maxsize=32)
+    def formatted(text: str):
+        return format_code(text, style_config=dict(style))
+
+    def format_once(text: str, style_config: dict, **_: object):
+        style.update(style_config)
+        return formatted(text)
+
+    format_code, style = yapf_api.FormatCode, {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yapf_api, 'FormatCode', format_once)
+        patch.setattr(utils, '_get_cfg_metainfo', functools.cache(utils._get_cfg_metainfo))
+        yield
+
+
 @pytest.fixture
-def fresh_mmengine():
+def fresh_mmengine(texts_formatted_once):
     """Take away afterwards what mmengine keeps for the whole process: loggers, hubs, scopes."""
     pytest.importorskip('mmengine')
     from mmengine.logging import MessageHub, MMLogger
@@ -51,7 +75,7 @@ class Finished(NamedTuple):
 
 
 @pytest.fixture(scope='session')
-def trained(shapes, tmp_path_factory) -> Finished:
+def trained(shapes, tmp_path_factory, texts_formatted_once) -> Finished:
     """One epoch on Shapes; tests must not write there."""
     pytest.importorskip('mmdet')
     from rexdense.cli import train
@@ -70,7 +94,7 @@ def label_maps(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def segmented(label_maps, tmp_path_factory) -> Finished:
+def segmented(label_maps, tmp_path_factory, texts_formatted_once) -> Finished:
     """Two epochs of a U-Net on label maps; tests must not write there."""
     pytest.importorskip('mmseg')
     from rexdense.cli import train

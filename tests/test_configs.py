@@ -153,6 +153,7 @@ def test_there_are_configs():
 
 
 @pytest.mark.parametrize('path', CONFIGS)
+@pytest.mark.slow
 def test_one_step_of_training_and_of_validation(path, shapes, tmp_path, fresh_mmengine):
     choose_device('cpu')
     config = load_config(ROOT / path)

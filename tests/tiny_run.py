@@ -6,6 +6,7 @@ CONFIG = 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'
 SEGMENTATION_CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
 ROOT = Path(__file__).resolve().parents[1]
 FEW_REGIONS = [
+    'model.roi_head.bbox_head.fc_out_channels=32',
     'model.train_cfg.rpn_proposal.nms_pre=50',
     'model.train_cfg.rpn_proposal.max_per_img=20',
     'model.train_cfg.rcnn.sampler.num=16',

@@ -72,6 +72,7 @@ def test_data_that_cannot_be_used(tmp_path, spoil, options, expected):
     assert not (tmp_path / 'run').exists()
 
 
+@pytest.mark.slow
 def test_boxes_left_out_are_counted(shapes, tmp_path, capsys):
     root = shutil.copytree(shapes, tmp_path / 'data')
     file = root / 'annotations/train.json'
@@ -209,6 +210,7 @@ def test_images_are_looked_at_before_training(
     assert with_data_root != (tmp_path / 'run').exists()
 
 
+@pytest.mark.slow
 def test_training_image_that_cannot_be_decoded(shapes, tmp_path, capsys):
     root = shutil.copytree(shapes, tmp_path / 'data')
     for name in ('000001', '000003'):
@@ -234,6 +236,7 @@ def test_no_training_image_can_be_decoded(shapes, tmp_path):
         train.main(train_arguments(root, tmp_path / 'run'))
 
 
+@pytest.mark.slow
 def test_checkpoint_of_another_architecture(trained, shapes, tmp_path):
     options = run_arguments(shapes, tmp_path, settings=('model.backbone.arch=rexnet_1.3',))
     with pytest.raises(
@@ -243,6 +246,7 @@ def test_checkpoint_of_another_architecture(trained, shapes, tmp_path):
         test.main([str(ROOT / CONFIG), str(trained.checkpoint), *options])
 
 
+@pytest.mark.slow
 def test_backbone_alone_from_a_detector(trained, shapes, tmp_path):
     for split in ('train', 'val'):
         write_coco(tmp_path / 'data', split=split)
@@ -262,6 +266,7 @@ def test_backbone_alone_from_a_detector(trained, shapes, tmp_path):
         torch.testing.assert_close(after[name], before[name], rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_model_and_data_of_other_classes(shapes, tmp_path):
     arguments = train_arguments(
         shapes,
@@ -276,7 +281,7 @@ def test_model_and_data_of_other_classes(shapes, tmp_path):
     del arguments[place : place + 2]
     with pytest.raises(
         InvalidArgument,
-        match='mmdet.Shared2FCBBoxHead of the model has num_classes=80, the training data 6 classes'
+        match='Shared2FCBBoxHead of the model has num_classes=80, the training data 6 classes'
         r' \(circle, square, triangle, star, ring, cross\): set num_classes in the config',
     ):
         train.main(arguments)
@@ -299,6 +304,7 @@ def test_model_and_data_of_other_classes(shapes, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_measuring_takes_the_classes_of_the_checkpoint(trained, shapes, tmp_path, capsys):
     reordered = shutil.copytree(shapes, tmp_path / 'data')
     file = reordered / 'annotations/val.json'

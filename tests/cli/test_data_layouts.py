@@ -60,6 +60,7 @@ def test_loaders_and_evaluators_read_what_was_found(shapes, tmp_path, capsys, la
     assert config.val_evaluator.ann_file == str(root / annotations['val'])
 
 
+@pytest.mark.slow
 def test_training_and_measuring(trained, shapes, tmp_path, capsys):
     root = laid_out(shapes, tmp_path / 'data', *LAYOUTS['Roboflow'])
     train.main(train_arguments(root, tmp_path / 'run'))

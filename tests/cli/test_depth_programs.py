@@ -19,6 +19,7 @@ from tests.tiny_run import ROOT, segmentation_arguments
 CONFIG = str(ROOT / 'configs/depth/unet_rexnet-1.0_custom.py')
 
 
+@pytest.mark.slow
 def test_training_measuring_and_predicting(shapes, tmp_path, capsys):
     run, out, pictures = tmp_path / 'run', tmp_path / 'out', tmp_path / 'pictures'
     epochs = ['--epochs', '1', '--seed', '0']

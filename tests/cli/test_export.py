@@ -67,6 +67,7 @@ def test_a_classifier_has_the_classes_of_its_weights(weights, tmp_path):
     assert beside['outputs'] == [dict(name='logits', shape=['batch', 7])]
 
 
+@pytest.mark.slow
 def test_a_backbone_of_a_training_file(trained, tmp_path):
     """Its config says which levels there are, and how images are normalised."""
     out = tmp_path / 'backbone.pt'
@@ -82,11 +83,13 @@ def test_a_backbone_of_a_training_file(trained, tmp_path):
         assert relative_error(found, level) < 1e-4
 
 
+@pytest.mark.slow
 def test_the_region_proposals_of_a_training_file(trained, tmp_path):
     beside = exported('rpn', trained.checkpoint, tmp_path / 'rpn.pt')
     assert beside['model'] == 'FasterRCNN' and len(beside['outputs']) == 10
 
 
+@pytest.mark.slow
 def test_the_unet_of_zshn25(tmp_path):
     torch.manual_seed(0)
     torch.save(randomise(ReXUNet()).state_dict(), tmp_path / 'rexunet.pth')

@@ -21,6 +21,7 @@ def two_classes(tmp_path):
     return tmp_path / 'data'
 
 
+@pytest.mark.slow
 def test_all_is_taken_but_the_layers_of_the_classes(trained, two_classes, tmp_path, capsys):
     options = ('--load-from', str(trained.checkpoint), '--lr', '1e-30')
     train.main(train_arguments(two_classes, tmp_path / 'run', *options))
@@ -40,6 +41,7 @@ def test_all_is_taken_but_the_layers_of_the_classes(trained, two_classes, tmp_pa
             torch.testing.assert_close(after[name], before[name], rtol=0, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_what_differs_otherwise_is_refused(trained, two_classes, tmp_path):
     options = ('--load-from', str(trained.checkpoint))
     settings = ('model.roi_head.bbox_head.fc_out_channels=256',)

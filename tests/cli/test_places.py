@@ -105,6 +105,7 @@ class TestMeasuring:
         with pytest.raises(InvalidArgument, match='would have files of the same names'):
             measure(segmented, data, tmp_path / 'run', *more)
 
+    @pytest.mark.slow
     def test_results_are_written_and_written_again(self, segmented, label_maps, tmp_path):
         """Images that differ in their endings, or bear the name of another result."""
         root = shutil.copytree(label_maps, tmp_path / 'data')
@@ -147,6 +148,7 @@ def coco_of(root, names, split='val'):
 
 
 class TestDetections:
+    @pytest.mark.slow
     def test_images_beside_their_folder(self, trained, tmp_path):
         root, pictures = tmp_path / 'data', tmp_path / 'out/pictures'
         names = ['../b.jpg', str(tmp_path / 'p/x.jpg'), str(tmp_path / 'q/x.jpg')]
@@ -166,6 +168,7 @@ class TestDetections:
         assert {name: after[name] for name in before} == before
 
     @pytest.mark.parametrize('place', ['annotations/val.json', 'annotations/train.json'])
+    @pytest.mark.slow
     def test_annotations_are_not_written_over(self, trained, shapes, tmp_path, place):
         root = shutil.copytree(shapes, tmp_path / 'data')
         (tmp_path / 'link.json').symlink_to(root / place)
@@ -234,6 +237,7 @@ class TestTraining:
             train.main(train_arguments(shapes, run, '--overwrite', *more, settings=settings))
         assert contents(tmp_path) == before
 
+    @pytest.mark.slow
     def test_overwrite_deletes_what_runs_have_saved_alone(self, trained, shapes, tmp_path):
         run = tmp_path / 'run'
         run.mkdir()
@@ -250,6 +254,7 @@ class TestPredicting:
         with pytest.raises(InvalidArgument, match=f'{REFUSED}|was not written by an earlier run'):
             show(segmented, data / 'images/val', tmp_path / place, '--overwrite')
 
+    @pytest.mark.slow
     def test_labels_beside_the_images(self, segmented, label_maps, tmp_path):
         """Without folders of splits, the label maps are where predictions go."""
         for kind in ('images', 'labels'):
@@ -270,6 +275,7 @@ class TestPredicting:
             predict.main([*command, str(tmp_path / 'out'), '--device', 'cpu', '--overwrite'])
         assert contents(tmp_path) == before
 
+    @pytest.mark.slow
     def test_results_of_an_earlier_run_may_be_replaced(self, segmented, label_maps, tmp_path):
         images, out = label_maps / 'images/val', tmp_path / 'out'
         show(segmented, images, out)
@@ -288,6 +294,7 @@ class TestPredicting:
             show(segmented, tmp_path / 'mine.png', out, '--overwrite')
         assert (out / 'mine.png').read_bytes() == b'mine'
 
+    @pytest.mark.slow
     def test_what_an_interrupted_run_left_may_be_replaced(self, segmented, label_maps, tmp_path):
         images, out = label_maps / 'images/val', tmp_path / 'out'
         program = (
@@ -356,6 +363,7 @@ class TestThinImages:
             assert labels.shape[:2] == size
             assert (pictures / f'{name}.png').is_file()
 
+    @pytest.mark.slow
     def test_a_set_in_coco_form(self, trained, shapes, images, tmp_path):
         root = shutil.copytree(shapes, tmp_path / 'data')
         content = json.loads((root / 'annotations/val.json').read_text())

@@ -84,6 +84,7 @@ def test_measuring_gives_the_metrics_of_training_exactly(trained, shapes, tmp_pa
         test.main([*command, *run_arguments(shapes, tmp_path / 'run', *more[2:])])
 
 
+@pytest.mark.slow
 def test_measuring_at_another_scale_is_said(trained, shapes, tmp_path, capsys):
     command = [str(ROOT / CONFIG), str(trained.checkpoint)]
     options = run_arguments(shapes, tmp_path / 'run')

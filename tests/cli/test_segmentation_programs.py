@@ -106,6 +106,7 @@ def test_measuring_gives_the_metrics_of_training(segmented, label_maps, tmp_path
             measure(segmented, label_maps, tmp_path / 'run', option, str(folder))
 
 
+@pytest.mark.slow
 def test_another_split_is_measured(segmented, label_maps, tmp_path, capsys):
     root = shutil.copytree(label_maps, tmp_path / 'set')
     for kind in ('images', 'labels'):
@@ -134,6 +135,7 @@ def test_options_that_need_a_data_root(segmented, tmp_path, option):
         test.main([*command, '--work-dir', str(tmp_path / 'run'), option, 'x'])
 
 
+@pytest.mark.slow
 def test_windows_that_slide(segmented, label_maps, tmp_path):
     """Windows as large as the image give what the whole does, by options of the command line."""
     metrics = {}
@@ -163,6 +165,7 @@ def test_windows_that_cannot_be_used(segmented, label_maps, tmp_path, settings, 
         measure(segmented, label_maps, tmp_path / 'run', *options)
 
 
+@pytest.mark.slow
 def test_flip_test_of_a_mirrored_set_is_the_same(segmented, label_maps, tmp_path, capsys):
     """The mean with the mirror image does not change when the set itself is mirrored."""
     mirrored = shutil.copytree(label_maps, tmp_path / 'set')

@@ -61,6 +61,7 @@ def test_void_must_be_the_same_everywhere(tmp_path):
         run(root, tmp_path / 'run', '--cfg-options', *settings)
 
 
+@pytest.mark.slow
 def test_void_above_255_is_trained_and_measured(tmp_path, capsys):
     root = write_segmentation(tmp_path / 'set')
     for path in (root / 'labels').rglob('*.png'):

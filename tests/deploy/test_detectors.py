@@ -116,6 +116,7 @@ def test_it_computes_what_mmdet_does(settings, changes):
     assert max(errors.values()) < 1e-4, errors
 
 
+@pytest.mark.slow
 def test_the_whole_detector_in_onnxruntime(settings, shapes, tmp_path):
     model = detector(settings)
     report = export_graph(FasterRCNNGraph(model), tmp_path / 'detector.onnx')

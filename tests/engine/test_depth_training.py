@@ -38,6 +38,7 @@ def spoil(path, depth):
     assert cv2.imwrite(str(path), depth.astype(np.uint16))
 
 
+@pytest.mark.slow
 def test_one_epoch_from_the_command_line(folder, tmp_path, capsys):
     # Zeros in one map, nothing at all in another; a validation map without depth as well.
     maps = sorted((folder / 'depth/train').iterdir())

@@ -62,6 +62,7 @@ def test_the_loss(trained, shapes, tmp_path):
     assert (copied / 'epoch_1.pth').read_bytes() == before
 
 
+@pytest.mark.slow
 def test_the_weights_after_the_last_step(shapes, tmp_path):
     # One step, beyond the range of float32: its own loss was still finite.
     settings = ('train_dataloader.dataset.indices=2', 'optim_wrapper.optimizer.lr=1e42')

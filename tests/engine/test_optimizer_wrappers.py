@@ -109,6 +109,7 @@ def test_losses_of_u_nets_are_those_of_float32_but_for_rounding(head, arguments)
     assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 
 
+@pytest.mark.slow
 def test_amp_trains_a_detector(trained, shapes, tmp_path):
     train.main(train_arguments(shapes, tmp_path / 'run', '--amp'))
     (row,), (whole,) = (

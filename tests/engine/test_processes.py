@@ -14,6 +14,7 @@ from tests.tiny_run import CONFIG, ROOT, train_arguments
 ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
 
 
+@pytest.mark.slow
 def test_two_processes_train_together(shapes, tmp_path):
     work_dir = tmp_path / 'run'
     arguments = train_arguments(shapes, work_dir, '--launcher', 'pytorch', '--amp')
@@ -37,6 +38,7 @@ def test_two_processes_train_together(shapes, tmp_path):
     assert (work_dir / 'epoch_1.pth').is_file()
 
 
+@pytest.mark.slow
 def test_interrupting_ends_in_one_line(shapes, tmp_path):
     arguments = train_arguments(shapes, tmp_path / 'run', '--epochs', '1000', '--workers', '1')
     process = subprocess.Popen(
@@ -68,6 +70,7 @@ def test_interrupting_ends_in_one_line(shapes, tmp_path):
         ('predict', ['nowhere.pth'], 'the following arguments are required: images, --out-dir; '),
     ],
 )
+@pytest.mark.slow
 def test_mistakes_end_in_one_line(program, arguments, expected):
     done = subprocess.run(
         [sys.executable, f'tools/{program}.py', *arguments],

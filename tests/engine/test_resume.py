@@ -64,9 +64,15 @@ def cosine(step, steps, rate):
     return 1e-5 + (rate - 1e-5) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
+@pytest.mark.slow
 def test_added_epochs_and_a_new_rate(shapes, tmp_path, capsys):
     """Three steps an epoch: 3 epochs, 6 epochs, then 7 at a rate that was given."""
-    settings = ('default_hooks.logger.interval=1',)
+    settings = (
+        'default_hooks.logger.interval=1',
+        # The last epoch is validated and saved in any case.
+        'default_hooks.checkpoint.interval=100',
+        'train_cfg.val_interval=100',
+    )
 
     def go(*options):
         train.main(train_arguments(shapes, tmp_path, *options, settings=settings))
@@ -86,6 +92,7 @@ def test_added_epochs_and_a_new_rate(shapes, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(('options', 'seed'), [((), 0), (('--seed', '7'), 7)])
+@pytest.mark.slow
 def test_the_seed_of_a_resumed_run(copied, shapes, options, seed):
     """Its own, which orders the data too, unless another is given."""
     arguments = train_arguments(shapes, copied, '--epochs', '2', '--resume')

@@ -75,7 +75,7 @@ REGNET_STAGES = {
 }
 
 
-def test_every_name_of_the_design_is_a_row():
+def test_every_name_of_the_design_is_an_architecture():
     assert sorted(list_backbones()) == sorted(NAMES)
 
 

@@ -56,6 +56,7 @@ def outputs_of(report, images):
         if format != 'onnx' or name not in ('rexnetr_1.0', 'regnetx_200mf')
     ],
 )
+@pytest.mark.slow
 def test_backbones(name, format, tmp_path):
     backbone = network(name, **TINY[name]).eval()
     report = written(BackboneGraph(backbone), tmp_path, format)
@@ -103,6 +104,7 @@ def test_the_network_is_left_as_it_is(tmp_path):
     ],
     ids=['classifier', 'unet', 'rexunet'],
 )
+@pytest.mark.slow
 def test_whole_networks(make, names, formats, tmp_path):
     torch.manual_seed(0)
     graph = make()

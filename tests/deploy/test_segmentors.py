@@ -47,6 +47,7 @@ def segmentor(head, out_indices, neck=None):
 
 @pytest.mark.usefixtures('fresh_mmengine')
 @pytest.mark.parametrize('format', ['torch_export', 'torchscript'])
+@pytest.mark.slow
 def test_outputs_by_stride(format, tmp_path):
     model = segmentor(UNET, ALL)
     path = tmp_path / f'unet{GRAPH_FORMATS[format].suffix}'

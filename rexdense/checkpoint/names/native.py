@@ -1,4 +1,8 @@
-"""The tensors of a classifier under rexdense's own names, generated from its architecture."""
+"""The tensors of a classifier under rexdense's own names, generated from its architecture.
+
+A checkpoint is recognised among all named networks: their names take 0.05 s here, and some seconds
+where each network is built, on torch's meta device. A test compares both.
+"""
 
 import dataclasses
 import functools

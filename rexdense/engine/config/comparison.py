@@ -22,6 +22,7 @@ _TRAINING_ONLY = re.compile(
     '|file_client_args'
 )
 # Steps of a test pipeline that do not change the image.
+_SCOPE = re.compile(r'^(mmdet|mmseg|mmengine)\.')
 _LOADS_TRUTH = re.compile('Annotation|LoadDepth')
 
 
@@ -57,7 +58,7 @@ def differences(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[st
     ]
     steps, before = _steps(config), _steps(stored)
     kinds, kinds_before = ([str(step.get('type')) for step in each] for each in (steps, before))
-    if kinds != kinds_before:
+    if list(map(_unscoped, kinds)) != list(map(_unscoped, kinds_before)):
         found.append(f'test pipeline {", ".join(kinds)} for {", ".join(kinds_before) or _ABSENT}')
         return found
     for step, step_before in zip(steps, before, strict=True):
@@ -81,13 +82,19 @@ def _leaves(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
     """Yield the values of a tree with their dotted keys; a list of values is one value."""
     if isinstance(node, Mapping):
         for key, value in node.items():
-            if not _TRAINING_ONLY.fullmatch(str(key)):
+            if key != '_scope_' and not _TRAINING_ONLY.fullmatch(str(key)):
+                value = _unscoped(value) if key == 'type' else value
                 yield from _leaves(value, f'{path}.{key}' if path else str(key))
     elif isinstance(node, (list, tuple)) and any(isinstance(each, Mapping) for each in node):
         for place, value in enumerate(node):
             yield from _leaves(value, f'{path}.{place}')
     elif node is not None:
         yield path, node
+
+
+def _unscoped(kind: Any) -> Any:
+    """Return a type without OpenMMLab's scope, which a base of mmdet has as ``_scope_``."""
+    return _SCOPE.sub('', kind) if isinstance(kind, str) else kind
 
 
 def _steps(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -46,6 +46,7 @@ def by_other_words(config):
     config['model']['heads'][0]['loss_cls']['weight'] = 2.0
     config['model']['test_cfg'].update(mean=(1, 2.5), other=math.nan)
     steps_of(config)[1]['scale'] = [640, 480]
+    steps_of(config)[1].update(type='Resize', _scope_='mmdet')
     steps_of(config).pop()
 
 

@@ -57,5 +57,5 @@ METRICS = _child(
     'rexdense.evaluation.segmentation_metric',
     mmdet='rexdense.evaluation.coco_metric',
 )
-HOOKS = _child('hook', 'HOOKS', 'rexdense.engine.hooks')
+HOOKS = _child('hook', 'HOOKS', 'rexdense.engine.hooks', 'rexdense.engine.seeding')
 OPTIM_WRAPPERS = _child('optimizer wrapper', 'OPTIM_WRAPPERS', 'rexdense.engine.optimizer_wrappers')

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from rexdense.datasets import make_shapes
+from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
+from tests.small_classification import classification_arguments, write_classification
 from tests.small_segmentation import write_segmentation
 from tests.tiny_run import (
     ROOT,
@@ -80,4 +82,24 @@ def segmented(label_maps, tmp_path_factory) -> Finished:
     options = segmentation_arguments(label_maps, work_dir, '--epochs', '2', '--seed', '0')
     with contextlib.redirect_stdout(output):
         train.main([str(ROOT / SEGMENTATION_CONFIG), *options])
+    return Finished(work_dir, work_dir / 'epoch_2.pth', output.getvalue())
+
+
+@pytest.fixture(scope='session')
+def image_folder(tmp_path_factory) -> Path:
+    """A folder of three classes, four images of each to train on and two to validate."""
+    return write_classification(tmp_path_factory.mktemp('image_folder') / 'set')
+
+
+@pytest.fixture(scope='session')
+def classified(image_folder, tmp_path_factory) -> Finished:
+    """Two epochs of a classifier on images of three colours; tests must not write there."""
+    pytest.importorskip('mmdet')
+    from rexdense.cli import train
+
+    work_dir = tmp_path_factory.mktemp('runs') / 'classified'
+    output = io.StringIO()
+    options = classification_arguments(image_folder, work_dir, '--epochs', '2', '--seed', '0')
+    with contextlib.redirect_stdout(output):
+        train.main([str(ROOT / CLASSIFICATION_CONFIG), *options])
     return Finished(work_dir, work_dir / 'epoch_2.pth', output.getvalue())

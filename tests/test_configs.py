@@ -69,8 +69,16 @@ def read_depth(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
     dataset.update(data_root=str(shapes), ann_file='', data_prefix=prefix)
 
 
+def read_classes(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
+    """Point a section of rexdense.ClassificationDataset at the crops of Shapes."""
+    crops = str(shapes / 'crops')
+    dataset.update(data_root=crops, split=part, class_split='train', ann_file='')
+    dataset.pop('metainfo', None)
+
+
 # How each kind of data set is made to read Shapes. A config with another kind needs a line here.
 READERS = {
+    'rexdense.ClassificationDataset': read_classes,
     'rexdense.CocoDataset': read_coco,
     'rexdense.DepthDataset': read_depth,
     'rexdense.SegmentationDataset': read_label_maps,
@@ -81,6 +89,7 @@ READERS = {
 }
 # Of the kinds that take Shapes' classes; there is a background in the label maps.
 NUM_CLASSES = {
+    'rexdense.ClassificationDataset': len(SHAPE_CLASSES),
     'rexdense.CocoDataset': len(SHAPE_CLASSES),
     'rexdense.SegmentationDataset': 1 + len(SHAPE_CLASSES),
 }

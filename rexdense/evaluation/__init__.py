@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    'ClassificationMetric': 'rexdense.evaluation.classification_metric',
     'CocoMetric': 'rexdense.evaluation.coco_metric',
     'CocoScores': 'rexdense.evaluation.coco_scores',
     'DepthMetric': 'rexdense.evaluation.depth_metric',

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
+from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.coco import folder as coco_folder
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.datasets.depth.loading import DEPTH_MAP
@@ -21,10 +22,11 @@ from rexdense.text_table import text_table
 __all__ = ['state_classes', 'use_data_root']
 
 COCO, SEGMENTATION = 'rexdense.CocoDataset', 'rexdense.SegmentationDataset'
-DEPTH = 'rexdense.DepthDataset'
+DEPTH, CLASSIFICATION = 'rexdense.DepthDataset', 'rexdense.ClassificationDataset'
 TRAINING, VALIDATION = 'train', 'val'
-"""The names of the splits in folders of label maps or depth maps."""
+"""The names of the splits in folders of classes, label maps or depth maps."""
 
+_MOST_NAMED = 12
 _COCO_OPTIONS = ('images', 'train_annotations', 'val_annotations', 'classes')
 
 
@@ -226,7 +228,63 @@ def _choose_depth_split(dataset: ConfigDict, split: str) -> None:
     dataset.data_prefix = dict(img_path=f'images/{split}', depth_map_path=f'depth/{split}')
 
 
+def _use_classification_folder(
+    config: Config,
+    options: argparse.Namespace,
+    training: bool,
+    classes: Sequence[str] | None,
+    split: str,
+) -> None:
+    """Read folders of images by class, or lists of them."""
+    _refuse_coco_options(options, 'classes are the folders of the training split, or classes.txt')
+    counts: dict[str, str] = {}
+    for loader, name in _splits_of_loaders(config, split).items():
+        section = innermost_dataset(config[loader])
+        section.data_root = str(options.data_root)
+        if split != VALIDATION and loader != 'train_dataloader':
+            _choose_classification_split(section, split)
+        if name not in counts and (training or name == split):
+            found = _listed(section, classes)
+            # The training split comes first and names the classes.
+            classes = found.metainfo['classes']
+            counts[name] = str(len(found))
+    for loader in dataloader_names(config):
+        section = innermost_dataset(config[loader])
+        section.metainfo = dict(section.get('metainfo') or {}, classes=tuple(classes))
+    if is_main_process():
+        print(text_table([['', *counts], ['images', *counts.values()]]))
+        print(f'{len(classes)} classes: {_abridged(classes)}')
+    set_num_classes(config, len(classes))
+
+
+def _listed(section: ConfigDict, classes: Sequence[str] | None) -> ClassificationDataset:
+    """Return the data set of a section, its files listed.
+
+    Raises:
+        DataError: it cannot be used.
+    """
+    settings = {key: value for key, value in section.items() if key not in ('type', 'pipeline')}
+    if classes is not None:
+        settings['metainfo'] = dict(settings.get('metainfo') or {}, classes=tuple(classes))
+    return ClassificationDataset(**settings)
+
+
+def _choose_classification_split(section: ConfigDict, split: str) -> None:
+    if section.get('ann_file'):
+        raise InvalidArgument(
+            f'--split {split} goes with folders by class; this config reads the list '
+            f'{section.ann_file}: set --cfg-options test_dataloader.dataset.ann_file'
+        )
+    section.split = split
+
+
+def _abridged(names: Sequence[str]) -> str:
+    shown = ', '.join(names[:_MOST_NAMED])
+    return shown if len(names) <= _MOST_NAMED else f'{shown}, ...'
+
+
 _READERS: dict[str, Callable[..., None]] = {
+    CLASSIFICATION: _use_classification_folder,
     COCO: _use_coco_folder,
     DEPTH: _use_depth_folder,
     SEGMENTATION: _use_segmentation_folder,

@@ -17,6 +17,7 @@ from rexdense.engine.config.comparison import differences_sentence
 from rexdense.engine.config.data_root import VALIDATION
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
+from rexdense.engine.config.pretrained import use_normalisation
 from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
 from rexdense.engine.hooks import require_same_classes
 from rexdense.engine.prediction_hooks import (
@@ -89,9 +90,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
     places = DataPlaces.of(config, options.checkpoint)
     _check_places(options, keeps_maps, places)
-    differs = differences_sentence(config, file)
-    if differs and is_main_process():
-        print(differs)
+    told = []
+    if not any(key.startswith('model.data_preprocessor') for key in options.cfg_options or ()):
+        told.append(use_normalisation(config, file.normalisation()))
+    told.append(differences_sentence(config, file))
+    if is_main_process():
+        print(*filter(None, told), sep='\n', end='\n' if any(told) else '')
     refuse_data_places(config, False, options.checkpoint)
     prepare_work_dir(config.work_dir, may_hold_results=True)
     keep_only_testing(config)

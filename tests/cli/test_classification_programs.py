@@ -52,6 +52,23 @@ def test_measuring_gives_what_training_did(classified, image_folder, tmp_path, c
         assert cv2.imread(str(pictures / name / '1.png')).shape[1] == 240 + 8
 
 
+def test_images_are_those_of_the_training(classified, image_folder, tmp_path, capsys):
+    """Whatever the config says: --pretrained may have set it."""
+    other = tmp_path / 'other.py'
+    normal = 'mean=[0.0] * 3, std=[1.0] * 3, bgr_to_rgb=False'
+    other.write_text(
+        f"_base_ = '{ROOT / CONFIG}'\nmodel = dict(data_preprocessor=dict({normal}))\n"
+    )
+    arguments = classification_arguments(image_folder, tmp_path / 'run')
+    test.main([str(other), str(classified.checkpoint), *arguments])
+    output = capsys.readouterr().out
+    assert 'Images as in the training of the checkpoint: RGB, mean 123.675, 116.28' in output
+    assert 'Measured otherwise' not in output
+    (path,) = (tmp_path / 'run').glob('*/*.json')
+    trained = figures_of(read_scalars(classified.work_dir).validation[-1])
+    assert figures_of(json.loads(path.read_text())) == trained
+
+
 def test_another_split_is_measured(classified, image_folder, tmp_path, capsys):
     root = shutil.copytree(image_folder, tmp_path / 'set')
     (root / 'val').rename(root / 'test')

@@ -1,6 +1,7 @@
 """What the options of a program change in a config."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
 from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale
 from rexdense.engine.config.override import override
+from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import newest_checkpoint
+from rexdense.errors import InvalidArgument
 
 __all__ = ['apply_run_options', 'apply_training_options']
 
@@ -75,13 +78,29 @@ def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
 
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
-    """Change a config as the training options say, and print the learning rate that was chosen."""
+    """Change a config as the training options say; print the weights and the learning rate that
+    were chosen.
+
+    Raises:
+        RexdenseError: the weights cannot be used.
+    """
     if options.epochs:
         set_epochs(config, options.epochs)
     if options.seed is not None:
         config.randomness = dict(config.get('randomness') or {}, seed=options.seed)
     if options.load_from:
         config.load_from = options.load_from
+    if options.cache:
+        # Read by all that download, in other processes too.
+        os.environ['REXDENSE_CACHE'] = str(options.cache)
+    if options.pretrained:
+        if options.load_from:
+            raise InvalidArgument(
+                '--load-from fills the whole model and --pretrained its backbone: give one'
+            )
+        said = use_pretrained(config, options.pretrained)
+        if is_main_process():
+            print(said)
     if options.amp:
         config.optim_wrapper.update(amp_wrapper(device))
     chosen = set_learning_rate(config, options.lr)

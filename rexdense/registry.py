@@ -6,6 +6,7 @@ from rexdense.host import Registry, parent_registry
 
 __all__ = [
     'DATASETS',
+    'DATA_SAMPLERS',
     'HOOKS',
     'METRICS',
     'MODELS',
@@ -41,6 +42,7 @@ DATASETS = _child(
     'rexdense.datasets.segmentation.dataset',
     mmdet='rexdense.datasets.coco.dataset',
 )
+DATA_SAMPLERS = _child('data sampler', 'DATA_SAMPLERS', 'rexdense.datasets.classification.sampler')
 TRANSFORMS = _child(
     'transform',
     'TRANSFORMS',

@@ -58,11 +58,12 @@ class Network:
 
 
 class Peer:
-    """A network in a process of another interpreter, which runs this program with --serve.
+    """A contestant in a process of another interpreter, which runs this program with --serve.
 
     Args:
         program: The file that calls :func:`serve`.
-        task: Given to its ``build``; also ``mode`` and ``shape``, see :class:`Network`.
+        task: Given to its ``build``; for a network also ``mode`` and ``shape``, see
+            :class:`Network`.
     """
 
     def __init__(self, options: argparse.Namespace, program: str, **task: Any) -> None:
@@ -92,7 +93,9 @@ class Peer:
         self.process.wait()
 
 
-def serve(options: argparse.Namespace, build: Callable[[dict], torch.nn.Module]) -> None:
+def serve(
+    options: argparse.Namespace, build: Callable[[dict], torch.nn.Module | Contestant]
+) -> None:
     """Be a peer: run once for each line on standard input."""
     answers, sys.stdout = sys.stdout, sys.stderr  # packages may print while they are imported
     task = json.loads(options.serve)
@@ -101,13 +104,15 @@ def serve(options: argparse.Namespace, build: Callable[[dict], torch.nn.Module])
     try:
         if (Path(options.peer_path) / 'torchvision_shim.py').exists():
             importlib.import_module('torchvision_shim')
-        model = build(task)
+        built = build(task)
     except ImportError as error:
         raise SystemExit(f'{sys.executable}: {error}') from error
-    network = Network(model, task['mode'], task['shape'])
-    print(json.dumps([network.parameters, network.kept]), file=answers, flush=True)
+    if isinstance(built, torch.nn.Module):
+        built = Network(built, task['mode'], task['shape'])
+    facts = [getattr(built, name, None) for name in ('parameters', 'kept')]
+    print(json.dumps(facts), file=answers, flush=True)
     for _ in sys.stdin:
-        print(json.dumps(network.run()), file=answers, flush=True)
+        print(json.dumps(built.run()), file=answers, flush=True)
 
 
 def add_options(parser: argparse.ArgumentParser, peer: str) -> None:

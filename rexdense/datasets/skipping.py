@@ -21,6 +21,9 @@ class SkipUnreadable:
     faults: tuple[type[ImageError], ...] = (UnreadableImage,)
     """The errors of samples that are left out."""
 
+    most_unreadable: float | None = None
+    """The largest share of the samples that may be left out; None for all but one."""
+
     def full_init(self) -> None:
         """Read the annotations, unless that has been done."""
         super().full_init()
@@ -40,7 +43,7 @@ class SkipUnreadable:
         """Return the sample ``idx``; None for a training image that cannot be used.
 
         Raises:
-            ImageError: an image cannot be used and ``test_mode`` is on, or none can be.
+            ImageError: an image cannot be used and ``test_mode`` is on, or too many cannot be.
         """
         try:
             return super().prepare_data(idx)
@@ -50,9 +53,23 @@ class SkipUnreadable:
             if not self._unreadable[idx]:
                 self._unreadable[idx] = 1
                 print_log(f'skipped: {error}', logger='current', level=logging.WARNING)
-            if self.skipped_images == len(self):
-                raise type(error)(
-                    f'{self.ann_file or self.data_root}: none of its {len(self)} images can be '
-                    f'used; the last one tried: {error}'
-                ) from error
+            self._require_enough(error)
             return None
+
+    def _require_enough(self, error: ImageError) -> None:
+        """Stop where too many images cannot be used.
+
+        Raises:
+            ImageError: of the kind of ``error``, the last one.
+        """
+        skipped, total = self.skipped_images, len(self)
+        where = self.ann_file or self.data_root
+        if skipped == total:
+            raise type(error)(
+                f'{where}: none of its {total} images can be used; the last one tried: {error}'
+            ) from error
+        if self.most_unreadable is not None and skipped > self.most_unreadable * total:
+            raise type(error)(
+                f'{where}: {skipped} of its {total} images cannot be used, more than the share of '
+                f'{self.most_unreadable:g} that most_unreadable allows; the last one: {error}'
+            ) from error

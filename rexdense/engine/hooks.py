@@ -230,14 +230,14 @@ class CheckImages(Hook):
 
 
 def _samples(dataset: Any) -> list[Sample]:
-    """Return the files of a data set, of mmengine's kind, that lie on a disk."""
+    """Return the files of a data set, of mmengine's kind, that lie on a disk, each by itself."""
     if getattr(dataset, 'backend_args', None) or not hasattr(dataset, 'get_data_info'):
         return []
     samples = []
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         image = info.get('img_path')
-        if isinstance(image, str) and '://' not in image:
+        if isinstance(image, str) and '://' not in image and 'archive' not in info:
             size = (info['height'], info['width']) if 'height' in info else None
             belonging = info.get('depth_map_path') or info.get('seg_map_path')
             samples.append(Sample(image, size, belonging))

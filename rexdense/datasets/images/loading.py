@@ -5,13 +5,15 @@ from typing import Any
 import cv2
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
-from mmengine import fileio
 from mmengine.logging import print_log
 
+from rexdense.arch.checks import is_integer
+from rexdense.datasets.images.content import read_content
 from rexdense.datasets.images.files import ImageError, UnreadableImage, decode_image
 from rexdense.datasets.images.least_size import leave_a_pixel
 from rexdense.datasets.images.orientation import orientation_of, turned_upright
 from rexdense.datasets.images.sizes import wrong_image_size
+from rexdense.datasets.images.tiff_directory import TIFF_START
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
@@ -32,9 +34,12 @@ class LoadImage(LoadImageFromFile):
       stored image's, upright if they are the upright one's. Where both have this size, or none is
       given, it is made upright, as image viewers do.
     - 16-bit values are scaled linearly, ``2 ** bit_depth - 1`` becoming 255.
-    - Grey images get three equal channels. Alpha is left out, as mmcv does.
+    - Grey images get three equal channels. Alpha is left out, as mmcv does, unless a ``background``
+      is given.
 
-    Required keys: ``img_path``; ``width`` and ``height`` if the size is to be checked. Added keys:
+    Required keys: ``img_path``, or those of an image in an archive, see
+    :func:`~rexdense.datasets.images.content.read_content`; ``width`` and ``height`` if the size is
+    to be checked. Added keys:
     ``img``, ``img_shape``, ``ori_shape``, the latter two (height, width).
 
     Args:
@@ -42,15 +47,26 @@ class LoadImage(LoadImageFromFile):
             cameras often use 12.
         to_float32: whether the pixels are returned as float32 (0 to 255) instead of uint8.
         backend_args: for mmengine's file backends, where images do not lie on a disk.
+        background: a grey value, 0 to 255, on which PNG and WebP files with alpha are shown, as
+            viewers do (255 is white); None leaves alpha out: the colours of transparent pixels are
+            seen.
     """
 
     def __init__(
-        self, bit_depth: int = 16, to_float32: bool = False, backend_args: dict | None = None
+        self,
+        bit_depth: int = 16,
+        to_float32: bool = False,
+        backend_args: dict | None = None,
+        background: int | None = None,
     ) -> None:
         super().__init__(to_float32=to_float32, backend_args=backend_args)
         if not isinstance(bit_depth, int) or not 9 <= bit_depth <= 16:
             raise InvalidArgument(f'bit_depth={bit_depth!r}: give a whole number from 9 to 16')
-        self.bit_depth = bit_depth
+        if background is not None and not (is_integer(background) and 0 <= background <= 255):
+            raise InvalidArgument(
+                f'background={background!r}: give 0 (black) to 255 (white), or None'
+            )
+        self.bit_depth, self.background = bit_depth, background
         self._told_of_depth = False
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -61,25 +77,28 @@ class LoadImage(LoadImageFromFile):
             ImageError: its size is not that of the annotation.
         """
         path = results['img_path']
-        try:
-            content = fileio.get(path, backend_args=self.backend_args)
-        except OSError as error:
-            reason = error.strerror or error
-            raise UnreadableImage(f'image {path} cannot be read: {reason}') from error
+        content = read_content(results, self.backend_args)
         stored = decode_image(content, path)
         size = (results['height'], results['width']) if 'height' in results else None
-        image = self._to_colour(_oriented(stored, orientation_of(content), size, path), path)
+        image = _oriented(stored, orientation_of(content), size, path)
+        # OpenCV has laid what a TIFF file says over black already, and its alpha is left out.
+        background = None if content.startswith(TIFF_START) else self.background
+        image = self.to_colour(image, path, background)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
 
-    def _to_colour(self, image: np.ndarray, path: str) -> np.ndarray:
+    def to_colour(self, image: np.ndarray, path: str, background: int | None = None) -> np.ndarray:
+        """Return a decoded image as uint8, height x width x 3, channels blue, green, red, one with
+        alpha on a background, if there is any."""
         if image.dtype == np.uint16:
             full = 2**self.bit_depth - 1
             self._check_depth(int(image.max()), path)
             image = np.minimum(np.rint(image * np.float32(255 / full)), 255).astype(np.uint8)
         if image.ndim == 2:
             return cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_GRAY2BGR)
+        if image.shape[2] == 4 and background is not None:
+            image = _over(image, background)
         return np.ascontiguousarray(image[..., :3])
 
     def _check_depth(self, brightest: int, path: str) -> None:
@@ -98,8 +117,15 @@ class LoadImage(LoadImageFromFile):
     def __repr__(self) -> str:
         return (
             f'{type(self).__name__}(bit_depth={self.bit_depth}, to_float32={self.to_float32}, '
-            f'backend_args={self.backend_args})'
+            f'backend_args={self.backend_args}, background={self.background})'
         )
+
+
+def _over(image: np.ndarray, background: int) -> np.ndarray:
+    """Return the colours of an image (height, width, 4), uint8, above a plain background."""
+    alpha = image[..., 3:].astype(np.uint16)
+    seen = image[..., :3] * alpha + background * (255 - alpha)
+    return ((seen + 127) // 255).astype(np.uint8)
 
 
 def _oriented(

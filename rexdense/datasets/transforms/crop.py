@@ -96,8 +96,13 @@ class RandomResizedCrop(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Replace the image by a crop of it."""
-        image = results['img']
-        left, top, width, height = self.draw_box(*image.shape[:2])
+        return self.cut(results, results['img'], self.draw_box(*results['img'].shape[:2]))
+
+    def cut(
+        self, results: dict[str, Any], image: np.ndarray, box: tuple[int, int, int, int]
+    ) -> dict[str, Any]:
+        """Give ``results`` what is in a box (left, top, width, height) of an image."""
+        left, top, width, height = box
         crop = image[top : top + height, left : left + width]
         results['img'] = _resize(crop, self.size, self.size, _interpolation(self.interpolation))
         results['img_shape'] = (self.size, self.size)

@@ -9,6 +9,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from rexdense.arch.checks import require_ratio
+from rexdense.datasets.images.memory import in_order
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
@@ -70,7 +71,7 @@ class RandomErasing(BaseTransform):
             if rows < height and columns < width:
                 top = np.random.randint(height - rows + 1)
                 left = np.random.randint(width - columns + 1)
-                image = results['img'].copy()
+                image = in_order(results['img']).copy()
                 image[top : top + rows, left : left + columns] = self._filling(rows, columns)
                 results['img'] = image
                 break
@@ -109,7 +110,7 @@ class ColorJitter(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Change the colours."""
-        image = results['img']
+        image = in_order(results['img'])
         for place in np.random.permutation(3):
             name = ('brightness', 'contrast', 'saturation')[place]
             most = getattr(self, name)

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import numpy as np
 import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import BaseDataElement
 
+from rexdense.datasets.images.memory import in_order
 from rexdense.registry import TRANSFORMS
 
 __all__ = ['PackClassification']
@@ -21,13 +21,14 @@ class PackClassification(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Pack an image."""
-        image = np.ascontiguousarray(results['img'].transpose(2, 0, 1))
+        # Channels stay last in memory: a copy less, and the order that convolutions like best.
+        image = torch.from_numpy(in_order(results['img'])).permute(2, 0, 1)
         sample = BaseDataElement(
             metainfo={key: results[key] for key in META_KEYS if key in results}
         )
         if 'gt_label' in results:
             sample.gt_label = results['gt_label']
-        return dict(inputs=torch.from_numpy(image), data_samples=sample)
+        return dict(inputs=image, data_samples=sample)
 
     def __repr__(self) -> str:
         return f'{type(self).__name__}()'

@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image, ImageEnhance, ImageOps
 
+from rexdense.datasets.images.memory import in_order
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
@@ -100,9 +102,9 @@ def _sign(value: float) -> float:
 def _enhancement(kind: type) -> Callable[[Image.Image, float, _Setting], Image.Image]:
     def enhance(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
         if setting.increasing:
-            factor = max(0.1, 1 + _sign(0.9 * level / TOP_LEVEL))
+            factor = max(0.1, 1 + _sign(level / TOP_LEVEL * 0.9))
         else:
-            factor = 0.1 + 1.8 * level / TOP_LEVEL
+            factor = level / TOP_LEVEL * 1.8 + 0.1
         return kind(image).enhance(factor)
 
     return enhance
@@ -110,41 +112,41 @@ def _enhancement(kind: type) -> Callable[[Image.Image, float, _Setting], Image.I
 
 def _rotate(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
     return image.rotate(
-        _sign(30 * level / TOP_LEVEL), resample=setting.resample, fillcolor=setting.fill
+        _sign(level / TOP_LEVEL * 30), resample=setting.resample, fillcolor=setting.fill
     )
 
 
 def _posterize(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
-    bits = int(4 * level / TOP_LEVEL)
+    bits = int(level / TOP_LEVEL * 4)
     return ImageOps.posterize(image, 4 - bits if setting.increasing else bits)
 
 
 def _solarize(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
-    threshold = min(256, int(256 * level / TOP_LEVEL))
+    threshold = min(256, int(level / TOP_LEVEL * 256))
     return ImageOps.solarize(image, 256 - threshold if setting.increasing else threshold)
 
 
 def _solarize_add(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
-    added = min(128, int(110 * level / TOP_LEVEL))
+    added = min(128, int(level / TOP_LEVEL * 110))
     return image.point(
         [min(255, value + added) if value < 128 else value for value in range(256)] * 3
     )
 
 
 def _shear_x(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
-    return setting.warp(image, (1, _sign(0.3 * level / TOP_LEVEL), 0, 0, 1, 0))
+    return setting.warp(image, (1, _sign(level / TOP_LEVEL * 0.3), 0, 0, 1, 0))
 
 
 def _shear_y(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
-    return setting.warp(image, (1, 0, 0, _sign(0.3 * level / TOP_LEVEL), 1, 0))
+    return setting.warp(image, (1, 0, 0, _sign(level / TOP_LEVEL * 0.3), 1, 0))
 
 
 def _translate_x(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
-    return setting.warp(image, (1, 0, _sign(0.45 * level / TOP_LEVEL) * image.width, 0, 1, 0))
+    return setting.warp(image, (1, 0, _sign(level / TOP_LEVEL * 0.45) * image.width, 0, 1, 0))
 
 
 def _translate_y(image: Image.Image, level: float, setting: _Setting) -> Image.Image:
-    return setting.warp(image, (1, 0, 0, 0, 1, _sign(0.45 * level / TOP_LEVEL) * image.height))
+    return setting.warp(image, (1, 0, 0, 0, 1, _sign(level / TOP_LEVEL * 0.45) * image.height))
 
 
 # The fifteen of timm/data/auto_augment.py, _RAND_TRANSFORMS. Without ``increasing`` a higher level
@@ -211,12 +213,13 @@ class RandAugment(BaseTransform):
         ]
         if not chosen:
             return results
-        image = Image.fromarray(results['img'][..., ::-1])
+        # OpenCV changes the order of channels many times faster than a copy of a turned array.
+        image = Image.fromarray(cv2.cvtColor(in_order(results['img']), cv2.COLOR_BGR2RGB))
         for name in chosen:
             resample = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[np.random.randint(2)]
             setting = _Setting(self.policy.increasing, self.fill, resample)
             image = OPERATIONS[name](image, self._draw_level(), setting)
-        results['img'] = np.ascontiguousarray(np.asarray(image)[..., ::-1])
+        results['img'] = cv2.cvtColor(np.asarray(image), cv2.COLOR_RGB2BGR)
         return results
 
     def _draw_level(self) -> float:

@@ -5,12 +5,13 @@ import os
 import cv2
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip('mmengine')
 
 from rexdense.datasets.classification.dataset import ClassificationDataset
-from rexdense.datasets.classification.file_index import FileIndex, scan_classes
-from rexdense.errors import DataError
+from rexdense.datasets.images.files import UnreadableImage
+from rexdense.errors import DataError, InvalidArgument
 from tests.shared_files import SHARED, needs_shared
 
 
@@ -80,41 +81,84 @@ def test_a_synset_list_names_its_folders(root):
     ('name', 'text', 'classes'),
     [
         ('list.txt', 'cat/0.png 1\ndog/0.png 0\n', ('0', '1')),
-        ('list.txt', 'cat/0.png tom\ndog/0.png rex\n', ('rex', 'tom')),
+        ('list.txt', 'cat/0.png tom\r\ndog/0.png rex\r\n', ('rex', 'tom')),
+        ('list.txt', 'cat/0.png\ttom\ndog/0.png\trex\n', ('rex', 'tom')),
+        ('list.txt', 'cat/0.png\ttom cat\ndog/0.png\trex\n', ('rex', 'tom cat')),
+        ('list.txt', '\ufeff# both\ncat/0.png tom\n\ndog\\0.PNG rex\n', ('rex', 'tom')),
         ('list.csv', 'image,class\ncat/0.png,tom\ndog/0.png,rex\n', ('rex', 'tom')),
+        ('list.csv', 'cat/0.png,tom\ndog/0.png,rex\n', ('rex', 'tom')),
+        ('list.csv', 'foto,klasse\ncat/0.png,tom\ndog/0.png,rex\n', ('rex', 'tom')),
+        ('list.csv', 'id,label,path\n7,1,cat/0.png\n8,0,dog/0.png\n', ('0', '1')),
+        ('list.csv', '"cat/0.png","tom, the cat"\ndog/0.png,rex\n', ('rex', 'tom, the cat')),
     ],
 )
-def test_lists_of_either_form_are_read(root, name, text, classes):
-    (root / name).write_text(text)
+def test_lists_of_any_form_are_read(root, name, text, classes):
+    (root / name).write_bytes(text.encode())
     data, files = listed(root, ann_file=name)
     assert data.metainfo['classes'] == classes
     assert files == [('cat/0.png', 1), ('dog/0.png', 0)]
 
 
-def test_the_second_run_reads_the_cache_until_a_folder_changes(root, tmp_path_factory, monkeypatch):
-    cache = tmp_path_factory.mktemp('cache')
-    first = scan_classes(root / 'train', cache=cache)
-    walked = []
-    walk = os.walk
-    monkeypatch.setattr(os, 'walk', lambda *a, **k: walked.append(a) or walk(*a, **k))
-    second = scan_classes(root / 'train', cache=cache)
-    assert not walked and second[0] == first[0]
-    assert [second[1].path(i) for i in range(10)] == [first[1].path(i) for i in range(10)]
-    write(root / 'train' / 'cat' / 'inner' / 'new.png')
-    os.utime(root / 'train' / 'cat' / 'inner', ns=(1, 1))
-    assert len(scan_classes(root / 'train', cache=cache)[1]) == 11
-    assert len(walked) == 1
-    for file in cache.iterdir():
-        file.write_text('damaged')
-    assert len(scan_classes(root / 'train', cache=cache)[1]) == 11
+def test_numbers_that_are_class_names_are_names(root):
+    (root / 'list.txt').write_text('cat/0.png 7\ndog/0.png 3\n')
+    files = listed(root, ann_file='list.txt', metainfo=dict(classes=('3', '7')))[1]
+    assert [label for _, label in files] == [1, 0]
 
 
-def test_an_index_keeps_a_million_paths_in_arrays():
-    names = [f'class_{i % 1000:03d}/image_{i:07d}.JPEG' for i in range(100_000)]
-    index = FileIndex(names, np.arange(100_000) % 1000)
-    assert index.path(0) == names[0] and index.path(99_999) == names[-1]
-    assert index.path(54_321) == names[54_321]
-    assert index._text.nbytes + index._ends.nbytes + index.labels.nbytes < 50 * 100_000
+@pytest.mark.parametrize(
+    ('name', 'text'),
+    [
+        ('val.txt', 'a.JPEG 1\nb.JPEG 0\n'),
+        ('val.txt', 'a.JPEG n00000002\nb n00000001\n'),
+        (
+            'LOC_val_solution.csv',
+            'ImageId,PredictionString\na,n00000002 85 1 9 7 n00000002 1 2 3 4\nb,n00000001 1 2\n',
+        ),
+    ],
+)
+def test_the_flat_validation_of_imagenet_has_the_labels_of_training(tmp_path, name, text):
+    for synset in ('n00000001', 'n00000002', 'n00000003'):
+        write(tmp_path / 'train' / synset / f'{synset}_1.JPEG')
+    for file in ('a', 'b'):
+        write(tmp_path / 'val' / f'{file}.JPEG')
+    (tmp_path / name).write_text(text)
+    data, files = listed(tmp_path, 'val', ann_file=name, test_mode=True)
+    assert data.metainfo['classes'] == ('n00000001', 'n00000002', 'n00000003')
+    assert files == [('a.JPEG', 1), ('b.JPEG', 0)]
+
+
+def test_the_training_list_names_the_classes_of_validation(root):
+    (root / 'train.txt').write_text('cat/0.png ant\ncat/1.png bee\ndog/0.png cow\n')
+    (root / 'val.txt').write_text('cat/0.png cow\ndog/0.png bee\n')
+    arguments = dict(ann_file='val.txt', class_split='val', test_mode=True)
+    with pytest.raises(DataError, match='class_ann_file'):
+        listed(root, 'val', **arguments)
+    with pytest.raises(DataError, match='cannot be read'):
+        listed(root, 'val', class_ann_file='nowhere.txt', **arguments)
+    files = listed(root, 'train', class_ann_file='train.txt', ann_file='val.txt')[1]
+    assert files == [('cat/0.png', 2), ('dog/0.png', 1)]
+
+
+@pytest.mark.parametrize(('broken', 'stops'), [(1, False), (2, False), (3, True)])
+def test_more_broken_images_than_the_share_stop_the_run(root, broken, stops):
+    pipeline = [dict(type='rexdense.LoadImage')]
+    data, files = listed(root, most_unreadable=0.25, pipeline=pipeline)
+    for name, _ in files[:broken]:
+        (root / 'train' / name).write_bytes(b'no image')
+    assert len(data) == 10
+    if not stops:
+        assert [data[index]['img'].shape for index in range(10)] == [(8, 8, 3)] * 10
+        assert data.skipped_images == broken
+        return
+    with pytest.raises(UnreadableImage, match=r'3 of its 10 .* share of 0.25') as caught:
+        list(map(data.prepare_data, range(10)))
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('share', [-0.1, 1.5, 'half'])
+def test_other_shares_are_refused(root, share):
+    with pytest.raises(InvalidArgument, match='most_unreadable'):
+        listed(root, most_unreadable=share)
 
 
 @needs_shared
@@ -140,6 +184,16 @@ def faults(root):
     (root / 'range.txt').write_text('cat/0.png 7\n')
     (root / 'short.txt').write_text('cat/0.png\n')
     (root / 'unknown.txt').write_text('cat/0.png cow\n')
+    (root / 'negative.txt').write_text('cat/0.png -1\ndog/0.png 0\n')
+    (root / 'ids.txt').write_text('490\n361\n')
+    (root / 'binary.txt').write_bytes(b'\xff\xfe\0')
+    (root / 'empty.txt').write_text('\n# nothing\n')
+    (root / 'half.csv').write_text('image,class\ncat/0.png\n')
+    (root / 'open.csv').write_text('image,class\n"cat/0.png,tom\n')
+    (root / 'named').mkdir()
+    (root / 'named' / 'classes.txt').write_bytes(b'caf\xe9\ntea\n')
+    (root / 'twice').mkdir()
+    (root / 'twice' / 'classes.txt').write_text('a\nb\na\n')
 
 
 @pytest.mark.parametrize(
@@ -153,6 +207,14 @@ def faults(root):
         ('.', 'train', dict(ann_file='missing.txt'), '9.png'),
         ('.', 'train', dict(ann_file='absent.txt'), 'cannot be read'),
         ('.', 'train', dict(ann_file='short.txt'), 'line 1'),
+        ('.', 'train', dict(ann_file='negative.txt'), 'the label -1'),
+        ('.', 'train', dict(ann_file='ids.txt'), 'line 1: give an image and its class'),
+        ('.', 'train', dict(ann_file='binary.txt'), 'no UTF-8 text'),
+        ('.', 'train', dict(ann_file='empty.txt'), 'lists no image'),
+        ('.', 'train', dict(ann_file='half.csv'), 'line 2'),
+        ('.', 'train', dict(ann_file='open.csv'), 'line 2'),
+        ('named', 'train', {}, 'no UTF-8 text'),
+        ('twice', 'train', {}, "names 'a' twice"),
         (
             '.',
             'train',
@@ -172,3 +234,23 @@ def test_what_cannot_be_used_is_told_in_a_line(root, place, split, arguments, wo
     with pytest.raises(DataError, match=words) as caught:
         ClassificationDataset(str(root / place), split, **arguments)
     assert '\n' not in str(caught.value)
+
+
+@needs_shared
+@pytest.mark.slow
+def test_a_picture_of_each_class_runs_through_the_test_pipeline_of_imagenet():
+    pipeline = [
+        dict(type='rexdense.LoadImage'),
+        dict(type='rexdense.ResizeCenterCrop', size=224, crop=0.875),
+        dict(type='rexdense.PackClassification'),
+    ]
+    root = SHARED / 'data' / 'imagenet_sample'
+    data = ClassificationDataset(str(root), 'val', pipeline=pipeline, test_mode=True)
+    synsets = sorted(path.name for path in (root / 'val').iterdir())
+    assert len(data) == 1000 and data.metainfo['classes'] == tuple(synsets)
+    for label, synset in enumerate(synsets):
+        sample = data[label]
+        assert sample['inputs'].shape == (3, 224, 224) and sample['inputs'].dtype == torch.uint8
+        assert sample['data_samples'].gt_label == label
+        assert f'/{synset}/' in sample['data_samples'].img_path
+    assert data.skipped_images == 0

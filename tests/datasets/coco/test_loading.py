@@ -40,7 +40,9 @@ def save(path, pixels, **options):
 
 def test_it_is_found_by_name():
     transform = TRANSFORMS.build({'type': 'rexdense.LoadImage', 'bit_depth': 12})
-    assert repr(transform) == 'LoadImage(bit_depth=12, to_float32=False, backend_args=None)'
+    assert repr(transform) == (
+        'LoadImage(bit_depth=12, to_float32=False, backend_args=None, background=None)'
+    )
 
 
 @pytest.mark.parametrize('suffix', ['jpg', 'png', 'bmp', 'webp', 'tiff'])

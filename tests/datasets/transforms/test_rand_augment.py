@@ -20,22 +20,22 @@ IMAGE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 50, 3), n
 BICUBIC = Image.Resampling.BICUBIC
 
 
-def warped(*matrix):
-    return IMAGE.transform(IMAGE.size, Image.Transform.AFFINE, matrix, BICUBIC, fillcolor=FILL)
-
-
-def expected(name, level, increasing, sign):
+def expected(name, level, increasing, sign, resample):
     """The results by the formulas of timm/data/auto_augment.py."""
+
+    def warped(*matrix):
+        return IMAGE.transform(IMAGE.size, Image.Transform.AFFINE, matrix, resample, fillcolor=FILL)
+
     share = level / 10
-    grow = max(0.1, 1 + sign * 0.9 * share) if increasing else 0.1 + 1.8 * share
-    bits, threshold = int(4 * share), int(256 * share)
+    grow = max(0.1, 1 + sign * (share * 0.9)) if increasing else share * 1.8 + 0.1
+    bits, threshold = int(share * 4), int(share * 256)
     added = np.asarray(IMAGE).astype(int)
-    added = np.where(added < 128, np.minimum(255, added + int(110 * share)), added)
+    added = np.where(added < 128, np.minimum(255, added + int(share * 110)), added)
     return {
         'AutoContrast': lambda: ImageOps.autocontrast(IMAGE),
         'Equalize': lambda: ImageOps.equalize(IMAGE),
         'Invert': lambda: ImageOps.invert(IMAGE),
-        'Rotate': lambda: IMAGE.rotate(sign * 30 * share, resample=BICUBIC, fillcolor=FILL),
+        'Rotate': lambda: IMAGE.rotate(sign * (share * 30), resample=resample, fillcolor=FILL),
         'Posterize': lambda: ImageOps.posterize(IMAGE, 4 - bits if increasing else bits),
         'Solarize': lambda: ImageOps.solarize(IMAGE, 256 - threshold if increasing else threshold),
         'SolarizeAdd': lambda: Image.fromarray(added.astype(np.uint8)),
@@ -43,22 +43,23 @@ def expected(name, level, increasing, sign):
         'Contrast': lambda: ImageEnhance.Contrast(IMAGE).enhance(grow),
         'Brightness': lambda: ImageEnhance.Brightness(IMAGE).enhance(grow),
         'Sharpness': lambda: ImageEnhance.Sharpness(IMAGE).enhance(grow),
-        'ShearX': lambda: warped(1, sign * 0.3 * share, 0, 0, 1, 0),
-        'ShearY': lambda: warped(1, 0, 0, sign * 0.3 * share, 1, 0),
-        'TranslateX': lambda: warped(1, 0, sign * (0.45 * level / 10) * 50, 0, 1, 0),
-        'TranslateY': lambda: warped(1, 0, 0, 0, 1, sign * (0.45 * level / 10) * 40),
+        'ShearX': lambda: warped(1, sign * (share * 0.3), 0, 0, 1, 0),
+        'ShearY': lambda: warped(1, 0, 0, sign * (share * 0.3), 1, 0),
+        'TranslateX': lambda: warped(1, 0, sign * (share * 0.45) * 50, 0, 1, 0),
+        'TranslateY': lambda: warped(1, 0, 0, 0, 1, sign * (share * 0.45) * 40),
     }[name]()
 
 
-@pytest.mark.parametrize('sign', [1, -1])
+@pytest.mark.parametrize('resample', [BICUBIC, Image.Resampling.BILINEAR])
 @pytest.mark.parametrize('increasing', [False, True])
-@pytest.mark.parametrize('level', [0, 1, 5, 9, 10])
+@pytest.mark.parametrize('level', [*range(11), 8.7])
 @pytest.mark.parametrize('name', OPERATIONS)
-def test_operations_are_pillows_at_timms_levels(name, level, increasing, sign, monkeypatch):
-    monkeypatch.setattr(np.random, 'rand', lambda: 0.9 if sign == 1 else 0.1)
-    setting = _Setting(increasing, FILL, BICUBIC)
-    found = OPERATIONS[name](IMAGE, level, setting)
-    assert np.array_equal(np.asarray(found), np.asarray(expected(name, level, increasing, sign)))
+def test_operations_are_pillows_at_timms_levels(name, level, increasing, resample, monkeypatch):
+    for sign in (1, -1):
+        monkeypatch.setattr(np.random, 'rand', lambda sign=sign: 0.9 if sign == 1 else 0.1)
+        found = OPERATIONS[name](IMAGE, level, _Setting(increasing, FILL, resample))
+        wanted = expected(name, level, increasing, sign, resample)
+        assert np.array_equal(np.asarray(found), np.asarray(wanted))
 
 
 def test_the_text_form_is_timms():

@@ -1,0 +1,53 @@
+"""Lists of files kept between runs, each valid as long as what it was read from is the same."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from rexdense.errors import UnwritableFile
+from rexdense.files import atomic_write
+
+__all__ = ['ListingCache']
+
+VERSION = 2
+
+
+class ListingCache:
+    """A folder with a JSON file for each list.
+
+    Args:
+        folder: Made if need be. None keeps nothing.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.folder = folder
+
+    def get(
+        self, place: Path, is_current: Callable[[dict], bool], read: Callable[[], dict]
+    ) -> dict:
+        """Return what ``read`` gives for a folder or file, from the cache if that is current.
+
+        What cannot be written is left: the next run only takes longer.
+
+        Args:
+            place: What the list is of.
+            is_current: Says it of a list that was kept; anything that it raises for a record of
+                another form counts as no.
+            read: Reads the place.
+        """
+        if self.folder is None:
+            return read()
+        digest = hashlib.sha256(os.fsencode(place.resolve())).hexdigest()[:24]
+        kept = self.folder / f'files-{digest}.json'
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            record = json.loads(kept.read_text(encoding='utf-8', errors='surrogateescape'))
+            if record['version'] == VERSION and is_current(record):
+                return record
+        record = dict(version=VERSION, **read())
+        content = json.dumps(record).encode('utf-8', errors='surrogateescape')
+        with contextlib.suppress(UnwritableFile):
+            atomic_write(kept, content, overwrite=True, make_folder=True)
+        return record

@@ -1,0 +1,218 @@
+"""Classified images in tar files, read by where in the file each one lies.
+
+A million small files are slow to list and to open where many machines share a disk; a hundred tar
+files are not. Each archive is listed once, and an image is then a read of so many bytes from such
+a place, so that the data set has a length and any image at any time: mmengine's samplers shuffle
+all of it, share it out among processes to equal parts, and a resumed run goes on at the very image.
+
+The webdataset package reads the same files as a stream. That is the better way from storage that
+has no random access, such as a pipe or objects on the web. But a stream has no length, is shuffled
+in a window only, leaves uneven shards to hang a distributed run unless they are counted, and
+cannot be resumed within a pass; and it would be one dependency more. Archives made for it can be
+read here.
+"""
+
+import os
+import tarfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from rexdense.datasets.classification.file_index import (
+    IMAGE_ENDINGS,
+    FileIndex,
+    TextArray,
+    check_known,
+)
+from rexdense.datasets.classification.listing_cache import ListingCache
+from rexdense.errors import DataError
+
+__all__ = ['ShardIndex', 'find_shards', 'scan_shards']
+
+LABEL_ENDING = '.cls'
+LONGEST_LABEL = 1024
+
+
+class ShardIndex(FileIndex):
+    """Images in archives: their names, places and labels in arrays.
+
+    Args:
+        folder: Holds the archives.
+        shards: Names of the archives.
+        shard: Of each image, the place of its archive in ``shards``.
+        spans: Of each image, the offset of its first byte and its length, (images, 2).
+        paths: Of each image, its name in the archive.
+        labels: Of each image.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        shards: Sequence[str],
+        shard: Sequence[int],
+        spans: np.ndarray,
+        paths: Iterable[str],
+        labels: Sequence[int],
+    ) -> None:
+        super().__init__(folder, paths, labels)
+        self.shards = TextArray(shards)
+        self._shard = np.asarray(shard, np.int32)
+        self._spans = np.asarray(spans, np.int64).reshape(-1, 2)
+
+    def describe(self, index: int) -> dict[str, Any]:
+        archive = self.folder / self.shards[int(self._shard[index])]
+        offset, length = map(int, self._spans[index])
+        return dict(
+            img_path=f'{archive}/{self.path(index)}',
+            archive=str(archive),
+            offset=offset,
+            length=length,
+        )
+
+    def subset(self, places: Iterable[int]) -> 'ShardIndex':
+        places = list(places)
+        shards = [self.shards[number] for number in range(len(self.shards))]
+        return ShardIndex(
+            self.folder,
+            shards,
+            self._shard[places],
+            self._spans[places],
+            map(self.path, places),
+            self.labels[places],
+        )
+
+
+def find_shards(folder: Path) -> list[str]:
+    """Return the names of the tar files in a folder, sorted; none where it is no folder."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        entry.name
+        for entry in os.scandir(folder)
+        if entry.name.endswith('.tar') and entry.name[0] != '.' and entry.is_file()
+    )
+
+
+def scan_shards(
+    folder: Path, classes: Sequence[str] | None = None, cache: Path | None = None
+) -> tuple[tuple[str, ...], ShardIndex]:
+    """List the images in the tar files of a folder, by archive and in the order they lie there.
+
+    The class of an image is what the member of its name with the ending ``.cls`` holds, as
+    webdataset writes it, a number or a name; else the folder that it lies in; else, as in
+    ImageNet's own archives, one a class, the archive's name.
+
+    Args:
+        folder: Holds the archives, not compressed.
+        classes: Names in the order of the labels; None takes those of the archives, sorted.
+        cache: Folder for the lists, each read again once its archive has another size or
+            modification time.
+
+    Raises:
+        DataError: there are no archives, one cannot be read or is compressed, there are no images,
+            or a class is none of ``classes``.
+    """
+    shards = find_shards(folder)
+    if not shards:
+        raise DataError(f'{folder} holds no .tar files')
+    with ThreadPoolExecutor() as pool:
+        listed = list(pool.map(lambda name: _members_of(folder / name, cache), shards))
+    words = [word for record in listed for word in record['classes']]
+    if not words:
+        raise DataError(
+            f'no image in the {len(shards)} archives of {folder}; looked for '
+            f'{", ".join(IMAGE_ENDINGS)}; unpack archives that lie in archives'
+        )
+    names, labels = _labels(folder, words, classes)
+    return names, ShardIndex(
+        folder,
+        shards,
+        np.repeat(np.arange(len(shards)), [len(record['classes']) for record in listed]),
+        [span for record in listed for span in record['spans']],
+        (path for record in listed for path in record['paths']),
+        labels,
+    )
+
+
+def _labels(
+    folder: Path, words: list[str], classes: Sequence[str] | None
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return the class names, and the label of each image."""
+    found = sorted(set(words))
+    if all(word.isdecimal() for word in found) and not set(found) <= set(classes or ()):
+        highest = max(map(int, found))
+        names = tuple(classes or map(str, range(highest + 1)))
+        if highest >= len(names):
+            raise DataError(
+                f'{folder} has the label {highest}, but there are {len(names)} classes, 0 to '
+                f'{len(names) - 1}'
+            )
+        return names, np.array([int(word) for word in words])
+    names = tuple(classes) if classes is not None else tuple(found)
+    check_known(folder, found, names)
+    places = {name: label for label, name in enumerate(names)}
+    return names, np.array([places[word] for word in words])
+
+
+def _members_of(path: Path, cache: Path | None) -> dict:
+    """Return ``paths``, ``spans`` and ``classes`` of the images in an archive, from the cache if it
+    is current."""
+    status = path.stat()
+    identity = [status.st_size, status.st_mtime_ns]
+    return ListingCache(cache).get(
+        path,
+        lambda record: record['identity'] == identity,
+        lambda: dict(identity=identity, **_read_members(path)),
+    )
+
+
+def _read_members(path: Path) -> dict:
+    images: list[tuple[str, tuple[int, int]]] = []
+    labels: dict[str, str] = {}
+    try:
+        # 'r:' takes no compressed archive, in which no place could be read.
+        with tarfile.open(path, 'r:') as archive:
+            for member in archive:
+                if not member.isreg():
+                    continue
+                name = PurePosixPath(member.name)
+                if name.suffix.lower() in IMAGE_ENDINGS and not name.name.startswith('.'):
+                    images.append((member.name, (member.offset_data, member.size)))
+                elif name.suffix == LABEL_ENDING:
+                    content = archive.extractfile(member).read(LONGEST_LABEL)
+                    labels[member.name.removesuffix(LABEL_ENDING)] = content.decode().strip()
+            # tarfile takes a cut header for the end, which is a block of zeros.
+            archive.fileobj.seek(archive.offset)
+            if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise tarfile.ReadError('it ends before its end mark')
+    except (OSError, tarfile.TarError, UnicodeDecodeError) as error:
+        raise DataError(
+            f'{path} cannot be read as a tar file without compression ({error}); copy it again, or '
+            'unpack a compressed one'
+        ) from error
+    return dict(
+        paths=[name for name, _ in images],
+        spans=[span for _, span in images],
+        classes=[_class_of(name, labels, path) for name, _ in images],
+    )
+
+
+def _class_of(name: str, labels: dict[str, str], path: Path) -> str:
+    """Return the class of a member.
+
+    Raises:
+        DataError: other images have labels of their own, this one has none.
+    """
+    if labels:
+        whole = str(PurePosixPath(name).with_suffix(''))
+        # webdataset's key ends at the first dot of the name.
+        key = str(PurePosixPath(name).with_name(PurePosixPath(name).name.partition('.')[0]))
+        label = labels.get(whole) or labels.get(key)
+        if not label:
+            raise DataError(f'{path}: {name} has no class; give it a member {whole}{LABEL_ENDING}')
+        return label
+    folder = PurePosixPath(name).parent.name
+    return folder or path.stem

@@ -38,6 +38,7 @@ DATASETS = _child(
     'dataset',
     'DATASETS',
     'rexdense.datasets.classification.dataset',
+    'rexdense.datasets.classification.published_layouts',
     'rexdense.datasets.depth.dataset',
     'rexdense.datasets.segmentation.dataset',
     mmdet='rexdense.datasets.coco.dataset',

@@ -30,7 +30,7 @@ def losses(work_dir):
 
 def test_it_learns_colours(tmp_path, capsys):
     root = write_classification(tmp_path / 'set', train=8)
-    settings = ('train_dataloader.dataset.pipeline.3.policy=rand-m0-n1-p0.0',)
+    settings = ('train_dataloader.dataset.pipeline.2.policy=rand-m0-n1-p0.0',)
     run(root, tmp_path / 'run', '--epochs', '12', '--lr', '0.01', '--seed', '0', settings=settings)
     output = capsys.readouterr().out
     assert ['images', '24', '6'] in map(str.split, output.splitlines())

@@ -2,16 +2,22 @@
 
 data_root = 'data/custom/'
 size = 224
+# What is transparent becomes white.
+background = 255
 train_pipeline = [
-    dict(type='rexdense.LoadImage'),
-    dict(type='rexdense.RandomResizedCrop', size=size, interpolation='random'),
+    dict(
+        type='rexdense.LoadRandomResizedCrop',
+        size=size,
+        interpolation='random',
+        background=background,
+    ),
     dict(type='RandomFlip', prob=0.5),
     dict(type='rexdense.RandAugment', policy='rand-m9-mstd0.5'),
     dict(type='rexdense.RandomErasing', probability=0.2),
     dict(type='rexdense.PackClassification'),
 ]
 test_pipeline = [
-    dict(type='rexdense.LoadImage'),
+    dict(type='rexdense.LoadImage', background=background),
     dict(type='rexdense.ResizeCenterCrop', size=size, crop=0.875),
     dict(type='rexdense.PackClassification'),
 ]

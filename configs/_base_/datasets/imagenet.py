@@ -8,8 +8,7 @@ them.
 data_root = 'data/imagenet/'
 size = 224
 train_pipeline = [
-    dict(type='rexdense.LoadImage'),
-    dict(type='rexdense.RandomResizedCrop', size=size, interpolation='bilinear'),
+    dict(type='rexdense.LoadRandomResizedCrop', size=size, interpolation='bilinear'),
     dict(type='RandomFlip', prob=0.5),
     dict(type='rexdense.PackClassification'),
 ]

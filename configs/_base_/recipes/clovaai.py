@@ -9,20 +9,16 @@ RandAugment. The rate changes with the epoch.
 
 _base_ = ['./imagenet.py']
 
-load, _, flip, pack = _base_.train_pipeline
+crop, flip, pack = _base_.train_pipeline
 train_pipeline = [
-    load,
-    dict(type='rexdense.RandomResizedCrop', size=224, interpolation='random'),
+    crop | dict(interpolation='random'),
     flip,
     dict(type='rexdense.RandAugment', policy='rand-m9-mstd0.5'),
     dict(type='rexdense.RandomErasing', probability=0.2, mode='pixel'),
     pack,
 ]
-test_pipeline = [
-    load,
-    dict(type='rexdense.ResizeCenterCrop', size=224, crop=0.875, interpolation='bicubic'),
-    pack,
-]
+load, crop, pack = _base_.test_pipeline
+test_pipeline = [load, crop | dict(interpolation='bicubic'), pack]
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=128, dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

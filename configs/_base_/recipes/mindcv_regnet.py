@@ -7,21 +7,17 @@ The rate changes with every step.
 
 _base_ = ['./imagenet.py']
 
-load, _, flip, pack = _base_.train_pipeline
+crop, flip, pack = _base_.train_pipeline
 train_pipeline = [
-    load,
-    dict(type='rexdense.RandomResizedCrop', size=224, interpolation='bicubic'),
+    crop | dict(interpolation='bicubic'),
     flip,
     dict(type='rexdense.ColorJitter', brightness=0.4, contrast=0.4, saturation=0.4),
     # MindCV's erasing without re_value fills with a constant.
     dict(type='rexdense.RandomErasing', probability=0.1, mode='const'),
     pack,
 ]
-test_pipeline = [
-    load,
-    dict(type='rexdense.ResizeCenterCrop', size=224, crop=0.875, interpolation='bicubic'),
-    pack,
-]
+load, crop, pack = _base_.test_pipeline
+test_pipeline = [load, crop | dict(interpolation='bicubic'), pack]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader

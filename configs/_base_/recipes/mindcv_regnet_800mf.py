@@ -3,15 +3,8 @@ bilinear crops; the rate changes with the epoch."""
 
 _base_ = ['./mindcv_regnet.py']
 
-load, _, flip, jitter, erase, pack = _base_.train_pipeline
-train_pipeline = [
-    load,
-    dict(type='rexdense.RandomResizedCrop', size=224, interpolation='bilinear'),
-    flip,
-    jitter,
-    erase,
-    pack,
-]
+crop, *others = _base_.train_pipeline
+train_pipeline = [crop | dict(interpolation='bilinear'), *others]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 train_cfg = dict(max_epochs=200)
 param_scheduler = [

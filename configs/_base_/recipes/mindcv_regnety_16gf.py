@@ -5,20 +5,16 @@ image three times a batch, an evaluation crop of 0.9."""
 
 _base_ = ['./mindcv_regnet.py']
 
-load, crop, flip, _, _, pack = _base_.train_pipeline
+crop, flip, _, _, pack = _base_.train_pipeline
 train_pipeline = [
-    load,
     crop,
     flip,
     dict(type='rexdense.RandAugment', policy='rand-m9-mstd0.5-inc1'),
     dict(type='rexdense.RandomErasing', probability=0.25, mode='pixel'),
     pack,
 ]
-test_pipeline = [
-    load,
-    dict(type='rexdense.ResizeCenterCrop', size=224, crop=0.9, interpolation='bicubic'),
-    pack,
-]
+load, crop, pack = _base_.test_pipeline
+test_pipeline = [load, crop | dict(crop=0.9), pack]
 train_dataloader = dict(
     sampler=dict(_delete_=True, type='rexdense.RepeatedSampler', repeats=3),
     dataset=dict(pipeline=train_pipeline),

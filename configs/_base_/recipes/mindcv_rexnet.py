@@ -8,15 +8,8 @@ changes with every step.
 
 _base_ = ['./clovaai.py']
 
-load, _, flip, augment, erase, pack = _base_.train_pipeline
-train_pipeline = [
-    load,
-    dict(type='rexdense.RandomResizedCrop', size=224, interpolation='bicubic'),
-    flip,
-    augment,
-    erase,
-    pack,
-]
+crop, *others = _base_.train_pipeline
+train_pipeline = [crop | dict(interpolation='bicubic'), *others]
 train_dataloader = dict(batch_size=64, dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(batch_size=64)
 test_dataloader = dict(batch_size=64)

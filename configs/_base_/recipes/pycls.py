@@ -10,8 +10,8 @@ here. Its networks read images as BGR.
 
 _base_ = ['./imagenet.py']
 
-load, crop, flip, pack = _base_.train_pipeline
-train_pipeline = [load, crop, flip, dict(type='rexdense.Lighting', std=0.1), pack]
+crop, flip, pack = _base_.train_pipeline
+train_pipeline = [crop, flip, dict(type='rexdense.Lighting', std=0.1), pack]
 train_dataloader = dict(batch_size=128, dataset=dict(pipeline=train_pipeline))
 model = dict(
     data_preprocessor=dict(

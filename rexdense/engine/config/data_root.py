@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
-from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.coco import folder as coco_folder
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.datasets.depth.loading import DEPTH_MAP
@@ -15,6 +14,7 @@ from rexdense.datasets.images.file_checks import Sample, check_files
 from rexdense.datasets.segmentation import folder as segmentation_folder
 from rexdense.datasets.segmentation.folder import SegmentationFolder
 from rexdense.datasets.segmentation.label_maps import VOID
+from rexdense.engine.config.image_folder import CLASSIFICATION, use_image_folder
 from rexdense.engine.config.load import dataloader_names, innermost_dataset, set_num_classes, walk
 from rexdense.errors import InvalidArgument
 from rexdense.text_table import text_table
@@ -22,11 +22,10 @@ from rexdense.text_table import text_table
 __all__ = ['state_classes', 'use_data_root']
 
 COCO, SEGMENTATION = 'rexdense.CocoDataset', 'rexdense.SegmentationDataset'
-DEPTH, CLASSIFICATION = 'rexdense.DepthDataset', 'rexdense.ClassificationDataset'
+DEPTH = 'rexdense.DepthDataset'
 TRAINING, VALIDATION = 'train', 'val'
 """The names of the splits in folders of classes, label maps or depth maps."""
 
-_MOST_NAMED = 12
 _COCO_OPTIONS = ('images', 'train_annotations', 'val_annotations', 'classes')
 
 
@@ -67,10 +66,13 @@ def use_data_root(
 
 
 def state_classes(config: Config, classes: Sequence[str]) -> None:
-    """Give the label order to the data sets that would take it from their annotation file."""
+    """Give the label order to the data sets that would take it from their annotation file, or from
+    the folders of the training images."""
     for name in dataloader_names(config):
         dataset = innermost_dataset(config[name])
-        if dataset.get('type') == COCO and 'classes' not in (dataset.get('metainfo') or {}):
+        if dataset.get('type') in (COCO, *CLASSIFICATION) and 'classes' not in (
+            dataset.get('metainfo') or {}
+        ):
             dataset.metainfo = dict(classes=tuple(classes))
 
 
@@ -237,54 +239,13 @@ def _use_classification_folder(
 ) -> None:
     """Read folders of images by class, or lists of them."""
     _refuse_coco_options(options, 'classes are the folders of the training split, or classes.txt')
-    counts: dict[str, str] = {}
-    for loader, name in _splits_of_loaders(config, split).items():
-        section = innermost_dataset(config[loader])
-        section.data_root = str(options.data_root)
-        if split != VALIDATION and loader != 'train_dataloader':
-            _choose_classification_split(section, split)
-        if name not in counts and (training or name == split):
-            found = _listed(section, classes)
-            # The training split comes first and names the classes.
-            classes = found.metainfo['classes']
-            counts[name] = str(len(found))
-    for loader in dataloader_names(config):
-        section = innermost_dataset(config[loader])
-        section.metainfo = dict(section.get('metainfo') or {}, classes=tuple(classes))
-    if is_main_process():
-        print(text_table([['', *counts], ['images', *counts.values()]]))
-        print(f'{len(classes)} classes: {_abridged(classes)}')
-    set_num_classes(config, len(classes))
-
-
-def _listed(section: ConfigDict, classes: Sequence[str] | None) -> ClassificationDataset:
-    """Return the data set of a section, its files listed.
-
-    Raises:
-        DataError: it cannot be used.
-    """
-    settings = {key: value for key, value in section.items() if key not in ('type', 'pipeline')}
-    if classes is not None:
-        settings['metainfo'] = dict(settings.get('metainfo') or {}, classes=tuple(classes))
-    return ClassificationDataset(**settings)
-
-
-def _choose_classification_split(section: ConfigDict, split: str) -> None:
-    if section.get('ann_file'):
-        raise InvalidArgument(
-            f'--split {split} goes with folders by class; this config reads the list '
-            f'{section.ann_file}: set --cfg-options test_dataloader.dataset.ann_file'
-        )
-    section.split = split
-
-
-def _abridged(names: Sequence[str]) -> str:
-    shown = ', '.join(names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f'{shown}, ...'
+    splits = _splits_of_loaders(config, split)
+    wanted = set(splits.values()) if training else {split}
+    use_image_folder(config, options.data_root, splits, wanted, classes)
 
 
 _READERS: dict[str, Callable[..., None]] = {
-    CLASSIFICATION: _use_classification_folder,
+    **dict.fromkeys(CLASSIFICATION, _use_classification_folder),
     COCO: _use_coco_folder,
     DEPTH: _use_depth_folder,
     SEGMENTATION: _use_segmentation_folder,

@@ -31,7 +31,11 @@ _EPOCHS_OF_HOOKS = (
     *('begin_epoch', 'end_epoch', 'num_last_epochs', 'save_begin', 'start_epoch', 'switch_epoch'),
 )
 
-_SQUARES = ('rexdense.RandomResizedCrop', 'rexdense.ResizeCenterCrop')
+_SQUARES = (
+    'rexdense.LoadRandomResizedCrop',
+    'rexdense.RandomResizedCrop',
+    'rexdense.ResizeCenterCrop',
+)
 """Transforms whose ``size`` is the side of a square."""
 
 # What running a config file raises when the fault is in the file.

@@ -223,9 +223,13 @@ def _stretch_hook(hook: ConfigDict, length: int, before: int, by_epoch: bool) ->
 
 
 def _stretch_scheduler(scheduler: ConfigDict, factor: float) -> None:
-    for key in ('begin', 'end', 'T_max', 'total_iters', 'total_steps', 'step_size'):
+    for key in ('end', 'T_max', 'total_iters', 'total_steps', 'step_size'):
         if scheduler.get(key):
             scheduler[key] = max(1, round(scheduler[key] * factor))
+    if scheduler.get('begin'):
+        # What follows a warm-up that has next to no length left begins with it.
+        begin = round(scheduler['begin'] * factor)
+        scheduler['begin'] = max(0, min(begin, scheduler.get('end', begin + 1) - 1))
     for key in ('milestones', 'periods'):
         if key in scheduler:
             scheduler[key] = [max(1, round(place * factor)) for place in scheduler[key]]

@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from rexdense.device import amp_wrapper, choose_device, initialise_distributed
+from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
@@ -101,6 +102,7 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         said = use_pretrained(config, options.pretrained)
         if is_main_process():
             print(said)
+    require_two_images(config)
     if options.amp:
         config.optim_wrapper.update(amp_wrapper(device))
     chosen = set_learning_rate(config, options.lr)

@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
 from rexdense.engine.config.load import innermost_dataset, set_num_classes
-from rexdense.errors import InvalidArgument
+from rexdense.errors import DataError, InvalidArgument
 from rexdense.registry import DATASETS
 from rexdense.text_table import text_table
 
@@ -39,16 +40,20 @@ def use_image_folder(
 
     Raises:
         InvalidArgument: another split is measured than that of a list.
-        DataError: a split cannot be used.
+        DataError: a split cannot be used, or a class has no images to train on.
     """
     counts: dict[str, str] = {}
     for loader, split in splits.items():
         section = innermost_dataset(config[loader])
         section.data_root = str(root)
         _choose_split(section, split)
+    for loader, split in splits.items():
+        section = innermost_dataset(config[loader])
         if split not in counts and split in wanted:
             found = _listed(section, classes)
             classes = found.metainfo['classes']
+            if loader == 'train_dataloader':
+                _require_images(found, section, classes)
             counts[split] = str(len(found))
     for loader in splits:
         section = innermost_dataset(config[loader])
@@ -94,6 +99,21 @@ def _listed(section: ConfigDict, classes: Sequence[str] | None) -> Any:
     if classes is not None:
         settings['metainfo'] = dict(settings.get('metainfo') or {}, classes=tuple(classes))
     return DATASETS.build(settings)
+
+
+def _require_images(found: Any, section: ConfigDict, classes: Sequence[str]) -> None:
+    """Check that each class has images to be learnt from.
+
+    Raises:
+        DataError: one has none.
+    """
+    counts = np.bincount(found.labels, minlength=len(classes))
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if empty:
+        raise DataError(
+            f'{Path(section.data_root) / section.split} has no image of {len(empty)} of the '
+            f'{len(classes)} classes ({_abridged(empty)}): put some there, or take the class out'
+        )
 
 
 def _abridged(names: Sequence[str]) -> str:

@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip('mmdet')
 
+import torch
+
 from rexdense.cli import train
 from rexdense.engine.training_file import read_training_file
 from rexdense.visualization.scalars import read_scalars
@@ -28,15 +30,16 @@ def losses(work_dir):
     return [(row['step'], row['loss'], row['lr']) for row in read_scalars(work_dir).training]
 
 
+@pytest.mark.slow
 def test_it_learns_colours(tmp_path, capsys):
     root = write_classification(tmp_path / 'set', train=8)
     settings = ('train_dataloader.dataset.pipeline.2.policy=rand-m0-n1-p0.0',)
-    run(root, tmp_path / 'run', '--epochs', '12', '--lr', '0.01', '--seed', '0', settings=settings)
+    run(root, tmp_path / 'run', '--epochs', '8', '--lr', '0.02', '--seed', '0', settings=settings)
     output = capsys.readouterr().out
     assert ['images', '24', '6'] in map(str.split, output.splitlines())
     assert '3 classes: blue, green, red' in output
     assert read_scalars(tmp_path / 'run').validation[-1]['classification/top1'] == 1
-    assert read_training_file(tmp_path / 'run/epoch_12.pth').classes == CLASSES
+    assert read_training_file(tmp_path / 'run/epoch_8.pth').classes == CLASSES
     for name in ('curves.png', 'predictions.png'):
         assert (tmp_path / 'run' / name).is_file()
 
@@ -95,3 +98,29 @@ def test_mixed_precision(tmp_path):
     root = write_classification(tmp_path / 'set')
     run(root, tmp_path / 'run', '--epochs', '1', '--amp')
     assert len(read_scalars(tmp_path / 'run').training) == 1
+
+
+def test_the_options_of_a_recipe_work_together(image_folder, tmp_path, capsys):
+    """Averaged weights, mixed precision, accumulation and repeated augmentation."""
+    settings = (
+        'custom_hooks.0.type=EMAHook',
+        'custom_hooks.0.momentum=0.5',
+        'optim_wrapper.accumulative_counts=2',
+        'train_dataloader.sampler.type=rexdense.RepeatedSampler',
+        'train_dataloader.sampler.repeats=2',
+        'default_hooks.logger.interval=1',
+    )
+    more = ('--epochs', '2', '--seed', '0', '--amp')
+    arguments = classification_arguments(image_folder, tmp_path, *more, settings=settings)
+    recipe = 'configs/classification/rexnet/rexnet-1.0_clovaai_imagenet.py'
+    train.main([str(ROOT / recipe), *arguments])
+    output = capsys.readouterr().out
+    assert (
+        "Learning rate 0.00781 for 8 images a step, SGD: the config's 0.5 for 512 images a step, "
+        'scaled in proportion' in output
+    )
+    assert len(losses(tmp_path)) == 6
+    content = torch.load(tmp_path / 'epoch_2.pth', weights_only=False)
+    averaged = content['state_dict']['backbone.stem.conv.weight']
+    last = content['ema_state_dict']['module.backbone.stem.conv.weight']
+    assert averaged.shape == last.shape and not torch.equal(averaged, last)

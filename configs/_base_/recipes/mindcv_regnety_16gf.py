@@ -16,7 +16,7 @@ train_pipeline = [
 load, crop, pack = _base_.test_pipeline
 test_pipeline = [load, crop | dict(crop=0.9), pack]
 train_dataloader = dict(
-    sampler=dict(_delete_=True, type='rexdense.RepeatedSampler', repeats=3),
+    sampler=dict(type='rexdense.RepeatedSampler', repeats=3),
     dataset=dict(pipeline=train_pipeline),
 )
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))

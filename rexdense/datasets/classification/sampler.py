@@ -44,23 +44,28 @@ class RepeatedSampler(Sampler):
     Args:
         dataset: The data set.
         repeats: Copies of an image.
+        shuffle: Take the images in a new random order each epoch.
         seed: Of the order; None draws one that all processes share.
 
     Raises:
         InvalidArgument: ``repeats`` is no whole number from 1 on.
     """
 
-    def __init__(self, dataset: Sized, repeats: int = 3, seed: int | None = None) -> None:
+    def __init__(
+        self, dataset: Sized, repeats: int = 3, shuffle: bool = True, seed: int | None = None
+    ) -> None:
         if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
             raise InvalidArgument(f'repeats={repeats!r}: give a whole number from 1 on')
         self.rank, self.world_size = get_dist_info()
-        self.dataset, self.repeats = dataset, repeats
+        self.dataset, self.repeats, self.shuffle = dataset, repeats, shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
 
     def __iter__(self) -> Iterator[Repeat]:
-        generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        order = torch.randperm(len(self.dataset), generator=generator).tolist()
+        order = list(range(len(self.dataset)))
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            order = torch.randperm(len(order), generator=generator).tolist()
         copies = [Repeat(place, repeat) for place in order for repeat in range(self.repeats)]
         # Filled up from the beginning where the processes cannot share them evenly.
         total = len(self) * self.world_size

@@ -20,6 +20,7 @@ _REMEDIES = {
     **{
         name: f'run pip install {name}'
         for name in (
+            'captum',
             'faster_coco_eval',
             'gdown',
             'matplotlib',

@@ -39,7 +39,7 @@ def run_program(name: str, *arguments: str) -> str:
     )
 
 
-OF_MMENGINE = ('train', 'test', 'predict', 'demo', 'depth_baseline')
+OF_MMENGINE = ('train', 'test', 'predict', 'demo', 'depth_baseline', 'analyze')
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,11 @@ ENCODER = 'docs/weights.md', 'segmentation_models_pytorch'
 ONNX = 'docs/deploy.md', 'InferenceSession'
 ROW = 'docs/development.md', 'ReXNetRule('
 RECORD = 'docs/development.md', 'record('
+RANKS = 'docs/analyze.md', 'feature_ranks'
 CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
 EXAMPLES = [
     *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
-    *(ONNX, ROW, RECORD, CASE),
+    *(ONNX, ROW, RECORD, CASE, RANKS),
 ]
 
 
@@ -97,6 +98,13 @@ def test_u_nets(tmp_path, monkeypatch):
     exec(example(*UNET), names)
     assert names['logits'].shape == (2, 11, 17, 25)
     assert list(names['unet'](names['images'])) == [1, 2, 4, 8, 16, 32]
+
+
+def test_ranks(capsys):
+    exec(example(*RANKS), {})
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert printed[0][:2] == ['backbone.stem', '32'] and printed[-1][:2] == ['head.final', '1280']
+    assert all(0 < int(rank) <= int(width) for _, width, rank, _ in printed)
 
 
 def test_depth_from_video():

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import tarfile
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ from rexdense.datasets.images.files import UnreadableImage
 
 __all__ = ['read_content']
 
+ARCHIVE_ENDING = '.tar'
 MOST_OPEN = 64
 """Archives that a process keeps open."""
 
@@ -19,9 +21,9 @@ def read_content(results: Mapping[str, Any], backend_args: dict | None = None) -
     """Return the content of the image file that ``results`` of a pipeline name.
 
     Args:
-        results: ``img_path``, what messages call the image and where it lies; or else also
-            ``archive``, the file it lies in, with the ``offset`` of its first byte and its
-            ``length``.
+        results: ``img_path``, where the image lies, in a tar file ``SHARD.tar/MEMBER``, which is
+            looked for in it; at once it is found by ``archive``, the tar file, with the ``offset``
+            of the image's first byte and its ``length``.
         backend_args: For mmengine's file backends, where images do not lie on a disk.
 
     Raises:
@@ -30,7 +32,7 @@ def read_content(results: Mapping[str, Any], backend_args: dict | None = None) -
     path = results['img_path']
     try:
         if 'archive' not in results:
-            return fileio.get(path, backend_args=backend_args)
+            return _whole_file(path, backend_args)
         # No seek: loader processes that were forked share the place in an open file.
         file = _opened(results['archive'])
         content = os.pread(file.fileno(), results['length'], results['offset'])
@@ -42,6 +44,20 @@ def read_content(results: Mapping[str, Any], backend_args: dict | None = None) -
             f'image {path} cannot be read: {results["archive"]} ends before it; copy it again'
         )
     return content
+
+
+def _whole_file(path: str, backend_args: dict | None) -> bytes:
+    try:
+        return fileio.get(path, backend_args=backend_args)
+    except NotADirectoryError:
+        archive, mark, member = path.partition(f'{ARCHIVE_ENDING}/')
+        if not mark:
+            raise
+    try:
+        with tarfile.open(archive + ARCHIVE_ENDING, 'r:') as shard:
+            return shard.extractfile(member).read()
+    except (KeyError, AttributeError, tarfile.TarError) as error:
+        raise OSError(f'{archive}{ARCHIVE_ENDING} holds no file {member}') from error
 
 
 @functools.lru_cache(MOST_OPEN)

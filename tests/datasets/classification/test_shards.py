@@ -18,6 +18,7 @@ from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.classification.shards import scan_shards
 from rexdense.datasets.images.files import UnreadableImage
 from rexdense.errors import DataError
+from rexdense.visualization.picture_files import read_picture
 
 LOAD = [dict(type='rexdense.LoadImage')]
 
@@ -131,6 +132,15 @@ def test_a_pass_goes_on_at_the_very_image(tmp_path):
         return [int(image[0, 0, 0]) for batch in loader for image in batch['img']]
 
     assert pixels(order)[7:] == pixels(order[7:])
+
+
+def test_an_image_is_found_by_its_path_alone(root):
+    data = ClassificationDataset(str(root), 'train')
+    values = [int(read_picture(data.get_data_info(i)['img_path'])[0, 0, 0]) for i in range(3)]
+    assert values == [10, 20, 30]
+    for wrong in ('shard-0.tar/dog/9.png', 'shard-0.tar/dog', 'shard-9.tar/dog/0.png'):
+        with pytest.raises(UnreadableImage, match='cannot be read'):
+            read_picture(root / 'train' / wrong)
 
 
 def test_subsets_and_copies_read_the_same(root):

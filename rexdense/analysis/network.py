@@ -1,0 +1,96 @@
+"""A network to look at, with its weights, and images as it takes them."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from rexdense.checkpoint.loading import load_weights
+from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
+from rexdense.errors import DataError
+from rexdense.models.classifier import Classifier
+from rexdense.models.creation import create_classifier
+from rexdense.visualization.picture_files import read_picture
+
+__all__ = ['image_batches', 'load_classifier', 'network_input', 'resized']
+
+LAST_LAYER = 'head.fc.'
+SEED = 0
+
+
+def load_classifier(
+    name: str, weights: str | Path | None = None, out_indices: Sequence[int] = (4,)
+) -> tuple[Classifier, Preprocessing]:
+    """Return a named classifier in evaluation mode, and what its images must become.
+
+    Args:
+        name: A name from :func:`rexdense.list_backbones`.
+        weights: What :func:`rexdense.load_weights` takes, of any number of classes; None leaves
+            random ones, the same each time.
+        out_indices: The levels that its backbone returns, c5 last.
+
+    Raises:
+        UnknownName: no such network or weights.
+        CheckpointMismatch: they are of another network, or hold no head.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        classifier = create_classifier(name, out_indices=out_indices)
+    if weights is None:
+        return classifier.eval(), IMAGENET_RGB
+    report = load_weights(classifier, weights, strict=False)
+    classes = [held[0] for key, held, _ in report.reshaped if key == f'{LAST_LAYER}weight']
+    if classes:
+        classifier.reset_classifier(classes[0])
+    if not report.complete:
+        report = load_weights(classifier, weights)
+    return classifier.eval(), report.preprocessing or IMAGENET_RGB
+
+
+def resized(image: np.ndarray, size: int, square: bool = False) -> np.ndarray:
+    """Return an image (H, W, 3), uint8, at another size.
+
+    Args:
+        size: Of the shorter side, in pixels.
+        square: Cut out the central square.
+    """
+    height, width = image.shape[:2]
+    factor = size / min(height, width)
+    height, width = max(size, round(height * factor)), max(size, round(width * factor))
+    smaller = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    image = cv2.resize(image, (width, height), interpolation=smaller)
+    if square:
+        top, left = (height - size) // 2, (width - size) // 2
+        image = image[top : top + size, left : left + size]
+    return image
+
+
+def network_input(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> Tensor:
+    """Return RGB images (H, W, 3), uint8, of one size as a normalised batch (N, 3, H, W)."""
+    batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
+    if preprocessing.channel_order == 'BGR':
+        batch = batch.flip(1)
+    mean, std = (torch.tensor(v).view(1, -1, 1, 1) for v in (preprocessing.mean, preprocessing.std))
+    return (batch - mean) / std
+
+
+def image_batches(
+    paths: Sequence[Path], preprocessing: Preprocessing, size: int, batch_size: int = 16
+) -> Iterator[Tensor]:
+    """Yield the central squares of image files as normalised batches.
+
+    Raises:
+        DataError: there is no image.
+        UnreadableImage: one cannot be decoded.
+    """
+    if not paths:
+        raise DataError('no images to look at')
+    for start in range(0, len(paths), batch_size):
+        images = [
+            resized(read_picture(path), size, square=True)
+            for path in paths[start : start + batch_size]
+        ]
+        yield network_input(images, preprocessing)

@@ -1,0 +1,154 @@
+"""The rank of features beside the number of channels that they take up.
+
+The ReXNet paper (Han et al. 2021, section 3) calls a layer a representational bottleneck whose
+features have a lower rank than the network could make use of. Its protocol is published in part
+only; the one here is stated in full, and its figures are not the paper's.
+
+The feature matrix of a layer has a row for each sampled place of an image and a column for each
+channel. Places are drawn at random, equally many from each image, ``rows`` in all or all there are.
+Nothing is centred or scaled. The rank is the number of singular values above
+``max(rows, channels) * eps * largest`` with the ``eps`` of float32, in which features are computed
+(numpy's rule). It depends on that threshold; the effective rank does not: the exponential of the
+entropy of the singular values, divided by their sum (Roy and Vetterli 2007).
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rexdense.errors import InvalidArgument
+from rexdense.models.backbones.backbone import Backbone
+
+__all__ = ['FeatureRank', 'blocks_of', 'feature_matrices', 'feature_ranks', 'rank_of']
+
+ROWS = 4096
+
+
+class FeatureRank(NamedTuple):
+    """The rank of a feature matrix.
+
+    Attributes:
+        name: Of the layer.
+        rows: Sampled places.
+        width: Channels.
+        rank: Number of singular values above the threshold.
+        effective: The effective rank, 1 to ``width``; 0 where all features are 0.
+    """
+
+    name: str
+    rows: int
+    width: int
+    rank: int
+    effective: float
+
+    @property
+    def ratio(self) -> float:
+        """Rank / width."""
+        return self.rank / self.width
+
+
+def rank_of(features: Tensor, name: str = '') -> FeatureRank:
+    """Return the rank of a feature matrix (rows, channels).
+
+    Raises:
+        InvalidArgument: it is no such matrix, empty, or not finite.
+
+    Example:
+        >>> rank_of(torch.tensor([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 1.0]])).rank
+        2
+    """
+    if features.dim() != 2 or 0 in features.shape or not features.isfinite().all():
+        raise InvalidArgument(
+            f'{name or "features"} of shape {tuple(features.shape)}: give finite numbers, (rows, '
+            'channels)'
+        )
+    rows, width = features.shape
+    values = torch.linalg.svdvals(features.double())
+    threshold = max(rows, width) * torch.finfo(torch.float32).eps * values[0]
+    shares = values / values.sum()
+    shares = shares[shares > 0]
+    effective = float((-(shares * shares.log()).sum()).exp()) if len(shares) else 0.0
+    return FeatureRank(name, rows, width, int((values > threshold).sum()), effective)
+
+
+def blocks_of(network: nn.Module) -> dict[str, nn.Module]:
+    """Return the stem and the blocks of a network of rexdense, and the last map of its
+    classification head, in the order in which an image passes them, by name.
+
+    Raises:
+        InvalidArgument: it holds no backbone of rexdense.
+    """
+    prefix, backbone = next(
+        ((name, part) for name, part in network.named_modules() if isinstance(part, Backbone)),
+        ('', None),
+    )
+    if backbone is None:
+        raise InvalidArgument(
+            f'{type(network).__name__} holds no backbone of rexdense; name its layers'
+        )
+    start = f'{prefix}.' if prefix else ''
+    blocks = {f'{start}stem': backbone.stem}
+    for level, stage in enumerate(backbone.stages):
+        blocks |= {f'{start}stages.{level}.{place}': block for place, block in enumerate(stage)}
+    final = getattr(getattr(network, 'head', None), 'final', None)
+    return blocks if final is None else blocks | {'head.final': final}
+
+
+def feature_matrices(
+    network: nn.Module,
+    layers: Mapping[str, nn.Module],
+    batches: Iterable[Tensor],
+    rows: int = ROWS,
+    images: int | None = None,
+    seed: int = 0,
+) -> dict[str, Tensor]:
+    """Return the feature matrix (rows, channels) of each layer over images.
+
+    Args:
+        network: Any, in evaluation mode while it is looked at.
+        layers: Modules of the network whose output is one map (N, C, H, W), by name.
+        batches: Images (N, 3, H, W), as the network takes them.
+        rows: Places to sample, in all images together; fewer where the maps have fewer.
+        images: Number of images in all batches, which shares out the rows; None takes the first
+            batch's.
+        seed: Of the places.
+    """
+    random = torch.Generator().manual_seed(seed)
+    sampled: dict[str, list[Tensor]] = {name: [] for name in layers}
+    each = 1
+
+    def watch(name: str):
+        def hook(module: nn.Module, given: object, output: Tensor) -> None:
+            # At once: a later layer may overwrite the map.
+            places = output.detach().flatten(2).permute(0, 2, 1).float().cpu()
+            count = places.shape[1]
+            chosen = torch.randperm(count, generator=random)[: min(each, count)]
+            sampled[name].append(places[:, chosen].flatten(0, 1).clone())
+
+        return hook
+
+    training = network.training
+    handles = [module.register_forward_hook(watch(name)) for name, module in layers.items()]
+    network.eval()
+    try:
+        with torch.no_grad():
+            for batch in batches:
+                images = images or len(batch)
+                each = math.ceil(rows / images)
+                network(batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+        network.train(training)
+    silent = [name for name, found in sampled.items() if not found]
+    if silent:
+        raise InvalidArgument(f'{silent[0]} was not passed by any image; leave it out')
+    return {name: torch.cat(found)[:rows] for name, found in sampled.items()}
+
+
+def feature_ranks(matrices: Mapping[str, Tensor]) -> list[FeatureRank]:
+    """Return the rank of each feature matrix, in their order."""
+    return [rank_of(features, name) for name, features in matrices.items()]

@@ -1,0 +1,202 @@
+"""The program that looks into a network: ranks of features, their maps, what a class rests on."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from rexdense.analysis.maps import class_activation, level_maps, strongest_channels
+from rexdense.analysis.network import image_batches, load_classifier, network_input, resized
+from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
+from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
+from rexdense.cli.parser import Parser, positive
+from rexdense.datasets.classification.file_index import IMAGE_ENDINGS
+from rexdense.destinations import check_destination
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.text_table import text_table
+from rexdense.visualization.feature_maps import draw_maps, heat_over
+from rexdense.visualization.picture_files import read_picture, write_picture
+from rexdense.visualization.rank_plots import plot_block_ranks, plot_random_layers
+from rexdense.visualization.tiles import beside, titled
+
+__all__ = ['main']
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    result = Parser(
+        prog='rexdense analyze', description='Look into a network: three programs in one.'
+    )
+    programs = result.add_subparsers(dest='what', metavar='WHAT', required=True)
+    rank = programs.add_parser('rank', help='rank of the features of each block beside its width')
+    rank.add_argument('network', nargs='?', help='a name that rexdense zoo lists')
+    rank.add_argument('--images', type=Path, help='a folder of images, classes in folders or not')
+    rank.add_argument(
+        '--random-layers',
+        action='store_true',
+        help='random layers in place of a network, by ratio of widths and nonlinearity',
+    )
+    rank.add_argument(
+        '--count', type=positive(int), default=64, metavar='N', help='images; layers a point'
+    )
+    rank.add_argument(
+        '--rows', type=positive(int), default=ROWS, metavar='N', help='places that are sampled'
+    )
+    rank.add_argument('--seed', type=positive(int, or_zero=True), default=0, metavar='N')
+    features = programs.add_parser('features', help='a sheet of feature maps, a row for each level')
+    features.add_argument('image', type=Path, help='an image file')
+    features.add_argument('--network', required=True, help='a name that rexdense zoo lists')
+    features.add_argument(
+        '--channels', type=positive(int), default=8, metavar='N', help='maps of each level'
+    )
+    cam = programs.add_parser('cam', help='the parts of an image that speak for a class')
+    cam.add_argument('image', type=Path, help='an image file')
+    cam.add_argument('--network', required=True, help='a name that rexdense zoo lists')
+    cam.add_argument(
+        '--label',
+        type=positive(int, or_zero=True),
+        metavar='N',
+        help='class by its number; default: the one with the highest score',
+    )
+    for program, picture in ((rank, 'plot'), (features, 'sheet'), (cam, 'picture')):
+        program.add_argument(
+            '--weights', metavar='FILE', help='a checkpoint, or published weights by their name'
+        )
+        program.add_argument(
+            '--size', type=positive(int), default=224, metavar='N', help='shorter side in pixels'
+        )
+        program.add_argument('--out', type=Path, required=True, help=f'file of the {picture}')
+        program.add_argument('--force', action='store_true', help='replace a file that is there')
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Look into a network, print what there are figures of, and write a picture.
+
+    Raises:
+        RexdenseError: something that the user gave cannot be used.
+    """
+    options = parser().parse_args(arguments)
+    check_destination(options.out, options.force)
+    if options.what == 'rank':
+        _random_layers(options) if options.random_layers else _rank(options)
+    else:
+        if not options.weights:
+            print('the weights are random: --weights takes a file or published ones')
+        (_features if options.what == 'features' else _cam)(options)
+    print(options.out)
+
+
+def _rank(options: argparse.Namespace) -> None:
+    if not options.network or not options.images:
+        raise InvalidArgument('rank: give a network and --images, or --random-layers')
+    paths = _images(options.images, options.count)
+    classifier, preprocessing = load_classifier(options.network, options.weights)
+    ranks = feature_ranks(
+        feature_matrices(
+            classifier,
+            blocks_of(classifier),
+            image_batches(paths, preprocessing, options.size),
+            options.rows,
+            len(paths),
+            options.seed,
+        )
+    )
+    header = ['layer', 'places', 'width', 'rank', 'rank/width', 'effective']
+    rows = [
+        [
+            row.name,
+            *map(str, (row.rows, row.width, row.rank)),
+            f'{row.ratio:.3f}',
+            f'{row.effective:.1f}',
+        ]
+        for row in ranks
+    ]
+    print(text_table([header, *rows]))
+    few = [row.name for row in ranks if row.rows < row.width]
+    if few:
+        print(f'{few[0]} has fewer places than channels: raise --count or --rows')
+    weights = options.weights or 'random weights'
+    plot_block_ranks(
+        options.out,
+        [row.name.removeprefix('backbone.') for row in ranks],
+        [row.width for row in ranks],
+        [row.rank for row in ranks],
+        [row.effective for row in ranks],
+        f'{options.network}, {weights}, {len(paths)} images',
+        options.force,
+    )
+
+
+def _random_layers(options: argparse.Namespace) -> None:
+    if options.network or options.images or options.weights:
+        raise InvalidArgument('--random-layers takes no network, --images or --weights')
+    points = random_layer_ranks(networks=options.count, seed=options.seed)
+    rows = [
+        [
+            f'{point.layer}, {point.nonlinearity}',
+            f'{point.ratio:g}',
+            f'{point.rank:.3f}',
+            f'{point.effective:.3f}',
+        ]
+        for point in points
+    ]
+    print(text_table([['layer', 'ratio', 'rank/width', 'effective/width'], *rows]))
+    panels = {layer: _curves([p for p in points if p.layer == layer]) for layer in LAYERS}
+    plot_random_layers(options.out, panels, options.force)
+
+
+def _curves(points: Sequence[MeanRank]) -> dict:
+    """Return the two curves of each nonlinearity."""
+    curves = {}
+    for name in dict.fromkeys(point.nonlinearity for point in points):
+        own = [point for point in points if point.nonlinearity == name]
+        ratios = [point.ratio for point in own]
+        curves[name] = (
+            (ratios, [point.rank for point in own]),
+            (ratios, [point.effective for point in own]),
+        )
+    return curves
+
+
+def _features(options: argparse.Namespace) -> None:
+    image = resized(read_picture(options.image), options.size)
+    classifier, preprocessing = load_classifier(options.network, options.weights, range(5))
+    maps = level_maps(classifier.backbone, network_input([image], preprocessing))
+    rows = [
+        (
+            f'{level.name}: {level.channels} channels of {values.shape[2]} x {values.shape[1]}, '
+            f'stride {level.stride}',
+            [(place, values[place]) for place in strongest_channels(values, options.channels)],
+        )
+        for level, values in maps
+    ]
+    write_picture(options.out, draw_maps(image, rows), options.force)
+
+
+def _cam(options: argparse.Namespace) -> None:
+    image = resized(read_picture(options.image), options.size)
+    classifier, preprocessing = load_classifier(options.network, options.weights)
+    found = class_activation(classifier, network_input([image], preprocessing), options.label)
+    print(f'class {found.label}: score {found.score:.3f}')
+    picture = beside(
+        [
+            titled(image, options.image.name),
+            titled(heat_over(image, found.heat), f'class {found.label}, {found.score:.3f}'),
+        ]
+    )
+    write_picture(options.out, picture, options.force)
+
+
+def _images(folder: Path, count: int) -> list[Path]:
+    """Return ``count`` images from below a folder, evenly from all of it.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_ENDINGS)
+    if not found:
+        raise DataError(f'no image below {folder}; looked for {", ".join(IMAGE_ENDINGS)}')
+    count = min(count, len(found))
+    return [found[place] for place in torch.linspace(0, len(found) - 1, count).long().tolist()]

@@ -1,0 +1,97 @@
+"""Ranks of features as plots."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rexdense.dependencies import needed_packages
+from rexdense.files import atomic_write
+
+__all__ = ['plot_block_ranks', 'plot_random_layers']
+
+Curve = tuple[Sequence[float], Sequence[float]]
+# Okabe and Ito's, which can be told apart by all.
+COLOURS = ('#000000', '#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7')
+MARKERS = 'os^Dvx'
+
+
+def plot_block_ranks(
+    path: str | Path,
+    names: Sequence[str],
+    widths: Sequence[int],
+    ranks: Sequence[int],
+    effective: Sequence[float],
+    title: str,
+    force: bool = False,
+) -> Path:
+    """Draw widths, ranks and effective ranks of blocks, in their order, as a picture.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    figure = _figure(max(7.0, 0.34 * len(names) + 2), 5)
+    axes = figure.subplots()
+    places = range(len(names))
+    axes.bar(places, widths, color='#dddddd', label='width (channels)')
+    axes.plot(places, ranks, 'o-', color=COLOURS[4], label='rank')
+    axes.plot(places, effective, 's-', color=COLOURS[2], label='effective rank')
+    axes.set_xticks(list(places), names, rotation=90, fontsize=8)
+    # Widths of one network differ a hundredfold, and equal distances here are equal ratios.
+    axes.set_yscale('log', base=2)
+    axes.yaxis.set_major_formatter(lambda value, _: f'{value:g}')
+    axes.set(title=title, ylabel='channels')
+    axes.legend(loc='upper left')
+    return _write(figure, path, force)
+
+
+def plot_random_layers(
+    path: str | Path,
+    panels: Mapping[str, Mapping[str, tuple[Curve, Curve]]],
+    force: bool = False,
+) -> Path:
+    """Draw a column for each layer: above rank / width, below effective rank / width, over the
+    ratio of input to output channels, with a line for each nonlinearity.
+
+    Args:
+        panels: By layer and nonlinearity the two curves, each (ratios, values).
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    figure = _figure(3.4 * len(panels) + 0.6, 6.4)
+    grid = figure.subplots(2, len(panels), sharex=True, sharey=True, squeeze=False)
+    for column, (layer, curves) in enumerate(panels.items()):
+        for line, (name, pair) in enumerate(curves.items()):
+            for row, (ratios, values) in enumerate(pair):
+                grid[row][column].plot(
+                    ratios,
+                    values,
+                    color=COLOURS[line % len(COLOURS)],
+                    marker=MARKERS[line % len(MARKERS)],
+                    markersize=4,
+                    linewidth=1.2,
+                    label=name,
+                )
+        grid[0][column].set_title(layer, fontsize=10)
+        grid[1][column].set_xlabel('input / output channels')
+    for row, text in enumerate(('rank / width', 'effective rank / width')):
+        grid[row][0].set(ylabel=text, ylim=(0, 1.05))
+    grid[1][0].legend(fontsize=8, loc='lower right')
+    return _write(figure, path, force)
+
+
+def _figure(width: float, height: float):
+    with needed_packages('drawing ranks'):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _write(figure, path: str | Path, force: bool) -> Path:
+    for axes in figure.axes:
+        axes.grid(color='#dddddd', linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[['top', 'right']].set_visible(False)
+    return atomic_write(path, figure.canvas.print_png, overwrite=force)

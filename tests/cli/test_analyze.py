@@ -1,0 +1,106 @@
+"""rexdense analyze: the pictures, the printed figures, the refusals."""
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip('mmengine')
+pytest.importorskip('matplotlib')
+
+from rexdense.cli.analyze import main
+from rexdense.errors import DataError, InvalidArgument, UnknownName, UnwritableFile
+
+NETWORK = 'regnetx_200mf'
+NO_CLASS = InvalidArgument, 'class 1000.*0 to 999'
+
+
+@pytest.fixture
+def images(tmp_path):
+    random = np.random.default_rng(0)
+    for name in ('a/0.png', 'a/1.png', 'b/2.png'):
+        path = tmp_path / 'images' / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), random.integers(0, 256, (40, 60, 3), np.uint8))
+    return tmp_path / 'images'
+
+
+def picture(path):
+    found = cv2.imread(str(path))
+    assert found is not None and found.std() > 5
+    return found
+
+
+def test_ranks_of_a_network(images, tmp_path, capsys):
+    out = tmp_path / 'rank.png'
+    main(['rank', NETWORK, '--images', str(images), '--size', '64', '--out', str(out)])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].split() == ['layer', 'places', 'width', 'rank', 'rank/width', 'effective']
+    assert printed[1].split()[:3] == ['backbone.stem', str(3 * 32 * 32), '32']
+    # 3 images of 2 x 2 places cannot show 368 channels.
+    assert printed[-3].split()[:4] == ['backbone.stages.4.6', '12', '368', '12']
+    assert 'fewer places than channels' in printed[-2] and printed[-1] == str(out)
+    picture(out)
+
+
+def test_ranks_of_random_layers(tmp_path, capsys, monkeypatch):
+    from rexdense.analysis import random_layers
+    from rexdense.cli import analyze
+
+    monkeypatch.setattr(random_layers, 'WIDTHS', (8, 16))
+    monkeypatch.setattr(random_layers, 'MAPS', (1, 6, 6))
+    out = tmp_path / 'rank.png'
+    main(['rank', '--random-layers', '--count', '1', '--out', str(out)])
+    printed = capsys.readouterr().out.splitlines()
+    points = len(analyze.LAYERS) * len(random_layers.NONLINEARITIES) * len(random_layers.RATIOS)
+    assert len(printed) == 1 + points + 1
+    picture(out)
+
+
+def test_a_sheet_has_a_row_for_each_level(images, tmp_path, capsys):
+    out = tmp_path / 'sheet.png'
+    arguments = ['features', str(images / 'a/0.png'), '--network', NETWORK, '--size', '64']
+    main([*arguments, '--channels', '3', '--out', str(out)])
+    found = picture(out)
+    assert 'weights are random' in capsys.readouterr().out
+    # Five rows of a title, a title and maps of 144 pixels; an image 216 pixels wide and three maps.
+    assert found.shape[0] == 5 * (26 + 26 + 144 + 8 + 8)
+    assert found.shape[1] > 216 + 3 * 140
+
+
+def test_a_class_activation_lies_over_the_image(images, tmp_path, capsys):
+    pytest.importorskip('captum')
+    out = tmp_path / 'cam.jpg'
+    arguments = ['cam', str(images / 'a/0.png'), '--network', NETWORK, '--size', '64']
+    main([*arguments, '--label', '7', '--out', str(out)])
+    assert 'class 7: score 0.0' in capsys.readouterr().out
+    assert picture(out).shape[:2] == (26 + 64 + 8, 2 * (96 + 8))
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'error', 'words'),
+    [
+        (['rank'], InvalidArgument, '--random-layers'),
+        (['rank', NETWORK], InvalidArgument, '--images'),
+        (['rank', NETWORK, '--random-layers'], InvalidArgument, 'no network'),
+        (['rank', NETWORK, '--images', '{}/none'], DataError, 'no image below'),
+        (['rank', 'regnetx_201mf', '--images', '{}/images'], UnknownName, NETWORK),
+        (['features', '{}/none.png', '--network', NETWORK], DataError, 'none.png'),
+        (['features', '{}/images/a/0.png', '--network', 'x'], UnknownName, 'names'),
+        (['features', '{}/images/a/0.png'], InvalidArgument, '--network'),
+        (['cam', '{}/images/a/0.png', '--network', NETWORK, '--label', '1000'], *NO_CLASS),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_a_line(images, tmp_path, arguments, error, words):
+    out = tmp_path / 'out.png'
+    if arguments[0] == 'cam':
+        pytest.importorskip('captum')
+    with pytest.raises(error, match=words) as caught:
+        main([*(word.format(tmp_path) for word in arguments), '--out', str(out)])
+    assert '\n' not in str(caught.value) and not out.exists()
+
+
+def test_a_picture_is_not_overwritten_unasked(images, tmp_path):
+    (tmp_path / 'out.png').write_bytes(b'mine')
+    with pytest.raises(UnwritableFile, match=r'out\.png'):
+        main(['rank', '--random-layers', '--out', str(tmp_path / 'out.png')])
+    assert (tmp_path / 'out.png').read_bytes() == b'mine'

@@ -15,7 +15,7 @@ RUN := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n logical --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unet-demo test test-fast lint format clean clean-environment
+.PHONY: help setup demo unet-demo pretrain-demo test test-fast lint format clean clean-environment
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -40,6 +40,9 @@ demo: setup ## Train a small detector on drawn shapes and show what it predicts
 
 unet-demo: setup ## Train a small U-Net on drawn shapes and show what it predicts
 	@$(RUN) -m rexdense demo unet $(ARGS)
+
+pretrain-demo: setup ## Train a classifier on drawn crops, and a detector from it and from random weights
+	@$(RUN) -m rexdense demo pretrain $(ARGS)
 
 test: lint ## Check the style, then run the tests
 	@$(PYTEST) $(ARGS)

@@ -6,6 +6,7 @@ from rexdense.host import Registry, parent_registry
 
 __all__ = [
     'DATASETS',
+    'DATA_SAMPLERS',
     'HOOKS',
     'METRICS',
     'MODELS',
@@ -37,10 +38,12 @@ DATASETS = _child(
     'dataset',
     'DATASETS',
     'rexdense.datasets.classification.dataset',
+    'rexdense.datasets.classification.published_layouts',
     'rexdense.datasets.depth.dataset',
     'rexdense.datasets.segmentation.dataset',
     mmdet='rexdense.datasets.coco.dataset',
 )
+DATA_SAMPLERS = _child('data sampler', 'DATA_SAMPLERS', 'rexdense.datasets.classification.sampler')
 TRANSFORMS = _child(
     'transform',
     'TRANSFORMS',
@@ -57,5 +60,5 @@ METRICS = _child(
     'rexdense.evaluation.segmentation_metric',
     mmdet='rexdense.evaluation.coco_metric',
 )
-HOOKS = _child('hook', 'HOOKS', 'rexdense.engine.hooks')
+HOOKS = _child('hook', 'HOOKS', 'rexdense.engine.hooks', 'rexdense.engine.seeding')
 OPTIM_WRAPPERS = _child('optimizer wrapper', 'OPTIM_WRAPPERS', 'rexdense.engine.optimizer_wrappers')

@@ -1,14 +1,21 @@
 """Fixtures of tests in several folders."""
 
 import contextlib
+import dataclasses
 import functools
+import hashlib
+import http.server
 import io
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from rexdense.datasets import make_shapes
+from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
+from tests.small_classification import classification_arguments, write_classification
 from tests.small_segmentation import write_segmentation
 from tests.tiny_run import (
     ROOT,
@@ -105,3 +112,62 @@ def segmented(label_maps, tmp_path_factory, texts_formatted_once) -> Finished:
     with contextlib.redirect_stdout(output):
         train.main([str(ROOT / SEGMENTATION_CONFIG), *options])
     return Finished(work_dir, work_dir / 'epoch_2.pth', output.getvalue())
+
+
+@pytest.fixture(scope='session')
+def image_folder(tmp_path_factory) -> Path:
+    """A folder of three classes, four images of each to train on and two to validate."""
+    return write_classification(tmp_path_factory.mktemp('image_folder') / 'set')
+
+
+@pytest.fixture(scope='session')
+def classified(image_folder, tmp_path_factory) -> Finished:
+    """Two epochs of a classifier on images of three colours; tests must not write there."""
+    pytest.importorskip('mmdet')
+    from rexdense.cli import train
+
+    work_dir = tmp_path_factory.mktemp('runs') / 'classified'
+    output = io.StringIO()
+    options = classification_arguments(image_folder, work_dir, '--epochs', '2', '--seed', '0')
+    with contextlib.redirect_stdout(output):
+        train.main([str(ROOT / CLASSIFICATION_CONFIG), *options])
+    return Finished(work_dir, work_dir / 'epoch_2.pth', output.getvalue())
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        """Keep the terminal clean."""
+
+
+@pytest.fixture
+def serve_weights(tmp_path, monkeypatch) -> Iterator[Callable]:
+    """A function that puts a state dict on a server of this machine as the file of a row of the
+    table of published weights, with an empty cache, and returns that row.
+
+    It takes the network, the choice among its rows, the state dict, and what to replace in the row;
+    with ``alone`` there is no other row.
+    """
+    torch = pytest.importorskip('torch')
+    from rexdense.zoo import weights as table
+
+    folder = tmp_path / 'served'
+    folder.mkdir()
+    handler = functools.partial(_Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'cache'))
+
+    def serve(network, choice, state, alone=False, **changes):
+        file = folder / 'weights-12345678.pth'
+        torch.save(state, file)
+        known = table.find_pretrained(network, choice)
+        address = f'http://127.0.0.1:{server.server_port}/{file.name}'
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        row = dataclasses.replace(known, **dict(address=address, sha256=digest) | changes)
+        others = [] if alone else [each for each in table.load_published_weights() if each != known]
+        monkeypatch.setattr(table, 'load_published_weights', lambda: (row, *others))
+        return row
+
+    yield serve
+    server.shutdown()
+    server.server_close()

@@ -3,8 +3,8 @@ r"""DeepLabV3+ over ReXNet-1.0 at output stride 16 on Cityscapes, for 4 GPUs x 2
     torchrun --nproc-per-node 4 -m rexdense train \
         configs/deeplabv3plus/deeplabv3plus_rexnet-1.0-d16_80k_cityscapes.py --launcher pytorch
 
-It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:
---cfg-options model.backbone.init_cfg.checkpoint=FILE.
+It starts from the ImageNet weights of clovaai/rexnet in timm's copy, which is downloaded once;
+others: --pretrained NAME or FILE.
 
 Not trained here. mmseg reports 75.20 mIoU with MobileNetV2 at output stride 8 and the same schedule
 (configs/mobilenet_v2).
@@ -24,7 +24,7 @@ model = dict(
     backbone=dict(
         type='rexdense.ReXNet',
         arch=arch,
-        init_cfg=dict(type='rexdense.Pretrained', checkpoint='weights/rexnetv1_1.0.pth'),
+        init_cfg=dict(type='rexdense.Pretrained', checkpoint='rexnet_1.0:timm.nav_in1k_pth'),
     ),
     decode_head=dict(in_channels=deep, c1_in_channels=shallow, num_classes=19),
 )

@@ -11,8 +11,7 @@ without depth. Depths are taken to lie between 0.1 and 10 m; others:
 Not trained here: what comes out depends on the data. unet_rexnet-1.0_shapes.py is the same recipe
 on a drawn set, with its metrics. Fewer epochs will do with ImageNet weights:
 
-    --cfg-options model.backbone.init_cfg.type=rexdense.Pretrained \
-        model.backbone.init_cfg.checkpoint=FILE
+    --pretrained clovaai
 """
 
 _base_ = [

@@ -6,8 +6,8 @@ r"""Depth by a U-Net over ReXNet-1.0 on NYU Depth v2, for 2 GPUs x 8 images.
 configs/_base_/datasets/nyu_depth.py says how the data is laid out and where crops and metrics
 come from, configs/_base_/schedules/adamw_depth.py where the schedule does.
 
-It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:
---cfg-options model.backbone.init_cfg.checkpoint=FILE.
+It starts from the ImageNet weights of clovaai/rexnet in timm's copy, which is downloaded once;
+others: --pretrained NAME or FILE.
 
 Not trained here.
 """

@@ -3,9 +3,9 @@ r"""Faster R-CNN with RegNetX-3.2GF and FPN on COCO 2017, for 8 GPUs x 2 images.
     torchrun --nproc-per-node 8 -m rexdense train \
         configs/regnet/faster-rcnn_regnetx-3.2gf_fpn_1x_coco.py --launcher pytorch
 
-It starts from the ImageNet weights of pycls, in weights/RegNetX-3.2GF_dds_8gpu.pyth; another place:
---cfg-options model.backbone.init_cfg.checkpoint=FILE. They read images as BGR, which the data
-preprocessor here takes from them; with another project's weights set weights_from to that project.
+It starts from the ImageNet weights of pycls, which are downloaded once; they read images as BGR,
+which the data preprocessor here takes from them. Others: --pretrained NAME or FILE, which sets the
+data preprocessor, too.
 
 Not trained here. mmdet reports 39.9 AP for its own RegNetX-3.2GF with these weights and the 1x
 schedule (mmdet configs/regnet).
@@ -31,7 +31,7 @@ model = dict(
         norm_eval=True,
         init_cfg=dict(
             type='rexdense.Pretrained',
-            checkpoint='weights/RegNetX-3.2GF_dds_8gpu.pyth',
+            checkpoint='regnetx_3.2gf:pycls.dds_8gpu',
             source=weights_from,
         ),
     ),

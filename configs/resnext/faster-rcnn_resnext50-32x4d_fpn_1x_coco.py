@@ -3,10 +3,9 @@ r"""Faster R-CNN with ResNeXt-50 32x4d and FPN on COCO 2017, for 8 GPUs x 2 imag
     torchrun --nproc-per-node 8 -m rexdense train \
         configs/resnext/faster-rcnn_resnext50-32x4d_fpn_1x_coco.py --launcher pytorch
 
-It starts from the ImageNet weights of torchvision, in weights/resnext50_32x4d-7cdf4587.pth; another
-place: --cfg-options model.backbone.init_cfg.checkpoint=FILE. The data preprocessor takes what these
-weights were trained on from them; with another project's weights set weights_from to that project,
-and for MindCV's pool_padding='same' in the backbone.
+It starts from the ImageNet weights of torchvision, which are downloaded once. Others: --pretrained
+NAME or FILE, which sets the data preprocessor, and for MindCV's the padding of the first pooling,
+too.
 
 Not trained here. With this schedule mmdet reports 37.4 AP for R-50 and 41.2 for X-101 32x4d, the
 networks below and above this one (mmdet configs/faster_rcnn).
@@ -32,7 +31,7 @@ model = dict(
         norm_eval=True,
         init_cfg=dict(
             type='rexdense.Pretrained',
-            checkpoint='weights/resnext50_32x4d-7cdf4587.pth',
+            checkpoint='resnext50_32x4d:torchvision.v1',
             source=weights_from,
         ),
     ),

@@ -7,8 +7,7 @@ recipe on a real set, with its metrics.
 
 The classes come from DIR/annotations/train.json. Fewer epochs will do with ImageNet weights:
 
-    --cfg-options model.backbone.init_cfg.type=rexdense.Pretrained \
-        model.backbone.init_cfg.checkpoint=FILE
+    --pretrained clovaai
 """
 
 _base_ = [

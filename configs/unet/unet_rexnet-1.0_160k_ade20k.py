@@ -3,8 +3,8 @@ r"""U-Net over ReXNet-1.0 on ADE20K, for 4 GPUs x 4 crops of 512 x 512.
     torchrun --nproc-per-node 4 -m rexdense train \
         configs/unet/unet_rexnet-1.0_160k_ade20k.py --launcher pytorch
 
-It starts from the ImageNet weights of clovaai/rexnet, in weights/rexnetv1_1.0.pth; another place:
---cfg-options model.backbone.init_cfg.checkpoint=FILE.
+It starts from the ImageNet weights of clovaai/rexnet in timm's copy, which is downloaded once;
+others: --pretrained NAME or FILE.
 
 Not trained here. The schedule is mmseg's for this set.
 """

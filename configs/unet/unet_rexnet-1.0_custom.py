@@ -9,8 +9,7 @@ of the indices; three numbers after a name are its colour).
 Not trained here: what comes out depends on the data. unet_rexnet-1.0_camvid.py is the same recipe
 on a real set, with its metrics. Fewer epochs will do with ImageNet weights:
 
-    --cfg-options model.backbone.init_cfg.type=rexdense.Pretrained \
-        model.backbone.init_cfg.checkpoint=FILE
+    --pretrained clovaai
 """
 
 _base_ = [

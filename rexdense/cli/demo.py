@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rexdense.cli import train
+from rexdense.cli.pretrain_demo import CLASSIFIER, compare_pretraining
 from rexdense.datasets import make_shapes
 
 __all__ = ['DEMOS', 'main']
@@ -13,11 +14,13 @@ DATA_ROOT = Path('data/shapes')
 DEMOS = {
     'detection': Path('configs/rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes.py'),
     'unet': Path('configs/unet/unet_rexnet-1.0_demo_shapes.py'),
+    'pretrain': CLASSIFIER,
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the Shapes data set if it is not there, and train a demo's config on it.
+    """Write the Shapes data set if it is not there, and train a demo's config on it; of 'pretrain'
+    two detectors besides, see :func:`rexdense.cli.pretrain_demo.compare_pretraining`.
 
     Args:
         arguments: One of ``DEMOS``, the first if none is named, and further options of rexdense
@@ -29,7 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     places = ['--data-root', str(DATA_ROOT), '--work-dir', str(work_dir)]
     command = [str(DEMOS[name]), *places, '--overwrite', *further]
     # A mistaken option is told before anything is drawn.
-    data_root = train.parser().parse_args(command).data_root
-    if not data_root.is_dir():
-        make_shapes(data_root)
-    train.main(command)
+    parsed = train.parser().parse_args(command)
+    if not parsed.data_root.is_dir():
+        make_shapes(parsed.data_root)
+    if name == 'pretrain':
+        compare_pretraining(DEMOS['detection'], parsed.data_root, parsed.work_dir, further)
+    else:
+        train.main(command)

@@ -123,6 +123,18 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar='FILE',
         help='start from the weights of a checkpoint; of one of other classes all but their layers',
     )
+    group.add_argument(
+        '--pretrained',
+        metavar='NAME|FILE',
+        help='start the backbone from published weights (clovaai, timm.nav_in1k, best; rexdense '
+        'zoo --weights lists them) or from a checkpoint, and give it images as these want them',
+    )
+    group.add_argument(
+        '--cache',
+        type=Path,
+        metavar='DIR',
+        help="folder of downloaded weights; default: REXDENSE_CACHE, else that of torch's hub",
+    )
     group.add_argument('--resume', action='store_true', help='continue the run in the work dir')
     group.add_argument(
         '--overwrite', action='store_true', help='replace the results of an earlier run there'

@@ -16,8 +16,9 @@ from rexdense.device import choose_device, reuse_freed_memory
 from rexdense.engine.trained_model import TrainedModel, load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.files import atomic_write
-from rexdense.tasks import DEPTH_ENDINGS, Depth, Detection, Task, task_of
+from rexdense.tasks import DEPTH_ENDINGS, Depth, Detection, Example, Task, task_of
 from rexdense.tasks.prediction_files import (
+    OVERVIEW,
     RESULTS,
     Place,
     check_folder,
@@ -88,14 +89,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         [] if options.scales is None else chosen_strides(trained.model, options.scales or None)
     )
     places = places_of(paths, options.out_dir, task, strides)
-    files = check_places(places, options.out_dir, options.overwrite, [options.checkpoint, *paths])
+    inputs = [options.checkpoint, *paths]
+    files = check_places(places, options.out_dir, options.overwrite, inputs, task)
+    overview = [options.out_dir / OVERVIEW] if task.overview_size else []
     # Named before they are there, so that what is left of an interrupted run may be replaced.
-    planned = [*files, *(file for place in places for file in place.files())]
+    planned = [*files, *overview, *(file for place in places for file in place.files())]
     write_results(options.out_dir, task.header(), [], planned)
-    results, unreadable = [], []
+    results, unreadable, examples = [], [], []
     for path, place in zip(paths, places, strict=True):
         try:
-            described = _predict_and_write(
+            described, example = _predict_and_write(
                 trained, task, path, place, options.out_dir, options.overwrite
             )
         except ImageError as error:
@@ -103,9 +106,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             continue
         results.append(described)
         files += place.files()
+        if len(examples) < task.overview_size:
+            examples.append(example)
+    if examples:
+        files += [write_picture(overview[0], task.draw_overview(examples), options.overwrite)]
     written = write_results(options.out_dir, task.header(), results, files)
-    if results:
-        print(written)
+    for file in [*(overview if examples else ()), *([written] if results else ())]:
+        print(file)
     if unreadable:
         raise DataError(
             f'{len(unreadable)} of {len(paths)} images left out: '
@@ -124,7 +131,7 @@ def _task(trained: TrainedModel, options: argparse.Namespace) -> Task:
     if task is None:
         raise InvalidArgument(
             f'{options.checkpoint} holds a {trained.config.model.type}: only detectors, '
-            'segmentors and depth estimators can be shown'
+            'segmentors, depth estimators and classifiers can be shown'
         )
     for option, value, kind, name in (
         ('--score', options.score, Detection, 'detectors'),
@@ -141,8 +148,9 @@ def _task(trained: TrainedModel, options: argparse.Namespace) -> Task:
 
 def _predict_and_write(
     trained: TrainedModel, task: Task, path: Path, place: Place, folder: Path, overwrite: bool
-) -> dict[str, Any]:
-    """Write the results of one image; print a line and return what the JSON says of it.
+) -> tuple[dict[str, Any], Example]:
+    """Write the results of one image; print a line and return what the JSON says of it, and what
+    was predicted.
 
     Raises:
         ImageError: the image cannot be used.
@@ -163,7 +171,7 @@ def _predict_and_write(
     if samples:
         write_picture(place.scale_picture, task.draw_scales(image, samples), overwrite)
     print(f'{path}: {said} -> {place.picture}')
-    return result
+    return result, Example(image, sample, {})
 
 
 def predict(model: nn.Module, pipeline: Compose, path: Path) -> Any:

@@ -17,6 +17,7 @@ from rexdense.engine.config.comparison import differences_sentence
 from rexdense.engine.config.data_root import VALIDATION
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
+from rexdense.engine.config.pretrained import use_normalisation
 from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
 from rexdense.engine.hooks import require_same_classes
 from rexdense.engine.prediction_hooks import (
@@ -31,14 +32,16 @@ from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_work_dir
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_table
+from rexdense.files import atomic_write
 from rexdense.tasks import Task, task_of
 from rexdense.tasks.prediction_files import data_renames
-from rexdense.visualization.confusion import draw_confusion
+from rexdense.visualization.confusion import confusion_table, draw_confusion
 from rexdense.visualization.picture_files import picture_name, write_picture
 
 __all__ = ['main']
 
-CONFUSION_PICTURE = 'confusion_matrix.png'
+CONFUSION_PICTURE, CONFUSION_TABLE = 'confusion_matrix.png', 'confusion_matrix.csv'
+WRITING_METRICS = ('rexdense.CocoMetric', 'rexdense.ClassificationMetric')
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,8 +54,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--out',
         type=Path,
-        help="file for the detections, in COCO's results format; of segmentors and depth "
-        'estimators, folder for the label maps or depth maps',
+        help="file for the detections, in COCO's results format, or for the classes of the images; "
+        'of segmentors and depth estimators, folder for the label maps or depth maps',
     )
     result.add_argument('--show-dir', type=Path, help='folder for annotated pictures')
     result.add_argument(
@@ -68,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         default=VALIDATION,
         metavar='NAME',
         help='label maps and depth maps: the folder below images/ and labels/ or depth/ that is '
-        'measured',
+        'measured; classifiers: the folder of classes',
     )
     add_data_options(result)
     add_run_options(result)
@@ -87,14 +90,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
     places = DataPlaces.of(config, options.checkpoint)
     _check_places(options, keeps_maps, places)
-    differs = differences_sentence(config, file)
-    if differs and is_main_process():
-        print(differs)
+    told = []
+    if not any(key.startswith('model.data_preprocessor') for key in options.cfg_options or ()):
+        told.append(use_normalisation(config, file.normalisation()))
+    told.append(differences_sentence(config, file))
+    if is_main_process():
+        print(*filter(None, told), sep='\n', end='\n' if any(told) else '')
     refuse_data_places(config, False, options.checkpoint)
     prepare_work_dir(config.work_dir, may_hold_results=True)
     keep_only_testing(config)
     if options.out and not keeps_maps:
-        _write_detections(config, options.out)
+        _write_one_file(config, options.out)
     config.load_from = str(options.checkpoint)
     with config_faults():
         runner = Runner.from_cfg(config)
@@ -111,8 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runner.end_workers()
     if runner.rank == 0:
         print(metrics_table(metrics))
-        confusion = _draw_confusion(runner, options)
-        for path in filter(None, (options.out, options.show_dir, confusion)):
+        confusion = _write_confusion(runner, options)
+        for path in filter(None, (options.out, options.show_dir, *confusion)):
             print(path)
 
 
@@ -136,7 +142,7 @@ def _write_for_each_image(
     """
     dataset, files = runner.test_dataloader.dataset, {}
     if options.show_dir and task is not None:
-        reserved = [CONFUSION_PICTURE]
+        reserved = [CONFUSION_PICTURE, CONFUSION_TABLE]
         files['--show-dir'] = places_of_samples(dataset, options.show_dir, [picture_name], reserved)
         runner.register_hook(DrawPredictions(files['--show-dir'], task))
     if options.out and keeps_maps:
@@ -175,7 +181,7 @@ def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPla
     for option, folder in folders.items():
         if folder is None:
             continue
-        places.refuse([folder / CONFUSION_PICTURE], option)
+        places.refuse([folder / CONFUSION_PICTURE, folder / CONFUSION_TABLE], option)
         prepare_output_dir(folder, option)
         if any(folder.iterdir()) and not options.overwrite:
             raise InvalidArgument(f'{folder} is not empty: give another {option}, or --overwrite')
@@ -201,25 +207,34 @@ def keep_only_testing(config: Config) -> None:
     ]
 
 
-def _write_detections(config: Config, path: Path) -> None:
-    """Make the config's metric write the detections."""
+def _write_one_file(config: Config, path: Path) -> None:
+    """Make the config's metric write the predictions for all images.
+
+    Raises:
+        InvalidArgument: it has none that does.
+    """
     evaluators = config.test_evaluator
     evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    writing = [each for each in evaluators if each.get('type') == 'rexdense.CocoMetric']
+    writing = [each for each in evaluators if each.get('type') in WRITING_METRICS]
     if not writing:
         raise InvalidArgument(
-            '--out: the config has no rexdense.CocoMetric, which writes detections'
+            f'--out: the config has none of {", ".join(WRITING_METRICS)}, which write predictions'
         )
     writing[0].outfile = str(path)
 
 
-def _draw_confusion(runner: Runner, options: argparse.Namespace) -> Path | None:
-    """Draw the confusion matrix of the run, if its metric counts one, among the other pictures or
-    in the folder of the run's log."""
+def _write_confusion(runner: Runner, options: argparse.Namespace) -> list[Path]:
+    """Write the confusion matrix of the run as a table and as a picture, if its metric counts one,
+    among the other pictures or in the folder of the run's log."""
     for metric in runner.test_evaluator.metrics:
         evaluation = getattr(metric, 'evaluation', None)
         if evaluation is not None:
-            picture = draw_confusion(evaluation.confusion, list(evaluation.per_class))
-            path = (options.show_dir or Path(runner.log_dir)) / CONFUSION_PICTURE
-            return write_picture(path, picture, options.overwrite)
-    return None
+            classes = metric.dataset_meta['classes']
+            folder = options.show_dir or Path(runner.log_dir)
+            table = confusion_table(evaluation.confusion, classes).encode()
+            picture = draw_confusion(evaluation.confusion, classes)
+            return [
+                atomic_write(folder / CONFUSION_TABLE, table, options.overwrite, make_folder=True),
+                write_picture(folder / CONFUSION_PICTURE, picture, options.overwrite),
+            ]
+    return []

@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    'ClassificationDataset': 'rexdense.datasets.classification.dataset',
     'CocoDataset': 'rexdense.datasets.coco.dataset',
     'CocoFolder': 'rexdense.datasets.coco.folder',
     'DepthDataset': 'rexdense.datasets.depth.dataset',

@@ -52,6 +52,10 @@ class DataPlaces(NamedTuple):
                 read.append(annotations)
                 if annotations.parent != Path(root):
                     mixed.append(annotations.parent)
+            if section.get('split'):
+                folders += [
+                    Path(root, section[key]) for key in ('split', 'class_split') if key in section
+                ]
             for prefix in (section.get('data_prefix') or {}).values():
                 whole = Path(root, prefix or '')
                 (mixed if whole == Path(root) else folders).append(whole)
@@ -105,7 +109,7 @@ def refuse_data_places(config: Config, removes: bool = False, *files: Path | str
 def _data_sections(config: Config) -> Iterator[dict[str, Any]]:
     for name in dataloader_names(config):
         for section in walk(config[name]):
-            if 'data_prefix' in section or 'ann_file' in section:
+            if any(key in section for key in ('data_prefix', 'ann_file', 'split')):
                 yield section
     for name in ('val_evaluator', 'test_evaluator'):
         yield from (part for part in walk(config.get(name)) if part.get('ann_file'))

@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import torch
 from mmengine.dataset import InfiniteSampler
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, get_worker_info
 
 from rexdense.errors import InvalidArgument
 
@@ -19,10 +19,15 @@ class OneThread:
 
     Args:
         then: What the process is to begin with besides, called with its number.
+
+    Attributes:
+        seeds: The seeds of the samples, see :class:`rexdense.engine.seeding.SampleSeeds`; None
+            leaves it at the one seed that ``then`` sets.
     """
 
     def __init__(self, then: Callable[[int], Any] | None = None) -> None:
         self.then = then
+        self.seeds = None
 
     def __call__(self, worker: int) -> None:
         """Begin in the process of the number ``worker``."""
@@ -30,6 +35,8 @@ class OneThread:
         cv2.setNumThreads(0)
         if self.then is not None:
             self.then(worker)
+        if self.seeds is not None:
+            self.seeds.seed_samples(get_worker_info().dataset)
 
 
 def require_batches(loader: DataLoader) -> None:

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from rexdense.checkpoint import read_checkpoint
+from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.config.stored import read_stored_config
 from rexdense.errors import CheckpointUnreadable
 
@@ -43,6 +44,17 @@ class TrainingFile:
                 f'{self.path} holds no config; give a checkpoint that rexdense train has written'
             )
         return read_stored_config(self.config_text, str(self.path))
+
+    def normalisation(self) -> dict[str, Any] | None:
+        """Return the data preprocessor's section of the run's config; None where there is none, or
+        where the config cannot be read."""
+        if self.config_text is None:
+            return None
+        try:
+            content = read_config_text(self.config_text, str(self.path))
+        except CheckpointUnreadable:
+            return None
+        return _dictionary(_dictionary(content.get('model')).get('data_preprocessor')) or None
 
 
 def read_training_file(path: str | Path) -> TrainingFile:

@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    'ClassificationMetric': 'rexdense.evaluation.classification_metric',
     'CocoMetric': 'rexdense.evaluation.coco_metric',
     'CocoEvaluation': 'rexdense.evaluation.coco_evaluation',
     'DepthMetric': 'rexdense.evaluation.depth_metric',

@@ -1,17 +1,21 @@
 """The metrics of image classification for mmengine's evaluator."""
 
+import json
+import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from rexdense.errors import DataError
+from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.classification_evaluation import (
     ClassificationEvaluation,
     evaluate_classification,
 )
+from rexdense.files import atomic_write
 from rexdense.registry import METRICS
 
 __all__ = ['ClassificationMetric']
@@ -27,15 +31,22 @@ class ClassificationMetric(BaseMetric):
 
     Args:
         per_class: Report the accuracy of each class; off where there are many.
+        outfile: Where the truth, the prediction and its score of each image are written as JSON. A
+            file that is there is replaced.
         collect_device, prefix: See mmengine's ``BaseMetric``.
     """
 
     default_prefix = 'classification'
 
     def __init__(
-        self, per_class: bool = True, collect_device: str = 'cpu', prefix: str | None = None
+        self,
+        per_class: bool = True,
+        outfile: str | os.PathLike[str] | None = None,
+        collect_device: str = 'cpu',
+        prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device=collect_device, prefix=prefix)
+        self.outfile = None if outfile is None else Path(outfile)
         self.per_class = per_class
         self.evaluation: ClassificationEvaluation | None = None
 
@@ -51,15 +62,30 @@ class ClassificationMetric(BaseMetric):
                     f'{sample.get("img_path", "an image")} comes without a label: nothing can be '
                     'measured'
                 )
-            self.results.append((sample['scores'].float().cpu().numpy(), int(sample['gt_label'])))
+            scores = sample['scores'].float().cpu().numpy()
+            path = str(sample.get('img_path', ''))
+            self.results.append((scores, int(sample['gt_label']), path))
 
-    def compute_metrics(self, results: Sequence[tuple[np.ndarray, int]]) -> dict[str, float]:
-        """Return the metrics by name."""
-        scores, labels = zip(*results, strict=True)
+    def compute_metrics(self, results: Sequence[tuple[np.ndarray, int, str]]) -> dict[str, float]:
+        """Return the metrics by name, after writing ``outfile``.
+
+        Raises:
+            InvalidArgument: the model tells another number of classes apart than the data has.
+        """
+        scores, labels, paths = zip(*results, strict=True)
         classes = (self.dataset_meta or {}).get('classes') or [
             str(index) for index in range(len(scores[0]))
         ]
+        if len(classes) != len(scores[0]):
+            raise InvalidArgument(
+                f'the model has {len(scores[0])} classes, the data {len(classes)}: set '
+                'model.num_classes, or give the data that the model was trained for'
+            )
         self.evaluation = evaluate_classification(np.stack(scores), np.array(labels), classes)
+        if self.outfile is not None:
+            rows = _predictions(scores, labels, paths, classes)
+            content = json.dumps(dict(classes=list(classes), images=rows), indent=1).encode()
+            atomic_write(self.outfile, content, overwrite=True, make_folder=True)
         metrics = dict(self.evaluation.metrics)
         if self.per_class:
             metrics |= {
@@ -68,3 +94,21 @@ class ClassificationMetric(BaseMetric):
             }
         print_log(f'{len(labels)} images, top-1 {metrics["top1"]:.4f}', logger='current')
         return metrics
+
+
+def _predictions(
+    scores: Sequence[np.ndarray],
+    labels: Sequence[int],
+    paths: Sequence[str],
+    classes: Sequence[str],
+) -> list[dict[str, Any]]:
+    """Return what is written of each image."""
+    return [
+        dict(
+            image=path,
+            truth=classes[label],
+            predicted=classes[int(values.argmax())],
+            score=round(float(values.max()), 4),
+        )
+        for values, label, path in zip(scores, labels, paths, strict=True)
+    ]

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from rexdense.arch.checks import require_ratio
 from rexdense.errors import DataError, InvalidArgument
-from rexdense.models.classifier import Classifier
+from rexdense.models.classifier import ClassificationHead, Classifier
 from rexdense.registry import MODELS
 
 __all__ = ['ImageClassifier']
@@ -26,7 +26,8 @@ class ImageClassifier(BaseModel):
     between the two, and into detectors and segmentors, with no renaming.
 
     Args:
-        backbone: Config of a registered backbone.
+        backbone: Config of a registered backbone; of one from elsewhere, such as mmdet.ResNet,
+            with ``out_channels``.
         num_classes: Number of classes.
         dropout: As for :class:`~rexdense.models.classifier.Classifier`.
         loss: 'cross_entropy', or 'bce' for a binary cross-entropy of each class, summed over the
@@ -36,6 +37,8 @@ class ImageClassifier(BaseModel):
             :class:`~rexdense.models.batch_augments.BatchMix`; they act in training alone.
         data_preprocessor: mmengine's, which stacks and normalises the images.
         init_cfg: mmengine's.
+        out_channels: Channels of the last map of a backbone that is none of rexdense; a linear
+            layer reads its mean.
 
     Raises:
         InvalidArgument: an argument is outside what is allowed.
@@ -51,13 +54,21 @@ class ImageClassifier(BaseModel):
         batch_augments: Sequence[dict] | dict | None = None,
         data_preprocessor: dict | nn.Module | None = None,
         init_cfg: dict | None = None,
+        out_channels: int | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor, init_cfg=init_cfg)
         if loss not in LOSSES:
             raise InvalidArgument(f'loss={loss!r}: give one of {", ".join(LOSSES)}')
         require_ratio('label_smoothing', label_smoothing)
-        network = Classifier(backbone, num_classes, dropout)
-        self.backbone, self.head = network.backbone, network.head
+        if out_channels is None:
+            network = Classifier(backbone, num_classes, dropout)
+            self.backbone, self.head = network.backbone, network.head
+        else:
+            require_ratio('dropout', dropout or 0.0)
+            self.backbone = MODELS.build(backbone)
+            self.head = ClassificationHead(
+                out_channels, num_classes, (), dict(type='BN'), lite=False, dropout=dropout or 0.0
+            )
         self.num_classes = num_classes
         self.loss_kind = loss
         self.label_smoothing = label_smoothing

@@ -3,16 +3,26 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rexdense.tasks.classification import Classification
 from rexdense.tasks.depth import DEPTH_ENDINGS, Depth
 from rexdense.tasks.detection import Detection
 from rexdense.tasks.segmentation import Segmentation
 from rexdense.tasks.task import Example, Task
 
-__all__ = ['DEPTH_ENDINGS', 'Depth', 'Detection', 'Example', 'Segmentation', 'Task', 'task_of']
+__all__ = [
+    'DEPTH_ENDINGS',
+    'Classification',
+    'Depth',
+    'Detection',
+    'Example',
+    'Segmentation',
+    'Task',
+    'task_of',
+]
 
 
 def task_of(model: Mapping[str, Any], metainfo: Mapping[str, Sequence]) -> Task | None:
-    """Return the task of a model, by its config; None for one that is none of the three.
+    """Return the task of a model, by its config; None for one of another kind.
 
     Args:
         metainfo: ``classes`` and, if there is one, ``palette`` of the model's data.
@@ -25,4 +35,6 @@ def task_of(model: Mapping[str, Any], metainfo: Mapping[str, Sequence]) -> Task 
         return Detection(metainfo)
     if 'decode_head' in model:
         return (Depth if 'Depth' in str(model['type']) else Segmentation)(metainfo)
+    if str(model.get('type')).rpartition('.')[2] == 'ImageClassifier':
+        return Classification(metainfo)
     return None

@@ -15,6 +15,7 @@ from rexdense.tasks import Task
 from rexdense.visualization.picture_files import picture_name
 
 __all__ = [
+    'OVERVIEW',
     'RESULTS',
     'Place',
     'check_folder',
@@ -25,7 +26,7 @@ __all__ = [
     'write_results',
 ]
 
-RESULTS = 'predictions.json'
+RESULTS, OVERVIEW = 'predictions.json', 'predictions.png'
 FILES = 'files'
 """Its entry that names all other files of the run."""
 SCALES_FOLDER = 'scales'
@@ -86,7 +87,8 @@ def places_of(
     Raises:
         InvalidArgument: a link leads out of the folder.
     """
-    pictures = output_names(paths, renames=[picture_name])
+    reserved = [OVERVIEW] if task.overview_size else []
+    pictures = output_names(paths, renames=[picture_name], reserved=reserved)
     names = output_names(paths, renames=data_renames(task.data_ending))
 
     def place(path: Path) -> Place:
@@ -121,7 +123,11 @@ def check_folder(paths: Sequence[Path], folder: Path) -> None:
 
 
 def check_places(
-    places: Sequence[Place], folder: Path, overwrite: bool, inputs: Sequence[Path]
+    places: Sequence[Place],
+    folder: Path,
+    overwrite: bool,
+    inputs: Sequence[Path],
+    task: Task,
 ) -> list[str]:
     """Check that nothing is overwritten unasked, and that the folder can be written.
 
@@ -130,6 +136,7 @@ def check_places(
 
     Args:
         inputs: What is read, and never replaced.
+        task: That of the model.
 
     Returns:
         The files of an earlier run that are there, relative to the folder.
@@ -137,7 +144,8 @@ def check_places(
     Raises:
         InvalidArgument: it is not so.
     """
-    files = [folder / RESULTS, *(path for place in places for path in place.files())]
+    overview = [folder / OVERVIEW] if task.overview_size else []
+    files = [folder / RESULTS, *overview, *(path for place in places for path in place.files())]
     refuse_inputs(files, inputs)
     there = [path for path in files if os.path.lexists(path)]
     if there and not overwrite:

@@ -14,7 +14,7 @@ class Example(NamedTuple):
 
     Attributes:
         image: (H, W, 3), uint8, RGB, in its own pixels.
-        sample: mmdet's or mmseg's data sample with predictions.
+        sample: A data sample with predictions, mmdet's, mmseg's or of a classifier.
         info: What the data set lists of the image.
     """
 
@@ -30,10 +30,13 @@ class Task(ABC):
         data_folder: Folder, below that of the pictures, for files that hold the predictions
             themselves; None where a JSON can hold them.
         data_ending: The ending of these files.
+        overview_size: Of how many images at most one picture shows the predictions; 0 where each
+            image's own picture says it better.
     """
 
     data_folder: str | None = None
     data_ending = '.png'
+    overview_size = 0
 
     def __init__(self, metainfo: Mapping[str, Sequence]) -> None:
         self.classes: tuple[str, ...] = tuple(metainfo.get('classes') or ())
@@ -62,6 +65,11 @@ class Task(ABC):
     def encode(self, sample: Any) -> bytes:
         """Return the content of the file that holds a prediction; only where ``data_folder`` is
         not None."""
+        raise NotImplementedError
+
+    def draw_overview(self, examples: Sequence[Example]) -> np.ndarray:
+        """Return a picture of what is predicted for several images, whose truth is unknown; only
+        where ``overview_size`` is not 0."""
         raise NotImplementedError
 
     def draw_scales(self, image: np.ndarray, samples: Mapping[int, Any]) -> np.ndarray:

@@ -1,5 +1,7 @@
-"""A confusion matrix as a picture."""
+"""A confusion matrix as a picture and as a table."""
 
+import csv
+import io
 from collections.abc import Sequence
 
 import cv2
@@ -7,7 +9,7 @@ import numpy as np
 
 from rexdense.visualization.tiles import write_text
 
-__all__ = ['draw_confusion']
+__all__ = ['confusion_table', 'draw_confusion']
 
 CELL = 32
 LONGEST_SIDE = 6400
@@ -26,9 +28,10 @@ _LINE = (215, 215, 215)
 
 
 def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Return a picture (H, W, 3), uint8, RGB, of a confusion matrix (C, C) of pixels.
+    """Return a picture (H, W, 3), uint8, RGB, of a confusion matrix (C, C) of counts,
+    of pixels or of images.
 
-    A row is a class of the truth, in percent of its pixels; one that the truth lacks is empty.
+    A row is a class of the truth, in percent of it; one that the truth lacks is empty.
     """
     totals = confusion.sum(1, keepdims=True)
     shares = np.divide(100.0 * confusion, totals, where=totals > 0, out=np.zeros(confusion.shape))
@@ -61,6 +64,24 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
         baseline = start + place * CELL + CELL // 2 + 5
         write_text(turned, name, turned.shape[1] - start + _GAP, baseline, _NAME_SIZE)
     return np.rot90(turned).copy()
+
+
+def confusion_table(confusion: np.ndarray, classes: Sequence[str]) -> str:
+    """Return a confusion matrix (C, C) of counts as CSV: a row a class of the truth, a column a
+    predicted class.
+
+    Example:
+        >>> print(confusion_table(np.array([[3, 1], [0, 2]]), ('cat', 'dog')).replace('\\r', ''))
+        truth,cat,dog
+        cat,3,1
+        dog,0,2
+        <BLANKLINE>
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(['truth', *classes])
+    writer.writerows([name, *row] for name, row in zip(classes, confusion.tolist(), strict=True))
+    return buffer.getvalue()
 
 
 def _shades(shares: np.ndarray) -> np.ndarray:

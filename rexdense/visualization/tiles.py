@@ -48,10 +48,11 @@ def write_text(image: np.ndarray, text: str, left: int, baseline: int, size: flo
     cv2.putText(image, text, (left, baseline), _FONT, size, _INK, 1, cv2.LINE_AA)
 
 
-def titled(image: np.ndarray, title: str) -> np.ndarray:
-    """Return the image below a title, with a margin to the right and below."""
-    bar = np.full((TITLE_HEIGHT, image.shape[1], 3), 255, np.uint8)
-    write_text(bar, title, 4, TITLE_HEIGHT - 8)
+def titled(image: np.ndarray, *titles: str) -> np.ndarray:
+    """Return the image below a title, or lines of them, with a margin to the right and below."""
+    bar = np.full((TITLE_HEIGHT * len(titles), image.shape[1], 3), 255, np.uint8)
+    for place, title in enumerate(titles, start=1):
+        write_text(bar, title, 4, TITLE_HEIGHT * place - 8)
     return _widened(np.vstack([bar, image]), MARGIN, MARGIN)
 
 

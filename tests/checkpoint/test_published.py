@@ -1,10 +1,6 @@
 """Published weights by name: found, downloaded from a server on this machine, loaded."""
 
 import dataclasses
-import functools
-import hashlib
-import http.server
-import threading
 
 import pytest
 import torch
@@ -17,11 +13,6 @@ from rexdense.zoo import weights as table
 NAME = 'regnetx_200mf'
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_):
-        """Keep the terminal clean."""
-
-
 @pytest.fixture
 def trained():
     torch.manual_seed(0)
@@ -29,27 +20,9 @@ def trained():
 
 
 @pytest.fixture
-def row(trained, tmp_path, monkeypatch):
-    """A row of the table whose file lies on a server here, with an empty cache."""
-    served = tmp_path / 'served'
-    served.mkdir()
-    torch.save(trained.state_dict(), served / 'weights-12345678.pth')
-    handler = functools.partial(Quiet, directory=str(served))
-    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    known = table.find_pretrained(NAME, 'pycls')
-    made = dataclasses.replace(
-        known,
-        publisher='here',
-        tag='a',
-        address=f'http://127.0.0.1:{server.server_port}/weights-12345678.pth',
-        sha256=hashlib.sha256((served / 'weights-12345678.pth').read_bytes()).hexdigest(),
-    )
-    monkeypatch.setattr(table, 'load_published_weights', lambda: (made,))
-    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'cache'))
-    yield made
-    server.shutdown()
-    server.server_close()
+def row(trained, serve_weights):
+    """The only row of the table, whose file lies on a server here."""
+    return serve_weights(NAME, 'pycls', trained.state_dict(), alone=True, publisher='here', tag='a')
 
 
 @pytest.mark.parametrize('choice', [True, 'here', 'here.a'])
@@ -65,6 +38,11 @@ def test_a_classifier_gets_the_head_too_unless_its_classes_differ(row, trained):
     other = rexdense.create_classifier(NAME, num_classes=3, pretrained='here')
     assert other.head.fc.weight.shape[0] == 3
     assert torch.equal(other.backbone.stem.conv.weight, trained.backbone.stem.conv.weight)
+
+
+def test_a_u_net_gets_them_in_its_backbone(row, trained):
+    unet = rexdense.create_unet(NAME, num_classes=3, pretrained='here')
+    assert torch.equal(unet.backbone.stem.conv.weight, trained.backbone.stem.conv.weight)
 
 
 def test_load_weights_takes_the_name(row, trained):

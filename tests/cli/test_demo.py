@@ -1,5 +1,6 @@
 """The demos: one is run on few pictures, the others' command lines are read."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 pytest.importorskip('mmseg')
 
 from rexdense.cli import demo
+from rexdense.engine.training_file import read_training_file
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import ROOT
 
@@ -21,6 +23,32 @@ def test_a_demo_leaves_a_checkpoint_and_its_pictures(shapes, tmp_path, monkeypat
     assert {'epoch_1.pth', 'curves.png', 'predictions.png'} <= left
     assert 'mIoU' in capsys.readouterr().out
     assert not Path('data').exists()
+
+
+@pytest.mark.slow
+def test_the_demo_of_pretraining_compares_two_detectors(shapes, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / 'configs', 'configs')
+    options = ['--epochs', '1', '--workers', '0', '--batch-size', '2', '--device', 'cpu']
+    narrow = ['--cfg-options', 'model.backbone.width_mult=0.3']
+    demo.main(['pretrain', '--data-root', str(shapes), *options, *narrow])
+    lines = capsys.readouterr().out.splitlines()
+    header, row = lines[-2:]
+    assert re.split(' {2,}', header) == [
+        'after epoch',
+        'top-1 of the classifier',
+        'AP50 from random weights',
+        'AP50 from the classifier',
+    ]
+    assert row.split()[0] == '1' and all(0 <= float(value) <= 1 for value in row.split()[1:])
+    runs = Path('work_dirs/pretrain_demo')
+    trained = read_training_file(runs / 'classifier/epoch_1.pth').state
+    assert f'Weights of {runs}/classifier/epoch_1.pth (rexdense, ' in '\n'.join(lines)
+    assert any(name.startswith('head.') for name in trained)
+    for name in ('from_random', 'from_classifier'):
+        file = read_training_file(runs / name / 'epoch_1.pth')
+        assert file.config().randomness.seed == 0
+        assert file.config().train_cfg.max_epochs == 1
 
 
 @pytest.mark.parametrize('config', demo.DEMOS.values())

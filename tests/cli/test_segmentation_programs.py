@@ -81,10 +81,11 @@ def test_measuring_gives_the_metrics_of_training(segmented, label_maps, tmp_path
     output = capsys.readouterr().out
     trained = metrics_of(read_scalars(segmented.work_dir).validation[-1])
     table = metrics_table(trained)
-    assert output.splitlines()[-len(table.splitlines()) - 3 :] == [
+    assert output.splitlines()[-len(table.splitlines()) - 4 :] == [
         *table.splitlines(),
         str(maps),
         str(pictures),
+        str(pictures / 'confusion_matrix.csv'),
         str(pictures / 'confusion_matrix.png'),
     ]
     assert repr(metrics_logged(tmp_path / 'run')) == repr(trained)

@@ -9,10 +9,10 @@ pytest.importorskip('mmseg')
 import cv2
 import numpy as np
 import torch
-from mmengine.structures import PixelData
+from mmengine.structures import BaseDataElement, PixelData
 from mmseg.structures import SegDataSample
 
-from rexdense.tasks import Depth, Detection, Example, Segmentation, task_of
+from rexdense.tasks import Classification, Depth, Detection, Example, Segmentation, task_of
 from rexdense.visualization.depth import colour_depth
 
 CLASSES = ('a', 'b')
@@ -40,7 +40,8 @@ def half_and_half(left, right):
         (dict(type='RetinaNet', bbox_head={}), Detection),
         (dict(type='mmseg.EncoderDecoder', decode_head={}), Segmentation),
         (dict(type='DepthEstimator', decode_head={}), Depth),
-        (dict(type='ImageClassifier', head={}), type(None)),
+        (dict(type='rexdense.ImageClassifier', backbone={}), Classification),
+        (dict(type='mmpretrain.SimSiam', head={}), type(None)),
     ],
 )
 def test_task_of_a_model(model, expected):
@@ -65,6 +66,34 @@ def test_truth_stands_beside_the_predicted_classes():
 def test_classes_without_a_palette_get_colours():
     task = Segmentation(dict(classes=CLASSES, palette=None))
     assert len(set(task.colours)) == 2
+
+
+def classified_as(label, scores, **truth):
+    sample = BaseDataElement(scores=torch.tensor(scores), pred_label=label)
+    sample.set_data(truth)
+    return sample
+
+
+def test_the_likeliest_classes_in_words():
+    task = Classification(dict(classes=tuple('abcdefg')))
+    said, described = task.describe(classified_as(6, [0.05, 0.1, 0.2, 0.05, 0.15, 0.05, 0.4]))
+    assert said == 'g 0.40' and described['label'] == 'g'
+    assert [entry['label'] for entry in described['scores']] == ['g', 'c', 'e', 'b', 'a']
+    assert described['scores'][1] == dict(label='c', score=0.2)
+
+
+def test_a_sheet_of_classes_frames_what_is_right_and_what_is_wrong():
+    task = Classification(dict(classes=CLASSES))
+    samples = [classified_as(1, [0.3, 0.7], gt_label=truth) for truth in (1, 0)]
+    sheet = task.draw_sheet([Example(IMAGE, sample, {}) for sample in samples])
+    frames = [sheet[100, start].tolist() for start in (0, 168)]
+    assert frames == [[46, 125, 50], [198, 40, 40]]
+    assert sheet[100, 80].tolist() == [128] * 3
+    overview = task.draw_overview([Example(IMAGE, samples[0], {})] * 7)
+    assert overview.shape[:2] == (2 * (160 + 26 + 8), 6 * 168)
+    # A strip is cut, and a dot enlarged.
+    strips = [np.zeros(shape, np.uint8) for shape in ((1, 4000, 3), (4000, 1, 3), (1, 1, 3))]
+    assert task.draw_overview([Example(strip, samples[0], {}) for strip in strips]).shape[0] == 194
 
 
 def test_depth_in_words_and_files():

@@ -9,7 +9,7 @@ model = dict(
         type='rexdense.ReXNet',
         arch=arch,
         out_indices=(0, 1, 2, 3, 4),
-        init_cfg=dict(type='rexdense.Pretrained', checkpoint='weights/rexnetv1_1.0.pth'),
+        init_cfg=dict(type='rexdense.Pretrained', checkpoint='rexnet_1.0:timm.nav_in1k_pth'),
     ),
     decode_head=dict(arch=arch),
 )

@@ -166,6 +166,7 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         return []
 
     def _join_prefix(self) -> None:
+        self.data_prefix = dict(img_path=str(Path(self.data_root) / self.split))
         if self.ann_file and not Path(self.ann_file).is_absolute():
             self.ann_file = str(Path(self.data_root) / self.ann_file)
 

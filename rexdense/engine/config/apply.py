@@ -1,6 +1,7 @@
 """Changes that the options of a program make in a config."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,14 +9,17 @@ from mmengine.config import Config
 from mmengine.dist import is_main_process
 
 from rexdense.device import amp_wrapper, choose_device, initialise_distributed
+from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
 from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale
 from rexdense.engine.config.override import override
+from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import newest_checkpoint
+from rexdense.errors import InvalidArgument
 
 __all__ = ['apply_run_options', 'apply_training_options']
 
@@ -75,13 +79,30 @@ def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
 
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
-    """Change a config as the training options say, and print the learning rate that was chosen."""
+    """Change a config as the training options say; print the weights and the learning rate that
+    were chosen.
+
+    Raises:
+        RexdenseError: the weights cannot be used.
+    """
     if options.epochs:
         set_epochs(config, options.epochs)
     if options.seed is not None:
         config.randomness = dict(config.get('randomness') or {}, seed=options.seed)
     if options.load_from:
         config.load_from = options.load_from
+    if options.cache:
+        # Read by all that download, in other processes too.
+        os.environ['REXDENSE_CACHE'] = str(options.cache)
+    if options.pretrained:
+        if options.load_from:
+            raise InvalidArgument(
+                '--load-from fills the whole model and --pretrained its backbone: give one'
+            )
+        said = use_pretrained(config, options.pretrained)
+        if is_main_process():
+            print(said)
+    require_two_images(config)
     if options.amp:
         config.optim_wrapper.update(amp_wrapper(device))
     chosen = set_learning_rate(config, options.lr)

@@ -14,6 +14,7 @@ from rexdense.datasets.images.file_checks import Sample, check_files
 from rexdense.datasets.segmentation import folder as segmentation_folder
 from rexdense.datasets.segmentation.folder import SegmentationFolder
 from rexdense.datasets.segmentation.label_maps import VOID
+from rexdense.engine.config.image_folder import CLASSIFICATION, use_image_folder
 from rexdense.engine.config.load import dataloader_names, innermost_dataset, set_num_classes, walk
 from rexdense.errors import InvalidArgument
 from rexdense.text_table import text_table
@@ -23,7 +24,7 @@ __all__ = ['state_classes', 'use_data_root']
 COCO, SEGMENTATION = 'rexdense.CocoDataset', 'rexdense.SegmentationDataset'
 DEPTH = 'rexdense.DepthDataset'
 TRAINING, VALIDATION = 'train', 'val'
-"""The names of the splits in folders of label maps or depth maps."""
+"""The names of the splits in folders of classes, label maps or depth maps."""
 
 _COCO_OPTIONS = ('images', 'train_annotations', 'val_annotations', 'classes')
 
@@ -65,10 +66,13 @@ def use_data_root(
 
 
 def state_classes(config: Config, classes: Sequence[str]) -> None:
-    """Give the label order to the data sets that would take it from their annotation file."""
+    """Give the label order to the data sets that would take it from their annotation file, or from
+    the folders of the training images."""
     for name in dataloader_names(config):
         dataset = innermost_dataset(config[name])
-        if dataset.get('type') == COCO and 'classes' not in (dataset.get('metainfo') or {}):
+        if dataset.get('type') in (COCO, *CLASSIFICATION) and 'classes' not in (
+            dataset.get('metainfo') or {}
+        ):
             dataset.metainfo = dict(classes=tuple(classes))
 
 
@@ -226,7 +230,22 @@ def _choose_depth_split(dataset: ConfigDict, split: str) -> None:
     dataset.data_prefix = dict(img_path=f'images/{split}', depth_map_path=f'depth/{split}')
 
 
+def _use_classification_folder(
+    config: Config,
+    options: argparse.Namespace,
+    training: bool,
+    classes: Sequence[str] | None,
+    split: str,
+) -> None:
+    """Read folders of images by class, or lists of them."""
+    _refuse_coco_options(options, 'classes are the folders of the training split, or classes.txt')
+    splits = _splits_of_loaders(config, split)
+    wanted = set(splits.values()) if training else {split}
+    use_image_folder(config, options.data_root, splits, wanted, classes)
+
+
 _READERS: dict[str, Callable[..., None]] = {
+    **dict.fromkeys(CLASSIFICATION, _use_classification_folder),
     COCO: _use_coco_folder,
     DEPTH: _use_depth_folder,
     SEGMENTATION: _use_segmentation_folder,

@@ -31,6 +31,13 @@ _EPOCHS_OF_HOOKS = (
     *('begin_epoch', 'end_epoch', 'num_last_epochs', 'save_begin', 'start_epoch', 'switch_epoch'),
 )
 
+_SQUARES = (
+    'rexdense.LoadRandomResizedCrop',
+    'rexdense.RandomResizedCrop',
+    'rexdense.ResizeCenterCrop',
+)
+"""Transforms whose ``size`` is the side of a square."""
+
 # What running a config file raises when the fault is in the file.
 _FAULTS_OF_A_FILE = (
     AttributeError,
@@ -122,19 +129,33 @@ def class_heads(node: Any) -> Iterator[ConfigDict]:
 
 
 def set_num_classes(config: Config, num_classes: int) -> None:
-    """Set the class count of every head in the model that tells classes apart."""
+    """Set the class count of every head in the model that tells classes apart, and of a
+    classifier, which may leave ImageNet's 1000 unsaid."""
+    if str(config.model.get('type')).endswith('ImageClassifier'):
+        config.model.setdefault('num_classes', num_classes)
     for section in class_heads(config.model):
         section['num_classes'] = num_classes
 
 
 def set_scale(config: Config, scale: tuple[int, int]) -> None:
-    """Set the (width, height) in pixels that every resizing transform of the data scales to."""
+    """Set the (width, height) in pixels that every resizing transform of the data scales to.
+
+    Raises:
+        InvalidArgument: there is none, or it makes squares and the two differ.
+    """
     found = 0
     for name in dataloader_names(config):
         for section in walk(config[name]):
-            if 'Resize' in str(section.get('type', '')) and (
-                'scale' in section or 'scales' in section
-            ):
+            kind = str(section.get('type', ''))
+            if kind in _SQUARES:
+                if scale[0] != scale[1]:
+                    raise InvalidArgument(
+                        f'--scale {scale[0]},{scale[1]}: classifiers take squares; give '
+                        f'{scale[0]},{scale[0]}'
+                    )
+                section.size = scale[0]
+                found += 1
+            elif 'Resize' in kind and ('scale' in section or 'scales' in section):
                 section['scales' if 'scales' in section else 'scale'] = (
                     [scale] if 'scales' in section else scale
                 )
@@ -202,9 +223,13 @@ def _stretch_hook(hook: ConfigDict, length: int, before: int, by_epoch: bool) ->
 
 
 def _stretch_scheduler(scheduler: ConfigDict, factor: float) -> None:
-    for key in ('begin', 'end', 'T_max', 'total_iters', 'total_steps', 'step_size'):
+    for key in ('end', 'T_max', 'total_iters', 'total_steps', 'step_size'):
         if scheduler.get(key):
             scheduler[key] = max(1, round(scheduler[key] * factor))
+    if scheduler.get('begin'):
+        # What follows a warm-up that has next to no length left begins with it.
+        begin = round(scheduler['begin'] * factor)
+        scheduler['begin'] = max(0, min(begin, scheduler.get('end', begin + 1) - 1))
     for key in ('milestones', 'periods'):
         if key in scheduler:
             scheduler[key] = [max(1, round(place * factor)) for place in scheduler[key]]

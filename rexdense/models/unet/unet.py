@@ -101,9 +101,10 @@ def create_unet(
     in_channels: int = 3,
     output_strides: int | Sequence[int] | str | None = 1,
     backbone: Mapping[str, Any] | None = None,
+    pretrained: bool | str = False,
     **decoder: Any,
 ) -> UNet:
-    """Build a U-Net with random weights over all five levels of a named backbone.
+    """Build a U-Net over all five levels of a named backbone, its decoder with random weights.
 
     Args:
         name: A name from :func:`rexdense.list_unets`; or one from
@@ -113,13 +114,16 @@ def create_unet(
         output_strides: 1 returns one tensor of logits, as large as the images, and another stride
             its own; a list, or 'all', returns a dict of logits by stride.
         backbone: Arguments of the backbone, as for :func:`rexdense.create_backbone`.
+        pretrained: Published weights of the backbone, as for :func:`rexdense.create_backbone`.
         decoder: Arguments of :class:`~rexdense.models.unet.UNetDecoder` in place of those of the
             name. ``norm_cfg``, ``with_cp`` and ``recompute`` go to the backbone as well, unless
             ``backbone`` has its own.
 
     Raises:
-        UnknownName: no such name.
+        UnknownName: no such name, or no such weights.
         InvalidArgument: an argument is not taken, or outside what is allowed.
+        CheckpointMismatch: the arguments make another network than the published one.
+        CheckpointUnreadable: the weights cannot be downloaded.
 
     Example:
         >>> import torch
@@ -135,7 +139,8 @@ def create_unet(
         raise InvalidArgument(
             f'backbone={backbone!r}: give a dict of its arguments, such as dict(width_mult=1.5)'
         )
-    own = _decoder_arguments() | {'init_cfg', 'in_channels', 'output_strides', 'backbone'}
+    given = {'init_cfg', 'in_channels', 'output_strides', 'backbone', 'pretrained'}
+    own = _decoder_arguments() | given
     for key in decoder.keys() - own:
         if key in backbone_class(unet.backbone).arguments():
             raise InvalidArgument(
@@ -144,7 +149,7 @@ def create_unet(
     require_known('create_unet', decoder, own)
     shared = {key: decoder[key] for key in _SHARED if key in decoder}
     settings = dict(out_indices=ALL_LEVELS, in_channels=in_channels) | shared | dict(backbone or {})
-    network = create_backbone(unet.backbone, **settings)
+    network = create_backbone(unet.backbone, pretrained, **settings)
     return UNet(network, num_classes, output_strides=output_strides, **unet.decoder | decoder)
 
 

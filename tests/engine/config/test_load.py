@@ -100,6 +100,26 @@ def test_schedule_stretches_with_the_epochs(config, epochs):
     assert config.param_scheduler[0].to_dict() == warm_up
 
 
+@pytest.mark.parametrize(
+    ('epochs', 'begin', 'length'),
+    [(1, 0, 1), (20, 0, 20), (100, 1, 99), (200, 2, 198), (800, 10, 790)],
+)
+def test_a_cosine_after_a_warm_up_stretches_with_the_epochs(epochs, begin, length):
+    config = Config(
+        dict(
+            train_cfg=dict(max_epochs=400),
+            param_scheduler=[
+                dict(type='LinearLR', start_factor=1e-6, begin=0, end=5),
+                dict(type='CosineAnnealingLR', T_max=395, begin=5, end=400),
+            ],
+        )
+    )
+    set_epochs(config, epochs)
+    warm_up, cosine = config.param_scheduler
+    assert (warm_up.begin, warm_up.end) == (0, max(1, round(epochs / 80)))
+    assert (cosine.begin, cosine.end, cosine.T_max) == (begin, epochs, length)
+
+
 def test_milestones_stretch_with_the_epochs():
     config = load_config(ROOT / 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_1x_coco.py')
     set_epochs(config, 24)

@@ -1,0 +1,50 @@
+"""ImageNet as its archives unpack, below --data-root: train/<synset>/* and val/<synset>/*.
+
+Where val is flat, a list val.txt beside it (a file name and a label from 0 a line) takes its
+place. The labels count the synsets in alphabetical order. Crops and flips alone; recipes add to
+them.
+"""
+
+data_root = 'data/imagenet/'
+size = 224
+train_pipeline = [
+    dict(type='rexdense.LoadRandomResizedCrop', size=size, interpolation='bilinear'),
+    dict(type='RandomFlip', prob=0.5),
+    dict(type='rexdense.PackClassification'),
+]
+test_pipeline = [
+    dict(type='rexdense.LoadImage'),
+    dict(type='rexdense.ResizeCenterCrop', size=size, crop=0.875, interpolation='bilinear'),
+    dict(type='rexdense.PackClassification'),
+]
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='rexdense.ClassificationDataset',
+        data_root=data_root,
+        split='train',
+        cache='~/.cache/rexdense',
+        pipeline=train_pipeline,
+    ),
+)
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=8,
+    persistent_workers=True,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='rexdense.ClassificationDataset',
+        data_root=data_root,
+        split='val',
+        cache='~/.cache/rexdense',
+        test_mode=True,
+        pipeline=test_pipeline,
+    ),
+)
+test_dataloader = val_dataloader
+val_evaluator = dict(type='rexdense.ClassificationMetric', per_class=False)
+test_evaluator = val_evaluator

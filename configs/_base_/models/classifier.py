@@ -1,0 +1,17 @@
+"""A classifier over any backbone, on images as ImageNet recipes normalise them.
+
+A config that inherits this sets model.backbone, and model.num_classes where these are not the 1000
+of ImageNet.
+"""
+
+model = dict(
+    type='rexdense.ImageClassifier',
+    data_preprocessor=dict(
+        type='mmengine.ImgDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        bgr_to_rgb=True,
+    ),
+    num_classes=1000,
+    label_smoothing=0.1,
+)

@@ -1,0 +1,15 @@
+"""MindCV's RegNetX-800MF (configs/regnet): as the others, but 200 epochs, weight decay 1e-4, and
+bilinear crops; the rate changes with the epoch."""
+
+_base_ = ['./mindcv_regnet.py']
+
+crop, *others = _base_.train_pipeline
+train_pipeline = [crop | dict(interpolation='bilinear'), *others]
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+train_cfg = dict(max_epochs=200)
+param_scheduler = [
+    # The whole rate is there at epoch 5.
+    dict(type='LinearLR', start_factor=0.01, by_epoch=True, begin=0, end=6),
+    dict(type='CosineAnnealingLR', T_max=195, eta_min=0.0, by_epoch=True, begin=5, end=200),
+]
+optim_wrapper = dict(optimizer=dict(weight_decay=1e-4))

@@ -1,0 +1,12 @@
+r"""RegNetY-400MF on ImageNet, by MindCV's recipe.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/classification/regnet_mindcv/regnety-400mf_mindcv_imagenet.py \
+        --data-root DIR --launcher pytorch --amp
+
+Not trained here. MindCV prints 73.91 top-1 (configs/regnet).
+"""
+
+_base_ = ['../../_base_/recipes/mindcv_regnet.py']
+
+model = dict(backbone=dict(type='rexdense.RegNet', arch='regnety_400mf'))

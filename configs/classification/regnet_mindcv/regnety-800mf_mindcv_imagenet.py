@@ -1,0 +1,12 @@
+r"""RegNetY-800MF on ImageNet, by MindCV's recipe.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/classification/regnet_mindcv/regnety-800mf_mindcv_imagenet.py \
+        --data-root DIR --launcher pytorch --amp
+
+Not trained here. MindCV prints 76.52 top-1 (configs/regnet).
+"""
+
+_base_ = ['../../_base_/recipes/mindcv_regnet.py']
+
+model = dict(backbone=dict(type='rexdense.RegNet', arch='regnety_800mf'))

@@ -1,0 +1,12 @@
+r"""ResNeXt-101-64x4d on ImageNet, by MindCV's recipe.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/classification/resnext/resnext101-64x4d_mindcv_imagenet.py \
+        --data-root DIR --launcher pytorch --amp
+
+Not trained here. MindCV prints 80.30 top-1 (configs/resnext).
+"""
+
+_base_ = ['../../_base_/recipes/mindcv_resnext.py']
+
+model = dict(backbone=dict(type='rexdense.ResNeXt', arch='resnext101_64x4d'))

@@ -1,0 +1,22 @@
+r"""ReXNet-1.0 as a classifier on a folder of your own.
+
+    rexdense train configs/classification/rexnet-1.0_custom.py --data-root DIR
+
+DIR holds train/<class>/* and val/<class>/*; the folders name the classes, in alphabetical order,
+unless DIR/classes.txt names them in another one. A few hundred images are enough with published
+weights, --pretrained clovaai.
+
+Not trained here: what comes out depends on the data.
+"""
+
+_base_ = [
+    '../_base_/models/classifier.py',
+    '../_base_/datasets/classification_folder.py',
+    '../_base_/runtime_classification.py',
+    '../_base_/schedules/adamw_small.py',
+]
+
+model = dict(backbone=dict(type='rexdense.ReXNet', arch='rexnet_1.0'))
+train_cfg = dict(val_interval=1)
+auto_scale_lr = dict(base_batch_size=32)
+default_hooks = dict(logger=dict(interval=10))

@@ -1,0 +1,121 @@
+"""What --data-root changes in the config of a classifier."""
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config, ConfigDict
+from mmengine.dist import is_main_process
+
+from rexdense.engine.config.load import innermost_dataset, set_num_classes
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.registry import DATASETS
+from rexdense.text_table import text_table
+
+__all__ = ['CLASSIFICATION', 'use_image_folder']
+
+FOLDERS = 'rexdense.ClassificationDataset'
+CLASSIFICATION = (FOLDERS, 'rexdense.PublishedDataset')
+"""The data sets of images with one class each."""
+
+_MOST_NAMED = 12
+
+
+def use_image_folder(
+    config: Config,
+    root: Path,
+    splits: Mapping[str, str],
+    wanted: Collection[str],
+    classes: Sequence[str] | None,
+) -> None:
+    """Make the data loaders read a folder, and the model know its classes; print what is there.
+
+    Args:
+        root: Holds a folder of class folders for each split, or a list and a folder.
+        splits: The split of each data loader, the training split first.
+        wanted: The splits that are read.
+        classes: Names in the order of the model's labels, where they are known before; None takes
+            those of the first split.
+
+    Raises:
+        InvalidArgument: another split is measured than that of a list.
+        DataError: a split cannot be used, or a class has no images to train on.
+    """
+    counts: dict[str, str] = {}
+    for loader, split in splits.items():
+        section = innermost_dataset(config[loader])
+        section.data_root = str(root)
+        _choose_split(section, split)
+    for loader, split in splits.items():
+        section = innermost_dataset(config[loader])
+        if split not in counts and split in wanted:
+            found = _listed(section, classes)
+            classes = found.metainfo['classes']
+            if loader == 'train_dataloader':
+                _require_images(found, section, classes)
+            counts[split] = str(len(found))
+    for loader in splits:
+        section = innermost_dataset(config[loader])
+        section.metainfo = dict(section.get('metainfo') or {}, classes=tuple(classes))
+    if is_main_process():
+        print(text_table([['', *counts], ['images', *counts.values()]]))
+        print(f'{len(classes)} classes: {_abridged(classes)}')
+    set_num_classes(config, len(classes))
+
+
+def _choose_split(section: ConfigDict, split: str) -> None:
+    """Let a data set read a split: its class folders, or where there are none the list
+    ``<split>.txt`` or ``<split>.csv`` below the root."""
+    if section.type != FOLDERS:
+        return
+    own = section.get('split', split)
+    if section.get('ann_file'):
+        # val is what splits are called where nobody chose one.
+        if split not in (own, 'train', 'val'):
+            raise InvalidArgument(
+                f'--split {split} goes with folders by class; this config reads the list '
+                f'{section.ann_file}: set --cfg-options test_dataloader.dataset.ann_file'
+            )
+        return
+    if split not in ('train', 'val'):
+        section.split = own = split
+    root = Path(section.data_root)
+    folder = root / own
+    if folder.is_dir() and any(map(Path.is_dir, folder.iterdir())):
+        return
+    lists = [name for name in (f'{own}.txt', f'{own}.csv') if (root / name).is_file()]
+    if lists:
+        section.ann_file = lists[0]
+
+
+def _listed(section: ConfigDict, classes: Sequence[str] | None) -> Any:
+    """Return the data set of a section, its files listed.
+
+    Raises:
+        DataError: it cannot be used.
+    """
+    settings = {**section, 'pipeline': []}
+    if classes is not None:
+        settings['metainfo'] = dict(settings.get('metainfo') or {}, classes=tuple(classes))
+    return DATASETS.build(settings)
+
+
+def _require_images(found: Any, section: ConfigDict, classes: Sequence[str]) -> None:
+    """Check that each class has images to be learnt from.
+
+    Raises:
+        DataError: one has none.
+    """
+    counts = np.bincount(found.labels, minlength=len(classes))
+    empty = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if empty:
+        raise DataError(
+            f'{Path(section.data_root) / section.split} has no image of {len(empty)} of the '
+            f'{len(classes)} classes ({_abridged(empty)}): put some there, or take the class out'
+        )
+
+
+def _abridged(names: Sequence[str]) -> str:
+    shown = ', '.join(names[:_MOST_NAMED])
+    return shown if len(names) <= _MOST_NAMED else f'{shown}, ...'

@@ -1,0 +1,86 @@
+"""Classifiers: a class for each image."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from rexdense.tasks.task import Example, Task
+from rexdense.visualization.tiles import fitted, in_rows, legible, titled
+
+__all__ = ['Classification']
+
+MOST_NAMED = 5
+TILE = 160
+"""Pixels of a side of a tile."""
+TILES_IN_A_ROW = 6
+NARROWEST = 240
+FRAME = 4
+_RIGHT, _WRONG = (46, 125, 50), (198, 40, 40)
+
+
+class Classification(Task):
+    """The likeliest classes of an image, with their scores."""
+
+    overview_size = 48
+
+    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+        """Return the image below its likeliest classes, and below the true one where it is
+        known."""
+        lines = [f'{name} {score:.3f}' for name, score in self._likeliest(sample)]
+        if 'gt_label' in sample:
+            lines.insert(0, f'truth: {self.classes[sample.gt_label]}')
+        picture = fitted(image, legible(image))
+        # Lines of text are as wide as the picture.
+        picture = _padded(picture, picture.shape[0], max(NARROWEST, picture.shape[1]))
+        return titled(picture, *lines)
+
+    def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
+        """Return tiles with the true and the predicted class, in a green frame where these are
+        one and in a red frame where they are not."""
+        tiles = []
+        for example in examples:
+            sample = example.sample
+            right = sample.gt_label == sample.pred_label
+            tile = _tile(example.image, _RIGHT if right else _WRONG)
+            truth = f'truth: {self.classes[sample.gt_label]}'
+            tiles.append(titled(tile, truth, self._said(sample)))
+        return in_rows(tiles, TILES_IN_A_ROW)
+
+    def draw_overview(self, examples: Sequence[Example]) -> np.ndarray:
+        """Return tiles with the predicted class of each image."""
+        tiles = [titled(_tile(example.image), self._said(example.sample)) for example in examples]
+        return in_rows(tiles, TILES_IN_A_ROW)
+
+    def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
+        """Return the likeliest class, and with their scores the five likeliest."""
+        likeliest = [
+            dict(label=name, score=round(score, 4)) for name, score in self._likeliest(sample)
+        ]
+        return self._said(sample), dict(label=likeliest[0]['label'], scores=likeliest)
+
+    def _likeliest(self, sample: Any) -> list[tuple[str, float]]:
+        scores = sample.scores.float().cpu().numpy()
+        order = np.argsort(-scores, kind='stable')[:MOST_NAMED]
+        return [(self.classes[label], float(scores[label])) for label in order]
+
+    def _said(self, sample: Any) -> str:
+        name, score = self._likeliest(sample)[0]
+        return f'{name} {score:.2f}'
+
+
+def _tile(image: np.ndarray, frame: tuple[int, int, int] | None = None) -> np.ndarray:
+    """Return the image fitted into a square of ``TILE`` pixels, in a frame of a colour."""
+    height, width = image.shape[:2]
+    small = fitted(image, max(1, round(TILE * height / max(height, width))))[:TILE, :TILE]
+    tile = _padded(small, TILE, TILE)
+    if frame is not None:
+        cv2.rectangle(tile, (0, 0), (TILE - 1, TILE - 1), frame, FRAME)
+    return tile
+
+
+def _padded(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return the image with white to the right and below."""
+    below, right = height - image.shape[0], width - image.shape[1]
+    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(255, 255, 255))

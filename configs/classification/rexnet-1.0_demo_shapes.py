@@ -5,7 +5,8 @@
 That also trains the detector of make demo from it and, at the same seed and steps, from random
 weights.
 
-Expected: TBD
+Not trained here with these settings: 4 epochs with twice the batch, half as many steps, reached a
+top-1 of 0.428 in 4 minutes of one core, and rose steeply at their end.
 """
 
 _base_ = ['./rexnet-1.0_custom.py']

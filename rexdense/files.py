@@ -318,10 +318,17 @@ def finish_partial(part: Path, path: Path) -> None:
 
 @contextlib.contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
-    """Hold the lock file beside ``path``, so that processes that want it take turns."""
+    """Hold the lock file beside ``path``, so that processes that want it take turns; where the
+    folder may not be written none is needed."""
     import fcntl  # not on Windows
 
-    lock = os.open(path.with_name(f'.{path.name}.lock'), os.O_CREAT | os.O_RDWR, 0o666)
+    try:
+        lock = os.open(path.with_name(f'.{path.name}.lock'), os.O_CREAT | os.O_RDWR, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        yield
+        return
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

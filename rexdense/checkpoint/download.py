@@ -9,10 +9,11 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
+from rexdense.destinations import prepare_output_dir
 from rexdense.errors import CheckpointUnreadable
 from rexdense.files import finish_partial, one_at_a_time, partial_file
 
-__all__ = ['cache_folder', 'download']
+__all__ = ['cache_folder', 'download', 'prepare_cache']
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
@@ -47,6 +48,15 @@ def cache_folder(folder: str | Path | None = None) -> Path:
     return Path(torch.hub.get_dir()) / 'checkpoints'
 
 
+def prepare_cache(folder: Path) -> None:
+    """Make the folder of downloads.
+
+    Raises:
+        InvalidArgument: it cannot be made or written.
+    """
+    prepare_output_dir(folder, 'the folder of downloads (REXDENSE_CACHE)')
+
+
 def download(
     address: str,
     path: Path,
@@ -67,8 +77,11 @@ def download(
 
     Raises:
         CheckpointUnreadable: nothing came, or not what the hash says.
+        InvalidArgument: its folder cannot be made or written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # A folder that may not be written can still hold the file.
+    if not os.path.exists(path):
+        prepare_cache(path.parent)
     with one_at_a_time(path):
         if path.exists():
             _require_hash(path, sha256, f'{path} is not the file that {address} should be')

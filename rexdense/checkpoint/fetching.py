@@ -17,9 +17,9 @@ from typing import Any, BinaryIO
 import torch
 from torch import nn
 
-from rexdense.checkpoint.formats.reading import checkpoint_file, read_checkpoint
+from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, read_checkpoint
 from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
-from rexdense.checkpoint.published import is_published_name, published_file
+from rexdense.checkpoint.published import is_published_name, published_file, published_path
 from rexdense.checkpoint.sidecar import read_sidecar, sidecar_path
 from rexdense.dependencies import needed_packages
 from rexdense.errors import (
@@ -160,16 +160,23 @@ def _copy(response: Any, file: BinaryIO) -> None:
 
 
 def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
-    """Return the files that opening a checkpoint reads, as far as they are there."""
+    """Return the files that opening a checkpoint reads, or downloads and then reads; some may not
+    be there."""
     if not isinstance(checkpoint, str | os.PathLike):
         return []
     name = str(checkpoint)
     try:
-        path = _cached(_resolve(name)) if is_address(name) else Path(checkpoint).expanduser()
-        found = checkpoint_file(path)
+        if is_published_name(name):
+            path = published_path(name)
+        else:
+            path = _cached(_resolve(name)) if is_address(name) else Path(checkpoint).expanduser()
     except RexdenseError:
         return []
-    return [found, sidecar_path(found), path / 'last_checkpoint']
+    try:
+        found = checkpoint_file(path)
+    except RexdenseError:
+        found = path
+    return [found, sidecar_path(found), path / POINTER]
 
 
 def _resolve(address: str) -> str:

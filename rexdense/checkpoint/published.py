@@ -1,16 +1,17 @@
 """Published weights by name: looked up in the zoo, downloaded once, kept in the cache."""
 
+import os
 import re
 from pathlib import Path
 
 from rexdense.arch import list_backbones
-from rexdense.checkpoint.download import cache_folder, download
+from rexdense.checkpoint.download import cache_folder, download, prepare_cache
 from rexdense.dependencies import needed_packages
 from rexdense.errors import CheckpointUnreadable
 from rexdense.files import finish_partial, one_at_a_time
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
 
-__all__ = ['is_published_name', 'published_file']
+__all__ = ['is_published_name', 'published_file', 'published_path']
 
 _NAME = re.compile(r'([\w.]+)(:[\w.]+)')
 
@@ -32,16 +33,28 @@ def published_file(name: str, cache: str | Path | None = None) -> Path:
 
     Raises:
         UnknownName: nothing is published under that name.
-        InvalidArgument: the file cannot be loaded here.
+        InvalidArgument: the file cannot be loaded here, or the folder of downloads not written.
         CheckpointUnreadable: it cannot be downloaded, or is not the one that was published.
         MissingDependency: it lies on Google Drive, and gdown is not installed.
     """
-    network, _, choice = name.partition(':')
-    row = find_pretrained(network, choice)
-    path = cache_folder(cache) / _file_name(row)
+    row, path = _row(name), published_path(name, cache)
     if row.address.startswith('gdrive:'):
         return _from_drive(row, path)
     return download(row.address, path, row.sha256)
+
+
+def published_path(name: str, cache: str | Path | None = None) -> Path:
+    """Return where :func:`published_file` keeps a file, which may not be there yet.
+
+    Raises:
+        UnknownName: nothing is published under that name.
+    """
+    return cache_folder(cache) / _file_name(_row(name))
+
+
+def _row(name: str) -> PublishedWeights:
+    network, _, choice = name.partition(':')
+    return find_pretrained(network, choice)
 
 
 def _file_name(row: PublishedWeights) -> str:
@@ -54,7 +67,8 @@ def _file_name(row: PublishedWeights) -> str:
 
 def _from_drive(row: PublishedWeights, path: Path) -> Path:
     """Download through gdown, which answers the page that Google Drive puts before large files."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.path.exists(path):
+        prepare_cache(path.parent)
     with one_at_a_time(path):
         if path.exists():
             return path

@@ -1,12 +1,16 @@
 """The demos: draw the Shapes data set, train a small model on it, show what it predicts."""
 
+import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rexdense.cli import train
+from rexdense.cli.options import add_data_options, add_run_options, add_training_options
+from rexdense.cli.parser import Parser
 from rexdense.cli.pretrain_demo import CLASSIFIER, compare_pretraining
 from rexdense.datasets import make_shapes
+from rexdense.engine.work_dir import prepare_work_dir
 
 __all__ = ['DEMOS', 'main']
 
@@ -16,6 +20,26 @@ DEMOS = {
     'unet': Path('configs/unet/unet_rexnet-1.0_demo_shapes.py'),
     'pretrain': CLASSIFIER,
 }
+FIRST = 'detection'
+WORK_DIRS = {name: Path('work_dirs') / f'{name}_demo' for name in DEMOS} | {
+    FIRST: Path('work_dirs/demo')
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    folders = ', '.join(f'{folder} ({name})' for name, folder in WORK_DIRS.items())
+    result = Parser(
+        prog='rexdense demo',
+        usage=f'rexdense demo [{{{",".join(DEMOS)}}}] [options]',
+        description='Draw the Shapes data set, if it is not there, and train a small model on it.',
+        epilog=f'Without --data-root the set lies in {DATA_ROOT}, without --work-dir the results '
+        f'in {folders}.',
+    )
+    result.add_argument('demo', nargs='?', choices=DEMOS, default=FIRST, help='what is trained')
+    for add in (add_data_options, add_training_options, add_run_options):
+        add(result)
+    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -25,17 +49,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: One of ``DEMOS``, the first if none is named, and further options of rexdense
             train; with ``--data-root`` the set lies elsewhere.
+
+    Raises:
+        InvalidArgument: the folder of the results holds those of an earlier run, and neither
+            ``--resume`` nor ``--overwrite`` says what becomes of them.
     """
     further = list(sys.argv[1:] if arguments is None else arguments)
-    name = further.pop(0) if further and further[0] in DEMOS else next(iter(DEMOS))
-    work_dir = Path('work_dirs') / ('demo' if name == 'detection' else f'{name}_demo')
-    places = ['--data-root', str(DATA_ROOT), '--work-dir', str(work_dir)]
-    command = [str(DEMOS[name]), *places, '--overwrite', *further]
     # A mistaken option is told before anything is drawn.
-    parsed = train.parser().parse_args(command)
-    if not parsed.data_root.is_dir():
-        make_shapes(parsed.data_root)
-    if name == 'pretrain':
-        compare_pretraining(DEMOS['detection'], parsed.data_root, parsed.work_dir, further)
+    options = parser().parse_args(further)
+    data_root = options.data_root or DATA_ROOT
+    work_dir = options.work_dir or WORK_DIRS[options.demo]
+    prepare_work_dir(work_dir, may_hold_results=options.resume or options.overwrite)
+    if not data_root.is_dir():
+        make_shapes(data_root)
+    further = further[further[:1] == [options.demo] :]
+    if options.demo == 'pretrain':
+        compare_pretraining(DEMOS['detection'], data_root, work_dir, further)
     else:
-        train.main(command)
+        places = ['--data-root', str(data_root), '--work-dir', str(work_dir)]
+        train.main([str(DEMOS[options.demo]), *further, *places])

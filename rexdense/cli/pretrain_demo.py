@@ -33,7 +33,7 @@ def compare_pretraining(
 
     def run(name: str, config: Path, root: Path, *options: str) -> None:
         places = ['--data-root', str(root), '--work-dir', str(folders[name])]
-        train.main([str(config), '--seed', SEED, *further, *places, '--overwrite', *options])
+        train.main([str(config), '--seed', SEED, *further, *places, *options])
 
     run('classifier', CLASSIFIER, data_root / CROPS)
     run('from_random', detector, data_root)

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 
+from rexdense.checkpoint.fetching import source_files
 from rexdense.destinations import refuse_inputs
 from rexdense.engine.config.load import dataloader_names, walk
-from rexdense.engine.work_dir import CURVES, POINTER, SHEET, checkpoints_of_runs
+from rexdense.engine.work_dir import CURVES, POINTER, SHEET, left_by_runs
 from rexdense.errors import InvalidArgument
 
 __all__ = ['DataPlaces', 'refuse_data_places', 'sample_files']
@@ -40,10 +41,12 @@ class DataPlaces(NamedTuple):
         Args:
             files: What else is read; None is left out.
         """
-        read = [Path(file) for file in (*files, config.filename, config.get('load_from')) if file]
-        for section in walk(config.get('model')):
-            init = section.get('init_cfg')
-            read += [Path(part['checkpoint']) for part in walk(init) if part.get('checkpoint')]
+        read = [Path(file) for file in (*files, config.filename) if file]
+        initial = [section.get('init_cfg') for section in walk(config.get('model'))]
+        named = [part.get('checkpoint') for init in initial for part in walk(init)]
+        for checkpoint in (config.get('load_from'), *named):
+            # A folder or a name stands for another file.
+            read += source_files(checkpoint) if checkpoint else []
         folders, mixed = [], []
         for section in _data_sections(config):
             root = section.get('data_root') or ''
@@ -93,7 +96,7 @@ def refuse_data_places(config: Config, removes: bool = False, *files: Path | str
     """Check that a run with this config leaves its inputs as they are, and its data unmixed.
 
     Args:
-        removes: Whether the checkpoints of earlier runs in the work directory are deleted.
+        removes: Whether what earlier runs have left in the work directory is deleted.
         files: What else is read.
 
     Raises:
@@ -103,7 +106,7 @@ def refuse_data_places(config: Config, removes: bool = False, *files: Path | str
     # mmengine writes a copy of the config under its name.
     names = [CURVES, SHEET, POINTER, *([Path(config.filename).name] if config.filename else [])]
     written = [work_dir / name for name in names]
-    places.refuse([*written, *(checkpoints_of_runs(work_dir) if removes else ())], '--work-dir')
+    places.refuse([*written, *(left_by_runs(work_dir) if removes else ())], '--work-dir')
 
 
 def _data_sections(config: Config) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ and where the run stands; rates, decays and schedules are those of the config at
 """
 
 import argparse
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,8 +17,13 @@ from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
 
 from rexdense.engine.schedule import replay
-from rexdense.engine.work_dir import find_checkpoint, run_meta
-from rexdense.errors import CheckpointMismatch, InvalidArgument
+from rexdense.engine.work_dir import facts_of_run, find_checkpoint, run_meta
+from rexdense.errors import (
+    CheckpointMismatch,
+    CheckpointUnreadable,
+    InvalidArgument,
+    RexdenseError,
+)
 
 __all__ = ['choose_resumed', 'continue_run']
 
@@ -76,33 +82,52 @@ def continue_run(
         schedule: Bring the schedule to that step.
 
     Raises:
-        CheckpointMismatch: it does not say where the run stands, or its moments are those of
-            another optimizer or of other parameter groups.
+        CheckpointMismatch: its moments are those of another optimizer or of other parameter groups.
+        CheckpointUnreadable: it does not say where the run stands, or what it holds of the run is
+            something else.
     """
-    meta = checkpoint.get('meta') or {}
-    if not all(isinstance(meta.get(key), int) for key in ('epoch', 'iter')):
-        raise CheckpointMismatch(
-            f'{runner._load_from} does not say at which epoch its run stood, so there is no run to '
-            'resume: begin a new one from its weights with --load-from'
-        )
+    meta = facts_of_run(checkpoint, runner._load_from)
     _resume_seed(runner, meta.get('seed'))
     _resume_position(runner, meta['epoch'], meta['iter'])
     if 'message_hub' in checkpoint:
-        runner.message_hub.load_state_dict(checkpoint['message_hub'])
+        with _foreign(runner, 'message_hub'):
+            runner.message_hub.load_state_dict(checkpoint['message_hub'])
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     if runner.param_schedulers is not None:
         runner.param_schedulers = runner.build_param_scheduler(runner.param_schedulers)
     if 'optimizer' not in checkpoint:
         runner.logger.warning('the checkpoint holds no state of the optimizer, which starts anew')
-    for wrapper, schedulers, stored, states in _optimizers(runner, checkpoint):
+    with _foreign(runner, 'optimizer'):
+        optimizers = list(_optimizers(runner, checkpoint))
+    for wrapper, schedulers, stored, states in optimizers:
         if optimizer and stored:
-            _resume_moments(wrapper, stored)
+            with _foreign(runner, 'optimizer'):
+                _resume_moments(wrapper, stored)
         if schedule:
             _resume_schedule(runner, wrapper, schedulers, stored, states)
     rates = ', '.join(f'{rate:.3g}' for rate in _base_rates(runner.optim_wrapper))
     runner.logger.info(
         f'resumed epoch: {runner.epoch}, iter: {runner.iter}; learning rate there: {rates}'
     )
+
+
+@contextlib.contextmanager
+def _foreign(runner: Any, part: str) -> Iterator[None]:
+    """Take a part of a checkpoint, in which anything can lie.
+
+    Raises:
+        CheckpointUnreadable: it cannot be taken.
+    """
+    try:
+        yield
+    except RexdenseError:
+        raise
+    except Exception as error:
+        raise CheckpointUnreadable(
+            f'{part} in {runner._load_from} is none that rexdense train has written '
+            f'({type(error).__name__}: {" ".join(str(error).split())[:200]}): begin a new run from '
+            'its weights with --load-from'
+        ) from error
 
 
 def _resume_seed(runner: Any, stored: int | None) -> None:
@@ -197,7 +222,8 @@ def _resume_schedule(
     """Bring the rates to where the run stands."""
     if any(getattr(scheduler, 'need_val_args', False) for scheduler in schedulers):
         # What they did follows from metrics: of the stored rates, the share of the initial ones.
-        _resume_by_share(wrapper, schedulers, stored, states)
+        with _foreign(runner, 'param_schedulers'):
+            _resume_by_share(wrapper, schedulers, stored, states)
         return
     by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
     length = len(runner.train_dataloader) if by_epoch else 0

@@ -1,13 +1,16 @@
 """The folder of a run: guarded against loss, searched for what to go on from."""
 
+import contextlib
 import re
-import shutil
 import zipfile
+from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rexdense.checkpoint import read_checkpoint
-from rexdense.destinations import prepare_output_dir
+from rexdense.checkpoint.formats.reading import POINTER, pointed_name
+from rexdense.destinations import prepare_output_dir, told
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 
 __all__ = [
@@ -16,7 +19,9 @@ __all__ = [
     'SHEET',
     'Found',
     'checkpoints_of_runs',
+    'facts_of_run',
     'find_checkpoint',
+    'left_by_runs',
     'newest_checkpoint',
     'prepare_work_dir',
     'remove_earlier_runs',
@@ -27,8 +32,11 @@ __all__ = [
 _CHECKPOINT = re.compile(r'(epoch|iter)_\d+\.pth|best_.+\.pth')
 # mmengine names a run's folder after the time of its start.
 RUN_FOLDER = re.compile(r'\d{8}_\d{6}')
-POINTER = 'last_checkpoint'
 CURVES, SHEET = 'curves.png', 'predictions.png'
+
+# numpy's generators take seeds of 32 bits, torch counts steps in 64.
+_RANGES = {'epoch': (0, 2**63 - 1), 'iter': (0, 2**63 - 1), 'seed': (0, 2**32 - 1)}
+LONGEST_SHOWN = 60
 
 
 def prepare_work_dir(work_dir: str | Path, may_hold_results: bool) -> Path:
@@ -51,19 +59,66 @@ def prepare_work_dir(work_dir: str | Path, may_hold_results: bool) -> Path:
     return work_dir
 
 
-def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
-    """Delete the checkpoints and logs in a work directory, apart from the folder ``current``."""
+def left_by_runs(work_dir: str | Path, current: str = '') -> list[Path]:
+    """Return the files and links in a work directory that runs have left and that a new run
+    replaces: checkpoints, the pointer to them, and of each folder with a run's log that log, its
+    values and its pictures. Whatever else lies there is no run's.
+
+    Args:
+        current: The name of the folder of the run that is beginning, which is left out.
+    """
     work_dir = Path(work_dir)
-    for path in (*checkpoints_of_runs(work_dir), work_dir / POINTER):
-        path.unlink(missing_ok=True)
-    for path in work_dir.iterdir():
-        if RUN_FOLDER.fullmatch(path.name) and path.name != current:
-            shutil.rmtree(path)
+    found = checkpoints_of_runs(work_dir)
+    if (work_dir / POINTER).is_file():
+        found.append(work_dir / POINTER)
+    for folder in sorted(work_dir.glob('*')):
+        name = folder.name
+        if RUN_FOLDER.fullmatch(name) and name != current and (folder / f'{name}.log').is_file():
+            found += [folder] if folder.is_symlink() else _left_in(folder)
+    return found
+
+
+def _left_in(folder: Path) -> list[Path]:
+    """Return what a run has left in its folder: values and pictures of mmengine's visualizer, what
+    rexdense test measured, and logs, of which further processes have their own."""
+    values = folder / 'vis_data'
+    left = [] if values.is_symlink() else filter(_is_leaf, values.rglob('*'))
+    names = (f'{folder.name}.json', 'confusion_matrix.*', f'{folder.name}*.log')
+    return [*left, *(path for name in names for path in folder.glob(name) if _is_leaf(path))]
+
+
+def _is_leaf(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()
+
+
+def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
+    """Delete what earlier runs have left in a work directory, see :func:`left_by_runs`, and the
+    folders that are empty without it.
+
+    Args:
+        current: The name of the folder of the run that is beginning, which stays.
+
+    Raises:
+        UnwritableFile: the operating system refuses it.
+    """
+    left = left_by_runs(work_dir, current)
+    for path in left:
+        with told(path):
+            path.unlink(missing_ok=True)
+    parents = {parent for path in left for parent in path.relative_to(work_dir).parents}
+    for parent in sorted(parents - {Path()}, key=lambda parent: len(parent.parts), reverse=True):
+        # Of a folder with more in it, that stays.
+        with contextlib.suppress(OSError):
+            (Path(work_dir) / parent).rmdir()
 
 
 def checkpoints_of_runs(work_dir: str | Path) -> list[Path]:
     """Return the checkpoints in a work directory by name; files of other names are no run's."""
-    return sorted(path for path in Path(work_dir).glob('*.pth') if _CHECKPOINT.fullmatch(path.name))
+    return sorted(
+        path
+        for path in Path(work_dir).glob('*.pth')
+        if _CHECKPOINT.fullmatch(path.name) and not path.is_dir()
+    )
 
 
 class Found(NamedTuple):
@@ -87,48 +142,49 @@ def newest_checkpoint(work_dir: str | Path) -> Path | None:
 
 
 def find_checkpoint(work_dir: str | Path) -> tuple[Found | None, list[str]]:
-    """Return the newest whole checkpoint of a run, None if there is none, and the faults of the
-    newer files that are not whole.
+    """Return the newest whole checkpoint of a run, None if there is none, and the faults of those
+    saved later that are not whole. The newest is that of the most epochs and steps.
 
     ``last_checkpoint`` is not relied on: a run that was killed may leave it empty, or naming an
     older file or one that was cut.
     """
-    work_dir, faults = Path(work_dir), []
-    pointer = work_dir / POINTER
-    named = ''
-    if pointer.is_file():
-        # It has the path at the time of saving; the folder may have been moved since.
-        named = Path(pointer.read_text(errors='replace').strip()).name
-    for path in sorted(checkpoints_of_runs(work_dir), key=_age):
+    named = pointed_name(Path(work_dir))
+    faults, readable = {}, []
+    for path in checkpoints_of_runs(work_dir):
+        try:
+            readable.append((_age(path), path))
+        except CheckpointUnreadable as error:
+            faults[path] = str(error)
+    found = None
+    for _, path in sorted(readable):
         try:
             meta = run_meta(path)
         except CheckpointUnreadable as error:
-            faults.append(str(error))
+            faults[path] = str(error)
             continue
         said = ''
         if named != path.name:
-            says = f'names {named}' if named else 'is empty' if pointer.is_file() else 'is missing'
+            says = 'is missing' if named is None else f'names {named}' if named else 'is empty'
             said = f'{POINTER} {says}; the newest whole checkpoint is {path.name}'
-        return Found(path, meta, said), faults
-    return None, faults
+        found = Found(path, meta, said)
+        break
+    oldest = found.path.stat().st_mtime if found else 0
+    return found, [fault for path, fault in faults.items() if path.lstat().st_mtime >= oldest]
 
 
-def _age(path: Path) -> tuple[bool, int, float]:
-    """Return the key that sorts checkpoints from the newest: of the best of a run, which lack the
-    optimizer, the number in the name says when, too."""
-    number = re.search(r'(\d+)\.pth$', path.name)
-    return (
-        path.name.startswith('best_'),
-        -int(number[1]) if number else 0,
-        -path.stat().st_mtime,
-    )
+def _age(path: Path) -> tuple[bool, int, int, float]:
+    """Return the key that sorts checkpoints from the newest, by what their run had done; the best
+    of a run, which lack the optimizer, come last."""
+    meta = facts_of_run(read_checkpoint(path, mmap=True).content, path)
+    # The epoch counts first: another batch size changes the steps that an epoch has.
+    return path.name.startswith('best_'), -meta['epoch'], -meta['iter'], -path.stat().st_mtime
 
 
 def run_meta(path: str | Path) -> dict[str, Any]:
     """Read a checkpoint's facts on its run, once the file was found to be whole.
 
     Raises:
-        CheckpointUnreadable: it is cut, damaged, or no checkpoint of a run.
+        CheckpointUnreadable: it is cut, damaged, no checkpoint of a run, or says what no run can.
     """
     content = read_checkpoint(path, mmap=True).content
     if zipfile.is_zipfile(path):
@@ -136,9 +192,30 @@ def run_meta(path: str | Path) -> dict[str, Any]:
             damaged = archive.testzip()
         if damaged:
             raise CheckpointUnreadable(f'{path} is damaged (in {damaged})')
-    meta = content.get('meta') if isinstance(content, dict) else None
-    if not isinstance(meta, dict) or not all(
-        isinstance(meta.get(key), int) for key in ('epoch', 'iter')
-    ):
+    return facts_of_run(content, path)
+
+
+def facts_of_run(content: Any, path: str | Path) -> dict[str, Any]:
+    """Return what a checkpoint says of its run: ``epoch``, ``iter``, ``seed`` and more.
+
+    Raises:
+        CheckpointUnreadable: it says nothing of a run, or what no run can have.
+    """
+    meta = content.get('meta') if isinstance(content, Mapping) else None
+    if not isinstance(meta, dict) or not {'epoch', 'iter'} <= meta.keys():
         raise CheckpointUnreadable(f'{path} holds weights alone, no run to go on with')
+    for key, (least, most) in _RANGES.items():
+        value = meta.get(key)
+        allowed = isinstance(value, Integral) and not isinstance(value, bool)
+        if not (allowed and least <= value <= most) and not (key == 'seed' and value is None):
+            raise CheckpointUnreadable(
+                f'{path} says {key} {_abridged(value)}, which is no whole number from {least} to '
+                f'{most}, so its run cannot go on: begin a new one from its weights with '
+                '--load-from'
+            )
     return meta
+
+
+def _abridged(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f'{text[:LONGEST_SHOWN]}...'

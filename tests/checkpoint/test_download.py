@@ -1,5 +1,6 @@
 """Downloads from a server on this machine: whole, slow, cut, wrong, redirected, asked for twice."""
 
+import errno
 import hashlib
 import http.server
 import multiprocessing
@@ -11,7 +12,8 @@ import pytest
 
 from rexdense.checkpoint import download as module
 from rexdense.checkpoint.download import cache_folder, download
-from rexdense.errors import CheckpointUnreadable
+from rexdense.checkpoint.published import published_file
+from rexdense.errors import CheckpointUnreadable, InvalidArgument
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -167,3 +169,24 @@ def test_the_cache_is_chosen_by_argument_then_variable_then_torch(tmp_path, monk
     monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'mine'))
     assert cache_folder() == tmp_path / 'mine'
     assert cache_folder('other') == Path('other')
+
+
+@pytest.mark.parametrize('name', ['rexnet_1.0:clovaai', 'regnetx_200mf:pycls'])
+@pytest.mark.parametrize('place', ['/proc/nope', 'file', 'file/below', 'x' * 300])
+def test_a_cache_that_cannot_be_is_told_in_one_line(name, place, tmp_path, monkeypatch):
+    (tmp_path / 'file').write_text('mine')
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / place))
+    with pytest.raises(InvalidArgument, match=r'REXDENSE_CACHE\) .* cannot be written .*; choose'):
+        published_file(name)
+    assert (tmp_path / 'file').read_text() == 'mine'
+
+
+def test_a_cache_that_may_be_read_alone_is_used(tmp_path, monkeypatch):
+    path = tmp_path / 'weights.pth'
+    path.write_bytes(CONTENT)
+
+    def refuse(*_):
+        raise OSError(errno.EROFS, 'Read-only file system')
+
+    monkeypatch.setattr('rexdense.files.os.open', refuse)
+    assert download('http://127.0.0.1:9/weights.pth', path) == path

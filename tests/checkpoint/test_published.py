@@ -6,8 +6,13 @@ import pytest
 import torch
 
 import rexdense
-from rexdense.checkpoint import published
-from rexdense.errors import CheckpointUnreadable, MissingDependency, UnknownName
+from rexdense.checkpoint import convert_checkpoint, export_backbone, published
+from rexdense.errors import (
+    CheckpointUnreadable,
+    InvalidArgument,
+    MissingDependency,
+    UnknownName,
+)
 from rexdense.zoo import weights as table
 
 NAME = 'regnetx_200mf'
@@ -79,3 +84,17 @@ def test_a_file_on_google_drive_says_where_to_put_it_by_hand(tmp_path, monkeypat
 )
 def test_what_is_a_published_name(name, is_one):
     assert published.is_published_name(name) == is_one
+
+
+@pytest.mark.parametrize('cached', [True, False])
+@pytest.mark.parametrize('write', [convert_checkpoint, export_backbone])
+def test_the_cached_file_is_never_replaced(row, cached, write, tmp_path):
+    file = tmp_path / 'cache' / 'weights-12345678.pth'
+    file.parent.mkdir()
+    if cached:
+        published.published_file(row.name)
+    with pytest.raises(InvalidArgument, match=r'is read.* by this command and would be replaced'):
+        write(row.name, file, overwrite=True)
+    assert file.exists() is cached
+    if cached:
+        assert hashlib.sha256(file.read_bytes()).hexdigest() == row.sha256

@@ -62,3 +62,23 @@ def test_a_mistake_is_told_before_anything_is_drawn(mistake, tmp_path, monkeypat
     with pytest.raises(InvalidArgument, match=mistake):
         demo.main(['unet', mistake])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('place', [None, 'mine'])
+def test_an_earlier_run_is_kept(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    work_dir = Path(place or 'work_dirs/demo')
+    work_dir.mkdir(parents=True)
+    (work_dir / 'epoch_1.pth').write_text('precious')
+    with pytest.raises(InvalidArgument, match='replace it with --overwrite, or choose another'):
+        demo.main(['--work-dir', place] if place else [])
+    assert (work_dir / 'epoch_1.pth').read_text() == 'precious'
+    assert not Path('data').exists()
+
+
+def test_the_help_is_that_of_the_demos(capsys):
+    with pytest.raises(SystemExit):
+        demo.main(['--help'])
+    output = ' '.join(capsys.readouterr().out.split())
+    assert output.startswith(f'usage: rexdense demo [{{{",".join(demo.DEMOS)}}}] [options] ')
+    assert 'rexdense train' not in output and 'work_dirs/unet_demo (unet)' in output

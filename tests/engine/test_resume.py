@@ -12,7 +12,12 @@ import torch
 
 from rexdense.cli import train
 from rexdense.engine.work_dir import newest_checkpoint
-from rexdense.errors import CheckpointMismatch, InvalidArgument, UnknownName
+from rexdense.errors import (
+    CheckpointMismatch,
+    CheckpointUnreadable,
+    InvalidArgument,
+    UnknownName,
+)
 from rexdense.visualization.scalars import read_scalars
 from tests.tiny_run import train_arguments
 
@@ -121,6 +126,31 @@ def test_another_optimizer_is_refused(copied, shapes):
         train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume', settings=settings))
 
 
+@pytest.mark.parametrize(
+    ('part', 'value'),
+    [
+        ('message_hub', 5),
+        ('message_hub', {'log_scalars': 3}),
+        ('optimizer', 'text'),
+        ('optimizer', {'state': {}, 'param_groups': 7}),
+        ('optimizer', {'state': [1], 'param_groups': [[]]}),
+    ],
+)
+def test_parts_of_a_run_that_are_something_else(copied, shapes, part, value):
+    content = torch.load(copied / 'epoch_1.pth', weights_only=False)
+    torch.save(content | {part: value}, copied / 'epoch_1.pth')
+    with pytest.raises(CheckpointUnreadable, match=rf'^{part} in .*epoch_1\.pth is none that'):
+        train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume'))
+
+
+def test_a_seed_that_is_none(copied, shapes):
+    content = torch.load(copied / 'epoch_1.pth', weights_only=False)
+    content['meta']['seed'] = 'text'
+    torch.save(content, copied / 'epoch_1.pth')
+    with pytest.raises(InvalidArgument, match=r"no checkpoint that is whole \(.* says seed 'text'"):
+        train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume'))
+
+
 def test_no_whole_checkpoint_to_resume(copied, shapes):
     file = copied / 'epoch_1.pth'
     file.write_bytes(file.read_bytes()[:-1000])
@@ -171,6 +201,16 @@ def test_overwriting_replaces_all_of_the_earlier_run(copied, shapes):
     assert sorted(path.name for path in copied.glob('*.pth')) == ['epoch_1.pth']
     assert (copied / 'notes.txt').read_text() == 'mine'
     assert len(read_scalars(copied).training) == 1
+
+
+def test_overwriting_a_folder_of_data_keeps_the_data(shapes, tmp_path):
+    root = shutil.copytree(shapes, tmp_path / 'data')
+    (root / 'images').rename(root / '20240101_120000')
+    before = {path: path.read_bytes() for path in root.rglob('*') if path.is_file()}
+    images = ('--images', '20240101_120000')
+    train.main(train_arguments(root, root, '--overwrite', *images))
+    assert {path: path.read_bytes() for path in before} == before
+    assert (root / 'epoch_1.pth').is_file()
 
 
 def reordered(shapes, target):

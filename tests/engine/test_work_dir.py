@@ -8,12 +8,19 @@ pytest.importorskip('mmengine')
 
 import torch
 
-from rexdense.engine.work_dir import find_checkpoint, newest_checkpoint, run_meta
-from rexdense.errors import CheckpointUnreadable
+from rexdense.engine.work_dir import (
+    find_checkpoint,
+    left_by_runs,
+    newest_checkpoint,
+    remove_earlier_runs,
+    run_meta,
+)
+from rexdense.errors import CheckpointUnreadable, UnwritableFile
 
 
-def write(path, number=1, **more):
-    content = dict(meta=dict(epoch=number, iter=3 * number), state_dict={'a': torch.ones(5000)})
+def write(path, number=1, meta=(), **more):
+    facts = dict(epoch=number, iter=3 * number, seed=0) | dict(meta)
+    content = dict(meta=facts, state_dict={'a': torch.ones(5000)})
     torch.save(content | more, path)
 
 
@@ -56,6 +63,7 @@ def folder(tmp_path):
         ),
         ('weights.pth', 'last_checkpoint names weights.pth; the newest whole checkpoint is epoch_'),
         ('\x00\xff', 'last_checkpoint names '),
+        ('x' * 10_000, 'last_checkpoint names xxx'),
     ],
 )
 def test_pointers(folder, pointer, said):
@@ -110,3 +118,135 @@ def test_weights_alone_are_no_run(tmp_path, content):
         CheckpointUnreadable, match=r'weights\.pth holds weights alone, no run to go'
     ):
         run_meta(tmp_path / 'weights.pth')
+
+
+@pytest.mark.parametrize(
+    ('older', 'newer'),
+    [
+        (('iter_3.pth', 0, 3), ('epoch_2.pth', 2, 8)),
+        (('epoch_9.pth', 9, 90), ('iter_95.pth', 9, 95)),
+        (('iter_95.pth', 9, 95), ('epoch_10.pth', 10, 100)),
+        (('iter_400.pth', 0, 400), ('iter_3000.pth', 0, 3000)),
+        (('epoch_3.pth', 3, 300), ('epoch_4.pth', 4, 40)),  # of larger batches
+    ],
+)
+@pytest.mark.parametrize('saved_first', [0, 1])
+def test_the_newest_is_that_of_the_most_epochs_and_steps(tmp_path, older, newer, saved_first):
+    """Whatever the numbers in the names count."""
+    for index in (saved_first, 1 - saved_first):
+        name, epoch, step = (older, newer)[index]
+        write(tmp_path / name, meta=dict(epoch=epoch, iter=step))
+    (tmp_path / 'last_checkpoint').write_text(newer[0])
+    found, faults = find_checkpoint(tmp_path)
+    assert (found.path.name, found.meta['iter'], found.said, faults) == (newer[0], newer[2], '', [])
+
+
+def test_links_to_nothing_are_passed_over(folder):
+    (folder / 'epoch_12.pth').symlink_to(folder / 'gone.pth')
+    found, faults = find_checkpoint(folder)
+    assert found.path.name == 'epoch_11.pth' and 'epoch_12.pth is not there' in faults[0]
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        *(('epoch', value) for value in (-3, True, 1.5, '1', None, 2**63)),
+        *(('iter', value) for value in (-9, [3], {})),
+        *(('seed', value) for value in ('0', -1, 2**32, 0.5, False, [0], 'x' * 10_000)),
+    ],
+)
+def test_facts_that_no_run_has(folder, key, value):
+    write(folder / 'epoch_12.pth', 12, {key: value})
+    with pytest.raises(
+        CheckpointUnreadable, match=rf'12\.pth says {key} .{{1,70}}, which is no'
+    ) as e:
+        run_meta(folder / 'epoch_12.pth')
+    assert len(str(e.value)) < 400 + len(str(folder))
+    found, faults = find_checkpoint(folder)
+    assert found.path.name == 'epoch_11.pth' and len(faults) == 1
+
+
+@pytest.mark.parametrize('seed', [0, 2**32 - 1, None])
+def test_facts_that_a_run_has(tmp_path, seed):
+    write(tmp_path / 'epoch_1.pth', meta=dict(seed=seed))
+    assert run_meta(tmp_path / 'epoch_1.pth')['seed'] == seed
+
+
+RUN, NOW = '20230101_010101', '20240101_000000'
+
+
+def lay(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+
+def files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob('*') if not path.is_dir()}
+
+
+OF_A_RUN = (
+    f'{RUN}/{RUN}.log',
+    f'{RUN}/{RUN}_host_device0_rank1.log',
+    f'{RUN}/{RUN}.json',
+    f'{RUN}/confusion_matrix.png',
+    f'{RUN}/vis_data/{RUN}.json',
+    f'{RUN}/vis_data/config.py',
+    f'{RUN}/vis_data/vis_image/a_3.png',
+)
+
+
+def test_what_runs_have_left_is_deleted(folder):
+    lay(folder, *OF_A_RUN, f'{NOW}/{NOW}.log', 'notes.txt', 'mine.pth')
+    (folder / 'epoch_7.pth').mkdir()
+    remove_earlier_runs(folder, NOW)
+    assert files(folder) == {f'{NOW}/{NOW}.log', 'notes.txt', 'mine.pth'}
+    assert not (folder / RUN).exists() and (folder / 'epoch_7.pth').is_dir()
+
+
+DATA = (
+    f'{RUN}/val_007.png',  # a folder of images that a camera named
+    f'{RUN}/vis_data/a.png',
+    '20220101_010101/deep/a.png',
+    '20220101_010101/20230101_010101.log',
+    'annotations/train.json',
+)
+
+
+def test_folders_of_data_are_no_runs(tmp_path):
+    lay(tmp_path, *DATA)
+    assert left_by_runs(tmp_path) == []
+    remove_earlier_runs(tmp_path, NOW)
+    assert files(tmp_path) == set(DATA)
+
+
+def test_of_a_run_s_folder_only_what_the_run_wrote(tmp_path):
+    mine = {f'{RUN}/good.pth', f'{RUN}/images/a.png', f'{RUN}/notes.json'}
+    lay(tmp_path, *OF_A_RUN, *mine)
+    remove_earlier_runs(tmp_path, NOW)
+    assert files(tmp_path) == mine
+
+
+def test_links_go_and_what_they_lead_to_stays(tmp_path):
+    elsewhere, folder = tmp_path / 'elsewhere', tmp_path / 'run'
+    lay(elsewhere, *OF_A_RUN, 'images/a.png', 'epoch_1.pth')
+    lay(folder, '20230202_020202/20230202_020202.log')
+    before = files(elsewhere)
+    (folder / RUN).symlink_to(elsewhere / RUN)
+    (folder / '20230303_030303').symlink_to(elsewhere / 'images')
+    (folder / '20230202_020202/vis_data').symlink_to(elsewhere / 'images')
+    (folder / 'epoch_1.pth').symlink_to(elsewhere / 'epoch_1.pth')
+    (folder / 'epoch_2.pth').symlink_to(elsewhere / 'gone')
+    remove_earlier_runs(folder, NOW)
+    assert files(elsewhere) == before
+    assert {path.name for path in folder.iterdir()} == {'20230303_030303', '20230202_020202'}
+    assert [path.name for path in (folder / '20230202_020202').iterdir()] == ['vis_data']
+
+
+def test_what_cannot_be_deleted_is_told_in_one_line(folder, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(type(folder), 'unlink', refuse)
+    with pytest.raises(UnwritableFile, match=r'epoch_10\.pth .*Permission denied'):
+        remove_earlier_runs(folder, NOW)

@@ -19,7 +19,12 @@ from rexdense.checkpoint.formats.pickles import read_pickle
 from rexdense.checkpoint.formats.safetensors_files import read_safetensors
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['CheckpointFile', 'checkpoint_file', 'read_checkpoint']
+__all__ = ['POINTER', 'CheckpointFile', 'checkpoint_file', 'pointed_name', 'read_checkpoint']
+
+POINTER = 'last_checkpoint'
+"""Name of the file in which mmengine keeps the path of a run's last checkpoint."""
+LONGEST_PATH, LONGEST_NAME = 4096, 255
+"""Bytes of a path and of a name in it, on Linux."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +49,8 @@ def read_checkpoint(
     """Read a torch (zip or older), safetensors or MindSpore file.
 
     Args:
-        path: The file, or a work directory of mmengine, whose ``last_checkpoint`` names the file.
+        path: The file, or a work directory of mmengine, whose ``last_checkpoint`` names the file
+            in it.
         map_location: As for ``torch.load``.
         trust_pickle: Let a pickle run any code it names; off, such a file is refused.
         mmap: Map tensors into memory instead of reading them, where the format allows it.
@@ -79,23 +85,43 @@ def checkpoint_file(path: Path) -> Path:
     Raises:
         CheckpointUnreadable: there is none, or it cannot be opened.
     """
-    if path.is_dir():
-        pointer = path / 'last_checkpoint'
-        if not pointer.is_file():
+    # Unlike Path's methods, those of os.path take names that no file can have.
+    if os.path.isdir(path):
+        named = pointed_name(path)
+        if named is None:
             raise CheckpointUnreadable(
-                f'{path} is a folder without a file last_checkpoint, so no work directory: '
+                f'{path} is a folder without a file {POINTER}, so no work directory: '
                 'give the checkpoint file'
             )
-        named = Path(pointer.read_text().strip())
-        # The folder may have been moved since: what lies beside the pointer counts first.
-        path = path / named.name if (path / named.name).is_file() else named
-    if not path.exists():
+        # A folder may be a stranger's: what is read lies in it.
+        if not named or not os.path.isfile(path / named):
+            raise CheckpointUnreadable(
+                f'{POINTER} in {path} names {named or "nothing"}, which is no file in that folder: '
+                'give the checkpoint file'
+            )
+        path = path / named
+    if not os.path.exists(path):
         raise CheckpointUnreadable(f'{path} is not there: check the path')
     if not path.is_file():
         raise CheckpointUnreadable(f'{path} is no regular file')
     if not os.access(path, os.R_OK):
         raise CheckpointUnreadable(f'{path} cannot be read: check its permissions')
     return path
+
+
+def pointed_name(folder: Path) -> str | None:
+    """Return the name of the file that ``last_checkpoint`` of a work directory names, '' where it
+    names none; None where there is no such file.
+
+    It has the path at the time of saving; the folder may have been moved since.
+    """
+    pointer = folder / POINTER
+    if not pointer.is_file():
+        return None
+    with pointer.open('rb') as file:
+        text = file.read(LONGEST_PATH).decode(errors='replace')
+    named = Path(text.strip()).name[:LONGEST_NAME]
+    return named if named.isprintable() else repr(named)[1:-1]
 
 
 def _check_size(path: Path, kind: str) -> None:

@@ -11,14 +11,13 @@ from mmengine.utils import import_modules_from_strings
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.config.faults import config_faults
-from rexdense.engine.config.stored_types import (
+from rexdense.engine.config.stored_classes import (
     MODEL,
     TRANSFORM,
     Kind,
-    registered_classes_only,
-    require_known_scope,
-    require_known_types,
+    buildable_classes_only,
 )
+from rexdense.engine.config.stored_types import require_known_scope, require_known_types
 from rexdense.engine.runner import import_scope
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 
@@ -110,7 +109,7 @@ class StoredConfig:
 
     @contextlib.contextmanager
     def building(self) -> Iterator[None]:
-        """Build from the parts within this: in their scope, and of registered classes alone.
+        """Build from the parts within this: in their scope, and of classes that may be built alone.
 
         Raises:
             CheckpointUnreadable: building fails.
@@ -119,7 +118,7 @@ class StoredConfig:
         install_safe_loader()
         import_scope({'default_scope': self.scope})
         init_default_scope(self.scope)
-        only = contextlib.nullcontext() if self.trusted else registered_classes_only()
+        only = contextlib.nullcontext() if self.trusted else buildable_classes_only(self.source)
         try:
             with only, config_faults():
                 yield

@@ -1,135 +1,30 @@
-"""Classes that the config in a checkpoint may name: registered ones, each where its kind belongs.
+"""What the config in a checkpoint may say: names of buildable classes, plain words and numbers."""
 
-mmengine imports a ``type`` that none of its registries has, and calls what it gets
-(``registry/registry.py``, ``Registry.get``). A config that came with a file must not reach that.
-"""
-
-import contextlib
-import functools
-import importlib
-import importlib.util
-import io
 import re
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from mmengine import registry as mmengine_registry
-from mmengine.registry import Registry
-from mmengine.registry import registry as registry_module
-
+from rexdense.engine.config.stored_classes import (
+    MODEL,
+    ROI_LAYER,
+    SCOPES,
+    SUPPRESSION,
+    TASK_UTIL,
+    TRANSFORM,
+    TRUST,
+    Kind,
+    is_scope,
+    may_be_built,
+)
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = [
-    'MODEL',
-    'TRANSFORM',
-    'Kind',
-    'registered_classes_only',
-    'require_known_scope',
-    'require_known_types',
-]
+__all__ = ['require_known_scope', 'require_known_types']
 
-SCOPES = ('mmengine', 'rexdense', 'mmdet', 'mmseg')
 LONGEST_SHOWN = 60
-
-
-class Kind(NamedTuple):
-    """Meaning of a ``type``.
-
-    Attributes:
-        title: What messages call it.
-        registry: The name of its registry in :mod:`mmengine.registry`; None where the code that
-            reads the section has a table of its own.
-        homes: Modules whose classes may be built, or the names in that table.
-        left_out: Modules and classes below ``homes`` that open files or run text by what they are.
-    """
-
-    title: str
-    registry: str | None
-    homes: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
-
-
-MODEL = Kind(
-    'model',
-    'MODELS',
-    (
-        'rexdense.models',
-        'torch.nn',
-        'mmengine.model',
-        'mmengine.utils.dl_utils.parrots_wrapper',
-        'mmcv.cnn.bricks',
-        'mmcv.ops',
-        'mmdet.models',
-        'mmseg.models',
-    ),
-    (
-        # They fetch a second network, or a tokenizer, by a name in the config.
-        'mmdet.models.dense_heads.atss_vlfusion_head',
-        'mmdet.models.detectors.d2_wrapper',
-        'mmdet.models.detectors.glip',
-        'mmdet.models.detectors.grounding_dino',
-        'mmdet.models.detectors.kd_one_stage',
-        'mmdet.models.detectors.lad',
-        'mmdet.models.language_models',
-        'mmseg.models.backbones.timm_backbone',
-        'mmseg.models.backbones.vpd',
-        'mmseg.models.decode_heads.san_head',
-        'mmseg.models.text_encoder',
-        # Models of videos, which no program here reads.
-        'mmdet.models.mot',
-        'mmdet.models.reid',
-        'mmdet.models.trackers',
-        'mmdet.models.tracking_heads',
-        'mmdet.models.vis',
-    ),
-)
-TASK_UTIL = Kind(
-    'task util',
-    'TASK_UTILS',
-    ('mmdet.models.task_modules', 'mmseg.models.assigners', 'mmseg.structures.sampler'),
-    ('mmdet.models.task_modules.tracking',),
-)
-TRANSFORM = Kind(
-    'transform',
-    'TRANSFORMS',
-    (
-        'rexdense.datasets',
-        'mmcv.transforms',
-        'mmdet.datasets.transforms',
-        'mmseg.datasets.transforms',
-    ),
-    (
-        # Any function of another package, by name.
-        'mmdet.datasets.transforms.instaboost',
-        'mmdet.datasets.transforms.transforms.Albu',
-        'mmseg.datasets.transforms.transforms.Albu',
-        # Tokenizers by name, and pickles.
-        'mmdet.datasets.transforms.text_transformers',
-        'mmseg.datasets.transforms.loading.LoadBiomedicalAnnotation',
-        'mmseg.datasets.transforms.loading.LoadBiomedicalData',
-        'mmseg.datasets.transforms.loading.LoadBiomedicalImageFromFile',
-    ),
-)
-# mmcv evaluates this name as Python text (ops/nms.py, batched_nms).
-_SUPPRESSION = Kind('function of non-maximum suppression', None, ('nms', 'soft_nms'))
-# mmdet takes this attribute of mmcv.ops (roi_extractors/base_roi_extractor.py).
-_ROI_LAYER = Kind(
-    'layer for regions',
-    None,
-    (
-        'RoIAlign',
-        'RoIPool',
-        'SimpleRoIAlign',
-        'DeformRoIPoolPack',
-        'ModulatedDeformRoIPoolPack',
-        'PrRoIPool',
-    ),
-)
 
 # The kind by the key under which a section of a model stands.
 _SLOTS = (
-    (re.compile('nms|nms_cfg|dqs_cfg'), _SUPPRESSION),
-    (re.compile('roi_layer'), _ROI_LAYER),
+    (re.compile('nms|nms_cfg|dqs_cfg'), SUPPRESSION),
+    (re.compile('roi_layer'), ROI_LAYER),
     (re.compile(r'(\w+_)?(assigner|sampler|coder|generator|calculator|costs?)'), TASK_UTIL),
 )
 # 'bilinear', 'rexnet_1.0', 'regnetx_3.2gf'; no separators, no file's ending, no address.
@@ -195,7 +90,7 @@ class _Check(NamedTuple):
             self.text(node, where, key)
 
     def type(self, value: Any, where: str, kind: Kind, scope: str) -> None:
-        if not isinstance(value, str) or not _may_be_built(value, kind, scope):
+        if not isinstance(value, str) or not may_be_built(value, kind, scope):
             self.refuse(
                 value,
                 where,
@@ -203,7 +98,7 @@ class _Check(NamedTuple):
             )
 
     def scope(self, value: Any, where: str) -> None:
-        if not _is_scope(value):
+        if not is_scope(value):
             self.refuse(value, where, f'which is not one of the installed {", ".join(SCOPES)}')
 
     def text(self, value: str | bytes, where: str, key: Any) -> None:
@@ -218,9 +113,8 @@ class _Check(NamedTuple):
         # Keys are foreign text, too.
         place = where if where.isprintable() and len(where) < 200 else repr(where[:200])
         raise CheckpointUnreadable(
-            f'the config in {self.source} says {shown} at {place}, {fault}; nothing was built: if '
-            'you trust its maker with this machine, add --trust-config (trust_config=True in '
-            'Python)'
+            f'the config in {self.source} says {shown} at {place}, {fault}; nothing was built: '
+            f'{TRUST}'
         )
 
 
@@ -229,60 +123,3 @@ def _kind_below(kind: Kind, key: Any) -> Kind:
     if kind is TRANSFORM:
         return TRANSFORM
     return next((slot for names, slot in _SLOTS if names.fullmatch(str(key))), MODEL)
-
-
-def _is_scope(value: Any) -> bool:
-    return isinstance(value, str) and value in SCOPES and bool(importlib.util.find_spec(value))
-
-
-def _may_be_built(name: str, kind: Kind, scope: str) -> bool:
-    if kind.registry is None:
-        return name in kind.homes
-    prefix, dot, rest = name.partition('.')
-    if dot:
-        scope, name = prefix, rest
-    if not _is_scope(scope):
-        return False
-    tables = _tables(kind.registry, scope)
-    found = next((table[name] for table in tables if name in table), None)
-    if not isinstance(found, type):
-        return False
-    home = f'{found.__module__}.{found.__qualname__}.'
-    return any(home.startswith(f'{module}.') for module in kind.homes) and not any(
-        home.startswith(f'{module}.') for module in kind.left_out
-    )
-
-
-@functools.cache
-def _import_classes(kind: str, scope: str) -> None:
-    """Fill the tables of a scope as mmengine would, without what the packages print."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        importlib.import_module(f'{scope}.registry')
-        for package in ('mmcv.cnn', 'mmcv.transforms'):
-            importlib.import_module(package)
-        for registry in _registries(kind, scope):
-            registry.import_from_location()
-
-
-def _registries(kind: str, scope: str) -> Iterator[Registry]:
-    """Yield the registries in which mmengine looks for a name of a scope, in its order."""
-    root = getattr(mmengine_registry, kind)
-    if scope in root.children:
-        yield root.children[scope]
-    yield root
-
-
-def _tables(kind: str, scope: str) -> list[dict[str, type]]:
-    _import_classes(kind, scope)
-    return [registry.module_dict for registry in _registries(kind, scope)]
-
-
-@contextlib.contextmanager
-def registered_classes_only() -> Iterator[None]:
-    """Keep mmengine's registries from importing a name that none of them has."""
-    importer = registry_module.get_object_from_string
-    registry_module.get_object_from_string = lambda name: None
-    try:
-        yield
-    finally:
-        registry_module.get_object_from_string = importer

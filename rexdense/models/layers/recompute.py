@@ -150,11 +150,12 @@ def taped(
 
 @contextlib.contextmanager
 def _running(tape: _Tape | None) -> Iterator[None]:
+    before = _run.active, _run.tape
     _run.active, _run.tape = True, tape
     try:
         yield
     finally:
-        _run.active, _run.tape = False, None
+        _run.active, _run.tape = before
 
 
 class _Surroundings:

@@ -255,7 +255,8 @@ def test_a_bad_file_is_refused_in_one_line(kind, convert, capsys, tmp_path):
     [
         ('absent.pth', 'is not there'),
         ('.', 'folder without a file last_checkpoint'),
-        ('moved', 'is not there'),
+        ('moved', 'names epoch_3.pth, which is no file in that folder'),
+        ('x' * 300, 'is not there'),
         ('/dev/null', 'no regular file'),
         ('s3://bucket/weights.pth', 'only files, http and https are read'),
         ('open-mmlab://resnext50_32x4', "did you mean 'resnext50_32x4d'"),
@@ -270,6 +271,18 @@ def test_a_path_that_leads_nowhere_is_refused(name, message, convert, capsys, tm
             convert_checkpoint(source, tmp_path / 'converted.pth')
     else:
         assert message in refusal(convert, capsys, source)
+
+
+@pytest.mark.parametrize(
+    'pointer', [b'\xff\xfe', b'x' * 300, b'x' * 10**6, b'', b'/', b'..', b'a\0b', b'{}/secret.pth']
+)
+def test_a_pointer_leads_to_nothing_outside_its_folder(pointer, convert, capsys, tmp_path):
+    torch.save({'a': torch.ones(1)}, tmp_path / 'secret.pth')
+    (tmp_path / 'run').mkdir()
+    content = pointer.replace(b'{}', os.fsencode(tmp_path))
+    (tmp_path / 'run' / 'last_checkpoint').write_bytes(content)
+    said = refusal(convert, capsys, tmp_path / 'run')
+    assert 'which is no file in that folder: give the checkpoint file' in said
 
 
 def test_an_enormous_file_is_refused_unread(convert, capsys, tmp_path):

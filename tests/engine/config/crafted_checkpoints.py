@@ -1,7 +1,7 @@
 """Configs in checkpoints that try to run code, open files or delete them, each in its own way.
 
 A form changes the config of a real checkpoint. Whatever it reaches for leaves a file ``mark``, or
-takes the folder ``victim`` away.
+takes the folder ``victim`` away, or puts files into it.
 """
 
 import functools
@@ -57,7 +57,8 @@ def prepare(folder: Path) -> None:
 
 def untouched(folder: Path) -> bool:
     """Whether nothing that :func:`prepare` laid out was run, opened or deleted."""
-    return not (folder / 'mark').exists() and (folder / 'victim').is_dir()
+    victim = folder / 'victim'
+    return not (folder / 'mark').exists() and victim.is_dir() and not list(victim.iterdir())
 
 
 @functools.cache
@@ -143,6 +144,19 @@ def _filled(value: Any, folder: Path) -> Any:
     return value.replace('{}', str(folder)) if isinstance(value, str) else value
 
 
+# imgaug calls what bears the name, here a class that writes pictures.
+AUGMENTERS = dict(
+    type='ImageAug',
+    pipeline=[
+        dict(name='Resize', p=0, parameters=dict(size=dict(height=64, width=64))),
+        dict(
+            name='SaveDebugImageEveryNBatches',
+            p=1,
+            parameters=dict(destination='victim', interval=1),
+        ),
+    ],
+)
+LAYER = dict(type='ConvModule', in_channels=3, out_channels=3, kernel_size=1)
 PUT_TEXT = dict(type='mmengine.put_text', obj='', filepath='{}/mark')
 
 # Refused by every route that builds the backbone, hence by all that build.
@@ -208,6 +222,12 @@ IN_DETECTOR = {
         type='mmdet.Albu', transforms=[dict(type='load')]
     ),
     'a model as step': first_step(type='mmdet.FPN'),
+    'a step that takes any augmenter of a package': first_step(**AUGMENTERS),
+    'that step in a scope': first_step(_scope_='mmdet', **AUGMENTERS),
+    'that step by the name of its registry': first_step(
+        _scope_='mmdet', **AUGMENTERS | dict(type='mmengine.ImageAug')
+    ),
+    'that step by the name of a package': first_step(**AUGMENTERS | dict(type='mmdet.ImageAug')),
 }
 IN_SEGMENTOR = {
     'class weights in a file': in_model(
@@ -217,6 +237,11 @@ IN_SEGMENTOR = {
     'class weights in a file of the current folder': in_model(
         'decode_head', loss_decode=dict(type='mmseg.CrossEntropyLoss', class_weight='evil.pkl')
     ),
+}
+# Plain words, which reach mmengine's registries under other keys than ``type``.
+IN_WORDS = {
+    'a module before the name of a layer': backbone(**LAYER, padding_mode='evil_scope.1'),
+    'a class that fetches a network': backbone(**LAYER, padding_mode='LAD', _scope_='mmdet'),
 }
 # Not taken at all: the checkpoint predicts as before.
 IGNORED = {

@@ -13,13 +13,14 @@ import torch
 from rexdense.checkpoint import load_weights, read_checkpoint
 from rexdense.cli import export, predict, test, train
 from rexdense.engine.trained_model import load_trained_model
-from rexdense.errors import CheckpointUnreadable
+from rexdense.errors import CheckpointUnreadable, RexdenseError
 from rexdense.models import create_backbone
 from tests.engine.config.crafted_checkpoints import (
     IGNORED,
     IN_BACKBONE,
     IN_DETECTOR,
     IN_SEGMENTOR,
+    IN_WORDS,
     MODULES,
     PUT_TEXT,
     backbone,
@@ -102,7 +103,13 @@ def test_a_backbone_runs_nothing(form, route, trained, shapes, folder):
 
 @pytest.mark.parametrize('route', WHOLE.values(), ids=WHOLE)
 @pytest.mark.parametrize(
-    'name', ['an augmentation in the preprocessor', 'a config file that is run']
+    'name',
+    [
+        'an augmentation in the preprocessor',
+        'a config file that is run',
+        'that step in a scope',
+        'that step by the name of a package',
+    ],
 )
 def test_a_detector_runs_nothing(name, route, trained, shapes, folder):
     path = write_crafted(trained.checkpoint, folder, IN_DETECTOR[name])
@@ -114,6 +121,15 @@ def test_a_detector_runs_nothing(name, route, trained, shapes, folder):
 def test_a_segmentor_opens_nothing(form, route, segmented, label_maps, folder):
     path = write_crafted(segmented.checkpoint, folder, form)
     refusal(route, path, label_maps, folder)
+
+
+@pytest.mark.parametrize('route', WHOLE.values(), ids=WHOLE)
+@pytest.mark.parametrize('form', IN_WORDS.values(), ids=IN_WORDS)
+def test_plain_words_reach_nothing(form, route, trained, shapes, folder):
+    path = write_crafted(trained.checkpoint, folder, form)
+    with pytest.raises(RexdenseError, match=rf'^the config in {path} '):
+        route(path, shapes)
+    assert untouched(folder)
 
 
 def test_a_refusal_names_type_and_place(trained, shapes, folder):

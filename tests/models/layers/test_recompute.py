@@ -14,7 +14,12 @@ from benchmarks.kept_memory import StorageCounter, bytes_kept
 from rexdense.errors import InvalidArgument
 from rexdense.models.layers.convolution import ConvNorm
 from rexdense.models.layers.known_norm import norm_silu
-from rexdense.models.layers.recompute import recompute, resolve_recompute
+from rexdense.models.layers.recompute import (
+    is_replayed,
+    is_taped,
+    recompute,
+    resolve_recompute,
+)
 from tests.models.networks import SMALL, image, network
 
 MODES = (None, 'activations', 'blocks')
@@ -451,6 +456,29 @@ def test_nothing_is_left_over_after_partial_passes(how):
         before = counter.bytes_alive()
         torch.autograd.grad(loss, weight, retain_graph=True)
         assert counter.bytes_alive() == before
+
+
+@again
+def test_a_backward_pass_of_another_network_within_a_block(how):
+    """As a hook may run; the block is recomputed as if there were none."""
+    torch.manual_seed(0)
+    other_x = torch.randn(2, 4, 5, 5, requires_grad=True)
+    other = recompute(nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)), other_x, how).sum()
+    block = nn.Sequential(*(ConvNorm(4, 4, 3, dict(type='BN')) for _ in range(2))).double()
+    plain, states = copy.deepcopy(block), []
+
+    def run_other(*_):
+        before = is_replayed(), is_taped()
+        torch.autograd.grad(other, other_x, retain_graph=True)
+        states.append((before, (is_replayed(), is_taped())))
+
+    block[0].register_forward_hook(run_other)
+    x = torch.randn(2, 4, 9, 9, dtype=torch.float64)
+    for module, mode in ((block, how), (plain, None)):
+        recompute(module, x.clone().requires_grad_(), mode).square().sum().backward()
+    assert states == [((True, how == 'activations'),) * 2] * 2
+    assert_same_training(block, plain)
+    assert not is_replayed() and not is_taped()
 
 
 def test_resolve_recompute():

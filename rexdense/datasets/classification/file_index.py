@@ -104,7 +104,7 @@ def _files_of(folder: Path, name: str, cache: Path | None) -> list[str]:
                 os.stat(folder / place).st_mtime_ns == time for place, time in record['folders']
             ):
                 return record['files']
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             pass
     files, folders = [], []
     for place, inner, names in os.walk(folder / name, followlinks=True):

@@ -8,6 +8,7 @@ from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
 from mmengine.logging import print_log
 
+from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.files import ImageError, UnreadableImage, decode_image
 from rexdense.datasets.images.least_size import leave_a_pixel
 from rexdense.datasets.images.orientation import orientation_of, turned_upright
@@ -15,7 +16,7 @@ from rexdense.datasets.images.sizes import wrong_image_size
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['ImageError', 'LoadImage', 'UnreadableImage']
+__all__ = ['ImageError', 'LoadImage', 'UnreadableImage', 'read_content']
 
 # Every pipeline of rexdense begins with an image.
 leave_a_pixel()
@@ -61,11 +62,7 @@ class LoadImage(LoadImageFromFile):
             ImageError: its size is not that of the annotation.
         """
         path = results['img_path']
-        try:
-            content = fileio.get(path, backend_args=self.backend_args)
-        except OSError as error:
-            reason = error.strerror or error
-            raise UnreadableImage(f'image {path} cannot be read: {reason}') from error
+        content = read_content(path, 'image', self.backend_args)
         stored = decode_image(content, path)
         size = (results['height'], results['width']) if 'height' in results else None
         image = self._to_colour(_oriented(stored, orientation_of(content), size, path), path)
@@ -100,6 +97,30 @@ class LoadImage(LoadImageFromFile):
             f'{type(self).__name__}(bit_depth={self.bit_depth}, to_float32={self.to_float32}, '
             f'backend_args={self.backend_args})'
         )
+
+
+def read_content(
+    path: str,
+    what: str,
+    backend_args: dict | None = None,
+    fault: type[ImageError] = UnreadableImage,
+) -> bytes:
+    """Return the content of a file that a data set names.
+
+    Args:
+        what: What messages call it, such as 'label map'.
+        backend_args: For mmengine's file backends, where files do not lie on a disk.
+        fault: The kind of error.
+
+    Raises:
+        ImageError: it is not there or cannot be read, or is a pipe, a device or a folder.
+    """
+    if other := not_a_file(path):
+        raise fault(f'{what} {path} {other}; put the file there, or take it out of the data')
+    try:
+        return fileio.get(path, backend_args=backend_args)
+    except OSError as error:
+        raise fault(f'{what} {path} cannot be read: {error.strerror or error}') from error
 
 
 def _oriented(

@@ -93,7 +93,7 @@ def _parsed(notes: Mapping[str, str]) -> dict[str, Any]:
     for key, text in notes.items():
         try:
             parsed[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed[key] = text
     return parsed
 

@@ -171,8 +171,8 @@ def _check_text(path: Path, content: dict[str, Any]) -> None:
                 str(entry[key]).encode()
             except UnicodeEncodeError:
                 raise DataError(
-                    f'{path}: {key} {ascii(entry[key])[:60]} among its {kind} is no text: it has half of '
-                    'a character; mend it, or export the file again'
+                    f'{path}: {key} {ascii(entry[key])[:60]} among its {kind} is no text: it has '
+                    'half of a character; mend it, or export the file again'
                 ) from None
 
 

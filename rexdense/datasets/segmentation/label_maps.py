@@ -49,7 +49,8 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
         raise DataError(f'label map {path} is not there') from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(
-            f'label map {path} has too many pixels ({error}): cut it and its image into tiles'
+            f'label map {path} has too many pixels ({str(error).split(",")[0]}): cut it and its '
+            'image into tiles'
         ) from error
     # Pillow raises nearly anything of a damaged file.
     except Exception as error:

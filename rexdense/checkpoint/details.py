@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -12,12 +13,21 @@ from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['Details', 'configured_options', 'details_of', 'hidden_options']
+__all__ = [
+    'Details',
+    'configured_options',
+    'details_of',
+    'hidden_options',
+    'taught_classes',
+    'taught_palette',
+]
 
 # Arguments of a family's rule that the tensors do not show, and the values they may have.
 _OPTIONS = {'resnext': {'pool_padding': POOL_PADDINGS}}
 # What a training file of mmengine says of its run (runner/runner.py, save_checkpoint).
 _RUN = ('experiment_name', 'epoch', 'iter', 'seed', 'time', 'mmengine_version')
+# Exceptions of values, such as tensors, that stand where others should.
+_FAULTS = (TypeError, ValueError, KeyError, OverflowError, RuntimeError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +63,17 @@ def details_of(
     Raises:
         CheckpointUnreadable: what it says makes no sense.
     """
+    try:
+        return _details_of(metadata, scheme, family, checkpoint)
+    except _FAULTS as error:
+        raise CheckpointUnreadable(
+            f'{checkpoint} says of its options what cannot be read ({error})'
+        ) from error
+
+
+def _details_of(
+    metadata: Mapping[str, Any], scheme: Scheme, family: str, checkpoint: str
+) -> Details:
     published = scheme.families[family]
     model = _model_of(metadata, checkpoint)
     backbone = _mapping(model.get('backbone'))
@@ -75,7 +96,7 @@ def details_of(
     normalisation = _mapping(model.get('data_preprocessor'))
     try:
         preprocessing = _preprocessing(metadata, normalisation, published.preprocessing)
-    except (TypeError, ValueError, KeyError) as error:
+    except _FAULTS as error:
         raise CheckpointUnreadable(
             f'{checkpoint} says of its preprocessing what cannot be read ({error})'
         ) from error
@@ -86,9 +107,64 @@ def details_of(
 
 def configured_options(metadata: Mapping[str, Any], family: str) -> dict[str, Any]:
     """Return the options of the backbone that the config in a training file states."""
-    backbone = _mapping(_model_of(metadata, 'the checkpoint').get('backbone'))
+    backbone = _mapping(_model_of(_mapping(metadata), 'the checkpoint').get('backbone'))
     known = _OPTIONS.get(family, {})
     return {key: value for key, value in backbone.items() if value in known.get(key, ())}
+
+
+def taught_classes(content: Mapping[str, Any], source: str | Path) -> tuple[str, ...] | None:
+    """Return the class names that a training file holds, in the order of the labels; None where it
+    holds none.
+
+    Args:
+        content: What is in the file.
+        source: What messages call it.
+
+    Raises:
+        CheckpointUnreadable: something else is where the names should be.
+    """
+    data = _mapping(_mapping(content.get('meta')).get('dataset_meta'))
+    # Release candidates of mmdet 3 spelt the key so.
+    classes = data.get('classes', data.get('CLASSES'))
+    if classes is None:
+        return None
+    if not isinstance(classes, tuple | list) or not all(map(_is_name, classes)):
+        raise CheckpointUnreadable(
+            f'{source} has something else where a training file has a list of class names: give a '
+            'checkpoint that rexdense train has written'
+        )
+    return tuple(map(str, classes))
+
+
+def _is_name(value: Any) -> bool:
+    """Whether this can be shown and written as the name of a class: a string may hold halves of
+    characters."""
+    if not isinstance(value, str | int):
+        return False
+    try:
+        str(value).encode()
+    except ValueError:
+        return False
+    return True
+
+
+def taught_palette(
+    content: Mapping[str, Any], source: str | Path
+) -> tuple[tuple[int, int, int], ...] | None:
+    """Return the colours (R, G, B), 0 to 255, of a training file's classes; None where it has not
+    one for each.
+
+    Raises:
+        CheckpointUnreadable: see :func:`taught_classes`.
+    """
+    number = len(taught_classes(content, source) or ())
+    palette = _mapping(_mapping(content.get('meta')).get('dataset_meta')).get('palette')
+    try:
+        colours = [(int(red), int(green), int(blue)) for red, green, blue in palette][:number]
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None
+    fit = all(0 <= part <= 255 for colour in colours for part in colour)
+    return tuple(colours) if fit and len(colours) == number > 0 else None
 
 
 def hidden_options(backbone: nn.Module) -> dict[str, Any]:

@@ -1,19 +1,24 @@
 """Download a file of weights once: resumed when cut, checked by hash, shared by all processes."""
 
 import hashlib
+import json
 import os
+import re
 import sys
 import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
+from rexdense.checkpoint.formats.archives import require_checksums
+from rexdense.checkpoint.formats.content import ZIP_PICKLE, recognise_content
 from rexdense.destinations import prepare_output_dir
 from rexdense.errors import CheckpointUnreadable
-from rexdense.files import finish_partial, one_at_a_time, partial_file
+from rexdense.files import atomic_write, finish_partial, one_at_a_time, partial_file
 
-__all__ = ['cache_folder', 'download', 'prepare_cache']
+__all__ = ['cache_folder', 'download', 'prepare_cache', 'require_weights']
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
@@ -31,6 +36,7 @@ BLOCK = 1 << 20
 TRIES = 4
 SECONDS_WITHOUT_DATA = 30
 SECONDS_BETWEEN_TRIES = 0.5
+_CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
 
 
 def cache_folder(folder: str | Path | None = None) -> Path:
@@ -65,14 +71,18 @@ def download(
 ) -> Path:
     """Download ``address`` to ``path`` unless the file is there, and return ``path``.
 
-    The bytes come into ``NAME.part``, which a later call continues, and are moved into place when
-    they are whole and have the right hash. Of several processes that ask, one downloads and the
-    others wait. A file that somebody put at ``path`` is used, after the same check.
+    The bytes come into ``NAME.part``, and are moved into place when they are whole and have the
+    right hash. A later call continues them if the server says that its file is still the same: what
+    it called the file's version is kept in ``NAME.part.from``.
+
+    Of several processes that ask, one downloads and the others wait. A file that somebody put at
+    ``path`` is used, once its hash was found to be right.
 
     Args:
         address: An http or https address.
         path: The file to write.
-        sha256: The hash in hexadecimal digits, or its first digits.
+        sha256: The hash in hexadecimal digits, or its first digits. Without it what comes must be a
+            whole checkpoint by its form.
         progress: Show how much has come on stderr, where that is a terminal.
 
     Raises:
@@ -97,10 +107,40 @@ def download(
         try:
             _require_hash(part, sha256, f'{address} sent other bytes than were published')
         except CheckpointUnreadable:
-            part.unlink()
+            _discard(part)
             raise
+        if sha256 is None:
+            try:
+                require_weights(part, address, path)
+            except CheckpointUnreadable:
+                _discard(part)
+                raise
+        _notes_path(part).unlink(missing_ok=True)
         finish_partial(part, path)
     return path
+
+
+def require_weights(file: Path, address: str, path: Path) -> None:
+    """Check that a download without a known hash is a checkpoint, and no page of a server that
+    refuses.
+
+    Args:
+        file: What came.
+        address: Where it came from.
+        path: Where it was to go.
+
+    Raises:
+        CheckpointUnreadable: it is something else, or damaged.
+    """
+    try:
+        if recognise_content(file) == ZIP_PICKLE:
+            require_checksums(file)
+    except CheckpointUnreadable as error:
+        what = str(error).removeprefix(f'{file} ')
+        raise CheckpointUnreadable(
+            f'what came from {address} {what}; try again later, or fetch it in another way and put '
+            f'it at {path}'
+        ) from error
 
 
 def _fetch(address: str, part: Path, progress: bool) -> None:
@@ -111,8 +151,8 @@ def _fetch(address: str, part: Path, progress: bool) -> None:
                 return
         except urllib.error.HTTPError as error:
             if error.code == 416 and part.exists():
-                # More is there than the file has: it is of another version.
-                part.unlink()
+                # Nothing is left to send: it is whole already, or more than the file has.
+                _discard(part)
             elif error.code < 500 or attempt == TRIES:
                 raise
         except (OSError, HTTPException):
@@ -124,17 +164,27 @@ def _fetch(address: str, part: Path, progress: bool) -> None:
 
 def _fetch_rest(address: str, part: Path, progress: bool) -> bool:
     """Append what one connection sends; return whether the file is whole."""
-    held = part.stat().st_size if part.exists() else 0
+    notes = _read_notes(part, address)
+    held = part.stat().st_size if notes else 0
     request = urllib.request.Request(address, headers={'User-Agent': 'rexdense'})
     if held:
         request.add_header('Range', f'bytes={held}-')
+        # The whole file comes if it is another one by now (RFC 9110, 13.1.5).
+        request.add_header('If-Range', notes['version'])
     with _OPENER.open(request, timeout=SECONDS_WITHOUT_DATA) as answer:
-        continued = answer.status == 206
-        held = held if continued else 0
-        length = answer.headers.get('Content-Length')
-        total = held + int(length) if length else None
         if 'text/html' in answer.headers.get('Content-Type', ''):
             raise ValueError('a web page came, no file')
+        continued = answer.status == 206
+        if continued:
+            total = _total_of_rest(answer.headers, held, notes)
+            if total is None:
+                _discard(part)
+                return False
+        else:
+            held, length = 0, answer.headers.get('Content-Length')
+            total = int(length) if length else None
+            _discard(part)
+            _write_notes(part, address, answer.headers, total)
         with partial_file(part, continued) as file:
             while block := answer.read(BLOCK):
                 file.write(block)
@@ -142,6 +192,60 @@ def _fetch_rest(address: str, part: Path, progress: bool) -> bool:
                 _show(progress, part, held, total)
     _show(progress, part, held, total, last=True)
     return total is None or held == total
+
+
+def _total_of_rest(headers: Any, held: int, notes: dict[str, Any]) -> int | None:
+    """Return the size of the whole file of which the rest comes; None where it is not the rest of
+    the ``held`` bytes, or of another version."""
+    found = _CONTENT_RANGE.fullmatch(headers.get('Content-Range', '').strip())
+    if not found:
+        return None
+    start, end, total = map(int, found.groups())
+    length = headers.get('Content-Length')
+    same = (
+        (start, end) == (held, total - 1)
+        and notes['total'] in (None, total)
+        and _version(headers) == notes['version']
+        and (length is None or int(length) == total - held)
+    )
+    return total if same else None
+
+
+def _version(headers: Any) -> str | None:
+    """Return what a server calls the version of a file; None where it does not say, or says that
+    files of one version may differ."""
+    tag = headers.get('ETag')
+    return tag if tag and not tag.startswith('W/') else headers.get('Last-Modified')
+
+
+def _notes_path(part: Path) -> Path:
+    return part.with_name(f'{part.name}.from')
+
+
+def _write_notes(part: Path, address: str, headers: Any, total: int | None) -> None:
+    """Note of which file the bytes that come are, where the server says so."""
+    notes = dict(address=address, version=_version(headers), total=total)
+    if notes['version']:
+        atomic_write(_notes_path(part), json.dumps(notes).encode(), overwrite=True)
+
+
+def _read_notes(part: Path, address: str) -> dict[str, Any] | None:
+    """Return the notes on bytes of this address that are there; None without them."""
+    try:
+        notes = json.loads(_notes_path(part).read_bytes()) if part.exists() else None
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(notes, dict) or notes.get('address') != address:
+        return None
+    total = notes.get('total')
+    known = isinstance(notes.get('version'), str) and (total is None or isinstance(total, int))
+    return dict(version=notes['version'], total=total) if known else None
+
+
+def _discard(part: Path) -> None:
+    """Delete what has come, and the notes on it."""
+    part.unlink(missing_ok=True)
+    _notes_path(part).unlink(missing_ok=True)
 
 
 def _show(progress: bool, part: Path, held: int, total: int | None, last: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import http.client
 import json
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import nn
 
+from rexdense.checkpoint.download import require_weights
 from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, read_checkpoint
 from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
 from rexdense.checkpoint.published import is_published_name, published_file, published_path
@@ -93,7 +95,7 @@ def _parsed(notes: Mapping[str, str]) -> dict[str, Any]:
     for key, text in notes.items():
         try:
             parsed[key] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed[key] = text
     return parsed
 
@@ -121,7 +123,8 @@ def local_file(address: str) -> Path:
         # Of several processes on a machine the first one downloads.
         if os.environ.get('LOCAL_RANK', '0') == '0' and not path.exists():
             with contextlib.closing(_opened(url)) as response:
-                atomic_write(path, lambda file: _copy(response, file), True, make_folder=True)
+                content = functools.partial(_copy, response, address=address, path=path)
+                atomic_write(path, content, True, make_folder=True)
     except (OSError, http.client.HTTPException, ValueError) as error:
         if isinstance(error, UnwritableFile):
             raise
@@ -147,16 +150,19 @@ def _opened(url: str) -> Any:
     return urllib.request.urlopen(request)
 
 
-def _copy(response: Any, file: BinaryIO) -> None:
-    """Copy what a server sends to a file.
+def _copy(response: Any, file: BinaryIO, address: str, path: Path) -> None:
+    """Copy what a server sends to a file that becomes ``path``.
 
     Raises:
         OSError: the connection ended early.
+        CheckpointUnreadable: it is no checkpoint.
     """
     shutil.copyfileobj(response, file)
     stated = response.headers.get('Content-Length')
     if stated is not None and file.tell() != int(stated):
         raise OSError(f'{file.tell()} of {stated} bytes came')
+    file.flush()
+    require_weights(Path(file.name), address, path)
 
 
 def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:

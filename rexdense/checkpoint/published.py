@@ -5,7 +5,12 @@ import re
 from pathlib import Path
 
 from rexdense.arch import list_backbones
-from rexdense.checkpoint.download import cache_folder, download, prepare_cache
+from rexdense.checkpoint.download import (
+    cache_folder,
+    download,
+    prepare_cache,
+    require_weights,
+)
 from rexdense.dependencies import needed_packages
 from rexdense.errors import CheckpointUnreadable
 from rexdense.files import finish_partial, one_at_a_time
@@ -83,5 +88,10 @@ def _from_drive(row: PublishedWeights, path: Path) -> Path:
             ) from error
         if got is None:
             raise CheckpointUnreadable(f'{row.name} could not be downloaded: put it at {path}')
+        try:
+            require_weights(part, row.name, path)
+        except CheckpointUnreadable:
+            part.unlink()
+            raise
         finish_partial(part, path)
     return path

@@ -1,6 +1,7 @@
 """What all programs share: one line and status 2 for a mistake, closest option names."""
 
 import argparse
+import io
 import math
 import os
 import sys
@@ -116,6 +117,9 @@ def run_command(
         arguments: The command line, without the program.
         name: What begins the line.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names of files may hold bytes that are no text.
+        sys.stdout.reconfigure(errors='backslashreplace')
     try:
         with needed_packages():
             status = program(arguments) or 0

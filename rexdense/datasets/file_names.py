@@ -1,12 +1,21 @@
 """Files found by the names that annotations give them, however these are spelt."""
 
 import os
+import stat
 import unicodedata
 from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-__all__ = ['find_files', 'match_names', 'name_key']
+__all__ = ['find_files', 'match_names', 'name_key', 'not_a_file']
+
+_OTHERS = {
+    stat.S_IFDIR: 'a folder',
+    stat.S_IFIFO: 'a named pipe',
+    stat.S_IFCHR: 'a device',
+    stat.S_IFBLK: 'a device',
+    stat.S_IFSOCK: 'a socket',
+}
 
 
 def name_key(name: str) -> str:
@@ -50,6 +59,23 @@ def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str
         others = iter(match_names(lacking, [file for file in _walk(folder) if file not in taken]))
         found = [next(others) if file is None else file for file in found]
     return found
+
+
+def not_a_file(path: str | os.PathLike[str]) -> str | None:
+    """Return what is at a path in place of a regular file, for a message; None for a file or a link
+    to one, and where nothing is.
+
+    Annotations may name anything, and the reading of a pipe or of a device may never end.
+
+    Example:
+        >>> not_a_file('/dev/null')
+        'is a device, no regular file'
+    """
+    try:
+        kind = stat.S_IFMT(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return None
+    return None if kind == stat.S_IFREG else f'is {_OTHERS.get(kind, "special")}, no regular file'
 
 
 def match_names(names: Sequence[str], others: Collection[str]) -> list[str | None]:

@@ -8,6 +8,7 @@ import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 
+from rexdense.checkpoint.details import taught_classes
 from rexdense.datasets.depth.dataset import DepthDataset
 from rexdense.datasets.depth.loading import DEPTH_MAP
 from rexdense.datasets.images.file_checks import Sample, check_files
@@ -120,10 +121,9 @@ class CheckClasses(Hook):
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
         """Compare the classes of a run that goes on with those it was taught."""
         if runner._resume:
-            taught = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
             require_same_classes(
                 _classes(runner.train_dataloader),
-                taught.get('classes'),
+                taught_classes(checkpoint, runner._load_from or 'the checkpoint'),
                 'the training data',
                 'the run that is to be resumed',
             )

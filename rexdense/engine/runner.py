@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rexdense.checkpoint import install_safe_loader
-from rexdense.checkpoint.details import configured_options, hidden_options
+from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.device import bare_model
 from rexdense.engine.dataloaders import OneThread, require_batches
@@ -236,8 +236,7 @@ def _keep_own_class_layers(runner: MMEngineRunner, checkpoint: dict, source: str
     own = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('classes')
     if not own:
         return
-    trained = (checkpoint.get('meta') or {}).get('dataset_meta') or {}
-    classes = trained.get('classes') or trained.get('CLASSES')
+    classes = taught_classes(checkpoint, source)
     before, now = len(classes) if classes else None, len(own)
     checkpoint['state_dict'], left_out = with_own_class_layers(
         bare_model(runner.model), checkpoint['state_dict'], before, now

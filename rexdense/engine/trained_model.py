@@ -1,5 +1,6 @@
 """The model of a training checkpoint, built from the config that lies in the file."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,9 @@ from rexdense.registry import MODELS
 from rexdense.tasks import Depth, task_of
 
 __all__ = ['TrainedModel', 'load_trained_model']
+
+# Of mmdet's and mmseg's models; a cascade has several.
+_CLASS_HEAD = re.compile(r'(.*\.)?(bbox|mask|decode)_head(\.\d+)?')
 
 
 class TrainedModel(NamedTuple):
@@ -45,17 +49,33 @@ def load_trained_model(checkpoint: Path, device: str, trust_config: bool = False
 
     Raises:
         CheckpointUnreadable: the file is no checkpoint, or holds no config, or one that asks for
-            more than registered classes, or no classes where the model tells classes apart.
+            more than registered classes, or no classes where the model tells classes apart, or
+            another number of them.
         CheckpointMismatch: its tensors are not those of its config.
     """
     file = read_training_file(checkpoint)
     stored = StoredConfig(file.config(), str(checkpoint), trust_config)
     config = ConfigDict(model=stored.model(), pipeline=stored.pipeline())
-    if file.classes is None and not isinstance(task_of(config.model, {}), Depth):
+    tells_classes = not isinstance(task_of(config.model, {}), Depth)
+    if file.classes is None and tells_classes:
         raise CheckpointUnreadable(f'{checkpoint} holds no class names')
     with stored.building():
         model = MODELS.build(config.model)
         pipeline = Compose(config.pipeline)
+    if tells_classes:
+        _require_a_name_for_each_class(model, file.classes, checkpoint)
     require_same_tensors(model, file.state, str(checkpoint))
     model.load_state_dict(file.state)
     return TrainedModel(model.to(device).eval(), pipeline, file.classes or (), config, file.palette)
+
+
+def _require_a_name_for_each_class(
+    model: nn.Module, classes: tuple[str, ...], checkpoint: Path
+) -> None:
+    for name, module in model.named_modules():
+        known = getattr(module, 'num_classes', None)
+        if isinstance(known, int) and _CLASS_HEAD.fullmatch(name) and known != len(classes):
+            raise CheckpointUnreadable(
+                f'{checkpoint} holds {len(classes)} class names, and a model of {known} classes: '
+                'give a checkpoint that rexdense train has written'
+            )

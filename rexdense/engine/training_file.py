@@ -8,6 +8,7 @@ from mmengine.config import Config
 from torch import Tensor
 
 from rexdense.checkpoint import read_checkpoint
+from rexdense.checkpoint.details import taught_classes, taught_palette
 from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.config.stored import read_stored_config
 from rexdense.errors import CheckpointUnreadable
@@ -23,7 +24,8 @@ class TrainingFile:
         path: Where it was read from.
         state: The model's tensors; the EMA where the run kept one.
         classes: Class names in the order of the labels; None where the file does not say.
-        palette: The colours (R, G, B) of the classes; None where the file does not say.
+        palette: The colours (R, G, B) of the classes, from 0 to 255; None where the file has not
+            one for each.
         config_text: The whole config of the run as text; None where the file does not say.
     """
 
@@ -61,35 +63,30 @@ def read_training_file(path: str | Path) -> TrainingFile:
     """Read a checkpoint of a training run, or one with weights alone.
 
     Raises:
-        CheckpointUnreadable: the file is no checkpoint.
+        CheckpointUnreadable: the file is no checkpoint, or has something else than weights, class
+            names or a config where these should be.
     """
     content = read_checkpoint(path).content
     if not isinstance(content, dict):
         raise CheckpointUnreadable(f'{path} holds a {type(content).__name__}, no checkpoint')
     state = content.get('state_dict', content)
-    meta = _dictionary(content.get('meta'))
-    data = _dictionary(meta.get('dataset_meta'))
-    classes, palette, text = data.get('classes'), data.get('palette'), meta.get('cfg')
-    if not isinstance(state, dict) or not isinstance(classes, tuple | list | None):
+    if not isinstance(state, dict) or not all(
+        isinstance(key, str) and isinstance(tensor, Tensor) for key, tensor in state.items()
+    ):
         raise CheckpointUnreadable(
-            f'{path} has something else where a training file has weights by name and a list of '
-            'classes: give a checkpoint that rexdense train has written'
+            f'{path} has something else where a training file has weights by name: give a '
+            'checkpoint that rexdense train has written'
         )
+    meta = content.get('meta')
+    text = meta.get('cfg') if isinstance(meta, dict) else None
     return TrainingFile(
         Path(path),
         state,
-        None if classes is None else tuple(map(str, classes)),
-        _colours(palette),
+        taught_classes(content, path),
+        taught_palette(content, path),
         text if isinstance(text, str) else None,
     )
 
 
 def _dictionary(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _colours(palette: Any) -> tuple[tuple[int, int, int], ...] | None:
-    try:
-        return tuple((int(red), int(green), int(blue)) for red, green, blue in palette)
-    except (TypeError, ValueError):
-        return None

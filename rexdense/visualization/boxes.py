@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from rexdense.visualization.tiles import text_size, write_text
+
 __all__ = ['Objects', 'draw_objects', 'palette']
 
 MASK_OPACITY = 0.45
@@ -88,11 +90,9 @@ def _draw_label(
 ) -> None:
     """Write a text in a filled box above the point, moved to lie inside the image."""
     size = max(0.32, min(image.shape[:2]) / 1400)
-    (width, height), below = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, size, 1)
+    width, height, below = text_size(text, size)
     left = min(max(left, 0), max(image.shape[1] - width, 0))
     top = max(top, height + below)
     cv2.rectangle(image, (left, top - height - below), (left + width, top), colour, cv2.FILLED)
     ink = (0, 0, 0) if sum(colour) > 330 else (255, 255, 255)
-    cv2.putText(
-        image, text, (left, top - below // 2), cv2.FONT_HERSHEY_SIMPLEX, size, ink, 1, cv2.LINE_AA
-    )
+    write_text(image, text, left, top - below // 2, size, ink)

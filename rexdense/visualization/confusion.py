@@ -4,10 +4,9 @@ import csv
 import io
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
-from rexdense.visualization.tiles import write_text
+from rexdense.visualization.tiles import text_size, write_text
 
 __all__ = ['confusion_table', 'draw_confusion']
 
@@ -18,7 +17,6 @@ LONGEST_NAME = 24
 LOWEST_NUMBER = 0.5
 """Percent; below it a cell has no number."""
 
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _NUMBER_SIZE, _NAME_SIZE, _TITLE_SIZE = 0.4, 0.45, 0.5
 _TITLE_HEIGHT = 26
 _GAP = 8
@@ -98,10 +96,9 @@ def _grid(shares: np.ndarray) -> np.ndarray:
         text = f'{shares[row, column]:.0f}'
         ink = (255, 255, 255) if shares[row, column] > 50 else (20, 20, 20)
         left = column * CELL + (CELL - _text_width(text, _NUMBER_SIZE)) // 2
-        place = int(left), int(row) * CELL + CELL // 2 + 4
-        cv2.putText(grid, text, place, _FONT, _NUMBER_SIZE, ink, 1, cv2.LINE_AA)
+        write_text(grid, text, int(left), int(row) * CELL + CELL // 2 + 4, _NUMBER_SIZE, ink)
     return grid
 
 
 def _text_width(text: str, size: float) -> int:
-    return cv2.getTextSize(text, _FONT, size, 1)[0][0]
+    return text_size(text, size)[0]

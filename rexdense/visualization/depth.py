@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from rexdense.visualization.tiles import write_text
+from rexdense.visualization.tiles import text_size, write_text
 
 __all__ = ['colour_depth', 'depth_in_millimetres', 'depth_range', 'depth_scale', 'is_depth']
 
@@ -57,7 +57,7 @@ def depth_scale(nearest: float, farthest: float, width: int) -> np.ndarray:
     digits = max(0, 2 - int(np.floor(np.log10(max(farthest, 1e-3)))))
     for place, value in enumerate(np.linspace(nearest, farthest, marks)):
         text = f'{value:.{digits}f} m'
-        text_width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]
+        text_width = text_size(text, 0.42)[0]
         position = left + round(place * (right - left - 1) / (marks - 1))
         cv2.line(strip, (position, 18), (position, 22), (40, 40, 40), 1)
         start = min(max(position - text_width // 2, 2), max(width - text_width - 2, 0))

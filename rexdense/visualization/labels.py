@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import cv2
 import numpy as np
 
-from rexdense.visualization.tiles import MARGIN, write_text
+from rexdense.visualization.tiles import MARGIN, text_size, write_text
 
 __all__ = ['colour_labels', 'draw_labels', 'label_legend']
 
@@ -86,7 +86,7 @@ def label_legend(
 
 
 def _text_width(text: str) -> int:
-    return cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, _TEXT_SIZE, 1)[0][0]
+    return text_size(text, _TEXT_SIZE)[0]
 
 
 def _shortened(name: str, width: int) -> str:

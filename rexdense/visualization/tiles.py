@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-__all__ = ['above_strip', 'below', 'beside', 'fitted', 'in_rows', 'legible', 'titled', 'write_text']
+__all__ = [
+    'above_strip',
+    'below',
+    'beside',
+    'fitted',
+    'in_rows',
+    'legible',
+    'text_size',
+    'titled',
+    'write_text',
+]
 
 LEGEND_WIDTH = 240
 MARGIN = 8
@@ -43,9 +53,32 @@ def legible(image: np.ndarray) -> int:
     return height * max(1, min(-(-LEGIBLE_SIDE // width), -(-LEGIBLE_SIDE // height)))
 
 
-def write_text(image: np.ndarray, text: str, left: int, baseline: int, size: float = 0.5) -> None:
-    """Write a text into an image, dark, its first letter standing on (left, baseline)."""
-    cv2.putText(image, text, (left, baseline), _FONT, size, _INK, 1, cv2.LINE_AA)
+def write_text(
+    image: np.ndarray,
+    text: str,
+    left: int,
+    baseline: int,
+    size: float = 0.5,
+    ink: tuple[int, int, int] = _INK,
+) -> None:
+    """Write a text into an image, its first letter standing on (left, baseline).
+
+    Args:
+        size: 1 is about 22 pixels for a capital letter.
+        ink: The colour (R, G, B).
+    """
+    cv2.putText(image, _drawable(text), (left, baseline), _FONT, size, ink, 1, cv2.LINE_AA)
+
+
+def text_size(text: str, size: float = 0.5) -> tuple[int, int, int]:
+    """Return the width of a text in pixels, its height above the baseline, and what goes below."""
+    (width, height), under = cv2.getTextSize(_drawable(text), _FONT, size, 1)
+    return width, height, under
+
+
+def _drawable(text: str) -> str:
+    """Return a text with '?' for halves of characters, of which OpenCV dies."""
+    return text.encode(errors='replace').decode()
 
 
 def titled(image: np.ndarray, *titles: str) -> np.ndarray:

@@ -3,12 +3,15 @@
 import errno
 import hashlib
 import http.server
+import io
+import json
 import multiprocessing
 import threading
 import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from rexdense.checkpoint import download as module
 from rexdense.checkpoint.download import cache_folder, download
@@ -17,6 +20,14 @@ from rexdense.errors import CheckpointUnreadable, InvalidArgument
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
+DATE = 'Sat, 01 Jan 2022 00:00:00 GMT'
+
+
+def weights(value):
+    """A checkpoint; those of all values are equally long."""
+    file = io.BytesIO()
+    torch.save({'a': torch.full((4000,), float(value))}, file)
+    return file.getvalue()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,6 +46,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.end_headers()
         if self.path == '/busy' and times == 1:
             return self.send_error(503)
+        if self.path == '/versions':
+            return self.answer_version()
         held = self.headers.get('Range')
         start = int(held.removeprefix('bytes=').rstrip('-')) if held else 0
         if start > len(CONTENT) - 1:
@@ -46,8 +59,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
             cut = 10
         return self.answer(CONTENT[start:], 'application/octet-stream', 206 if start else 200, cut)
 
+    def answer_version(self):
+        """Serve the server's version of a file, as its settings say."""
+        server, content = self.server, self.server.content
+        held, asked = self.headers.get('Range'), self.headers.get('If-Range')
+        start = int(held.removeprefix('bytes=').rstrip('-')) if held else 0
+        if server.heeds_if_range and asked not in (None, *server.validators.values()):
+            start = 0
+        if start >= len(content):
+            return self.send_error(416)
+        self.send_response(206 if start else 200)
+        for name, value in server.validators.items():
+            self.send_header(name, value)
+        if start and server.content_range:
+            said = server.content_range.format(start=start, end=len(content) - 1, all=len(content))
+            self.send_header('Content-Range', said)
+        self.send_header('Content-Length', str(len(content) - start))
+        self.end_headers()
+        cut, server.cut = server.cut, None
+        self.wfile.write(content[start:cut])
+
     def answer(self, content, kind, status=200, cut=None):
         self.send_response(status)
+        self.send_header('ETag', '"1"')
+        if status == 206:
+            end = len(CONTENT) - 1
+            begin = len(CONTENT) - len(content)
+            self.send_header('Content-Range', f'bytes {begin}-{end}/{len(CONTENT)}')
         self.send_header('Content-Type', kind)
         self.send_header('Content-Length', str(len(content)))
         self.end_headers()
@@ -67,7 +105,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def server(monkeypatch):
     monkeypatch.setattr(module, 'SECONDS_BETWEEN_TRIES', 0)
     running = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
-    running.asked = []
+    running.asked, running.cut = [], None
+    running.validators, running.heeds_if_range = {'ETag': '"1"'}, True
+    running.content_range = 'bytes {start}-{end}/{all}'
     threading.Thread(target=running.serve_forever, daemon=True).start()
     running.address = f'http://127.0.0.1:{running.server_port}'
     yield running
@@ -87,15 +127,84 @@ def test_a_cut_download_goes_on_where_it_stopped(server, tmp_path):
     assert [held for _, held in server.asked] == [None, f'bytes={len(CONTENT) // 3}-']
 
 
+def leave(folder, content, address, total):
+    """Leave an unfinished download as a process that was killed does."""
+    (folder / 'w.pth.part').write_bytes(content)
+    notes = dict(address=address, version='"1"', total=total)
+    (folder / 'w.pth.part.from').write_text(json.dumps(notes))
+
+
 def test_what_an_earlier_process_left_is_continued(server, tmp_path):
-    (tmp_path / 'w.pth.part').write_bytes(CONTENT[:1000])
+    leave(tmp_path, CONTENT[:1000], f'{server.address}/plain', len(CONTENT))
     download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256)
     assert server.asked == [('/plain', 'bytes=1000-')]
+    assert {entry.name for entry in tmp_path.iterdir()} == {'w.pth', '.w.pth.lock'}
 
 
-def test_too_long_a_remainder_is_begun_anew(server, tmp_path):
-    (tmp_path / 'w.pth.part').write_bytes(CONTENT + b'more')
-    assert download(f'{server.address}/plain', tmp_path / 'w.pth').read_bytes() == CONTENT
+@pytest.mark.parametrize('more', [b'', b'more'])
+def test_too_long_a_remainder_is_begun_anew(server, tmp_path, more):
+    leave(tmp_path, b'x' * len(CONTENT) + more, f'{server.address}/plain', len(CONTENT))
+    assert download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(),
+        dict(validators={'Last-Modified': DATE}),
+        dict(validators={'ETag': 'W/"1"', 'Last-Modified': DATE}),
+    ],
+)
+def test_a_file_that_stayed_the_same_is_continued_by_any_validator(server, tmp_path, settings):
+    vars(server).update(settings, content=weights(1), cut=3000)
+    path = download(f'{server.address}/versions', tmp_path / 'w.pth')
+    assert path.read_bytes() == server.content
+    assert [held for _, held in server.asked] == [None, 'bytes=3000-']
+
+
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(validators={}),
+        dict(validators={}, heeds_if_range=False),
+        dict(validators={'ETag': 'W/"1"'}),
+        dict(validators={'ETag': '"2"'}),
+        dict(validators={'ETag': '"2"'}, heeds_if_range=False),
+        dict(validators={'Last-Modified': DATE}, heeds_if_range=False),
+        dict(content_range=''),
+        dict(content_range='bytes 0-{end}/{all}'),
+        dict(content_range='bytes {start}-{end}/*'),
+        dict(content_range='bytes {start}-{end}/9{all}'),
+    ],
+)
+@pytest.mark.parametrize('held', [3000, None])
+def test_two_versions_are_never_mixed(server, tmp_path, settings, held):
+    vars(server).update(settings, content=weights(2))
+    old, address = weights(1), f'{server.address}/versions'
+    assert len(old) == len(server.content)
+    # Where only the range is odd, the file has not changed, and is yet begun anew.
+    left = old if 'validators' in settings else server.content
+    leave(tmp_path, left[:held], address, total=len(old))
+    assert download(address, tmp_path / 'w.pth').read_bytes() == server.content
+
+
+@pytest.mark.parametrize('other', ['address', 'version', 'total'])
+def test_notes_on_another_file_are_not_believed(server, tmp_path, other):
+    server.content, address = weights(2), f'{server.address}/versions'
+    notes = dict(address=address, version='"1"', total=len(server.content))
+    notes[other] = {'address': f'{address}2', 'version': None, 'total': 'many'}[other]
+    (tmp_path / 'w.pth.part').write_bytes(weights(1)[:3000])
+    (tmp_path / 'w.pth.part.from').write_text(json.dumps(notes))
+    assert download(address, tmp_path / 'w.pth').read_bytes() == server.content
+    assert server.asked == [('/versions', None)]
+
+
+@pytest.mark.parametrize('content', [b'<html>sign in</html>', weights(1)[:-500], b'', b'text'])
+def test_what_is_no_checkpoint_is_not_kept(server, tmp_path, content):
+    server.content = content
+    with pytest.raises(CheckpointUnreadable, match=r'put it at .*w\.pth$'):
+        download(f'{server.address}/versions', tmp_path / 'w.pth')
+    assert [entry.name for entry in tmp_path.iterdir()] == ['.w.pth.lock']
 
 
 def test_a_file_put_there_by_hand_is_used(server, tmp_path):

@@ -65,6 +65,18 @@ def test_an_address_without_a_file_is_refused_and_leaves_nothing(server, tmp_pat
     assert [path for path in (tmp_path / 'cache').rglob('*') if path.is_file()] == []
 
 
+@pytest.mark.parametrize('content', [b'<html>sign in</html>', b'', b'PK\3\4half'])
+def test_what_is_no_checkpoint_is_not_kept(server, tmp_path, content):
+    folder, address = server
+    (folder / 'a.pth').write_bytes(content)
+    backbone = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))
+    with pytest.raises(CheckpointUnreadable, match=rf'came from {address}/a.pth is .*put it at'):
+        rexdense.load_weights(backbone, f'{address}/a.pth')
+    assert [path for path in (tmp_path / 'cache').rglob('*') if path.is_file()] == []
+    write_checkpoint(folder / 'a.pth', backbone.state_dict(), overwrite=True)
+    rexdense.load_weights(backbone, f'{address}/a.pth')
+
+
 def test_a_crafted_download_runs_nothing_in_mmengine(server, tmp_path):
     folder, address = server
     write_crafted('torch zip', folder / 'a.pth', tmp_path / 'written')

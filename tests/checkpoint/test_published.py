@@ -1,6 +1,11 @@
 """Published weights by name: found, downloaded from a server on this machine, loaded."""
 
 import dataclasses
+import hashlib
+import io
+import sys
+import types
+from pathlib import Path
 
 import pytest
 import torch
@@ -71,11 +76,36 @@ def test_an_unknown_publisher_is_told(row):
 
 def test_a_file_on_google_drive_says_where_to_put_it_by_hand(tmp_path, monkeypatch):
     monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path))
-    monkeypatch.setitem(__import__('sys').modules, 'gdown', None)
+    monkeypatch.setitem(sys.modules, 'gdown', None)
     with pytest.raises(MissingDependency, match=rf'put it at {tmp_path}.*pip install gdown'):
         published.published_file('rexnet_1.0:clovaai')
     (tmp_path / 'rexnet_1.0.clovaai.in1k.pth').write_bytes(b'by hand')
     assert published.published_file('rexnet_1.0:clovaai').read_bytes() == b'by hand'
+
+
+@pytest.mark.parametrize(
+    ('content', 'what'),
+    [(b'<!DOCTYPE html>Quota exceeded', 'is a web page'), (b'', 'is empty'), (None, '.* cut off')],
+)
+def test_a_page_or_half_a_file_from_google_drive_is_not_kept(content, what, tmp_path, monkeypatch):
+    file = io.BytesIO()
+    torch.save({'a': torch.ones(5000)}, file)
+    sent = [file.getvalue()[:-900] if content is None else content, file.getvalue()]
+
+    def sending(id, output):
+        Path(output).write_bytes(sent.pop(0))
+        return output
+
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path))
+    # It stands for gdown, which needs a network.
+    monkeypatch.setitem(sys.modules, 'gdown', types.SimpleNamespace(download=sending))
+    with pytest.raises(
+        CheckpointUnreadable,
+        match=rf'came from rexnet_1\.0:clovaai\S* {what}.*put it at {tmp_path}',
+    ):
+        published.published_file('rexnet_1.0:clovaai')
+    assert all(path.suffix == '.lock' for path in tmp_path.iterdir())
+    assert published.published_file('rexnet_1.0:clovaai').read_bytes() == file.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,11 @@ def ending(body: str, **options) -> subprocess.CompletedProcess:
     )
 
 
+def test_names_that_are_no_text_are_shown():
+    done = ending(r"print('a\udcff.png')")
+    assert (done.returncode, done.stdout) == (0, 'a\\udcff.png\n')
+
+
 @pytest.mark.parametrize(
     ('body', 'status', 'last'),
     [

@@ -28,7 +28,13 @@ def test_what_a_file_does_not_say_is_not_known(meta, tmp_path):
     'content',
     [
         {'state_dict': [1]},
-        {'state_dict': WEIGHTS, 'meta': {'dataset_meta': {'classes': 3}}},
+        {'state_dict': {'a': 5}},
+        {'state_dict': {5: torch.ones(2)}},
+        *(
+            {'state_dict': WEIGHTS, 'meta': {'dataset_meta': {key: classes}}}
+            for key in ('classes', 'CLASSES')
+            for classes in (3, 'abc', [None], ['a', ['b']], ['a\ud800'], {'a': 1}, torch.ones(2))
+        ),
         [1],
     ],
 )
@@ -42,3 +48,31 @@ def test_classes_and_config_are_read(tmp_path):
     file = read_training_file(saved(tmp_path, {'state_dict': WEIGHTS, 'meta': meta}))
     assert file.classes == ('a', 'b')
     assert file.config().model.type == 'FasterRCNN'
+
+
+COLOURS = [[0, 1, 2], (255, 0, 7)]
+
+
+@pytest.mark.parametrize(
+    ('palette', 'expected'),
+    [
+        (COLOURS, ((0, 1, 2), (255, 0, 7))),
+        ([*COLOURS, (9, 9, 9)], ((0, 1, 2), (255, 0, 7))),
+        ([[0.0, 1.0, 2.0], [255, 0, 7]], ((0, 1, 2), (255, 0, 7))),
+        (COLOURS[:1], None),
+        ([], None),
+        ([[1e400, 0, 0], [0, 0, 0]], None),
+        ([[float('nan'), 0, 0], [0, 0, 0]], None),
+        ([[-1, 0, 0], [0, 0, 0]], None),
+        ([[0, 256, 0], [0, 0, 0]], None),
+        ([[0, 0, 10**400], [0, 0, 0]], None),
+        ([torch.ones(3, 3), [0, 0, 0]], None),
+        (['red', 'blue'], None),
+        ('random', None),
+        (5, None),
+    ],
+)
+def test_a_palette_is_a_colour_for_each_class_or_none(palette, expected, tmp_path):
+    meta = {'dataset_meta': {'classes': ('a', 7), 'palette': palette}}
+    file = read_training_file(saved(tmp_path, {'state_dict': WEIGHTS, 'meta': meta}))
+    assert (file.classes, file.palette) == (('a', '7'), expected)

@@ -1,9 +1,9 @@
 """File formats, told by the bytes and not by the name."""
 
 import tarfile
-import zipfile
 from pathlib import Path
 
+from rexdense.checkpoint.formats.archives import open_archive
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = ['LEGACY_PICKLE', 'MINDSPORE', 'SAFETENSORS', 'ZIP_PICKLE', 'recognise_content']
@@ -71,13 +71,8 @@ def recognise_content(path: Path) -> str:
 
 
 def _recognise_zip(path: Path) -> str:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise CheckpointUnreadable(
-            f'{path} is a zip archive, cut off or damaged ({error}): copy or download it again'
-        ) from error
+    with open_archive(path, str(path)) as archive:
+        names = archive.namelist()
     ends = {name.rsplit('/', 1)[-1] for name in names}
     if 'constants.pkl' in ends:
         raise CheckpointUnreadable(

@@ -87,7 +87,8 @@ def read_mindspore(path: str | Path, mmap_tensors: bool = False) -> dict[str, Te
             pieces.append(piece)
         if pieces:
             _put(values, pieces, mmap_tensors)
-    except (_Damaged, UnicodeDecodeError) as error:
+    # Sizes that torch cannot have raise a RuntimeError.
+    except (_Damaged, UnicodeDecodeError, RuntimeError, OverflowError) as error:
         raise CheckpointUnreadable(
             f'{path} is a MindSpore checkpoint, cut off or damaged ({error}): copy or download it '
             'again'
@@ -139,24 +140,36 @@ def _fields(data: memoryview) -> Iterator[tuple[int, Any]]:
         yield number, value
 
 
+def _as_bytes(value: int | memoryview) -> memoryview:
+    if isinstance(value, int):
+        raise _Damaged('a number where text or a message belongs')
+    return value
+
+
+def _as_number(value: int | memoryview) -> int:
+    if not isinstance(value, int):
+        raise _Damaged('a text or a message where a number belongs')
+    return value
+
+
 def _pieces(message: memoryview) -> Iterator[_Piece]:
     for number, value in _fields(message):
         if number != VALUE or isinstance(value, int):
             raise _Damaged(f'a field of the unknown number {number}')
-        parts = {part: content for part, content in _fields(value)}
-        name = str(parts.get(TAG, b''), 'utf-8')
+        parts = dict(_fields(value))
+        name = str(_as_bytes(parts.get(TAG, memoryview(b''))), 'utf-8')
         if MAP_TENSOR in parts:
             raise _Damaged(f'{name!r} is a map tensor, which no network here has')
         if not name or TENSOR not in parts:
             raise _Damaged('a value without a name or a tensor')
         dims, type_name, content = [], '', memoryview(b'')
-        for part, inner in _fields(parts[TENSOR]):
+        for part, inner in _fields(_as_bytes(parts[TENSOR])):
             if part == DIMS:
-                dims.append(inner)
+                dims.append(_as_number(inner))
             elif part == TENSOR_TYPE:
-                type_name = str(inner, 'utf-8')
+                type_name = str(_as_bytes(inner), 'utf-8')
             elif part == TENSOR_CONTENT:
-                content = inner
+                content = _as_bytes(inner)
         yield _Piece(name, tuple(dims), type_name, content)
 
 

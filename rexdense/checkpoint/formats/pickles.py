@@ -95,8 +95,9 @@ def _refused_name(error: Exception, file: Path | BinaryIO) -> str | None:
 
 def _named_globals(file: Path | BinaryIO) -> Iterator[str]:
     """Yield the globals that the pickles of a file name, without loading any."""
-    stream, strings = _pickle_stream(file), []
+    strings: list[str] = []
     try:
+        stream = _pickle_stream(file)
         # The older form is several pickles, one after the other, and then raw data.
         while True:
             for opcode, argument, _ in pickletools.genops(stream):
@@ -106,7 +107,8 @@ def _named_globals(file: Path | BinaryIO) -> Iterator[str]:
                     yield '.'.join(strings[-2:])
                 elif isinstance(argument, str):
                     strings.append(argument)
-    except (ValueError, IndexError, KeyError, OSError, zipfile.BadZipFile):
+    # A damaged pickle, or the archive around it, can raise nearly anything here too.
+    except Exception:
         return
 
 

@@ -3,10 +3,10 @@
 import dataclasses
 import io
 import os
-import zipfile
 from pathlib import Path
 from typing import Any
 
+from rexdense.checkpoint.formats.archives import open_archive, require_checksums
 from rexdense.checkpoint.formats.content import (
     LEGACY_PICKLE,
     MINDSPORE,
@@ -71,6 +71,8 @@ def read_checkpoint(
         values = read_mindspore(path, mmap)
         groups = group_values(values)
         return CheckpointFile(groups if 'state_dict' in groups else values, kind)
+    if kind == ZIP_PICKLE:
+        require_checksums(path)
     # From a buffer torch does not try its oldest form, a tar that it unpacks to disk.
     source = io.BytesIO(path.read_bytes()) if kind == LEGACY_PICKLE else path
     content = read_pickle(
@@ -128,7 +130,7 @@ def _check_size(path: Path, kind: str) -> None:
     size, memory = path.stat().st_size, os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
     if kind == ZIP_PICKLE:
         # A small archive can unpack to any size.
-        with zipfile.ZipFile(path) as archive:
+        with open_archive(path, str(path)) as archive:
             size = max(size, sum(record.file_size for record in archive.infolist()))
     if size > memory:
         raise CheckpointUnreadable(

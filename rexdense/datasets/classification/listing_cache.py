@@ -42,7 +42,7 @@ class ListingCache:
             return read()
         digest = hashlib.sha256(os.fsencode(place.resolve())).hexdigest()[:24]
         kept = self.folder / f'files-{digest}.json'
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
             record = json.loads(kept.read_text(encoding='utf-8', errors='surrogateescape'))
             if record['version'] == VERSION and is_current(record):
                 return record

@@ -1,6 +1,6 @@
 """Checks of COCO annotations, and repair of small faults."""
 
-import math
+import sys
 from typing import Any
 
 from rexdense.datasets.coco.run_lengths import box_of_runs, runs_of_text
@@ -44,7 +44,7 @@ _NO = ('false', 'no', 'n', 'f', '')
 
 
 def number_of(value: Any) -> int | float | None:
-    """Return a finite number, which may be written as text; None for anything else.
+    """Return a number that a float can hold, which may be written as text; None for anything else.
 
     Example:
         >>> number_of('12'), number_of(' 0.5'), number_of('wide'), number_of(True)
@@ -56,9 +56,10 @@ def number_of(value: Any) -> int | float | None:
         except ValueError:
             return None
         value = int(value) if value.is_integer() else value
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value
+    # Whole numbers may be of any length in JSON. NaN is no number, and compares false.
+    return value if abs(value) <= sys.float_info.max else None
 
 
 def crowd_flag(value: Any) -> int:

@@ -52,6 +52,7 @@ def load_coco_json(
     _check_entries(path, content['images'], 'images', ('id', 'file_name', 'width', 'height'))
     _check_entries(path, content['categories'], 'categories', ('id', 'name'))
     _check_entries(path, content['annotations'], 'annotations', ('id', 'image_id', 'category_id'))
+    _check_text(path, content)
     _check_image_entries(path, content['images'])
     roots = _roots(content, classes or ())
     content['categories'] = [
@@ -113,6 +114,12 @@ def _parse(path: Path, content: bytes) -> Any:
             f'annotation file {path} {fault} at line {error.lineno}, column {error.colno} '
             f'({error.msg}); copy or export it again'
         ) from None
+    # Lists in lists without end, and numbers longer than Python reads.
+    except (RecursionError, ValueError) as error:
+        raise DataError(
+            f'annotation file {path} is not valid JSON ({" ".join(str(error).split())[:80]}); copy '
+            'or export it again'
+        ) from None
 
 
 def _check_entries(
@@ -153,6 +160,20 @@ def _check_unique(path: Path, keys: Sequence[str], what: str, remedy: str) -> No
         f'{path}: {what} {first_three(repeated)} occurs more than once; ids and names are unique '
         f'in COCO: {remedy}, or export the file again'
     )
+
+
+def _check_text(path: Path, content: dict[str, Any]) -> None:
+    """Check that names are text: JSON can spell halves of characters, which no file can be named by
+    and which cannot be shown."""
+    for kind, key in (('images', 'file_name'), ('categories', 'name')):
+        for entry in content[kind]:
+            try:
+                str(entry[key]).encode()
+            except UnicodeEncodeError:
+                raise DataError(
+                    f'{path}: {key} {ascii(entry[key])[:60]} among its {kind} is no text: it has '
+                    'half of a character; mend it, or export the file again'
+                ) from None
 
 
 def _check_image_entries(path: Path, images: Sequence[dict]) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine import fileio
 
+from rexdense.datasets.images.content import read_file
 from rexdense.datasets.images.file_checks import MapKind
 from rexdense.datasets.images.files import ImageError, UnreadableImage
 from rexdense.datasets.images.orientation import as_stored, orientation_of, turned_upright
@@ -57,11 +57,7 @@ class LoadDepth(BaseTransform):
             ImageError: it is a picture of another kind, or its size is not the image's.
         """
         path = results['depth_map_path']
-        try:
-            content = fileio.get(path, backend_args=self.backend_args)
-        except OSError as error:
-            reason = error.strerror or error
-            raise UnreadableImage(f'depth map {path} cannot be read: {reason}') from error
+        content = read_file(path, 'depth map', self.backend_args)
         depth = read_depth(content, path, self.units_per_metre)
         size = tuple(results.get('ori_shape', depth.shape)[:2])
         if depth.shape != size:
@@ -121,7 +117,8 @@ def _stored(content: bytes, path: str) -> np.ndarray:
     if str(path).endswith('.npy'):
         try:
             return np.load(io.BytesIO(content), allow_pickle=False)
-        except (ValueError, EOFError) as error:
+        # NumPy raises nearly anything of a damaged file.
+        except Exception as error:
             raise UnreadableImage(
                 f'depth map {path} cannot be read: it is damaged, or no array of numbers'
             ) from error

@@ -1,4 +1,4 @@
-"""The bytes of an image, from a file of its own or from the middle of an archive."""
+"""The bytes of images, label maps and depth maps, from files or from the middle of archives."""
 
 import functools
 import os
@@ -8,9 +8,10 @@ from typing import Any, BinaryIO
 
 from mmengine import fileio
 
-from rexdense.datasets.images.files import UnreadableImage
+from rexdense.datasets.file_names import not_a_file
+from rexdense.datasets.images.files import ImageError, UnreadableImage
 
-__all__ = ['read_content']
+__all__ = ['read_content', 'read_file']
 
 ARCHIVE_ENDING = '.tar'
 MOST_OPEN = 64
@@ -27,7 +28,7 @@ def read_content(results: Mapping[str, Any], backend_args: dict | None = None) -
         backend_args: For mmengine's file backends, where images do not lie on a disk.
 
     Raises:
-        UnreadableImage: it is not there or cannot be read.
+        UnreadableImage: it is not there or cannot be read, or is a pipe, a device or a folder.
     """
     path = results['img_path']
     try:
@@ -46,7 +47,36 @@ def read_content(results: Mapping[str, Any], backend_args: dict | None = None) -
     return content
 
 
+def read_file(
+    path: str,
+    what: str,
+    backend_args: dict | None = None,
+    fault: type[ImageError] = UnreadableImage,
+) -> bytes:
+    """Return the content of a file that a data set names.
+
+    Args:
+        what: What messages call it, such as 'label map'.
+        backend_args: For mmengine's file backends, where files do not lie on a disk.
+        fault: The kind of error.
+
+    Raises:
+        ImageError: it is not there or cannot be read, or is a pipe, a device or a folder.
+    """
+    _require_file(path, what, fault)
+    try:
+        return fileio.get(path, backend_args=backend_args)
+    except OSError as error:
+        raise fault(f'{what} {path} cannot be read: {error.strerror or error}') from error
+
+
+def _require_file(path: str, what: str, fault: type[ImageError]) -> None:
+    if other := not_a_file(path):
+        raise fault(f'{what} {path} {other}; put the file there, or take it out of the data')
+
+
 def _whole_file(path: str, backend_args: dict | None) -> bytes:
+    _require_file(path, 'image', UnreadableImage)
     try:
         return fileio.get(path, backend_args=backend_args)
     except NotADirectoryError:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
+from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.headers import ImageHeader, read_header
 from rexdense.datasets.images.sizes import wrong_image_size, wrong_map_size
 from rexdense.errors import DataError
@@ -141,6 +142,9 @@ def _threads() -> int:
 def _fault(sample: Sample, kind: MapKind | None) -> tuple[str, bool] | None:
     """Return (what is wrong with a sample, whether it is damage), None if nothing is."""
     paths = [path for path in (sample.image, sample.map) if path]
+    for path in paths:
+        if fault := not_a_file(path):
+            return f'{path} {fault}', True
     try:
         key = hash((sample, *(_identity(path) for path in paths)))
         if key in _in_order:

@@ -1,12 +1,19 @@
 """Image files as arrays, and the errors of those that cannot be used."""
 
+import io
+
 import cv2
 import numpy as np
 
 from rexdense.datasets.images.orientation import as_stored
+from rexdense.datasets.images.tiff_directory import TIFF_FAULTS, TIFF_START, TiffDirectory
 from rexdense.errors import DataError
 
 __all__ = ['ImageError', 'UnreadableImage', 'decode_image']
+
+# Grey from white or from black, RGB, a palette, CMYK and YCbCr (TIFF 6.0, section 8). OpenCV makes
+# wrong colours of others, such as CIE L*a*b*, without a word.
+_TIFF_COLOURS = {None, 0, 1, 2, 3, 5, 6}
 
 
 class ImageError(DataError):
@@ -27,7 +34,17 @@ class UnreadableImage(ImageError):
 
 
 def decode_image(content: bytes, path: str) -> np.ndarray:
-    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit."""
+    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit.
+
+    Raises:
+        UnreadableImage: it is damaged, no image, or of another kind of number or of colour.
+    """
+    colours = _tiff_colours(content)
+    if colours not in _TIFF_COLOURS:
+        raise UnreadableImage(
+            f'image {path} is a TIFF file with colours of another kind than grey, RGB, CMYK and '
+            f'YCbCr (PhotometricInterpretation {colours}; 8 is L*a*b*); save it as RGB'
+        )
     try:
         image = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -40,3 +57,12 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
             f'image {path} holds {image.dtype} values; save it with 8 or 16 bits a channel'
         )
     return image
+
+
+def _tiff_colours(content: bytes) -> int | None:
+    if not content.startswith(TIFF_START):
+        return None
+    try:
+        return TiffDirectory(io.BytesIO(content)).photometric
+    except TIFF_FAULTS:  # OpenCV says whether it can be read all the same
+        return None

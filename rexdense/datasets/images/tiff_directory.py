@@ -11,7 +11,7 @@ TIFF_START = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 TIFF_FAULTS = (struct.error, KeyError, ValueError, OverflowError)
 """Exceptions of reading a damaged directory."""
 
-ORIENTATION = 274
+PHOTOMETRIC, ORIENTATION = 262, 274
 
 _INTEGERS = {1: 'B', 3: 'H', 4: 'I', 16: 'Q'}
 """Whole numbers by their type; 16 is BigTIFF's."""
@@ -68,6 +68,11 @@ class TiffDirectory:
         kind, count, place = self._entries.get(tag, (1, 0, 0))
         self._file.seek(place)
         return self._file.read(count * _SIZES.get(kind, 1))
+
+    @property
+    def photometric(self) -> int | None:
+        """The kind of colours, PhotometricInterpretation; None where none is stated."""
+        return next(iter(self.integers(PHOTOMETRIC)), None)
 
     @property
     def orientation(self) -> int | None:

@@ -8,7 +8,11 @@ from pathlib import Path
 from rexdense.datasets.file_names import find_files
 from rexdense.datasets.images.file_checks import Sample, check_files
 from rexdense.datasets.segmentation.class_list import ClassList, read_class_list
-from rexdense.datasets.segmentation.label_counts import count_labels, require_two_classes
+from rexdense.datasets.segmentation.label_counts import (
+    count_labels,
+    require_labels,
+    require_two_classes,
+)
 from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
@@ -109,8 +113,8 @@ class SegmentationFolder:
 
         Raises:
             DataError: an image has no map or cannot be decoded, a map has another size than its
-                image, colours, or labels that are no class, or all labelled pixels are of one
-                class beside void ones.
+                image, colours, or labels that are no class, all pixels are void, or, where it is
+                learnt from, all labelled ones are of one class.
         """
         root, names = Path(self.data_root), self.classes().names
         pairs = find_pairs(*(root / folder for folder in self.prefix(split).values()))
@@ -118,8 +122,12 @@ class SegmentationFolder:
         check_files(samples, f'{split} of {root}', LABEL_MAP, training)
         counts = count_labels([path for _, path in pairs], len(names), void)
         pixels, void_pixels = counts[:, :-1], int(counts[:, -1].sum())
-        if len(counts) == len(pairs) and (training or void_pixels):
-            require_two_classes(counts, names, f'{split} of {root}', void)
+        if len(counts) == len(pairs):
+            where = f'{split} of {root}'
+            if training:
+                require_two_classes(counts, names, where, void)
+            else:
+                require_labels(counts, where, void)
         return CheckedSplit(
             images=len(pairs),
             maps_read=len(counts),

@@ -9,7 +9,13 @@ import numpy as np
 from rexdense.datasets.segmentation.label_maps import VOID, check_labels, read_label_map
 from rexdense.errors import DataError
 
-__all__ = ['MOST_MAPS_READ', 'count_labels', 'require_two_classes', 'require_two_classes_of_some']
+__all__ = [
+    'MOST_MAPS_READ',
+    'count_labels',
+    'require_labels',
+    'require_two_classes',
+    'require_two_classes_of_some',
+]
 
 MOST_MAPS_READ = 1000
 """Label maps of a split that are looked at before training; the others are while it runs."""
@@ -42,6 +48,17 @@ def count_labels(
         return np.stack(list(pool.map(count, [paths[place] for place in places])))
 
 
+def require_labels(counts: np.ndarray, where: str, void: int = VOID) -> None:
+    """Check that label maps are not void all over; the arguments are those of
+    :func:`require_two_classes`.
+
+    Raises:
+        DataError: they are.
+    """
+    if not counts[:, :-1].any():
+        raise DataError(f'all label maps of {where} are void ({void}) all over; label some pixels')
+
+
 def require_two_classes(
     counts: np.ndarray, classes: Sequence[str], where: str, void: int = VOID
 ) -> None:
@@ -54,10 +71,9 @@ def require_two_classes(
     Raises:
         DataError: all is void, or all that is not is of one class.
     """
+    require_labels(counts, where, void)
     *pixels, void_pixels = counts.sum(0).tolist()
     present = [label for label, number in enumerate(pixels) if number]
-    if not present:
-        raise DataError(f'all label maps of {where} are void ({void}) all over; label some pixels')
     if len(present) > 1:
         return
     (label,) = present

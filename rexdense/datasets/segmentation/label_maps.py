@@ -1,11 +1,13 @@
 """Label maps: images of one channel whose values are class indices."""
 
 import io
+import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
+from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.file_checks import MapKind
 from rexdense.datasets.images.orientation import as_stored, orientation_of, turned_upright
 from rexdense.datasets.images.sizes import wrong_map_size
@@ -16,6 +18,8 @@ __all__ = ['LABEL_MAP', 'VOID', 'check_labels', 'check_size', 'read_label_map']
 VOID = 255
 """The label of pixels that count for nothing, where a data set states no other."""
 
+# Pillow's names of grey pixels that it scales to 8 bits: of 2 bits by 85, of 4 by 17.
+_SCALED = re.compile(r'L;([24])')
 _HOW_TO_CONVERT = (
     'give each pixel its class index instead, in one channel: '
     "labels = (rgb[:, :, None] == colours).all(-1).argmax(-1), saved with mode 'L'"
@@ -34,13 +38,22 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
     Raises:
         DataError: the file cannot be read, is no image, or holds colours.
     """
+    if content is None and (other := not_a_file(path)):
+        raise DataError(f'label map {path} {other}; put the label map there')
     try:
         content = Path(path).read_bytes() if content is None else content
         image = Image.open(io.BytesIO(as_stored(content)))
+        unit = _grey_unit(image)
         labels = turned_upright(np.asarray(image), orientation_of(content))
     except FileNotFoundError as error:
         raise DataError(f'label map {path} is not there') from error
-    except (OSError, ValueError, SyntaxError, UnidentifiedImageError) as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(
+            f'label map {path} has too many pixels ({str(error).split(",")[0]}): cut it and its '
+            'image into tiles'
+        ) from error
+    # Pillow raises nearly anything of a damaged file.
+    except Exception as error:
         raise DataError(
             f'label map {path} cannot be decoded: it is damaged or no image; replace it'
         ) from error
@@ -51,11 +64,21 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
             f'label map {path} has {labels.shape[2]} channels ({image.mode}), and a label map has '
             f'one; {remedy}'
         )
+    if unit != 1:
+        return labels // np.uint8(unit)
     if labels.dtype == np.bool_:
         return labels.astype(np.uint8)
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f'label map {path} holds {labels.dtype} values; labels are whole numbers')
     return labels
+
+
+def _grey_unit(image: Image.Image) -> int:
+    """Return what 1 in the file of a grey image, not decoded yet, becomes in its pixels."""
+    packing = image.tile[0][3] if getattr(image, 'tile', None) else ''
+    name = packing if isinstance(packing, str) else str(packing[0]) if packing else ''
+    scaled = _SCALED.match(name)
+    return 255 // (2 ** int(scaled[1]) - 1) if scaled else 1
 
 
 def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: int = VOID) -> None:

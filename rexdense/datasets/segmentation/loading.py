@@ -2,8 +2,8 @@
 
 import numpy as np
 from mmcv.transforms import BaseTransform
-from mmengine import fileio
 
+from rexdense.datasets.images.content import read_file
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.segmentation.label_maps import check_labels, check_size, read_label_map
 from rexdense.errors import DataError
@@ -37,13 +37,11 @@ class LoadSegmentationAnnotations(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add the label map."""
         path = results['seg_map_path']
+        content = read_file(path, 'label map', self.backend_args, ImageError)
         try:
-            labels = read_label_map(path, fileio.get(path, backend_args=self.backend_args))
+            labels = read_label_map(path, content)
             check_labels(labels, results['num_classes'], path, results['ignore_index'])
             check_size(labels, tuple(results.get('ori_shape', labels.shape)), path)
-        except OSError as error:
-            reason = error.strerror or error
-            raise ImageError(f'label map {path} cannot be read: {reason}') from error
         except DataError as error:
             raise ImageError(str(error)) from error
         results['gt_seg_map'] = labels.astype(

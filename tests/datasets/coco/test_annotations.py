@@ -75,6 +75,33 @@ def test_invalid_json(tmp_path):
     assert f'{path} is not valid JSON at line 2, column 16 (Expecting' in message_of(path)
 
 
+@pytest.mark.parametrize('text', ['[' * 200_000, '{"images": [' + '9' * 5000 + ']}'])
+def test_json_beyond_what_python_reads(tmp_path, text):
+    path = write_coco(tmp_path, text)
+    assert f'{path} is not valid JSON (' in message_of(path)
+
+
+@pytest.mark.parametrize('number', [10**400, -(10**400), '1e999', 'nan', float('inf')])
+def test_numbers_beyond_what_a_float_holds_are_none(tmp_path, number):
+    content = coco_content()
+    content['annotations'][0]['bbox'][0] = number
+    content['annotations'][1]['area'] = number
+    content['annotations'][2]['segmentation'] = [[number] * 6]
+    read = read_annotations(write_coco(tmp_path, content))
+    assert read.dropped == {'box is not four numbers': 1}
+    assert [entry['area'] for entry in read.dataset['annotations']] == [320, 600, 576]
+    content['images'][0]['width'] = number
+    assert 'has width' in message_of(write_coco(tmp_path / 'other', json.dumps(content)))
+
+
+@pytest.mark.parametrize(('kind', 'key'), [('images', 'file_name'), ('categories', 'name')])
+def test_names_with_half_of_a_character(tmp_path, kind, key):
+    content = coco_content()
+    content[kind][1][key] = 'a\ud800'
+    message = message_of(write_coco(tmp_path, json.dumps(content)))
+    assert f"{key} 'a\\ud800' among its {kind} is no text" in message
+
+
 def test_file_that_is_no_text(tmp_path):
     path = write_coco(tmp_path)
     path.write_bytes(b'\x89PNG\r\n\x1a\n')

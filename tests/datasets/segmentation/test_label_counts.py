@@ -28,18 +28,16 @@ def write_masks(root, change, splits=('train', 'val'), classes=('background', 'o
     return SegmentationFolder(root)
 
 
-@pytest.mark.parametrize('splits', [('train',), ('val',)])
 @pytest.mark.parametrize('classes', [('background', 'object'), ('background', 'cat', 'dog')])
-def test_masks_of_0_and_255(tmp_path, splits, classes):
-    folder = write_masks(tmp_path, lambda mask: mask * 255, splits, classes)
-    (split,) = splits
+def test_masks_of_0_and_255(tmp_path, classes):
+    folder = write_masks(tmp_path, lambda mask: mask * 255, ('train',), classes)
     with pytest.raises(
         DataError,
-        match=rf"^all labelled pixels of {split} of \S+ are of one class, 0 \('background'\), so "
+        match=r"^all labelled pixels of train of \S+ are of one class, 0 \('background'\), so "
         r'nothing can be learnt; \d+\.\d% are 255, which stands for void: if those are the object, '
         r'save the maps with class indices, such as labels = \(mask == 255\) \* 1$',
     ):
-        folder.check(split, training=split == 'train')
+        folder.check('train', training=True)
 
 
 def test_masks_of_0_and_1_are_learnt_from(tmp_path):
@@ -71,9 +69,21 @@ def test_labels_that_are_hardly_meant(tmp_path, change, message):
     assert '\n' not in str(caught.value)
 
 
-def test_a_validation_split_of_one_class_is_no_fault(tmp_path):
-    folder = write_masks(tmp_path, lambda mask: mask * 0)
-    assert folder.check('val').pixels[1] == 0
+@pytest.mark.parametrize('void', [0, 255])
+def test_a_validation_split_of_one_class_is_no_fault(tmp_path, void):
+    folder = write_masks(tmp_path, lambda mask: mask * void, ('val',))
+    checked = folder.check('val')
+    assert checked.pixels[0] > checked.pixels[1] == 0
+    table = summary(('background', 'object'), {'val': checked})
+    assert "val has no pixel of 'object'." in table
+    assert ('many are void: if those are an object' in table) == (void == 255)
+
+
+@pytest.mark.parametrize('split', ['train', 'val'])
+def test_a_split_that_is_void_all_over_is_refused(tmp_path, split):
+    folder = write_masks(tmp_path, lambda mask: mask * 0 + 255)
+    with pytest.raises(DataError, match=rf'all label maps of {split} of .* are void \(255\)'):
+        folder.check(split, training=split == 'train')
 
 
 def test_a_few_stray_pixels_do_not_hide_the_fault(tmp_path):

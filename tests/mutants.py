@@ -1,0 +1,27 @@
+"""Damaged copies of a file, the same ones each time."""
+
+import random
+from collections.abc import Iterator
+
+__all__ = ['mutants']
+
+HEAD = 400
+"""Bytes at the start, where headers are, that most of the damage falls on."""
+
+
+def mutants(content: bytes, count: int, seed: int = 1) -> Iterator[bytes]:
+    """Yield copies of ``content`` with one to four bytes or runs changed, taken out or put in."""
+    generator = random.Random(seed)
+    for _ in range(count):
+        damaged = bytearray(content)
+        for _ in range(generator.choice([1, 1, 2, 4])):
+            within = HEAD if generator.random() < 0.7 else len(damaged)
+            place = generator.randrange(min(len(damaged), within))
+            way = generator.random()
+            if way < 0.6:
+                damaged[place] = generator.choice([0, 1, 127, 128, 255, generator.randrange(256)])
+            elif way < 0.8:
+                del damaged[place : place + generator.randrange(1, 5)]
+            else:
+                damaged[place:place] = generator.randbytes(generator.randrange(1, 4))
+        yield bytes(damaged)

@@ -44,8 +44,9 @@ def test_every_config_is_built_from_what_is_taken(path):
     config = load_config(path)
     stored = StoredConfig(read_stored_config(config.pretty_text, 'file.pth'), 'file.pth')
     taken, steps = stored.model(), stored.pipeline()
-    # Without storage: what is compared is the shape of every tensor.
-    with torch.device('meta'):
+    # Without storage, for what is compared is the shape of every tensor; but mmdet's EfficientNet
+    # reads values of tensors while it is built.
+    with torch.device('cpu' if 'efficientnet' in path.stem else 'meta'):
         with stored.building():
             model = MODELS.build(taken)
             pipeline = Compose(steps)

@@ -209,7 +209,8 @@ def test_what_is_no_checkpoint_is_not_kept(server, tmp_path, content):
 
 def test_a_file_put_there_by_hand_is_used(server, tmp_path):
     (tmp_path / 'w.pth').write_bytes(CONTENT)
-    download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256[:8])
+    path = tmp_path / 'w.pth'
+    assert download(f'{server.address}/plain', path, SHA256[:8]) == path
     assert server.asked == []
 
 

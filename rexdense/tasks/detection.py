@@ -10,7 +10,7 @@ from rexdense.datasets.coco.masks import encode_mask
 from rexdense.datasets.coco.run_lengths import runs_of_text
 from rexdense.tasks.task import Example, Task
 from rexdense.visualization.boxes import Objects, draw_objects
-from rexdense.visualization.tiles import beside, fitted, in_rows, titled
+from rexdense.visualization.tiles import beside, fitted, in_rows, legible, titled
 
 __all__ = ['Detection']
 
@@ -18,6 +18,8 @@ LOWEST_SCORE = 0.3
 LOWEST_SCORE_ON_A_SHEET = 0.5
 PAIRS_IN_A_ROW = 2
 TILE_HEIGHT = 300
+LEGIBLE_SIDE = 480
+"""Pixels of the longer side of a picture, at least: names have about 80."""
 
 
 class Detection(Task):
@@ -34,7 +36,11 @@ class Detection(Task):
         self.lowest_score = lowest_score
 
     def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
-        return draw_objects(image, Objects.predicted(sample, self.lowest_score), self.classes)
+        """Return the image, enlarged where names would hide its objects, with what is found."""
+        objects = Objects.predicted(sample, self.lowest_score)
+        larger = fitted(image, legible(image, LEGIBLE_SIDE))
+        objects = objects.resized(image.shape[:2], larger.shape[:2])
+        return draw_objects(larger, objects, self.classes)
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
         """Return pairs: annotated left, predicted right; with masks where the model finds them."""

@@ -21,11 +21,12 @@ from rexdense.zoo import (
     write_measured,
     zoo_entries,
 )
+from rexdense.zoo.coco_configs import write_coco_configs
 from rexdense.zoo.weights import list_pretrained, load_published_weights
 
 __all__ = ['main']
 
-PAGE = Path('docs/zoo.md')
+PAGE, CONFIGS = Path('docs/zoo.md'), Path('configs')
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,6 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action='store_true',
         help='count every network again: rexdense/zoo/measured.json',
     )
+    action.add_argument(
+        '--configs',
+        type=Path,
+        nargs='?',
+        const=CONFIGS,
+        metavar='FOLDER',
+        help=f'write the configs of detectors on COCO; without FOLDER into {CONFIGS}',
+    )
     parser.add_argument('--force', action='store_true', help='--plot may replace a picture')
     options = parser.parse_args(arguments)
     selection = {
@@ -74,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.weights:
         print(_weights_table(options.weights))
         return
-    if not (options.plot or options.page or options.measure):
+    if not (options.plot or options.page or options.measure or options.configs):
         print(as_text(select(zoo_entries(), **selection)))
         return
     if any(selection.values()):
@@ -83,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         plot_accuracy(options.plot, options.force)
     elif options.page:
         render_page(options.page)
+    elif options.configs:
+        write_coco_configs(options.configs)
     else:
         write_measured(
             list_backbones(),
@@ -94,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for name in list_unets()
             },
         )
-    print(f'wrote {options.plot or options.page or MEASURED}')
+    print(f'wrote {options.plot or options.page or options.configs or MEASURED}')
 
 
 def _weights_table(pattern: str) -> str:

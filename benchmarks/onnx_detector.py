@@ -142,4 +142,4 @@ def rows(metrics: dict[str, dict[str, float]]) -> list[list[str]]:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, sys.argv[1:], 'benchmarks/onnx_detector.py')

@@ -1,14 +1,13 @@
 """The configs of detectors on COCO, written from a row for each backbone."""
 
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from rexdense.files import atomic_write
 from rexdense.zoo.published import PublishedRow, load_published
 
-__all__ = ['DETECTORS', 'Detector', 'coco_configs', 'write_coco_configs']
+__all__ = ['DETECTORS', 'METHODS', 'Detector', 'coco_configs', 'write_coco_configs']
 
 
 class Detector(NamedTuple):
@@ -23,6 +22,10 @@ class Detector(NamedTuple):
     arch: str
     title: str
     weights: str | None
+
+    def config(self, method: str) -> str:
+        """Return the path of a config below ``configs``; ``method`` is one of ``METHODS``."""
+        return f'{self.folder}/{method}-rcnn_{self.arch.replace("_", "-")}_fpn_1x_coco.py'
 
     @property
     def folder(self) -> str:
@@ -54,7 +57,7 @@ DETECTORS = (
     Detector('resnext50_32x4d', 'ResNeXt-50 32x4d', 'torchvision.v1'),
     Detector('resnext101_32x4d', 'ResNeXt-101 32x4d', 'openmmlab.in1k'),
 )
-_METHODS = {'faster': 'Faster R-CNN', 'mask': 'Mask R-CNN'}
+METHODS = {'faster': 'Faster R-CNN', 'mask': 'Mask R-CNN'}
 _OWN_WEIGHTS = (
     'No ImageNet weights of this network are published. With those of a classifier of your own, '
     'freeze what mmdet freezes:'
@@ -64,10 +67,9 @@ _OWN_WEIGHTS = (
 def coco_configs() -> dict[str, str]:
     """Return the text of each config, by its path below ``configs``."""
     return {
-        path: text
+        detector.config(method): _text(detector, method)
         for detector in DETECTORS
-        for method in _METHODS
-        for path, text in _config(detector, method)
+        for method in METHODS
     }
 
 
@@ -79,14 +81,13 @@ def write_coco_configs(folder: Path) -> list[Path]:
     ]
 
 
-def _config(detector: Detector, method: str) -> Iterator[tuple[str, str]]:
+def _text(detector: Detector, method: str) -> str:
     arch, title, weights = detector
-    path = f'{detector.folder}/{method}-rcnn_{arch.replace("_", "-")}_fpn_1x_coco.py'
     lines = [
-        f'r"""{_METHODS[method]} with {title} and FPN on COCO 2017, for 8 GPUs x 2 images.',
+        f'r"""{METHODS[method]} with {title} and FPN on COCO 2017, for 8 GPUs x 2 images.',
         '',
         '    torchrun --nproc-per-node 8 -m rexdense train \\',
-        f'        configs/{path} --launcher pytorch',
+        f'        configs/{detector.config(method)} --launcher pytorch',
         '',
     ]
     if weights is None:
@@ -114,7 +115,7 @@ def _config(detector: Detector, method: str) -> Iterator[tuple[str, str]]:
             "# mmdet's RegNets have half the decay of its ResNets (mmdet configs/regnet).",
             'optim_wrapper = dict(optimizer=dict(weight_decay=0.00005))',
         ]
-    yield path, '\n'.join([*lines, ''])
+    return '\n'.join([*lines, ''])
 
 
 def _figures(arch: str, method: str) -> str:

@@ -15,7 +15,7 @@ RUN := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n logical --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unet-demo pretrain-demo test test-fast lint format clean clean-environment
+.PHONY: help setup demo mask-demo unet-demo pretrain-demo test test-fast lint format clean clean-environment
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -37,6 +37,9 @@ setup: ## Build the environment, unless it is there (about 6 minutes on 2 idle c
 
 demo: setup ## Train a small detector on drawn shapes and show what it predicts
 	@$(RUN) -m rexdense demo $(ARGS)
+
+mask-demo: setup ## Train a small Mask R-CNN on drawn shapes and show what it predicts
+	@$(RUN) -m rexdense demo mask $(ARGS)
 
 unet-demo: setup ## Train a small U-Net on drawn shapes and show what it predicts
 	@$(RUN) -m rexdense demo unet $(ARGS)

@@ -1,4 +1,4 @@
-"""AP and time of a Faster R-CNN, by mmdet's own code and as one ONNX graph in onnxruntime.
+"""AP and time of a Faster or Mask R-CNN, by mmdet's own code and as one ONNX graph in onnxruntime.
 
     python benchmarks/onnx_detector.py CONFIG CHECKPOINT --data-root DIR
 
@@ -21,8 +21,9 @@ from rexdense.cli.options import add_data_options, add_run_options
 from rexdense.cli.parser import Parser, run_command
 from rexdense.cli.test import keep_only_testing
 from rexdense.deploy import export_graph
-from rexdense.deploy.detection import FasterRCNNGraph
+from rexdense.deploy.detection import detector_graph
 from rexdense.deploy.formats import GRAPH_FORMATS
+from rexdense.deploy.pasting import paste_masks
 from rexdense.device import reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options
 from rexdense.engine.config.faults import config_faults
@@ -56,8 +57,9 @@ class Timed:
 class OnnxDetector:
     """The graph in the place of a detector's ``test_step``."""
 
-    def __init__(self, path: Path, preprocess) -> None:
-        self.run, self.preprocess = GRAPH_FORMATS['onnx'].open(path), preprocess
+    def __init__(self, path: Path, model) -> None:
+        self.run, self.preprocess = GRAPH_FORMATS['onnx'].open(path), model.data_preprocessor
+        self.mask_threshold = model.test_cfg.rcnn.get('mask_thr_binary')
 
     def __call__(self, batch: dict) -> list:
         samples = []
@@ -74,6 +76,11 @@ class OnnxDetector:
                 scores=outputs['scores'][0][found],
                 labels=outputs['labels'][0][found],
             )
+            if 'masks' in outputs:
+                masks = outputs['masks'][0][found].numpy()
+                boxes = sample.pred_instances.bboxes.numpy()
+                pasted = paste_masks(masks, boxes, *sample.ori_shape, self.mask_threshold)
+                sample.pred_instances.masks = torch.from_numpy(pasted)
             samples.append(sample)
         return samples
 
@@ -101,8 +108,8 @@ def main(arguments=None) -> None:
         model, graph = runner.model, options.graph
         if graph is None:
             graph = Path(folder) / 'detector.onnx'
-            print(export_graph(FasterRCNNGraph(model), graph))
-        onnx, eager = Timed(OnnxDetector(graph, model.data_preprocessor)), Timed(model.test_step)
+            print(export_graph(detector_graph(model), graph))
+        onnx, eager = Timed(OnnxDetector(graph, model)), Timed(model.test_step)
         metrics = {}
         for name, step in (('mmdet', eager), ('onnxruntime', onnx)):
             model.test_step = step
@@ -135,4 +142,4 @@ def rows(metrics: dict[str, dict[str, float]]) -> list[list[str]]:
 
 
 if __name__ == '__main__':
-    run_command(main)
+    run_command(main, sys.argv[1:], 'benchmarks/onnx_detector.py')

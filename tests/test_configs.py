@@ -37,8 +37,8 @@ CONFIGS = sorted(
 
 
 def one_of_each_kind(paths: list[str]) -> list[str]:
-    """Leave out classifiers of a folder and a recipe that another one stands for: of all of them
-    tests/test_classification_configs.py builds the network and goes through the schedule."""
+    """Leave out configs of a folder and a recipe that another one stands for: all classifiers are
+    built in tests/test_classification_configs.py, all detectors in tests/test_coco_configs.py."""
     kinds = {}
     for path in paths:
         base = re.search(r"_base_ = \['(\S+/_base_/recipes/\w+\.py)'\]", (ROOT / path).read_text())

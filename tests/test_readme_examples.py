@@ -33,7 +33,7 @@ LOAD = 'docs/weights.md', 'print(report)'
 EXPORT = 'docs/weights.md', 'export_backbone'
 PLAIN = 'docs/weights.md', "open('rexnet.safetensors.json')"
 ENCODER = 'docs/weights.md', 'segmentation_models_pytorch'
-ONNX = 'docs/deploy.md', 'InferenceSession'
+ONNX, PASTED = ('docs/deploy.md', 'InferenceSession'), ('docs/deploy.md', 'paste_masks')
 ENTRY = 'docs/development.md', 'ReXNetRule('
 RECORD = 'docs/development.md', 'record('
 RANKS = 'docs/analyze.md', 'feature_ranks'
@@ -41,7 +41,7 @@ LOADER = 'docs/classification_data.md', 'LoadRandomResizedCrop'
 CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
 EXAMPLES = [
     *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
-    *(ONNX, ENTRY, RECORD, CASE, RANKS, LOADER),
+    *(ONNX, PASTED, ENTRY, RECORD, CASE, RANKS, LOADER),
 ]
 
 
@@ -232,6 +232,19 @@ def test_a_detector_in_onnxruntime(tmp_path, monkeypatch):
     exec(example(*ONNX), found)
     assert found['images'].shape == (1, 3, 40, 50)
     assert float(found['scores']) == pytest.approx((5 + 10 + 15) / 3)
+
+
+def test_masks_of_a_detector():
+    class Session:
+        def run(self, names, inputs):
+            boxes = np.array([[[4.0, 2.0, 12.0, 8.0], [0.0, 0.0, 0.0, 0.0]]])
+            logits = np.full((1, 2, 28, 28), 5.0)
+            return boxes, np.array([[0.9, 0.0]]), np.array([[0, -1]]), logits
+
+    found = dict(session=Session(), images=None, image=np.zeros((10, 20, 3)))
+    exec(example(*PASTED), found)
+    assert found['pixels'].shape == (1, 10, 20)
+    assert found['pixels'][0, 2:8, 4:12].all() and found['pixels'].sum() == 48
 
 
 REFERENCE = """

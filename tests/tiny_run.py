@@ -3,6 +3,7 @@
 from pathlib import Path
 
 CONFIG = 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'
+MASK_CONFIG = 'configs/rexnet/mask-rcnn_rexnet-1.0_fpn_custom_coco.py'
 SEGMENTATION_CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
 ROOT = Path(__file__).resolve().parents[1]
 FEW_REGIONS = [
@@ -24,11 +25,13 @@ def run_arguments(data_root: Path, work_dir: Path, *more: str, settings: tuple =
     ]
 
 
-def train_arguments(data_root: Path, work_dir: Path, *more: str, settings: tuple = ()) -> list[str]:
+def train_arguments(
+    data_root: Path, work_dir: Path, *more: str, settings: tuple = (), config: str = CONFIG
+) -> list[str]:
     """A command line of tools/train.py: one epoch of three iterations."""
     epochs = () if '--epochs' in more else ('--epochs', '1')
     arguments = run_arguments(data_root, work_dir, *epochs, '--seed', '0', *more, settings=settings)
-    return [str(ROOT / CONFIG), *arguments]
+    return [str(ROOT / config), *arguments]
 
 
 def segmentation_arguments(data_root: Path, work_dir: Path, *more: str) -> list[str]:

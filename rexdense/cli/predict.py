@@ -94,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     overview = [options.out_dir / OVERVIEW] if task.overview_size else []
     # Named before they are there, so that what is left of an interrupted run may be replaced.
     planned = [*files, *overview, *(file for place in places for file in place.files())]
-    write_results(options.out_dir, task.header(), [], planned)
+    write_results(options.out_dir, task, [], planned)
     results, unreadable, examples = [], [], []
     for path, place in zip(paths, places, strict=True):
         try:
@@ -110,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             examples.append(example)
     if examples:
         files += [write_picture(overview[0], task.draw_overview(examples), options.overwrite)]
-    written = write_results(options.out_dir, task.header(), results, files)
+    written = write_results(options.out_dir, task, results, files)
     for file in [*(overview if examples else ()), *([written] if results else ())]:
         print(file)
     if unreadable:

@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from torch import nn
+
 from rexdense import create_backbone, create_classifier, create_unet, list_backbones, list_unets
 from rexdense.cli.parser import Parser
+from rexdense.dependencies import needed_packages
 from rexdense.errors import UnknownName
 from rexdense.models.unet import ReXUNet
 from rexdense.text_table import text_table
@@ -21,11 +24,12 @@ from rexdense.zoo import (
     write_measured,
     zoo_entries,
 )
+from rexdense.zoo.coco_configs import DETECTORS, METHODS, write_coco_configs
 from rexdense.zoo.weights import list_pretrained, load_published_weights
 
 __all__ = ['main']
 
-PAGE = Path('docs/zoo.md')
+PAGE, CONFIGS = Path('docs/zoo.md'), Path('configs')
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -63,6 +67,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         action='store_true',
         help='count every network again: rexdense/zoo/measured.json',
     )
+    action.add_argument(
+        '--configs',
+        type=Path,
+        nargs='?',
+        const=CONFIGS,
+        metavar='FOLDER',
+        help=f'write the configs of detectors on COCO; without FOLDER into {CONFIGS}',
+    )
     parser.add_argument('--force', action='store_true', help='--plot may replace a picture')
     options = parser.parse_args(arguments)
     selection = {
@@ -74,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.weights:
         print(_weights_table(options.weights))
         return
-    if not (options.plot or options.page or options.measure):
+    if not (options.plot or options.page or options.measure or options.configs):
         print(as_text(select(zoo_entries(), **selection)))
         return
     if any(selection.values()):
@@ -83,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         plot_accuracy(options.plot, options.force)
     elif options.page:
         render_page(options.page)
+    elif options.configs:
+        write_coco_configs(options.configs)
     else:
         write_measured(
             list_backbones(),
@@ -93,8 +107,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 name: partial(create_unet, name, UNET_CLASSES, output_strides='all')
                 for name in list_unets()
             },
+            {
+                detector.arch: {
+                    method: partial(_built, CONFIGS / detector.config(method)) for method in METHODS
+                }
+                for detector in DETECTORS
+            },
         )
-    print(f'wrote {options.plot or options.page or MEASURED}')
+    print(f'wrote {options.plot or options.page or options.configs or MEASURED}')
+
+
+def _built(path: Path) -> nn.Module:
+    """Return the detector of a config."""
+    # Here, because all else of this program needs torch alone.
+    with needed_packages('counting detectors'):
+        from mmengine.registry import DefaultScope
+
+        from rexdense.engine.config.load import load_config
+        from rexdense.engine.runner import import_scope
+        from rexdense.registry import MODELS
+
+    config = load_config(path)
+    import_scope(config)
+    with DefaultScope.overwrite_default_scope(config.default_scope):
+        return MODELS.build(config.model)
 
 
 def _weights_table(pattern: str) -> str:

@@ -1,7 +1,7 @@
 """The part of a checkpoint that becomes a graph, built and filled, and what is known of it."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -197,11 +197,12 @@ def _is_rexunet(opened: OpenSource) -> bool:
 
 
 def detector_part(source: Source) -> ExportedPart:
-    """Return the Faster R-CNN of a training checkpoint; raises as :func:`segmentor_part`."""
+    """Return the Faster or Mask R-CNN of a training checkpoint; raises as
+    :func:`segmentor_part`."""
     # Here, because its import registers operators with torch.
-    from rexdense.deploy.detection import FasterRCNNGraph
+    from rexdense.deploy.detection import detector_graph
 
-    return _trained_part(source.open(), FasterRCNNGraph, 'roi_head', 'two-stage detector')
+    return _trained_part(source.open(), detector_graph, 'roi_head', 'two-stage detector')
 
 
 def rpn_part(source: Source) -> ExportedPart:
@@ -212,7 +213,9 @@ def rpn_part(source: Source) -> ExportedPart:
     return _trained_part(source.open(), RPNGraph, 'rpn_head', 'detector with region proposals')
 
 
-def _trained_part(opened: OpenSource, graph: type[Graph], head: str, kind: str) -> ExportedPart:
+def _trained_part(
+    opened: OpenSource, graph: Callable[[nn.Module], Graph], head: str, kind: str
+) -> ExportedPart:
     with needed_packages(f'the model that {opened.name} describes'):
         from rexdense.engine.runner import require_same_tensors
         from rexdense.engine.trained_model import load_trained_model

@@ -1,13 +1,16 @@
 """Detectors of mmdet: boxes and masks."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
+from rexdense.datasets.coco.masks import encode_mask
+from rexdense.datasets.coco.run_lengths import runs_of_text
 from rexdense.tasks.task import Example, Task
 from rexdense.visualization.boxes import Objects, draw_objects
-from rexdense.visualization.tiles import beside, fitted, in_rows, titled
+from rexdense.visualization.tiles import beside, fitted, in_rows, legible, titled
 
 __all__ = ['Detection']
 
@@ -15,6 +18,8 @@ LOWEST_SCORE = 0.3
 LOWEST_SCORE_ON_A_SHEET = 0.5
 PAIRS_IN_A_ROW = 2
 TILE_HEIGHT = 300
+LEGIBLE_SIDE = 480
+"""Pixels of the longer side of a picture, at least: names have about 80."""
 
 
 class Detection(Task):
@@ -31,29 +36,39 @@ class Detection(Task):
         self.lowest_score = lowest_score
 
     def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
-        return draw_objects(image, Objects.predicted(sample, self.lowest_score), self.classes)
+        """Return the image, enlarged where names would hide its objects, with what is found."""
+        objects = Objects.predicted(sample, self.lowest_score)
+        larger = fitted(image, legible(image, LEGIBLE_SIDE))
+        objects = objects.resized(image.shape[:2], larger.shape[:2])
+        return draw_objects(larger, objects, self.classes)
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
-        """Return pairs: annotated left, predicted right."""
+        """Return pairs: annotated left, predicted right; with masks where the model finds them."""
         return in_rows([self._pair(example) for example in examples], PAIRS_IN_A_ROW)
 
     def _pair(self, example: Example) -> np.ndarray:
         # Enlarged before it is drawn on: labels are legible at the height of a tile.
         image = fitted(example.image, TILE_HEIGHT)
-        factors = np.divide(image.shape[1::-1], example.image.shape[1::-1])
+        before, after = example.image.shape[:2], image.shape[:2]
+        with_masks = 'masks' in example.sample.pred_instances
         tiles = []
         for objects, title in (
-            (Objects.annotated(example.info['instances']), 'annotated'),
+            (
+                Objects.annotated(example.info['instances'], before if with_masks else None),
+                'annotated',
+            ),
             (
                 Objects.predicted(example.sample, LOWEST_SCORE_ON_A_SHEET),
                 f'predicted, score >= {LOWEST_SCORE_ON_A_SHEET}',
             ),
         ):
-            scaled = Objects(objects.boxes * np.tile(factors, 2), objects.labels, objects.scores)
-            tiles.append(titled(draw_objects(image, scaled, self.classes), title))
+            drawn = draw_objects(image, objects.resized(before, after), self.classes)
+            tiles.append(titled(drawn, title))
         return beside(tiles)
 
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
+        """Return the number of objects; and the size of the image, with class, score and box
+        (x1, y1, x2, y2) of each object, and its mask as COCO's run lengths where it has one."""
         objects = Objects.predicted(sample, self.lowest_score)
         described = [
             dict(
@@ -63,4 +78,42 @@ class Detection(Task):
             )
             for label, score, box in zip(objects.labels, objects.scores, objects.boxes, strict=True)
         ]
-        return f'{len(described)} objects', dict(objects=described)
+        if objects.masks is not None:
+            for entry, mask in zip(described, objects.masks, strict=True):
+                entry['segmentation'] = encode_mask(mask)
+        height, width = sample.ori_shape
+        return f'{len(described)} objects', dict(height=height, width=width, objects=described)
+
+    def document(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return a JSON that is a COCO file too: its annotations have a score besides, its images
+        the objects in short."""
+        category_ids = {name: number for number, name in enumerate(self.classes, start=1)}
+        categories = [dict(id=number, name=name) for name, number in category_ids.items()]
+        numbered, annotations = [], []
+        for number, image in enumerate(images, start=1):
+            for entry in image['objects']:
+                annotation = dict(
+                    id=len(annotations) + 1,
+                    image_id=number,
+                    category_id=category_ids[entry['label']],
+                    **_extent(entry),
+                )
+                annotations.append(annotation)
+            name = PurePath(image['image']).name
+            short = [
+                {key: value for key, value in entry.items() if key != 'segmentation'}
+                for entry in image['objects']
+            ]
+            numbered.append({'id': number, 'file_name': name, **image, 'objects': short})
+        return dict(self.header(), images=numbered, categories=categories, annotations=annotations)
+
+
+def _extent(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what COCO says of where an object is: ``bbox`` as left, top, width, height."""
+    left, top, right, bottom = entry['box']
+    box = [left, top, round(right - left, 2), round(bottom - top, 2)]
+    found = dict(bbox=box, area=box[2] * box[3], iscrowd=0, score=entry['score'])
+    if 'segmentation' in entry:
+        runs = runs_of_text(entry['segmentation']['counts'])
+        found |= dict(segmentation=entry['segmentation'], area=sum(runs[1::2]))
+    return found

@@ -173,18 +173,16 @@ def _earlier_files(folder: Path) -> list[str]:
 
 
 def write_results(
-    folder: Path,
-    header: Mapping[str, Any],
-    images: Sequence[Mapping[str, Any]],
-    files: Iterable[Path | str],
+    folder: Path, task: Task, images: Sequence[Mapping[str, Any]], files: Iterable[Path | str]
 ) -> Path:
     """Write the JSON about all images, and return its path.
 
     Args:
+        task: Gives its form.
         files: All that was or will be written; relative to the folder, or in it.
     """
     names = {
         path.relative_to(folder).as_posix() if isinstance(path, Path) else path for path in files
     }
-    content = dict(header, images=list(images), **{FILES: sorted(names)})
+    content = task.document(images) | {FILES: sorted(names)}
     return atomic_write(folder / RESULTS, json.dumps(content, indent=1).encode(), overwrite=True)

@@ -62,6 +62,14 @@ class Task(ABC):
         """Return what the JSON says of all predictions."""
         return dict(classes=list(self.classes))
 
+    def document(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the JSON about all images.
+
+        Args:
+            images: What :meth:`describe` gave of each, with the path of the ``image``.
+        """
+        return dict(self.header(), images=list(images))
+
     def encode(self, sample: Any) -> bytes:
         """Return the content of the file that holds a prediction; only where ``data_folder`` is
         not None."""

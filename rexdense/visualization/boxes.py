@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from rexdense.datasets.coco.masks import decode_mask
 from rexdense.visualization.tiles import text_size, write_text
 
 __all__ = ['Objects', 'draw_objects', 'palette']
@@ -57,42 +58,102 @@ class Objects:
         )
 
     @classmethod
-    def annotated(cls, instances: Sequence[dict]) -> 'Objects':
-        """Take the annotations of one image as mmdet's data sets list them."""
+    def annotated(cls, instances: Sequence[dict], size: tuple[int, int] | None = None) -> 'Objects':
+        """Take the annotations of one image as mmdet's data sets list them.
+
+        Args:
+            size: (height, width) of the image, where masks are wanted and all objects have one.
+        """
         boxes = np.array([instance['bbox'] for instance in instances], np.float32).reshape(-1, 4)
-        return cls(boxes, np.array([instance['bbox_label'] for instance in instances], np.int64))
+        labels = np.array([instance['bbox_label'] for instance in instances], np.int64)
+        masks = None
+        if size is not None and all(instance.get('mask') for instance in instances):
+            masks = np.zeros((len(instances), *size), bool)
+            for place, instance in enumerate(instances):
+                masks[place] = decode_mask(instance['mask'], *size)
+        return cls(boxes, labels, masks=masks)
+
+    def resized(self, before: tuple[int, int], after: tuple[int, int]) -> 'Objects':
+        """Return the objects for an image that was enlarged or made smaller.
+
+        Args:
+            before, after: (height, width).
+        """
+        factors = np.divide(after[::-1], before[::-1])
+        masks = self.masks
+        if masks is not None:
+            resized = [cv2.resize(mask.astype(np.float32), after[::-1]) > 0.5 for mask in masks]
+            masks = np.array(resized, bool).reshape(-1, *after)
+        return Objects(self.boxes * np.tile(factors, 2), self.labels, self.scores, masks)
 
 
 def draw_objects(image: np.ndarray, objects: Objects, classes: Sequence[str]) -> np.ndarray:
-    """Return a copy of an image (H, W, 3), uint8, RGB, with objects and their names drawn on it."""
+    """Return a copy of an image (H, W, 3), uint8, RGB, with objects and their names drawn on it.
+
+    Masks are filled and outlined. Names are written where they cover no other name, those of the
+    best scores first; one for which there is no room around its box is left out.
+    """
     image = image.copy()
+    thickness = max(1, round(min(image.shape[:2]) / 300))
     for mask, label in zip(
         objects.masks if objects.masks is not None else (), objects.labels, strict=False
     ):
-        image[mask] = (
-            image[mask] * (1 - MASK_OPACITY) + np.array(palette(label)) * MASK_OPACITY
-        ).astype(np.uint8)
-    thickness = max(1, round(min(image.shape[:2]) / 300))
-    for index, label in enumerate(objects.labels):
-        left, top, right, bottom = (round(float(value)) for value in objects.boxes[index])
+        _draw_mask(image, mask, palette(label), thickness)
+    for box, label in zip(objects.boxes, objects.labels, strict=True):
+        left, top, right, bottom = (round(float(value)) for value in box)
         cv2.rectangle(image, (left, top), (right, bottom), palette(label), thickness)
-        text = (
-            classes[label]
-            if objects.scores is None
-            else f'{classes[label]} {objects.scores[index]:.2f}'
-        )
-        _draw_label(image, text, left, top, palette(label))
+    names = [classes[label] for label in objects.labels]
+    order = range(len(names))
+    if objects.scores is not None:
+        names = [f'{name} {score:.2f}' for name, score in zip(names, objects.scores, strict=True)]
+        order = np.argsort(-objects.scores, kind='stable')
+    taken: list[_Rectangle] = []
+    for index in order:
+        _draw_name(image, names[index], objects.boxes[index], palette(objects.labels[index]), taken)
     return image
 
 
-def _draw_label(
-    image: np.ndarray, text: str, left: int, top: int, colour: tuple[int, int, int]
+def _draw_mask(
+    image: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], thickness: int
 ) -> None:
-    """Write a text in a filled box above the point, moved to lie inside the image."""
+    """Tint the pixels of a mask, and draw its outline on top."""
+    tint = np.array(colour) * MASK_OPACITY
+    image[mask] = (image[mask] * (1 - MASK_OPACITY) + tint).astype(np.uint8)
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    cv2.drawContours(image, outlines, -1, colour, thickness)
+
+
+_Rectangle = tuple[int, int, int, int]
+"""Left, top, right, bottom."""
+
+
+def _draw_name(
+    image: np.ndarray,
+    text: str,
+    box: np.ndarray,
+    colour: tuple[int, int, int],
+    taken: list[_Rectangle],
+) -> None:
+    """Write a text in a filled rectangle at the box, inside the image and on no rectangle that is
+    taken; add the new one to them. It stands above the box, else below it, else in its corner."""
     size = max(0.32, min(image.shape[:2]) / 1400)
     width, height, below = text_size(text, size)
-    left = min(max(left, 0), max(image.shape[1] - width, 0))
-    top = max(top, height + below)
-    cv2.rectangle(image, (left, top - height - below), (left + width, top), colour, cv2.FILLED)
+    height += below
+    left, top, right, bottom = (round(float(value)) for value in box)
+    for x, y in ((left, top - height), (left, bottom), (left, top), (right - width, top - height)):
+        x = min(max(x, 0), max(image.shape[1] - width, 0))
+        y = min(max(y, 0), max(image.shape[0] - height - 1, 0))
+        place = (x, y, x + width, y + height)
+        if not any(_overlap(place, other) for other in taken):
+            break
+    else:
+        return
+    taken.append(place)
+    cv2.rectangle(image, place[:2], place[2:], colour, cv2.FILLED)
     ink = (0, 0, 0) if sum(colour) > 330 else (255, 255, 255)
-    write_text(image, text, left, top - below // 2, size, ink)
+    baseline = (x, y + height - below // 2)
+    write_text(image, text, *baseline, size, ink)
+
+
+def _overlap(one: _Rectangle, other: _Rectangle) -> bool:
+    return all(max(one[i], other[i]) <= min(one[i + 2], other[i + 2]) for i in (0, 1))

@@ -8,9 +8,12 @@ from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.files import atomic_write
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['draw_curves']
+__all__ = ['draw_curves', 'drawn_metrics']
 
+MASKS = '/segm_'
+"""Part of the names of COCO's metrics of masks."""
 MOST_METRICS = 3
+"""Of boxes, of masks, or of what else is measured."""
 
 
 def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
@@ -65,12 +68,23 @@ def _loss_names(rows: list[dict]) -> list[str]:
 
 
 def _draw_metrics(axes, rows: list[dict], unit: str) -> None:
-    """Draw the first metrics that the evaluator gave, over epochs or iterations."""
-    names = list(metrics_of(rows[-1]))[:MOST_METRICS] if rows else []
+    """Draw the first metrics that the evaluator gave, over epochs or iterations; those of masks
+    dashed."""
+    names = drawn_metrics(rows[-1]) if rows else []
     for name in names:
         values = [row.get(name, float('nan')) for row in rows]
-        axes.plot([row['step'] for row in rows], values, marker='o', label=name.split('/')[-1])
+        style = '--' if MASKS in name else '-'
+        steps = [row['step'] for row in rows]
+        axes.plot(steps, values, style, marker='o', label=name.split('/')[-1])
     axes.set(title='Validation', xlabel=unit, ylim=(0, None))
     axes.xaxis.get_major_locator().set_params(integer=True)
     if names:
         axes.legend(fontsize='small', loc='lower right')
+
+
+def drawn_metrics(row: dict) -> list[str]:
+    """Return the first metrics of a validation, and the first of masks where these are measured."""
+    names = list(metrics_of(row))
+    of_masks = [name for name in names if MASKS in name]
+    others = [name for name in names if MASKS not in name]
+    return others[:MOST_METRICS] + of_masks[:MOST_METRICS]

@@ -47,10 +47,14 @@ def fitted(image: np.ndarray, height: int, keep_values: bool = False) -> np.ndar
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC)
 
 
-def legible(image: np.ndarray) -> int:
-    """Return the height, a multiple of the image's own, at which small things can be seen."""
+def legible(image: np.ndarray, side: int = LEGIBLE_SIDE) -> int:
+    """Return the height, a multiple of the image's own, at which small things can be seen.
+
+    Args:
+        side: Pixels that its longer side then has at least.
+    """
     height, width = image.shape[:2]
-    return height * max(1, min(-(-LEGIBLE_SIDE // width), -(-LEGIBLE_SIDE // height)))
+    return height * max(1, min(-(-side // width), -(-side // height)))
 
 
 def write_text(

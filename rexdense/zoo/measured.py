@@ -16,6 +16,7 @@ __all__ = [
     'UNET_CLASSES',
     'Measurement',
     'load_measured',
+    'load_measured_detectors',
     'load_measured_unets',
     'measure',
     'write_measured',
@@ -28,6 +29,7 @@ UNET_CLASSES = 11
 RULE = {
     'input': f'one image of 3 x {INPUT_SIZE} x {INPUT_SIZE}',
     'network': 'the classifier with 1000 classes, in evaluation mode',
+    'detector': 'of configs/*/{faster,mask}-rcnn_*_fpn_1x_coco.py, 80 classes',
     'unet': f'all six outputs, {UNET_CLASSES} classes (rexunet: its one), in evaluation mode',
     **COUNTING_RULE,
     'channels': 'of the levels c1 to c5, as their forward returns them',
@@ -85,11 +87,18 @@ def load_measured_unets(path: Path = MEASURED) -> dict[str, Complexity]:
     return {name: Complexity(**row) for name, row in unets.items()}
 
 
+def load_measured_detectors(path: Path = MEASURED) -> dict[str, dict[str, int]]:
+    """Return the parameters of the detectors on COCO of each backbone, by method: 'faster' or
+    'mask'."""
+    return json.loads(path.read_text(encoding='utf-8'))['detectors']
+
+
 def write_measured(
     names: Iterable[str],
     build_classifier: Callable[[str], nn.Module],
     build_backbone: Callable[[str], nn.Module],
     unets: Mapping[str, Callable[[], nn.Module]],
+    detectors: Mapping[str, Mapping[str, Callable[[], nn.Module]]],
     path: Path = MEASURED,
 ) -> dict[str, Measurement]:
     """Measure the networks called ``names`` and the U-Nets, and put the result in place of
@@ -98,6 +107,7 @@ def write_measured(
     Args:
         build_classifier, build_backbone: As for :func:`measure`, given a name.
         unets: For each name what returns the U-Net, with ``UNET_CLASSES`` classes.
+        detectors: For each backbone and method what returns the detector.
 
     Returns:
         What was measured of ``names``.
@@ -113,23 +123,34 @@ def write_measured(
             name: count_complexity(build(), (1, 3, INPUT_SIZE, INPUT_SIZE))
             for name, build in unets.items()
         }
-    text = _as_text(measurements, complexities)
+        parameters = {
+            name: {
+                method: sum(value.numel() for value in build().parameters())
+                for method, build in methods.items()
+            }
+            for name, methods in detectors.items()
+        }
+    text = _as_text(measurements, complexities, parameters)
     atomic_write(path, text.encode(), overwrite=True)
     return measurements
 
 
-def _as_text(measurements: dict[str, Measurement], unets: dict[str, Complexity]) -> str:
+def _as_text(
+    measurements: dict[str, Measurement],
+    unets: dict[str, Complexity],
+    detectors: dict[str, dict[str, int]],
+) -> str:
     """The file, with one line for each network."""
     rule = json.dumps(RULE, indent=4).replace('\n}', '\n  }')
     return (
         f'{{\n  "counting_rule": {rule},\n'
         f'  "networks": {_as_lines(measurements)},\n'
-        f'  "unets": {_as_lines(unets)}\n}}\n'
+        f'  "unets": {_as_lines(unets)},\n'
+        f'  "detectors": {_as_lines(detectors)}\n}}\n'
     )
 
 
-def _as_lines(rows: Mapping[str, Measurement | Complexity]) -> str:
-    lines = ',\n'.join(
-        f'    {json.dumps(name)}: {json.dumps(row._asdict())}' for name, row in rows.items()
-    )
+def _as_lines(rows: Mapping[str, Measurement | Complexity | dict[str, int]]) -> str:
+    values = {name: row if isinstance(row, dict) else row._asdict() for name, row in rows.items()}
+    lines = ',\n'.join(f'    {json.dumps(name)}: {json.dumps(row)}' for name, row in values.items())
     return f'{{\n{lines}\n  }}'

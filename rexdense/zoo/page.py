@@ -4,7 +4,8 @@ from pathlib import Path
 
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
-from rexdense.zoo.measured import UNET_CLASSES, load_measured_unets
+from rexdense.zoo.coco_configs import METHODS
+from rexdense.zoo.measured import UNET_CLASSES, load_measured_detectors, load_measured_unets
 from rexdense.zoo.published import PublishedRow, load_published
 from rexdense.zoo.quantities import format_count
 from rexdense.zoo.table import as_markdown, markdown_table, zoo_entries
@@ -53,6 +54,23 @@ def _detection_table() -> str:
     return markdown_table(DETECTION_COLUMNS, rows, ('detector', 'backbone', 'published by'))
 
 
+def _detector_size_table() -> str:
+    printed = {
+        (row.table, row.name): _printed(row, 'detector_parameters')
+        for row in load_published()
+        if row.table in DETECTORS
+    }
+    rows = []
+    for name, parameters in load_measured_detectors().items():
+        cells = [f'`{name}`']
+        for method in METHODS:
+            published = printed.get((f'clovaai-{method}-rcnn', name), '-')
+            cells += [f'{parameters[method] / 1e6:.2f}M', published]
+        rows.append(cells)
+    headings = [heading for title in METHODS.values() for heading in (title, 'clovaai prints')]
+    return markdown_table(['backbone', *headings], rows, ('backbone',))
+
+
 def _unet_table() -> str:
     rows = [
         (f'`{name}`', *map(format_count, complexity))
@@ -88,7 +106,14 @@ makes them by name, `rexdense.models.unet.ReXUNet` the first:
 Published detectors on COCO val2017, all with FPN, in percent; clovaai's at 1200 x 800 with a
 schedule that was not published, mmdet's (1x) at 1333 x 800 with 12 epochs:
 
-{_detection_table()}"""
+{_detection_table()}
+
+## Sizes of the detectors
+
+Parameters of the detectors on COCO that have configs (`rexdense/zoo/coco_configs.py`), counted in
+the code, beside those printed by clovaai, which are met to 0.065 M:
+
+{_detector_size_table()}"""
 
 
 def with_zoo(text: str) -> str:

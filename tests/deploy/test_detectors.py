@@ -1,6 +1,5 @@
 """Faster R-CNN as a graph: it finds what mmdet finds."""
 
-import copy
 import json
 
 import pytest
@@ -12,75 +11,22 @@ pytest.importorskip('onnxscript')
 import cv2
 import onnx
 import torch
-from mmengine.registry import init_default_scope
 
-from rexdense.arch import channels
 from rexdense.deploy import export_graph
 from rexdense.deploy.detection import FasterRCNNGraph, RPNGraph
 from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.formats import GRAPH_FORMATS
-from rexdense.engine.config.load import load_config
-from rexdense.engine.runner import import_scope
 from rexdense.errors import InvalidArgument
-from rexdense.registry import MODELS
-from tests.models.networks import image, randomise, relative_error
-from tests.tiny_run import CONFIG, ROOT
+from tests.deploy.small_detectors import detector, small_settings
+from tests.models.networks import image, relative_error
+from tests.tiny_run import CONFIG
 
 pytestmark = pytest.mark.usefixtures('fresh_mmengine')
 
 
 @pytest.fixture(scope='module')
 def settings():
-    """The config of a detector of a few blocks and regions."""
-    model = load_config(ROOT / CONFIG).model
-    model.backbone.depth_mult = 0.1
-    model.neck.in_channels = channels('rexnet_1.0', depth_mult=0.1)
-    model.test_cfg.rpn.update(nms_pre=40, max_per_img=20)
-    model.test_cfg.rcnn.update(max_per_img=30)
-    return model
-
-
-def detector(settings, **changes):
-    """A detector whose regions differ in scores and boxes; ``changes`` by dotted name."""
-    settings = copy.deepcopy(settings)
-    for name, value in changes.items():
-        *path, last = name.split('.')
-        place = settings
-        for key in path:
-            place = place[key]
-        place[last] = value
-    import_scope(dict(default_scope='mmdet'))
-    init_default_scope('mmdet')
-    torch.manual_seed(0)
-    model = randomise(MODELS.build(settings)).eval()
-    head = model.roi_head.bbox_head
-    spread(
-        model,
-        {
-            model.rpn_head.rpn_cls: 2.0,
-            model.rpn_head.rpn_reg: 0.5,
-            head.fc_cls: 2.0,
-            head.fc_reg: 1.0,
-        },
-    )
-    return model
-
-
-@torch.no_grad()
-def spread(model, deviations):
-    """Scale layers so that their outputs have these standard deviations: scores of 0 or 1 tie."""
-    outputs = {}
-    hooks = [
-        layer.register_forward_hook(lambda layer, _, output: outputs.setdefault(layer, output))
-        for layer in deviations
-    ]
-    features = model.extract_feat(image(1, 3, 96, 128))
-    model.rpn_head(features)
-    model.roi_head.bbox_head(image(50, features[0].shape[1], 7, 7))
-    for hook in hooks:
-        hook.remove()
-    for layer, deviation in deviations.items():
-        layer.weight.mul_(deviation / outputs[layer].std())
+    return small_settings(CONFIG)
 
 
 def found_by_mmdet(model, images):

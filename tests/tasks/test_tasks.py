@@ -1,6 +1,7 @@
 """Drawings, files and summaries of predictions, by kind of model."""
 
 import io
+import json
 
 import pytest
 
@@ -9,10 +10,13 @@ pytest.importorskip('mmseg')
 import cv2
 import numpy as np
 import torch
-from mmengine.structures import BaseDataElement, PixelData
+from mmdet.structures import DetDataSample
+from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from mmseg.structures import SegDataSample
 
+from rexdense.datasets.coco.masks import decode_mask
 from rexdense.tasks import Classification, Depth, Detection, Example, Segmentation, task_of
+from rexdense.visualization.boxes import palette
 from rexdense.visualization.depth import colour_depth
 
 CLASSES = ('a', 'b')
@@ -66,6 +70,59 @@ def test_truth_stands_beside_the_predicted_classes():
 def test_classes_without_a_palette_get_colours():
     task = Segmentation(dict(classes=CLASSES, palette=None))
     assert len(set(task.colours)) == 2
+
+
+def detected(with_masks):
+    """Two objects on an image of 80 x 60; one of them scores too little to be shown."""
+    found = InstanceData(
+        bboxes=torch.tensor([[10.0, 5.0, 30.0, 25.5], [0.0, 0.0, 8.0, 8.0]]),
+        labels=torch.tensor([1, 0]),
+        scores=torch.tensor([0.9, 0.1]),
+    )
+    if with_masks:
+        found.masks = torch.zeros(2, 60, 80, dtype=torch.bool)
+        found.masks[0, 6:20, 12:28] = True
+    return DetDataSample(pred_instances=found, metainfo=dict(ori_shape=(60, 80)))
+
+
+@pytest.mark.parametrize('with_masks', [False, True])
+def test_objects_in_a_coco_file(with_masks):
+    task = Detection(dict(classes=CLASSES))
+    said, described = task.describe(detected(with_masks))
+    assert said == '1 objects'
+    content = json.loads(json.dumps(task.document([dict(image='a/b.png', **described)] * 2)))
+    assert content['categories'] == [dict(id=1, name='a'), dict(id=2, name='b')]
+    first = content['images'][0]
+    assert (first['file_name'], first['height'], first['width']) == ('b.png', 60, 80)
+    assert first['objects'] == [dict(label='b', score=0.9, box=[10.0, 5.0, 30.0, 25.5])]
+    assert (
+        [entry['image_id'] for entry in content['annotations']]
+        == [1, 2]
+        == [entry['id'] for entry in content['annotations']]
+    )
+    annotation = content['annotations'][1]
+    assert annotation['category_id'] == 2 and annotation['bbox'] == [10.0, 5.0, 20.0, 20.5]
+    assert annotation['area'] == (14 * 16 if with_masks else 410.0)
+    assert ('segmentation' in annotation) == with_masks
+    if with_masks:
+        mask = decode_mask(annotation['segmentation'], 60, 80)
+        assert mask[6:20, 12:28].all() and mask.sum() == 14 * 16
+
+
+def test_masks_stand_beside_the_annotated_ones():
+    task = Detection(dict(classes=CLASSES))
+    annotated = dict(bbox=[40, 10, 70, 50], bbox_label=0, mask=[[40, 10, 70, 10, 70, 50, 40, 50]])
+    sheets = [
+        task.draw_sheet([Example(IMAGE, detected(with_masks), dict(instances=[annotated]))])
+        for with_masks in (False, True)
+    ]
+    # Tiles of 400 x 300, below titles of 26: five times the image.
+    truth, predicted = (26 + 5 * 30, 5 * 55), (26 + 5 * 12, 408 + 5 * 20)
+    for place, label in ((truth, 0), (predicted, 1)):
+        mixed = (128 * 0.55 + np.array(palette(label)) * 0.45).astype(np.uint8)
+        assert (
+            sheets[0][place].tolist() == [128] * 3 and sheets[1][place].tolist() == mixed.tolist()
+        )
 
 
 def classified_as(label, scores, **truth):

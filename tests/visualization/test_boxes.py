@@ -48,9 +48,53 @@ def test_masks_tint_their_pixels():
     assert (draw_objects(image, objects, [''])[14, 14] == expected).all()
 
 
+def test_masks_are_outlined():
+    image = np.full((60, 60, 3), 100, np.uint8)
+    masks = np.zeros((1, 60, 60), bool)
+    masks[0, 22:48, 22:48] = True
+    objects = Objects(np.array([[20.0, 20.0, 50.0, 50.0]]), np.array([0]), masks=masks)
+    drawn = draw_objects(image, objects, [''])
+    assert (drawn[22, 25:45] == palette(0)).all() and (drawn[30:40, 47] == palette(0)).all()
+    assert (drawn[24:46, 24:46] != palette(0)).any(axis=2).all()
+
+
+def test_names_cover_no_other_name():
+    image = np.zeros((120, 300, 3), np.uint8)
+    boxes = np.array([[100.0, 60.0, 110.0, 70.0]] * 6)
+    names = ['long name', 'b']
+    best = Objects(boxes[:1], np.array([0]), np.array([0.9]))
+    alone = draw_objects(image, best, names)
+    # The best comes last here, and is written as it would be alone.
+    objects = Objects(boxes, np.array([1, 1, 1, 1, 1, 0]), np.linspace(0.4, 0.9, 6))
+    drawn = draw_objects(image, objects, names)
+    above = np.s_[44:60, 100:180]
+    assert alone[above].any() and np.array_equal(drawn[above], alone[above])
+    # One below; for more there is no room around boxes of ten pixels.
+    assert (drawn[74:80, 101:130] == palette(1)).all(axis=2).any()
+    assert not drawn[100:].any() and not drawn[:40].any()
+
+
 def test_annotations_without_objects():
-    objects = Objects.annotated([])
-    assert objects.boxes.shape == (0, 4) and objects.labels.shape == (0,)
+    for size in (None, (20, 30)):
+        objects = Objects.annotated([], size)
+        assert objects.boxes.shape == (0, 4) and objects.labels.shape == (0,)
+        assert objects.resized((20, 30), (40, 60)).boxes.shape == (0, 4)
+
+
+def test_annotated_masks_of_another_size():
+    instances = [
+        dict(bbox=[2, 1, 6, 4], bbox_label=0, mask=[[2, 1, 6, 1, 6, 4, 2, 4]]),
+        dict(bbox=[0, 0, 1, 8], bbox_label=1, mask=dict(size=[8, 12], counts=[0, 8, 88])),
+    ]
+    objects = Objects.annotated(instances, (8, 12))
+    assert objects.masks[0, 1:4, 2:6].all() and objects.masks[0].sum() == 12
+    assert objects.masks[1, :, 0].all() and objects.masks[1].sum() == 8
+    larger = objects.resized((8, 12), (16, 24))
+    assert larger.boxes.tolist() == [[4, 2, 12, 8], [0, 0, 2, 16]]
+    assert larger.masks.shape == (2, 16, 24)
+    assert larger.masks[0, 3:7, 5:11].all() and abs(larger.masks[0].sum() - 48) <= 4
+    del instances[1]['mask']
+    assert Objects.annotated(instances, (8, 12)).masks is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ pytest.importorskip('matplotlib')
 import cv2
 
 from rexdense.evaluation.metrics_table import metrics_of, metrics_table
-from rexdense.visualization.curves import draw_curves
+from rexdense.visualization.curves import draw_curves, drawn_metrics
 from rexdense.visualization.scalars import read_scalars
 
 
@@ -48,6 +48,18 @@ def test_curves_have_all_colours_of_their_lines(tmp_path):
     # matplotlib's tab:blue, tab:orange (losses) and tab:green (rate).
     for colour in ((31, 119, 180), (255, 127, 14), (44, 160, 44)):
         assert (picture == colour).all(axis=1).sum() > 50
+
+
+def test_metrics_of_masks_are_drawn_beside_those_of_boxes():
+    names = ('mAP', 'mAP_50', 'mAP_75', 'mAP_s')
+    row = {f'coco/{kind}_{name}': 0.5 for kind in ('bbox', 'segm') for name in names}
+    wanted = [f'coco/{kind}_{name}' for kind in ('bbox', 'segm') for name in names[:3]]
+    assert drawn_metrics(row | {'step': 1}) == wanted
+    assert drawn_metrics({'mIoU': 1.0, 'mAcc': 1.0, 'aAcc': 1.0, 'b': 1.0}) == [
+        'mIoU',
+        'mAcc',
+        'aAcc',
+    ]
 
 
 def test_metrics_are_what_is_left_of_a_row():

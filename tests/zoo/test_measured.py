@@ -16,6 +16,7 @@ from rexdense.zoo import (
     UNET_CLASSES,
     count_complexity,
     load_measured,
+    load_measured_detectors,
     load_measured_unets,
     measure,
     write_measured,
@@ -88,11 +89,18 @@ def test_the_tool_writes_the_file_as_it_is(tmp_path):
     path = tmp_path / 'measured.json'
     path.write_text('an old one')
     written = write_measured(
-        ['rexnet_1.0'], create_classifier, build_backbone, {'rexunet': ReXUNet}, path
+        ['rexnet_1.0'],
+        create_classifier,
+        build_backbone,
+        {'rexunet': ReXUNet},
+        {'rexnet_1.0': {'faster': partial(torch.nn.Linear, 3, 4)}},
+        path,
     )
+    assert load_measured_detectors(path) == {'rexnet_1.0': {'faster': 16}}
     assert written == load_measured(path) == {'rexnet_1.0': load_measured()['rexnet_1.0']}
     assert load_measured_unets(path) == {'rexunet': load_measured_unets()['rexunet']}
     lines = MEASURED.read_text().splitlines()
+    lines.append('    "rexnet_1.0": {"faster": 16}')
     assert set(path.read_text().splitlines()) <= {*lines, *(line.rstrip(',') for line in lines)}
     assert list(tmp_path.iterdir()) == [path]
 
@@ -105,6 +113,7 @@ def test_a_network_that_fails_leaves_the_file_alone(tmp_path):
             ['rexnet_1.0'],
             lambda name: create_classifier(name, num_classes=-1),
             build_backbone,
+            {},
             {},
             path,
         )

@@ -12,12 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.datasets.coco import cleaning
+from rexdense.datasets.coco.cleaned import clean_annotations
 from rexdense.datasets.coco.json_file import first_three, id_key, load_coco_json
 from rexdense.datasets.file_names import find_files
 from rexdense.datasets.images.file_checks import Sample
 from rexdense.errors import DataError, suggest
 
-__all__ = ['CocoAnnotations', 'read_annotations']
+__all__ = ['BOXES_ALONE', 'CocoAnnotations', 'read_annotations']
+
+BOXES_ALONE = 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'
+"""A config for annotations without masks."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class CocoAnnotations:
         dropped: number of annotations that were left out, by reason.
         clipped: number of boxes that were cut to their image.
         boxes_of_masks: number of boxes that the file lacks and that were taken from the masks.
+        masks_unlike_boxes: ids of annotations whose mask does not fill their box or reaches out of
+            it: the box around the mask overlaps theirs by an IoU below 0.5. Both stay as they are.
+            They are looked for where masks are needed.
     """
 
     path: Path
@@ -52,6 +59,7 @@ class CocoAnnotations:
     dropped: Mapping[str, int]
     clipped: int
     boxes_of_masks: int
+    masks_unlike_boxes: Sequence[int | str]
 
     def image_samples(self) -> list[Sample]:
         """Return the images, which were looked for, with the sizes that are stated."""
@@ -139,16 +147,14 @@ def read_annotations(
         for key, category in zip(category_names, content['categories'], strict=True)
         if category_names[key] in wanted
     }
-    annotations, dropped, clipped, boxes_of_masks = _clean(
-        content, category_names, own_ids, need_masks
-    )
-    if need_boxes and not annotations:
-        raise DataError(_nothing_left(path, content, category_names, wanted, dropped))
-    if need_boxes and all(entry['iscrowd'] for entry in annotations):
+    cleaned = clean_annotations(content, category_names, own_ids, need_masks)
+    if need_boxes and not cleaned.annotations:
+        raise DataError(_nothing_left(path, content, category_names, wanted, cleaned.dropped))
+    if need_boxes and all(entry['iscrowd'] for entry in cleaned.annotations):
         raise DataError(
-            f'{path}: all of its {len(annotations)} usable annotations have iscrowd 1, which marks '
-            'groups of objects that are not learnt from; set iscrowd to 0 where a single object is '
-            'annotated'
+            f'{path}: all of its {len(cleaned.annotations)} usable annotations have iscrowd 1, '
+            'which marks groups of objects that are not learnt from; set iscrowd to 0 where a '
+            'single object is annotated'
         )
     return CocoAnnotations(
         path=path,
@@ -156,11 +162,12 @@ def read_annotations(
         file_classes=file_classes,
         category_ids={category_names[key]: own_id for key, own_id in own_ids.items()},
         roots=tuple(roots),
-        dataset={**content, 'annotations': annotations},
+        dataset={**content, 'annotations': cleaned.annotations},
         image_folder=folder,
-        dropped=dropped,
-        clipped=clipped,
-        boxes_of_masks=boxes_of_masks,
+        dropped=dict(cleaned.dropped),
+        clipped=cleaned.clipped,
+        boxes_of_masks=cleaned.boxes_of_masks,
+        masks_unlike_boxes=cleaned.masks_unlike_boxes,
     )
 
 
@@ -179,68 +186,6 @@ def _wanted(
             f'its classes are {_shortened(file_classes)}; {suggest(absent[0], file_classes)}'
         )
     return tuple(classes)
-
-
-def _clean(
-    content: dict[str, Any],
-    category_names: Mapping[str, str],
-    own_ids: Mapping[str, int | str],
-    need_masks: bool,
-) -> tuple[list[dict], dict[str, int], int, int]:
-    """Return (annotations that can be used, number dropped by reason, number of boxes clipped,
-    number of boxes taken from masks)."""
-    images = {id_key(image['id']): image for image in content['images']}
-    dropped: Counter[str] = Counter()
-    kept = []
-    clipped_boxes = boxes_of_masks = 0
-    for entry in content['annotations']:
-        image = images.get(id_key(entry['image_id']))
-        category = id_key(entry['category_id'])
-        if image is None:
-            dropped[cleaning.UNKNOWN_IMAGE] += 1
-        elif category not in category_names:
-            dropped[cleaning.UNKNOWN_CATEGORY] += 1
-        elif category not in own_ids:
-            dropped[cleaning.OTHER_CLASS] += 1
-        else:
-            size = int(image['width']), int(image['height'])
-            mask = cleaning.clean_segmentation(entry.get('segmentation'), *size)
-            box, clipped = cleaning.clean_box(entry.get('bbox'), *size)
-            of_mask = mask is not None and box in cleaning.NO_BOX
-            if of_mask:
-                box, clipped = cleaning.clean_box(cleaning.box_of_mask(mask), *size)
-            if isinstance(box, str):
-                dropped[box] += 1
-            elif need_masks and mask is None:
-                dropped[cleaning.NO_MASK] += 1
-            else:
-                clipped_boxes += clipped
-                boxes_of_masks += of_mask
-                kept.append(_completed(entry, image['id'], own_ids[category], box, mask))
-    return kept, dict(dropped), clipped_boxes, boxes_of_masks
-
-
-def _completed(
-    entry: dict,
-    image_id: int | str,
-    category_id: int | str,
-    box: list[float],
-    mask: list | dict | None,
-) -> dict:
-    """The annotation with the keys that COCO's own files have; a missing area is the box's."""
-    area = cleaning.number_of(entry.get('area'))
-    if area is None or area <= 0:
-        area = box[2] * box[3]
-    completed = {
-        **entry,
-        'image_id': image_id,
-        'category_id': category_id,
-        'bbox': box,
-        'area': area,
-        'iscrowd': cleaning.crowd_flag(entry.get('iscrowd')),
-    }
-    completed.pop('segmentation', None)
-    return completed if mask is None else {**completed, 'segmentation': mask}
 
 
 def _nothing_left(
@@ -268,8 +213,8 @@ def _nothing_left(
     message = f'{path}: none of its {total} annotations can be used ({reasons})'
     if dropped.get(cleaning.BOX_BELOW_ONE_PIXEL) == total:
         message += '; boxes are in pixels, not in fractions of the image: scale them'
-    elif cleaning.NO_MASK in dropped:
-        message += '; masks are needed here: add segmentation, or train a detector without masks'
+    elif not set(dropped).isdisjoint(cleaning.MASK_FAULTS):
+        message += f'; masks are needed here: add segmentation, or train on boxes: {BOXES_ALONE}'
     return message
 
 

@@ -8,11 +8,19 @@ from rexdense.datasets.coco.run_lengths import box_of_runs, runs_of_text
 __all__ = [
     'BOX_BELOW_ONE_PIXEL',
     'BOX_WITHOUT_NUMBERS',
+    'DAMAGED_RUNS',
+    'EMPTY_MASK',
+    'FEW_POINTS',
+    'MASK_FAULTS',
+    'MASK_OUTSIDE_BOX',
     'NEGATIVE_BOX',
     'NO_BOX',
     'NO_MASK',
+    'ODD_COORDINATES',
     'OTHER_CLASS',
+    'OTHER_MASK',
     'OUTSIDE_BOX',
+    'RUNS_OF_OTHER_SIZE',
     'UNKNOWN_CATEGORY',
     'UNKNOWN_IMAGE',
     'ZERO_SIZE_BOX',
@@ -21,6 +29,7 @@ __all__ = [
     'clean_segmentation',
     'crowd_flag',
     'number_of',
+    'overlap',
 ]
 
 UNKNOWN_IMAGE = 'of an unknown image'
@@ -31,7 +40,18 @@ NEGATIVE_BOX = 'negative box size'
 ZERO_SIZE_BOX = 'zero-size box'
 OUTSIDE_BOX = 'box outside the image'
 BOX_BELOW_ONE_PIXEL = 'box below one pixel'
-NO_MASK = 'no usable mask'
+NO_MASK = 'no mask'
+OTHER_MASK = 'mask is neither polygons nor run lengths'
+FEW_POINTS = 'mask polygon of fewer than 3 points'
+ODD_COORDINATES = 'mask polygon of an odd number of coordinates'
+RUNS_OF_OTHER_SIZE = 'mask run lengths of another size than the image'
+DAMAGED_RUNS = 'mask run lengths that cannot be decoded'
+EMPTY_MASK = 'mask without a pixel'
+MASK_OUTSIDE_BOX = 'mask outside its box'
+MASK_FAULTS = (
+    *(NO_MASK, OTHER_MASK, FEW_POINTS, ODD_COORDINATES, RUNS_OF_OTHER_SIZE, DAMAGED_RUNS),
+    *(EMPTY_MASK, MASK_OUTSIDE_BOX),
+)
 NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
 """Boxes that stand for none; a mask then says where the object is."""
 
@@ -100,41 +120,58 @@ def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, boo
     return [left, top, box_width, box_height], clipped
 
 
-def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dict | None:
-    """Return the usable part of a mask: polygons of three or more points, or run lengths; or None.
+def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dict | str:
+    """Return the usable part of a mask: polygons of three or more points, or run lengths; or the
+    reason why there is none.
 
     A single polygon that stands without its outer list gets one. Polygons of four numbers go,
-    because pycocotools takes them for boxes.
+    because pycocotools takes them for boxes. Whether the text of compressed run lengths is whole,
+    :func:`box_of_mask` finds out.
 
     Args:
         segmentation: polygons [[x, y, x, y, ...], ...] in pixels, or run lengths
             {'size': [height, width], 'counts': ...}.
         width, height: of the image in pixels.
     """
+    if not segmentation:
+        return NO_MASK
     if isinstance(segmentation, dict):
-        counts, size = segmentation.get('counts'), _numbers(segmentation.get('size'))
-        if size != [height, width]:
-            return None
-        if isinstance(counts, list | tuple):
-            counts = _numbers(counts)
-            if counts is None or sum(counts) != height * width:
-                return None
-        elif not isinstance(counts, str) or not counts:
-            return None
-        return {**segmentation, 'counts': counts, 'size': size}
+        return _clean_runs(segmentation, width, height)
     if not isinstance(segmentation, list | tuple):
-        return None
-    if segmentation and number_of(segmentation[0]) is not None:
+        return OTHER_MASK
+    if number_of(segmentation[0]) is not None:
         segmentation = [segmentation]
     polygons = [_numbers(polygon) for polygon in segmentation]
-    return [
-        polygon for polygon in polygons if polygon and len(polygon) >= 6 and len(polygon) % 2 == 0
-    ] or None
+    faults = [_fault_of_polygon(polygon) for polygon in polygons]
+    whole = [polygon for polygon, fault in zip(polygons, faults, strict=True) if fault is None]
+    return whole or faults[0]
 
 
-def box_of_mask(mask: list | dict) -> list[float] | None:
+def _clean_runs(segmentation: dict, width: int, height: int) -> dict | str:
+    counts, size = segmentation.get('counts'), _numbers(segmentation.get('size'))
+    if size != [height, width]:
+        return RUNS_OF_OTHER_SIZE
+    if isinstance(counts, list | tuple):
+        counts = _numbers(counts)
+        if counts is None or min(counts, default=0) < 0 or sum(counts) != height * width:
+            return DAMAGED_RUNS
+        counts = list(map(int, counts))
+    elif not isinstance(counts, str) or not counts:
+        return DAMAGED_RUNS
+    return {**segmentation, 'counts': counts, 'size': [height, width]}
+
+
+def _fault_of_polygon(polygon: list[int | float] | None) -> str | None:
+    if polygon is None:
+        return OTHER_MASK
+    if len(polygon) % 2:
+        return ODD_COORDINATES
+    return FEW_POINTS if len(polygon) < 6 else None
+
+
+def box_of_mask(mask: list | dict) -> list[float] | str:
     """Return the box [left, top, width, height], in pixels, of what :func:`clean_segmentation`
-    gives; None for a mask without a pixel, or of damaged run lengths."""
+    gives; or why there is none: a mask without a pixel, or damaged run lengths."""
     if isinstance(mask, list):
         across = [number for polygon in mask for number in polygon[::2]]
         down = [number for polygon in mask for number in polygon[1::2]]
@@ -142,7 +179,19 @@ def box_of_mask(mask: list | dict) -> list[float] | None:
     height, width = mask['size']
     counts = mask['counts']
     runs = runs_of_text(counts) if isinstance(counts, str) else counts
-    return box_of_runs(runs, height) if sum(runs) == height * width else None
+    if sum(runs) != height * width:
+        return DAMAGED_RUNS
+    return box_of_runs(runs, height) or EMPTY_MASK
+
+
+def overlap(box: list[float], other: list[float]) -> float:
+    """Return the intersection over union of two boxes [left, top, width, height]."""
+    sides = [
+        min(box[axis] + box[axis + 2], other[axis] + other[axis + 2]) - max(box[axis], other[axis])
+        for axis in (0, 1)
+    ]
+    common = max(sides[0], 0) * max(sides[1], 0)
+    return common / (box[2] * box[3] + other[2] * other[3] - common)
 
 
 def _numbers(values: Any) -> list[int | float] | None:

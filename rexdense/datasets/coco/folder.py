@@ -230,6 +230,12 @@ def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
         if absent:
             remarks.append(f'{split} has no box of {first_three(map(repr, absent))}.')
         total = len(column.dataset['annotations'])
+        unlike = column.masks_unlike_boxes
+        if unlike:
+            remarks.append(
+                f'{len(unlike)} of the {total} masks of {split} do not fit their boxes (IoU below '
+                f'0.5; ids {first_three(unlike)}): look at them, both are learnt from as they are.'
+            )
         if column.clipped > 0.1 * total:
             remarks.append(
                 f'{column.clipped} of the {total} boxes of {split} reach out of their image: '

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from rexdense.datasets.shapes.encoding import encode_mask
+from rexdense.datasets.coco.masks import encode_mask
 from rexdense.datasets.shapes.outlines import SHAPE_CLASSES
 from rexdense.datasets.shapes.scene import Scene
 

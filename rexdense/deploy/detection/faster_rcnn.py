@@ -8,14 +8,15 @@ import torch.nn.functional as F
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from rexdense.deploy.detection.boxes import BoxDecoder, levels_of, pad_to_multiple, require_kind
+from rexdense.deploy.detection.boxes import BoxDecoder, pad_to_multiple, require_kind
 from rexdense.deploy.detection.matching import detection_errors
-from rexdense.deploy.detection.operators import kept_by_nms, onnx_translations, pool_level
+from rexdense.deploy.detection.operators import kept_by_nms, onnx_translations
+from rexdense.deploy.detection.pooling import RegionPooling
 from rexdense.deploy.detection.rpn import DROPPED, Proposals, nms_threshold
 from rexdense.deploy.graph import Graph, GraphOutput
 from rexdense.errors import InvalidArgument
 
-__all__ = ['FasterRCNNGraph']
+__all__ = ['Detections', 'FasterRCNNGraph']
 
 
 class FasterRCNNGraph(Graph):
@@ -34,9 +35,11 @@ class FasterRCNNGraph(Graph):
     """
 
     formats = ('onnx',)
+    kind = 'FasterRCNN'
+    """The class of mmdet that it is the graph of."""
 
     def __init__(self, network: nn.Module) -> None:
-        require_kind(network, 'FasterRCNN', 'whole')
+        require_kind(network, self.kind, 'whole')
         super().__init__(network)
         head = self.network.roi_head
         require_kind(head, 'StandardRoIHead', 'region head')
@@ -46,8 +49,14 @@ class FasterRCNNGraph(Graph):
         self.detections = Detections(head)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        height, width = images.shape[2:]
-        features = self.network.extract_feat(pad_to_multiple(images, self.divisor))
+        return self.found(self.features(images), *images.shape[2:])
+
+    def features(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the levels of the pyramid for images of any size."""
+        return self.network.extract_feat(pad_to_multiple(images, self.divisor))
+
+    def found(self, features: tuple[Tensor, ...], height: int, width: int) -> dict[str, Tensor]:
+        """Return the boxes, scores and labels found in the features of images of that size."""
         logits, deltas = self.network.rpn_head(features)
         regions, scores = self.proposals(logits, deltas, height, width)
         pooled = self.pool(features, regions, scores > DROPPED)
@@ -56,16 +65,21 @@ class FasterRCNNGraph(Graph):
 
     def reference(self, images: Tensor) -> dict[str, Tensor]:
         """Return the detections that mmdet's own code finds."""
-        size = tuple(images.shape[2:])
-        samples = [BaseDataElement(metainfo=dict(img_shape=size)) for _ in images]
-        features = self.network.extract_feat(pad_to_multiple(images, self.divisor))
+        return self.reference_found(self.features(images), *images.shape[2:])
+
+    def reference_found(
+        self, features: tuple[Tensor, ...], height: int, width: int
+    ) -> dict[str, Tensor]:
+        """Return what :meth:`found` should, by mmdet's own code."""
+        batch, head = len(features[0]), self.network.roi_head
+        info = dict(img_shape=(height, width))
+        samples = [BaseDataElement(metainfo=info) for _ in range(batch)]
         regions = self.network.rpn_head.predict(features, samples, rescale=False)
-        found = self.network.roi_head.predict(features, regions, samples, rescale=False)
+        results = head.predict_bbox(features, [info] * batch, regions, head.test_cfg)
         most = self.detections.most_for(self.proposals.most)
-        batch = len(images)
         boxes, scores = torch.zeros(batch, most, 4), torch.zeros(batch, most)
         labels = torch.full((batch, most), -1)
-        for place, result in enumerate(found):
+        for place, result in enumerate(results):
             count = len(result.scores)
             boxes[place, :count], scores[place, :count] = result.bboxes, result.scores
             labels[place, :count] = result.labels
@@ -105,43 +119,6 @@ class FasterRCNNGraph(Graph):
             score_threshold=self.detections.score_threshold,
             iou_threshold=self.detections.iou_threshold,
         )
-
-
-class RegionPooling(nn.Module):
-    """RoIAlign on the level of the pyramid that each region's size asks for.
-
-    Args:
-        extractor: mmdet's SingleRoIExtractor.
-
-    Raises:
-        InvalidArgument: another extractor, or another pooling than the average of RoIAlign.
-    """
-
-    def __init__(self, extractor: Any) -> None:
-        super().__init__()
-        require_kind(extractor, 'SingleRoIExtractor', 'region features')
-        self.strides, self.finest_scale = extractor.featmap_strides, extractor.finest_scale
-        layer = extractor.roi_layers[0]
-        require_kind(layer, 'RoIAlign', 'region pooling')
-        if layer.pool_mode != 'avg':
-            raise InvalidArgument(f'RoIAlign with pool_mode={layer.pool_mode!r} has no graph')
-        self.size = tuple(layer.output_size)
-        self.sampling_ratio, self.aligned = layer.sampling_ratio, layer.aligned
-
-    def forward(self, features: tuple[Tensor, ...], regions: Tensor, valid: Tensor) -> Tensor:
-        """Return (N * regions, C, height, width) for regions (N, regions, 4), zeros for those that
-        are not ``valid`` (N, regions)."""
-        batch, count = regions.shape[:2]
-        image = torch.arange(batch, dtype=regions.dtype)[:, None, None].expand(batch, count, 1)
-        rows = torch.cat((image, regions), dim=2).flatten(0, 1)
-        levels = levels_of(regions, self.finest_scale, len(self.strides))
-        pooled = regions.new_zeros(batch * count, features[0].shape[1], *self.size)
-        for level, stride in enumerate(self.strides):
-            chosen = ((levels == level) & valid).flatten()
-            pooled = pool_level(
-                pooled, features[level], rows, chosen, stride, self.sampling_ratio, self.aligned
-            )
-        return pooled
 
 
 class Detections(nn.Module):

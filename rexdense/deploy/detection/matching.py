@@ -5,20 +5,25 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from rexdense.deploy.relative_error import relative_error
+
 __all__ = ['detection_errors']
+
+_NAMES = ('boxes', 'scores', 'labels', 'masks')
 
 
 def detection_errors(
     found: Mapping[str, Tensor], expected: Mapping[str, Tensor]
 ) -> dict[str, float]:
-    """Return the largest relative error of boxes, scores and labels.
+    """Return the largest relative error of boxes, scores and labels, and of masks if there are any.
 
     Each detection is compared with the closest one of the other side that has its label: two whose
     scores are equal to the last digits may change places. One that has no counterpart counts as an
     infinite error of the labels.
 
     Args:
-        found: ``boxes`` (N, D, 4), ``scores`` (N, D), ``labels`` (N, D); label -1 is none.
+        found: ``boxes`` (N, D, 4), ``scores`` (N, D), ``labels`` (N, D), perhaps ``masks``
+            (N, D, height, width); label -1 is none.
         expected: The same; another D is an infinite error.
 
     Example:
@@ -27,7 +32,7 @@ def detection_errors(
         >>> detection_errors({name: value.flip(1) for name, value in one.items()}, one)
         {'boxes': 0.0, 'scores': 0.0, 'labels': 0.0}
     """
-    worst = dict.fromkeys(('boxes', 'scores', 'labels'), 0.0)
+    worst = dict.fromkeys([name for name in _NAMES if name in expected], 0.0)
     for name in worst:
         if found[name].shape != expected[name].shape:
             return {**worst, name: float('inf')}
@@ -41,7 +46,7 @@ def detection_errors(
 
 def _detections(side: Mapping[str, Tensor], image: int) -> dict[str, Tensor]:
     there = side['labels'][image] >= 0
-    return {name: side[name][image][there] for name in ('boxes', 'scores', 'labels')}
+    return {name: side[name][image][there] for name in _NAMES if name in side}
 
 
 def _farthest(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, float]:
@@ -60,6 +65,9 @@ def _farthest(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[st
     matched = both.gather(1, nearest)
     if matched.isinf().any():
         return dict(labels=float('inf'))
-    return dict(
+    errors = dict(
         boxes=boxes.gather(1, nearest).max().item(), scores=scores.gather(1, nearest).max().item()
     )
+    if 'masks' in one:
+        errors['masks'] = relative_error(one['masks'], other['masks'][nearest[:, 0]])
+    return errors

@@ -1,4 +1,5 @@
-"""What --pretrained changes in a config: initial weights, and the images as these want them."""
+"""Initial weights in a config, and the images as these want them: what --pretrained changes, and
+what configs for COCO start from."""
 
 import dataclasses
 from pathlib import Path
@@ -7,18 +8,19 @@ from typing import Any
 from mmengine.config import Config
 from torch import nn
 
-from rexdense.arch import list_backbones
-from rexdense.checkpoint import LoadReport, Preprocessing, load_weights
+from rexdense.arch import channels, list_backbones
+from rexdense.checkpoint import Preprocessing, load_weights, published_preprocessing
 from rexdense.checkpoint.details import hidden_options
 from rexdense.checkpoint.fetching import is_address
 from rexdense.checkpoint.preprocessing import IMAGENET_BGR, IMAGENET_RGB
 from rexdense.checkpoint.published import is_published_name
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
-from rexdense.models.backbones.backbone import Backbone
+from rexdense.models import Backbone
+from rexdense.models.creation import backbone_class
 from rexdense.registry import MODELS
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
 
-__all__ = ['BEST', 'use_normalisation', 'use_pretrained']
+__all__ = ['BEST', 'detector_sections', 'use_normalisation', 'use_pretrained']
 
 BEST = 'best'
 """Stands for the published weights of best top-1 accuracy."""
@@ -47,7 +49,7 @@ def use_pretrained(config: Config, choice: str) -> str:
     backbone = _built_backbone(model.get('backbone') or {})
     checkpoint, row = _chosen(choice, model.backbone.get('arch'))
     report = load_weights(backbone, checkpoint)
-    preprocessing = _preprocessing(report, row)
+    preprocessing = _in_order_of(row, report.preprocessing)
     model.backbone.pop('init_cfg', None)
     model.backbone.update(hidden_options(backbone))
     initial = dict(type='rexdense.Pretrained', checkpoint=checkpoint)
@@ -136,10 +138,43 @@ def _chosen(choice: str, network: str | None) -> tuple[str, PublishedWeights | N
     return row.name, row
 
 
-def _preprocessing(report: LoadReport, row: PublishedWeights | None) -> Preprocessing:
-    """Return what the file says of its images, or of published weights what the row does: one
-    project may publish files in either order of the channels."""
-    found = report.preprocessing
+def detector_sections(arch: str, weights: str | None) -> dict[str, Any]:
+    """Return what a backbone decides of a detector's ``model``: ``backbone``, the channels of the
+    ``neck`` and, where weights are named, their ``data_preprocessor``.
+
+    As in mmdet's configs, the levels up to c2 and the statistics of batch normalisation stay those
+    of the weights; of random weights nothing is frozen.
+
+    Args:
+        arch: The network's name.
+        weights: The publisher of its weights and their tag, such as 'pycls.dds_8gpu'; None where
+            none are published.
+
+    Raises:
+        UnknownName: no network is called so, or no such weights are published.
+
+    Example:
+        >>> sections = detector_sections('regnetx_400mf', 'pycls.dds_8gpu')
+        >>> sections['backbone']['type'], sections['data_preprocessor']['bgr_to_rgb']
+        ('rexdense.RegNet', False)
+    """
+    backbone = dict(type=f'rexdense.{backbone_class(arch).__name__}', arch=arch)
+    sections = dict(backbone=backbone, neck=dict(in_channels=channels(arch)))
+    if weights is None:
+        return sections
+    row = find_pretrained(arch, weights)
+    backbone |= dict(
+        frozen_stages=1,
+        norm_eval=True,
+        init_cfg=dict(type='rexdense.Pretrained', checkpoint=row.name),
+    )
+    images = _in_order_of(row, published_preprocessing(row.publisher, arch))
+    return sections | dict(backbone=backbone, data_preprocessor=images.data_preprocessor())
+
+
+def _in_order_of(row: PublishedWeights | None, found: Preprocessing) -> Preprocessing:
+    """Return the preprocessing of a file, or of published weights what the row says: one project
+    may publish files in either order of the channels."""
     if row is None or row.channel_order == found.channel_order:
         return found
     normal = IMAGENET_RGB if row.channel_order == 'RGB' else IMAGENET_BGR

@@ -9,7 +9,8 @@ import unicodedata
 import numpy as np
 import pytest
 
-from rexdense.datasets.coco.annotations import read_annotations
+from rexdense.datasets.coco import cleaning
+from rexdense.datasets.coco.annotations import BOXES_ALONE, read_annotations
 from rexdense.errors import DataError
 from tests.shared_files import SHARED, needs_shared
 from tests.small_coco import CONTENT, HEIGHT, WIDTH, coco_content, write_coco
@@ -264,32 +265,61 @@ def test_missing_area_and_crowd_are_filled_in(tmp_path):
             {'size': [HEIGHT, WIDTH], 'counts': [9, 4, HEIGHT * WIDTH - 13]},
             {'size': [HEIGHT, WIDTH], 'counts': [9, 4, HEIGHT * WIDTH - 13]},
         ),
-        ({'size': [HEIGHT, WIDTH], 'counts': '94'}, {'size': [HEIGHT, WIDTH], 'counts': '94'}),
-        ({'size': [WIDTH, HEIGHT], 'counts': '94'}, None),
-        ({'size': [HEIGHT, WIDTH], 'counts': ''}, None),
-        ({'size': [HEIGHT, WIDTH], 'counts': [9, 4]}, None),
-        ([[1, 1, 9, 9]], None),
-        ([], None),
-        (None, None),
-        ('mask', None),
+        ({'size': [WIDTH, HEIGHT], 'counts': '94'}, cleaning.RUNS_OF_OTHER_SIZE),
+        ({'size': [HEIGHT, WIDTH], 'counts': ''}, cleaning.DAMAGED_RUNS),
+        ({'size': [HEIGHT, WIDTH], 'counts': [9, 4]}, cleaning.DAMAGED_RUNS),
+        ({'size': [HEIGHT, WIDTH], 'counts': [9, -4, HEIGHT * WIDTH - 5]}, cleaning.DAMAGED_RUNS),
+        ([[1, 1, 9, 9]], cleaning.FEW_POINTS),
+        ([[1, 1, 9, 1, 9, 9, 2]], cleaning.ODD_COORDINATES),
+        ([[1, 1, 'a', 1, 9, 9]], cleaning.OTHER_MASK),
+        ([], cleaning.NO_MASK),
+        (None, cleaning.NO_MASK),
+        ('mask', cleaning.OTHER_MASK),
     ],
 )
 def test_masks(tmp_path, segmentation, expected):
     content = coco_content()
     for entry in content['annotations']:
-        entry['segmentation'] = [[1, 1, 9, 1, 9, 9]]
+        entry.update(bbox=[0, 0, 9, 20], segmentation=[[1, 1, 9, 1, 9, 9]])
     content['annotations'][0]['segmentation'] = segmentation
     path = write_coco(tmp_path, content)
-    assert read_annotations(path).dataset['annotations'][0].get('segmentation') == expected
+    usable = not isinstance(expected, str)
+    first = read_annotations(path).dataset['annotations'][0]
+    assert first.get('segmentation') == (expected if usable else None)
     needed = read_annotations(path, need_masks=True)
-    assert needed.dropped == ({} if expected else {'no usable mask': 1})
-    assert len(needed.dataset['annotations']) == (4 if expected else 3)
+    assert needed.dropped == ({} if usable else {expected: 1})
+    assert len(needed.dataset['annotations']) == (4 if usable else 3)
+
+
+@pytest.mark.parametrize(
+    ('segmentation', 'fault'),
+    [
+        ({'size': [HEIGHT, WIDTH], 'counts': '94'}, cleaning.DAMAGED_RUNS),
+        ({'size': [HEIGHT, WIDTH], 'counts': [HEIGHT * WIDTH]}, cleaning.EMPTY_MASK),
+        ([[4, 4, 4.2, 4, 4.2, 9]], cleaning.EMPTY_MASK),
+        ([[30, 1, 40, 1, 40, 9]], cleaning.MASK_OUTSIDE_BOX),
+        ([[-30, 1, -20, 1, -20, 9]], cleaning.MASK_OUTSIDE_BOX),
+        ([[1, 1, 9, 1, 9, 4]], None),
+        ([[1, 1, 9, 1, 9, 9]], None),
+    ],
+)
+def test_pixels_of_masks_where_masks_are_needed(tmp_path, segmentation, fault):
+    content = coco_content()
+    for entry in content['annotations']:
+        entry.update(bbox=[1, 1, 8, 8], segmentation=[[1, 1, 9, 1, 9, 9]])
+    content['annotations'][2]['segmentation'] = segmentation
+    path = write_coco(tmp_path, content)
+    assert read_annotations(path).dropped == {}
+    needed = read_annotations(path, need_masks=True)
+    assert needed.dropped == ({fault: 1} if fault else {})
+    half = segmentation == [[1, 1, 9, 1, 9, 4]]
+    assert needed.masks_unlike_boxes == ([3] if half else [])
 
 
 def test_no_masks_where_masks_are_needed(tmp_path):
     assert message_of(write_coco(tmp_path), need_masks=True).endswith(
-        'none of its 4 annotations can be used (4 no usable mask); masks are needed here: '
-        'add segmentation, or train a detector without masks'
+        'none of its 4 annotations can be used (4 no mask); masks are needed here: add '
+        f'segmentation, or train on boxes: {BOXES_ALONE}'
     )
 
 

@@ -129,7 +129,7 @@ def test_boxes_that_cannot_be_used_are_told(tmp_path, caplog):
         ({'data_prefix': {'img': 'image/'}}, 'image is not there; give the folder of the images'),
         (
             {'pipeline': [{'type': 'mmdet.LoadAnnotations', 'with_mask': True}]},
-            '4 no usable mask); masks are needed here',
+            '4 no mask); masks are needed here',
         ),
     ],
 )
@@ -161,6 +161,8 @@ def test_masks_of_all_forms_reach_the_sample(tmp_path):
     ]
     for entry, mask in zip(content['annotations'], masks, strict=True):
         entry['segmentation'] = mask
+        if isinstance(mask, dict):
+            entry['bbox'] = [1, 0, 1, 8]
     write_coco(tmp_path, content)
     pipeline = [
         LoadImage(),

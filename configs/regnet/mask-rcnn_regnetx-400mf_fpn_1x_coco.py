@@ -1,0 +1,17 @@
+r"""Mask R-CNN with RegNetX-400MF and FPN on COCO 2017, for 8 GPUs x 2 images.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/regnet/mask-rcnn_regnetx-400mf_fpn_1x_coco.py --launcher pytorch
+
+It starts from the ImageNet weights regnetx_400mf:pycls.dds_8gpu, which are downloaded once; others:
+--pretrained NAME or FILE, which sets the data preprocessor, too.
+
+Not trained here.
+"""
+
+_base_ = ['../_base_/recipes/mask_rcnn_fpn_1x_coco.py']
+from rexdense.engine.config.pretrained import detector_sections
+
+model = detector_sections('regnetx_400mf', 'pycls.dds_8gpu')
+# mmdet's RegNets have half the decay of its ResNets (mmdet configs/regnet).
+optim_wrapper = dict(optimizer=dict(weight_decay=0.00005))

@@ -1,0 +1,15 @@
+r"""Mask R-CNN with ResNeXt-50 32x4d and FPN on COCO 2017, for 8 GPUs x 2 images.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/resnext/mask-rcnn_resnext50-32x4d_fpn_1x_coco.py --launcher pytorch
+
+It starts from the ImageNet weights resnext50_32x4d:torchvision.v1, which are downloaded once;
+others: --pretrained NAME or FILE, which sets the data preprocessor, too.
+
+Not trained here.
+"""
+
+_base_ = ['../_base_/recipes/mask_rcnn_fpn_1x_coco.py']
+from rexdense.engine.config.pretrained import detector_sections
+
+model = detector_sections('resnext50_32x4d', 'torchvision.v1')

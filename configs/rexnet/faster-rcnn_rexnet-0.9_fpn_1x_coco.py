@@ -1,0 +1,16 @@
+r"""Faster R-CNN with ReXNet-0.9 and FPN on COCO 2017, for 8 GPUs x 2 images.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/rexnet/faster-rcnn_rexnet-0.9_fpn_1x_coco.py --launcher pytorch
+
+It starts from the ImageNet weights rexnet_0.9:mindcv.910, which are downloaded once; others:
+--pretrained NAME or FILE, which sets the data preprocessor, too.
+
+Not trained here. clovaai prints 38.0 box AP (COCO val2017, Faster R-CNN with FPN, 1200 x 800; the
+schedule was not published).
+"""
+
+_base_ = ['../_base_/recipes/faster_rcnn_fpn_1x_coco.py']
+from rexdense.engine.config.pretrained import detector_sections
+
+model = detector_sections('rexnet_0.9', 'mindcv.910')

@@ -1,0 +1,15 @@
+r"""Faster R-CNN with ReXNet-3.0 and FPN on COCO 2017, for 8 GPUs x 2 images.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/rexnet/faster-rcnn_rexnet-3.0_fpn_1x_coco.py --launcher pytorch
+
+It starts from the ImageNet weights rexnet_3.0:timm.nav_in1k, which are downloaded once; others:
+--pretrained NAME or FILE, which sets the data preprocessor, too.
+
+Not trained here.
+"""
+
+_base_ = ['../_base_/recipes/faster_rcnn_fpn_1x_coco.py']
+from rexdense.engine.config.pretrained import detector_sections
+
+model = detector_sections('rexnet_3.0', 'timm.nav_in1k')

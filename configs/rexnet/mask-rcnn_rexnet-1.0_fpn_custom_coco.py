@@ -1,0 +1,28 @@
+r"""Mask R-CNN with ReXNet-1.0 on a folder of your own in COCO form, from random weights.
+
+    rexdense train configs/rexnet/mask-rcnn_rexnet-1.0_fpn_custom_coco.py --data-root DIR
+
+Not trained here: what comes out depends on the data.
+
+The classes come from DIR/annotations/train.json, whose masks are polygons, or run lengths, as text
+or as numbers. For boxes alone there is faster-rcnn_rexnet-1.0_fpn_custom_coco.py. Fewer epochs will
+do with ImageNet weights:
+
+    --pretrained clovaai
+"""
+
+_base_ = [
+    '../_base_/models/mask-rcnn_fpn_small.py',
+    '../_base_/datasets/coco_folder_masks.py',
+    '../_base_/runtime.py',
+    '../_base_/schedules/adamw_small.py',
+]
+from rexdense.arch import channels
+
+arch = 'rexnet_1.0'
+model = dict(
+    backbone=dict(type='rexdense.ReXNet', arch=arch),
+    neck=dict(in_channels=channels(arch)),
+)
+# Small sets have few steps an epoch.
+default_hooks = dict(logger=dict(interval=10))

@@ -1,0 +1,15 @@
+r"""Mask R-CNN with ReXNet-R-2.0 and FPN on COCO 2017, for 8 GPUs x 2 images.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/rexnetr/mask-rcnn_rexnetr-2.0_fpn_1x_coco.py --launcher pytorch
+
+It starts from the ImageNet weights rexnetr_2.0:timm.sw_in12k_ft_in1k, which are downloaded once;
+others: --pretrained NAME or FILE, which sets the data preprocessor, too.
+
+Not trained here.
+"""
+
+_base_ = ['../_base_/recipes/mask_rcnn_fpn_1x_coco.py']
+from rexdense.engine.config.pretrained import detector_sections
+
+model = detector_sections('rexnetr_2.0', 'timm.sw_in12k_ft_in1k')

@@ -1,0 +1,121 @@
+"""The annotations of a COCO file, cleaned one by one."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from rexdense.datasets.coco import cleaning
+from rexdense.datasets.coco.json_file import id_key
+
+__all__ = ['Cleaned', 'clean_annotations']
+
+LEAST_OVERLAP = 0.5
+"""IoU of an annotation's box with the box around its mask from which the two fit."""
+
+
+@dataclass
+class Cleaned:
+    """The annotations that can be used, completed, and what was left out or changed.
+
+    The fields are those of :class:`~rexdense.datasets.coco.annotations.CocoAnnotations`.
+    """
+
+    annotations: list[dict] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    clipped: int = 0
+    boxes_of_masks: int = 0
+    masks_unlike_boxes: list[int | str] = field(default_factory=list)
+
+
+def clean_annotations(
+    content: dict[str, Any],
+    category_names: Mapping[str, str],
+    own_ids: Mapping[str, int | str],
+    need_masks: bool,
+) -> Cleaned:
+    """Return the annotations of a file that can be used.
+
+    Args:
+        content: The file, as ``load_coco_json`` returns it.
+        category_names: Of the file, by :func:`~rexdense.datasets.coco.json_file.id_key` of the id.
+        own_ids: The ids, as they are spelt in the file, of the categories wanted, by the same key.
+        need_masks: Whether annotations without a usable mask are left out.
+    """
+    images = {id_key(image['id']): image for image in content['images']}
+    result = Cleaned()
+    for entry in content['annotations']:
+        image = images.get(id_key(entry['image_id']))
+        category = id_key(entry['category_id'])
+        if image is None:
+            result.dropped[cleaning.UNKNOWN_IMAGE] += 1
+        elif category not in category_names:
+            result.dropped[cleaning.UNKNOWN_CATEGORY] += 1
+        elif category not in own_ids:
+            result.dropped[cleaning.OTHER_CLASS] += 1
+        else:
+            _clean_one(entry, image, own_ids[category], need_masks, result)
+    return result
+
+
+def _clean_one(
+    entry: dict, image: dict, category_id: int | str, need_masks: bool, result: Cleaned
+) -> None:
+    """Add an annotation to the result, or the reason why it was left out."""
+    size = int(image['width']), int(image['height'])
+    mask = cleaning.clean_segmentation(entry.get('segmentation'), *size)
+    box, clipped = cleaning.clean_box(entry.get('bbox'), *size)
+    extent = mask
+    # Run lengths take time to decode.
+    if not isinstance(mask, str) and (need_masks or box in cleaning.NO_BOX):
+        extent = cleaning.box_of_mask(mask)
+    of_mask = box in cleaning.NO_BOX and not isinstance(extent, str)
+    if of_mask:
+        box, clipped = cleaning.clean_box(extent, *size)
+    fault = box if isinstance(box, str) else None
+    if fault is None and need_masks:
+        fault = extent if isinstance(extent, str) else None
+        if fault is None:
+            common = _overlap_of_mask(extent, box, size)
+            fault = common if isinstance(common, str) else None
+            if fault is None and common < LEAST_OVERLAP:
+                result.masks_unlike_boxes.append(entry['id'])
+    if fault is not None:
+        result.dropped[fault] += 1
+        return
+    result.clipped += clipped
+    result.boxes_of_masks += of_mask
+    usable = None if isinstance(mask, str) else mask
+    result.annotations.append(_completed(entry, image['id'], category_id, box, usable))
+
+
+def _overlap_of_mask(extent: list[float], box: list[float], size: tuple[int, int]) -> float | str:
+    """Return the IoU of the box around a mask with the annotation's box, or the mask's fault."""
+    inside, _ = cleaning.clean_box(extent, *size)
+    if isinstance(inside, str) and inside != cleaning.OUTSIDE_BOX:
+        return cleaning.EMPTY_MASK
+    common = 0.0 if isinstance(inside, str) else cleaning.overlap(box, inside)
+    return common or cleaning.MASK_OUTSIDE_BOX
+
+
+def _completed(
+    entry: dict,
+    image_id: int | str,
+    category_id: int | str,
+    box: list[float],
+    mask: list | dict | None,
+) -> dict:
+    """The annotation with the keys that COCO's own files have; a missing area is the box's."""
+    area = cleaning.number_of(entry.get('area'))
+    if area is None or area <= 0:
+        area = box[2] * box[3]
+    completed = {
+        **entry,
+        'image_id': image_id,
+        'category_id': category_id,
+        'bbox': box,
+        'area': area,
+        'iscrowd': cleaning.crowd_flag(entry.get('iscrowd')),
+    }
+    completed.pop('segmentation', None)
+    return completed if mask is None else {**completed, 'segmentation': mask}

@@ -1,0 +1,68 @@
+"""Detectors that are quickly built and run, and whose outputs differ."""
+
+import copy
+
+import torch
+from mmengine.registry import init_default_scope
+
+from rexdense.arch import channels
+from rexdense.engine.config.load import load_config
+from rexdense.engine.runner import import_scope
+from rexdense.registry import MODELS
+from tests.models.networks import image, randomise
+from tests.tiny_run import ROOT
+
+
+def small_settings(config):
+    """The model of a config, with a few blocks and regions."""
+    model = load_config(ROOT / config).model
+    model.backbone.depth_mult = 0.1
+    model.neck.in_channels = channels('rexnet_1.0', depth_mult=0.1)
+    model.test_cfg.rpn.update(nms_pre=40, max_per_img=20)
+    model.test_cfg.rcnn.update(max_per_img=30)
+    return model
+
+
+def detector(settings, **changes):
+    """A detector whose regions differ in scores and boxes; ``changes`` by dotted name."""
+    settings = copy.deepcopy(settings)
+    for name, value in changes.items():
+        *path, last = name.split('.')
+        place = settings
+        for key in path:
+            place = place[key]
+        place[last] = value
+    import_scope(dict(default_scope='mmdet'))
+    init_default_scope('mmdet')
+    torch.manual_seed(0)
+    model = randomise(MODELS.build(settings)).eval()
+    head = model.roi_head.bbox_head
+    deviations = {
+        model.rpn_head.rpn_cls: 2.0,
+        model.rpn_head.rpn_reg: 0.5,
+        head.fc_cls: 2.0,
+        head.fc_reg: 1.0,
+    }
+    if model.with_mask:
+        deviations[model.roi_head.mask_head.conv_logits] = 2.0
+    spread(model, deviations)
+    return model
+
+
+@torch.no_grad()
+def spread(model, deviations):
+    """Scale layers so that their outputs have these standard deviations: scores of 0 or 1 tie."""
+    outputs = {}
+    hooks = [
+        layer.register_forward_hook(lambda layer, _, output: outputs.setdefault(layer, output))
+        for layer in deviations
+    ]
+    features = model.extract_feat(image(1, 3, 96, 128))
+    model.rpn_head(features)
+    model.roi_head.bbox_head(image(50, features[0].shape[1], 7, 7))
+    if model.with_mask:
+        model.roi_head.mask_head(image(20, features[0].shape[1], 14, 14))
+    for hook in hooks:
+        hook.remove()
+    for layer, deviation in deviations.items():
+        layer.weight.mul_(deviation / outputs[layer].std())

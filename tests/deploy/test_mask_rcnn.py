@@ -1,0 +1,143 @@
+"""Mask R-CNN as a graph: it finds the boxes and masks that mmdet finds."""
+
+import json
+
+import pytest
+
+pytest.importorskip('mmdet')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('onnxscript')
+
+import numpy as np
+import onnx
+import torch
+from mmengine.structures import BaseDataElement
+
+from rexdense.deploy import export_graph
+from rexdense.deploy.detection import FasterRCNNGraph, MaskRCNNGraph, detector_graph
+from rexdense.deploy.detection.matching import detection_errors
+from rexdense.deploy.formats import GRAPH_FORMATS
+from rexdense.deploy.pasting import paste_masks
+from rexdense.errors import InvalidArgument
+from tests.deploy.small_detectors import detector, small_settings
+from tests.tiny_run import CONFIG, MASK_CONFIG
+
+pytestmark = pytest.mark.usefixtures('fresh_mmengine')
+
+
+@pytest.fixture(scope='module')
+def settings():
+    return small_settings(MASK_CONFIG)
+
+
+def found_by_mmdet(model, images):
+    """What mmdet's own prediction says of images: masks of whole images."""
+    info = dict(img_shape=images.shape[2:], ori_shape=images.shape[2:], scale_factor=(1.0, 1.0))
+    samples = [BaseDataElement(metainfo=info) for _ in images]
+    height, width = images.shape[2:]
+    padded = torch.nn.functional.pad(images, (0, -width % 32, 0, -height % 32))
+    with torch.no_grad():
+        features = model.extract_feat(padded)
+        regions = model.rpn_head.predict(features, samples, rescale=False)
+        return model.roi_head.predict(features, regions, samples, rescale=False)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {},
+        {'roi_head.mask_head.class_agnostic': True},
+        {'roi_head.mask_roi_extractor.roi_layer.sampling_ratio': 0},
+        {'roi_head.mask_head.upsample_cfg': dict(type='bilinear', scale_factor=2)},
+        {'roi_head.mask_head.upsample_cfg': dict(type=None), 'test_cfg.rcnn.max_per_img': 4},
+        {'test_cfg.rcnn.score_thr': 0.999},
+    ],
+    ids=lambda changes: ', '.join(changes) or 'as configured',
+)
+def test_it_computes_what_mmdet_does(settings, changes):
+    """At a size that has to be padded; at the last score there is nothing to find."""
+    model = detector(settings, **changes)
+    graph = MaskRCNNGraph(model)
+    images = graph.example(2, 3, 97, 131)
+    with torch.no_grad():
+        found, expected = graph(images), graph.reference(images)
+    errors = detection_errors(found, expected)
+    assert set(errors) == {'boxes', 'scores', 'labels', 'masks'}
+    assert max(errors.values()) < 1e-4, errors
+    differing = pixels = 0
+    for place, result in enumerate(found_by_mmdet(model, images)):
+        there = found['labels'][place] >= 0
+        assert there.sum() == len(result.scores)
+        assert there.sum() > 3 or changes.get('test_cfg.rcnn.score_thr')
+        if not there.any():
+            continue
+        order = torch.cdist(result.bboxes, found['boxes'][place][there]).argmin(dim=1)
+        logits = found['masks'][place][there][order].numpy()
+        pasted = paste_masks(logits, result.bboxes.numpy(), 97, 131)
+        differing += (pasted != result.masks.numpy()).sum()
+        pixels += result.masks.sum()
+    # Probabilities of one half fall to either side.
+    assert differing <= 1e-3 * pixels
+
+
+@pytest.mark.parametrize('threshold', [0.5, 0.2, 0.9])
+def test_masks_are_pasted_as_mmdet_does(settings, threshold):
+    model = detector(settings)
+    generator = torch.Generator().manual_seed(0)
+    corners = torch.rand(30, 4, generator=generator) * torch.tensor([90.0, 70.0, 90.0, 70.0])
+    boxes = torch.cat((corners.view(-1, 2, 2).amin(1), corners.view(-1, 2, 2).amax(1)), dim=1)
+    logits = torch.randn(30, 1, 28, 28, generator=generator)
+    logits = torch.nn.functional.avg_pool2d(logits, 5, 1, 2) * 10
+    info = dict(ori_shape=(70, 90), scale_factor=(1.0, 1.0))
+    head = model.roi_head.mask_head
+    head.class_agnostic = True
+    expected = head._predict_by_feat_single(
+        logits.clone(),
+        boxes.clone(),
+        None,
+        info,
+        model.roi_head.test_cfg | dict(mask_thr_binary=threshold),
+    )
+    pasted = paste_masks(logits[:, 0].numpy(), boxes.numpy(), 70, 90, threshold)
+    assert expected.sum() > 1000
+    assert np.count_nonzero(pasted != expected.numpy()) <= 2
+
+
+@pytest.mark.slow
+def test_the_whole_detector_in_onnxruntime(settings, tmp_path):
+    model = detector(settings)
+    graph = detector_graph(model)
+    report = export_graph(graph, tmp_path / 'detector.onnx')
+    images = graph.example(2, 3, 80, 112, seed=3)
+    found = GRAPH_FORMATS['onnx'].open(report.path)(images)
+    with torch.no_grad():
+        expected = graph.reference(images)
+    assert (expected['labels'] >= 0).sum() > 5
+    errors = detection_errors(found, expected)
+    assert max(errors.values()) < 1e-4, errors
+    assert {node.domain for node in onnx.load(report.path).graph.node} == {''}
+    beside = json.loads((tmp_path / 'detector.onnx.json').read_text())
+    assert [(output['name'], output['shape']) for output in beside['outputs']] == [
+        ('boxes', ['batch', 30, 4]),
+        ('scores', ['batch', 30]),
+        ('labels', ['batch', 30]),
+        ('masks', ['batch', 30, 28, 28]),
+    ]
+    assert beside['mask_threshold'] == 0.5
+
+
+def test_a_detector_of_boxes_has_its_own_graph():
+    assert type(detector_graph(detector(small_settings(CONFIG)))) is FasterRCNNGraph
+
+
+def test_shared_features_have_no_graph(settings):
+    model = detector(settings, **{'roi_head.mask_roi_extractor': None})
+    with pytest.raises(InvalidArgument, match='no graph: give it a mask_roi_extractor'):
+        MaskRCNNGraph(model)
+
+
+def test_carafe_has_no_graph(settings):
+    model = detector(settings)
+    model.roi_head.mask_head.upsample_method = 'carafe'
+    with pytest.raises(InvalidArgument, match='upsample_cfg type carafe has no graph'):
+        MaskRCNNGraph(model)

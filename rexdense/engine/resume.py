@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.hooks import EMAHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -25,7 +26,7 @@ from rexdense.errors import (
     RexdenseError,
 )
 
-__all__ = ['choose_resumed', 'continue_run']
+__all__ = ['choose_resumed', 'continue_run', 'take_last_weights']
 
 _MOST_FAULTS = 3
 # What changes in mmengine's schedulers as they step (optim/scheduler/param_scheduler.py).
@@ -70,6 +71,32 @@ def choose_resumed(config: Config, options: argparse.Namespace) -> None:
         config.randomness = dict(randomness, seed=meta['seed'])
     if said and is_main_process():
         print(said)
+
+
+def take_last_weights(runner: Any, checkpoint: dict[str, Any]) -> None:
+    """Give a checkpoint its last weights as ``state_dict``, where the run goes on without the
+    average that stands there, and say so.
+
+    mmengine's EMAHook swaps the two when it saves, and swaps them back when it loads
+    (hooks/ema_hook.py); nobody does where the config has none.
+
+    Raises:
+        CheckpointUnreadable: there is an average, but no last weights.
+    """
+    averaged = any(isinstance(hook, EMAHook) for hook in runner.hooks)
+    if averaged or 'ema_state_dict' not in checkpoint:
+        return
+    before = 'module.'
+    with _foreign(runner, 'ema_state_dict'):
+        last = {
+            key.removeprefix(before): tensor
+            for key, tensor in checkpoint.pop('ema_state_dict').items()
+            if key.startswith(before)
+        }
+    checkpoint['state_dict'] = last
+    runner.logger.info(
+        'resumed from the last weights, not from their average (EMA): the config has no EMAHook'
+    )
 
 
 def continue_run(

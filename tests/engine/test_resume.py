@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip('mmdet')
 
 import torch
+from mmengine.hooks import EMAHook
 
 from rexdense.cli import train
 from rexdense.engine.work_dir import newest_checkpoint
@@ -124,6 +125,55 @@ def test_another_optimizer_is_refused(copied, shapes):
     settings = ('optim_wrapper.optimizer.type=SGD', 'optim_wrapper.optimizer.fused=False')
     with pytest.raises(CheckpointMismatch, match='holds exp_avg, exp_avg_sq, step of each param'):
         train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume', settings=settings))
+
+
+@pytest.fixture
+def average(copied):
+    """The averaged weights of the run, and the last ones."""
+    content = torch.load(copied / 'epoch_1.pth', weights_only=False)
+    last = content['ema_state_dict']
+    return content['state_dict'], {key[7:]: last[key] for key in last if key[:7] == 'module.'}
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key].cpu(), second[key].cpu()) for key in first
+    )
+
+
+def test_without_the_average_a_run_goes_on_from_its_last_weights(
+    copied, shapes, average, monkeypatch, capsys
+):
+    begun = {}
+
+    def keep(loop):
+        begun.update({key: value.clone() for key, value in loop.runner.model.state_dict().items()})
+
+    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', keep)
+    train.main(train_arguments(shapes, copied, '--resume', settings=('custom_hooks=[]',)))
+    averaged, last = average
+    assert same(begun, last) and not same(begun, averaged)
+    assert 'resumed from the last weights, not from their average (EMA)' in capsys.readouterr().out
+
+
+def test_an_average_that_begins_with_the_resumed_run(copied, shapes, average, monkeypatch):
+    """It begins with the weights of the file, which hold no average of their own."""
+    file = copied / 'epoch_1.pth'
+    content = torch.load(file, weights_only=False)
+    content['state_dict'] = average[1]
+    del content['ema_state_dict']
+    torch.save(content, file)
+    begun = {}
+
+    def keep(loop):
+        (hook,) = (hook for hook in loop.runner.hooks if isinstance(hook, EMAHook))
+        models = dict(own=loop.runner.model, average=hook.ema_model.module)
+        for name, model in models.items():
+            begun[name] = {key: value.clone() for key, value in model.state_dict().items()}
+
+    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', keep)
+    train.main(train_arguments(shapes, copied, '--resume'))
+    assert same(begun['own'], average[1]) and same(begun['average'], average[1])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from mmengine.dataset import BaseDataset
 
 from rexdense.arch.checks import require_ratio
 from rexdense.datasets.classification.file_index import FileIndex, class_folders, scan_classes
-from rexdense.datasets.classification.image_list import read_image_list, read_text, synset_of
+from rexdense.datasets.classification.image_list import read_image_list, synset_of
+from rexdense.datasets.classification.image_table import read_text
 from rexdense.datasets.classification.shards import find_shards, scan_shards
 from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.errors import DataError
@@ -122,11 +123,16 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         """Return the class names; None where the split's own are meant.
 
         Raises:
-            DataError: they are not known, though images are to be measured.
+            DataError: they are not known, though images are to be measured, or one is named twice.
         """
         root = Path(self.data_root)
         classes = self._metainfo.get('classes') or read_class_names(root)
         if classes is not None:
+            twice = [name for name, number in Counter(classes).items() if number > 1]
+            if twice:
+                raise DataError(
+                    f'classes of metainfo names {twice[0]!r} twice: each class has one label'
+                )
             return classes
         training = root / self.class_split
         if self.class_ann_file:

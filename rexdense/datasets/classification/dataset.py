@@ -13,6 +13,7 @@ from rexdense.datasets.classification.file_index import FileIndex, class_folders
 from rexdense.datasets.classification.image_list import read_image_list, synset_of
 from rexdense.datasets.classification.image_table import read_text
 from rexdense.datasets.classification.shards import find_shards, scan_shards
+from rexdense.datasets.images.folders import is_data
 from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
@@ -103,6 +104,12 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         self.full_init()
         return self._files.labels
 
+    @property
+    def unread_images(self) -> dict[str, int]:
+        """How many images lie in the folders that are of kinds that are not read, by endings."""
+        self.full_init()
+        return self._files.unread
+
     def full_init(self) -> None:
         """List the files, unless that has been done."""
         if self._fully_initialized:
@@ -153,7 +160,7 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
     ) -> tuple[tuple[str, ...], FileIndex]:
         """List the images of a split without a list."""
         sharded = find_shards(folder) and not any(
-            entry.is_dir() and entry.name[0] != '.' for entry in os.scandir(folder)
+            entry.is_dir() and is_data(entry.name) for entry in os.scandir(folder)
         )
         return (scan_shards if sharded else scan_classes)(folder, classes, self.cache)
 

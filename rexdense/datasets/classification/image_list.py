@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rexdense.datasets.classification.file_index import IMAGE_ENDINGS, FileIndex
+from rexdense.datasets.classification.file_index import FileIndex
 from rexdense.datasets.classification.image_table import read_table, read_text
 from rexdense.datasets.classification.listing_cache import ListingCache
 from rexdense.datasets.file_names import find_files
+from rexdense.datasets.images.folders import IMAGE_ENDINGS
 from rexdense.errors import DataError, suggest
 
 __all__ = ['read_image_list', 'synset_of']

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from rexdense.datasets.classification.file_index import IMAGE_ENDINGS
+from rexdense.datasets.images.folders import IMAGE_ENDINGS
 from rexdense.errors import DataError
 
 __all__ = ['read_table', 'read_text']

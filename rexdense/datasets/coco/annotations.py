@@ -172,6 +172,9 @@ def _wanted(
         return file_classes
     if isinstance(classes, str):
         raise DataError(f'classes={classes!r} is one name; give a list of names')
+    twice = [name for name, number in Counter(classes).items() if number > 1]
+    if twice:
+        raise DataError(f'classes names {twice[0]!r} twice: each class has one label')
     absent = [name for name in classes if name not in file_classes]
     if absent and (not may_lack or len(absent) == len(classes)):
         raise DataError(
@@ -209,14 +212,16 @@ def _clean(
             of_mask = mask is not None and box in cleaning.NO_BOX
             if of_mask:
                 box, clipped = cleaning.clean_box(cleaning.box_of_mask(mask), *size)
+            is_other = cleaning.mask_size(entry.get('segmentation')) not in (None, [*size[::-1]])
+            no_mask = cleaning.MASK_OF_OTHER_SIZE if is_other else cleaning.NO_MASK
             if isinstance(box, str):
-                dropped[box] += 1
+                dropped[no_mask if is_other and box in cleaning.NO_BOX else box] += 1
             elif need_masks and mask is None:
-                dropped[cleaning.NO_MASK] += 1
+                dropped[no_mask] += 1
             else:
                 clipped_boxes += clipped
                 boxes_of_masks += of_mask
-                kept.append(_completed(entry, image['id'], own_ids[category], box, mask))
+                kept.append(_completed(entry, image['id'], own_ids[category], box, clipped, mask))
     return kept, dict(dropped), clipped_boxes, boxes_of_masks
 
 
@@ -225,18 +230,16 @@ def _completed(
     image_id: int | str,
     category_id: int | str,
     box: list[float],
+    clipped: bool,
     mask: list | dict | None,
 ) -> dict:
-    """The annotation with the keys that COCO's own files have; a missing area is the box's."""
-    area = cleaning.number_of(entry.get('area'))
-    if area is None or area <= 0:
-        area = box[2] * box[3]
+    """The annotation with the keys that COCO's own files have."""
     completed = {
         **entry,
         'image_id': image_id,
         'category_id': category_id,
         'bbox': box,
-        'area': area,
+        'area': cleaning.clean_area(entry.get('area'), box, clipped),
         'iscrowd': cleaning.crowd_flag(entry.get('iscrowd')),
     }
     completed.pop('segmentation', None)
@@ -268,6 +271,21 @@ def _nothing_left(
     message = f'{path}: none of its {total} annotations can be used ({reasons})'
     if dropped.get(cleaning.BOX_BELOW_ONE_PIXEL) == total:
         message += '; boxes are in pixels, not in fractions of the image: scale them'
+    elif cleaning.MASK_OF_OTHER_SIZE in dropped:
+        images = {id_key(image['id']): image for image in content['images']}
+        found = (
+            (cleaning.mask_size(entry.get('segmentation')), images.get(id_key(entry['image_id'])))
+            for entry in content['annotations']
+        )
+        size, image = next(
+            (size, image)
+            for size, image in found
+            if size and image and size != [int(image['height']), int(image['width'])]
+        )
+        message += (
+            f'; run lengths have size=[height, width]: {size} in an image of '
+            f'[{image["height"]}, {image["width"]}]'
+        )
     elif cleaning.NO_MASK in dropped:
         message += '; masks are needed here: add segmentation, or train a detector without masks'
     return message

@@ -8,6 +8,7 @@ from rexdense.datasets.coco.run_lengths import box_of_runs, runs_of_text
 __all__ = [
     'BOX_BELOW_ONE_PIXEL',
     'BOX_WITHOUT_NUMBERS',
+    'MASK_OF_OTHER_SIZE',
     'NEGATIVE_BOX',
     'NO_BOX',
     'NO_MASK',
@@ -17,9 +18,11 @@ __all__ = [
     'UNKNOWN_IMAGE',
     'ZERO_SIZE_BOX',
     'box_of_mask',
+    'clean_area',
     'clean_box',
     'clean_segmentation',
     'crowd_flag',
+    'mask_size',
     'number_of',
 ]
 
@@ -32,12 +35,16 @@ ZERO_SIZE_BOX = 'zero-size box'
 OUTSIDE_BOX = 'box outside the image'
 BOX_BELOW_ONE_PIXEL = 'box below one pixel'
 NO_MASK = 'no usable mask'
+MASK_OF_OTHER_SIZE = 'mask of another size than its image'
 NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
 """Boxes that stand for none; a mask then says where the object is."""
 
 _ROUNDING = 0.5
 """By how many pixels a box may reach out of its image and stay as it is: tools round."""
 
+
+_MOST_OF_BOX = 4
+"""Above so many times the area of its box, an object's area is in other units, or of another."""
 
 _NO = ('false', 'no', 'n', 'f', '')
 """Words that exporters write for an iscrowd of 0."""
@@ -100,6 +107,25 @@ def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, boo
     return [left, top, box_width, box_height], clipped
 
 
+def clean_area(area: Any, box: list[float], clipped: bool) -> int | float:
+    """Return the area of an object in pixels: that of its box where the file has none, or one that
+    cannot be, as fractions of the image cannot.
+
+    Args:
+        box: [left, top, width, height] in pixels.
+        clipped: Whether the box has become smaller than the object.
+    """
+    area, of_box = number_of(area), box[2] * box[3]
+    if area is None or area < 1 or (area > _MOST_OF_BOX * of_box and not clipped):
+        return of_box
+    return area
+
+
+def mask_size(segmentation: Any) -> list[int | float] | None:
+    """Return the size [height, width] that run lengths state; None for other masks."""
+    return _numbers(segmentation.get('size')) if isinstance(segmentation, dict) else None
+
+
 def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dict | None:
     """Return the usable part of a mask: polygons of three or more points, or run lengths; or None.
 
@@ -112,7 +138,7 @@ def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dic
         width, height: of the image in pixels.
     """
     if isinstance(segmentation, dict):
-        counts, size = segmentation.get('counts'), _numbers(segmentation.get('size'))
+        counts, size = segmentation.get('counts'), mask_size(segmentation)
         if size != [height, width]:
             return None
         if isinstance(counts, list | tuple):

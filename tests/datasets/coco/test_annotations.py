@@ -265,7 +265,6 @@ def test_missing_area_and_crowd_are_filled_in(tmp_path):
             {'size': [HEIGHT, WIDTH], 'counts': [9, 4, HEIGHT * WIDTH - 13]},
         ),
         ({'size': [HEIGHT, WIDTH], 'counts': '94'}, {'size': [HEIGHT, WIDTH], 'counts': '94'}),
-        ({'size': [WIDTH, HEIGHT], 'counts': '94'}, None),
         ({'size': [HEIGHT, WIDTH], 'counts': ''}, None),
         ({'size': [HEIGHT, WIDTH], 'counts': [9, 4]}, None),
         ([[1, 1, 9, 9]], None),
@@ -623,3 +622,44 @@ def test_checking_a_file_needs_no_torch(tmp_path):
     )
     answer = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
     assert answer.stdout.strip() == '[]', answer.stderr
+
+
+@pytest.mark.parametrize(
+    ('area', 'box', 'kept'),
+    [
+        (0.02, [1, 2, 30, 20], 600),
+        (5000, [1, 2, 30, 20], 600),
+        (37, [1, 2, 30, 20], 37),
+        (650.5, [1, 2, 30, 20], 650.5),
+        # The object reaches far beyond the image.
+        (5000, [-90, 2, 100, 20], 5000),
+    ],
+)
+def test_an_area_that_cannot_be_is_the_box_s(tmp_path, area, box, kept):
+    content = coco_content()
+    content['annotations'][0].update(area=area, bbox=box)
+    read = read_annotations(write_coco(tmp_path, content))
+    assert read.dataset['annotations'][0]['area'] == kept
+
+
+@pytest.mark.parametrize(('box', 'need_masks'), [(None, False), ([1, 2, 30, 20], True)])
+def test_run_lengths_of_another_size_are_named(tmp_path, box, need_masks):
+    content = coco_content()
+    mask = dict(size=[WIDTH, HEIGHT], counts=[0, WIDTH * HEIGHT])
+    content['annotations'][0].update(bbox=box, segmentation=mask)
+    whole = dict(size=[HEIGHT, WIDTH], counts=[9, 4, HEIGHT * WIDTH - 13])
+    for entry in content['annotations'][1:]:
+        entry['segmentation'] = whole
+    read = read_annotations(write_coco(tmp_path, content), need_masks=need_masks)
+    assert read.dropped == {'mask of another size than its image': 1}
+    content['annotations'] = content['annotations'][:1]
+    message = message_of(write_coco(tmp_path, content), need_masks=need_masks)
+    said = f'size=[height, width]: [{WIDTH}, {HEIGHT}] in an image of [{HEIGHT}, {WIDTH}]'
+    assert said in message
+
+
+def test_a_class_asked_for_twice(tmp_path):
+    path = write_coco(tmp_path)
+    assert message_of(path, classes=['cat', 'cat']) == (
+        "classes names 'cat' twice: each class has one label"
+    )

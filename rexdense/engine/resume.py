@@ -132,6 +132,7 @@ def continue_run(
                 _resume_moments(wrapper, stored)
         if schedule:
             _resume_schedule(runner, wrapper, schedulers, stored, states)
+        _tell_lost_gradients(runner, wrapper)
     rates = ', '.join(f'{rate:.3g}' for rate in _base_rates(runner.optim_wrapper))
     runner.logger.info(
         f'resumed epoch: {runner.epoch}, iter: {runner.iter}; learning rate there: {rates}'
@@ -273,6 +274,19 @@ def _resume_by_share(
     for group, old in zip(wrapper.param_groups, before, strict=False):
         if 'initial_lr' in group and old.get('initial_lr'):
             group['lr'] = group['initial_lr'] * old['lr'] / old['initial_lr']
+
+
+def _tell_lost_gradients(runner: Any, wrapper: OptimWrapper) -> None:
+    """Say so where a run was cut between two steps of an optimizer that adds up gradients: no
+    checkpoint holds those that were added up since the last step."""
+    counts = wrapper._accumulative_counts
+    lost = runner.iter % counts
+    if lost:
+        runner.logger.warning(
+            f'the gradients of {lost} of {counts} batches were not yet stepped with at iteration '
+            f'{runner.iter} and are lost: the first step is made from the other {counts - lost}; '
+            f'an interval between checkpoints that is a multiple of {counts} iterations loses none'
+        )
 
 
 def _base_rates(wrapper: OptimWrapper) -> list[float]:

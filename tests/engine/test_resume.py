@@ -128,6 +128,18 @@ def test_another_optimizer_is_refused(copied, shapes):
         train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume', settings=settings))
 
 
+@pytest.mark.parametrize(('counts', 'lost'), [(2, 1), (3, 0), (4, 3)])
+def test_gradients_that_a_checkpoint_lacks_are_told_of(
+    copied, shapes, monkeypatch, capsys, counts, lost
+):
+    """The checkpoint is of step 3."""
+    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', lambda loop: None)
+    settings = (f'optim_wrapper.accumulative_counts={counts}',)
+    train.main(train_arguments(shapes, copied, '--resume', settings=settings))
+    said = f'the gradients of {lost} of {counts} batches were not yet stepped with at iteration 3'
+    assert (said in capsys.readouterr().out) == bool(lost)
+
+
 @pytest.fixture
 def average(copied):
     """The averaged weights of the run, and the last ones."""

@@ -182,7 +182,9 @@ def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
         found = checkpoint_file(path)
     except RexdenseError:
         found = path
-    return [found, sidecar_path(found), path / POINTER]
+    # The current folder and the root of the file system have no name.
+    beside = [sidecar_path(found)] if found.name else []
+    return [found, *beside, path / POINTER]
 
 
 def _resolve(address: str) -> str:

@@ -20,7 +20,7 @@ from rexdense.checkpoint.names.native import HEAD, STEM_WEIGHT
 from rexdense.checkpoint.names.recognition import Recognised
 from rexdense.checkpoint.names.target import Target
 from rexdense.checkpoint.report import LoadReport
-from rexdense.errors import CheckpointMismatch
+from rexdense.errors import CheckpointMismatch, InvalidArgument
 
 __all__ = ['load_weights']
 
@@ -67,7 +67,7 @@ def load_weights(
 
     Raises:
         InvalidArgument: an argument is of another kind than said above, or the module has no
-            backbone.
+            backbone or no memory (``device='meta'``).
         CheckpointUnreadable: the file is no checkpoint, is damaged, or wants to run code.
         CheckpointMismatch: its tensors do not fit the module; the message names the network it
             looks like.
@@ -83,6 +83,7 @@ def load_weights(
     """
     target = Target.of(module)
     check_channel_rule(input_channels)
+    _require_memory(target)
     name, state = open_checkpoint(checkpoint, ema, trust_pickle)
     found = recognise(state.tensors, source, prefix, name)
     fit = closest_fit(state.tensors, found, target.name)
@@ -117,6 +118,17 @@ def load_weights(
     module.load_state_dict(filling, strict=False)
     _set_options(target.backbone, details.options, report)
     return report
+
+
+def _require_memory(target: Target) -> None:
+    """Check that tensors can be filled; torch copies into none of the meta device, unsaid."""
+    empty = [name for name, tensor in target.tensors.items() if tensor.is_meta]
+    if empty:
+        raise InvalidArgument(
+            f"{len(empty)} tensors of the module are on the device 'meta', which holds no values "
+            f'(first {empty[0]}): build the module on another device, or give it memory with '
+            "module.to_empty(device='cpu') and initialise what the checkpoint does not fill"
+        )
 
 
 def _set_options(backbone: nn.Module, options: Mapping[str, Any], report: LoadReport) -> None:

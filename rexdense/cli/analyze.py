@@ -11,7 +11,7 @@ from rexdense.analysis.network import image_batches, load_classifier, network_in
 from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
 from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
 from rexdense.cli.parser import Parser, positive
-from rexdense.datasets.classification.file_index import IMAGE_ENDINGS
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.destinations import check_destination
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.text_table import text_table
@@ -195,7 +195,7 @@ def _images(folder: Path, count: int) -> list[Path]:
     Raises:
         DataError: there is none.
     """
-    found = sorted(path for path in folder.rglob('*') if path.suffix.lower() in IMAGE_ENDINGS)
+    found = images_below(folder)
     if not found:
         raise DataError(f'no image below {folder}; looked for {", ".join(IMAGE_ENDINGS)}')
     count = min(count, len(found))

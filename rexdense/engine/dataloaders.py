@@ -10,7 +10,10 @@ from torch.utils.data import DataLoader, get_worker_info
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['OneThread', 'require_batches']
+__all__ = ['OneThread', 'require_batches', 'without_idle_settings']
+
+_OF_PROCESSES = ('multiprocessing_context', 'persistent_workers', 'prefetch_factor', 'timeout')
+"""Arguments of torch's loader that it refuses where it has no processes."""
 
 
 class OneThread:
@@ -37,6 +40,19 @@ class OneThread:
             self.then(worker)
         if self.seeds is not None:
             self.seeds.seed_samples(get_worker_info().dataset)
+
+
+def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:
+    """Return a loader's section of a config without what its processes need, where it has none: so
+    that the number of processes can be changed alone.
+
+    Example:
+        >>> without_idle_settings(dict(batch_size=2, num_workers=0, prefetch_factor=4))
+        {'batch_size': 2, 'num_workers': 0}
+    """
+    if section.get('num_workers', 0):
+        return section
+    return {key: value for key, value in section.items() if key not in _OF_PROCESSES}
 
 
 def require_batches(loader: DataLoader) -> None:

@@ -12,6 +12,7 @@ from rexdense.checkpoint.details import taught_classes
 from rexdense.datasets.depth.dataset import DepthDataset
 from rexdense.datasets.depth.loading import DEPTH_MAP
 from rexdense.datasets.images.file_checks import Sample, check_files
+from rexdense.datasets.images.folders import unread_sentence
 from rexdense.datasets.segmentation.dataset import SegmentationDataset
 from rexdense.datasets.segmentation.label_counts import require_two_classes_of_some
 from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
@@ -223,6 +224,8 @@ class CheckImages(Hook):
             loaders['the validation data'] = runner.val_dataloader
         for where, loader in loaders.items():
             for dataset in innermost_datasets(loader.dataset):
+                if getattr(dataset, 'unread_images', None):
+                    runner.logger.warning(f'{where}: {unread_sentence(dataset.unread_images)}')
                 samples = _samples(dataset)
                 if samples:
                     may_be_damaged = isinstance(dataset, SkipUnreadable) and not dataset.test_mode

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
+from mmengine.hooks import EMAHook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import EpochBasedTrainLoop
 
@@ -25,7 +26,7 @@ from rexdense.errors import (
     RexdenseError,
 )
 
-__all__ = ['choose_resumed', 'continue_run']
+__all__ = ['choose_resumed', 'continue_run', 'take_last_weights']
 
 _MOST_FAULTS = 3
 # What changes in mmengine's schedulers as they step (optim/scheduler/param_scheduler.py).
@@ -72,6 +73,32 @@ def choose_resumed(config: Config, options: argparse.Namespace) -> None:
         print(said)
 
 
+def take_last_weights(runner: Any, checkpoint: dict[str, Any]) -> None:
+    """Give a checkpoint its last weights as ``state_dict``, where the run goes on without the
+    average that stands there, and say so.
+
+    mmengine's EMAHook swaps the two when it saves, and swaps them back when it loads
+    (hooks/ema_hook.py); nobody does where the config has none.
+
+    Raises:
+        CheckpointUnreadable: there is an average, but no last weights.
+    """
+    averaged = any(isinstance(hook, EMAHook) for hook in runner.hooks)
+    if averaged or 'ema_state_dict' not in checkpoint:
+        return
+    before = 'module.'
+    with _foreign(runner, 'ema_state_dict'):
+        last = {
+            key.removeprefix(before): tensor
+            for key, tensor in checkpoint.pop('ema_state_dict').items()
+            if key.startswith(before)
+        }
+    checkpoint['state_dict'] = last
+    runner.logger.info(
+        'resumed from the last weights, not from their average (EMA): the config has no EMAHook'
+    )
+
+
 def continue_run(
     runner: Any, checkpoint: Mapping[str, Any], optimizer: bool = True, schedule: bool = True
 ) -> None:
@@ -105,6 +132,7 @@ def continue_run(
                 _resume_moments(wrapper, stored)
         if schedule:
             _resume_schedule(runner, wrapper, schedulers, stored, states)
+        _tell_lost_gradients(runner, wrapper)
     rates = ', '.join(f'{rate:.3g}' for rate in _base_rates(runner.optim_wrapper))
     runner.logger.info(
         f'resumed epoch: {runner.epoch}, iter: {runner.iter}; learning rate there: {rates}'
@@ -246,6 +274,19 @@ def _resume_by_share(
     for group, old in zip(wrapper.param_groups, before, strict=False):
         if 'initial_lr' in group and old.get('initial_lr'):
             group['lr'] = group['initial_lr'] * old['lr'] / old['initial_lr']
+
+
+def _tell_lost_gradients(runner: Any, wrapper: OptimWrapper) -> None:
+    """Say so where a run was cut between two steps of an optimizer that adds up gradients: no
+    checkpoint holds those that were added up since the last step."""
+    counts = wrapper._accumulative_counts
+    lost = runner.iter % counts
+    if lost:
+        runner.logger.warning(
+            f'the gradients of {lost} of {counts} batches were not yet stepped with at iteration '
+            f'{runner.iter} and are lost: the first step is made from the other {counts - lost}; '
+            f'an interval between checkpoints that is a multiple of {counts} iterations loses none'
+        )
 
 
 def _base_rates(wrapper: OptimWrapper) -> list[float]:

@@ -25,8 +25,8 @@ from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.device import bare_model
-from rexdense.engine.dataloaders import OneThread, require_batches
-from rexdense.engine.resume import continue_run
+from rexdense.engine.dataloaders import OneThread, require_batches, without_idle_settings
+from rexdense.engine.resume import continue_run, take_last_weights
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
@@ -121,6 +121,8 @@ class Runner(MMEngineRunner):
         Raises:
             InvalidArgument: it would give no batch.
         """
+        if isinstance(dataloader, dict):
+            dataloader = without_idle_settings(dataloader)
         loader = MMEngineRunner.build_dataloader(dataloader, *args, **settings)
         if not isinstance(loader.worker_init_fn, OneThread):
             loader.worker_init_fn = OneThread(loader.worker_init_fn)
@@ -220,6 +222,8 @@ class RequireSameTensors(Hook):
         if 'state_dict' not in checkpoint:
             checkpoint['state_dict'] = dict(checkpoint)
         source = runner._load_from or 'the checkpoint'
+        if runner._resume:
+            take_last_weights(runner, checkpoint)
         if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
             _keep_own_class_layers(runner, checkpoint, source)
         require_same_tensors(bare_model(runner.model), checkpoint['state_dict'], source)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rexdense.errors import InvalidArgument
+
 __all__ = ['ClassificationEvaluation', 'calibration_error', 'evaluate_classification']
 
 CALIBRATION_BINS = 15
@@ -35,12 +37,17 @@ def evaluate_classification(
         scores: (images, classes), the higher the likelier; their greatest counts as confidence.
         labels: (images,) of integers.
 
+    Raises:
+        InvalidArgument: scores are NaN or infinite, labels are no classes, their numbers differ, or
+            two classes have one name.
+
     Example:
         >>> scores = np.array([[0.9, 0.1], [0.6, 0.4]])
         >>> evaluate_classification(scores, np.array([0, 1]), ('cat', 'dog')).metrics['top1']
         0.5
     """
     count = len(classes)
+    _require_scores(scores, labels, classes)
     # Equal scores rank the truth last, so that a constant prediction gains nothing.
     truth = np.take_along_axis(scores, labels[:, None], 1)
     rank = (scores > truth).sum(1) + (scores == truth).sum(1) - 1
@@ -63,6 +70,28 @@ def evaluate_classification(
     metrics['mean_class_accuracy'] = float(np.mean([row['accuracy'] for row in per_class.values()]))
     metrics['calibration_error'] = calibration_error(scores.max(1), right)
     return ClassificationEvaluation(metrics, per_class, confusion)
+
+
+def _require_scores(scores: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
+    count = len(classes)
+    if scores.shape != (len(labels), count) or not len(labels):
+        raise InvalidArgument(
+            f'scores={scores.shape} of {len(labels)} labels and {count} classes: give '
+            '(images, classes), of one image at least'
+        )
+    # NaN is neither above nor below another score, so that the truth would rank first.
+    broken = np.flatnonzero(~np.isfinite(scores).all(1))
+    if len(broken):
+        raise InvalidArgument(
+            f'scores of {len(broken)} of {len(scores)} images are not finite (first image '
+            f'{broken[0]}), so that they have no order: look at the weights and at mixed precision'
+        )
+    if not (labels.min() >= 0 and labels.max() < count):
+        wrong = labels[(labels < 0) | (labels >= count)][0]
+        raise InvalidArgument(f'label {wrong} is no class: there are {count}, 0 to {count - 1}')
+    if len(set(classes)) < count:
+        twice = next(name for name in classes if list(classes).count(name) > 1)
+        raise InvalidArgument(f'classes names {twice!r} twice: give each a name of its own')
 
 
 def calibration_error(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from rexdense.datasets.segmentation.folder import IMAGE_ENDINGS
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
 from rexdense.destinations import check_destination, prepare_output_dir, refuse_inputs
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.files import atomic_write
@@ -43,7 +43,11 @@ def find_images(path: Path) -> list[Path]:
     found = (
         [path]
         if path.is_file()
-        else sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_ENDINGS)
+        else sorted(
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() in IMAGE_ENDINGS and is_data(file.name)
+        )
     )
     if not found:
         raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}')

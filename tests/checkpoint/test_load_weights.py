@@ -123,6 +123,18 @@ def test_a_module_without_a_backbone_is_refused(state):
         rexdense.load_weights(both, state)
 
 
+def in_part(module):
+    module.head.to('meta')
+    return module
+
+
+@pytest.mark.parametrize('placed', [lambda module: module.to('meta'), in_part])
+def test_a_module_without_memory_is_refused(placed, state):
+    module = placed(rexdense.create_classifier('rexnet_1.0'))
+    with pytest.raises(InvalidArgument, match=r"on the device 'meta'.*to_empty"):
+        rexdense.load_weights(module, state)
+
+
 @pytest.mark.parametrize('suffix', ['.pth', '.safetensors', '.ckpt'])
 def test_every_file_format_fills_a_module(suffix, state, tmp_path):
     path = write_checkpoint(tmp_path / f'a{suffix}', state)

@@ -39,3 +39,18 @@ def test_images_in_archives_are_looked_at_when_they_are_read(tmp_path, packed, t
     )
     CheckImages().before_train(runner)
     assert len(warnings) == told and all('1.png' in warning for warning in warnings)
+
+
+def test_images_of_kinds_that_are_not_read_are_told_of(tmp_path):
+    for name in ('train/a/0.png', 'train/b/1.png', 'train/b/2.jfif', 'train/b/3.gif'):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(IMAGE)
+    warnings = []
+    runner = SimpleNamespace(
+        train_dataloader=torch.utils.data.DataLoader(ClassificationDataset(str(tmp_path), 'train')),
+        val_loop=None,
+        logger=SimpleNamespace(warning=warnings.append),
+    )
+    CheckImages().before_train(runner)
+    said = 'the training data: 2 images are not read (1 .gif, 1 .jfif): save them as .jpg or .png'
+    assert [sorted(warning) for warning in warnings] == [sorted(said)]

@@ -34,6 +34,23 @@ def loader(images=6, sampler='DefaultSampler', **options):
     )
 
 
+@pytest.mark.parametrize(
+    'settings',
+    [
+        dict(persistent_workers=True),
+        dict(prefetch_factor=4),
+        dict(timeout=3),
+        dict(multiprocessing_context='fork'),
+    ],
+)
+def test_settings_of_processes_are_left_out_where_there_are_none(settings):
+    assert len(list(loader(batch_size=2, num_workers=0, **settings))) == 3
+    kept = loader(batch_size=2, num_workers=1, **settings)
+    (name, value), *_ = settings.items()
+    held = getattr(kept, name)
+    assert (held.get_start_method() if name == 'multiprocessing_context' else held) == value
+
+
 def test_processes_compute_with_one_thread():
     before = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(4)

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip('mmdet')
 
 import torch
+from mmengine.hooks import EMAHook
 
 from rexdense.cli import train
 from rexdense.engine.work_dir import newest_checkpoint
@@ -66,7 +67,8 @@ def test_nothing_to_resume(shapes, tmp_path):
 
 
 def cosine(step, steps, rate):
-    return 1e-5 + (rate - 1e-5) * (1 + math.cos(math.pi * step / steps)) / 2
+    """The lowest rate is a hundredth of the highest, as in the config."""
+    return rate / 100 + (rate - rate / 100) * (1 + math.cos(math.pi * step / steps)) / 2
 
 
 @pytest.mark.slow
@@ -87,7 +89,7 @@ def test_added_epochs_and_a_new_rate(shapes, tmp_path, capsys):
     assert go('--epochs', '3') == pytest.approx([cosine(step, 9, scaled) for step in range(9)])
     rates = go('--epochs', '6', '--resume')
     assert rates[9:] == pytest.approx([cosine(step, 18, scaled) for step in range(9, 18)])
-    assert rates[11::3] == pytest.approx([2.1e-4, 8.3e-5, 1.5e-5], rel=0.03)
+    assert rates[11::3] == pytest.approx([2.1e-4, 8.0e-5, 1.1e-5], rel=0.03)
     capsys.readouterr()
     rates = go('--epochs', '7', '--resume', '--lr', '0.01')
     assert rates[18:] == pytest.approx([cosine(step, 21, 0.01) for step in range(18, 21)])
@@ -124,6 +126,67 @@ def test_another_optimizer_is_refused(copied, shapes):
     settings = ('optim_wrapper.optimizer.type=SGD', 'optim_wrapper.optimizer.fused=False')
     with pytest.raises(CheckpointMismatch, match='holds exp_avg, exp_avg_sq, step of each param'):
         train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume', settings=settings))
+
+
+@pytest.mark.parametrize(('counts', 'lost'), [(2, 1), (3, 0), (4, 3)])
+def test_gradients_that_a_checkpoint_lacks_are_told_of(
+    copied, shapes, monkeypatch, capsys, counts, lost
+):
+    """The checkpoint is of step 3."""
+    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', lambda loop: None)
+    settings = (f'optim_wrapper.accumulative_counts={counts}',)
+    train.main(train_arguments(shapes, copied, '--resume', settings=settings))
+    said = f'the gradients of {lost} of {counts} batches were not yet stepped with at iteration 3'
+    assert (said in capsys.readouterr().out) == bool(lost)
+
+
+@pytest.fixture
+def average(copied):
+    """The averaged weights of the run, and the last ones."""
+    content = torch.load(copied / 'epoch_1.pth', weights_only=False)
+    last = content['ema_state_dict']
+    return content['state_dict'], {key[7:]: last[key] for key in last if key[:7] == 'module.'}
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(
+        torch.equal(first[key].cpu(), second[key].cpu()) for key in first
+    )
+
+
+def test_without_the_average_a_run_goes_on_from_its_last_weights(
+    copied, shapes, average, monkeypatch, capsys
+):
+    begun = {}
+
+    def keep(loop):
+        begun.update({key: value.clone() for key, value in loop.runner.model.state_dict().items()})
+
+    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', keep)
+    train.main(train_arguments(shapes, copied, '--resume', settings=('custom_hooks=[]',)))
+    averaged, last = average
+    assert same(begun, last) and not same(begun, averaged)
+    assert 'resumed from the last weights, not from their average (EMA)' in capsys.readouterr().out
+
+
+def test_an_average_that_begins_with_the_resumed_run(copied, shapes, average, monkeypatch):
+    """It begins with the weights of the file, which hold no average of their own."""
+    file = copied / 'epoch_1.pth'
+    content = torch.load(file, weights_only=False)
+    content['state_dict'] = average[1]
+    del content['ema_state_dict']
+    torch.save(content, file)
+    begun = {}
+
+    def keep(loop):
+        (hook,) = (hook for hook in loop.runner.hooks if isinstance(hook, EMAHook))
+        models = dict(own=loop.runner.model, average=hook.ema_model.module)
+        for name, model in models.items():
+            begun[name] = {key: value.clone() for key, value in model.state_dict().items()}
+
+    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', keep)
+    train.main(train_arguments(shapes, copied, '--resume'))
+    assert same(begun['own'], average[1]) and same(begun['average'], average[1])
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,7 @@ def test_earlier_runs_stay_until_training_begins(build, tmp_path):
     build().train()
     old = tmp_path / 'run/20200101_000000'
     old.mkdir()
+    (old / f'{old.name}.log').touch()
     runner = build(epochs=2, custom_hooks=[RemoveEarlierRuns()])
     assert old.exists() and (tmp_path / 'run/epoch_1.pth').exists()
     runner.train()

@@ -2,24 +2,34 @@
 
 import numpy as np
 import pytest
-from torch.utils.data import Dataset
 
 pytest.importorskip('mmengine')
 
+import torch
+from mmengine.dataset import BaseDataset, ClassBalancedDataset, RepeatDataset
+from mmengine.runner import EpochBasedTrainLoop
+from torch import nn
+from torch.utils.data import BatchSampler
+
+from rexdense.datasets.classification.sampler import RepeatedSampler
 from rexdense.engine.runner import Runner
-from rexdense.engine.seeding import SampleSeeds
+from rexdense.engine.seeding import SampleSeeds, SeedEachEpoch
+
+IMAGES = 4
 
 
-class Drawn(Dataset):
-    """A data set of mmengine's kind whose samples are random numbers; sample 0 fails at first."""
+class Drawn(BaseDataset):
+    """A data set whose samples are random numbers; sample 0 fails at first."""
 
-    metainfo: dict = {}
+    def __init__(self, tries: int = 0) -> None:
+        self.tries = tries
+        super().__init__(serialize_data=False)
 
-    def __init__(self) -> None:
-        self.tries = 0
+    def load_data_list(self):
+        return [dict() for _ in range(IMAGES)]
 
-    def __len__(self) -> int:
-        return 4
+    def get_cat_ids(self, idx):
+        return [int(idx > 0)]
 
     def prepare_data(self, idx):
         if idx == 0 and self.tries < 2:
@@ -27,23 +37,27 @@ class Drawn(Dataset):
             return None
         return int(idx), float(np.random.random())
 
-    def __getitem__(self, idx):
-        while (sample := self.prepare_data(idx)) is None:
-            idx = np.random.randint(4)
-        return sample
+
+class InBuckets(BatchSampler):
+    """A batch sampler that looks at the data, as those of mmdet do."""
+
+    def __iter__(self):
+        for index in self.sampler:
+            assert len(self.sampler.dataset) and len(self.sampler)
+            yield [index]
 
 
-def drawn(seeds, epoch, workers=2):
-    loader = Runner.build_dataloader(
-        dict(
-            dataset=Drawn(),
-            sampler=dict(type='DefaultSampler', shuffle=False),
-            batch_size=1,
-            num_workers=workers,
-        ),
-        seed=0,
+def loader_of(dataset, workers=2, kind='DefaultSampler', **settings):
+    sampler = dict(type=kind, shuffle=False)
+    settings = dict(batch_size=1) | settings
+    return Runner.build_dataloader(
+        dict(dataset=dataset, sampler=sampler, num_workers=workers, **settings), seed=0
     )
-    loader.worker_init_fn.seeds = seeds
+
+
+def drawn(seeds, epoch=0, dataset=None, **settings):
+    loader = loader_of(dataset or Drawn(), **settings)
+    seeds.follow(loader)
     seeds.epoch.fill_(epoch)
     return [tuple(value for (value,) in batch) for batch in loader]
 
@@ -59,13 +73,72 @@ def test_an_epoch_s_samples_do_not_depend_on_what_came_before():
 
 @pytest.mark.parametrize('other', [SampleSeeds(1), SampleSeeds(0, rank=1)])
 def test_another_seed_or_process_draws_others(other):
-    assert drawn(other, 0)[1:] != drawn(SampleSeeds(0), 0)[1:]
+    assert drawn(other)[1:] != drawn(SampleSeeds(0))[1:]
 
 
-def test_repeats_of_a_sample_differ():
-    class Repeated(int):
-        repeat = 1
+@pytest.mark.parametrize(
+    'wrap',
+    [
+        lambda data: RepeatDataset(data, times=3),
+        lambda data: ClassBalancedDataset(data, oversample_thr=1.0),
+    ],
+)
+def test_repeats_of_a_sample_differ(wrap):
+    dataset = wrap(Drawn())
+    samples = drawn(SampleSeeds(0), dataset=dataset)
+    assert len(samples) == len(dataset) > IMAGES
+    assert len({number for _, number in samples}) == len(samples)
+    assert drawn(SampleSeeds(0), dataset=wrap(Drawn()), workers=1)[3:] == samples[3:]
 
-    data, seeds = Drawn(), SampleSeeds(0)
-    seeds.seed_samples(data)
-    assert data[1] == data[1] != data[Repeated(1)]
+
+def test_copies_of_a_sampler_and_a_batch_sampler_of_another_kind():
+    loader = loader_of(Drawn())
+    loader.batch_sampler.sampler = RepeatedSampler(Drawn(), repeats=4, seed=0)
+    SampleSeeds(0).follow(loader)
+    assert len({number for _, (number,) in loader}) == IMAGES
+    settings = dict(batch_size=1, batch_sampler=dict(type=InBuckets, drop_last=False))
+    assert drawn(SampleSeeds(0), **settings)[1:] == drawn(SampleSeeds(0))[1:]
+
+
+class Shaken(nn.Module):
+    """A model whose steps draw numbers, and which keeps what it has seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list = []
+
+    def train_step(self, data_batch, optim_wrapper):
+        self.seen.append((data_batch, float(torch.rand(()))))
+        return dict(loss=torch.zeros(()))
+
+
+def steps_of(tmp_path, begin, workers, kind):
+    """What the iterations of a run of six see, from one of them on."""
+    model = Shaken()
+    runner = Runner(
+        model=model,
+        work_dir=str(tmp_path / str(begin)),
+        train_dataloader=loader_of(Drawn(tries=2), workers, kind),
+        train_cfg=dict(type='IterBasedTrainLoop', max_iters=6),
+        custom_hooks=[dict(type=SeedEachEpoch)],
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+        randomness=dict(seed=3),
+    )
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.train_loop._iter = begin
+    hook = next(each for each in runner.hooks if isinstance(each, SeedEachEpoch))
+    runner._hooks = [hook]
+    runner.train_loop.run()
+    assert not isinstance(runner.train_loop, EpochBasedTrainLoop)
+    return model.seen
+
+
+@pytest.mark.parametrize(
+    ('workers', 'kind'), [(0, 'InfiniteSampler'), (2, 'InfiniteSampler'), (1, 'DefaultSampler')]
+)
+def test_runs_that_count_iterations(tmp_path, monkeypatch, workers, kind):
+    monkeypatch.setattr('time.sleep', lambda _: None)
+    whole = steps_of(tmp_path, 0, workers, kind)
+    numbers = [batch[1][0] for batch, _ in whole] + [number for _, number in whole]
+    assert len(set(numbers)) == 12
+    assert steps_of(tmp_path, 5, workers, kind) == whole[5:]

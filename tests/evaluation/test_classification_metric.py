@@ -6,7 +6,7 @@ import torch
 
 pytest.importorskip('mmengine')
 
-from rexdense.errors import DataError
+from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.classification_evaluation import calibration_error, evaluate_classification
 from rexdense.evaluation.classification_metric import ClassificationMetric
 
@@ -39,6 +39,25 @@ def test_classes_without_images_have_no_part_in_the_mean():
 def test_a_constant_prediction_gains_nothing_from_ties():
     found = evaluate_classification(np.full((10, 10), 0.1), np.arange(10), list('0123456789'))
     assert found.metrics['top1'] == found.metrics['top5'] == 0
+
+
+@pytest.mark.parametrize(
+    ('scores', 'labels', 'classes', 'said'),
+    [
+        ([[0.9, 0.1], [np.nan, 0.4]], [0, 1], 'ab', r'of 1 of 2 images .* \(first image 1\)'),
+        ([[0.9, 0.1], [np.inf, 0.4]], [0, 1], 'ab', 'not finite'),
+        ([[np.nan] * 2], [0], 'ab', 'of 1 of 1 images are not finite'),
+        ([[0.9, 0.1]], [2], 'ab', 'label 2 is no class: there are 2, 0 to 1'),
+        ([[0.9, 0.1]], [-1], 'ab', 'label -1 is no class'),
+        ([[0.9, 0.1]], [0, 1], 'ab', r'scores=\(1, 2\) of 2 labels'),
+        ([[0.9, 0.1]], [0], 'abc', 'and 3 classes'),
+        (np.zeros((0, 2)), np.zeros(0, int), 'ab', 'one image at least'),
+        ([[0.9, 0.1]], [0], 'aa', "names 'a' twice"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(scores, labels, classes, said):
+    with pytest.raises(InvalidArgument, match=said):
+        evaluate_classification(np.array(scores), np.array(labels), list(classes))
 
 
 def test_calibration_of_known_bins():

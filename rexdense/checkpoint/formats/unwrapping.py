@@ -24,6 +24,7 @@ OUTER_WRAPPER = 'module'
 AVERAGE_COUNTERS = ('steps', 'n_averaged')
 # A word of a name by which a copy of the network inside another module is a running average.
 _EMA_WORD = re.compile(r'(^|_)(ema|swa|averaged?|shadow)($|_)')
+_MOST_NAMED = 5
 _EMA_TOO = 'the file also holds EMA weights: ema=True (--ema) takes those'
 _LAST_TOO = 'these are EMA weights, the last ones are there too: ema=False (--no-ema) takes those'
 _NO_LAST = 'EMA weights alone, no last ones: leave ema out'
@@ -143,12 +144,29 @@ def _flat(content: Mapping, name: str) -> dict[str, Tensor]:
             raise CheckpointUnreadable(
                 f"{name} is an optimiser's state without a model: give the checkpoint of the model"
             )
+        networks = [key for key, value in content.items() if _holds_tensors(value)]
+        if networks:
+            shown = ', '.join(map(repr, networks[:_MOST_NAMED]))
+            raise CheckpointUnreadable(
+                f'{name} holds no state dict under a known name, but tensors in {shown}: choose '
+                f'one, such as torch.load(FILE, weights_only=True)[{networks[0]!r}], in place of '
+                'the file'
+            )
         keys = ', '.join(repr(key) for key in list(content)[:5]) or 'nothing'
         raise CheckpointUnreadable(f'{name} holds no tensors by name (it has {keys})')
     if any(isinstance(key, str) and key.startswith(f'{OUTER_WRAPPER}.') for key in content):
         for counter in AVERAGE_COUNTERS:
             tensors.pop(counter, None)
     return tensors
+
+
+def _holds_tensors(value: Any) -> bool:
+    """Whether a value of a checkpoint may be a network's, as 'student' and 'teacher' are."""
+    if isinstance(value, nn.Module):
+        return True
+    return isinstance(value, Mapping) and any(
+        isinstance(key, str) and isinstance(tensor, Tensor) for key, tensor in value.items()
+    )
 
 
 def _without_wrappers(key: str) -> str:

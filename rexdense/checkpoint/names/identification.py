@@ -7,6 +7,7 @@ from torch import Tensor
 
 from rexdense.arch import Architecture
 from rexdense.checkpoint.formats.unwrapping import is_ema
+from rexdense.checkpoint.names.derived import require_plain_weights
 from rexdense.checkpoint.names.native import COUNTER, HEAD, STEM_WEIGHT, level_of
 from rexdense.checkpoint.names.recognition import (
     Recognised,
@@ -49,7 +50,8 @@ def recognise(
 
     Raises:
         UnknownName: no scheme is called ``source``.
-        CheckpointMismatch: no known names, or two networks.
+        CheckpointMismatch: no known names, two networks, or weights that are stored as what they
+            are computed from.
     """
     schemes = SCHEMES.values() if source is None else [scheme_named(source)]
     scores = {
@@ -58,6 +60,7 @@ def recognise(
     if prefix is not None:
         scores = {found: score for found, score in scores.items() if found.prefix == prefix}
     if not scores:
+        require_plain_weights(tensors, name)
         shown = ', '.join(list(tensors)[:3])
         asked = source is not None or prefix is not None
         raise CheckpointMismatch(
@@ -82,6 +85,7 @@ def recognise(
     if len(leaders) > 1:
         # Two projects share names for different networks: the shapes decide.
         leaders.sort(key=lambda found: _rank(tensors, found), reverse=True)
+    require_plain_weights(filter(leaders[0].in_body, tensors), name)
     return leaders[0]
 
 

@@ -10,8 +10,10 @@ from mmengine.dataset import BaseDataset
 
 from rexdense.arch.checks import require_ratio
 from rexdense.datasets.classification.file_index import FileIndex, class_folders, scan_classes
-from rexdense.datasets.classification.image_list import read_image_list, read_text, synset_of
+from rexdense.datasets.classification.image_list import read_image_list, synset_of
+from rexdense.datasets.classification.image_table import read_text
 from rexdense.datasets.classification.shards import find_shards, scan_shards
+from rexdense.datasets.images.folders import is_data
 from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
@@ -102,6 +104,12 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         self.full_init()
         return self._files.labels
 
+    @property
+    def unread_images(self) -> dict[str, int]:
+        """How many images lie in the folders that are of kinds that are not read, by endings."""
+        self.full_init()
+        return self._files.unread
+
     def full_init(self) -> None:
         """List the files, unless that has been done."""
         if self._fully_initialized:
@@ -122,11 +130,16 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         """Return the class names; None where the split's own are meant.
 
         Raises:
-            DataError: they are not known, though images are to be measured.
+            DataError: they are not known, though images are to be measured, or one is named twice.
         """
         root = Path(self.data_root)
         classes = self._metainfo.get('classes') or read_class_names(root)
         if classes is not None:
+            twice = [name for name, number in Counter(classes).items() if number > 1]
+            if twice:
+                raise DataError(
+                    f'classes of metainfo names {twice[0]!r} twice: each class has one label'
+                )
             return classes
         training = root / self.class_split
         if self.class_ann_file:
@@ -147,7 +160,7 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
     ) -> tuple[tuple[str, ...], FileIndex]:
         """List the images of a split without a list."""
         sharded = find_shards(folder) and not any(
-            entry.is_dir() and entry.name[0] != '.' for entry in os.scandir(folder)
+            entry.is_dir() and is_data(entry.name) for entry in os.scandir(folder)
         )
         return (scan_shards if sharded else scan_classes)(folder, classes, self.cache)
 

@@ -1,7 +1,8 @@
 """The files of an image folder and their classes, kept compactly and cached between runs."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from typing import Any
 import numpy as np
 
 from rexdense.datasets.classification.listing_cache import ListingCache
+from rexdense.datasets.images.folders import (
+    IMAGE_ENDINGS,
+    is_data,
+    unread_images,
+    unread_sentence,
+)
 from rexdense.errors import DataError
 
-__all__ = ['FileIndex', 'IMAGE_ENDINGS', 'TextArray', 'class_folders', 'scan_classes']
-
-IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+__all__ = ['FileIndex', 'TextArray', 'class_folders', 'scan_classes']
 
 
 class TextArray:
@@ -44,10 +49,18 @@ class FileIndex:
         folder: What the paths are relative to.
         paths: '/' between folders.
         labels: One a path.
+        unread: How many images beside them are of kinds that are not read, by their endings.
     """
 
-    def __init__(self, folder: Path, paths: Iterable[str], labels: Sequence[int]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        paths: Iterable[str],
+        labels: Sequence[int],
+        unread: Mapping[str, int] | None = None,
+    ) -> None:
         self.folder = folder
+        self.unread = dict(unread or {})
         self._paths = TextArray(paths)
         self.labels = np.asarray(labels, np.int64)
 
@@ -65,7 +78,7 @@ class FileIndex:
     def subset(self, places: Iterable[int]) -> 'FileIndex':
         """Return an index of the files at some places."""
         places = list(places)
-        return FileIndex(self.folder, map(self.path, places), self.labels[places])
+        return FileIndex(self.folder, map(self.path, places), self.labels[places], self.unread)
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
@@ -78,7 +91,7 @@ def class_folders(folder: Path) -> tuple[str, ...]:
         what = 'is a file' if folder.exists() else 'is not there'
         raise DataError(f'{folder} {what}; an image folder holds train/<class>/ and val/<class>/')
     found = sorted(
-        entry.name for entry in os.scandir(folder) if entry.is_dir() and entry.name[0] != '.'
+        entry.name for entry in os.scandir(folder) if entry.is_dir() and is_data(entry.name)
     )
     if not found:
         raise DataError(
@@ -101,8 +114,8 @@ def scan_classes(
             renews).
 
     Raises:
-        DataError: the folder is missing, has no class folders or no images, or holds other classes
-            than ``classes``.
+        DataError: the folder is missing, has no class folders or no images, holds other classes
+            than ``classes``, or has a link from a class to another one or back.
     """
     found = class_folders(folder)
     names = tuple(classes) if classes is not None else found
@@ -110,15 +123,19 @@ def scan_classes(
     there = set(found)
     with ThreadPoolExecutor() as pool:
         listed = list(
-            pool.map(lambda name: _files_of(folder, name, cache) if name in there else [], names)
+            pool.map(
+                lambda name: _files_of(folder, name, cache) if name in there else ([], {}), names
+            )
         )
-    paths = [path for files in listed for path in files]
+    paths = [path for files, _ in listed for path in files]
+    unread = sum((Counter(counts) for _, counts in listed), Counter())
     if not paths:
         raise DataError(
             f'no image below {folder}; looked for {", ".join(IMAGE_ENDINGS)} in its class folders'
+            + (f'; {unread_sentence(unread)}' if unread else '')
         )
-    labels = np.repeat(np.arange(len(names)), [len(files) for files in listed])
-    return names, FileIndex(folder, paths, labels)
+    labels = np.repeat(np.arange(len(names)), [len(files) for files, _ in listed])
+    return names, FileIndex(folder, paths, labels, unread)
 
 
 def check_known(folder: Path, found: Iterable[str], classes: Iterable[str]) -> None:
@@ -137,23 +154,49 @@ def check_known(folder: Path, found: Iterable[str], classes: Iterable[str]) -> N
         )
 
 
-def _files_of(folder: Path, name: str, cache: Path | None) -> list[str]:
-    """Return the images of a class, relative to ``folder``, from the cache if it is current."""
+def _files_of(folder: Path, name: str, cache: Path | None) -> tuple[list[str], dict[str, int]]:
+    """Return the images of a class, relative to ``folder``, and how many are not read, from the
+    cache if it is current."""
 
     def unchanged(record: dict) -> bool:
         return all(os.stat(folder / place).st_mtime_ns == time for place, time in record['folders'])
 
     def read() -> dict:
-        files, folders = [], []
+        files, folders, unread = [], [], Counter()
         for place, inner, names in os.walk(folder / name, followlinks=True):
-            inner.sort()
+            inner[:] = sorted(filter(is_data, inner))
+            for link in inner:
+                _require_no_way_out(folder, name, os.path.join(place, link))
+            names = sorted(filter(is_data, names))
+            unread += unread_images(names)
             relative = os.path.relpath(place, folder)
             folders.append((relative, os.stat(place).st_mtime_ns))
             files += [
-                f'{relative}/{file}'
-                for file in sorted(names)
-                if file.lower().endswith(IMAGE_ENDINGS) and file[0] != '.'
+                f'{relative}/{file}' for file in names if file.lower().endswith(IMAGE_ENDINGS)
             ]
-        return dict(folders=folders, files=files)
+        return dict(folders=folders, files=files, unread=unread)
 
-    return ListingCache(cache).get(folder / name, unchanged, read)['files']
+    record = ListingCache(cache).get(folder / name, unchanged, read)
+    return record['files'], record['unread']
+
+
+def _require_no_way_out(folder: Path, name: str, link: str) -> None:
+    """Check that a folder inside a class, if it is a link, leads neither to what holds it, which
+    has no end, nor to another class of the folder, whose images would bear two labels.
+
+    Raises:
+        DataError: it does.
+    """
+    if not os.path.islink(link):
+        return
+    target, above = os.path.realpath(link), os.path.realpath(os.path.dirname(link))
+    split, own = os.path.realpath(folder), os.path.realpath(folder / name)
+    if _lies_in(above, target) or (_lies_in(target, split) and not _lies_in(target, own)):
+        raise DataError(
+            f'{link} is a link to {target}, which holds it or is of another class: take the link '
+            'out; an image has one class'
+        )
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(os.path.join(folder, ''))

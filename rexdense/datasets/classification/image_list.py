@@ -1,47 +1,22 @@
 """Lists of images and classes as text: ``path label`` or ``path,class`` a line."""
 
-import csv
 import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rexdense.datasets.classification.file_index import IMAGE_ENDINGS, FileIndex
+from rexdense.datasets.classification.file_index import FileIndex
+from rexdense.datasets.classification.image_table import read_table, read_text
 from rexdense.datasets.classification.listing_cache import ListingCache
 from rexdense.datasets.file_names import find_files
+from rexdense.datasets.images.folders import IMAGE_ENDINGS
 from rexdense.errors import DataError, suggest
 
-__all__ = ['read_image_list', 'read_text', 'synset_of']
+__all__ = ['read_image_list', 'synset_of']
 
 MOST_NAMED = 3
-IMAGENET_ENDING = '.JPEG'
-"""What images bear that a list names without an ending, as ImageNet's lists do."""
-
-IMAGE_COLUMNS = (
-    'image',
-    'imageid',
-    'image_id',
-    'image_path',
-    'img_path',
-    'path',
-    'file',
-    'filename',
-)
-CLASS_COLUMNS = ('class', 'class_name', 'label', 'category', 'target', 'predictionstring')
-"""Names of columns, in small letters; those of Kaggle's ImageNet are among them."""
-
-
-def read_text(path: Path) -> str:
-    """Return the content of a UTF-8 text file.
-
-    Raises:
-        DataError: it cannot be read, or is no such text.
-    """
-    try:
-        return path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, 'strerror', None) or 'it is no UTF-8 text'
-        raise DataError(f'{path} cannot be read ({reason})') from error
+TRIED_ENDINGS = ('.JPEG', *(ending for ending in IMAGE_ENDINGS if ending != '.jpeg'))
+"""What images may bear that a list names without an ending, in this order; ImageNet's first."""
 
 
 def synset_of(text: str) -> str | None:
@@ -60,10 +35,11 @@ def read_image_list(
 ) -> tuple[tuple[str, ...], FileIndex]:
     """Read a list of images with their classes.
 
-    A ``.csv`` file has a column of images and one of classes: the first two, or those that a header
-    names. Any other file has a path and a class a line, the last tab, or else the last blank,
+    A ``.csv`` or ``.tsv`` file is read by :func:`~rexdense.datasets.classification.image_table.
+    read_table`. Any other file has a path and a class a line, the last tab, or else the last blank,
     between them; lines that begin with # are left out. Images that are named without an ending, as
-    in ImageNet's lists, get ``.JPEG``, and of a class that begins with a synset the synset counts.
+    in ImageNet's lists, are looked for with ``TRIED_ENDINGS``, and of a class that begins with a
+    synset the synset counts.
 
     Where every class is a whole number, the numbers are the labels, from 0, unless all are among
     ``classes``; else they are names.
@@ -76,8 +52,8 @@ def read_image_list(
             it has another size or modification time, or a folder of its images another one.
 
     Raises:
-        DataError: the list is missing or empty, a line cannot be read, an image is not there, or a
-            class is unknown.
+        DataError: the list is missing or empty, a line cannot be read, an image is not there or has
+            two classes, or a class is unknown.
     """
     identity = _identity(path)
 
@@ -94,6 +70,7 @@ def read_image_list(
         places = {os.path.join(folder, os.path.dirname(image)) for image in images}
         folders = [(place, os.stat(place).st_mtime_ns) for place in sorted(places)]
         words = [word for _, word in rows]
+        _require_one_class(path, images, words)
         return dict(identity=identity, folders=folders, images=images, words=words)
 
     # One list may be read below several folders.
@@ -115,18 +92,39 @@ def _identity(path: Path) -> list[int]:
 
 def _find(path: Path, folder: Path, images: list[str]) -> list[str]:
     """Return the path below a folder of each image of a list."""
-    images = [
-        image if image.lower().endswith(IMAGE_ENDINGS) else image + IMAGENET_ENDING
-        for image in images
-    ]
-    found = find_files(folder, images)
+    bare = [place for place, name in enumerate(images) if not name.lower().endswith(IMAGE_ENDINGS)]
+    named = sorted({*range(len(images))} - {*bare})
+    found: list[str | None] = [None] * len(images)
+    for ending, places in [('', named), *((ending, bare) for ending in TRIED_ENDINGS)]:
+        places = [place for place in places if found[place] is None]
+        if not places:
+            continue
+        names = [images[place] + ending for place in places]
+        for place, file in zip(places, find_files(folder, names), strict=True):
+            found[place] = file
     missing = [image for image, file in zip(images, found, strict=True) if file is None]
     if missing:
+        tried = (
+            f'; names without an ending get {", ".join(TRIED_ENDINGS)}'
+            if None in (found[place] for place in bare)
+            else ''
+        )
         raise DataError(
             f'{path} lists {len(missing)} of {len(images)} images that are not in {folder} (first '
-            f'{", ".join(missing[:MOST_NAMED])})'
+            f'{", ".join(missing[:MOST_NAMED])}{tried})'
         )
     return found
+
+
+def _require_one_class(path: Path, images: list[str], words: list[str]) -> None:
+    """Check that images that are listed twice, to be seen more often, have one class."""
+    known: dict[str, str] = {}
+    for image, word in zip(images, words, strict=True):
+        if known.setdefault(image, word) != word:
+            raise DataError(
+                f'{path} gives {image} two classes, {known[image]!r} and {word!r}: leave one of '
+                'them; an image has one class'
+            )
 
 
 def _labels(
@@ -154,8 +152,8 @@ def _labels(
 
 def _rows(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the image and the class of each line."""
-    read = _csv_rows if path.suffix.lower() == '.csv' else _text_rows
-    for number, image, word in read(path):
+    delimiter = {'.csv': ',', '.tsv': '\t'}.get(path.suffix.lower())
+    for number, image, word in read_table(path, delimiter) if delimiter else _text_rows(path):
         if not image or not word:
             raise DataError(f'{path}, line {number}: give an image and its class')
         yield image, synset_of(word) or word
@@ -166,31 +164,3 @@ def _text_rows(path: Path) -> Iterator[tuple[int, str, str]]:
         if line.strip() and not line.startswith('#'):
             image, _, word = line.strip().rpartition('\t' if '\t' in line.strip() else ' ')
             yield number, image.strip(), word.strip()
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    lines = csv.reader(read_text(path).splitlines(), strict=True)
-    try:
-        rows = [(lines.line_num, [cell.strip() for cell in cells]) for cells in lines]
-    except csv.Error as error:
-        raise DataError(f'{path}, line {lines.line_num}: {error}') from error
-    rows = [(number, cells) for number, cells in rows if any(cells)]
-    columns = _header(rows)
-    image, word = columns or (0, 1)
-    for number, cells in rows[1:] if columns else rows:
-        is_whole = len(cells) > max(image, word)
-        yield number, *((cells[image], cells[word]) if is_whole else ('', ''))
-
-
-def _header(rows: list[tuple[int, list[str]]]) -> tuple[int, int] | None:
-    """Return the places of image and class where the first line is a header, else None."""
-    if not rows:
-        return None
-    titles = [cell.lower() for cell in rows[0][1]]
-    image = next((titles.index(name) for name in IMAGE_COLUMNS if name in titles), None)
-    word = next((titles.index(name) for name in CLASS_COLUMNS if name in titles), None)
-    if image is not None and word is not None:
-        return image, word
-    # Titles of other words, above the names of files.
-    files = [cells[0].lower().endswith(IMAGE_ENDINGS) for _, cells in rows[:2]]
-    return (0, 1) if files == [False, True] else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.classification.file_index import FileIndex
-from rexdense.datasets.classification.image_list import read_text
+from rexdense.datasets.classification.image_table import read_text
 from rexdense.dependencies import needed_packages
 from rexdense.errors import DataError, InvalidArgument, suggest
 from rexdense.registry import DATASETS

@@ -10,26 +10,7 @@ from torch.utils.data import Sampler
 from rexdense.errors import InvalidArgument
 from rexdense.registry import DATA_SAMPLERS
 
-__all__ = ['Repeat', 'RepeatedSampler']
-
-
-class Repeat(int):
-    """The place of a sample in its data set, and which copy of it this is.
-
-    Attributes:
-        repeat: From 0 on; :class:`rexdense.engine.seeding.SeedEachEpoch` draws another augmentation
-            for each.
-    """
-
-    repeat = 0
-
-    def __new__(cls, place: int, repeat: int = 0) -> 'Repeat':
-        made = super().__new__(cls, place)
-        made.repeat = repeat
-        return made
-
-    def __reduce__(self) -> tuple:
-        return Repeat, (int(self), self.repeat)
+__all__ = ['RepeatedSampler']
 
 
 @DATA_SAMPLERS.register_module()
@@ -61,12 +42,12 @@ class RepeatedSampler(Sampler):
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
 
-    def __iter__(self) -> Iterator[Repeat]:
+    def __iter__(self) -> Iterator[int]:
         order = list(range(len(self.dataset)))
         if self.shuffle:
             generator = torch.Generator().manual_seed(self.seed + self.epoch)
             order = torch.randperm(len(order), generator=generator).tolist()
-        copies = [Repeat(place, repeat) for place in order for repeat in range(self.repeats)]
+        copies = [place for place in order for _ in range(self.repeats)]
         # Filled up from the beginning where the processes cannot share them evenly.
         total = len(self) * self.world_size
         copies = (copies * math.ceil(total / len(copies)))[:total]

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from rexdense.datasets.classification.file_index import (
-    IMAGE_ENDINGS,
     FileIndex,
     TextArray,
     check_known,
 )
 from rexdense.datasets.classification.listing_cache import ListingCache
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
 from rexdense.errors import DataError
 
 __all__ = ['ShardIndex', 'find_shards', 'scan_shards']
@@ -179,7 +179,7 @@ def _read_members(path: Path) -> dict:
                 if not member.isreg():
                     continue
                 name = PurePosixPath(member.name)
-                if name.suffix.lower() in IMAGE_ENDINGS and not name.name.startswith('.'):
+                if name.suffix.lower() in IMAGE_ENDINGS and all(map(is_data, name.parts)):
                     images.append((member.name, (member.offset_data, member.size)))
                 elif name.suffix == LABEL_ENDING:
                     content = archive.extractfile(member).read(LONGEST_LABEL)

@@ -179,6 +179,9 @@ def _wanted(
         return file_classes
     if isinstance(classes, str):
         raise DataError(f'classes={classes!r} is one name; give a list of names')
+    twice = [name for name, number in Counter(classes).items() if number > 1]
+    if twice:
+        raise DataError(f'classes names {twice[0]!r} twice: each class has one label')
     absent = [name for name in classes if name not in file_classes]
     if absent and (not may_lack or len(absent) == len(classes)):
         raise DataError(

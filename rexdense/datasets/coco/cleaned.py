@@ -73,6 +73,9 @@ def _clean_one(
     if of_mask:
         box, clipped = cleaning.clean_box(extent, *size)
     fault = box if isinstance(box, str) else None
+    if box in cleaning.NO_BOX and isinstance(extent, str) and extent != cleaning.NO_MASK:
+        # The mask would have given the box.
+        fault = extent
     if fault is None and need_masks:
         fault = extent if isinstance(extent, str) else None
         if fault is None:
@@ -86,7 +89,7 @@ def _clean_one(
     result.clipped += clipped
     result.boxes_of_masks += of_mask
     usable = None if isinstance(mask, str) else mask
-    result.annotations.append(_completed(entry, image['id'], category_id, box, usable))
+    result.annotations.append(_completed(entry, image['id'], category_id, box, clipped, usable))
 
 
 def _overlap_of_mask(extent: list[float], box: list[float], size: tuple[int, int]) -> float | str:
@@ -103,18 +106,16 @@ def _completed(
     image_id: int | str,
     category_id: int | str,
     box: list[float],
+    clipped: bool,
     mask: list | dict | None,
 ) -> dict:
-    """The annotation with the keys that COCO's own files have; a missing area is the box's."""
-    area = cleaning.number_of(entry.get('area'))
-    if area is None or area <= 0:
-        area = box[2] * box[3]
+    """The annotation with the keys that COCO's own files have."""
     completed = {
         **entry,
         'image_id': image_id,
         'category_id': category_id,
         'bbox': box,
-        'area': area,
+        'area': cleaning.clean_area(entry.get('area'), box, clipped),
         'iscrowd': cleaning.crowd_flag(entry.get('iscrowd')),
     }
     completed.pop('segmentation', None)

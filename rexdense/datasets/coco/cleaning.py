@@ -25,6 +25,7 @@ __all__ = [
     'UNKNOWN_IMAGE',
     'ZERO_SIZE_BOX',
     'box_of_mask',
+    'clean_area',
     'clean_box',
     'clean_segmentation',
     'crowd_flag',
@@ -58,6 +59,9 @@ NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
 _ROUNDING = 0.5
 """By how many pixels a box may reach out of its image and stay as it is: tools round."""
 
+
+_MOST_OF_BOX = 4
+"""Above so many times the area of its box, an object's area is in other units, or of another."""
 
 _NO = ('false', 'no', 'n', 'f', '')
 """Words that exporters write for an iscrowd of 0."""
@@ -118,6 +122,20 @@ def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, boo
     if box_width < 1 or box_height < 1:
         return BOX_BELOW_ONE_PIXEL, clipped
     return [left, top, box_width, box_height], clipped
+
+
+def clean_area(area: Any, box: list[float], clipped: bool) -> int | float:
+    """Return the area of an object in pixels: that of its box where the file has none, or one that
+    cannot be, as fractions of the image cannot.
+
+    Args:
+        box: [left, top, width, height] in pixels.
+        clipped: Whether the box has become smaller than the object.
+    """
+    area, of_box = number_of(area), box[2] * box[3]
+    if area is None or area < 1 or (area > _MOST_OF_BOX * of_box and not clipped):
+        return of_box
+    return area
 
 
 def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dict | str:

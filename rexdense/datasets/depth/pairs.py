@@ -1,12 +1,11 @@
 """Pairs of image and depth map: by equal names in two folders, or by a list."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from rexdense.datasets.file_names import find_files, match_names
-from rexdense.datasets.segmentation.folder import IMAGE_ENDINGS
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.errors import DataError
 
 __all__ = ['DepthPairs', 'find_depth_pairs', 'pair_by_name', 'read_pair_list']
@@ -142,7 +141,7 @@ def read_pair_list(
     )
 
 
-def _files_by_name(folder: Path, endings: Iterable[str], what: str) -> dict[str, Path]:
+def _files_by_name(folder: Path, endings: tuple[str, ...], what: str) -> dict[str, Path]:
     """Return the files below a folder by their path in it, without the ending."""
     if not folder.is_dir():
         state = 'is a file' if folder.exists() else 'is not there'
@@ -151,9 +150,7 @@ def _files_by_name(folder: Path, endings: Iterable[str], what: str) -> dict[str,
             'it lies'
         )
     files: dict[str, Path] = {}
-    for path in sorted(folder.rglob('*')):
-        if path.suffix.lower() not in endings or path.name.startswith('.'):
-            continue
+    for path in images_below(folder, endings):
         name = str(path.relative_to(folder).with_suffix(''))
         if name in files:
             raise DataError(

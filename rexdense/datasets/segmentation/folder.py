@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rexdense.datasets.file_names import find_files
 from rexdense.datasets.images.file_checks import Sample, check_files
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.datasets.segmentation.class_list import ClassList, read_class_list
 from rexdense.datasets.segmentation.label_counts import (
     count_labels,
@@ -20,7 +21,6 @@ from rexdense.text_table import text_table
 __all__ = ['CLASS_FILE', 'CheckedSplit', 'SegmentationFolder', 'find_pairs', 'summary']
 
 CLASS_FILE = 'classes.txt'
-IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 LABEL_ENDING = '.png'
 _CLASSES_SHOWN = 40
 _FEW = 0.001
@@ -41,7 +41,7 @@ def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
                 f'folder {folder} {what}; a data root holds images/{{train,val}}, '
                 f'labels/{{train,val}} and {CLASS_FILE}'
             )
-    found = sorted(path for path in images.rglob('*') if path.suffix.lower() in IMAGE_ENDINGS)
+    found = images_below(images)
     if not found:
         raise DataError(f'no image in {images}; looked for {", ".join(IMAGE_ENDINGS)}')
     names = [str(path.relative_to(images).with_suffix(LABEL_ENDING)) for path in found]

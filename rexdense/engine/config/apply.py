@@ -67,8 +67,6 @@ def apply_run_options(
             loader.batch_size = options.batch_size
         if options.workers is not None:
             loader.num_workers = options.workers
-        if loader.get('num_workers', 0) == 0:
-            loader.persistent_workers = False
     return device
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
+from rexdense.datasets.images.folders import is_data, unread_sentence
 from rexdense.engine.config.load import innermost_dataset, set_num_classes
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.registry import DATASETS
@@ -20,6 +21,7 @@ CLASSIFICATION = (FOLDERS, 'rexdense.PublishedDataset')
 """The data sets of images with one class each."""
 
 _MOST_NAMED = 12
+_LIST_ENDINGS = ('.txt', '.csv', '.tsv')
 
 
 def use_image_folder(
@@ -66,7 +68,7 @@ def use_image_folder(
 
 def _choose_split(section: ConfigDict, split: str) -> None:
     """Let a data set read a split: its class folders, or where there are none the list
-    ``<split>.txt`` or ``<split>.csv`` below the root."""
+    ``<split>.txt``, ``.csv`` or ``.tsv`` below the root."""
     if section.type != FOLDERS:
         return
     own = section.get('split', split)
@@ -82,9 +84,9 @@ def _choose_split(section: ConfigDict, split: str) -> None:
         section.split = own = split
     root = Path(section.data_root)
     folder = root / own
-    if folder.is_dir() and any(map(Path.is_dir, folder.iterdir())):
+    if folder.is_dir() and any(path.is_dir() and is_data(path.name) for path in folder.iterdir()):
         return
-    lists = [name for name in (f'{own}.txt', f'{own}.csv') if (root / name).is_file()]
+    lists = [name for name in map(own.__add__, _LIST_ENDINGS) if (root / name).is_file()]
     if lists:
         section.ann_file = lists[0]
 
@@ -113,6 +115,7 @@ def _require_images(found: Any, section: ConfigDict, classes: Sequence[str]) -> 
         raise DataError(
             f'{Path(section.data_root) / section.split} has no image of {len(empty)} of the '
             f'{len(classes)} classes ({_abridged(empty)}): put some there, or take the class out'
+            + (f'; {unread_sentence(found.unread_images)}' if found.unread_images else '')
         )
 
 

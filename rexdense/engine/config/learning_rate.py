@@ -1,11 +1,20 @@
 """The learning rate that suits the batch."""
 
 import math
+from collections.abc import Iterator
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 
+from rexdense.engine.config.load import walk
+from rexdense.errors import InvalidArgument
+
 __all__ = ['set_learning_rate']
+
+_LOWEST = ('eta_min', 'min_value')
+_RATES = (*_LOWEST, 'eta_max')
+"""Rates among the arguments of mmengine's schedulers (optim/scheduler/param_scheduler.py); all
+others are shares of the optimizer's."""
 
 
 def set_learning_rate(config: Config, given: float | None) -> str:
@@ -14,7 +23,11 @@ def set_learning_rate(config: Config, given: float | None) -> str:
 
     In proportion for SGD (Goyal et al. 2017, section 2.1), by the square root for Adam's kind
     (Malladi et al. 2022, section 4.1), whose steps do not grow with the gradient. The config says
-    in ``auto_scale_lr.base_batch_size`` how many images a step its rate is for.
+    in ``auto_scale_lr.base_batch_size`` how many images a step its rate is for. Rates of the
+    schedule that the config states as such, as ``eta_min``, keep their share of the rate.
+
+    Raises:
+        InvalidArgument: the schedule would raise the rate to where it should fall.
     """
     wrapper = config.optim_wrapper
     optimizer, stated = wrapper.optimizer, wrapper.optimizer.lr
@@ -39,4 +52,36 @@ def set_learning_rate(config: Config, given: float | None) -> str:
         )
     else:
         how = 'as in the config'
+    if stated:
+        _scale_schedule(config, optimizer.lr / stated)
+    _require_below(config, optimizer.lr)
     return f'Learning rate {optimizer.lr:.3g} for {batch} images a step, {optimizer.type}: {how}'
+
+
+def _schedulers(config: Config) -> Iterator[dict]:
+    """Yield the sections of the schedulers of the rate."""
+    for section in walk(config.get('param_scheduler')):
+        if 'Momentum' not in str(section.get('type')):
+            yield section
+
+
+def _scale_schedule(config: Config, factor: float) -> None:
+    for section in _schedulers(config):
+        for key in _RATES:
+            value = section.get(key)
+            if isinstance(value, list | tuple):
+                section[key] = [each * factor for each in value]
+            elif value:
+                section[key] = value * factor
+
+
+def _require_below(config: Config, rate: float) -> None:
+    for section in _schedulers(config):
+        for key in _LOWEST:
+            value = section.get(key)
+            if isinstance(value, int | float) and value > rate:
+                raise InvalidArgument(
+                    f'{key}={value:.3g} of {section.get("type")} in param_scheduler is above the '
+                    f'learning rate {rate:.3g}, which would rise to it: give a lower {key}, or a '
+                    'higher rate (--lr)'
+                )

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rexdense.errors import InvalidArgument
+from rexdense.errors import DataError, InvalidArgument
 from rexdense.models.losses.arguments import (
     checked_class_weight,
     require_factor,
@@ -72,18 +72,39 @@ class LabelLoss(nn.Module):
         Raises:
             InvalidArgument: the loss does not fit the channels, or has no values of pixels that
                 a sampler could choose from.
+            DataError: a label is neither a class nor void.
         """
         self.require_channels(logits.shape[1])
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
         labelled = labels != ignore_index
+        is_labelled = self._require_classes(labels, labelled, logits.shape[1], ignore_index)
         if weight is not None or reduction_override is not None:
             value = self.sampled(logits, labels, labelled, weight, reduction_override)
-        elif labelled.any():
+        elif is_labelled:
             value = self.value(logits, labels, labelled)
         else:
             value = logits[:0].sum()
         return self.loss_weight * value
+
+    def _require_classes(self, labels: Tensor, labelled: Tensor, channels: int, void: int) -> bool:
+        """Check that all labels are classes or void; return whether any is a class.
+
+        Both are asked at once: each answer waits for the device.
+
+        Raises:
+            DataError: one is neither.
+        """
+        classes = max(channels, 2)
+        beyond = labelled & ((labels < 0) | (labels >= classes))
+        is_beyond, is_labelled = torch.stack([beyond.any(), labelled.any()]).tolist()
+        if is_beyond:
+            raise DataError(
+                f'{type(self).__name__} got the label {int(labels[beyond][0])}, but there are '
+                f'{classes} classes, 0 to {classes - 1}, and void is {void}: correct the label '
+                'maps, or state ignore_index'
+            )
+        return is_labelled
 
     def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
         """Return the loss before ``loss_weight``.

@@ -7,7 +7,7 @@ from torch import nn
 import rexdense
 from rexdense.checkpoint import convert_checkpoint, export_backbone
 from rexdense.checkpoint.schemes import SCHEMES
-from rexdense.errors import CheckpointMismatch, InvalidArgument
+from rexdense.errors import CheckpointMismatch, CheckpointUnreadable, InvalidArgument
 from tests.checkpoint.trained_networks import assert_equal, named_by, native
 
 WRAPPINGS = {
@@ -179,3 +179,12 @@ def test_a_pickled_module_is_read_like_its_state(trained):
     target = rexdense.create_backbone('rexnet_1.0')
     assert rexdense.load_weights(target, {'model': trained}).complete
     assert_equal(target, trained.backbone.state_dict())
+
+
+def test_networks_under_unknown_names_are_named(state):
+    backbone = rexdense.create_backbone('rexnet_1.0')
+    content = dict(epoch=3, optimizer={'state': {}}, student=state, teacher=nn.Linear(1, 1))
+    said = r"tensors in 'student', 'teacher': choose one, such as torch\.load\(.*\['student'\]"
+    with pytest.raises(CheckpointUnreadable, match=said):
+        rexdense.load_weights(backbone, content)
+    assert not rexdense.load_weights(backbone, content['student']).missing

@@ -90,13 +90,19 @@ def test_a_synset_list_names_its_folders(root):
         ('list.csv', 'foto,klasse\ncat/0.png,tom\ndog/0.png,rex\n', ('rex', 'tom')),
         ('list.csv', 'id,label,path\n7,1,cat/0.png\n8,0,dog/0.png\n', ('0', '1')),
         ('list.csv', '"cat/0.png","tom, the cat"\ndog/0.png,rex\n', ('rex', 'tom, the cat')),
+        ('list.csv', 'filename,tom,rex\ncat/0.png,1,0\ndog/0.png,0,1\n', ('rex', 'tom')),
+        ('list.csv', 'rex,tom,path\n0.0,1.0,cat/0\n1.0,0.0,dog/0\n', ('rex', 'tom')),
+        ('list.csv', 'path,breed\ncat/0,tom\ndog/0,rex\n', ('rex', 'tom')),
+        ('list.tsv', 'image\tlabel\ncat/0.png\ttom, cat\ndog/0.png\trex\n', ('rex', 'tom, cat')),
+        ('list.txt', 'cat/0 tom\ndog/0 rex\n', ('rex', 'tom')),
+        ('list.txt', 'cat/0 1\ncat/0 1\ndog/0 0\n', ('0', '1')),
     ],
 )
 def test_lists_of_any_form_are_read(root, name, text, classes):
     (root / name).write_bytes(text.encode())
     data, files = listed(root, ann_file=name)
     assert data.metainfo['classes'] == classes
-    assert files == [('cat/0.png', 1), ('dog/0.png', 0)]
+    assert list(dict.fromkeys(files)) == [('cat/0.png', 1), ('dog/0.png', 0)]
 
 
 def test_numbers_that_are_class_names_are_names(root):
@@ -189,6 +195,12 @@ def faults(root):
     (root / 'binary.txt').write_bytes(b'\xff\xfe\0')
     (root / 'empty.txt').write_text('\n# nothing\n')
     (root / 'half.csv').write_text('image,class\ncat/0.png\n')
+    (root / 'several.csv').write_text('path,cat,dog\ncat/0.png,1,1\ndog/0.png,0,1\n')
+    (root / 'none.csv').write_text('path,cat,dog\ncat/0.png,1,0\ndog/0.png,0,0\n')
+    (root / 'breeds.csv').write_text('path,breed,age\ncat/0.png,tom,3\ndog/0.png,rex,4\n')
+    (root / 'plain.csv').write_text('cat/0.png,tom,3\ndog/0.png,rex,4\n')
+    (root / 'both.txt').write_text('cat/0.png 0\ncat/0 1\ndog/0.png 1\n')
+    (root / 'bare.txt').write_text('cat/9 0\ndog/0.png 1\n')
     (root / 'open.csv').write_text('image,class\n"cat/0.png,tom\n')
     (root / 'named').mkdir()
     (root / 'named' / 'classes.txt').write_bytes(b'caf\xe9\ntea\n')
@@ -213,6 +225,13 @@ def faults(root):
         ('.', 'train', dict(ann_file='empty.txt'), 'lists no image'),
         ('.', 'train', dict(ann_file='half.csv'), 'line 2'),
         ('.', 'train', dict(ann_file='open.csv'), 'line 2'),
+        ('.', 'train', dict(ann_file='several.csv'), 'line 2: 2 of its 2 columns .* hold a 1'),
+        ('.', 'train', dict(ann_file='none.csv'), 'line 3: 0 of its 2 columns of classes hold a 1'),
+        ('.', 'train', dict(ann_file='breeds.csv'), r"images \(breed, age\).* the title 'class'"),
+        ('.', 'train', dict(ann_file='plain.csv'), r'2 columns beside the images \(without titles'),
+        ('.', 'train', dict(ann_file='both.txt'), r"cat/0\.png two classes, '0' and '1'"),
+        ('.', 'train', dict(ann_file='bare.txt'), r'first cat/9; .* \.JPEG, \.jpg, \.png'),
+        ('.', 'train', dict(metainfo=dict(classes=('cat', 'dog', 'Ünï', 'cat'))), "'cat' twice"),
         ('named', 'train', {}, 'no UTF-8 text'),
         ('twice', 'train', {}, "names 'a' twice"),
         (

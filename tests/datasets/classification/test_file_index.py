@@ -93,3 +93,48 @@ def test_a_list_is_read_again_once_it_or_a_folder_has_changed(root, monkeypatch)
     (root / 'train' / 'dog' / '2.png').unlink()
     with pytest.raises(DataError, match=r'dog/2\.png'):
         read()
+
+
+FOREIGN = ('@eaDir', '.ipynb_checkpoints', '__MACOSX', '.hidden')
+
+
+@pytest.mark.parametrize('place', FOREIGN)
+def test_folders_that_are_no_data_are_left_alone(root, place):
+    before = scan_classes(root / 'train')
+    write(root / 'train' / 'cat' / place / 'SYNO_THUMB.jpg')
+    write(root / 'train' / 'cat' / 'inner' / place / 'deep' / '0-checkpoint.png')
+    write(root / 'train' / place / '0.png')
+    after = scan_classes(root / 'train')
+    assert after[0] == before[0] and len(after[1]) == len(before[1]) == 10
+
+
+def test_images_of_kinds_that_are_not_read_are_counted(root):
+    for name in ('a.gif', 'b.jfif', 'c.JFIF', '.d.gif', 'notes.txt'):
+        (root / 'train' / 'cat' / name).write_bytes(b'')
+    cache = root / 'cache'
+    for _ in range(2):
+        assert scan_classes(root / 'train', cache=cache)[1].unread == {'.gif': 1, '.jfif': 2}
+
+
+def test_a_folder_of_images_that_are_not_read_says_so(tmp_path):
+    for index in range(3):
+        (tmp_path / 'cat').mkdir(exist_ok=True)
+        (tmp_path / 'cat' / f'{index}.jfif').write_bytes(b'')
+    with pytest.raises(DataError, match=r'3 images are not read \(3 \.jfif\): save them as'):
+        scan_classes(tmp_path)
+
+
+@pytest.mark.parametrize('target', ['..', '.', '../../train', '../dog', '../dog/inner'])
+def test_a_link_out_of_a_class_is_refused(root, target):
+    (root / 'train' / 'dog' / 'inner').mkdir()
+    (root / 'train' / 'cat' / 'loop').symlink_to(target)
+    with pytest.raises(DataError, match=r'cat/loop is a link to .* take the link out'):
+        scan_classes(root / 'train')
+
+
+def test_links_to_other_places_are_followed(root):
+    write(root / 'store' / 'more' / '7.png')
+    (root / 'train' / 'cat' / 'more').symlink_to(root / 'store' / 'more')
+    (root / 'train' / 'cow').symlink_to(root / 'store')
+    names, files = scan_classes(root / 'train')
+    assert names == ('cat', 'cow', 'dog', 'Ünï') and len(files) == 12

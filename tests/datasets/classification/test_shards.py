@@ -49,7 +49,10 @@ def root(tmp_path):
         tmp_path / 'train' / 'shard-0.tar',
         {'dog/0.png': content(10), 'notes.txt': b'x', f'cat/{long}.jpg': content(20, '.jpg')},
     )
-    pack(tmp_path / 'train' / 'shard-1.tar', {'./cat/1.png': content(30), 'cat/.h.png': b'x'})
+    pack(
+        tmp_path / 'train' / 'shard-1.tar',
+        {'./cat/1.png': content(30), 'cat/.h.png': b'x', '__MACOSX/cat/1.png': b'x'},
+    )
     pack(tmp_path / 'val' / 'a.tar', {'dog/0.png': content(40)})
     return tmp_path
 

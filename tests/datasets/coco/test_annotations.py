@@ -546,13 +546,21 @@ def test_a_missing_box_is_that_of_the_run_lengths(tmp_path, as_text, seed):
     assert annotations.dataset['annotations'][0]['bbox'] == expected
 
 
-@pytest.mark.parametrize('counts', ['0', '~', 'zz', [WIDTH * HEIGHT]])
-def test_run_lengths_that_give_no_box(tmp_path, counts):
+@pytest.mark.parametrize(
+    ('counts', 'reason'),
+    [
+        ('0', cleaning.DAMAGED_RUNS),
+        ('~', cleaning.DAMAGED_RUNS),
+        ('zz', cleaning.DAMAGED_RUNS),
+        ([WIDTH * HEIGHT], cleaning.EMPTY_MASK),
+    ],
+)
+def test_run_lengths_that_give_no_box(tmp_path, counts, reason):
     content = coco_content()
     content['annotations'][0]['segmentation'] = dict(size=[HEIGHT, WIDTH], counts=counts)
     del content['annotations'][0]['bbox']
     annotations = read_annotations(write_coco(tmp_path, content))
-    assert annotations.dropped == {'box is not four numbers': 1}
+    assert annotations.dropped == {reason: 1}
 
 
 def test_a_category_that_only_heads_others_is_no_class(tmp_path):
@@ -653,3 +661,40 @@ def test_checking_a_file_needs_no_torch(tmp_path):
     )
     answer = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
     assert answer.stdout.strip() == '[]', answer.stderr
+
+
+@pytest.mark.parametrize(
+    ('area', 'box', 'kept'),
+    [
+        (0.02, [1, 2, 30, 20], 600),
+        (5000, [1, 2, 30, 20], 600),
+        (37, [1, 2, 30, 20], 37),
+        (650.5, [1, 2, 30, 20], 650.5),
+        # The object reaches far beyond the image.
+        (5000, [-90, 2, 100, 20], 5000),
+    ],
+)
+def test_an_area_that_cannot_be_is_the_box_s(tmp_path, area, box, kept):
+    content = coco_content()
+    content['annotations'][0].update(area=area, bbox=box)
+    read = read_annotations(write_coco(tmp_path, content))
+    assert read.dataset['annotations'][0]['area'] == kept
+
+
+@pytest.mark.parametrize(('box', 'need_masks'), [(None, False), ([1, 2, 30, 20], True)])
+def test_run_lengths_of_another_size_are_named(tmp_path, box, need_masks):
+    content = coco_content()
+    mask = dict(size=[WIDTH, HEIGHT], counts=[0, WIDTH * HEIGHT])
+    content['annotations'][0].update(bbox=box, segmentation=mask)
+    whole = dict(size=[HEIGHT, WIDTH], counts=[0, HEIGHT * WIDTH])
+    for entry in content['annotations'][1:]:
+        entry['segmentation'] = whole
+    read = read_annotations(write_coco(tmp_path, content), need_masks=need_masks)
+    assert read.dropped == {cleaning.RUNS_OF_OTHER_SIZE: 1}
+
+
+def test_a_class_asked_for_twice(tmp_path):
+    path = write_coco(tmp_path)
+    assert message_of(path, classes=['cat', 'cat']) == (
+        "classes names 'cat' twice: each class has one label"
+    )

@@ -9,6 +9,7 @@ pytest.importorskip('mmengine')
 from mmengine.config import Config
 
 from rexdense.engine.config.learning_rate import set_learning_rate
+from rexdense.errors import InvalidArgument
 
 
 def config_of(kind='SGD', batch=2, base=16, enable=True, **wrapper) -> Config:
@@ -56,3 +57,29 @@ def test_rate(config, given, rate, said):
     assert math.isclose(config.optim_wrapper.optimizer.lr, rate)
     # Else mmengine would scale again.
     assert 'auto_scale_lr' not in config
+
+
+@pytest.mark.parametrize(
+    ('scheduler', 'scaled'),
+    [
+        (dict(type='CosineAnnealingLR', eta_min=1e-3), dict(eta_min=5e-4)),
+        (dict(type='PolyLR', eta_min=1e-3, power=0.9), dict(eta_min=5e-4)),
+        (dict(type='OneCycleLR', eta_max=0.02), dict(eta_max=0.01)),
+        (dict(type='ReduceOnPlateauLR', min_value=[1e-3, 0]), dict(min_value=[5e-4, 0])),
+        (dict(type='CosineAnnealingLR', eta_min_ratio=0.1), {}),
+        (dict(type='CosineAnnealingMomentum', eta_min=0.8), {}),
+    ],
+)
+def test_rates_of_the_schedule_keep_their_share(scheduler, scaled):
+    config = config_of()
+    config.param_scheduler = [dict(type='LinearLR', start_factor=0.1), dict(scheduler)]
+    set_learning_rate(config, 0.01)
+    assert config.param_scheduler[1] == scheduler | scaled
+    assert config.param_scheduler[0] == dict(type='LinearLR', start_factor=0.1)
+
+
+def test_a_schedule_that_would_raise_the_rate_is_refused():
+    config = config_of()
+    config.param_scheduler = [dict(type='PolyLR', eta_min=0.03)]
+    with pytest.raises(InvalidArgument, match=r'eta_min=0\.03 of PolyLR .* rate 0\.02'):
+        set_learning_rate(config, 0.02)

@@ -10,7 +10,7 @@ pytest.importorskip('mmengine')
 
 from mmengine.structures import PixelData
 
-from rexdense.errors import InvalidArgument
+from rexdense.errors import DataError, InvalidArgument
 from rexdense.models.losses import (
     CrossEntropyLoss,
     DiceLoss,
@@ -249,6 +249,21 @@ def test_mmsegs_samplers_get_pixels():
     torch.testing.assert_close(focal(logits, labels, weight=chosen), expected)
     with pytest.raises(InvalidArgument, match='DiceLoss compares whole images'):
         DiceLoss()(logits, labels, weight=chosen)
+
+
+@pytest.mark.parametrize('beyond', [-2, 3, 254])
+@pytest.mark.parametrize(('loss', 'channels'), ALL, ids=NAMES)
+def test_labels_that_are_no_class_are_refused(loss, channels, beyond):
+    """One of them, among others or alone, whoever asks."""
+    logits, labels = drawn(channels)
+    last = max(channels, 2) - 1
+    said = rf'{type(loss).__name__} got the label {beyond}, .* 0 to {last}, and void is 255'
+    for number in (1, labels.numel()):
+        labels.view(-1)[-number:] = beyond
+        with pytest.raises(DataError, match=said):
+            loss(logits, labels)
+        with pytest.raises(DataError, match=said):
+            loss(logits, labels, reduction_override='none')
 
 
 def test_a_head_of_mmseg_has_torchs_value():

@@ -1,0 +1,61 @@
+"""Image files in folders, apart from what systems and programs lay beside them."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
+
+__all__ = ['IMAGE_ENDINGS', 'images_below', 'is_data', 'unread_images', 'unread_sentence']
+
+IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+"""What the names of images that are read end with."""
+
+OTHER_ENDINGS = (
+    *('.avif', '.cr2', '.dng', '.exr', '.gif', '.heic', '.heif', '.ico', '.jfif', '.jp2', '.jpe'),
+    *('.jxl', '.nef', '.pbm', '.pgm', '.pnm', '.ppm', '.psd', '.svg', '.tga'),
+)
+"""What the names of images that are not read end with."""
+
+_FOREIGN = frozenset({'@eadir', '__macosx', '#recycle', '$recycle.bin', 'lost+found'})
+"""Folders of thumbnails, resource forks and deleted files: Synology, macOS, Windows, ext4."""
+
+
+def is_data(name: str) -> bool:
+    """Whether a file or folder of a name can be data: it is not hidden, as ``.ipynb_checkpoints``
+    and macOS's ``._`` files are, and none that a system keeps.
+
+    Example:
+        >>> [is_data(name) for name in ('cat', '.ipynb_checkpoints', '@eaDir', '._0.jpg')]
+        [True, False, False, False]
+    """
+    return not name.startswith('.') and name.lower() not in _FOREIGN
+
+
+def images_below(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> list[Path]:
+    """Return the images in a folder and in the folders in it, sorted."""
+    return sorted(
+        path
+        for path in folder.rglob('*')
+        if path.suffix.lower() in endings and all(map(is_data, path.relative_to(folder).parts))
+    )
+
+
+def unread_images(names: Iterable[str | os.PathLike[str]]) -> Counter[str]:
+    """Count the files that are images of kinds that are not read, by their endings."""
+    endings = (PurePath(name).suffix.lower() for name in names)
+    return Counter(ending for ending in endings if ending in OTHER_ENDINGS)
+
+
+def unread_sentence(counts: Mapping[str, int]) -> str:
+    """Return how many images are left out for their kind, and what to do.
+
+    Example:
+        >>> unread_sentence({'.gif': 1, '.jfif': 4})
+        '5 images are not read (4 .jfif, 1 .gif): save them as .jpg or .png'
+    """
+    number = sum(counts.values())
+    named = ', '.join(f'{count} {ending}' for ending, count in Counter(counts).most_common())
+    return (
+        f'{number} {"image is" if number == 1 else "images are"} not read ({named}): save '
+        f'{"it" if number == 1 else "them"} as .jpg or .png'
+    )

@@ -1,0 +1,40 @@
+"""Which files of a folder are its images."""
+
+import pytest
+
+from rexdense.datasets.images.folders import images_below
+from rexdense.datasets.segmentation.folder import find_pairs
+from rexdense.tasks.prediction_files import find_images
+
+NO_DATA = ('@eaDir/0.jpg', '.ipynb_checkpoints/0.png', '__MACOSX/in/0.png', '._0.jpg', '.git/0.png')
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A hidden folder, whose images are data: it was named."""
+    root = tmp_path / '.hidden' / 'images'
+    for name in (
+        *NO_DATA,
+        *(f'in/{name}' for name in NO_DATA),
+        '0.jpg',
+        'in/1.PNG',
+        'in/notes.txt',
+    ):
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b'')
+    return root
+
+
+def test_what_systems_lay_beside_images_is_left_alone(folder):
+    assert images_below(folder) == [folder / '0.jpg', folder / 'in' / '1.PNG']
+    assert images_below(folder, ('.txt',)) == [folder / 'in' / 'notes.txt']
+    assert find_images(folder) == [folder / '0.jpg']
+
+
+def test_label_maps_are_asked_for_of_images_alone(folder):
+    labels = folder.parent / 'labels'
+    for name in ('0.png', 'in/1.png'):
+        (labels / name).parent.mkdir(parents=True, exist_ok=True)
+        (labels / name).write_bytes(b'')
+    assert len(find_pairs(folder, labels)) == 2

@@ -1,14 +1,13 @@
 """The demos: draw the Shapes data set, train a small model on it, show what it predicts."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from rexdense.cli import train
 from rexdense.cli.options import add_data_options, add_run_options, add_training_options
 from rexdense.cli.parser import Parser
-from rexdense.cli.pretrain_demo import CLASSIFIER, compare_pretraining
+from rexdense.cli.pretrain_demo import CLASSIFIER, check_pretraining, compare_pretraining
 from rexdense.datasets import make_shapes
 from rexdense.engine.work_dir import prepare_work_dir
 
@@ -53,19 +52,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     Raises:
         InvalidArgument: the folder of the results holds those of an earlier run, and neither
-            ``--resume`` nor ``--overwrite`` says what becomes of them.
+            ``--resume`` nor ``--overwrite`` says what becomes of them; or 'pretrain' is given
+            weights to begin from.
     """
-    further = list(sys.argv[1:] if arguments is None else arguments)
     # A mistaken option is told before anything is drawn.
-    options = parser().parse_args(further)
-    data_root = options.data_root or DATA_ROOT
-    work_dir = options.work_dir or WORK_DIRS[options.demo]
-    prepare_work_dir(work_dir, may_hold_results=options.resume or options.overwrite)
-    if not data_root.is_dir():
-        make_shapes(data_root)
-    further = further[further[:1] == [options.demo] :]
-    if options.demo == 'pretrain':
-        compare_pretraining(DEMOS['detection'], data_root, work_dir, further)
+    options = parser().parse_args(arguments)
+    options.config = DEMOS[options.demo]
+    options.data_root = options.data_root or DATA_ROOT
+    options.work_dir = options.work_dir or WORK_DIRS[options.demo]
+    pretraining = options.demo == 'pretrain'
+    if pretraining:
+        check_pretraining(options)
+    prepare_work_dir(options.work_dir, may_hold_results=options.resume or options.overwrite)
+    if not options.data_root.is_dir():
+        make_shapes(options.data_root)
+    if pretraining:
+        compare_pretraining(DEMOS['detection'], options)
     else:
-        places = ['--data-root', str(data_root), '--work-dir', str(work_dir)]
-        train.main([str(DEMOS[options.demo]), *further, *places])
+        train.run(options)

@@ -1,45 +1,105 @@
 """The demo of pretraining: a classifier, and the same detector from it and from random weights."""
 
-from collections.abc import Sequence
+import argparse
+import copy
+import re
 from pathlib import Path
+from typing import Any
 
 from rexdense.cli import train
-from rexdense.engine.work_dir import newest_checkpoint
+from rexdense.engine.work_dir import (
+    checkpoints_of_runs,
+    newest_checkpoint,
+    prepare_work_dir,
+    run_meta,
+)
+from rexdense.errors import InvalidArgument
 from rexdense.text_table import text_table
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['CLASSIFIER', 'compare_pretraining']
+__all__ = ['CLASSIFIER', 'check_pretraining', 'compare_pretraining']
 
 CLASSIFIER = Path('configs/classification/rexnet-1.0_demo_shapes.py')
 CROPS = 'crops'
 """The folder of Shapes with a folder for each class."""
-SEED = '0'
+RUNS = ('classifier', 'from_random', 'from_classifier')
+"""Folders of the runs, in their order."""
+SEED = 0
+# What decides of the weights that a run begins from, in a config.
+_WEIGHTS = re.compile(r'(load_from|resume|model\.(backbone\.)?init_cfg)(\.|$)')
 TOP1, AP50 = 'classification/top1', 'coco/bbox_mAP_50'
 
 
-def compare_pretraining(
-    detector: Path, data_root: Path, work_dir: Path, further: Sequence[str]
-) -> None:
+def check_pretraining(options: argparse.Namespace) -> None:
+    """Check that the runs begin from the weights that the table says, and lose no earlier ones.
+
+    Args:
+        options: Those of rexdense train for all three runs.
+
+    Raises:
+        InvalidArgument: an option gives all of them other weights, a folder holds an earlier run
+            that neither ``--resume`` nor ``--overwrite`` is about, or there is none to resume.
+    """
+    given = [
+        f'--{name.replace("_", "-")}' for name in ('pretrained', 'load_from') if vars(options)[name]
+    ]
+    given += [
+        f'--cfg-options {key}'
+        for key, value in (options.cfg_options or {}).items()
+        if value and _WEIGHTS.match(key)
+    ]
+    if given:
+        raise InvalidArgument(
+            f'demo pretrain: {given[0]} would give weights to all three runs, which compare random '
+            "weights with the classifier's; leave it out, or train one model with rexdense train"
+        )
+    folders = [options.work_dir / name for name in RUNS]
+    if options.resume and not any(map(checkpoints_of_runs, folders)):
+        raise InvalidArgument(
+            f'--resume: no checkpoint in {", ".join(RUNS)} of {options.work_dir}; leave --resume '
+            'out to start, or name the folder with --work-dir'
+        )
+    for folder in folders:
+        prepare_work_dir(folder, may_hold_results=options.resume or options.overwrite)
+
+
+def compare_pretraining(detector: Path, options: argparse.Namespace) -> None:
     """Train a classifier on the crops of Shapes, then a detector from it and one from random
     weights at the same seed and number of steps; print the three curves as a table.
 
+    With ``--resume`` each run that has a checkpoint goes on from it, and the others begin.
+
     Args:
         detector: The config of the detector.
-        data_root: The Shapes data set.
-        work_dir: Gets a folder for each of the three runs.
-        further: Options of rexdense train for all of them.
+        options: Those of rexdense train for all of them; ``data_root`` is the Shapes data set,
+            ``work_dir`` gets a folder for each of the three runs.
     """
-    folders = {name: work_dir / name for name in ('classifier', 'from_random', 'from_classifier')}
+    folders = {name: options.work_dir / name for name in RUNS}
+    seed = _seed(folders, options)
 
-    def run(name: str, config: Path, root: Path, *options: str) -> None:
-        places = ['--data-root', str(root), '--work-dir', str(folders[name])]
-        train.main([str(config), '--seed', SEED, *further, *places, *options])
+    def run(name: str, config: Path, **changes: Any) -> None:
+        own = copy.deepcopy(options)
+        own.config, own.seed, own.work_dir = config, seed, folders[name]
+        own.resume = options.resume and bool(checkpoints_of_runs(folders[name]))
+        vars(own).update(changes)
+        train.run(own)
 
-    run('classifier', CLASSIFIER, data_root / CROPS)
-    run('from_random', detector, data_root)
-    trained = str(newest_checkpoint(folders['classifier']))
-    run('from_classifier', detector, data_root, '--pretrained', trained)
+    run('classifier', CLASSIFIER, data_root=options.data_root / CROPS)
+    run('from_random', detector)
+    run('from_classifier', detector, pretrained=str(newest_checkpoint(folders['classifier'])))
     print(_table(folders))
+
+
+def _seed(folders: dict[str, Path], options: argparse.Namespace) -> int:
+    """Return the seed of all runs: the one asked for, else that of the runs to resume."""
+    if options.seed is not None:
+        return options.seed
+    for folder in folders.values() if options.resume else ():
+        checkpoint = newest_checkpoint(folder)
+        stored = run_meta(checkpoint).get('seed') if checkpoint else None
+        if stored is not None:
+            return stored
+    return SEED
 
 
 def _table(folders: dict[str, Path]) -> str:

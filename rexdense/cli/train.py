@@ -33,7 +33,7 @@ from rexdense.evaluation.metrics_table import metrics_of, metrics_table
 from rexdense.visualization.curves import draw_curves
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['main', 'train']
+__all__ = ['main', 'run', 'train']
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,7 +47,15 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train as the command line says; leave checkpoints, log, curves and a sheet of predictions."""
-    options = parser().parse_args(arguments)
+    run(parser().parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train as parsed options say, see :func:`main`.
+
+    Args:
+        options: Those of rexdense train; others are left alone.
+    """
     reuse_freed_memory()
     config = load_config(options.config)
     device = apply_run_options(config, options, training=True)

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip('mmseg')
 
-from rexdense.cli import demo
+from rexdense.cli import demo, train
 from rexdense.engine.training_file import read_training_file
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import ROOT
@@ -18,7 +18,7 @@ from tests.tiny_run import ROOT
 def test_a_demo_leaves_a_checkpoint_and_its_pictures(shapes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     shutil.copytree(ROOT / 'configs', 'configs')
-    demo.main(['unet', '--data-root', str(shapes), '--epochs', '1', '--workers', '0'])
+    demo.main(['--data-root', str(shapes), '--epochs', '1', 'unet', '--workers', '0'])
     left = {path.name for path in Path('work_dirs/unet_demo').iterdir()}
     assert {'epoch_1.pth', 'curves.png', 'predictions.png'} <= left
     assert 'mIoU' in capsys.readouterr().out
@@ -49,6 +49,58 @@ def test_the_demo_of_pretraining_compares_two_detectors(shapes, tmp_path, monkey
         file = read_training_file(runs / name / 'epoch_1.pth')
         assert file.config().randomness.seed == 0
         assert file.config().train_cfg.max_epochs == 1
+
+
+@pytest.mark.slow
+def test_an_interrupted_demo_of_pretraining_goes_on(shapes, tmp_path, monkeypatch, capsys):
+    """The classifier was trained, at a seed of its own, and neither detector was begun."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(ROOT / 'configs', 'configs')
+    options = ['--epochs', '1', '--workers', '0', '--batch-size', '2', '--device', 'cpu']
+    narrow = ['--cfg-options', 'model.backbone.width_mult=0.3']
+    runs = Path('work_dirs/pretrain_demo')
+    places = ['--data-root', str(shapes / 'crops'), '--work-dir', str(runs / 'classifier')]
+    train.main([str(demo.CLASSIFIER), '--seed', '5', *places, *options, *narrow])
+    before = (runs / 'classifier/epoch_1.pth').stat().st_mtime_ns
+    demo.main(['pretrain', '--resume', '--data-root', str(shapes), *options, *narrow])
+    assert capsys.readouterr().out.splitlines()[-1].split()[0] == '1'
+    assert (runs / 'classifier/epoch_1.pth').stat().st_mtime_ns == before
+    for name in ('from_random', 'from_classifier'):
+        assert read_training_file(runs / name / 'epoch_1.pth').config().randomness.seed == 5
+
+
+@pytest.mark.parametrize(
+    'options',
+    [
+        ['--pretrained', 'clovaai'],
+        ['--load-from', 'a.pth'],
+        ['--cfg-options', 'model.backbone.init_cfg.checkpoint=a.pth'],
+        ['--cfg-options', 'load_from=a.pth'],
+    ],
+)
+def test_weights_for_all_runs_of_pretraining_are_refused(options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidArgument, match='would give weights to all three runs'):
+        demo.main(['pretrain', *options])
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_run_of_pretraining_to_resume(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidArgument, match='no checkpoint in classifier, from_random'):
+        demo.main(['pretrain', '--resume'])
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize('name', ['classifier', 'from_random', 'from_classifier'])
+def test_an_earlier_run_of_pretraining_is_kept(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    earlier = Path('work_dirs/pretrain_demo', name, 'epoch_1.pth')
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text('precious')
+    with pytest.raises(InvalidArgument, match='replace it with --overwrite, or choose another'):
+        demo.main(['pretrain'])
+    assert earlier.read_text() == 'precious' and not Path('data').exists()
 
 
 @pytest.mark.parametrize('config', demo.DEMOS.values())

@@ -115,7 +115,9 @@ def continue_run(
     """
     meta = facts_of_run(checkpoint, runner._load_from)
     _resume_seed(runner, meta.get('seed'))
-    _resume_position(runner, meta['epoch'], meta['iter'])
+    with _foreign(runner, 'message_hub'):
+        length = _epoch_length(checkpoint)
+    _resume_position(runner, meta['epoch'], meta['iter'], length)
     if 'message_hub' in checkpoint:
         with _foreign(runner, 'message_hub'):
             runner.message_hub.load_state_dict(checkpoint['message_hub'])
@@ -169,10 +171,37 @@ def _resume_seed(runner: Any, stored: int | None) -> None:
         runner.logger.info(f'seed {asked} from here on; the run began with {stored}')
 
 
-def _resume_position(runner: Any, epoch: int, iteration: int) -> None:
-    """Set where the training loop stands; an epoch is gone through from its beginning."""
+def _epoch_length(checkpoint: Mapping[str, Any]) -> int | None:
+    """Return how many steps an epoch had in the run of a checkpoint, None if it does not say, as
+    mmengine's RuntimeInfoHook notes it (hooks/runtime_info_hook.py)."""
+    noted = checkpoint.get('message_hub', {}).get('runtime_info', {})
+    epochs, iterations = noted.get('max_epochs'), noted.get('max_iters')
+    return int(iterations) // int(epochs) if epochs and iterations else None
+
+
+def _resume_position(runner: Any, epoch: int, iteration: int, length: int | None) -> None:
+    """Set where the training loop stands; an epoch is gone through from its beginning.
+
+    Args:
+        epoch: The epochs that were ended.
+        iteration: The steps that were made.
+        length: The steps of an epoch in the run of the checkpoint, None if they are not known.
+    """
     loop = runner.train_loop
     if isinstance(loop, EpochBasedTrainLoop):
+        length = length or len(loop.dataloader)
+        begun = iteration - epoch * length
+        if begun == length:
+            # Saved at an epoch's last step, before the epoch was counted.
+            epoch, begun = epoch + 1, 0
+        if 0 < begun < length:
+            runner.logger.warning(
+                f'the checkpoint was saved in epoch {epoch + 1}, after {begun} of its {length} '
+                f'batches: the run goes on from the beginning of that epoch and trains on these '
+                f'{begun} again; checkpoints of whole epochs '
+                '(default_hooks.checkpoint.by_epoch=True) repeat none'
+            )
+            iteration -= begun
         at_epoch = epoch * len(loop.dataloader)
         if at_epoch != iteration:
             runner.logger.info(

@@ -140,6 +140,40 @@ def test_gradients_that_a_checkpoint_lacks_are_told_of(
     assert (said in capsys.readouterr().out) == bool(lost)
 
 
+@pytest.mark.parametrize(
+    ('epoch', 'step', 'length', 'position', 'said'),
+    [
+        (1, 3, 3, (1, 3), ''),
+        (0, 2, 3, (0, 0), 'saved in epoch 1, after 2 of its 3 batches'),
+        (1, 4, 3, (1, 3), 'saved in epoch 2, after 1 of its 3 batches'),
+        # The last step of an epoch: nothing is repeated.
+        (0, 3, 3, (1, 3), ''),
+        # The epochs of that run had other lengths.
+        (1, 4, 4, (1, 3), 'epoch 1 was saved at step 4, and is step 3 with 3 steps an epoch'),
+        (1, 5, 4, (1, 3), 'saved in epoch 2, after 1 of its 4 batches'),
+    ],
+)
+def test_batches_that_are_repeated_are_told_of(
+    copied, shapes, monkeypatch, capsys, epoch, step, length, position, said
+):
+    """Three steps an epoch."""
+    content = torch.load(copied / 'epoch_1.pth', weights_only=False)
+    content['meta'] |= dict(epoch=epoch, iter=step)
+    content['message_hub']['runtime_info'] |= dict(max_epochs=1, max_iters=length)
+    torch.save(content, copied / 'epoch_1.pth')
+    stands = []
+    monkeypatch.setattr(
+        'mmengine.runner.EpochBasedTrainLoop.run',
+        lambda loop: stands.append((loop.epoch, loop.iter)),
+    )
+    train.main(train_arguments(shapes, copied, '--epochs', '3', '--resume'))
+    assert stands == [position]
+    output = capsys.readouterr().out
+    assert said in output
+    assert ('was saved at step' in output) == (length == 4)
+    assert ('trains on these' in output) == ('batches' in said)
+
+
 @pytest.fixture
 def average(copied):
     """The averaged weights of the run, and the last ones."""

@@ -5,14 +5,15 @@ features have a lower rank than the network could make use of. Its protocol is p
 only; the one here is stated in full, and its figures are not the paper's.
 
 The feature matrix of a layer has a row for each sampled place of an image and a column for each
-channel. Places are drawn at random, equally many from each image, ``rows`` in all or all there are.
+channel. Places are drawn at random, ``rows`` in all or all there are, equally many from each image;
+where the images do not divide ``rows``, some have one more, spread over all of them.
 Nothing is centred or scaled. The rank is the number of singular values above
 ``max(rows, channels) * eps * largest`` with the ``eps`` of float32, in which features are computed
 (numpy's rule). It depends on that threshold; the effective rank does not: the exponential of the
 entropy of the singular values, divided by their sum (Roy and Vetterli 2007).
 """
 
-import math
+import itertools
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -118,26 +119,30 @@ def feature_matrices(
     """
     random = torch.Generator().manual_seed(seed)
     sampled: dict[str, list[Tensor]] = {name: [] for name in layers}
-    each = 1
+    shares: list[int] = []
 
     def watch(name: str):
         def hook(module: nn.Module, given: object, output: Tensor) -> None:
             # At once: a later layer may overwrite the map.
             places = output.detach().flatten(2).permute(0, 2, 1).float().cpu()
             count = places.shape[1]
-            chosen = torch.randperm(count, generator=random)[: min(each, count)]
-            sampled[name].append(places[:, chosen].flatten(0, 1).clone())
+            order = torch.randperm(count, generator=random)
+            chosen = [image[order[:share]] for image, share in zip(places, shares, strict=True)]
+            sampled[name].append(torch.cat(chosen))
 
         return hook
 
     training = network.training
     handles = [module.register_forward_hook(watch(name)) for name, module in layers.items()]
     network.eval()
+    seen = 0
     try:
         with torch.no_grad():
             for batch in batches:
                 images = images or len(batch)
-                each = math.ceil(rows / images)
+                ends = [(seen + n) * rows // images for n in range(len(batch) + 1)]
+                shares[:] = [end - begin for begin, end in itertools.pairwise(ends)]
+                seen += len(batch)
                 network(batch)
     finally:
         for handle in handles:

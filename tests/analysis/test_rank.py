@@ -79,6 +79,26 @@ def test_places_follow_from_the_seed_and_come_from_all_images():
     assert len(set(sampled(1).tolist())) == 30
 
 
+@pytest.mark.parametrize(
+    ('images', 'rows', 'counts'),
+    [
+        (6, 12, {2}),
+        (6, 8, {1, 2}),
+        (6, 11, {1, 2}),
+        (6, 4, {0, 1}),
+        # Maps of 4 places.
+        (6, 100, {4}),
+    ],
+)
+def test_each_image_gives_as_many_places_as_the_next(images, rows, counts):
+    layer = nn.Identity()
+    pictures = torch.arange(float(images)).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
+    batches = pictures.split(4)
+    found = feature_matrices(layer, dict(a=layer), batches, rows=rows, images=images)['a']
+    shares = torch.bincount(found[:, 0].long(), minlength=images).tolist()
+    assert set(shares) == counts and sum(shares) == min(rows, 4 * images)
+
+
 def test_blocks_are_those_that_an_image_passes():
     classifier = create_classifier('rexnet_lite_1.0', num_classes=3)
     blocks = blocks_of(classifier)

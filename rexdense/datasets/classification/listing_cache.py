@@ -12,7 +12,7 @@ from rexdense.files import atomic_write
 
 __all__ = ['ListingCache']
 
-VERSION = 3
+VERSION = 4
 
 
 class ListingCache:

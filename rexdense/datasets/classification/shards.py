@@ -103,7 +103,8 @@ def scan_shards(
 
     The class of an image is what the member of its name with the ending ``.cls`` holds, as
     webdataset writes it, a number or a name; else the folder that it lies in; else, as in
-    ImageNet's own archives, one a class, the archive's name.
+    ImageNet's own archives, one a class, the archive's name. That is not taken where a member that
+    is no image has the name of an image, such as ``.json`` or ``.txt``, and may hold its class.
 
     Args:
         folder: Holds the archives, not compressed.
@@ -113,7 +114,7 @@ def scan_shards(
 
     Raises:
         DataError: there are no archives, one cannot be read or is compressed, there are no images,
-            or a class is none of ``classes``.
+            an image has no class, or one that is none of ``classes``.
     """
     shards = find_shards(folder)
     if not shards:
@@ -172,6 +173,7 @@ def _members_of(path: Path, cache: Path | None) -> dict:
 def _read_members(path: Path) -> dict:
     images: list[tuple[str, tuple[int, int]]] = []
     labels: dict[str, str] = {}
+    others: dict[str, str] = {}
     try:
         # 'r:' takes no compressed archive, in which no place could be read.
         with tarfile.open(path, 'r:') as archive:
@@ -179,11 +181,14 @@ def _read_members(path: Path) -> dict:
                 if not member.isreg():
                     continue
                 name = PurePosixPath(member.name)
-                if name.suffix.lower() in IMAGE_ENDINGS and all(map(is_data, name.parts)):
+                is_image = name.suffix.lower() in IMAGE_ENDINGS
+                if is_image and all(map(is_data, name.parts)):
                     images.append((member.name, (member.offset_data, member.size)))
                 elif name.suffix == LABEL_ENDING:
                     content = archive.extractfile(member).read(LONGEST_LABEL)
                     labels[member.name.removesuffix(LABEL_ENDING)] = content.decode().strip()
+                elif not is_image:
+                    others.setdefault(_key(name), member.name)
             # tarfile takes a cut header for the end, which is a block of zeros.
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
@@ -196,23 +201,41 @@ def _read_members(path: Path) -> dict:
     return dict(
         paths=[name for name, _ in images],
         spans=[span for _, span in images],
-        classes=[_class_of(name, labels, path) for name, _ in images],
+        classes=[_class_of(name, labels, others, path) for name, _ in images],
     )
 
 
-def _class_of(name: str, labels: dict[str, str], path: Path) -> str:
+def _key(name: PurePosixPath) -> str:
+    """Return what the members of one sample of webdataset share: all to the first dot of the
+    name."""
+    return str(name.parent / name.name.partition('.')[0])
+
+
+def _class_of(name: str, labels: dict[str, str], others: dict[str, str], path: Path) -> str:
     """Return the class of a member.
 
+    Args:
+        name: Of the member.
+        labels: What the members with the ending of labels hold, by their names without it.
+        others: By their keys, the names of members that are neither images nor labels.
+        path: Of the archive.
+
     Raises:
-        DataError: other images have labels of their own, this one has none.
+        DataError: other images have labels of their own, this one has none; or its class may be in
+            a member that is not read.
     """
+    key = _key(PurePosixPath(name))
+    whole = str(PurePosixPath(name).with_suffix(''))
     if labels:
-        whole = str(PurePosixPath(name).with_suffix(''))
-        # webdataset's key ends at the first dot of the name.
-        key = str(PurePosixPath(name).with_name(PurePosixPath(name).name.partition('.')[0]))
         label = labels.get(whole) or labels.get(key)
         if not label:
             raise DataError(f'{path}: {name} has no class; give it a member {whole}{LABEL_ENDING}')
         return label
     folder = PurePosixPath(name).parent.name
+    if not folder and key in others:
+        raise DataError(
+            f'{path}: {name} has no class; {others[key]} is not read: give it a member '
+            f'{whole}{LABEL_ENDING} with its class, or put the images into folders named after '
+            'their classes'
+        )
     return folder or path.stem

@@ -103,10 +103,19 @@ def test_labels_of_webdataset_count(tmp_path, members, classes, labels):
 
 def test_imagenets_archives_are_classes_by_their_names(tmp_path):
     for synset in ('n00000002', 'n00000001'):
-        pack(tmp_path / 'train' / f'{synset}.tar', {f'{synset}_1.JPEG': content(5, '.jpg')})
+        # Members of other names, and what systems add, say nothing of a class.
+        members = {f'{synset}_1.JPEG': content(5, '.jpg')}
+        members |= {f'._{synset}_1.JPEG': b'x', 'notes.txt': b'x'}
+        pack(tmp_path / 'train' / f'{synset}.tar', members)
     data, files = listed(tmp_path)
     assert data.metainfo['classes'] == ('n00000001', 'n00000002')
     assert files[1] == ('n00000002.tar/n00000002_1.JPEG', 1)
+
+
+def test_folders_are_classes_whatever_lies_beside_an_image(tmp_path):
+    members = {f'{name}/0{end}': content(1) for name in 'ab' for end in ('.png', '.json')}
+    pack(tmp_path / 'train' / '0.tar', members)
+    assert listed(tmp_path)[0].metainfo['classes'] == ('a', 'b')
 
 
 def test_loader_processes_read_side_by_side(tmp_path):
@@ -195,6 +204,9 @@ def test_an_archive_that_got_shorter_is_told(root):
             r'1\.png has no class',
         ),
         (lambda path: pack(path, {'0.png': b'', '0.cls': b'\xff'}), 'cannot be read'),
+        (lambda path: pack(path, {'0.png': b'', '0.json': b'{}'}), r'0\.json is not read: give it'),
+        (lambda path: pack(path, {'0.txt': b'a', '0.png': b''}), r'0\.txt is not read: give it'),
+        (lambda path: pack(path, {'./0.rgb.png': b'', './0.CLS': b'1'}), r'0\.CLS is not read'),
     ],
 )
 def test_archives_that_cannot_be_used_are_told_in_a_line(tmp_path, make, words):

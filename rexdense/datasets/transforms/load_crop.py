@@ -83,7 +83,8 @@ class LoadRandomResizedCrop(RandomResizedCrop):
             image = self.loader.to_colour(decode_image(content, path), path)
             return self.cut(results, turned_upright(image, header.orientation), box)
         image = in_order(turned_upright(image, header.orientation))
-        results['img'] = _cut_reduced(image, [side / factor for side in box], self.size)
+        reduced = _reduced_box(box, factor, header.upright_size, header.orientation)
+        results['img'] = _cut_reduced(image, reduced, self.size)
         results['img_shape'] = (self.size, self.size)
         return results
 
@@ -99,6 +100,26 @@ def _decode_reduced(content: bytes, factor: int) -> np.ndarray | None:
         return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error:
         return None
+
+
+def _reduced_box(
+    box: Sequence[int], factor: int, size: tuple[int, int], orientation: int
+) -> list[float]:
+    """Return where a box (left, top, width, height) of an upright image lies in the reduced one.
+
+    libjpeg's pixels begin at the first row and column of the file; the last ones are of parts of
+    the image where its sides are no multiples of the factor. Turning may put these first.
+
+    Args:
+        factor: That the sides were divided by.
+        size: (height, width) of the upright image.
+        orientation: Exif's, 1 to 8, by which the image was turned.
+    """
+    left, top, width, height = (side / factor for side in box)
+    corners = turned_upright(np.array([[True, False], [False, False]]), orientation)
+    row, column = np.argwhere(corners)[0]
+    rows, columns = (-side % factor / factor for side in size)
+    return [left + column * columns, top + row * rows, width, height]
 
 
 def _cut_reduced(image: np.ndarray, box: Sequence[float], size: int) -> np.ndarray:

@@ -50,6 +50,28 @@ def test_a_reduced_crop_shows_what_the_whole_one_does(tmp_path, orientation, int
         assert one['img'].dtype == np.uint8 and 0 < difference.mean() < 2.5
 
 
+@pytest.mark.parametrize('axis', [0, 1])
+@pytest.mark.parametrize('orientation', range(1, 9))
+@pytest.mark.parametrize('size', [(505, 625), (511, 631), (512, 640)])
+def test_a_reduced_crop_lies_where_the_whole_one_does(tmp_path, size, orientation, axis):
+    """Measured in pixels of the crop, by the phase of waves 60 pixels long; the sides are 1 and 7
+    pixels more than multiples of the reduction, and multiples."""
+    wave = 128 + 100 * np.sin(np.arange(size[axis]) * 2 * np.pi / 60)
+    values = np.broadcast_to(wave[:, None] if axis == 0 else wave, size).round().astype(np.uint8)
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(values).save(tmp_path / 'a.jpg', exif=exif, quality=100)
+    across = 1 - axis if orientation < 5 else axis
+    for seed in range(3):
+        crops = both(dict(img_path=str(tmp_path / 'a.jpg')), seed, 60, **LARGE)
+        one, two = (
+            np.fft.rfft(np.hanning(60) * (crop['img'][..., 0].mean(across) - 128)) for crop in crops
+        )
+        crest = abs(two).argmax()
+        shift = np.angle(one[crest] / two[crest]) / (2 * np.pi) * 60 / crest
+        assert abs(shift) < 0.05
+
+
 @pytest.mark.parametrize('name', ['a.png', 'a.webp', 'a.jpg'])
 def test_a_crop_that_needs_all_detail_is_the_same(tmp_path, name):
     results = save(tmp_path / name, 6)

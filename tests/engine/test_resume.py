@@ -174,6 +174,22 @@ def test_batches_that_are_repeated_are_told_of(
     assert ('trains on these' in output) == ('batches' in said)
 
 
+@pytest.mark.slow
+def test_a_run_saved_between_epochs(shapes, tmp_path, capsys):
+    """Three steps an epoch, a checkpoint after four."""
+    settings = tuple(
+        f'default_hooks.checkpoint.{setting}'
+        for setting in ('by_epoch=False', 'interval=4', 'save_last=False', 'save_best=None')
+    )
+    arguments = train_arguments(shapes, tmp_path, '--epochs', '2', settings=settings)
+    train.main(arguments)
+    capsys.readouterr()
+    train.main([*arguments, '--resume'])
+    output = capsys.readouterr().out
+    assert 'saved in epoch 2, after 1 of its 3 batches' in output
+    assert 'resumed epoch: 1, iter: 3;' in output and 'was saved at step' not in output
+
+
 @pytest.fixture
 def average(copied):
     """The averaged weights of the run, and the last ones."""

@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         default=VALIDATION,
         metavar='NAME',
         help='label maps and depth maps: the folder below images/ and labels/ or depth/ that is '
-        'measured; classifiers: the folder of classes',
+        'measured; classifiers: the folder of classes, or train or test of a published set',
     )
     add_data_options(result)
     add_run_options(result)

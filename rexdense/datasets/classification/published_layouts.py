@@ -15,7 +15,7 @@ from rexdense.registry import DATASETS
 
 __all__ = ['LAYOUTS', 'PublishedDataset']
 
-TRAINING = 'train'
+TRAINING, TEST = 'train', 'test'
 
 
 class Listed(NamedTuple):
@@ -33,18 +33,23 @@ class PublishedDataset(ClassificationDataset):
     Args:
         data_root: The folder that the archive makes, such as ``food-101``.
         split: 'train' takes the training images, and the validation images of sets that have three
-            splits (FGVC-Aircraft, Oxford Flowers); any other name the test images.
+            splits (FGVC-Aircraft, Oxford Flowers); 'test' the test images.
         layout: A key of ``LAYOUTS``.
         arguments: Those of :class:`ClassificationDataset`.
 
     Raises:
-        InvalidArgument: no layout is called so.
+        InvalidArgument: no layout or no split is called so.
         DataError: a file of the layout, or an image that it names, is missing.
     """
 
     def __init__(self, data_root: str, split: str, layout: str, **arguments: Any) -> None:
         if layout not in LAYOUTS:
             raise InvalidArgument(f'layout={layout!r}: {suggest(str(layout), LAYOUTS)}')
+        if split not in (TRAINING, TEST):
+            raise InvalidArgument(
+                f'split {split!r}: {layout} is published with the splits {TRAINING} and {TEST}; '
+                'give one of them'
+            )
         self.layout = layout
         super().__init__(data_root, split, **arguments)
 

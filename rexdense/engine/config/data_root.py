@@ -240,8 +240,7 @@ def _use_classification_folder(
     """Read folders of images by class, or lists of them."""
     _refuse_coco_options(options, 'classes are the folders of the training split, or classes.txt')
     splits = _splits_of_loaders(config, split)
-    wanted = set(splits.values()) if training else {split}
-    use_image_folder(config, options.data_root, splits, wanted, classes)
+    use_image_folder(config, options.data_root, splits, training, classes)
 
 
 _READERS: dict[str, Callable[..., None]] = {

@@ -1,6 +1,6 @@
 """What --data-root changes in the config of a classifier."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ def use_image_folder(
     config: Config,
     root: Path,
     splits: Mapping[str, str],
-    wanted: Collection[str],
+    training: bool,
     classes: Sequence[str] | None,
 ) -> None:
     """Make the data loaders read a folder, and the model know its classes; print what is there.
@@ -36,27 +36,28 @@ def use_image_folder(
     Args:
         root: Holds a folder of class folders for each split, or a list and a folder.
         splits: The split of each data loader, the training split first.
-        wanted: The splits that are read.
+        training: Whether there is training; else the split that is measured is read alone.
         classes: Names in the order of the model's labels, where they are known before; None takes
             those of the first split.
 
     Raises:
-        InvalidArgument: another split is measured than that of a list.
+        InvalidArgument: another split is measured than that of a list, or one that a published set
+            does not have.
         DataError: a split cannot be used, or a class has no images to train on.
     """
     counts: dict[str, str] = {}
     for loader, split in splits.items():
         section = innermost_dataset(config[loader])
         section.data_root = str(root)
-        _choose_split(section, split)
-    for loader, split in splits.items():
+        _choose_split(section, split, of_training=loader == 'train_dataloader')
+    for loader in splits:
         section = innermost_dataset(config[loader])
-        if split not in counts and split in wanted:
+        if section.split not in counts and (training or loader != 'train_dataloader'):
             found = _listed(section, classes)
             classes = found.metainfo['classes']
             if loader == 'train_dataloader':
                 _require_images(found, section, classes)
-            counts[split] = str(len(found))
+            counts[section.split] = str(len(found))
     for loader in splits:
         section = innermost_dataset(config[loader])
         section.metainfo = dict(section.get('metainfo') or {}, classes=tuple(classes))
@@ -66,22 +67,27 @@ def use_image_folder(
     set_num_classes(config, len(classes))
 
 
-def _choose_split(section: ConfigDict, split: str) -> None:
+def _choose_split(section: ConfigDict, split: str, of_training: bool) -> None:
     """Let a data set read a split: its class folders, or where there are none the list
-    ``<split>.txt``, ``.csv`` or ``.tsv`` below the root."""
-    if section.type != FOLDERS:
-        return
-    own = section.get('split', split)
-    if section.get('ann_file'):
-        # val is what splits are called where nobody chose one.
-        if split not in (own, 'train', 'val'):
+    ``<split>.txt``, ``.csv`` or ``.tsv`` below the root.
+
+    Args:
+        of_training: Whether it is the data set that is trained on, which nobody chooses.
+    """
+    own = section.setdefault('split', split)
+    # val is what the split is called where nobody chose one.
+    chosen = not of_training and split not in (own, 'val')
+    if section.type == FOLDERS and section.get('ann_file'):
+        if chosen:
             raise InvalidArgument(
                 f'--split {split} goes with folders by class; this config reads the list '
                 f'{section.ann_file}: set --cfg-options test_dataloader.dataset.ann_file'
             )
         return
-    if split not in ('train', 'val'):
+    if chosen:
         section.split = own = split
+    if section.type != FOLDERS:
+        return
     root = Path(section.data_root)
     folder = root / own
     if folder.is_dir() and any(path.is_dir() and is_data(path.name) for path in folder.iterdir()):

@@ -127,3 +127,10 @@ def test_a_damaged_list_is_told(tmp_path):
 def test_an_unknown_layout_shows_what_there_is(tmp_path):
     with pytest.raises(InvalidArgument, match="layout='food': did you mean 'food-101'"):
         PublishedDataset(str(tmp_path), 'train', 'food')
+
+
+@pytest.mark.parametrize('split', ['val', 'trainval', ''])
+def test_an_unknown_split_is_refused(split, tmp_path):
+    food(tmp_path)
+    with pytest.raises(InvalidArgument, match='food-101 is published with the splits train and te'):
+        PublishedDataset(str(tmp_path), split, 'food-101')

@@ -29,7 +29,7 @@ from rexdense.engine.prediction_hooks import (
 from rexdense.engine.runner import Runner
 from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.training_file import read_training_file
-from rexdense.engine.work_dir import prepare_work_dir
+from rexdense.engine.work_dir import prepare_work_dir, written_names
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_table
 from rexdense.files import atomic_write
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if is_main_process():
         print(*filter(None, told), sep='\n', end='\n' if any(told) else '')
     refuse_data_places(config, False, options.checkpoint)
-    prepare_work_dir(config.work_dir, may_hold_results=True)
+    prepare_work_dir(config.work_dir, True, written_names(config.filename, training=False))
     keep_only_testing(config)
     if options.out and not keeps_maps:
         _write_one_file(config, options.out)

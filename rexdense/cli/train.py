@@ -27,7 +27,13 @@ from rexdense.engine.resume import choose_resumed
 from rexdense.engine.runner import Runner
 from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.training_file import read_training_file
-from rexdense.engine.work_dir import CURVES, SHEET, newest_checkpoint, prepare_work_dir
+from rexdense.engine.work_dir import (
+    CURVES,
+    SHEET,
+    newest_checkpoint,
+    prepare_work_dir,
+    written_names,
+)
 from rexdense.errors import MissingDependency
 from rexdense.evaluation.metrics_table import metrics_of, metrics_table
 from rexdense.visualization.curves import draw_curves
@@ -64,7 +70,7 @@ def run(options: argparse.Namespace) -> None:
     if resuming:
         choose_resumed(config, options)
     refuse_data_places(config, removes=options.overwrite and not resuming)
-    prepare_work_dir(config.work_dir, may_hold_results=resuming or options.overwrite)
+    prepare_work_dir(config.work_dir, resuming or options.overwrite, written_names(config.filename))
     train(config, replace=options.overwrite and not resuming)
 
 

@@ -1,9 +1,10 @@
 """The folder of a run: guarded against loss, searched for what to go on from."""
 
 import contextlib
+import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ __all__ = [
     'prepare_work_dir',
     'remove_earlier_runs',
     'run_meta',
+    'written_names',
 ]
 
 # As mmengine's CheckpointHook names them.
@@ -39,22 +41,50 @@ _RANGES = {'epoch': (0, 2**63 - 1), 'iter': (0, 2**63 - 1), 'seed': (0, 2**32 - 
 LONGEST_SHOWN = 60
 
 
-def prepare_work_dir(work_dir: str | Path, may_hold_results: bool) -> Path:
+def written_names(config_file: str | Path | None, training: bool = True) -> list[str]:
+    """Return the names of the files that a run writes straight into its work directory, but for
+    checkpoints.
+
+    Args:
+        config_file: The file of its config, of which mmengine writes a copy under that name.
+        training: Whether it trains; else it measures.
+    """
+    copy = [Path(config_file).name] if config_file else []
+    return [*((CURVES, SHEET, POINTER) if training else ()), *copy]
+
+
+def prepare_work_dir(
+    work_dir: str | Path, may_hold_results: bool, written: Iterable[str] = ()
+) -> Path:
     """Create the folder of a run and make sure that it may be written; nothing in it is touched.
 
     Args:
         may_hold_results: The run continues, replaces or measures what is there.
+        written: Names of further files that the run writes there, see :func:`written_names`. They
+            are taken for those of an earlier run where that has left a checkpoint or a log.
 
     Raises:
-        InvalidArgument: it cannot be written, or holds checkpoints unexpectedly.
+        InvalidArgument: it cannot be written, holds results unexpectedly, or a file that no run has
+            left and that would be replaced.
     """
     work_dir = prepare_output_dir(work_dir, '--work-dir')
-    earlier = [path.name for path in checkpoints_of_runs(work_dir)]
-    if earlier and not may_hold_results:
+    checkpoints = checkpoints_of_runs(work_dir)
+    replaced = [name for name in written if os.path.lexists(work_dir / name)]
+    if replaced and not checkpoints and not _run_folders(work_dir):
         raise InvalidArgument(
-            f'work dir {work_dir} holds checkpoints of an earlier run ({earlier[-1]}): '
-            'continue it with --resume, '
-            'replace it with --overwrite, or choose another --work-dir'
+            f'work dir {work_dir} holds {replaced[0]}, which this run would replace and no run has '
+            'left there: move the file, or choose another --work-dir'
+        )
+    # An interrupted run leaves a copy of its config before its first checkpoint.
+    drawn = [name for name in replaced if name in (CURVES, SHEET, POINTER)]
+    earlier = drawn + [path.name for path in checkpoints]
+    if earlier and not may_hold_results:
+        what, go_on = (
+            ('checkpoints', 'continue it with --resume, ') if checkpoints else ('results', '')
+        )
+        raise InvalidArgument(
+            f'work dir {work_dir} holds {what} of an earlier run ({earlier[-1]}): '
+            f'{go_on}replace it with --overwrite, or choose another --work-dir'
         )
     return work_dir
 
@@ -71,11 +101,19 @@ def left_by_runs(work_dir: str | Path, current: str = '') -> list[Path]:
     found = checkpoints_of_runs(work_dir)
     if (work_dir / POINTER).is_file():
         found.append(work_dir / POINTER)
-    for folder in sorted(work_dir.glob('*')):
-        name = folder.name
-        if RUN_FOLDER.fullmatch(name) and name != current and (folder / f'{name}.log').is_file():
+    for folder in _run_folders(work_dir):
+        if folder.name != current:
             found += [folder] if folder.is_symlink() else _left_in(folder)
     return found
+
+
+def _run_folders(work_dir: Path) -> list[Path]:
+    """Return the folders in a work directory that hold the log of a run."""
+    return [
+        folder
+        for folder in sorted(work_dir.glob('*'))
+        if RUN_FOLDER.fullmatch(folder.name) and (folder / f'{folder.name}.log').is_file()
+    ]
 
 
 def _left_in(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -293,6 +294,19 @@ def test_checkpoints_of_an_earlier_run_are_kept(trained, shapes):
     ):
         train.main(train_arguments(shapes, trained.work_dir))
     assert {path: path.stat().st_mtime_ns for path in trained.work_dir.rglob('*')} == before
+
+
+@pytest.mark.parametrize('more', [(), ('--overwrite',)])
+@pytest.mark.parametrize('name', ['curves.png', 'predictions.png', 'last_checkpoint', None])
+def test_files_of_the_user_are_kept(shapes, tmp_path, name, more):
+    """Under the names of results, and under that of the config."""
+    arguments = train_arguments(shapes, tmp_path, *more)
+    file = tmp_path / (name or Path(arguments[0]).name)
+    file.write_text('mine')
+    with pytest.raises(InvalidArgument, match=r'no run has left there: move the file, or choose'):
+        train.main(arguments)
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
+    assert file.read_text() == 'mine'
 
 
 def test_a_mistake_after_overwrite_costs_nothing(copied, shapes):

@@ -12,10 +12,12 @@ from rexdense.engine.work_dir import (
     find_checkpoint,
     left_by_runs,
     newest_checkpoint,
+    prepare_work_dir,
     remove_earlier_runs,
     run_meta,
+    written_names,
 )
-from rexdense.errors import CheckpointUnreadable, UnwritableFile
+from rexdense.errors import CheckpointUnreadable, InvalidArgument, UnwritableFile
 
 
 def write(path, number=1, meta=(), **more):
@@ -250,3 +252,27 @@ def test_what_cannot_be_deleted_is_told_in_one_line(folder, monkeypatch):
     monkeypatch.setattr(type(folder), 'unlink', refuse)
     with pytest.raises(UnwritableFile, match=r'epoch_10\.pth .*Permission denied'):
         remove_earlier_runs(folder, NOW)
+
+
+@pytest.mark.parametrize('overwrite', [False, True])
+@pytest.mark.parametrize('name', ['curves.png', 'predictions.png', 'last_checkpoint', 'mine.py'])
+def test_files_of_no_run_are_not_replaced(tmp_path, name, overwrite):
+    lay(tmp_path, name)
+    with pytest.raises(InvalidArgument, match=f'holds {name}, which this run would replace and no'):
+        prepare_work_dir(tmp_path, overwrite, written_names('configs/mine.py'))
+    lay(tmp_path, *OF_A_RUN)
+    assert prepare_work_dir(tmp_path, True, written_names('configs/mine.py')) == tmp_path
+
+
+@pytest.mark.parametrize('name', ['curves.png', 'predictions.png', 'last_checkpoint'])
+def test_results_of_a_run_without_checkpoints_are_not_replaced_unasked(tmp_path, name):
+    lay(tmp_path, *OF_A_RUN, 'mine.py')
+    names = written_names('configs/mine.py')
+    assert prepare_work_dir(tmp_path, False, names) == tmp_path
+    lay(tmp_path, name)
+    with pytest.raises(InvalidArgument, match=f'holds results of an earlier run .{name}.: replace'):
+        prepare_work_dir(tmp_path, False, names)
+
+
+def test_measuring_replaces_a_copy_of_the_config_alone():
+    assert written_names('configs/mine.py', training=False) == ['mine.py']

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from rexdense.checkpoint.fetching import source_files
+from rexdense.datasets.classification.dataset import CLASS_FILE
+from rexdense.datasets.classification.published_layouts import PUBLISHED_PARTS
 from rexdense.destinations import refuse_inputs
 from rexdense.engine.config.load import dataloader_names, walk
-from rexdense.engine.work_dir import CURVES, POINTER, SHEET, left_by_runs
+from rexdense.engine.work_dir import left_by_runs, written_names
 from rexdense.errors import InvalidArgument
 
 __all__ = ['DataPlaces', 'refuse_data_places', 'sample_files']
@@ -55,6 +57,14 @@ class DataPlaces(NamedTuple):
                 read.append(annotations)
                 if annotations.parent != Path(root):
                     mixed.append(annotations.parent)
+            if section.get('class_ann_file'):
+                read.append(Path(root, section['class_ann_file']))
+            if root:
+                read.append(Path(root, CLASS_FILE))
+            published = PUBLISHED_PARTS.get(section.get('layout'), ())
+            # Annotations of MATLAB can lie beside the folders.
+            read += [Path(root, part) for part in published if part.endswith('.mat')]
+            folders += [Path(root, part) for part in published if not part.endswith('.mat')]
             if section.get('split'):
                 folders += [
                     Path(root, section[key]) for key in ('split', 'class_split') if key in section
@@ -103,9 +113,7 @@ def refuse_data_places(config: Config, removes: bool = False, *files: Path | str
         InvalidArgument: it would not.
     """
     places, work_dir = DataPlaces.of(config, *files), Path(config.work_dir)
-    # mmengine writes a copy of the config under its name.
-    names = [CURVES, SHEET, POINTER, *([Path(config.filename).name] if config.filename else [])]
-    written = [work_dir / name for name in names]
+    written = [work_dir / name for name in written_names(config.filename)]
     places.refuse([*written, *(left_by_runs(work_dir) if removes else ())], '--work-dir')
 
 

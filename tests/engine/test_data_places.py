@@ -8,7 +8,7 @@ import torch
 from mmengine.config import Config
 
 from rexdense.checkpoint import published
-from rexdense.engine.data_places import refuse_data_places
+from rexdense.engine.data_places import DataPlaces, refuse_data_places
 from rexdense.errors import InvalidArgument
 
 RUN = '20230101_010101'
@@ -72,3 +72,33 @@ def test_a_config_in_the_folder_of_a_run_is_not_deleted(work_dir):
     file.write_text(f'work_dir = {str(work_dir)!r}')
     with pytest.raises(InvalidArgument, match=r'config\.py is read'):
         refuse_data_places(Config.fromfile(file), removes=True)
+
+
+FOLDERS = dict(type='rexdense.ClassificationDataset', split='val')
+INPUTS = {
+    'classes.txt': FOLDERS,
+    'mine.csv': dict(FOLDERS, class_ann_file='mine.csv'),
+    'meta/classes.txt': dict(layout='food-101'),
+    'meta/test.txt': dict(layout='food-101'),
+    'images/waffles/1.jpg': dict(layout='food-101'),
+    'devkit/cars_meta.mat': dict(layout='stanford-cars'),
+    'cars_train/00001.jpg': dict(layout='stanford-cars'),
+    'cars_test_annos_withlabels.mat': dict(layout='stanford-cars'),
+    'data/variants.txt': dict(layout='fgvc-aircraft'),
+    'data/images/1.jpg': dict(layout='fgvc-aircraft'),
+    'imagelabels.mat': dict(layout='oxford-flowers'),
+    'setid.mat': dict(layout='oxford-flowers'),
+    'jpg/image_00001.jpg': dict(layout='oxford-flowers'),
+}
+
+
+@pytest.mark.parametrize('name', INPUTS)
+def test_what_defines_labels_is_not_replaced(tmp_path, name):
+    file = tmp_path / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text('data')
+    section = dict(split='test', data_root=str(tmp_path)) | INPUTS[name]
+    run = config(tmp_path / 'run', test_dataloader=dict(dataset=section))
+    with pytest.raises(InvalidArgument, match=r'--out|is read'):
+        DataPlaces.of(run).refuse([file], '--out')
+    DataPlaces.of(run).refuse([tmp_path / 'predictions.json'], '--out')

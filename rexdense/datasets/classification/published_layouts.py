@@ -13,7 +13,7 @@ from rexdense.dependencies import needed_packages
 from rexdense.errors import DataError, InvalidArgument, suggest
 from rexdense.registry import DATASETS
 
-__all__ = ['LAYOUTS', 'PublishedDataset']
+__all__ = ['LAYOUTS', 'PUBLISHED_PARTS', 'PublishedDataset']
 
 TRAINING, TEST = 'train', 'test'
 
@@ -163,3 +163,10 @@ LAYOUTS: dict[str, Callable[[Path, bool], Listed]] = {
     'oxford-flowers': _flowers,
 }
 """The reader of each layout: root and whether the training images are meant."""
+PUBLISHED_PARTS: dict[str, tuple[str, ...]] = {
+    'food-101': ('images', 'meta'),
+    'stanford-cars': ('cars_train', 'cars_test', 'devkit', 'cars_test_annos_withlabels.mat'),
+    'fgvc-aircraft': ('data',),
+    'oxford-flowers': ('jpg', 'imagelabels.mat', 'setid.mat'),
+}
+"""The folders and files below the root that the readers of the layouts read."""

@@ -9,7 +9,7 @@ pytest.importorskip('scipy')
 
 from scipy import io as scipy_io
 
-from rexdense.datasets.classification.published_layouts import PublishedDataset
+from rexdense.datasets.classification.published_layouts import PUBLISHED_PARTS, PublishedDataset
 from rexdense.errors import DataError, InvalidArgument
 
 
@@ -134,3 +134,12 @@ def test_an_unknown_split_is_refused(split, tmp_path):
     food(tmp_path)
     with pytest.raises(InvalidArgument, match='food-101 is published with the splits train and te'):
         PublishedDataset(str(tmp_path), split, 'food-101')
+
+
+@pytest.mark.parametrize('layout', CASES)
+def test_the_parts_of_a_layout_are_all_that_it_reads(layout, tmp_path):
+    CASES[layout][0](tmp_path)
+    files = [str(path.relative_to(tmp_path)) for path in tmp_path.rglob('*') if path.is_file()]
+    parts = {part for part in PUBLISHED_PARTS[layout] if (tmp_path / part).exists()}
+    read = {next(part for part in parts if f'{name}/'.startswith(f'{part}/')) for name in files}
+    assert read == parts

@@ -125,6 +125,23 @@ def test_the_schedule_is_that_of_the_source(recipe):
         replay_step(schedulers, by_epoch, step)
 
 
+@pytest.mark.parametrize('recipe', [name for name in SOURCES if name.startswith('mindcv')])
+def test_mindcv_evaluates_as_it_crops(recipe):
+    """The key ``interpolation`` of its yaml files holds for both."""
+    config = load_config(ROOT / f'configs/_base_/recipes/{recipe}.py')
+    expected = 'bilinear' if recipe in ('mindcv_regnet_800mf', 'mindcv_resnext') else 'bicubic'
+    for part in ('train', 'val', 'test'):
+        pipeline = config[f'{part}_dataloader'].dataset.pipeline
+        found = [step.interpolation for step in pipeline if 'interpolation' in step]
+        assert found == [expected], part
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if RECIPES[path] == 'clovaai'])
+def test_clovaai_drops_a_fifth(path):
+    """``--drop 0.2`` of the README's command, whatever the network."""
+    assert load_config(FOLDER / path).model.dropout == 0.2
+
+
 def replay_step(schedulers, by_epoch, step):
     if not by_epoch:
         replay(schedulers, 1)

@@ -1,11 +1,15 @@
 """MindCV's RegNetX-800MF (configs/regnet): as the others, but 200 epochs, weight decay 1e-4, and
-bilinear crops; the rate changes with the epoch."""
+bilinear crops in training and evaluation; the rate changes with the epoch."""
 
 _base_ = ['./mindcv_regnet.py']
 
 crop, *others = _base_.train_pipeline
 train_pipeline = [crop | dict(interpolation='bilinear'), *others]
+load, crop, pack = _base_.test_pipeline
+test_pipeline = [load, crop | dict(interpolation='bilinear'), pack]
 train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=200)
 param_scheduler = [
     # The whole rate is there at epoch 5.

@@ -14,5 +14,4 @@ model = dict(
     # The last map is that of the 1x1 convolution before the pooling.
     backbone=dict(type='mmdet.EfficientNet', arch='b0', out_indices=(6,)),
     out_channels=1280,
-    dropout=0.2,
 )

@@ -11,6 +11,7 @@ from rexdense.checkpoint.download import (
     prepare_cache,
     require_weights,
 )
+from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.dependencies import needed_packages
 from rexdense.errors import CheckpointUnreadable
 from rexdense.files import finish_partial, one_at_a_time
@@ -23,9 +24,9 @@ _NAME = re.compile(r'([\w.]+)(:[\w.]+)')
 
 def is_published_name(name: str) -> bool:
     """Return whether a checkpoint is called by its network and publisher, as
-    'rexnet_1.0:clovaai', and is no file."""
+    'rexnet_1.0:clovaai', and is no file or work directory."""
     match = _NAME.fullmatch(name)
-    return bool(match) and match[1] in list_backbones() and not Path(name).exists()
+    return bool(match) and match[1] in list_backbones() and not names_checkpoint(Path(name))
 
 
 def published_file(name: str, cache: str | Path | None = None) -> Path:

@@ -19,7 +19,14 @@ from rexdense.checkpoint.formats.pickles import read_pickle
 from rexdense.checkpoint.formats.safetensors_files import read_safetensors
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['POINTER', 'CheckpointFile', 'checkpoint_file', 'pointed_name', 'read_checkpoint']
+__all__ = [
+    'POINTER',
+    'CheckpointFile',
+    'checkpoint_file',
+    'names_checkpoint',
+    'pointed_name',
+    'read_checkpoint',
+]
 
 POINTER = 'last_checkpoint'
 """Name of the file in which mmengine keeps the path of a run's last checkpoint."""
@@ -109,6 +116,12 @@ def checkpoint_file(path: Path) -> Path:
     if not os.access(path, os.R_OK):
         raise CheckpointUnreadable(f'{path} cannot be read: check its permissions')
     return path
+
+
+def names_checkpoint(path: Path) -> bool:
+    """Return whether a path is that of a file or of a work directory; any other folder hides no
+    published weights of its name."""
+    return os.path.isfile(path) or os.path.isfile(path / POINTER)
 
 
 def pointed_name(folder: Path) -> str | None:

@@ -12,6 +12,7 @@ from rexdense.arch import channels, list_backbones
 from rexdense.checkpoint import Preprocessing, load_weights, published_preprocessing
 from rexdense.checkpoint.details import hidden_options
 from rexdense.checkpoint.fetching import is_address
+from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.checkpoint.preprocessing import IMAGENET_BGR, IMAGENET_RGB
 from rexdense.checkpoint.published import is_published_name
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
@@ -42,7 +43,7 @@ def use_pretrained(config: Config, choice: str) -> str:
     Raises:
         InvalidArgument: the backbone is none of rexdense, or the weights are of another network.
         UnknownName: nothing is published under that name.
-        CheckpointUnreadable: the file is not there, or is no checkpoint.
+        CheckpointUnreadable: the file is not there, or is no checkpoint or work directory.
         CheckpointMismatch: its tensors do not fit the backbone.
     """
     model = config.model
@@ -115,9 +116,10 @@ def _built_backbone(section: dict[str, Any]) -> nn.Module:
 def _chosen(choice: str, network: str | None) -> tuple[str, PublishedWeights | None]:
     """Return what :func:`load_weights` calls the weights, and their row if they are published."""
     path = Path(choice).expanduser()
-    if path.exists() or is_address(choice):
+    place = path.suffix in _ENDINGS or '/' in choice
+    if names_checkpoint(path) or is_address(choice) or (place and path.exists()):
         return choice, None
-    if path.suffix in _ENDINGS or '/' in choice:
+    if place:
         raise CheckpointUnreadable(
             f'--pretrained {choice}: there is no such file; give one, or the name of published '
             'weights (rexdense zoo --weights lists them)'

@@ -49,6 +49,27 @@ def test_published_weights_bring_their_channels(served, choice):
     assert torch.equal(backbone.stem.conv.weight, served.backbone.stem.conv.weight)
 
 
+@pytest.mark.parametrize('choice', ['pycls', 'pycls.dds_8gpu', 'best', f'{NAME}:pycls'])
+def test_a_folder_of_that_name_hides_no_publisher(served, choice, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in {choice, f'{NAME}:pycls.dds_8gpu'}:
+        (tmp_path / name).mkdir()
+    assert use_pretrained(config_of(), choice).startswith(f'Weights of {NAME}:pycls.dds_8gpu (')
+
+
+def test_a_folder_without_a_checkpoint_is_told(served, tmp_path):
+    with pytest.raises(CheckpointUnreadable, match='is a folder without a file last_checkpoint'):
+        use_pretrained(config_of(), str(tmp_path))
+
+
+def test_a_work_directory_is_taken_by_its_name(served, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'pycls').mkdir()
+    write_checkpoint(tmp_path / 'pycls/epoch_1.pth', served.state_dict())
+    (tmp_path / 'pycls/last_checkpoint').write_text('epoch_1.pth')
+    assert use_pretrained(config_of(), 'pycls').startswith('Weights of pycls (')
+
+
 def test_a_classifier_takes_the_head_but_its_last_layer(tmp_path):
     torch.manual_seed(0)
     trained = rexdense.create_classifier('rexnet_1.0', num_classes=5)

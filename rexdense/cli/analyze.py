@@ -10,7 +10,7 @@ from rexdense.analysis.maps import class_activation, level_maps, strongest_chann
 from rexdense.analysis.network import image_batches, load_classifier, network_input, resized
 from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
 from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
-from rexdense.cli.parser import Parser, positive
+from rexdense.cli.parser import Parser, positive, random_seed
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.destinations import check_destination
 from rexdense.errors import DataError, InvalidArgument
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     rank.add_argument(
         '--rows', type=positive(int), default=ROWS, metavar='N', help='places that are sampled'
     )
-    rank.add_argument('--seed', type=positive(int, or_zero=True), default=0, metavar='N')
+    rank.add_argument('--seed', type=random_seed, default=0, metavar='N')
     features = programs.add_parser('features', help='a sheet of feature maps, a row for each level')
     features.add_argument('image', type=Path, help='an image file')
     features.add_argument('--network', required=True, help='a name that rexdense zoo lists')

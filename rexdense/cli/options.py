@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from rexdense.cli.parser import parse_size, positive
+from rexdense.cli.parser import parse_size, positive, random_seed
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.device import DEVICES
 from rexdense.errors import InvalidArgument
@@ -109,7 +109,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         '--seed',
-        type=positive(int, or_zero=True),
+        type=random_seed,
         metavar='N',
         help='of weights, order and augmentation',
     )

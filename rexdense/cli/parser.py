@@ -11,7 +11,15 @@ from typing import NoReturn
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument, RexdenseError, suggest
 
-__all__ = ['Parser', 'fraction', 'parse_scales', 'parse_size', 'positive', 'run_command']
+__all__ = [
+    'Parser',
+    'fraction',
+    'parse_scales',
+    'parse_size',
+    'positive',
+    'random_seed',
+    'run_command',
+]
 
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
@@ -91,6 +99,17 @@ def positive(kind: type[int] | type[float], or_zero: bool = False) -> Callable[[
         return value
 
     return parse
+
+
+def random_seed(text: str) -> int:
+    """Parse the seed of a random number generator, of 32 bits as NumPy's are."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2**32:
+        raise argparse.ArgumentTypeError(f'{text!r}: give a whole number from 0 to {2**32 - 1}')
+    return value
 
 
 def fraction(text: str) -> float:

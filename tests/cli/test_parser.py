@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from rexdense.cli.parser import Parser, fraction, parse_size, positive
+from rexdense.cli.parser import Parser, fraction, parse_size, positive, random_seed
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import ROOT
 
@@ -28,6 +28,7 @@ def test_no_size(text):
         (positive(int), '3', 3),
         (positive(float), '1e-3', 1e-3),
         (positive(int, or_zero=True), '0', 0),
+        (random_seed, '4294967295', 2**32 - 1),
         (fraction, '0', 0.0),
         (fraction, '1', 1.0),
     ],
@@ -44,6 +45,9 @@ def test_number(parse, text, expected):
         (positive(float), 'nan', 'a number above 0'),
         (positive(float), 'inf', 'a number above 0'),
         (positive(int, or_zero=True), '-1', 'a whole number of 0 or more'),
+        (random_seed, '4294967296', 'a whole number from 0 to 4294967295'),
+        (random_seed, '-1', 'a whole number from 0 to 4294967295'),
+        (random_seed, 'one', 'a whole number from 0 to 4294967295'),
         (fraction, '30', 'a number from 0 to 1'),
         (fraction, 'x', 'a number from 0 to 1'),
     ],

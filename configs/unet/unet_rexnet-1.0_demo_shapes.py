@@ -35,12 +35,10 @@ model = dict(
 train_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(batch_size=8, dataset=dict(data_root=data_root, pipeline=test_pipeline))
 test_dataloader = val_dataloader
-max_epochs = 15
-train_cfg = dict(max_epochs=max_epochs, val_interval=5)
+max_epochs = 16
+train_cfg = dict(max_epochs=max_epochs, val_interval=4)
 warm_up, cosine = _base_.param_scheduler
 param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]
 optim_wrapper = dict(optimizer=dict(lr=0.003))
 auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(logger=dict(interval=20))
-# The mean of about the last 100 steps, taken at every fourth: a thirtieth of a step's time here.
-custom_hooks = [_base_.custom_hooks[0] | dict(momentum=0.04, interval=4)]

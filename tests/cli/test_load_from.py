@@ -28,7 +28,7 @@ def test_all_is_taken_but_the_layers_of_the_classes(trained, two_classes, tmp_pa
     output = capsys.readouterr().out
     assert (
         f'{trained.checkpoint}: all is taken but 4 tensors of layers for 6 classes, which start '
-        'anew for 2: roi_head.bbox_head.fc_cls.weight (7, 512) where the model has (3, 512), '
+        'anew for 2: roi_head.bbox_head.fc_cls.weight (7, 32) where the model has (3, 32), '
     ) in ' '.join(output.split())
     before = read_checkpoint(trained.checkpoint).content['state_dict']
     after = read_checkpoint(tmp_path / 'run/epoch_1.pth').content['state_dict']

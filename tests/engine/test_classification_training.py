@@ -34,12 +34,12 @@ def losses(work_dir):
 def test_it_learns_colours(tmp_path, capsys):
     root = write_classification(tmp_path / 'set', train=8)
     settings = ('train_dataloader.dataset.pipeline.2.policy=rand-m0-n1-p0.0',)
-    run(root, tmp_path / 'run', '--epochs', '8', '--lr', '0.02', '--seed', '0', settings=settings)
+    run(root, tmp_path / 'run', '--epochs', '14', '--lr', '0.02', '--seed', '0', settings=settings)
     output = capsys.readouterr().out
     assert ['images', '24', '6'] in map(str.split, output.splitlines())
     assert '3 classes: blue, green, red' in output
     assert read_scalars(tmp_path / 'run').validation[-1]['classification/top1'] == 1
-    assert read_training_file(tmp_path / 'run/epoch_8.pth').classes == CLASSES
+    assert read_training_file(tmp_path / 'run/epoch_14.pth').classes == CLASSES
     for name in ('curves.png', 'predictions.png'):
         assert (tmp_path / 'run' / name).is_file()
 

@@ -253,9 +253,9 @@ def test_backbone_alone_from_a_detector(trained, shapes, tmp_path):
     settings = (
         'model.backbone.init_cfg.type=rexdense.Pretrained',
         f'model.backbone.init_cfg.checkpoint={trained.checkpoint}',
-        'optim_wrapper.optimizer.lr=1e-12',
     )
-    train.main(train_arguments(tmp_path / 'data', tmp_path / 'run', settings=settings))
+    more = ('--lr', '1e-12')
+    train.main(train_arguments(tmp_path / 'data', tmp_path / 'run', *more, settings=settings))
     before, after = (
         torch.load(path, weights_only=False)['state_dict']
         for path in (trained.checkpoint, tmp_path / 'run/epoch_1.pth')

@@ -36,7 +36,8 @@ def test_measuring_gives_what_training_did(classified, image_folder, tmp_path, c
     assert lines[-4:] == [str(path) for path in (out, pictures, *files)]
     trained = metrics_of(read_scalars(classified.work_dir).validation[-1])
     (path,) = (tmp_path / 'run').glob('*/*.json')
-    assert metrics_of(json.loads(path.read_text())) == trained
+    # Other batches round otherwise.
+    assert metrics_of(json.loads(path.read_text())) == pytest.approx(trained, abs=1e-6)
     content = json.loads(out.read_text())
     rows = content['images']
     assert content['classes'] == list(CLASSES) and len(rows) == 6
@@ -66,7 +67,8 @@ def test_images_are_those_of_the_training(classified, image_folder, tmp_path, ca
     assert 'Measured otherwise' not in output
     (path,) = (tmp_path / 'run').glob('*/*.json')
     trained = metrics_of(read_scalars(classified.work_dir).validation[-1])
-    assert metrics_of(json.loads(path.read_text())) == trained
+    # Other batches round otherwise.
+    assert metrics_of(json.loads(path.read_text())) == pytest.approx(trained, abs=1e-6)
 
 
 def test_another_split_is_measured(classified, image_folder, tmp_path, capsys):

@@ -5,6 +5,8 @@ place. The labels count the synsets in alphabetical order. Crops and flips alone
 them.
 """
 
+_base_ = ['./classification_folder.py']
+
 data_root = 'data/imagenet/'
 size = 224
 train_pipeline = [
@@ -17,34 +19,11 @@ test_pipeline = [
     dict(type='rexdense.ResizeCenterCrop', size=size, crop=0.875, interpolation='bilinear'),
     dict(type='rexdense.PackClassification'),
 ]
+places = dict(data_root=data_root, cache='~/.cache/rexdense')
 train_dataloader = dict(
-    batch_size=64,
-    num_workers=8,
-    persistent_workers=True,
-    drop_last=True,
-    sampler=dict(type='DefaultSampler', shuffle=True),
-    dataset=dict(
-        type='rexdense.ClassificationDataset',
-        data_root=data_root,
-        split='train',
-        cache='~/.cache/rexdense',
-        pipeline=train_pipeline,
-    ),
+    batch_size=64, num_workers=8, dataset=dict(**places, pipeline=train_pipeline)
 )
-val_dataloader = dict(
-    batch_size=64,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='rexdense.ClassificationDataset',
-        data_root=data_root,
-        split='val',
-        cache='~/.cache/rexdense',
-        test_mode=True,
-        pipeline=test_pipeline,
-    ),
-)
+val_dataloader = dict(batch_size=64, num_workers=8, dataset=dict(**places, pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='rexdense.ClassificationMetric', per_class=False)
 test_evaluator = val_evaluator

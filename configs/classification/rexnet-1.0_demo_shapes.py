@@ -5,7 +5,7 @@
 That also trains the detector of make demo from it and, at the same seed and steps, from random
 weights.
 
-Not run to its end here: after 3 of the 7 epochs a run had a top-1 of 0.750.
+Not trained here to its end: after 3 of the 7 epochs a run had a top-1 of 0.750.
 """
 
 _base_ = ['./rexnet-1.0_custom.py']

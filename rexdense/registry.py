@@ -60,5 +60,11 @@ METRICS = _child(
     'rexdense.evaluation.segmentation_metric',
     mmdet='rexdense.evaluation.coco_metric',
 )
-HOOKS = _child('hook', 'HOOKS', 'rexdense.engine.hooks', 'rexdense.engine.seeding')
+HOOKS = _child(
+    'hook',
+    'HOOKS',
+    'rexdense.engine.hooks',
+    'rexdense.engine.precise_batch_norm',
+    'rexdense.engine.seeding',
+)
 OPTIM_WRAPPERS = _child('optimizer wrapper', 'OPTIM_WRAPPERS', 'rexdense.engine.optimizer_wrappers')

@@ -4,7 +4,7 @@ epochs with 5 of warm-up from a tenth, weight decay 5e-5 on all, no label smooth
 and lighting noise of 0.1.
 
 Networks of 3.2 to 16 GF have 8 x 64 images a step, larger ones 8 x 32. The rate changes with the
-epoch. pycls measures batch-norm statistics anew over 8192 images before each test; that is not done
+epoch. pycls measures batch-norm statistics anew over 8192 images before each test, and so it is
 here. Its networks read images as BGR.
 """
 
@@ -27,3 +27,4 @@ param_scheduler = [
 ]
 optim_wrapper = dict(optimizer=dict(lr=0.8, nesterov=True, weight_decay=5e-5))
 auto_scale_lr = dict(enable=True, base_batch_size=1024)
+custom_hooks = [dict(type='rexdense.PreciseBatchNorm', num_samples=8192)]

@@ -1,0 +1,89 @@
+"""Batch-norm statistics measured anew over training images at the end of an epoch."""
+
+import itertools
+
+import torch
+from mmengine.dist import all_reduce, get_world_size
+from mmengine.hooks import EMAHook, Hook
+from torch import nn
+
+from rexdense.device import bare_model
+from rexdense.errors import InvalidArgument
+from rexdense.registry import HOOKS
+
+__all__ = ['PreciseBatchNorm']
+
+
+@HOOKS.register_module()
+class PreciseBatchNorm(Hook):
+    """Measure the running statistics of batch normalisation anew at the end of each epoch.
+
+    The moving averages of a training mix the weights of many steps. Here every layer gets the mean
+    of its batch means and of its batch variances over training images, with the weights as they
+    are: pycls' precise batch norm (pycls/core/net.py, ``compute_precise_bn_stats``), which mmengine
+    lacks. Validation, checkpoints and all that is exported have these statistics. Layers whose
+    statistics are frozen keep them.
+
+    Args:
+        num_samples: Images to measure with, over all processes; 8192 in pycls.
+
+    Raises:
+        InvalidArgument: ``num_samples`` is no number above 0, or the run averages its weights,
+            whose statistics these are not.
+    """
+
+    def __init__(self, num_samples: int = 8192) -> None:
+        if not isinstance(num_samples, int) or num_samples < 1:
+            raise InvalidArgument(f'PreciseBatchNorm: num_samples={num_samples!r} must be above 0')
+        self.num_samples = num_samples
+
+    def before_train(self, runner) -> None:
+        """Check that no average of the weights is validated and saved instead of them."""
+        if any(isinstance(hook, EMAHook) for hook in runner.hooks):
+            raise InvalidArgument(
+                'PreciseBatchNorm measures the weights of the last step, and EMAHook validates and '
+                'saves their average: leave one of them out of custom_hooks'
+            )
+
+    def after_train_epoch(self, runner) -> None:
+        """Measure, before the epoch is saved and validated."""
+        model = bare_model(runner.model)
+        layers = [
+            module
+            for module in model.modules()
+            if isinstance(module, nn.modules.batchnorm._BatchNorm)
+            and module.training
+            and module.track_running_stats
+        ]
+        if layers:
+            momenta = [layer.momentum for layer in layers]
+            try:
+                for layer in layers:
+                    layer.momentum = 1.0
+                self._measure(runner, model, layers)
+            finally:
+                for layer, momentum in zip(layers, momenta, strict=True):
+                    layer.momentum = momentum
+
+    @torch.no_grad()
+    def _measure(self, runner, model: nn.Module, layers: list[nn.Module]) -> None:
+        loader = runner.train_dataloader
+        batch_size = loader.batch_size or loader.batch_sampler.batch_size
+        batches = max(1, self.num_samples // (batch_size * get_world_size()))
+        sums = [torch.zeros_like(_statistics(layer)) for layer in layers]
+        seen = 0
+        for batch in itertools.islice(loader, batches):
+            model(**model.data_preprocessor(batch, training=True), mode='tensor')
+            for total, layer in zip(sums, layers, strict=True):
+                total += _statistics(layer)
+            seen += 1
+        for total, layer in zip(sums, layers, strict=True):
+            total /= seen
+            all_reduce(total, op='mean')
+            layer.running_mean.copy_(total[0])
+            layer.running_var.copy_(total[1])
+
+
+def _statistics(layer: nn.Module) -> torch.Tensor:
+    """Return mean and variance (2, C) of a layer."""
+    return torch.stack((layer.running_mean, layer.running_var))

@@ -25,6 +25,8 @@ CROPS = 'crops'
 RUNS = ('classifier', 'from_random', 'from_classifier')
 """Folders of the runs, in their order."""
 SEED = 0
+DETECTOR_EPOCHS = 4
+"""Half of what make demo trains: what good weights give shows in how soon a detector is good."""
 # What decides of the weights that a run begins from, in a config.
 _WEIGHTS = re.compile(r'(load_from|resume|model\.(backbone\.)?init_cfg)(\.|$)')
 TOP1, AP50 = 'classification/top1', 'coco/bbox_mAP_50'
@@ -85,8 +87,10 @@ def compare_pretraining(detector: Path, options: argparse.Namespace) -> None:
         train.run(own)
 
     run('classifier', CLASSIFIER, data_root=options.data_root / CROPS)
-    run('from_random', detector)
-    run('from_classifier', detector, pretrained=str(newest_checkpoint(folders['classifier'])))
+    epochs = options.epochs or DETECTOR_EPOCHS
+    run('from_random', detector, epochs=epochs)
+    weights = str(newest_checkpoint(folders['classifier']))
+    run('from_classifier', detector, epochs=epochs, pretrained=weights)
     print(_table(folders))
 
 

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.optim import OptimWrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
 from torch import Tensor, nn
@@ -25,6 +25,12 @@ from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.device import bare_model
+from rexdense.engine.cpu_steps import (
+    SaveContiguous,
+    keep_layouts,
+    to_channels_last,
+    with_fused_optimizer,
+)
 from rexdense.engine.dataloaders import OneThread, require_batches, without_idle_settings
 from rexdense.engine.resume import continue_run, take_last_weights
 from rexdense.engine.schedule import shorten_warm_ups
@@ -97,6 +103,7 @@ class Runner(MMEngineRunner):
         install_safe_loader()
         super().__init__(*args, **settings)
         self.register_hook(RequireSameTensors())
+        self.register_hook(SaveContiguous())
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'Runner':
@@ -139,8 +146,11 @@ class Runner(MMEngineRunner):
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Return the model on its device, for several processes in mmengine's wrapper.
 
-        On a CPU that wrapper must get no device numbers, which mmengine always gives it.
+        On a CPU that wrapper must get no device numbers, which mmengine always gives it, and what
+        is trained lies in channels_last.
         """
+        if get_device() == 'cpu' and self._train_dataloader is not None:
+            to_channels_last(model)
         if self.distributed and get_device() == 'cpu':
             model_wrapper_cfg = dict(
                 type='MMDistributedDataParallel',
@@ -148,6 +158,15 @@ class Runner(MMEngineRunner):
                 find_unused_parameters=self.cfg.get('find_unused_parameters', False),
             ) | dict(model_wrapper_cfg or {}, device_ids=None)
         return super().wrap_model(model_wrapper_cfg, model)
+
+    def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
+        """Return mmengine's optimizer wrapper; on a CPU its optimizer is torch's fused form."""
+        if get_device() != 'cpu' or isinstance(optim_wrapper, OptimWrapper):
+            return super().build_optim_wrapper(optim_wrapper)
+        built = super().build_optim_wrapper(with_fused_optimizer(optim_wrapper))
+        for part in built.values() if isinstance(built, OptimWrapperDict) else [built]:
+            keep_layouts(part.optimizer)
+        return built
 
     def _build_param_scheduler(self, scheduler: Any, optim_wrapper: OptimWrapper) -> list:
         """Return the schedulers, warm-ups limited to a tenth of the run."""

@@ -3,11 +3,11 @@
 import pytest
 import torch
 from mmengine.model import BaseModel
-from mmengine.runner import Runner
 from torch import nn
 
 from rexdense.engine.precise_batch_norm import PreciseBatchNorm
 from rexdense.errors import InvalidArgument
+from tests.runner_of_images import runner_of_images
 
 IMAGES = [dict(inputs=torch.randn(3, 4, 4) * (1 + index) + index) for index in range(8)]
 
@@ -30,21 +30,10 @@ class Small(BaseModel):
 
 
 def trained(work_dir, *hooks):
-    runner = Runner(
-        model=Small(),
-        work_dir=str(work_dir),
-        train_dataloader=dict(
-            batch_size=4,
-            dataset=IMAGES,
-            sampler=dict(type='DefaultSampler', shuffle=False),
-            collate_fn=dict(type='pseudo_collate'),
-        ),
-        train_cfg=dict(by_epoch=True, max_epochs=2),
-        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
-        custom_hooks=list(hooks),
-        log_level='ERROR',
+    settings = dict(
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)), custom_hooks=list(hooks)
     )
-    return runner.train()
+    return runner_of_images(Small(), IMAGES, work_dir, **settings).train()
 
 
 @pytest.mark.parametrize(('num_samples', 'batches'), [(8192, 2), (8, 2), (4, 1), (1, 1)])

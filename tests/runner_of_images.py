@@ -1,0 +1,21 @@
+"""A run of rexdense's Runner over a few images in memory."""
+
+from rexdense.engine.runner import Runner
+
+
+def runner_of_images(model, images, work_dir, **settings):
+    """Return a runner of two epochs, in batches of 4 and in the images' order."""
+    loader = dict(
+        batch_size=4,
+        dataset=images,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        collate_fn=dict(type='pseudo_collate'),
+    )
+    return Runner(
+        model=model,
+        work_dir=str(work_dir),
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=True, max_epochs=2),
+        log_level='ERROR',
+        **settings,
+    )

@@ -52,8 +52,8 @@ def is_labelme(root: Path) -> bool:
 def read_labelme(root: Path) -> dict[str, Converted]:
     """Read a folder of labelme's files, by split where they lie in folders of such names.
 
-    Circles become polygons, rectangles boxes without a mask. The image is the one of the name of the JSON file,
-    else that of ``imagePath`` in the same folder or below it.
+    Circles become polygons, rectangles boxes without a mask. The image is the one of the name of
+    the JSON file, else the only one below the folder that has the name of ``imagePath``.
 
     Raises:
         DataError: there is no such file.

@@ -127,9 +127,7 @@ def _names_of_yaml(path: Path) -> list[str]:
     names = content.get('names') if isinstance(content, dict) else None
     if isinstance(names, dict):
         if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise DataError(
-                f'{path}: names are numbered {list(names)[:8]}; classes are 0, 1, 2 ...'
-            )
+            raise DataError(f'{path}: names has {list(names)[:8]}; classes are 0, 1, 2 ...')
         names = [names[number] for number in range(len(names))]
     if names is not None and not isinstance(names, list):
         raise DataError(f'{path}: names is {names!r:.60}; give a list of names')

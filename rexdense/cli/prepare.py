@@ -194,5 +194,5 @@ def _unknown(root: Path) -> str:
     return (
         f'{root} is of no known form ({held}): looked for COCO annotations, Pascal VOC, YOLO, '
         'labelme, masks/ beside images/, label maps with classes.txt, and train/<class>/; '
-        'docs/data.md shows them'
+        'docs/detection.md shows them'
     )

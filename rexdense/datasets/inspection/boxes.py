@@ -23,6 +23,7 @@ CUT = 'box that reaches out of its image'
 UNLIKE = 'mask that disagrees with its box'
 MISSING = 'image that is not there'
 NOT_READ = 'file or row that cannot be read'
+EMPTY = 'split without a single object'
 
 DOUBLE_FROM = 0.8
 """IoU above which two boxes of one class are taken for one object annotated twice."""
@@ -148,6 +149,8 @@ def inspect_boxes(splits: Mapping[str, BoxSplit]) -> Inspected:
 def _suspicions(split: str, read: BoxSplit) -> list[Suspicion]:
     """Return the annotations of a split that should be looked at."""
     found = [Suspicion(NOT_READ, split, '', fault, True) for fault in read.faults]
+    if not read.boxes.dataset['annotations']:
+        found.append(Suspicion(EMPTY, split, ''))
     found += [Suspicion(MISSING, split, name, '', True) for name in read.boxes.missing]
     gone = set(read.boxes.missing)
     for reason, ids in read.left_out.items():

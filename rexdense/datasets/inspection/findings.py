@@ -35,7 +35,8 @@ class Suspicion(NamedTuple):
 
     def text(self) -> str:
         """Return where it is."""
-        return f'{self.split} {self.image}{f": {self.detail}" if self.detail else ""}'
+        place = f'{self.split} {self.image}'.strip()
+        return f'{place}: {self.detail}' if self.detail else place
 
 
 class ImageEntry(NamedTuple):

@@ -9,6 +9,7 @@ from pathlib import Path
 from rexdense.cli.parser import Parser, fraction
 from rexdense.datasets.formats.split_folders import subfolders
 from rexdense.datasets.formats.zip_files import unpack
+from rexdense.datasets.images.folders import IMAGE_ENDINGS
 from rexdense.datasets.inspection.boxes import BoxSplit, inspect_boxes
 from rexdense.datasets.inspection.class_folders import inspect_class_folders, is_class_folders
 from rexdense.datasets.inspection.copies import write_box_copy, write_file_copy
@@ -136,6 +137,10 @@ def _check_places(options: argparse.Namespace, root: Path) -> None:
     for place in (options.json, options.picture, copy):
         if place is not None and Path(os.path.realpath(place)).is_relative_to(source):
             raise InvalidArgument(f'{place} would lie in the data, {root}: choose another place')
+    if options.picture is not None and options.picture.suffix.lower() not in IMAGE_ENDINGS:
+        raise InvalidArgument(
+            f'{options.picture}: a picture ends in one of {", ".join(IMAGE_ENDINGS)}'
+        )
     for file in (options.json, options.picture):
         if file is not None and file.parent.is_dir():
             check_destination(file, options.overwrite)

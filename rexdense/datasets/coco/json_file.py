@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.datasets.coco.cleaning import number_of
+from rexdense.datasets.file_names import not_a_file
 from rexdense.errors import DataError
 
 __all__ = ['check_form', 'first_three', 'id_key', 'read_json']
@@ -92,6 +93,8 @@ def first_three(items: Iterable[Any]) -> str:
 
 
 def _read(path: Path) -> bytes:
+    if not path.is_dir() and (other := not_a_file(path)):
+        raise DataError(f'annotation file {path} {other}; give the path of a JSON file')
     try:
         return path.read_bytes()
     except FileNotFoundError:

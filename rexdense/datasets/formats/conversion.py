@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.images.headers import read_header
 from rexdense.errors import DataError
@@ -139,6 +140,8 @@ def size_of_image(path: Path) -> tuple[int, int]:
     Raises:
         DataError: it cannot be read, or is no image.
     """
+    if other := not_a_file(path):
+        raise DataError(f'image {path} {other}')
     try:
         with open(path, 'rb') as file:
             header = read_header(file)
@@ -155,7 +158,7 @@ def size_of_image(path: Path) -> tuple[int, int]:
 
 
 def read_limited(path: Path, most: int) -> bytes:
-    """Return the content of a file of annotations of one image.
+    """Return the content of a file of annotations.
 
     Args:
         most: Bytes above which it is none.
@@ -163,13 +166,15 @@ def read_limited(path: Path, most: int) -> bytes:
     Raises:
         DataError: it cannot be read, or is longer.
     """
+    if other := not_a_file(path):
+        raise DataError(f'{path} {other}')
     try:
         with open(path, 'rb') as file:
             content = file.read(most + 1)
     except OSError as error:
         raise DataError(f'{path} cannot be read ({error.strerror})') from error
     if len(content) > most:
-        raise DataError(f'{path} is longer than {most // 2**20} MiB, and annotates one image')
+        raise DataError(f'{path} is longer than {most // 2**20} MiB, and is not read')
     return content
 
 

@@ -14,6 +14,7 @@ from rexdense.datasets.formats.conversion import (
     CocoBuilder,
     Converted,
     images_by_stem,
+    read_limited,
     size_of_image,
 )
 from rexdense.datasets.formats.safe_xml import parse_xml
@@ -26,6 +27,7 @@ ANNOTATIONS = 'Annotations'
 IMAGES = 'JPEGImages'
 LISTS = 'ImageSets/Main'
 LIST_ENDING = '.txt'
+MOST_BYTES = 256 * 2**20
 _CLASS_FLAGS = ('-1', '0', '1')
 """What the lists of one class say of each image."""
 
@@ -113,10 +115,9 @@ def _named_files(path: Path) -> Iterator[tuple[str, Path]]:
         yield from ((file.stem, file) for file in _xml_files(path))
         return
     try:
-        lines = path.read_text(encoding='utf-8-sig').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, 'strerror', None) or 'it is no UTF-8 text'
-        raise DataError(f'{path} cannot be read ({reason}); it holds a name a line') from None
+        lines = read_limited(path, MOST_BYTES).decode('utf-8-sig').splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f'{path} is no UTF-8 text; it holds the name of an image a line') from None
     folder = _root_of_list(path) / ANNOTATIONS
     for line in filter(None, map(str.strip, lines)):
         name, _, flag = line.rpartition(' ')

@@ -142,7 +142,7 @@ def _read_split(root: Path, images: Path, labels: Path, classes: Sequence[str]) 
         try:
             height, width = size_of_image(images / name)
             lines = []
-            if rows.is_file():
+            if rows.exists():
                 text = read_limited(rows, MOST_BYTES).decode('utf-8-sig', errors='replace')
                 lines = text.splitlines()
         except DataError as error:

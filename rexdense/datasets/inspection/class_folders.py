@@ -1,12 +1,13 @@
 """A folder of images by class looked through."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 
 from rexdense.datasets.classification.file_index import scan_classes
+from rexdense.datasets.formats.conversion import size_of_image
 from rexdense.datasets.formats.split_folders import split_of, subfolders
-from rexdense.datasets.images.headers import read_header
 from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
 from rexdense.datasets.inspection.pixels import pixel_suspicions
 from rexdense.errors import DataError
@@ -78,10 +79,9 @@ def _sizes(entries: list[ImageEntry]) -> dict[str, str]:
     """Return the sizes of the images of fewest and of most pixels."""
     sizes = []
     for entry in entries:
-        with open(entry.path, 'rb') as file:
-            header = read_header(file)
-        if header is not None:
-            sizes.append(header.upright_size)
+        # Damaged images are told of elsewhere.
+        with contextlib.suppress(DataError):
+            sizes.append(size_of_image(entry.path))
     by_area = sorted(sizes, key=lambda size: size[0] * size[1]) or [(0, 0)]
     return {
         what: f'{width} x {height}'

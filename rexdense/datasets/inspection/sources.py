@@ -99,13 +99,26 @@ def read_box_splits(root: Path, form: str) -> dict[str, BoxSplit]:
             split: read_box_split(path, image_folders(root, path, IMAGES), read_json(path))
             for split, path in _coco_places(root).items()
         }
-    splits = {}
-    for split, read in CONVERTED[form][1](root).items():
+    converted = CONVERTED[form][1](root)
+    for split, read in converted.items():
         if not read.content['images']:
-            faults = '; '.join(read.faults[:3])
-            raise DataError(f'{root}: nothing of {split} can be read: {faults or "it is empty"}')
-        if not read.content['categories']:
-            raise DataError(f'{root}: {split} has no object at all; annotate some first')
-        where = root / split
-        splits[split] = read_box_split(where, [read.image_folder], read.content, read.faults)
+            raise DataError(
+                f'{root}: nothing of {split} can be read: {_faults(read) or "it is empty"}'
+            )
+    categories = next(filter(None, (r.content['categories'] for r in converted.values())), None)
+    if categories is None:
+        faults = '; '.join(filter(None, map(_faults, converted.values())))
+        raise DataError(
+            f'{root} has no object at all that can be read: {faults or "annotate some first"}'
+        )
+    splits = {}
+    for split, read in converted.items():
+        # A split without objects has no names of classes of its own.
+        content = {**read.content, 'categories': read.content['categories'] or categories}
+        splits[split] = read_box_split(root / split, [read.image_folder], content, read.faults)
     return splits
+
+
+def _faults(read: Converted) -> str:
+    rest = len(read.faults) - 3
+    return '; '.join(read.faults[:3]) + (f'; and {rest} more' if rest > 0 else '')

@@ -1,6 +1,7 @@
 """YOLO's rows become COCO annotations, or are named."""
 
 import json
+import os
 
 import pytest
 
@@ -111,3 +112,13 @@ def test_names_by_number(tmp_path):
     (root / 'data.yaml').write_text('names:\n  0: a\n  1: b\n')
     names = [entry['name'] for entry in read_yolo(root)['val'].content['categories']]
     assert names == ['a', 'b']
+
+
+def test_pipes_are_not_opened(tmp_path):
+    root = write_yolo(tmp_path)
+    (root / 'train/images/1.png').unlink()
+    os.mkfifo(root / 'train/images/1.png')
+    (root / 'train/labels/2.txt').unlink()
+    os.mkfifo(root / 'train/labels/2.txt')
+    faults = read_yolo(root)['train'].faults
+    assert len(faults) == 2 and all('is a named pipe' in fault for fault in faults)

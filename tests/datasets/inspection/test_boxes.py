@@ -16,7 +16,7 @@ from rexdense.datasets.inspection.sources import read_box_splits, recognised
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from tests.shared_files import SHARED, needs_shared
 from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco
-from tests.small_formats import write_image, write_yolo
+from tests.small_formats import write_image, write_voc, write_yolo
 
 
 def inspected(root, form='coco'):
@@ -261,6 +261,20 @@ def test_rows_that_cannot_be_read_are_left_out_of_a_cleaned_copy(tmp_path):
     report, splits = inspected(root, 'yolo')
     write_box_copy(splits, report, tmp_path / 'out', clean=True)
     assert inspected(tmp_path / 'out')[0].counts['train'] == {'cat': 1, 'dog': 2}
+
+
+def test_a_voc_split_without_objects(tmp_path):
+    root = write_voc(tmp_path)
+    (root / 'ImageSets/Main/val.txt').write_text('3\n')
+    report, _ = inspected(root, 'voc')
+    assert report.counts == {'train': {'cat': 2, 'dog': 2}, 'val': {'cat': 0, 'dog': 0}}
+    assert ('split without a single object', 'val') in [
+        (each.what, each.split) for each in report.suspicions
+    ]
+    for stem in '12':
+        (root / f'Annotations/{stem}.xml').write_text('<annotation/>')
+    with pytest.raises(DataError, match='has no object at all that can be read: annotate some'):
+        inspected(root, 'voc')
 
 
 @needs_shared

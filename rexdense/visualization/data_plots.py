@@ -37,6 +37,7 @@ def plot_counts(
     with needed_packages('drawing plots'):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogLocator
 
     splits = list(counts)
     names, others = _most_frequent(counts)
@@ -54,6 +55,7 @@ def plot_counts(
             _draw_shares(panels[1], lengths, edges)
         panels[1].set(xscale='log', title='Sizes of objects', ylabel='share of the objects')
         panels[1].set_xlabel("square root of the box's area, pixels")
+        panels[1].xaxis.set_major_locator(LogLocator(10, subs=(1, 2, 5)))
         panels[1].xaxis.set_major_formatter(lambda value, _: f'{value:g}')
         panels[1].xaxis.set_minor_formatter(lambda value, _: '')
         numbers = {split: np.array(objects[split], float) for split in splits}
@@ -89,14 +91,19 @@ def _draw_classes(axes, counts, names: list[str], others: int, unit: str) -> Non
         bars = axes.barh(rows, values, thickness, color=_colour(place), label=split)
         if max(len(names) * len(counts), 1) <= 36 and max(values, default=0) < 10**6:
             axes.bar_label(bars, padding=2, fontsize=8)
-    shown = [n if len(n) <= LONGEST_NAME else f'{n[: LONGEST_NAME - 2]}..' for n in names]
     # Dollar signs are mathematics to matplotlib.
-    axes.set_yticks(range(len(names)), [name.replace('$', r'\$') for name in shown])
+    axes.set_yticks(range(len(names)), [_shortened(name).replace('$', r'\$') for name in names])
     axes.invert_yaxis()
     axes.margins(x=0.12)
     title = f'{unit.capitalize()} by class' + (f', {others} more classes' if others else '')
     axes.set(title=title, xlabel=unit)
     axes.legend(fontsize='small', loc='lower right')
+
+
+def _shortened(name: str) -> str:
+    """Return a name without its middle: what tells names apart is often at the end."""
+    half = LONGEST_NAME // 2 - 1
+    return name if len(name) <= LONGEST_NAME else f'{name[:half]}..{name[-half:]}'
 
 
 def _draw_shares(axes, values: Mapping[str, np.ndarray], edges: np.ndarray) -> None:

@@ -72,6 +72,11 @@ def _content(split: str, read: BoxSplit, inspected: Inspected, clean: bool) -> d
     """Return the COCO content of a split's copy."""
     if not clean:
         faults = [*read.faults, *(f'{name} is not there' for name in read.boxes.missing)]
+        faults += [
+            found.detail
+            for found in inspected.suspicions
+            if found.split == split and found.what == DAMAGED
+        ]
         if faults:
             rest = f' and {len(faults) - 3} more' if len(faults) > 3 else ''
             raise DataError(

@@ -146,7 +146,7 @@ def test_images(tmp_path):
     assert [entry.name for entry in fixed.images['train']] == ['train/2.png', 'train/3.png']
     assert [entry.name for entry in fixed.images['val']] == ['val/7.png']
     assert [each.what for each in fixed.suspicions] == ['image twice in a split']
-    with pytest.raises(DataError, match=r'train: 4\.png is not there: mend these, or --write-'):
+    with pytest.raises(DataError, match=r'train: 4\.png is not there; .*5\.png cannot be decoded'):
         write_box_copy(splits, report, tmp_path / 'other', clean=False)
 
 
@@ -206,6 +206,18 @@ def test_names_that_lead_out_of_the_folder_stay_inside_the_copy(tmp_path):
     assert len(files) == 4
     assert all(path.is_relative_to(tmp_path / 'copy/out') for path in files)
     assert len(inspected(tmp_path / 'copy/out')[0].images['train']) == 3
+
+
+def test_what_is_no_image_is_not_copied(tmp_path):
+    content = coco_content()
+    content['images'][0]['file_name'] = str(tmp_path / 'secret.txt')
+    (tmp_path / 'secret.txt').write_text('no image')
+    write_coco(tmp_path / 'set', content)
+    report, splits = inspected(tmp_path / 'set')
+    with pytest.raises(DataError, match=r'secret\.txt cannot be decoded'):
+        write_box_copy(splits, report, tmp_path / 'out', clean=False)
+    write_box_copy(splits, report, tmp_path / 'out', clean=True)
+    assert not list((tmp_path / 'out').rglob('*secret*'))
 
 
 def test_dividing_keeps_equal_images_together(tmp_path):

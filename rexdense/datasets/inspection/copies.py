@@ -94,7 +94,7 @@ def _content(split: str, read: BoxSplit, inspected: Inspected, clean: bool) -> d
     seconds = {second['id'] for _, second, _ in double_boxes(dataset['annotations'])}
     images = [image for image in dataset['images'] if image['file_name'] not in gone]
     if not images:
-        raise DataError(f'no image of {split} is left of {len(dataset["images"])}')
+        raise _none_left(split, len(dataset['images']))
     kept = {image['id'] for image in images}
     annotations = [
         entry
@@ -102,6 +102,13 @@ def _content(split: str, read: BoxSplit, inspected: Inspected, clean: bool) -> d
         if entry['image_id'] in kept and entry['id'] not in seconds
     ]
     return {**dataset, 'images': images, 'annotations': annotations}
+
+
+def _none_left(split: str, count: int) -> DataError:
+    return DataError(
+        f'no image of {split} is left of {count}: all are damaged, without usable labels or in a '
+        'later split; the list above has the first, --json FILE all'
+    )
 
 
 def _together(inspected: Inspected) -> dict[str, str]:
@@ -179,7 +186,7 @@ def write_file_copy(root: Path, inspected: Inspected, target: Path) -> dict[str,
     }
     for split, entries in kept.items():
         if not entries:
-            raise DataError(f'no image of {split} is left of {len(inspected.images[split])}')
+            raise _none_left(split, len(inspected.images[split]))
     with folder_written_aside(target) as write:
         for split, entries in kept.items():
             maps: Sequence[Path | None] = [None] * len(entries)

@@ -84,6 +84,8 @@ def _most_frequent(counts: Mapping[str, Mapping[str, int]]) -> tuple[list[str], 
 
 def _draw_classes(axes, counts, names: list[str], others: int, unit: str) -> None:
     """Draw a bar for each class and split."""
+    from matplotlib.ticker import EngFormatter
+
     thickness = 0.8 / len(counts)
     for place, (split, of_split) in enumerate(counts.items()):
         values = [of_split.get(name, 0) for name in names]
@@ -97,6 +99,8 @@ def _draw_classes(axes, counts, names: list[str], others: int, unit: str) -> Non
     axes.margins(x=0.12)
     title = f'{unit.capitalize()} by class' + (f', {others} more classes' if others else '')
     axes.set(title=title, xlabel=unit)
+    if max((count for of_split in counts.values() for count in of_split.values()), default=0) > 1e5:
+        axes.xaxis.set_major_formatter(EngFormatter(sep=''))
     axes.legend(fontsize='small', loc='lower right')
 
 

@@ -41,13 +41,14 @@ def draw_boxes_overview(inspected: Inspected, splits: Mapping[str, BoxSplit]) ->
         objects = _objects(annotated[split].get(entry.name, []), read, image.shape[:2])
         before = image.shape[:2]
         image = _fitted(image)
-        return draw_objects(image, objects.resized(before, image.shape[:2]), read.classes)
+        objects = objects.resized(before, image.shape[:2])
+        return draw_objects(image, objects, read.classes, named=len(read.classes) > 1)
 
     plots = plot_counts(inspected.counts, 'objects', inspected.sides, inspected.objects)
     parts = [plots, _samples(inspected, draw)]
     suspicious = _suspicious_boxes(inspected, splits)
     if suspicious:
-        parts += [_heading('Suspicious, one or two of a kind'), _rows(suspicious)]
+        parts += [_heading('Suspicious annotations'), _rows(suspicious)]
     return below(parts)
 
 
@@ -124,8 +125,12 @@ def _suspicious_boxes(inspected: Inspected, splits: Mapping[str, BoxSplit]) -> l
             except (DataError, ImageError):
                 continue
             if tile is not None:
-                tiles.append(_titled(tile, what, f'{suspicion.split}: {suspicion.image}'))
-    return tiles
+                tiles.append((tile, _wrapped(what), f'{suspicion.split}: {suspicion.image}'))
+    # All tiles have as many lines of titles.
+    most = max((len(lines) for _, lines, _ in tiles), default=0)
+    return [
+        _titled(tile, *lines, place, *[''] * (most - len(lines))) for tile, lines, place in tiles
+    ]
 
 
 def _suspicious_tile(
@@ -192,6 +197,18 @@ def _shortened(text: str) -> str:
     while rest and text_size(f'{start}..{rest}')[0] > TILE_WIDTH - 8:
         rest = rest[1:]
     return f'{start}..{rest}'
+
+
+def _wrapped(text: str) -> list[str]:
+    """Return a text as lines that fit the width of a tile."""
+    lines = ['']
+    for word in text.split():
+        longer = f'{lines[-1]} {word}'.strip()
+        if text_size(longer)[0] <= TILE_WIDTH - 8:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
 
 
 def _heading(text: str) -> np.ndarray:

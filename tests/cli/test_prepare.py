@@ -57,7 +57,7 @@ def test_the_commands_of_the_docs(root, tmp_path, monkeypatch, capsys):
         assert (program, name) == ('rexdense', 'prepare')
         prepare.main(arguments)
     output = capsys.readouterr().out
-    double = 'two boxes of one class with an IoU over 0.8:\n  train 1.png: annotations 1 and 5, cat'
+    double = 'double box of one class, IoU over 0.8:\n  train 1.png: annotations 1 and 5, cat'
     assert output.count(double) == 3  # DIR, its copy and its archive are looked at
     report = json.loads((tmp_path / 'report.json').read_text())
     assert report['splits']['train']['classes'] == {'cat': 3, 'dog': 2}

@@ -17,7 +17,7 @@ from rexdense.text_table import text_table
 
 __all__ = ['COVERS_ALL', 'DOUBLE', 'BoxSplit', 'double_boxes', 'inspect_boxes', 'read_box_split']
 
-DOUBLE = 'two boxes of one class with an IoU over 0.8'
+DOUBLE = 'double box of one class, IoU over 0.8'
 COVERS_ALL = 'box that covers the whole image'
 CUT = 'box that reaches out of its image'
 UNLIKE = 'mask that disagrees with its box'

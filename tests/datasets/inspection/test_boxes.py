@@ -50,7 +50,7 @@ def of_boxes(*boxes, **changes):
         ([[2, 2, 10, 10], [3, 3, 10, 10]], []),
         (
             [[2, 2, 10, 10], [2, 2, 10, 9]],
-            [('two boxes of one class with an IoU over 0.8', (1, 2))],
+            [('double box of one class, IoU over 0.8', (1, 2))],
         ),
         ([[2, 2, 10, 0], [1, 1, 5, 5]], [('zero-size box', (1,))]),
         ([[60, 2, 10, 10], [1, 1, 5, 5]], [('box outside the image', (1,))]),
@@ -177,7 +177,7 @@ def test_a_cleaned_copy_passes_training_s_checks_and_the_source_stays(tmp_path):
     before = tree(source)
     report, splits = inspected(source)
     assert {each.what for each in report.suspicions} == {
-        'two boxes of one class with an IoU over 0.8',
+        'double box of one class, IoU over 0.8',
         'zero-size box',
         'box that reaches out of its image',
     }

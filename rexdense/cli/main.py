@@ -17,6 +17,7 @@ PROGRAMS = {
     'predict': 'draw and write what a checkpoint finds in images',
     'export': 'write a part of a checkpoint for other projects or runtimes',
     'convert': 'bring weights of any known project into the names of another',
+    'prepare': 'look through a data set, show and clean it, turn other forms into COCO',
     'analyze': 'look into a network: ranks and maps of features, what a class rests on',
     'zoo': 'list all networks with sizes and published accuracies',
     'shapes': 'draw the Shapes data set',

@@ -32,8 +32,8 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--data-root',
         type=Path,
-        help='folder with images/ and annotations/, labels/ or depth/, or as Roboflow or COCO lay '
-        'it out; default: the config says',
+        help='folder with images/ and annotations/, labels/ or depth/, or as Roboflow, CVAT, COCO '
+        'or Pascal VOC lay it out; default: the config says',
     )
     # No defaults here, so that what was given can be told from what was not.
     group.add_argument(

@@ -1,6 +1,7 @@
 """Files found by the names that annotations give them, however these are spelt."""
 
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Collection, Sequence
@@ -9,6 +10,7 @@ from urllib.parse import unquote
 
 __all__ = ['find_files', 'match_names', 'name_key', 'not_a_file']
 
+_DRIVE = re.compile('[A-Za-z]:/')
 _OTHERS = {
     stat.S_IFDIR: 'a folder',
     stat.S_IFIFO: 'a named pipe',
@@ -36,7 +38,8 @@ def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str
 
     A name stands for the file that is spelt just so. Where there is none, it stands for the only
     file whose spelling has the same :func:`name_key`, and that no other name is the very spelling
-    of.
+    of. A name that leads out of the folder, to a place of the machine that wrote it, stands at last
+    for the only file below ``folder`` whose last part is its own.
 
     Args:
         names: Paths in the folder, or absolute ones.
@@ -56,9 +59,28 @@ def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str
     if None in found:
         lacking = [name for name, file in zip(names, found, strict=True) if file is None]
         taken = {os.path.normpath(name) for name in found if name is not None}
-        others = iter(match_names(lacking, [file for file in _walk(folder) if file not in taken]))
+        free = [file for file in _walk(folder) if file not in taken]
+        others = iter(_by_last_part(lacking, match_names(lacking, free), free))
         found = [next(others) if file is None else file for file in found]
     return found
+
+
+def _by_last_part(
+    names: Sequence[str], found: Sequence[str | None], files: Sequence[str]
+) -> list[str | None]:
+    """Return what was found, and for names that lead out of the folder the only file whose last
+    part is theirs."""
+    by_key: dict[str, list[str]] = {}
+    for file in files:
+        by_key.setdefault(name_key(os.path.basename(file)), []).append(file)
+    completed = []
+    for name, file in zip(names, found, strict=True):
+        plain = _plain(name)
+        if file is None and (plain.startswith(('../', '/')) or _DRIVE.match(plain)):
+            same = by_key.get(name_key(plain.rpartition('/')[2]), [])
+            file = same[0] if len(same) == 1 else None
+        completed.append(file)
+    return completed
 
 
 def not_a_file(path: str | os.PathLike[str]) -> str | None:

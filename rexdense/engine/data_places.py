@@ -18,7 +18,7 @@ from rexdense.errors import InvalidArgument
 __all__ = ['DataPlaces', 'refuse_data_places', 'sample_files']
 
 # Of the folders that --data-root names; see docs/detection.md and its neighbours.
-_KINDS = ('images', 'labels', 'depth')
+_KINDS = ('images', 'labels', 'depth', 'Annotations', 'JPEGImages')
 _SAMPLE_KEYS = ('img_path', 'seg_map_path', 'depth_map_path')
 
 

@@ -87,11 +87,16 @@ class Objects:
         return Objects(self.boxes * np.tile(factors, 2), self.labels, self.scores, masks)
 
 
-def draw_objects(image: np.ndarray, objects: Objects, classes: Sequence[str]) -> np.ndarray:
+def draw_objects(
+    image: np.ndarray, objects: Objects, classes: Sequence[str], named: bool = True
+) -> np.ndarray:
     """Return a copy of an image (H, W, 3), uint8, RGB, with objects and their names drawn on it.
 
     Masks are filled and outlined. Names are written where they cover no other name, those of the
     best scores first; one for which there is no room around its box is left out.
+
+    Args:
+        named: Whether names are written; where there is a single class they only hide objects.
     """
     image = image.copy()
     thickness = max(1, round(min(image.shape[:2]) / 300))
@@ -108,7 +113,7 @@ def draw_objects(image: np.ndarray, objects: Objects, classes: Sequence[str]) ->
         names = [f'{name} {score:.2f}' for name, score in zip(names, objects.scores, strict=True)]
         order = np.argsort(-objects.scores, kind='stable')
     taken: list[_Rectangle] = []
-    for index in order:
+    for index in order if named else ():
         _draw_name(image, names[index], objects.boxes[index], palette(objects.labels[index]), taken)
     return image
 

@@ -10,6 +10,9 @@ pytest.importorskip('mmdet')
 from rexdense.cli import test, train
 from rexdense.engine.config.data_root import use_data_root
 from rexdense.engine.config.load import load_config
+from rexdense.registry import DATASETS
+from tests.small_coco import write_coco
+from tests.small_formats import write_voc
 from tests.tiny_run import CONFIG, ROOT, run_arguments, train_arguments
 
 
@@ -58,6 +61,40 @@ def test_loaders_and_evaluators_read_what_was_found(shapes, tmp_path, capsys, la
             f'{images[split]}/',
         )
     assert config.val_evaluator.ann_file == str(root / annotations['val'])
+
+
+def samples(root, work_dir):
+    """The samples that training reads from a folder, by the names of the images."""
+    config = load_config(ROOT / CONFIG)
+    use_data_root(config, train.parser().parse_args(train_arguments(root, work_dir)), training=True)
+    section = config.train_dataloader.dataset
+    dataset = DATASETS.build({**section, 'pipeline': [], 'filter_cfg': None})
+    infos = [dataset.get_data_info(place) for place in range(len(dataset))]
+    assert config.val_evaluator.ann_file.startswith(str(root))
+    return {
+        info['img_path'].rpartition('/')[2]: (info['height'], info['width'], info['instances'])
+        for info in infos
+    }
+
+
+def test_voc_gives_the_samples_of_the_coco_file(tmp_path, capsys):
+    write_coco(tmp_path / 'coco')
+    write_coco(tmp_path / 'coco', split='val')
+    found = samples(write_voc(tmp_path / 'voc'), tmp_path / 'run')
+    said = 'train is read from ImageSets/Main/train.txt, its images from JPEGImages/.'
+    assert said in capsys.readouterr().out
+    assert found == samples(tmp_path / 'coco', tmp_path / 'run')
+    assert len(found) == 3
+
+
+@pytest.mark.slow
+def test_training_on_voc(tmp_path, capsys):
+    root = write_voc(tmp_path / 'voc')
+    train.main(train_arguments(root, tmp_path / 'run'))
+    checkpoint = str(tmp_path / 'run/epoch_1.pth')
+    assert 'AP50' in capsys.readouterr().out
+    test.main([str(ROOT / CONFIG), checkpoint, *run_arguments(root, tmp_path / 'measured')])
+    assert 'AP50' in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -13,8 +13,9 @@ from typing import Any
 
 from rexdense.datasets.coco import cleaning
 from rexdense.datasets.coco.cleaned import clean_annotations
-from rexdense.datasets.coco.json_file import first_three, id_key, load_coco_json
+from rexdense.datasets.coco.json_file import check_form, first_three, id_key, read_json
 from rexdense.datasets.file_names import find_files
+from rexdense.datasets.formats.voc import is_voc, read_voc
 from rexdense.datasets.images.file_checks import Sample
 from rexdense.errors import DataError, suggest
 
@@ -41,12 +42,13 @@ class CocoAnnotations:
             Images without annotations stay: they are background to learn from. Their
             ``file_name`` is spelt as the file on the disk is, where that was looked for.
         image_folder: where the images lie; None if they were not looked for.
-        dropped: number of annotations that were left out, by reason.
-        clipped: number of boxes that were cut to their image.
+        left_out: ids of the annotations that were left out, by reason.
+        clipped_boxes: ids of the annotations whose box was cut to its image.
         boxes_of_masks: number of boxes that the file lacks and that were taken from the masks.
         masks_unlike_boxes: ids of annotations whose mask does not fill their box or reaches out of
             it: the box around the mask overlaps theirs by an IoU below 0.5. Both stay as they are.
             They are looked for where masks are needed.
+        missing: names of the images that were left out because they are not there.
     """
 
     path: Path
@@ -56,10 +58,11 @@ class CocoAnnotations:
     roots: tuple[str, ...]
     dataset: dict[str, Any]
     image_folder: Path | None
-    dropped: Mapping[str, int]
-    clipped: int
+    left_out: Mapping[str, Sequence[int | str]]
+    clipped_boxes: Sequence[int | str]
     boxes_of_masks: int
     masks_unlike_boxes: Sequence[int | str]
+    missing: Sequence[str] = ()
 
     def image_samples(self) -> list[Sample]:
         """Return the images, which were looked for, with the sizes that are stated."""
@@ -70,6 +73,16 @@ class CocoAnnotations:
             )
             for image in self.dataset['images']
         ]
+
+    @cached_property
+    def dropped(self) -> dict[str, int]:
+        """Number of annotations that were left out, by reason."""
+        return {reason: len(ids) for reason, ids in self.left_out.items()}
+
+    @property
+    def clipped(self) -> int:
+        """Number of boxes that were cut to their image."""
+        return len(self.clipped_boxes)
 
     @cached_property
     def labels(self) -> dict[int | str, int]:
@@ -105,10 +118,14 @@ def read_annotations(
     may_lack_classes: bool = False,
     need_boxes: bool = True,
     need_masks: bool = False,
+    may_lack_images: bool = False,
+    content: dict[str, Any] | None = None,
 ) -> CocoAnnotations:
-    """Read a COCO annotation file, check it and leave out what cannot be used.
+    """Read an annotation file, check it and leave out what cannot be used.
 
     Args:
+        path: a COCO annotation file, or what :func:`~rexdense.datasets.formats.voc.is_voc` knows
+            of a Pascal VOC folder.
         image_folder: where the images lie, or the folders where they may lie: the first that has
             the first image. None leaves it unchecked that they are there. Names are matched as
             :func:`~rexdense.datasets.file_names.find_files` says.
@@ -118,6 +135,8 @@ def read_annotations(
         need_boxes: whether a file without a usable annotation is an error. Pictures that are only
             to be predicted have none.
         need_masks: whether annotations without a usable mask are left out too.
+        may_lack_images: whether images that are not there are left out, with their annotations.
+        content: what ``path`` holds, in COCO's form, where it was read before.
 
     Raises:
         DataError: the file cannot be read or is not COCO, an id or class name occurs twice, a class
@@ -125,20 +144,30 @@ def read_annotations(
             missing.
     """
     path = Path(path)
-    content, roots = load_coco_json(path, need_boxes, classes)
+    if content is None:
+        content = read_voc(path).whole(path) if is_voc(path) else read_json(path)
+    content, roots = check_form(path, content, need_boxes, classes)
     category_names = {
         id_key(category['id']): str(category['name']) for category in content['categories']
     }
     file_classes = tuple(category_names.values())
     wanted = _wanted(path, file_classes, classes, may_lack_classes)
-    folder = None
+    folder, missing = None, []
     if image_folder is not None:
         single = isinstance(image_folder, str | os.PathLike)
-        folder = _find_images(
+        folder, missing = _find_images(
             path,
             content['images'],
             [Path(each) for each in ([image_folder] if single else image_folder)],
         )
+    if missing:
+        if not may_lack_images or len(missing) == len(content['images']):
+            raise DataError(
+                f'{path}: {len(missing)} of its {len(content["images"])} images are missing in '
+                f'{folder}: {first_three(image["file_name"] for image in missing)}; put them there '
+                'or take them out of the file'
+            )
+        _take_out(content, missing)
     content['categories'] = [
         {**category, 'name': str(category['name'])} for category in content['categories']
     ]
@@ -149,7 +178,8 @@ def read_annotations(
     }
     cleaned = clean_annotations(content, category_names, own_ids, need_masks)
     if need_boxes and not cleaned.annotations:
-        raise DataError(_nothing_left(path, content, category_names, wanted, cleaned.dropped))
+        dropped = {reason: len(ids) for reason, ids in cleaned.left_out.items()}
+        raise DataError(_nothing_left(path, content, category_names, wanted, dropped))
     if need_boxes and all(entry['iscrowd'] for entry in cleaned.annotations):
         raise DataError(
             f'{path}: all of its {len(cleaned.annotations)} usable annotations have iscrowd 1, '
@@ -164,10 +194,11 @@ def read_annotations(
         roots=tuple(roots),
         dataset={**content, 'annotations': cleaned.annotations},
         image_folder=folder,
-        dropped=dict(cleaned.dropped),
-        clipped=cleaned.clipped,
+        left_out=dict(cleaned.left_out),
+        clipped_boxes=cleaned.clipped_boxes,
         boxes_of_masks=cleaned.boxes_of_masks,
         masks_unlike_boxes=cleaned.masks_unlike_boxes,
+        missing=[image['file_name'] for image in missing],
     )
 
 
@@ -221,8 +252,11 @@ def _nothing_left(
     return message
 
 
-def _find_images(path: Path, images: Sequence[dict], folders: Sequence[Path]) -> Path:
-    """Return the folder that has the images, whose names become those on the disk."""
+def _find_images(
+    path: Path, images: Sequence[dict], folders: Sequence[Path]
+) -> tuple[Path, list[dict]]:
+    """Return the folder that has the images, whose names become those on the disk, and the images
+    that it lacks."""
     there = [folder for folder in folders if folder.is_dir()]
     if not there:
         raise DataError(
@@ -231,16 +265,20 @@ def _find_images(path: Path, images: Sequence[dict], folders: Sequence[Path]) ->
         )
     names = [image['file_name'] for image in images]
     folder = next((folder for folder in there if find_files(folder, names[:1])[0]), there[0])
-    found = find_files(folder, names)
-    missing = [name for name, file in zip(names, found, strict=True) if file is None]
-    if missing:
-        raise DataError(
-            f'{path}: {len(missing)} of its {len(images)} images are missing in {folder}: '
-            f'{first_three(missing)}; put them there or take them out of the file'
-        )
-    for image, file in zip(images, found, strict=True):
-        image['file_name'] = file
-    return folder
+    missing = []
+    for image, file in zip(images, find_files(folder, names), strict=True):
+        if file is None:
+            missing.append(image)
+        else:
+            image['file_name'] = file
+    return folder, missing
+
+
+def _take_out(content: dict[str, Any], images: Sequence[dict]) -> None:
+    """Take images out of the content of a file, with their annotations."""
+    gone = {id_key(image['id']) for image in images}
+    for kind, key in (('images', 'id'), ('annotations', 'image_id')):
+        content[kind] = [entry for entry in content[kind] if id_key(entry[key]) not in gone]
 
 
 def _shortened(names: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """The annotations of a COCO file, cleaned one by one."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +22,8 @@ class Cleaned:
     """
 
     annotations: list[dict] = field(default_factory=list)
-    dropped: Counter[str] = field(default_factory=Counter)
-    clipped: int = 0
+    left_out: dict[str, list[int | str]] = field(default_factory=lambda: defaultdict(list))
+    clipped_boxes: list[int | str] = field(default_factory=list)
     boxes_of_masks: int = 0
     masks_unlike_boxes: list[int | str] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ def clean_annotations(
     """Return the annotations of a file that can be used.
 
     Args:
-        content: The file, as ``load_coco_json`` returns it.
+        content: The file, as ``check_form`` returns it.
         category_names: Of the file, by :func:`~rexdense.datasets.coco.json_file.id_key` of the id.
         own_ids: The ids, as they are spelt in the file, of the categories wanted, by the same key.
         need_masks: Whether annotations without a usable mask are left out.
@@ -48,11 +48,11 @@ def clean_annotations(
         image = images.get(id_key(entry['image_id']))
         category = id_key(entry['category_id'])
         if image is None:
-            result.dropped[cleaning.UNKNOWN_IMAGE] += 1
+            result.left_out[cleaning.UNKNOWN_IMAGE].append(entry['id'])
         elif category not in category_names:
-            result.dropped[cleaning.UNKNOWN_CATEGORY] += 1
+            result.left_out[cleaning.UNKNOWN_CATEGORY].append(entry['id'])
         elif category not in own_ids:
-            result.dropped[cleaning.OTHER_CLASS] += 1
+            result.left_out[cleaning.OTHER_CLASS].append(entry['id'])
         else:
             _clean_one(entry, image, own_ids[category], need_masks, result)
     return result
@@ -84,9 +84,10 @@ def _clean_one(
             if fault is None and common < LEAST_OVERLAP:
                 result.masks_unlike_boxes.append(entry['id'])
     if fault is not None:
-        result.dropped[fault] += 1
+        result.left_out[fault].append(entry['id'])
         return
-    result.clipped += clipped
+    if clipped:
+        result.clipped_boxes.append(entry['id'])
     result.boxes_of_masks += of_mask
     usable = None if isinstance(mask, str) else mask
     result.annotations.append(_completed(entry, image['id'], category_id, box, clipped, usable))

@@ -1,4 +1,4 @@
-"""A user's own folder with images and COCO annotation files for training and validation."""
+"""A user's own folder with images and annotation files for training and validation."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,12 @@ from pathlib import Path
 
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.datasets.coco.json_file import first_three
+from rexdense.datasets.coco.layouts import (
+    annotation_files,
+    image_folders,
+    looked_for,
+    undivided_files,
+)
 from rexdense.datasets.images.file_checks import check_files
 from rexdense.errors import DataError, suggest
 from rexdense.text_table import text_table
@@ -39,9 +45,9 @@ class CocoFolder:
     """Folders of the images and annotations of a data set.
 
     What is not where it is by default is looked for where exporters put it: Roboflow's
-    ``{train,valid}/_annotations.coco.json`` with the images beside it, and COCO's
+    ``{train,valid}/_annotations.coco.json`` with the images beside it, COCO's
     ``annotations/instances_{train,val}2017.json`` with the images in ``train2017/`` and
-    ``val2017/``.
+    ``val2017/``, and Pascal VOC's ``ImageSets/Main/{train,val}.txt`` or folders of XML files.
 
     Attributes:
         data_root: the folder that the other paths start from, unless they are absolute.
@@ -136,16 +142,22 @@ class CocoFolder:
         root, stated = Path(self.data_root), {'train': self.train, 'val': self.val}[split]
         if stated != getattr(CocoFolder, split) or (root / stated).exists():
             return root / stated
-        found = [path for pattern in _LAYOUTS[split] for path in sorted(root.glob(pattern))]
+        found = annotation_files(root, split)
         if len(found) > 1:
             raise DataError(
                 f'{root} has {" and ".join(map(self.below, found))} for {split}: '
                 f'choose one with --{split}-annotations'
             )
         if not found:
+            undivided = undivided_files(root)
             raise DataError(
                 f'{root} has no annotation file for {split}: looked for {stated}, '
-                f'{", ".join(_LAYOUTS[split])}; name it with --{split}-annotations'
+                f'{looked_for(split)}; name it with --{split}-annotations, or let rexdense '
+                + (
+                    f'prepare --val-share divide what {self.below(undivided[0])} has'
+                    if undivided
+                    else 'prepare --convert turn YOLO, labelme or masks into COCO'
+                )
             )
         return found[0]
 
@@ -153,23 +165,7 @@ class CocoFolder:
         """Return the folders where the images of an annotation file may lie."""
         root = Path(self.data_root)
         stated = self.val_images if split == 'val' and self.val_images else self.images
-        folders = [root / stated]
-        if stated == CocoFolder.images:
-            # instances_val2017 is of the images in val2017.
-            name = annotations.stem.partition('_')[2] or annotations.stem
-            folders += [root / name, root / stated / name, annotations.parent, root]
-        return folders
-
-
-_LAYOUTS = {
-    split: tuple(
-        pattern.format(name)
-        for pattern in ('{}/_annotations.coco.json', 'annotations/instances_{}*.json')
-        for name in names
-    )
-    for split, names in {'train': ('train',), 'val': ('val', 'valid')}.items()
-}
-"""Places in which exporters put the annotation file of a split."""
+        return image_folders(root, annotations, stated, searched=stated == CocoFolder.images)
 
 
 def summary(splits: Mapping[str, CocoAnnotations]) -> str:

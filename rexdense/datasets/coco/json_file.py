@@ -6,18 +6,31 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.datasets.coco.cleaning import number_of
+from rexdense.datasets.file_names import not_a_file
 from rexdense.errors import DataError
 
-__all__ = ['first_three', 'id_key', 'load_coco_json']
+__all__ = ['check_form', 'first_three', 'id_key', 'read_json']
 
 _FORM = 'a COCO annotation file is an object with the lists images, annotations and categories'
 
 
-def load_coco_json(
-    path: Path, need_annotations: bool = True, classes: Sequence[str] | None = None
+def read_json(path: Path) -> Any:
+    """Return the content of an annotation file.
+
+    Raises:
+        DataError: it cannot be read, or is no complete JSON.
+    """
+    return _parse(path, _read(path))
+
+
+def check_form(
+    path: Path,
+    content: Any,
+    need_annotations: bool = True,
+    classes: Sequence[str] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the content of a COCO annotation file whose form is right and whose ids are unique,
-    and the names of the categories that were left out because they only head others.
+    """Return COCO annotations whose form is right and whose ids are unique, and the names of the
+    categories that were left out because they only head others.
 
     Right form means: the three lists are there, every image has ``id``, ``file_name`` and a size in
     pixels, every category ``id`` and a ``name`` of its own, every annotation ``id``, ``image_id``
@@ -28,14 +41,14 @@ def load_coco_json(
     itself is a root, as Roboflow writes one for its project. It is no class.
 
     Args:
+        path: where the content comes from, for messages.
         need_annotations: whether the list of annotations may not be absent, as it is in the files
             of COCO's test images. The answer has an empty list then.
         classes: Names of the classes wanted; a root that is one of them stays.
 
     Raises:
-        DataError: the file cannot be read, is no complete JSON or is not of this form.
+        DataError: they are not of this form.
     """
-    content = _parse(path, _read(path))
     if not isinstance(content, dict):
         kind = 'list' if isinstance(content, list) else type(content).__name__
         raise DataError(f'{path} is not COCO: its JSON is a {kind}; {_FORM}')
@@ -80,6 +93,8 @@ def first_three(items: Iterable[Any]) -> str:
 
 
 def _read(path: Path) -> bytes:
+    if not path.is_dir() and (other := not_a_file(path)):
+        raise DataError(f'annotation file {path} {other}; give the path of a JSON file')
     try:
         return path.read_bytes()
     except FileNotFoundError:

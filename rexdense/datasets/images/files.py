@@ -1,15 +1,17 @@
 """Image files as arrays, and the errors of those that cannot be used."""
 
 import io
+import os
 
 import cv2
 import numpy as np
 
-from rexdense.datasets.images.orientation import as_stored
+from rexdense.datasets.file_names import not_a_file
+from rexdense.datasets.images.orientation import as_stored, orientation_of, turned_upright
 from rexdense.datasets.images.tiff_directory import TIFF_FAULTS, TIFF_START, TiffDirectory
 from rexdense.errors import DataError
 
-__all__ = ['ImageError', 'UnreadableImage', 'decode_image']
+__all__ = ['ImageError', 'UnreadableImage', 'decode_image', 'read_upright']
 
 # Grey from white or from black, RGB, a palette, CMYK and YCbCr (TIFF 6.0, section 8). OpenCV makes
 # wrong colours of others, such as CIE L*a*b*, without a word.
@@ -57,6 +59,22 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
             f'image {path} holds {image.dtype} values; save it with 8 or 16 bits a channel'
         )
     return image
+
+
+def read_upright(path: str | os.PathLike[str]) -> np.ndarray:
+    """Return the pixels of an image file as :func:`decode_image` does, turned upright.
+
+    Raises:
+        UnreadableImage: it cannot be read or decoded.
+    """
+    if other := not_a_file(path):
+        raise UnreadableImage(f'image {path} {other}; put the image there')
+    try:
+        with open(path, 'rb') as file:
+            content = file.read()
+    except OSError as error:
+        raise UnreadableImage(f'image {path} cannot be read: {error.strerror}') from error
+    return turned_upright(decode_image(content, str(path)), orientation_of(content))
 
 
 def _tiff_colours(content: bytes) -> int | None:

@@ -1,0 +1,203 @@
+"""The program that looks through a data set, shows it, cleans it and turns it into COCO's form."""
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from rexdense.cli.parser import Parser, fraction
+from rexdense.datasets.formats.split_folders import subfolders
+from rexdense.datasets.formats.zip_files import unpack
+from rexdense.datasets.images.folders import IMAGE_ENDINGS
+from rexdense.datasets.inspection.boxes import BoxSplit, inspect_boxes
+from rexdense.datasets.inspection.class_folders import inspect_class_folders, is_class_folders
+from rexdense.datasets.inspection.copies import write_box_copy, write_file_copy
+from rexdense.datasets.inspection.findings import Inspected
+from rexdense.datasets.inspection.label_maps import inspect_label_maps, is_label_maps
+from rexdense.datasets.inspection.sources import CONVERTED, read_box_splits, recognised
+from rexdense.destinations import check_destination
+from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from rexdense.files import atomic_write
+
+__all__ = ['main']
+
+ZIP = '.zip'
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    result = Parser(
+        prog='rexdense prepare',
+        description='Look through a data set of boxes, masks, label maps or classes: count, find '
+        'suspicious samples, draw, clean, and turn other forms into COCO.',
+    )
+    result.add_argument(
+        'data', type=Path, help='folder of the data, or a zip file that a labelling tool wrote'
+    )
+    result.add_argument(
+        '--unpack', type=Path, metavar='DIR', help='a new folder that the zip file is unpacked into'
+    )
+    result.add_argument('--json', type=Path, metavar='FILE', help='write all that was found')
+    result.add_argument(
+        '--picture', type=Path, metavar='FILE', help='draw plots and a sheet of annotated samples'
+    )
+    result.add_argument('--overwrite', action='store_true', help='replace the JSON and the picture')
+    result.add_argument(
+        '--convert',
+        choices=CONVERTED,
+        help='the form that the folder has; with --out it is turned into COCO. Default: recognised',
+    )
+    result.add_argument(
+        '--out', type=Path, metavar='DIR', help='write images and COCO annotations, as they are'
+    )
+    result.add_argument(
+        '--write-fixed',
+        type=Path,
+        metavar='DIR',
+        help='write a cleaned copy: without what training leaves out, double boxes, damaged images '
+        'and images that are in a later split, too',
+    )
+    result.add_argument(
+        '--val-share',
+        type=fraction,
+        metavar='X',
+        help='with --out or --write-fixed: share of a folder without splits that becomes val',
+    )
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Look through a data set, print what was found, and write what is asked for.
+
+    Raises:
+        RexdenseError: something that the user gave cannot be used.
+    """
+    options = parser().parse_args(arguments)
+    root = _root(options)
+    _check_places(options, root)
+    form = options.convert or recognised(root)
+    splits: dict[str, BoxSplit] = {}
+    if form is not None:
+        splits = read_box_splits(root, form)
+        inspected = inspect_boxes(splits)
+    elif is_label_maps(root):
+        inspected = inspect_label_maps(root)
+    elif is_class_folders(root):
+        inspected = inspect_class_folders(root)
+    else:
+        raise DataError(_unknown(root))
+    print(f'{root} holds {inspected.kind}{f" in the form {form}" if form else ""}.\n')
+    print(inspected.text())
+    if options.json:
+        document = dict(data=str(root), form=form, **inspected.document())
+        content = f'{json.dumps(document, indent=1)}\n'.encode()
+        print(f'\n{atomic_write(options.json, content, options.overwrite, make_folder=True)}')
+    if options.picture:
+        print(_draw(options.picture, inspected, splits, root, options.overwrite))
+    _write_copy(options, root, inspected, splits)
+
+
+def _root(options: argparse.Namespace) -> Path:
+    """Return the folder of the data; of a folder that holds a single folder alone, that one."""
+    root = options.data
+    if root.suffix.lower() == ZIP and not root.is_dir():
+        if options.unpack is None:
+            raise InvalidArgument(f'{root} is a zip file: name a new folder for it with --unpack')
+        root = unpack(root, options.unpack)
+        print(f'{options.data} was unpacked into {root}')
+    elif options.unpack is not None:
+        raise InvalidArgument(f'--unpack goes with a zip file, and {root} is none')
+    if not root.is_dir():
+        what = 'is a file' if root.exists() else 'is not there'
+        raise DataError(f'{root} {what}; give the folder of the data, or a zip file')
+    while True:
+        inner = subfolders(root)
+        alone = len(inner) == 1 and sum(1 for _ in root.iterdir()) == 1
+        if not alone or recognised(root) or is_label_maps(root) or is_class_folders(root):
+            return root
+        root = inner[0]
+
+
+def _check_places(options: argparse.Namespace, root: Path) -> None:
+    """Check before the long work that everything can be written, outside of the data.
+
+    Raises:
+        InvalidArgument: it cannot.
+    """
+    copy = options.write_fixed or options.out
+    if options.write_fixed and options.out:
+        raise InvalidArgument('--out keeps annotations as they are, --write-fixed cleans: give one')
+    if options.val_share is not None:
+        if copy is None:
+            raise InvalidArgument('--val-share goes with --out or --write-fixed; give one')
+        if not 0 < options.val_share < 1:
+            raise InvalidArgument('--val-share: give a number between 0 and 1')
+    source = Path(os.path.realpath(root))
+    for place in (options.json, options.picture, copy):
+        if place is not None and Path(os.path.realpath(place)).is_relative_to(source):
+            raise InvalidArgument(f'{place} would lie in the data, {root}: choose another place')
+    if options.picture is not None and options.picture.suffix.lower() not in IMAGE_ENDINGS:
+        raise InvalidArgument(
+            f'{options.picture}: a picture ends in one of {", ".join(IMAGE_ENDINGS)}'
+        )
+    for file in (options.json, options.picture):
+        if file is not None and file.parent.is_dir():
+            check_destination(file, options.overwrite)
+    if copy is not None and (copy.is_file() or (copy.is_dir() and any(copy.iterdir()))):
+        raise UnwritableFile(f'{copy} exists: choose another folder')
+
+
+def _draw(
+    path: Path, inspected: Inspected, splits: dict[str, BoxSplit], root: Path, overwrite: bool
+) -> Path:
+    # Images are read with mmcv, which takes a while to load.
+    from rexdense.visualization import data_sheet
+    from rexdense.visualization.picture_files import write_picture
+
+    if splits:
+        picture = data_sheet.draw_boxes_overview(inspected, splits)
+    elif inspected.kind == 'label maps':
+        picture = data_sheet.draw_label_maps_overview(inspected, root)
+    else:
+        picture = data_sheet.draw_classes_overview(inspected)
+    return write_picture(path, picture, overwrite)
+
+
+def _write_copy(
+    options: argparse.Namespace, root: Path, inspected: Inspected, splits: dict[str, BoxSplit]
+) -> None:
+    """Write the copy that is asked for, and say what is in it."""
+    target = options.write_fixed or options.out
+    if target is None:
+        return
+    clean = options.write_fixed is not None
+    if splits:
+        written = write_box_copy(splits, inspected, target, clean, options.val_share)
+        for split, (images, annotations) in written.items():
+            print(f'{target}: {split} has {images} images and {annotations} annotations')
+    elif clean and options.val_share is None:
+        for split, images in write_file_copy(root, inspected, target).items():
+            print(f'{target}: {split} has {images} images')
+    else:
+        raise InvalidArgument(
+            f'--out and --val-share go with boxes and masks, and {root} holds {inspected.kind}; '
+            '--write-fixed writes a cleaned copy'
+        )
+    if clean:
+        print('Boxes that cover all, masks that disagree and images twice in a split stay: look.')
+
+
+def _unknown(root: Path) -> str:
+    """The message about a folder of no known form."""
+    there = sorted(entry.name for entry in root.iterdir())
+    held = (
+        f'it holds {", ".join(there[:6])}{", ..." if len(there) > 6 else ""}'
+        if there
+        else ('it is empty')
+    )
+    return (
+        f'{root} is of no known form ({held}): looked for COCO annotations, Pascal VOC, YOLO, '
+        'labelme, masks/ beside images/, label maps with classes.txt, and train/<class>/; '
+        'docs/detection.md shows them'
+    )

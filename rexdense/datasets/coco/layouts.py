@@ -1,0 +1,80 @@
+"""Places where exporters put annotation files in COCO's or VOC's form, and their images."""
+
+from pathlib import Path
+
+from rexdense.datasets.formats.split_folders import SPLIT_NAMES, split_of, subfolders
+from rexdense.datasets.formats.voc import ANNOTATIONS, LISTS, is_voc, voc_image_folders
+
+__all__ = ['annotation_files', 'coco_files', 'image_folders', 'looked_for', 'undivided_files']
+
+BESIDE_IMAGES = '_annotations.coco.json'
+"""Roboflow's."""
+INSTANCES = 'annotations/instances_'
+"""COCO's and CVAT's."""
+# CVAT's and Label Studio's of a project that was not divided, and what others call it.
+_UNDIVIDED = (
+    *(f'{INSTANCES}default.json', 'result.json', BESIDE_IMAGES, 'annotations.json'),
+    *('instances.json', 'coco.json', 'annotations/annotations.json', 'annotations/all.json'),
+    *(ANNOTATIONS, '.'),
+)
+
+
+def coco_files(root: Path, split: str) -> list[Path]:
+    """Return the COCO files of a split where exporters put them."""
+    found = [
+        folder / BESIDE_IMAGES for folder in subfolders(root) if split_of(folder.name) == split
+    ]
+    start = INSTANCES.rpartition('/')[2]
+    found += [
+        path
+        for path in root.glob(f'{INSTANCES}*.json')
+        if path.stem[len(start) :].lower().startswith(SPLIT_NAMES[split])
+    ]
+    return sorted(filter(Path.is_file, found))
+
+
+def annotation_files(root: Path, split: str) -> list[Path]:
+    """Return what holds the annotations of a split: COCO files, else the first of the VOC lists
+    and folders of XML files."""
+    found = coco_files(root, split)
+    if found:
+        return found
+    lists = (path for path in sorted((root / LISTS).glob('*.txt')) if split_of(path.stem) == split)
+    folders = (
+        folder
+        for place in (root / ANNOTATIONS, root)
+        for folder in subfolders(place)
+        if split_of(folder.name) == split and is_voc(folder)
+    )
+    return [*lists, *folders][:1]
+
+
+def undivided_files(root: Path) -> list[Path]:
+    """Return what holds the annotations of a folder that is not divided into splits; the first is
+    the likeliest."""
+    places = [root / name for name in _UNDIVIDED]
+    return [path for path in places if path.is_file() or (path.is_dir() and is_voc(path))]
+
+
+def looked_for(split: str) -> str:
+    """Return the places of the annotations of a split, for a message."""
+    names = SPLIT_NAMES[split][:2] if split == 'val' else SPLIT_NAMES[split][:1]
+    forms = f'{{}}/{BESIDE_IMAGES}', f'{INSTANCES}{{}}*.json', f'{LISTS}/{{}}.txt'
+    places = [form.format(name) for form in forms for name in names]
+    return f'{", ".join(places)} and folders of XML files'
+
+
+def image_folders(root: Path, annotations: Path, images: str, searched: bool = True) -> list[Path]:
+    """Return the folders where the images of an annotation file may lie, the likeliest first.
+
+    Args:
+        images: The folder below the root that was stated.
+        searched: Whether they may lie elsewhere.
+    """
+    if not searched:
+        return [root / images]
+    if is_voc(annotations):
+        return [root / images, *voc_image_folders(annotations)]
+    # instances_val2017 is of the images in val2017.
+    name = annotations.stem.partition('_')[2] or annotations.stem
+    return [root / images, root / name, root / images / name, annotations.parent, root]

@@ -1,0 +1,194 @@
+"""COCO annotations in the making, from files of another format."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rexdense.datasets.file_names import not_a_file
+from rexdense.datasets.images.folders import images_below
+from rexdense.datasets.images.headers import read_header
+from rexdense.errors import DataError
+
+__all__ = [
+    'CocoBuilder',
+    'Converted',
+    'box_around',
+    'images_by_stem',
+    'read_json_object',
+    'read_limited',
+    'size_of_image',
+]
+
+_MOST_NAMED = 3
+
+
+@dataclass
+class Converted:
+    """Annotations in COCO's form, and what could not be converted.
+
+    Attributes:
+        content: ``images``, ``annotations`` and ``categories``.
+        image_folder: What the names of the images are relative to.
+        faults: A message for each file, row or shape that was left out.
+    """
+
+    content: dict[str, Any]
+    image_folder: Path
+    faults: list[str] = field(default_factory=list)
+
+    def whole(self, path: Path) -> dict[str, Any]:
+        """Return the content.
+
+        Args:
+            path: Where it comes from.
+
+        Raises:
+            DataError: something could not be converted.
+        """
+        if self.faults:
+            shown = '; '.join(self.faults[:_MOST_NAMED])
+            rest = len(self.faults) - _MOST_NAMED
+            raise DataError(
+                f'{path}: {shown}{f"; and {rest} more" if rest > 0 else ""}: mend '
+                f'{"it" if len(self.faults) == 1 else "them"}, or rexdense prepare --write-fixed '
+                'copies the rest'
+            )
+        return self.content
+
+
+class CocoBuilder:
+    """COCO annotations in the making; ids count from 1.
+
+    Args:
+        classes: Names in the order of the categories; None takes those of the objects, sorted.
+    """
+
+    def __init__(self, classes: Sequence[str] | None = None) -> None:
+        self._classes = None if classes is None else list(classes)
+        self._images: list[dict[str, Any]] = []
+        self._annotations: list[dict[str, Any]] = []
+
+    def add_image(self, file_name: str, size: tuple[int, int]) -> None:
+        """Add an image; the objects that follow are its own.
+
+        Args:
+            size: (height, width) in pixels.
+        """
+        height, width = size
+        number = len(self._images) + 1
+        self._images.append(dict(id=number, file_name=file_name, width=width, height=height))
+
+    def add_object(
+        self,
+        name: str,
+        box: Sequence[float],
+        segmentation: list | dict | None = None,
+        **more: Any,
+    ) -> None:
+        """Add an object of the last image.
+
+        Args:
+            name: Of its class.
+            box: [left, top, width, height] in pixels.
+            segmentation: Polygons or run lengths, as COCO has them.
+            more: Other keys of the annotation.
+        """
+        annotation = dict(
+            id=len(self._annotations) + 1,
+            image_id=self._images[-1]['id'],
+            category_id=name,
+            bbox=list(box),
+            area=box[2] * box[3],
+            iscrowd=0,
+        )
+        if segmentation is not None:
+            annotation['segmentation'] = segmentation
+        self._annotations.append(annotation | more)
+
+    def content(self) -> dict[str, Any]:
+        """Return what a COCO file holds."""
+        names = self._classes
+        if names is None:
+            names = sorted({entry['category_id'] for entry in self._annotations})
+        ids = {name: number for number, name in enumerate(names, start=1)}
+        annotations = [
+            {**entry, 'category_id': ids[entry['category_id']]} for entry in self._annotations
+        ]
+        categories = [dict(id=number, name=name) for name, number in ids.items()]
+        return dict(images=self._images, annotations=annotations, categories=categories)
+
+
+def box_around(polygons: Iterable[Sequence[float]]) -> list[float]:
+    """Return [left, top, width, height] of what polygons [x, y, x, y, ...] cover."""
+    polygons = list(polygons)
+    across = [number for polygon in polygons for number in polygon[::2]]
+    down = [number for polygon in polygons for number in polygon[1::2]]
+    return [min(across), min(down), max(across) - min(across), max(down) - min(down)]
+
+
+def images_by_stem(folder: Path) -> dict[str, str]:
+    """Return the images of a folder, and of those in it, by their paths without the ending."""
+    names = [path.relative_to(folder).as_posix() for path in images_below(folder)]
+    return {name.rpartition('.')[0]: name for name in names}
+
+
+def size_of_image(path: Path) -> tuple[int, int]:
+    """Return the (height, width) of an image file, upright.
+
+    Raises:
+        DataError: it cannot be read, or is no image.
+    """
+    if other := not_a_file(path):
+        raise DataError(f'image {path} {other}')
+    try:
+        with open(path, 'rb') as file:
+            header = read_header(file)
+            if header is not None:
+                return header.upright_size
+            file.seek(0)
+            content = file.read()
+    except OSError as error:
+        raise DataError(f'image {path} cannot be read ({error.strerror})') from error
+    # OpenCV takes a while to load, and next to no file needs it here.
+    from rexdense.datasets.images.files import decode_image
+
+    return decode_image(content, str(path)).shape[:2]
+
+
+def read_limited(path: Path, most: int) -> bytes:
+    """Return the content of a file of annotations.
+
+    Args:
+        most: Bytes above which it is none.
+
+    Raises:
+        DataError: it cannot be read, or is longer.
+    """
+    if other := not_a_file(path):
+        raise DataError(f'{path} {other}')
+    try:
+        with open(path, 'rb') as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise DataError(f'{path} cannot be read ({error.strerror})') from error
+    if len(content) > most:
+        raise DataError(f'{path} is longer than {most // 2**20} MiB, and is not read')
+    return content
+
+
+def read_json_object(path: Path, most: int) -> dict[str, Any]:
+    """Return the object that a JSON file of one image holds.
+
+    Raises:
+        DataError: it cannot be read, is longer than ``most`` bytes, is no JSON, or no object.
+    """
+    try:
+        content = json.loads(read_limited(path, most).decode('utf-8-sig'))
+    except (ValueError, RecursionError) as error:
+        reason = ' '.join(str(error).split())[:80]
+        raise DataError(f'{path} is torn or no JSON ({reason})') from None
+    if not isinstance(content, dict):
+        raise DataError(f'{path} holds no JSON object')
+    return content

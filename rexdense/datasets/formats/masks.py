@@ -1,0 +1,187 @@
+"""Folders of mask images, turned into annotations with masks.
+
+Three layouts: ``images/a.jpg`` and ``masks/a.png``, whose values tell the objects apart;
+``masks/a/*.png``, one object a file; and ``a/images/*.png`` with ``a/masks/*.png``, as the 2018
+Data Science Bowl has them.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from rexdense.datasets.coco.masks import encode_mask
+from rexdense.datasets.formats.conversion import (
+    CocoBuilder,
+    Converted,
+    images_by_stem,
+    size_of_image,
+)
+from rexdense.datasets.formats.split_folders import UNDIVIDED, split_of, subfolders
+from rexdense.datasets.images.files import read_upright
+from rexdense.datasets.images.folders import images_below
+from rexdense.datasets.segmentation.label_maps import read_label_map
+from rexdense.errors import DataError
+
+__all__ = ['CLASS_NAME', 'is_masks', 'read_masks']
+
+IMAGES, MASKS = 'images', 'masks'
+CLASS_NAME = 'object'
+"""The one class, where ``classes.txt`` has no name."""
+CLASS_FILE = 'classes.txt'
+
+
+def is_masks(root: Path) -> bool:
+    """Whether a folder holds images and masks in one of the layouts."""
+    return bool(_split_pairs(root))
+
+
+def read_masks(root: Path) -> dict[str, Converted]:
+    """Read a data set of masks, by split. All objects are of one class.
+
+    The values of a mask other than 0 are objects; where all masks of a split have the same one
+    value, each connected piece is an object.
+
+    Raises:
+        DataError: the folder is in none of the layouts, or ``classes.txt`` has several names.
+    """
+    splits = _split_pairs(root)
+    if not splits:
+        raise DataError(
+            f'{root} has no masks: looked for {MASKS}/ beside {IMAGES}/, with train/ and val/ in '
+            f'both or without, and for folders that hold {IMAGES}/ and {MASKS}/ each'
+        )
+    name = _class_name(root / CLASS_FILE)
+    return {split: _read_split(root, pairs, name) for split, pairs in splits.items()}
+
+
+def _class_name(path: Path) -> str:
+    if not path.is_file():
+        return CLASS_NAME
+    text = path.read_text(encoding='utf-8-sig', errors='replace')
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    others = [name for name in names if name.lower() != 'background']
+    if len(others) != 1:
+        raise DataError(
+            f'{path} names {len(others)} classes, and masks that number objects are of one: give '
+            'one name, or train on label maps (rexdense train with a U-Net config)'
+        )
+    return others[0]
+
+
+_Pairs = list[tuple[Path, list[Path]]]
+"""Images and the files of their masks."""
+
+
+def _split_pairs(root: Path) -> dict[str, _Pairs]:
+    found: dict[str, _Pairs] = {}
+    for folder in subfolders(root / MASKS):
+        split = split_of(folder.name)
+        if split and (root / IMAGES / folder.name).is_dir():
+            found[split] = _pairs(root / IMAGES / folder.name, folder)
+    for folder in subfolders(root):
+        split = split_of(folder.name)
+        if split and split not in found:
+            pairs = _pairs(folder / IMAGES, folder / MASKS) or _bowl_pairs(folder)
+            found |= {split: pairs} if pairs else {}
+    if not found:
+        pairs = _pairs(root / IMAGES, root / MASKS) or _bowl_pairs(root)
+        found = {UNDIVIDED: pairs} if pairs else {}
+    order = ('train', 'val', 'test', UNDIVIDED)
+    return {split: found[split] for split in order if found.get(split)}
+
+
+def _pairs(images: Path, masks: Path) -> _Pairs:
+    if not images.is_dir() or not masks.is_dir():
+        return []
+    of_stem = images_by_stem(masks)
+    pairs = []
+    for stem, name in sorted(images_by_stem(images).items()):
+        files = [masks / of_stem[stem]] if stem in of_stem else []
+        if not files and (masks / stem).is_dir():
+            files = images_below(masks / stem)
+        pairs.append((images / name, files))
+    return pairs
+
+
+def _bowl_pairs(root: Path) -> _Pairs:
+    pairs = []
+    for folder in subfolders(root):
+        if (folder / MASKS).is_dir() and (folder / IMAGES).is_dir():
+            masks = images_below(folder / MASKS)
+            pairs += [(image, masks) for image in images_below(folder / IMAGES)[:1]]
+    return pairs
+
+
+def _read_split(root: Path, pairs: _Pairs, name: str) -> Converted:
+    builder, faults = CocoBuilder([name]), []
+    values = _values(pairs)
+    for image, files in pairs:
+        try:
+            size = size_of_image(image)
+        except DataError as error:
+            faults.append(str(error))
+            continue
+        builder.add_image(image.relative_to(root).as_posix(), size)
+        if not files:
+            faults.append(f'{image.relative_to(root)} has no mask')
+        for file in files:
+            try:
+                for mask in _objects(file, len(files) > 1, len(values) == 1):
+                    if mask.shape != size:
+                        raise DataError(
+                            f'it is {mask.shape[1]} x {mask.shape[0]} pixels (width x height), its '
+                            f'image {size[1]} x {size[0]}'
+                        )
+                    builder.add_object(name, _box(mask), encode_mask(mask))
+            except DataError as error:
+                faults.append(f'{file.relative_to(root)}: {error}')
+    return Converted(builder.content(), root, faults)
+
+
+def _values(pairs: _Pairs) -> set[int]:
+    """Return the values other than 0 in the masks of a split, as soon as there are two."""
+    values: set[int] = set()
+    for _, files in pairs:
+        for file in files:
+            try:
+                values |= set(np.unique(_one_channel(file)).tolist()) - {0}
+            except DataError:
+                continue
+            if len(values) > 1:
+                return values
+    return values
+
+
+def _objects(file: Path, is_one: bool, by_piece: bool) -> Iterator[np.ndarray]:
+    """Yield the objects (height, width), bool, of a mask file."""
+    mask = _one_channel(file)
+    if is_one:
+        if mask.any():
+            yield mask > 0
+        return
+    if by_piece:
+        import cv2
+
+        _, mask = cv2.connectedComponents((mask > 0).astype(np.uint8), connectivity=8)
+    for value in np.unique(mask):
+        if value:
+            yield mask == value
+
+
+def _one_channel(file: Path) -> np.ndarray:
+    """Return a mask; colours that are greys count as one channel."""
+    try:
+        return read_label_map(file)
+    except DataError:
+        pixels = read_upright(file)
+    colours = pixels[..., :3] if pixels.ndim == 3 else pixels[..., None]
+    if (colours != colours[..., :1]).any():
+        raise DataError('it has colours, and a mask has numbers of objects')
+    return colours[..., 0]
+
+
+def _box(mask: np.ndarray) -> list[int]:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    left, top = int(columns[0]), int(rows[0])
+    return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]

@@ -1,0 +1,34 @@
+"""Folders of a data set by their splits, as exporters name them."""
+
+from pathlib import Path
+
+from rexdense.datasets.images.folders import is_data
+
+__all__ = ['SPLIT_NAMES', 'UNDIVIDED', 'split_of', 'subfolders']
+
+SPLIT_NAMES = {
+    'train': ('train', 'training', 'train2017', 'train2014'),
+    'val': ('val', 'valid', 'validation', 'val2017', 'val2014'),
+    'test': ('test', 'testing'),
+}
+"""What exporters call the splits; the first is CVAT's and Roboflow's or Ultralytics' own."""
+UNDIVIDED = 'all'
+"""The one split of a folder that is not divided."""
+
+
+def split_of(name: str) -> str | None:
+    """Return the split that a folder of a name holds; None for other names.
+
+    Example:
+        >>> split_of('Valid'), split_of('images')
+        ('val', None)
+    """
+    lower = name.lower()
+    return next((split for split, names in SPLIT_NAMES.items() if lower in names), None)
+
+
+def subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder that can hold data, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and is_data(path.name))

@@ -1,0 +1,176 @@
+"""Pascal VOC: an XML file of boxes for each image.
+
+Source of the form: the VOC 2012 development kit, ``VOCdevkit/VOCcode/PASreadrecord.m``, and its
+documentation, section 6. Boxes are whole pixels counted from 1, both corners inside; ``difficult``
+objects are neither learnt from nor missed.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element
+
+from rexdense.datasets.formats.conversion import (
+    CocoBuilder,
+    Converted,
+    images_by_stem,
+    read_limited,
+    size_of_image,
+)
+from rexdense.datasets.formats.safe_xml import parse_xml
+from rexdense.datasets.images.folders import is_data
+from rexdense.errors import DataError
+
+__all__ = ['ANNOTATIONS', 'LISTS', 'is_voc', 'read_voc', 'voc_image_folders']
+
+ANNOTATIONS = 'Annotations'
+IMAGES = 'JPEGImages'
+LISTS = 'ImageSets/Main'
+LIST_ENDING = '.txt'
+MOST_BYTES = 256 * 2**20
+_CLASS_FLAGS = ('-1', '0', '1')
+"""What the lists of one class say of each image."""
+
+
+def is_voc(path: Path) -> bool:
+    """Whether a path is that of annotations in VOC's form: a list of images, as
+    ``ImageSets/Main/train.txt``, or a folder that holds XML files."""
+    if path.is_dir():
+        return next(_xml_files(path), None) is not None
+    return path.suffix.lower() == LIST_ENDING
+
+
+def voc_image_folders(path: Path) -> list[Path]:
+    """Return the folders where the images of such annotations may lie, the likeliest first."""
+    root, names = path, [IMAGES, 'images', '.']
+    if not path.is_dir():
+        root = _root_of_list(path)
+    elif path.name == ANNOTATIONS:
+        root = path.parent
+    elif path.parent.name == ANNOTATIONS:
+        root = path.parent.parent
+        names = [f'{IMAGES}/{path.name}', f'images/{path.name}', *names]
+    return [root / name for name in names]
+
+
+def read_voc(path: Path) -> Converted:
+    """Read annotations in VOC's form.
+
+    The image of ``a.xml`` is the one of its name, whatever ``filename`` says, else that of
+    ``filename``. Where ``size`` is missing or 0 it is that of the image. ``difficult`` becomes
+    COCO's ``iscrowd``, which has the same effect, and stays beside ``truncated`` as a key of its
+    own. Corners are those of VOC, counted from 1; what begins at 0 is left there.
+
+    Args:
+        path: See :func:`is_voc`.
+
+    Raises:
+        DataError: a list cannot be read, or names no image.
+    """
+    folder = _image_folder(path)
+    stems = images_by_stem(folder)
+    builder, faults = CocoBuilder(), []
+    for name, file in _named_files(path):
+        try:
+            _add(builder, parse_xml(file), name, folder, stems)
+        except DataError as error:
+            faults.append(str(error))
+    content = builder.content()
+    if not content['images'] and not faults:
+        raise DataError(f'{path} names no image; each line is the name of an XML file')
+    return Converted(content, folder, faults)
+
+
+def _root_of_list(path: Path) -> Path:
+    """Return the folder that holds a list of images, however deep, and the XML files.
+
+    Raises:
+        DataError: there is none.
+    """
+    root = next((each for each in path.parents if (each / ANNOTATIONS).is_dir()), None)
+    if root is None:
+        raise DataError(
+            f'{path} is no COCO file, and there is no folder {ANNOTATIONS} beside or above it, '
+            'where Pascal VOC has XML files: give a COCO file, or a list of images of a VOC folder'
+        )
+    return root
+
+
+def _image_folder(path: Path) -> Path:
+    folders = [folder for folder in voc_image_folders(path) if folder.is_dir()]
+    return next((folder for folder in folders if images_by_stem(folder)), folders[-1])
+
+
+def _xml_files(folder: Path) -> Iterator[Path]:
+    return (
+        path
+        for path in sorted(folder.glob('*'))
+        if path.suffix.lower() == '.xml' and is_data(path.name)
+    )
+
+
+def _named_files(path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield the name and the XML file of each image."""
+    if path.is_dir():
+        yield from ((file.stem, file) for file in _xml_files(path))
+        return
+    try:
+        lines = read_limited(path, MOST_BYTES).decode('utf-8-sig').splitlines()
+    except UnicodeDecodeError:
+        raise DataError(f'{path} is no UTF-8 text; it holds the name of an image a line') from None
+    folder = _root_of_list(path) / ANNOTATIONS
+    for line in filter(None, map(str.strip, lines)):
+        name, _, flag = line.rpartition(' ')
+        if flag not in _CLASS_FLAGS or (folder / f'{line}.xml').is_file():
+            name = line
+        name = name.strip()
+        yield name, folder / f'{name}.xml'
+
+
+def _add(
+    builder: CocoBuilder, root: Element, name: str, folder: Path, stems: dict[str, str]
+) -> None:
+    """Add an image and its objects.
+
+    Raises:
+        DataError: the XML is not VOC's, or the size is not known.
+    """
+    where = f'{name}.xml'
+    if root.tag != 'annotation':
+        raise DataError(f'{where} is not VOC: its root is {root.tag[:40]!r} and not annotation')
+    stated = PurePosixPath(_text(root, 'filename').replace('\\', '/')).name
+    file = stems.get(name) or stated or f'{name}.jpg'
+    objects = [_object(entry, where) for entry in root.findall('object')]
+    builder.add_image(file, _size(root, folder / file))
+    for class_name, box, flags in objects:
+        builder.add_object(class_name, box, iscrowd=int(flags['difficult']), **flags)
+
+
+def _size(root: Element, image: Path) -> tuple[int, int]:
+    sides = [_text(root, f'size/{side}') for side in ('height', 'width')]
+    if all(side.isdigit() and int(side) > 0 for side in sides):
+        return int(sides[0]), int(sides[1])
+    return size_of_image(image)
+
+
+def _object(entry: Element, where: str) -> tuple[str, list[float], dict[str, int]]:
+    name = _text(entry, 'name')
+    if not name:
+        raise DataError(f'{where}: an object has no name')
+    corners = []
+    for key in ('xmin', 'ymin', 'xmax', 'ymax'):
+        text = _text(entry, f'bndbox/{key}')
+        try:
+            corners.append(float(text))
+        except ValueError:
+            corners.append(math.nan)
+        if not math.isfinite(corners[-1]):
+            raise DataError(f'{where}: {key} of {name!r} is {text[:40]!r}; give a number')
+    left, top = (max(corner - 1, 0) if corner >= 0 else corner for corner in corners[:2])
+    right, bottom = corners[2:]
+    flags = {key: int(_text(entry, key) == '1') for key in ('difficult', 'truncated')}
+    return name, [left, top, right - left, bottom - top], flags
+
+
+def _text(element: Element, path: str) -> str:
+    return (element.findtext(path) or '').strip()

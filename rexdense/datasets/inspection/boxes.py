@@ -1,0 +1,280 @@
+"""A data set of boxes or masks looked through."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
+from rexdense.datasets.coco.folder import summary
+from rexdense.datasets.coco.json_file import id_key
+from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
+from rexdense.datasets.inspection.pixels import pixel_suspicions
+from rexdense.text_table import text_table
+
+__all__ = ['COVERS_ALL', 'DOUBLE', 'BoxSplit', 'double_boxes', 'inspect_boxes', 'read_box_split']
+
+DOUBLE = 'double box of one class, IoU over 0.8'
+COVERS_ALL = 'box that covers the whole image'
+CUT = 'box that reaches out of its image'
+UNLIKE = 'mask that disagrees with its box'
+MISSING = 'image that is not there'
+NOT_READ = 'file or row that cannot be read'
+EMPTY = 'split without a single object'
+
+DOUBLE_FROM = 0.8
+"""IoU above which two boxes of one class are taken for one object annotated twice."""
+WHOLE_FROM = 0.98
+"""Share of the image from which a box covers it."""
+SMALL, LARGE = 32**2, 96**2
+"""Areas in pixels that divide COCO's small, medium and large objects (Lin et al. 2014)."""
+
+
+@dataclass(frozen=True)
+class BoxSplit:
+    """A split of a data set of boxes.
+
+    Attributes:
+        boxes: Its annotations, checked as boxes.
+        masks: The same, checked as masks; None where there are none.
+        left_out: Ids of the annotations that training leaves out, by reason.
+        sources: The image and the class of each annotation by its id, as they were in the file.
+        content: What was read, unchanged.
+        faults: Files and rows that could not be read at all.
+    """
+
+    boxes: CocoAnnotations
+    masks: CocoAnnotations | None
+    left_out: Mapping[str, Sequence[int | str]]
+    sources: Mapping[int | str, str]
+    content: dict[str, Any]
+    faults: Sequence[str] = ()
+
+    @property
+    def checked(self) -> CocoAnnotations:
+        """The annotations that a cleaned copy has: those with usable masks where all have masks."""
+        return self.boxes if self.masks is None else self.masks
+
+
+def read_box_split(
+    path: Path,
+    folders: Sequence[Path],
+    content: dict[str, Any],
+    faults: Sequence[str] = (),
+) -> BoxSplit:
+    """Check the annotations of a split as training does.
+
+    Args:
+        path: Where they come from.
+        folders: Where the images may lie.
+        content: What was read.
+        faults: What could not be read.
+
+    Raises:
+        DataError: they are not of COCO's form.
+    """
+    boxes = _read(path, folders, content, need_masks=False)
+    annotations = content.get('annotations', [])
+    with_masks = sum(bool(entry.get('segmentation')) for entry in annotations)
+    masks = None
+    if with_masks > len(annotations) / 2:
+        masks = _read(path, folders, content, need_masks=True)
+    names = {id_key(image['id']): image['file_name'] for image in content['images']}
+    sources = {
+        entry['id']: names.get(id_key(entry['image_id']), f'of id {entry["image_id"]!r}')
+        for entry in annotations
+    }
+    left_out = (boxes if masks is None else masks).left_out
+    return BoxSplit(boxes, masks, left_out, sources, content, faults)
+
+
+def _read(
+    path: Path, folders: Sequence[Path], content: dict[str, Any], need_masks: bool
+) -> CocoAnnotations:
+    return read_annotations(
+        path,
+        folders,
+        need_boxes=False,
+        need_masks=need_masks,
+        may_lack_images=True,
+        # It is completed in place.
+        content=_copied(content),
+    )
+
+
+def _copied(content: Any) -> Any:
+    """Return a copy down to the entries of the lists."""
+    if isinstance(content, dict):
+        return {
+            key: [dict(entry) if isinstance(entry, dict) else entry for entry in value]
+            if isinstance(value, list)
+            else value
+            for key, value in content.items()
+        }
+    return content
+
+
+def inspect_boxes(splits: Mapping[str, BoxSplit]) -> Inspected:
+    """Look through a data set of boxes or masks."""
+    boxes = {split: read.boxes for split, read in splits.items()}
+    images = {
+        split: [
+            ImageEntry(image['file_name'], Path(sample.image), sample.size)
+            for image, sample in zip(read.dataset['images'], read.image_samples(), strict=True)
+        ]
+        for split, read in boxes.items()
+    }
+    figures = {split: _sizes(read) for split, read in boxes.items()}
+    with_masks = any(read.masks is not None for read in splits.values())
+    found = Inspected(
+        kind='masks' if with_masks else 'boxes',
+        images=images,
+        counts={split: read.boxes_per_class for split, read in boxes.items()},
+        table=f'{summary(boxes)}\n\n{_size_table(figures)}',
+        figures=figures,
+        samples_without={split: _without(read) for split, read in boxes.items()},
+        sides={split: _sides(read).tolist() for split, read in boxes.items()},
+        objects={split: _objects_of_images(read) for split, read in boxes.items()},
+    )
+    for split, read in splits.items():
+        found.suspicions += _suspicions(split, read)
+    found.suspicions += _class_suspicions(boxes)
+    found.suspicions += pixel_suspicions(images)
+    return found
+
+
+def _suspicions(split: str, read: BoxSplit) -> list[Suspicion]:
+    """Return the annotations of a split that should be looked at."""
+    found = [Suspicion(NOT_READ, split, '', fault, True) for fault in read.faults]
+    if not read.boxes.dataset['annotations']:
+        found.append(Suspicion(EMPTY, split, ''))
+    found += [Suspicion(MISSING, split, name, '', True) for name in read.boxes.missing]
+    gone = set(read.boxes.missing)
+    for reason, ids in read.left_out.items():
+        found += [
+            _of_annotation(reason, split, read, each, left_out=True)
+            for each in ids
+            if read.sources[each] not in gone
+        ]
+    for each in read.boxes.clipped_boxes:
+        found.append(_of_annotation(CUT, split, read, each, left_out=True))
+    if read.masks is not None:
+        for each in read.masks.masks_unlike_boxes:
+            found.append(_of_annotation(UNLIKE, split, read, each, left_out=False))
+    names = {image['id']: image for image in read.boxes.dataset['images']}
+    classes = {key: name for name, key in read.boxes.category_ids.items()}
+    for entry in read.boxes.dataset['annotations']:
+        image = names[entry['image_id']]
+        share = entry['bbox'][2] * entry['bbox'][3] / (int(image['width']) * int(image['height']))
+        if share >= WHOLE_FROM and not entry['iscrowd']:
+            detail = f'annotation {entry["id"]}, {classes[entry["category_id"]]}, {share:.0%} of it'
+            found.append(
+                Suspicion(COVERS_ALL, split, image['file_name'], detail, annotations=(entry['id'],))
+            )
+    for first, second, iou in double_boxes(read.boxes.dataset['annotations']):
+        detail = (
+            f'annotations {first["id"]} and {second["id"]}, {classes[first["category_id"]]}, '
+            f'IoU {iou:.2f}'
+        )
+        image = names[first['image_id']]['file_name']
+        ids = first['id'], second['id']
+        found.append(Suspicion(DOUBLE, split, image, detail, True, annotations=ids))
+    return found
+
+
+def _of_annotation(
+    what: str, split: str, read: BoxSplit, key: int | str, left_out: bool
+) -> Suspicion:
+    image = read.sources[key]
+    return Suspicion(what, split, image, f'annotation {key}', left_out, annotations=(key,))
+
+
+def double_boxes(annotations: Sequence[dict]) -> list[tuple[dict, dict, float]]:
+    """Return the pairs of annotations of one class and image whose boxes overlap by more than
+    ``DOUBLE_FROM``, in the order of the file, and their IoU. Crowds have no part in it."""
+    groups: dict[tuple, list[dict]] = {}
+    for entry in annotations:
+        if not entry['iscrowd']:
+            groups.setdefault((entry['image_id'], entry['category_id']), []).append(entry)
+    pairs = []
+    for group in groups.values():
+        boxes = np.array([entry['bbox'] for entry in group], np.float64)
+        starts, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+        areas = boxes[:, 2] * boxes[:, 3]
+        for place in range(len(group) - 1):
+            later = slice(place + 1, None)
+            sides = np.minimum(ends[place], ends[later]) - np.maximum(starts[place], starts[later])
+            common = sides.clip(min=0).prod(1)
+            overlaps = common / (areas[place] + areas[later] - common)
+            for other in np.flatnonzero(overlaps > DOUBLE_FROM):
+                second = group[place + 1 + other]
+                pairs.append((group[place], second, float(overlaps[other])))
+    return pairs
+
+
+def _class_suspicions(boxes: Mapping[str, CocoAnnotations]) -> list[Suspicion]:
+    """Return the classes of other splits that training lacks; it would refuse them."""
+    if 'train' not in boxes:
+        return []
+    known = boxes['train'].file_classes
+    return [
+        Suspicion('class that train does not have', split, '', repr(name))
+        for split, read in boxes.items()
+        for name in read.file_classes
+        if name not in known
+    ]
+
+
+def _without(read: CocoAnnotations) -> list[str]:
+    annotated = {entry['image_id'] for entry in read.dataset['annotations']}
+    return [image['file_name'] for image in read.dataset['images'] if image['id'] not in annotated]
+
+
+def _sizes(read: CocoAnnotations) -> dict[str, Any]:
+    """Return the number of small, medium and large objects, and the lengths of their sides."""
+    entries = _single(read)
+    areas = np.array([entry['area'] for entry in entries], np.float64)
+    small, large = int((areas < SMALL).sum()), int((areas >= LARGE).sum())
+    sides = _sides(read)
+    quantiles = np.quantile(sides, (0.05, 0.5, 0.95)) if len(sides) else []
+    return dict(
+        objects=len(entries),
+        object_sizes=dict(small=small, medium=len(entries) - small - large, large=large),
+        object_sides=[round(float(side), 1) for side in quantiles],
+        most_objects_in_an_image=max(_objects_of_images(read), default=0),
+    )
+
+
+def _single(read: CocoAnnotations) -> list[dict]:
+    return [entry for entry in read.dataset['annotations'] if not entry['iscrowd']]
+
+
+def _sides(read: CocoAnnotations) -> np.ndarray:
+    """Return the square roots of the areas of all boxes."""
+    return np.sqrt([entry['bbox'][2] * entry['bbox'][3] for entry in _single(read)])
+
+
+def _objects_of_images(read: CocoAnnotations) -> list[int]:
+    counts = Counter(entry['image_id'] for entry in _single(read))
+    return [counts[image['id']] for image in read.dataset['images']]
+
+
+def _size_table(figures: Mapping[str, dict[str, Any]]) -> str:
+    columns = list(figures.values())
+    rows = [['sizes of objects, in pixels', *figures]]
+    for name, meaning in (
+        ('small', 'small, area below 32 x 32'),
+        ('medium', 'medium'),
+        ('large', 'large, area of 96 x 96 or more'),
+    ):
+        rows.append([meaning, *(str(column['object_sizes'][name]) for column in columns)])
+    for place, share in enumerate(('5 %', '50 %', '95 %')):
+        sides = [column['object_sides'] for column in columns]
+        cells = [f'{side[place]:.0f}' if side else '-' for side in sides]
+        rows.append([f'side, {share} are shorter', *cells])
+    most = [str(column['most_objects_in_an_image']) for column in columns]
+    rows.append(['most objects in an image', *most])
+    return text_table(rows)

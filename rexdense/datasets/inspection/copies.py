@@ -1,0 +1,217 @@
+"""Copies of data sets: converted to COCO's form, or cleaned. The source is never written to."""
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rexdense.datasets.coco.json_file import id_key
+from rexdense.datasets.formats.split_folders import UNDIVIDED
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
+from rexdense.datasets.inspection.boxes import BoxSplit, double_boxes
+from rexdense.datasets.inspection.findings import Inspected
+from rexdense.datasets.inspection.label_maps import label_map_of
+from rexdense.datasets.inspection.pixels import DAMAGED, IN_TWO_SPLITS, OTHER_SIZE, TWICE
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.files import folder_written_aside
+from rexdense.output_names import output_names
+
+__all__ = ['write_box_copy', 'write_file_copy']
+
+_IMAGE_FAULTS = (DAMAGED, OTHER_SIZE, IN_TWO_SPLITS)
+
+
+def write_box_copy(
+    splits: Mapping[str, BoxSplit],
+    inspected: Inspected,
+    target: Path,
+    clean: bool,
+    val_share: float | None = None,
+) -> dict[str, tuple[int, int]]:
+    """Write ``images/<split>/...`` and ``annotations/<split>.json``; return the number of images
+    and of annotations of each split.
+
+    Args:
+        clean: Leave out what training leaves out, images that are damaged or also in a later
+            split, and the second of two boxes that are one object; cut boxes to their image. Else
+            annotations are as they were read.
+        val_share: The share of a folder without splits that becomes val; the rest is train.
+
+    Raises:
+        DataError: something could not be read, and ``clean`` is off.
+        InvalidArgument: ``val_share`` is given for a folder with splits.
+        UnwritableFile: the target cannot be written, or is there.
+    """
+    contents = {split: _content(split, read, inspected, clean) for split, read in splits.items()}
+    places = {
+        split: {
+            id_key(image['id']): Path(read.boxes.image_folder, image['file_name'])
+            for image in read.boxes.dataset['images']
+        }
+        for split, read in splits.items()
+    }
+    if val_share is not None:
+        if list(contents) != [UNDIVIDED]:
+            raise InvalidArgument(
+                f'--val-share divides a folder without splits; this one has {", ".join(contents)}'
+            )
+        together = _together(inspected)
+        contents = _divided(contents[UNDIVIDED], val_share, together)
+        places = dict.fromkeys(contents, places[UNDIVIDED])
+    with folder_written_aside(target) as write:
+        for split, content in contents.items():
+            _write_split(write, split, content, places[split])
+    return {
+        split: (len(content['images']), len(content['annotations']))
+        for split, content in contents.items()
+    }
+
+
+def _content(split: str, read: BoxSplit, inspected: Inspected, clean: bool) -> dict[str, Any]:
+    """Return the COCO content of a split's copy."""
+    if not clean:
+        faults = [*read.faults, *(f'{name} is not there' for name in read.boxes.missing)]
+        faults += [
+            found.detail
+            for found in inspected.suspicions
+            if found.split == split and found.what == DAMAGED
+        ]
+        if faults:
+            rest = f' and {len(faults) - 3} more' if len(faults) > 3 else ''
+            raise DataError(
+                f'{split}: {"; ".join(faults[:3])}{rest}: mend these, or --write-fixed DIR leaves '
+                'them out'
+            )
+        # Names as they are on the disk.
+        return {**read.content, 'images': read.boxes.dataset['images']}
+    dataset = read.checked.dataset
+    gone = {
+        found.image
+        for found in inspected.suspicions
+        if found.split == split and found.what in _IMAGE_FAULTS
+    }
+    seconds = {second['id'] for _, second, _ in double_boxes(dataset['annotations'])}
+    images = [image for image in dataset['images'] if image['file_name'] not in gone]
+    if not images:
+        raise _none_left(split, len(dataset['images']))
+    kept = {image['id'] for image in images}
+    annotations = [
+        entry
+        for entry in dataset['annotations']
+        if entry['image_id'] in kept and entry['id'] not in seconds
+    ]
+    return {**dataset, 'images': images, 'annotations': annotations}
+
+
+def _none_left(split: str, count: int) -> DataError:
+    return DataError(
+        f'no image of {split} is left of {count}: all are damaged, without usable labels or in a '
+        'later split; the list above has the first, --json FILE all'
+    )
+
+
+def _together(inspected: Inspected) -> dict[str, str]:
+    """Return for images with the same pixels the name of the last of them."""
+    following = {found.image: found.other for found in inspected.suspicions if found.what == TWICE}
+    groups = {}
+    for name in following:
+        last = name
+        while last in following:
+            last = following[last]
+        groups[name] = last
+    return groups
+
+
+def _divided(
+    content: dict[str, Any], share: float, together: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
+    """Divide images, at random and always alike, into train and val.
+
+    Args:
+        together: Images that belong to another one's part.
+    """
+    names = sorted(
+        {together.get(image['file_name'], image['file_name']) for image in content['images']}
+    )
+    if len(names) < 2:
+        raise DataError('a single image cannot be divided into train and val')
+    random.Random(0).shuffle(names)
+    count = min(max(round(share * len(names)), 1), len(names) - 1)
+    chosen = set(names[:count])
+    parts = {}
+    for split in ('train', 'val'):
+        images = [
+            image
+            for image in content['images']
+            if (together.get(image['file_name'], image['file_name']) in chosen) == (split == 'val')
+        ]
+        kept = {id_key(image['id']) for image in images}
+        annotations = [
+            entry for entry in content['annotations'] if id_key(entry['image_id']) in kept
+        ]
+        parts[split] = {**content, 'images': images, 'annotations': annotations}
+    return parts
+
+
+def _write_split(
+    write: Callable[[str, bytes], None],
+    split: str,
+    content: dict[str, Any],
+    places: Mapping[str | None, Path],
+) -> None:
+    sources = {image['id']: places[id_key(image['id'])] for image in content['images']}
+    names = output_names(list(sources.values()))
+    images = []
+    for image in content['images']:
+        name = f'{split}/{names[str(sources[image["id"]])]}'
+        write(f'images/{name}', _read(sources[image['id']]))
+        images.append({**image, 'file_name': name})
+    text = json.dumps({**content, 'images': images})
+    write(f'annotations/{split}.json', text.encode())
+
+
+def write_file_copy(root: Path, inspected: Inspected, target: Path) -> dict[str, int]:
+    """Write a cleaned copy of a folder of label maps or of classes; return the number of images of
+    each split. What is suspicious and ``left_out`` stays behind.
+
+    Raises:
+        DataError: no image of a split is left.
+        UnwritableFile: the target cannot be written, or is there.
+    """
+    gone = {(found.split, found.image) for found in inspected.suspicions if found.left_out}
+    kept = {
+        split: [entry for entry in entries if (split, entry.name) not in gone]
+        for split, entries in inspected.images.items()
+    }
+    for split, entries in kept.items():
+        if not entries:
+            raise _none_left(split, len(inspected.images[split]))
+    with folder_written_aside(target) as write:
+        for split, entries in kept.items():
+            maps: Sequence[Path | None] = [None] * len(entries)
+            if inspected.kind == 'label maps':
+                maps = label_map_of(root, split, [entry.name for entry in entries])
+            for entry, file in zip(entries, maps, strict=True):
+                for path in (entry.path, file):
+                    if path is not None:
+                        write(path.relative_to(root).as_posix(), _read(path))
+        for path in _beside(root):
+            write(path.name, _read(path))
+    return {split: len(entries) for split, entries in kept.items()}
+
+
+def _beside(root: Path) -> Iterator[Path]:
+    """Yield the files in a folder that are no images, such as ``classes.txt``."""
+    yield from (
+        path
+        for path in sorted(root.iterdir())
+        if path.is_file() and is_data(path.name) and path.suffix.lower() not in IMAGE_ENDINGS
+    )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f'{path} cannot be read ({error.strerror})') from error

@@ -1,0 +1,130 @@
+"""What is found in a data set, in words and as JSON."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rexdense.text_table import text_table
+
+__all__ = ['ImageEntry', 'Inspected', 'Suspicion']
+
+_MOST_NAMED = 8
+
+
+class Suspicion(NamedTuple):
+    """A sample that should be looked at.
+
+    Attributes:
+        what: The kind of fault, such as 'zero-size box'.
+        split: Where it was found.
+        image: Name of the image.
+        detail: Which annotation of it, and figures.
+        left_out: Whether a cleaned copy lacks it, or has it changed.
+        other: Name of the image that is the same.
+        annotations: Ids of the annotations.
+    """
+
+    what: str
+    split: str
+    image: str
+    detail: str = ''
+    left_out: bool = False
+    other: str = ''
+    annotations: tuple[int | str, ...] = ()
+
+    def text(self) -> str:
+        """Return where it is."""
+        place = f'{self.split} {self.image}'.strip()
+        return f'{place}: {self.detail}' if self.detail else place
+
+
+class ImageEntry(NamedTuple):
+    """An image of a split.
+
+    Attributes:
+        name: What the data set calls it.
+        path: Where it lies.
+        size: (height, width) that is stated, if it is.
+    """
+
+    name: str
+    path: Path
+    size: tuple[int, int] | None = None
+
+
+@dataclass
+class Inspected:
+    """A data set that was looked through.
+
+    Attributes:
+        kind: 'boxes', 'masks', 'label maps' or 'classes'.
+        images: Those of each split.
+        counts: By split, the number of objects, pixels or images of each class.
+        table: Counts as text.
+        figures: By split, what else was counted, for the JSON.
+        suspicions: Samples to look at.
+        samples_without: By split, names of images without objects or labels.
+        sides: By split, the square roots of the areas of boxes, in pixels.
+        objects: By split, the number of objects of each image.
+    """
+
+    kind: str
+    images: dict[str, list[ImageEntry]]
+    counts: dict[str, dict[str, int]]
+    table: str
+    figures: dict[str, dict[str, Any]] = field(default_factory=dict)
+    suspicions: list[Suspicion] = field(default_factory=list)
+    samples_without: dict[str, list[str]] = field(default_factory=dict)
+    sides: dict[str, list[float]] = field(default_factory=dict)
+    objects: dict[str, list[int]] = field(default_factory=dict)
+
+    def text(self, most: int = _MOST_NAMED) -> str:
+        """Describe it for a user.
+
+        Args:
+            most: How many suspicious samples of a kind are named.
+        """
+        parts = [self.table]
+        for split, names in self.samples_without.items():
+            if names:
+                parts.append(f'{split} has {len(names)} images without objects: {_some(names, 3)}.')
+        by_kind: dict[str, list[Suspicion]] = {}
+        for suspicion in self.suspicions:
+            by_kind.setdefault(suspicion.what, []).append(suspicion)
+        if not by_kind:
+            parts.append('Nothing suspicious was found.')
+            return '\n'.join(parts)
+        parts.append('')
+        splits = list(self.images)
+        rows = [['suspicious', *splits]]
+        for what, found in by_kind.items():
+            rows.append([what, *(str(sum(s.split == split for s in found)) for split in splits)])
+        parts.append(text_table(rows))
+        for what, found in by_kind.items():
+            parts.append(f'\n{what}:')
+            parts += [f'  {suspicion.text()}' for suspicion in found[:most]]
+            if len(found) > most:
+                parts.append(f'  and {len(found) - most} more; --json FILE names all')
+        return '\n'.join(parts)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON's types."""
+        return dict(
+            kind=self.kind,
+            splits={
+                split: dict(
+                    images=len(images),
+                    classes=self.counts[split],
+                    **self.figures.get(split, {}),
+                    images_without_objects=self.samples_without.get(split, []),
+                )
+                for split, images in self.images.items()
+            },
+            suspicious=[suspicion._asdict() for suspicion in self.suspicions],
+        )
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    shown = ', '.join(names[:most])
+    return shown if len(names) <= most else f'{shown} and {len(names) - most} more'

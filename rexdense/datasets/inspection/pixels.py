@@ -1,0 +1,82 @@
+"""Images that are the same, damaged, or of another size than stated, by their decoded pixels."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from rexdense.datasets.images.files import read_upright
+from rexdense.datasets.images.sizes import wrong_image_size
+from rexdense.datasets.inspection.findings import ImageEntry, Suspicion
+from rexdense.errors import DataError
+
+__all__ = ['DAMAGED', 'IN_TWO_SPLITS', 'OTHER_SIZE', 'TWICE', 'pixel_suspicions']
+
+DAMAGED = 'damaged image'
+OTHER_SIZE = 'image of another size than annotated'
+IN_TWO_SPLITS = 'image in two splits'
+TWICE = 'image twice in a split'
+
+_ORDER = ('train', 'val', 'test')
+"""Of two splits with one image, a cleaned copy keeps it in the later, which is measured."""
+
+
+class _Pixels(NamedTuple):
+    digest: bytes | None
+    fault: str | None = None
+    is_damage: bool = False
+
+
+def pixel_suspicions(images: Mapping[str, Sequence[ImageEntry]]) -> list[Suspicion]:
+    """Decode all images; return those that are damaged, of another size than stated, or equal.
+
+    Args:
+        images: By split.
+    """
+    entries = [(split, entry) for split, listed in images.items() for entry in listed]
+    with ThreadPoolExecutor() as pool:
+        decoded = list(pool.map(lambda pair: _digest(pair[1]), entries))
+    suspicions = [
+        Suspicion(
+            DAMAGED if pixels.is_damage else OTHER_SIZE, split, entry.name, pixels.fault, True
+        )
+        for (split, entry), pixels in zip(entries, decoded, strict=True)
+        if pixels.fault
+    ]
+    same: dict[bytes, list[tuple[str, ImageEntry]]] = {}
+    for pair, pixels in zip(entries, decoded, strict=True):
+        if pixels.digest is not None:
+            same.setdefault(pixels.digest, []).append(pair)
+    for found in same.values():
+        suspicions += _doubles(found)
+    return suspicions
+
+
+def _digest(entry: ImageEntry) -> _Pixels:
+    try:
+        pixels = read_upright(entry.path)
+    except DataError as error:
+        return _Pixels(None, str(error), True)
+    if entry.size and entry.size not in (pixels.shape[:2], pixels.shape[1::-1]):
+        return _Pixels(None, wrong_image_size(entry.path, pixels.shape[:2], entry.size))
+    header = f'{pixels.shape} {pixels.dtype}'.encode()
+    return _Pixels(hashlib.sha256(header + np.ascontiguousarray(pixels).data).digest())
+
+
+def _doubles(found: Sequence[tuple[str, ImageEntry]]) -> list[Suspicion]:
+    """Return what is suspicious of images with the same pixels."""
+    rank = {name: place for place, name in enumerate(_ORDER)}
+    found = sorted(found, key=lambda pair: rank.get(pair[0], len(rank)))
+    last_split, last = found[-1]
+    suspicions = []
+    for place, (split, entry) in enumerate(found[:-1]):
+        if split != last_split:
+            detail = f'{last_split} {last.name} has the same pixels'
+            suspicions.append(Suspicion(IN_TWO_SPLITS, split, entry.name, detail, True, last.name))
+        else:
+            following = found[place + 1][1]
+            detail = f'{following.name} has the same pixels'
+            suspicions.append(Suspicion(TWICE, split, entry.name, detail, other=following.name))
+    return suspicions

@@ -1,0 +1,124 @@
+"""Data sets of boxes and masks in every form that is read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rexdense.datasets.coco.json_file import read_json
+from rexdense.datasets.coco.layouts import (
+    annotation_files,
+    coco_files,
+    image_folders,
+    undivided_files,
+)
+from rexdense.datasets.formats.conversion import Converted
+from rexdense.datasets.formats.labelme import is_labelme, read_labelme
+from rexdense.datasets.formats.masks import is_masks, read_masks
+from rexdense.datasets.formats.split_folders import SPLIT_NAMES, UNDIVIDED
+from rexdense.datasets.formats.voc import is_voc, read_voc
+from rexdense.datasets.formats.yolo import is_yolo, read_yolo
+from rexdense.datasets.inspection.boxes import BoxSplit, read_box_split
+from rexdense.errors import DataError
+
+__all__ = ['CONVERTED', 'is_coco', 'read_box_splits', 'recognised']
+
+IMAGES = 'images'
+
+
+def is_coco(root: Path) -> bool:
+    """Whether a folder has annotation files in COCO's form."""
+    return bool(_coco_places(root))
+
+
+def _coco_places(root: Path) -> dict[str, Path]:
+    """Return the COCO file of each split.
+
+    Raises:
+        DataError: a split has several.
+    """
+    found = {}
+    for split, names in SPLIT_NAMES.items():
+        own = [root / 'annotations' / f'{name}.json' for name in names]
+        files = [path for path in own if path.is_file()] or coco_files(root, split)
+        if len(files) > 1:
+            shown = ' and '.join(str(path.relative_to(root)) for path in files)
+            raise DataError(f'{root} has {shown} for {split}: take one away')
+        if files:
+            found[split] = files[0]
+    if not found:
+        undivided = [path for path in undivided_files(root) if path.is_file()]
+        found = {UNDIVIDED: undivided[0]} if undivided else {}
+    return found
+
+
+def _voc_places(root: Path) -> dict[str, Path]:
+    found = {split: annotation_files(root, split) for split in SPLIT_NAMES}
+    places = {split: files[0] for split, files in found.items() if files and is_voc(files[0])}
+    if not places:
+        folders = [path for path in undivided_files(root) if path.is_dir()]
+        places = {UNDIVIDED: folders[0]} if folders else {}
+    return places
+
+
+def _read_voc_folder(root: Path) -> dict[str, Converted]:
+    places = _voc_places(root)
+    if not places:
+        raise DataError(
+            f'{root} is not laid out as Pascal VOC: looked for ImageSets/Main/train.txt, '
+            'Annotations/ and folders of XML files'
+        )
+    return {split: read_voc(path) for split, path in places.items()}
+
+
+CONVERTED: dict[str, tuple[Callable[[Path], object], Callable[[Path], dict[str, Converted]]]] = {
+    'voc': (_voc_places, _read_voc_folder),
+    'yolo': (is_yolo, read_yolo),
+    'labelme': (is_labelme, read_labelme),
+    'masks': (is_masks, read_masks),
+}
+"""Forms that are turned into COCO's: whether a folder has it, and what reads it."""
+
+
+def recognised(root: Path) -> str | None:
+    """Return 'coco' or the form of :data:`CONVERTED` that a folder has; None for others."""
+    if is_coco(root):
+        return 'coco'
+    return next((name for name, (is_form, _) in CONVERTED.items() if is_form(root)), None)
+
+
+def read_box_splits(root: Path, form: str) -> dict[str, BoxSplit]:
+    """Read a data set of boxes or masks, by split.
+
+    Args:
+        form: 'coco', or one of :data:`CONVERTED`.
+
+    Raises:
+        DataError: it is not of this form, or cannot be read.
+    """
+    if form == 'coco':
+        return {
+            split: read_box_split(path, image_folders(root, path, IMAGES), read_json(path))
+            for split, path in _coco_places(root).items()
+        }
+    converted = CONVERTED[form][1](root)
+    for split, read in converted.items():
+        if not read.content['images']:
+            raise DataError(
+                f'{root}: nothing of {split} can be read: {_faults(read) or "it is empty"}'
+            )
+    categories = next(filter(None, (r.content['categories'] for r in converted.values())), None)
+    if categories is None:
+        faults = '; '.join(filter(None, map(_faults, converted.values())))
+        raise DataError(
+            f'{root} has no object at all that can be read: {faults or "annotate some first"}'
+        )
+    splits = {}
+    for split, read in converted.items():
+        # A split without objects has no names of classes of its own.
+        content = {**read.content, 'categories': read.content['categories'] or categories}
+        splits[split] = read_box_split(root / split, [read.image_folder], content, read.faults)
+    return splits
+
+
+def _faults(read: Converted) -> str:
+    rest = len(read.faults) - 3
+    return '; '.join(read.faults[:3]) + (f'; and {rest} more' if rest > 0 else '')

@@ -1,0 +1,124 @@
+"""YOLO's rows become COCO annotations, or are named."""
+
+import json
+import os
+
+import pytest
+
+from rexdense.datasets.formats.yolo import read_yolo
+from rexdense.errors import DataError
+from tests.small_coco import CONTENT, HEIGHT, WIDTH
+from tests.small_formats import write_image, write_yolo
+
+LAYOUTS = {
+    'Roboflow': ('{}/images', '{}/labels'),
+    'Ultralytics': ('images/{}', 'labels/{}'),
+    'CVAT': ('obj_{}_data', 'obj_{}_data'),
+}
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_layouts(tmp_path, layout):
+    found = read_yolo(write_yolo(tmp_path, *LAYOUTS[layout]))
+    assert list(found) == ['train', 'val']
+    for read in found.values():
+        assert read.faults == []
+        assert read.content['images'] == CONTENT['images']
+        assert read.content['categories'] == CONTENT['categories']
+        for entry, expected in zip(
+            read.content['annotations'], CONTENT['annotations'], strict=True
+        ):
+            assert entry['bbox'] == pytest.approx(expected['bbox'], abs=1e-9)
+            assert entry['image_id'] == expected['image_id']
+            assert entry['category_id'] == expected['category_id']
+
+
+def test_label_studio_s_layout_and_a_polygon(tmp_path):
+    write_image(tmp_path / 'images/a.png')
+    (tmp_path / 'labels').mkdir()
+    (tmp_path / 'labels/a.txt').write_text('1 0 0 0.5 0 0.5 0.25\n')
+    (tmp_path / 'classes.txt').write_text('cat\nred dog\n')
+    (read,) = read_yolo(tmp_path).values()
+    (entry,) = read.content['annotations']
+    assert entry['segmentation'] == [[0, 0, WIDTH / 2, 0, WIDTH / 2, HEIGHT / 4]]
+    assert entry['bbox'] == [0, 0, WIDTH / 2, HEIGHT / 4]
+    assert read.content['categories'][1] == {'id': 2, 'name': 'red dog'}
+
+
+@pytest.mark.parametrize(
+    ('row', 'expected'),
+    [
+        ('0 0.5 0.5 0.2', '4 numbers; a box has 5'),
+        ('0 0.5 0.5 0.2 0.2 0.9', '6 numbers; a box has 5 and a polygon 7, 9, 11'),
+        ('0 0.1 0.1 0.2 0.1 0.2 0.2 0.3', '8 numbers'),
+        ('0 nan 0.5 0.2 0.2', 'a number is NaN or infinite'),
+        ('0 0.5 0.5 inf 0.2', 'a number is NaN or infinite'),
+        ('2 0.5 0.5 0.2 0.2', 'class 2, but there are 2, from 0'),
+        ('-1 0.5 0.5 0.2 0.2', 'class -1, but there are 2'),
+        ('0.5 0.5 0.5 0.2 0.2', 'class 0.5, but there are 2'),
+        ('cat 0.5 0.5 0.2 0.2', "'cat 0.5 0.5 0.2 0.2' are not all numbers"),
+        ('0 20 16 10 10', '20 is no fraction of the image'),
+    ],
+)
+def test_rows_that_cannot_be_used(tmp_path, row, expected):
+    root = write_yolo(tmp_path)
+    path = root / 'train/labels/1.txt'
+    path.write_text(f'{path.read_text()}\n\n{row}\n')
+    read = read_yolo(root)['train']
+    (fault,) = read.faults
+    assert fault.startswith('train/labels/1.txt line 4: ') and expected in fault
+    assert len(read.content['annotations']) == 4
+    with pytest.raises(DataError, match=r'train/labels/1\.txt line 4: .*: mend it, or rexdense pr'):
+        read.whole(root)
+
+
+def test_rows_without_an_image_and_images_without_rows(tmp_path):
+    root = write_yolo(tmp_path)
+    (root / 'train/images/1.png').unlink()
+    (root / 'train/labels/2.txt').unlink()
+    (root / 'train/images/3.png').write_text('no image')
+    read = read_yolo(root)['train']
+    assert [image['file_name'] for image in read.content['images']] == ['2.png']
+    assert read.content['annotations'] == []
+    assert len(read.faults) == 2
+    assert 'train/labels/1.txt has no image of its name in train/images' in read.faults
+    assert '3.png cannot be decoded' in read.faults[0]
+
+
+@pytest.mark.parametrize(
+    ('text', 'expected'),
+    [
+        ('names: [cat, cat]', "names the class 'cat' twice"),
+        ('names: {1: cat, 2: dog}', r'names has \[1, 2\]; classes are 0, 1, 2'),
+        ('names: 3', 'names is 3; give a list of names'),
+        ('names: [cat', 'is no YAML'),
+        ('!!python/object/apply:os.system [ls]', 'is no YAML'),
+        ('nc: 2', 'has no names of classes'),
+    ],
+)
+def test_names_that_cannot_be_read(tmp_path, text, expected):
+    root = write_yolo(tmp_path)
+    (root / 'data.yaml').write_text(text)
+    with pytest.raises(DataError, match=expected) as caught:
+        read_yolo(root)
+    assert '\n' not in str(caught.value)
+
+
+def test_names_by_number(tmp_path):
+    root = write_yolo(tmp_path)
+    (root / 'data.yaml').write_text(json.dumps({'names': {'0': 'a', '1': 'b'}}))
+    with pytest.raises(DataError, match='classes are 0, 1, 2'):
+        read_yolo(root)
+    (root / 'data.yaml').write_text('names:\n  0: a\n  1: b\n')
+    names = [entry['name'] for entry in read_yolo(root)['val'].content['categories']]
+    assert names == ['a', 'b']
+
+
+def test_pipes_are_not_opened(tmp_path):
+    root = write_yolo(tmp_path)
+    (root / 'train/images/1.png').unlink()
+    os.mkfifo(root / 'train/images/1.png')
+    (root / 'train/labels/2.txt').unlink()
+    os.mkfifo(root / 'train/labels/2.txt')
+    faults = read_yolo(root)['train'].faults
+    assert len(faults) == 2 and all('is a named pipe' in fault for fault in faults)

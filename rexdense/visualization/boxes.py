@@ -12,6 +12,9 @@ from rexdense.visualization.tiles import text_size, write_text
 __all__ = ['Objects', 'draw_objects', 'palette']
 
 MASK_OPACITY = 0.45
+SAME_PLACE = 0.6
+"""IoU of two boxes around one object: well above what neighbours have, and below what the two boxes
+that a detector draws for two classes of one object have."""
 # Okabe and Ito's colours (2008), told apart with any colour vision; RGB.
 _COLOURS = (
     (230, 159, 0),
@@ -73,6 +76,25 @@ class Objects:
                 masks[place] = decode_mask(instance['mask'], *size)
         return cls(boxes, labels, masks=masks)
 
+    def one_per_object(self) -> 'Objects':
+        """Return the objects without those that share their place with a better one of another
+        class: detectors suppress overlapping boxes class by class, so that an object that looks
+        like two classes gets a box of each.
+
+        The place is one where the boxes have an IoU of ``SAME_PLACE`` or more.
+        """
+        if self.scores is None or len(self.boxes) < 2:
+            return self
+        overlaps = _ious(self.boxes)
+        kept: list[int] = []
+        for index in np.argsort(-self.scores, kind='stable'):
+            rivals = [other for other in kept if self.labels[other] != self.labels[index]]
+            if not (overlaps[index, rivals] >= SAME_PLACE).any():
+                kept.append(index)
+        chosen = np.sort(kept)
+        masks = None if self.masks is None else self.masks[chosen]
+        return Objects(self.boxes[chosen], self.labels[chosen], self.scores[chosen], masks)
+
     def resized(self, before: tuple[int, int], after: tuple[int, int]) -> 'Objects':
         """Return the objects for an image that was enlarged or made smaller.
 
@@ -85,6 +107,17 @@ class Objects:
             resized = [cv2.resize(mask.astype(np.float32), after[::-1]) > 0.5 for mask in masks]
             masks = np.array(resized, bool).reshape(-1, *after)
         return Objects(self.boxes * np.tile(factors, 2), self.labels, self.scores, masks)
+
+
+def _ious(boxes: np.ndarray) -> np.ndarray:
+    """Return the intersection over union (K, K) of boxes (K, 4) with one another."""
+    corners = np.asarray(boxes, np.float64)
+    first = np.maximum(corners[:, None, :2], corners[None, :, :2])
+    last = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    common = (last - first).clip(0).prod(-1)
+    areas = (corners[:, 2:] - corners[:, :2]).clip(0).prod(-1)
+    union = areas[:, None] + areas[None] - common
+    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 
 def draw_objects(image: np.ndarray, objects: Objects, classes: Sequence[str]) -> np.ndarray:

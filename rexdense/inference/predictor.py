@@ -1,0 +1,297 @@
+"""A trained model that is given images and returns what it finds in them."""
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmcv.transforms import LoadImageFromFile
+from mmengine.dataset import Compose
+
+from rexdense.arch.checks import is_integer, require_ratio
+from rexdense.datasets.images.loading import ImageError, LoadImage
+from rexdense.datasets.images.videos import Video, VideoError, is_video
+from rexdense.device import find_device
+from rexdense.engine.trained_model import load_trained_model
+from rexdense.errors import InvalidArgument, suggest
+from rexdense.inference.predictions import Prediction, prediction_of
+from rexdense.inference.progress import Progress
+from rexdense.inference.sources import CHANNELS, Images, Source, images_in, sources_of
+from rexdense.tasks import set_options, task_of
+from rexdense.tasks.scale_outputs import chosen_strides, one_output
+from rexdense.visualization.video_files import write_video
+
+__all__ = ['Predictor']
+
+
+class Predictor:
+    """The model of a checkpoint of ``rexdense train``, ready for images.
+
+    Results do not depend on what else is predicted with them: a batch holds images of one size
+    alone. Several threads may use a predictor; the network computes for one of them at a time. Make
+    it in one thread: mmengine's registries are not made for more. Settings of the process are not
+    changed.
+
+    Args:
+        checkpoint: A .pth file of rexdense train; it holds its config.
+        device: 'cpu', 'cuda' or 'npu'; None takes npu, cuda or cpu, as found.
+        score: Detectors: lowest score of objects that are kept.
+        one_per_object: Detectors: keep of boxes of several classes around one object the best
+            alone.
+        scales: Models with several outputs: the strides of those whose predictions are wanted,
+            too; 'all' for each.
+        batch_size: Images that the network takes at once.
+        channels: Order of the channels of arrays, 'rgb' or 'bgr'; OpenCV reads 'bgr'.
+        trust_config: Build whatever the config in the checkpoint names, which can run any code.
+
+    Attributes:
+        task: How predictions are drawn and written.
+        classes: Names in the order of the labels.
+
+    Raises:
+        CheckpointUnreadable, CheckpointMismatch: the checkpoint cannot be used.
+        InvalidArgument: a setting is none of those, or goes with another kind of model.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        device: str | None = None,
+        *,
+        score: float | None = None,
+        one_per_object: bool = False,
+        scales: str | Sequence[int] | None = None,
+        batch_size: int = 1,
+        channels: str = 'rgb',
+        trust_config: bool = False,
+    ) -> None:
+        if channels not in CHANNELS:
+            raise InvalidArgument(f'channels={channels!r}: {suggest(str(channels), CHANNELS)}')
+        if not is_integer(batch_size) or batch_size < 1:
+            raise InvalidArgument(f'batch_size={batch_size!r}: give a whole number above 0')
+        if score is not None:
+            require_ratio('score', score)
+        trained = load_trained_model(Path(checkpoint), find_device(device), trust_config)
+        self.task = task_of(
+            trained.config.model, dict(classes=trained.classes, palette=trained.palette)
+        )
+        if self.task is None:
+            raise InvalidArgument(
+                f'{checkpoint} holds a {trained.config.model.type}: only detectors, segmentors, '
+                'depth estimators and classifiers predict something here'
+            )
+        set_options(self.task, score=score, one_per_object=one_per_object or None)
+        self.classes = self.task.classes
+        self.strides = _strides(trained.model, scales)
+        self.batch_size, self.channels = batch_size, channels
+        self._model, self._pipeline = trained.model, trained.pipeline
+        self._lock = threading.Lock()
+
+    def __call__(
+        self,
+        images: Images,
+        on_error: Callable[[ImageError], object] | None = None,
+        progress: bool = False,
+    ) -> list[Prediction]:
+        """Return the predictions for images, in their order.
+
+        Args:
+            images: An image file, a folder of them, an array (H, W, 3) of uint8 or uint16, or
+                several of these. Videos go to :meth:`stream` and :meth:`write_video`.
+            on_error: Is told of images that cannot be used, which are left out.
+            progress: Show a progress bar on stderr, if that is a terminal.
+
+        Raises:
+            ImageError: an image cannot be used, and ``on_error`` is None.
+            InvalidArgument: something else than images was given.
+        """
+        listed = list(images_in(images))
+        videos = [each for each in listed if isinstance(each, str | Path) and is_video(each)]
+        if videos:
+            raise InvalidArgument(
+                f'{videos[0]} is a video, whose frames would all be in memory: go through '
+                'stream(video), or use write_video(video, file)'
+            )
+        found = []
+        with Progress(len(listed), progress) as bar:
+            for prediction in self.stream(listed, on_error):
+                found.append(prediction)
+                bar.advance()
+        return found
+
+    def stream(
+        self, images: Images, on_error: Callable[[ImageError], object] | None = None
+    ) -> Iterator[Prediction]:
+        """Yield the predictions for images, and for the frames of videos, in their order; one
+        batch at a time is in memory.
+
+        Args:
+            images: As for a call, and video files; or an iterator of these.
+            on_error: Is told of images and videos that cannot be used, which are left out; of a
+                video that ends early after its last frame.
+
+        Raises:
+            ImageError: an image or a video cannot be used, and ``on_error`` is None.
+            InvalidArgument: something else was given.
+        """
+        batch: list[_Packed] = []
+        for source in sources_of(images_in(images), self.channels):
+            packed = self._packed(source) if isinstance(source, Source) else source
+            if batch and (isinstance(packed, ImageError) or packed.size != batch[0].size):
+                yield from self._predicted(batch)
+                batch = []
+            if isinstance(packed, ImageError):
+                if on_error is None:
+                    raise packed
+                on_error(packed)
+                continue
+            batch.append(packed)
+            if len(batch) == self.batch_size:
+                yield from self._predicted(batch)
+                batch = []
+        if batch:
+            yield from self._predicted(batch)
+
+    def write_video(
+        self,
+        video: str | Path,
+        path: str | Path,
+        overwrite: bool = False,
+        on_prediction: Callable[[Prediction], object] | None = None,
+        on_error: Callable[[ImageError], object] | None = None,
+    ) -> Path:
+        """Write a video with the predictions drawn on its frames, as MP4, without sound.
+
+        A video that ends early gives one of the frames that it has. When anything else goes
+        wrong, nothing is written.
+
+        Args:
+            video: The video file.
+            path: The file that is written; its name ends in .mp4.
+            overwrite: Replace a file that is there.
+            on_prediction: Is given the prediction of each frame.
+            on_error: Is told that the video ends early.
+
+        Raises:
+            VideoError: no frame can be decoded; or the video ends early, after the frames that it
+                has were written, and ``on_error`` is None.
+            UnwritableFile: the file cannot be written.
+        """
+        rate, errors = Video(video).rate, []
+
+        def pictures() -> Iterator[np.ndarray]:
+            prediction = None
+            for prediction in self.stream(video, errors.append):
+                if on_prediction is not None:
+                    on_prediction(prediction)
+                yield prediction.draw(as_frame=True)
+            if prediction is None:
+                raise errors[0]
+
+        write_video(path, pictures(), rate, overwrite)
+        for error in errors:
+            if on_error is None:
+                raise VideoError(f'{error}; {path} holds those')
+            on_error(error)
+        return Path(path)
+
+    def _packed(self, source: Source) -> '_Packed | ImageError':
+        """Return an image as the model takes it, or why it cannot be used."""
+        results: dict[str, Any] = dict(img_path=source.name, img_id=0)
+        steps, pixels = self._pipeline, None
+        if source.pixels is not None:
+            loader, steps = _parted(self._pipeline)
+            pixels = loader.to_colour(source.pixels, source.name)
+            image = pixels.astype(np.float32) if loader.to_float32 else pixels
+            results |= dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
+        try:
+            sample = steps(results)
+        except ImageError as error:
+            return error
+        return _Packed(source, pixels, sample['inputs'], sample['data_samples'])
+
+    def _predicted(self, batch: list['_Packed']) -> list[Prediction]:
+        with self._lock, torch.no_grad():
+            samples = self._samples(batch)
+            by_stride = {}
+            for stride in self.strides:
+                with one_output(self._model, stride):
+                    by_stride[stride] = self._samples(batch)
+        return [
+            self._prediction(
+                packed,
+                samples[place],
+                {
+                    stride: self._prediction(packed, found[place])
+                    for stride, found in by_stride.items()
+                },
+            )
+            for place, packed in enumerate(batch)
+        ]
+
+    def _samples(self, batch: list['_Packed']) -> list[Any]:
+        return self._model.test_step(
+            dict(
+                inputs=[packed.inputs for packed in batch],
+                # Models write into the samples that they are given.
+                data_samples=[copy.deepcopy(packed.sample) for packed in batch],
+            )
+        )
+
+    def _prediction(
+        self, packed: '_Packed', sample: Any, scales: dict[int, Prediction] | None = None
+    ) -> Prediction:
+        return prediction_of(
+            self.task,
+            sample=self.task.shown_part(sample),
+            path=packed.source.path,
+            frame=packed.source.frame,
+            pixels=packed.pixels,
+            scales=scales or {},
+        )
+
+
+class _Packed(NamedTuple):
+    """An image as the model takes it.
+
+    Attributes:
+        pixels: (H, W, 3), uint8, BGR; None for an image file.
+        inputs: (3, h, w).
+        sample: Where the model writes what it predicts.
+    """
+
+    source: Source
+    pixels: np.ndarray | None
+    inputs: torch.Tensor
+    sample: Any
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """What the images of a batch have in common: mmseg takes no others together, and mmdet
+        would fill up the smaller ones, which changes what is found in them."""
+        return (*self.inputs.shape, *self.sample.ori_shape)
+
+
+def _strides(model: torch.nn.Module, scales: str | Sequence[int] | None) -> list[int]:
+    if scales is None:
+        return []
+    return chosen_strides(model, None if scales == 'all' else scales)
+
+
+def _parted(pipeline: Compose) -> tuple[LoadImage, Compose]:
+    """Return the step of a pipeline that reads an image file, and the steps after it.
+
+    Raises:
+        InvalidArgument: it does not begin with one.
+    """
+    first, *others = pipeline.transforms
+    if not isinstance(first, LoadImageFromFile):
+        raise InvalidArgument(
+            f'the pipeline of this checkpoint begins with {type(first).__name__}, not with '
+            'LoadImage: give image files instead of arrays and videos'
+        )
+    loader = first if isinstance(first, LoadImage) else LoadImage(to_float32=first.to_float32)
+    return loader, Compose(others)

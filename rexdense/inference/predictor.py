@@ -204,7 +204,7 @@ class Predictor:
         steps, pixels = self._pipeline, None
         if source.pixels is not None:
             loader, steps = _parted(self._pipeline)
-            pixels = loader.to_colour(source.pixels, source.name)
+            pixels = loader.to_colour(source.pixels, source.name, loader.background)
             image = pixels.astype(np.float32) if loader.to_float32 else pixels
             results |= dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         try:
@@ -278,6 +278,8 @@ class _Packed(NamedTuple):
 def _strides(model: torch.nn.Module, scales: str | Sequence[int] | None) -> list[int]:
     if scales is None:
         return []
+    if isinstance(scales, str) and scales != 'all':
+        raise InvalidArgument(f"scales={scales!r}: give 'all', or strides such as [1, 4]")
     return chosen_strides(model, None if scales == 'all' else scales)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
+
 from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, fraction, parse_scales, positive
 from rexdense.datasets.images.loading import ImageError
@@ -29,6 +31,8 @@ from rexdense.visualization.picture_files import write_picture
 
 __all__ = ['main']
 
+_ERRORS = 2
+"""OpenCV's level of logging that leaves out warnings."""
 MOST_TOLD = 3
 """Images that were left out, and are named in the closing line."""
 
@@ -100,8 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = parser().parse_args(arguments)
     reuse_freed_memory()
-    # FFmpeg's own remarks on damaged files; ours name the file.
+    # What OpenCV and FFmpeg remark on damaged videos; our message names the file.
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+    cv2.setLogLevel(_ERRORS)
     paths = find_images(options.images)
     check_folder(paths, options.out_dir)
     if options.scales is not None and is_video(options.images):

@@ -133,7 +133,7 @@ class Detections(Prediction):
             one_per_object: Draw of boxes of several classes around one object the best alone.
         """
         objects = self.objects.one_per_object() if one_per_object else self.objects
-        return self.task.draw_found(self.image, objects)
+        return self.task.draw_found(self.image, objects, as_frame)
 
     def to_coco(self, image_id: int = 1) -> list[dict[str, Any]]:
         """Return the objects as COCO's annotations with scores, masks as run lengths; the category

@@ -74,7 +74,9 @@ class Predictor:
             raise InvalidArgument(f'batch_size={batch_size!r}: give a whole number above 0')
         if score is not None:
             require_ratio('score', score)
-        trained = load_trained_model(Path(checkpoint), find_device(device), trust_config)
+        # Layers draw initial weights, which the checkpoint's replace.
+        with torch.random.fork_rng(devices=[]):
+            trained = load_trained_model(Path(checkpoint), find_device(device), trust_config)
         self.task = task_of(
             trained.config.model, dict(classes=trained.classes, palette=trained.palette)
         )

@@ -19,7 +19,10 @@ LOWEST_SCORE_ON_A_SHEET = 0.5
 PAIRS_IN_A_ROW = 2
 TILE_HEIGHT = 300
 LEGIBLE_SIDE = 480
-"""Pixels of the longer side of a picture, at least: names have about 80."""
+"""Pixels of the longer side of a picture, at least."""
+NAME_WIDTH, MOST_ENLARGED_SIDE = 80, 1600
+"""Pixels that names have, about; and of the longer side of a picture that is enlarged until half of
+the objects are as wide."""
 
 
 class Detection(Task):
@@ -53,11 +56,11 @@ class Detection(Task):
 
     def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
         """Return the image, enlarged where names would hide its objects, with what is found."""
-        return self.draw_found(image, self.objects(sample))
+        return self.draw_found(image, self.objects(sample), as_frame)
 
-    def draw_found(self, image: np.ndarray, objects: Objects) -> np.ndarray:
+    def draw_found(self, image: np.ndarray, objects: Objects, as_frame: bool = False) -> np.ndarray:
         """Return the image, enlarged where names would hide its objects, with these."""
-        larger = fitted(image, legible(image, LEGIBLE_SIDE))
+        larger = fitted(image, _drawn_height(image, None if as_frame else objects))
         objects = objects.resized(image.shape[:2], larger.shape[:2])
         return draw_objects(larger, objects, self.classes)
 
@@ -141,6 +144,21 @@ class Detection(Task):
 
     def _category_ids(self) -> dict[str, int]:
         return {name: number for number, name in enumerate(self.classes, start=1)}
+
+
+def _drawn_height(image: np.ndarray, objects: Objects | None) -> int:
+    """Return the multiple of an image's height at which names do not hide its objects.
+
+    Args:
+        objects: None where the height must not depend on them.
+    """
+    height, longest = legible(image, LEGIBLE_SIDE), max(image.shape[:2])
+    if objects is None or not len(objects.boxes):
+        return height
+    width = float(np.median(objects.boxes[:, 2] - objects.boxes[:, 0]))
+    wanted = NAME_WIDTH / max(width, 1)
+    factor = min(int(np.ceil(wanted)), MOST_ENLARGED_SIDE // longest)
+    return max(height, image.shape[0] * factor)
 
 
 def _extent(entry: Mapping[str, Any]) -> dict[str, Any]:

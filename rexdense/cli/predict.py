@@ -109,8 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     cv2.setLogLevel(_ERRORS)
     paths = find_images(options.images)
     check_folder(paths, options.out_dir)
-    if options.scales is not None and is_video(options.images):
-        raise InvalidArgument('--scales goes with images, not with a video; leave it out')
+    if is_video(paths[0]):
+        if options.scales is not None:
+            raise InvalidArgument('--scales goes with images, not with a video; leave it out')
+        Video(paths[0])  # says at once whether it can be read
     predictor = Predictor(
         options.checkpoint,
         options.device,

@@ -1,6 +1,7 @@
 """Results of a prediction: what a model says of one image, by kind of model."""
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class Prediction:
         Raises:
             UnreadableImage: the file is gone or has changed.
         """
-        return read_picture(self.path) if self.pixels is None else self.pixels[..., ::-1]
+        return read_picture(self.path) if self.pixels is None else self.pixels[..., ::-1].copy()
 
     def draw(self, as_frame: bool = False) -> np.ndarray:
         """Return the picture of the prediction (H, W, 3), uint8, RGB; small images are enlarged.
@@ -92,7 +93,7 @@ class Detections(Prediction):
 
     task: Detection
 
-    @property
+    @functools.cached_property
     def objects(self) -> Objects:
         """All of them, in pixels of the image."""
         return self.task.objects(self.sample)

@@ -13,7 +13,7 @@ from mmengine.dataset import Compose
 
 from rexdense.arch.checks import is_integer, require_ratio
 from rexdense.datasets.images.loading import ImageError, LoadImage
-from rexdense.datasets.images.videos import Video, VideoError, is_video
+from rexdense.datasets.images.videos import VIDEO_ENDINGS, Video, VideoError, is_video
 from rexdense.device import find_device
 from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import InvalidArgument, suggest
@@ -180,18 +180,20 @@ class Predictor:
         Raises:
             VideoError: no frame can be decoded; or the video ends early, after the frames that it
                 has were written, and ``on_error`` is None.
+            InvalidArgument: a name does not end as it should.
             UnwritableFile: the file cannot be written.
         """
+        if not is_video(video):
+            raise InvalidArgument(
+                f'{video} has not the name of a video: it ends in one of {", ".join(VIDEO_ENDINGS)}'
+            )
         rate, errors = Video(video).rate, []
 
         def pictures() -> Iterator[np.ndarray]:
-            prediction = None
             for prediction in self.stream(video, errors.append):
                 if on_prediction is not None:
                     on_prediction(prediction)
                 yield prediction.draw(as_frame=True)
-            if prediction is None:
-                raise errors[0]
 
         write_video(path, pictures(), rate, overwrite)
         for error in errors:

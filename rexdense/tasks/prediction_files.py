@@ -43,7 +43,7 @@ def find_images(path: Path) -> list[Path]:
         DataError: there is none.
     """
     if not path.exists():
-        raise DataError(f'{path} is not there; give an image, a folder of images or a video')
+        raise DataError(f'{path} is not there; give an image or a folder of images, or a video')
     found = (
         [path]
         if path.is_file()

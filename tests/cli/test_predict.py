@@ -60,7 +60,7 @@ def test_a_video_that_ends_early(untrained_models, tmp_path, capsys):
     video, out = cut(write_frames(tmp_path / 'a.avi', 40), 0.5), tmp_path / 'out'
     status, _, errors = run(capsys, untrained_models['class'], video, '--out-dir', out)
     frames = Video(out / 'a.mp4').stated_frames
-    assert status == 1 and len(errors) == 1 and 10 < frames < 30
+    assert status == 1 and len(errors) == 1 and 5 < frames < 30
     assert f'a.avi ends early: {frames} of 40 frames' in errors[0] and 'holds those' in errors[0]
     content = document(out)
     assert len(content['images']) == frames and 'ends early' in content['left_out'][0]
@@ -75,7 +75,7 @@ def test_a_video_that_cannot_be_decoded(untrained_models, tmp_path, capsys, writ
         video.write_text('no video' if write == 'text' else '')
     status, _, errors = run(capsys, untrained_models['class'], video, '--out-dir', out)
     assert status == 2 and len(errors) == 1 and 'a.avi cannot be decoded' in errors[0]
-    assert not (out / 'a.mp4').exists()
+    assert not out.exists()
 
 
 def test_scales_of_a_video(untrained_models, tmp_path):

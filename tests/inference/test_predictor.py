@@ -383,4 +383,10 @@ def test_a_video_that_cannot_be_decoded_leaves_nothing(predictor, tmp_path):
     told = []
     with pytest.raises(VideoError, match=r'a\.mp4 cannot be decoded'):
         predictor('class').write_video(source, tmp_path / 'b.mp4', on_error=told.append)
-    assert [path.name for path in tmp_path.iterdir()] == ['a.mp4']
+    for names, expected in (
+        (('a.png', 'b.mp4'), r'a\.png has not the name of a video'),
+        ((str(write_frames(tmp_path / 'a.avi', 2)), 'b.avi'), r'b\.avi: .* ends in \.mp4'),
+    ):
+        with pytest.raises(InvalidArgument, match=expected):
+            predictor('class').write_video(tmp_path / names[0], tmp_path / names[1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.avi', 'a.mp4']

@@ -12,7 +12,10 @@ from rexdense.datasets.images.files import ImageError
 
 __all__ = ['VIDEO_ENDINGS', 'Video', 'VideoError', 'is_video']
 
-VIDEO_ENDINGS = ('.mp4', '.m4v', '.mov', '.avi', '.mkv', '.webm', '.mpg', '.mpeg', '.wmv', '.ts')
+VIDEO_ENDINGS = (
+    *('.3gp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts'),
+    *('.ogv', '.ts', '.webm', '.wmv'),
+)
 """What the names of videos that are read end with."""
 USUAL_RATE = 25.0
 """Frames a second, where a file states none that can be."""
@@ -49,12 +52,16 @@ class Video:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        if other := not_a_file(str(path)):
-            raise VideoError(f'video {path} {other}; give the name of a video file')
+        fault = not_a_file(str(path)) if self.path.exists() else 'is not there'
+        if fault:
+            raise VideoError(f'video {path} {fault}; give the name of a video file')
         capture = self._opened()
         rate = capture.get(cv2.CAP_PROP_FPS)
         stated = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        there, _ = capture.read()
         capture.release()
+        if not there:
+            raise self._undecodable()
         self.rate = rate if 0 < rate <= HIGHEST_RATE else USUAL_RATE
         self.stated_frames = int(stated) if math.isfinite(stated) and stated > 0 else 0
 
@@ -62,7 +69,7 @@ class Video:
         """Yield the frames (H, W, 3), uint8, channels blue, green, red.
 
         Raises:
-            VideoError: after the last frame, where that came too early; or there is none.
+            VideoError: after the last frame, where that came too early.
         """
         capture, number = self._opened(), 0
         try:
@@ -74,8 +81,6 @@ class Video:
                 yield frame
         finally:
             capture.release()
-        if not number:
-            raise self._undecodable()
         missing = self.stated_frames - number
         if missing > max(_SURE_FRAMES, _SURE_SHARE * self.stated_frames):
             raise VideoError(

@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Video(paths[0])  # says at once whether it can be read
     predictor = Predictor(
         options.checkpoint,
-        options.device,
+        options.device or 'auto',
         scales=options.scales or (None if options.scales is None else 'all'),
         batch_size=options.batch_size,
         trust_config=options.trust_config,

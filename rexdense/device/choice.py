@@ -34,12 +34,13 @@ def choose_device(requested: str | None = None) -> str:
 
 
 def find_device(requested: str | None = None) -> str:
-    """Return the device to run on: the requested one, else npu, cuda or cpu, as found.
+    """Return the device to run on: the requested one; for 'auto' or None npu, cuda or cpu, as
+    found.
 
     Raises:
         InvalidArgument: an unknown device, or one that this machine lacks.
     """
-    if requested is None:
+    if requested in (None, 'auto'):
         requested = next(device for device in ('npu', 'cuda', 'cpu') if _is_available(device))
     if requested not in DEVICES:
         raise InvalidArgument(f'device {requested!r}: allowed are {", ".join(DEVICES)}')

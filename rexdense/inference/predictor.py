@@ -37,7 +37,7 @@ class Predictor:
 
     Args:
         checkpoint: A .pth file of rexdense train; it holds its config.
-        device: 'cpu', 'cuda' or 'npu'; None takes npu, cuda or cpu, as found.
+        device: 'cpu', 'cuda' or 'npu'; 'auto' takes npu, cuda or cpu, as found.
         score: Detectors: lowest score of objects that are kept.
         one_per_object: Detectors: keep of boxes of several classes around one object the best
             alone.
@@ -48,6 +48,7 @@ class Predictor:
         trust_config: Build whatever the config in the checkpoint names, which can run any code.
 
     Attributes:
+        device: That of the network.
         task: How predictions are drawn and written.
         classes: Names in the order of the labels.
 
@@ -59,7 +60,7 @@ class Predictor:
     def __init__(
         self,
         checkpoint: str | Path,
-        device: str | None = None,
+        device: str = 'auto',
         *,
         score: float | None = None,
         one_per_object: bool = False,
@@ -74,9 +75,10 @@ class Predictor:
             raise InvalidArgument(f'batch_size={batch_size!r}: give a whole number above 0')
         if score is not None:
             require_ratio('score', score)
+        self.device = find_device(device)
         # Layers draw initial weights, which the checkpoint's replace.
         with torch.random.fork_rng(devices=[]):
-            trained = load_trained_model(Path(checkpoint), find_device(device), trust_config)
+            trained = load_trained_model(Path(checkpoint), self.device, trust_config)
         self.task = task_of(
             trained.config.model, dict(classes=trained.classes, palette=trained.palette)
         )

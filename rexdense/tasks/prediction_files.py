@@ -46,7 +46,7 @@ def find_images(path: Path) -> list[Path]:
         raise DataError(f'{path} is not there; give an image or a folder of images, or a video')
     found = (
         [path]
-        if path.is_file()
+        if not path.is_dir()
         else sorted(
             file
             for file in path.iterdir()
@@ -54,7 +54,8 @@ def find_images(path: Path) -> list[Path]:
         )
     )
     if not found:
-        raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}')
+        hint = '; give its videos one by one' if any(map(is_video, path.iterdir())) else ''
+        raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}{hint}')
     return found
 
 

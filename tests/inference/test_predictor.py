@@ -275,8 +275,11 @@ def test_what_is_no_image(predictor, given, expected):
 
 
 def test_a_folder_without_images(predictor, tmp_path):
-    with pytest.raises(DataError, match='no image in'):
+    with pytest.raises(DataError, match=r'no image in .*\.webp$'):
         predictor('class')([tmp_path])
+    write_frames(tmp_path / 'a.avi', 1)
+    with pytest.raises(DataError, match=r'no image in .*; give its videos one by one'):
+        predictor('class')(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Video files, read frame by frame."""
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class Video:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        fault = not_a_file(str(path)) if self.path.exists() else 'is not there'
+        fault = not_a_file(path) if os.path.exists(path) else 'is not there'
         if fault:
             raise VideoError(f'video {path} {fault}; give the name of a video file')
         capture = self._opened()

@@ -130,7 +130,7 @@ def draw_objects(image: np.ndarray, objects: Objects, classes: Sequence[str]) ->
     best scores first; one for which there is no room around its box is left out.
     """
     image = image.copy()
-    thickness = max(1, round(min(image.shape[:2]) / 300))
+    thickness = max(1, round(min(image.shape[:2]) / 450))
     for mask, label in zip(
         objects.masks if objects.masks is not None else (), objects.labels, strict=False
     ):

@@ -83,7 +83,7 @@ def text_size(text: str, size: float = 0.5) -> tuple[int, int, int]:
 
 def _stroke(size: float) -> int:
     """Return the width in pixels of the lines of letters, which grows with them."""
-    return max(1, round(1.5 * size))
+    return max(1, round(1.8 * size))
 
 
 def _drawable(text: str) -> str:

@@ -1,6 +1,7 @@
 """A trained model that is given images and returns what it finds in them."""
 
 import copy
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -32,8 +33,8 @@ class Predictor:
 
     Results do not depend on what else is predicted with them: a batch holds images of one size
     alone. Several threads may use a predictor; the network computes for one of them at a time. Make
-    it in one thread: mmengine's registries are not made for more. Settings of the process are not
-    changed.
+    it in one thread: mmengine's registries are not made for more. Settings of the process stay as
+    they are, but that mmengine reads checkpoints through rexdense's reader from then on.
 
     Args:
         checkpoint: A .pth file of rexdense train; it holds its config.
@@ -113,7 +114,7 @@ class Predictor:
             InvalidArgument: something else than images was given.
         """
         listed = list(images_in(images))
-        videos = [each for each in listed if isinstance(each, str | Path) and is_video(each)]
+        videos = [each for each in listed if isinstance(each, str | os.PathLike) and is_video(each)]
         if videos:
             raise InvalidArgument(
                 f'{videos[0]} is a video, whose frames would all be in memory: go through '

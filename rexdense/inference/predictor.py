@@ -5,19 +5,18 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-from mmcv.transforms import LoadImageFromFile
-from mmengine.dataset import Compose
 
 from rexdense.arch.checks import is_integer, require_ratio
-from rexdense.datasets.images.loading import ImageError, LoadImage
+from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import VIDEO_ENDINGS, Video, VideoError, is_video
 from rexdense.device import find_device
 from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import InvalidArgument, suggest
+from rexdense.inference.packing import Packed, Packer
 from rexdense.inference.predictions import Prediction, prediction_of
 from rexdense.inference.progress import Progress
 from rexdense.inference.sources import CHANNELS, Images, Source, images_in, sources_of
@@ -92,7 +91,7 @@ class Predictor:
         self.classes = self.task.classes
         self.strides = _strides(trained.model, scales)
         self.batch_size, self.channels = batch_size, channels
-        self._model, self._pipeline = trained.model, trained.pipeline
+        self._model, self._packer = trained.model, Packer(trained.pipeline)
         self._lock = threading.Lock()
 
     def __call__(
@@ -142,9 +141,9 @@ class Predictor:
             ImageError: an image or a video cannot be used, and ``on_error`` is None.
             InvalidArgument: something else was given.
         """
-        batch: list[_Packed] = []
+        batch: list[Packed] = []
         for source in sources_of(images_in(images), self.channels):
-            packed = self._packed(source) if isinstance(source, Source) else source
+            packed = self._packer(source) if isinstance(source, Source) else source
             if batch and (isinstance(packed, ImageError) or packed.size != batch[0].size):
                 yield from self._predicted(batch)
                 batch = []
@@ -205,22 +204,7 @@ class Predictor:
             on_error(error)
         return Path(path)
 
-    def _packed(self, source: Source) -> '_Packed | ImageError':
-        """Return an image as the model takes it, or why it cannot be used."""
-        results: dict[str, Any] = dict(img_path=source.name, img_id=0)
-        steps, pixels = self._pipeline, None
-        if source.pixels is not None:
-            loader, steps = _parted(self._pipeline)
-            pixels = loader.to_colour(source.pixels, source.name, loader.background)
-            image = pixels.astype(np.float32) if loader.to_float32 else pixels
-            results |= dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
-        try:
-            sample = steps(results)
-        except ImageError as error:
-            return error
-        return _Packed(source, pixels, sample['inputs'], sample['data_samples'])
-
-    def _predicted(self, batch: list['_Packed']) -> list[Prediction]:
+    def _predicted(self, batch: list[Packed]) -> list[Prediction]:
         with self._lock, torch.no_grad():
             samples = self._samples(batch)
             by_stride = {}
@@ -239,7 +223,7 @@ class Predictor:
             for place, packed in enumerate(batch)
         ]
 
-    def _samples(self, batch: list['_Packed']) -> list[Any]:
+    def _samples(self, batch: list[Packed]) -> list[Any]:
         return self._model.test_step(
             dict(
                 inputs=[packed.inputs for packed in batch],
@@ -249,7 +233,7 @@ class Predictor:
         )
 
     def _prediction(
-        self, packed: '_Packed', sample: Any, scales: dict[int, Prediction] | None = None
+        self, packed: Packed, sample: Any, scales: dict[int, Prediction] | None = None
     ) -> Prediction:
         return prediction_of(
             self.task,
@@ -261,46 +245,9 @@ class Predictor:
         )
 
 
-class _Packed(NamedTuple):
-    """An image as the model takes it.
-
-    Attributes:
-        pixels: (H, W, 3), uint8, BGR; None for an image file.
-        inputs: (3, h, w).
-        sample: Where the model writes what it predicts.
-    """
-
-    source: Source
-    pixels: np.ndarray | None
-    inputs: torch.Tensor
-    sample: Any
-
-    @property
-    def size(self) -> tuple[int, ...]:
-        """What the images of a batch have in common: mmseg takes no others together, and mmdet
-        would fill up the smaller ones, which changes what is found in them."""
-        return (*self.inputs.shape, *self.sample.ori_shape)
-
-
 def _strides(model: torch.nn.Module, scales: str | Sequence[int] | None) -> list[int]:
     if scales is None:
         return []
     if isinstance(scales, str) and scales != 'all':
         raise InvalidArgument(f"scales={scales!r}: give 'all', or strides such as [1, 4]")
     return chosen_strides(model, None if scales == 'all' else scales)
-
-
-def _parted(pipeline: Compose) -> tuple[LoadImage, Compose]:
-    """Return the step of a pipeline that reads an image file, and the steps after it.
-
-    Raises:
-        InvalidArgument: it does not begin with one.
-    """
-    first, *others = pipeline.transforms
-    if not isinstance(first, LoadImageFromFile):
-        raise InvalidArgument(
-            f'the pipeline of this checkpoint begins with {type(first).__name__}, not with '
-            'LoadImage: give image files instead of arrays and videos'
-        )
-    loader = first if isinstance(first, LoadImage) else LoadImage(to_float32=first.to_float32)
-    return loader, Compose(others)

@@ -16,6 +16,7 @@ from rexdense.errors import RexdenseError
 if TYPE_CHECKING:
     from rexdense.arch import list_backbones
     from rexdense.checkpoint import load_weights
+    from rexdense.inference import Predictor
     from rexdense.models import create_backbone, create_classifier
     from rexdense.models.unet import create_unet, list_unets
     from rexdense.zoo.weights import list_pretrained
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __version__ = '0.1.0'
 
 __all__ = [
+    'Predictor',
     'RexdenseError',
     '__version__',
     'create_backbone',
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    'Predictor': 'rexdense.inference',
     'create_backbone': 'rexdense.models',
     'create_classifier': 'rexdense.models',
     'create_unet': 'rexdense.models.unet',

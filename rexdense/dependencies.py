@@ -30,6 +30,7 @@ _REMEDIES = {
             'onnxscript',
             'pycocotools',
             'safetensors',
+            'supervision',
         )
     },
 }

@@ -8,6 +8,7 @@ __all__ = [
     'CheckpointUnreadable',
     'DataError',
     'GraphMismatch',
+    'IncompleteResults',
     'InvalidArgument',
     'MissingDependency',
     'NonFiniteLoss',
@@ -22,7 +23,12 @@ class RexdenseError(Exception):
     """A mistake that the user can mend.
 
     The message says what came, what is allowed and what to do next.
+
+    Attributes:
+        exit_status: That of a program which it ends.
     """
+
+    exit_status = 2
 
 
 class InvalidArgument(RexdenseError, ValueError):
@@ -43,6 +49,12 @@ class MissingDependency(RexdenseError, ImportError):
 
 class DataError(RexdenseError):
     """Images or annotations that cannot be used as they are."""
+
+
+class IncompleteResults(DataError):
+    """Some of the data could not be used; the results of all others are there."""
+
+    exit_status = 1
 
 
 class CheckpointUnreadable(RexdenseError):

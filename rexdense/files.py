@@ -83,19 +83,29 @@ def _make_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def path_written_aside(path: str | Path, overwrite: bool = False) -> Iterator[Path]:
+def path_written_aside(
+    path: str | Path, overwrite: bool = False, keep_ending: bool = False
+) -> Iterator[Path]:
     """Yield the hidden file that becomes ``path``, empty, for what writes to a path alone.
+
+    Args:
+        overwrite: Replace a file that is there.
+        keep_ending: Let the hidden name end as that of ``path``, for what goes by the ending.
 
     Raises:
         UnwritableFile: it cannot be written; what the operating system refuses within counts.
     """
-    with files_written_aside(path, overwrite=overwrite) as (file,), told(Path(path)):
+    ending = Path(path).suffix if keep_ending else ''
+    with files_written_aside(path, overwrite=overwrite, ending=ending) as (file,), told(Path(path)):
         yield Path(file.name)
 
 
 @contextlib.contextmanager
 def files_written_aside(
-    *paths: str | Path, overwrite: bool = False, inputs: Iterable[str | Path] = ()
+    *paths: str | Path,
+    overwrite: bool = False,
+    inputs: Iterable[str | Path] = (),
+    ending: str = '',
 ) -> Iterator[list[BinaryIO]]:
     """Open files that become ``paths`` when the block ends well, and vanish when it does not.
 
@@ -105,6 +115,7 @@ def files_written_aside(
 
     Args:
         overwrite, inputs: As for :func:`check_destination`.
+        ending: What the hidden names end with, behind ``.part``.
 
     Raises:
         UnwritableFile: one cannot be written. Any other error of the block passes as it is.
@@ -116,7 +127,7 @@ def files_written_aside(
     try:
         for path, place in zip(paths, places, strict=True):
             with told(path):
-                asides.append(_open_aside(Path(path), place))
+                asides.append(_open_aside(Path(path), place, ending))
         try:
             yield [aside.file for aside in asides]
         except Exception:
@@ -161,10 +172,10 @@ class _Aside(NamedTuple):
     file: BinaryIO
 
 
-def _open_aside(path: Path, place: Path) -> _Aside:
+def _open_aside(path: Path, place: Path, ending: str) -> _Aside:
     # Others can never read more of it than of the file that it replaces.
     mode = place.stat().st_mode & 0o777 if place.exists() else 0o666
-    hidden = _hidden(place, ASIDE)
+    hidden = _hidden(place, ASIDE + ending)
     raw = _Watched(hidden, 'x+', opener=lambda name, flags: os.open(name, flags, mode | 0o600))
     return _Aside(path, place, hidden, raw, io.BufferedRandom(raw))
 

@@ -134,6 +134,16 @@ def classified(image_folder, tmp_path_factory) -> Finished:
     return Finished(work_dir, work_dir / 'epoch_2.pth', output.getvalue())
 
 
+@pytest.fixture(scope='session')
+def untrained_models(tmp_path_factory) -> dict[str, Path]:
+    """Checkpoints of models that nobody has trained: boxes, masks, labels, depth, class."""
+    pytest.importorskip('mmdet')
+    pytest.importorskip('mmseg')
+    from tests.untrained import write_untrained_models
+
+    return write_untrained_models(tmp_path_factory.mktemp('untrained'))
+
+
 class _Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
         """Keep the terminal clean."""

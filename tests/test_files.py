@@ -109,6 +109,13 @@ def test_a_full_disk(mounted, size):
     assert (folder / 'a').read_bytes() == b'old'
 
 
+def test_a_hidden_file_may_keep_the_ending(tmp_path):
+    with path_written_aside(tmp_path / 'clip.mp4', keep_ending=True) as aside:
+        assert aside.name.startswith('.clip.mp4.') and aside.name.endswith('.part.mp4')
+        aside.write_bytes(b'whole')
+    assert contents(tmp_path) == {'clip.mp4': b'whole'}
+
+
 def test_a_full_disk_that_a_writer_tells_otherwise(mounted):
     folder, _ = mounted
 

@@ -12,8 +12,8 @@ import rexdense
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC = {
-    'rexdense': 'RexdenseError create_backbone create_classifier create_unet list_backbones '
-    'list_unets load_weights __version__',
+    'rexdense': 'Predictor RexdenseError create_backbone create_classifier create_unet '
+    'list_backbones list_unets load_weights __version__',
     'rexdense.models': 'Backbone Classifier MultiScaleDepthHead MultiScaleUNetHead ReXNet '
     'ReXNetLite RegNet ResNeXt create_backbone create_classifier',
     'rexdense.models.unet': 'MultiScaleDepthHead MultiScaleUNetHead ReXDepth ReXUNet UNet '
@@ -26,6 +26,7 @@ PUBLIC = {
     'read_annotations',
     'rexdense.evaluation': 'CocoMetric CocoEvaluation DepthMetric evaluate_depth '
     'SegmentationMetric SegmentationEvaluation evaluate_detections evaluate_segmentation',
+    'rexdense.inference': 'DepthMap Detections ImageClass LabelMap Prediction Predictor',
     'rexdense.deploy': 'GRAPH_FORMATS BackboneGraph ClassifierGraph Graph GraphOutput GraphReport '
     'SegmentorGraph export_graph',
 }

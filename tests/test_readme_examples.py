@@ -22,6 +22,7 @@ from rexdense.models.unet import ReXUNet
 from rexdense.registry import DATASETS
 from tests.pages import PAGES, ROOT, code_blocks, name_of, text_of
 from tests.peers import PEERS_PATH, needs_peers, peer_packages
+from tests.small_videos import write_frames
 
 # A page and what only one of its blocks holds.
 BACKBONE = 'README.md', 'create_backbone('
@@ -38,10 +39,12 @@ ENTRY = 'docs/development.md', 'ReXNetRule('
 RECORD = 'docs/development.md', 'record('
 RANKS = 'docs/analyze.md', 'feature_ranks'
 LOADER = 'docs/classification_data.md', 'LoadRandomResizedCrop'
+PREDICTOR = 'docs/predictor.md', 'to_coco'
+STREAM = 'docs/predictor.md', 'write_video'
 CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
 EXAMPLES = [
     *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
-    *(ONNX, PASTED, ENTRY, RECORD, CASE, RANKS, LOADER),
+    *(ONNX, PASTED, ENTRY, RECORD, CASE, RANKS, LOADER, PREDICTOR, STREAM),
 ]
 
 
@@ -122,6 +125,34 @@ def test_a_fast_loader(tmp_path, monkeypatch):
     assert dataset[1]['inputs'].shape == (3, 224, 224)
     assert dataset[1]['inputs'].dtype == torch.uint8
     assert len(list((tmp_path / '.cache/rexdense').iterdir())) == 2
+
+
+@pytest.fixture
+def run_folder(untrained_models, tmp_path, monkeypatch):
+    """A folder with the checkpoint of a detector, two images and a video."""
+    (tmp_path / 'work_dirs/RUN').mkdir(parents=True)
+    shutil.copy(untrained_models['boxes'], tmp_path / 'work_dirs/RUN/epoch_20.pth')
+    (tmp_path / 'images').mkdir()
+    for number in range(2):
+        image = np.full((48, 64, 3), 90 * number, np.uint8)
+        cv2.imwrite(str(tmp_path / f'images/{number}.png'), image)
+    write_frames(tmp_path / 'clip.avi', 3)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_predictor(run_folder, capsys):
+    exec(example(*PREDICTOR).replace('score=0.4', 'score=0.01'), names := {})
+    assert [each['image_id'] for each in names['annotations']]
+    assert len(list(run_folder.glob('*_found.jpg'))) == 2
+    assert capsys.readouterr().out.startswith('images/0.png [[')
+
+
+def test_a_predictor_of_a_video(run_folder, capsys):
+    exec(example(*STREAM), names := {})
+    assert names['unreadable'] == []
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ['0', '1', '2']
+    assert (run_folder / 'clip_found.mp4').is_file()
 
 
 def test_depth_from_video():

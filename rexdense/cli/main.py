@@ -14,7 +14,7 @@ __all__ = ['PROGRAMS', 'main', 'run']
 PROGRAMS = {
     'train': 'train a model of a config',
     'test': 'measure a checkpoint on the validation data',
-    'predict': 'draw and write what a checkpoint finds in images',
+    'predict': 'draw and write what a checkpoint finds in images and videos',
     'export': 'write a part of a checkpoint for other projects or runtimes',
     'convert': 'bring weights of any known project into the names of another',
     'prepare': 'look through a data set, show and clean it, turn other forms into COCO',

@@ -129,7 +129,8 @@ def run_command(
     """Run a program and exit with the status that it returns, or 0.
 
     A mistake that the user can mend (a RexdenseError, a package that is not installed) ends in one
-    line on stderr and status 2. Any other exception keeps its traceback.
+    line on stderr and status 2, or 1 where there are results all the same. Any other exception
+    keeps its traceback.
 
     Args:
         program: The program's main function. What it imports may be missing, too.
@@ -145,7 +146,7 @@ def run_command(
         sys.stdout.flush()
     except RexdenseError as error:
         print(f'{name}: error: {" ".join(str(error).split())}', file=sys.stderr)
-        status = 2
+        status = error.exit_status
     except KeyboardInterrupt:
         print(f'{name}: interrupted', file=sys.stderr)
         status = 130

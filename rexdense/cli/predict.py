@@ -1,22 +1,22 @@
-"""The program that shows what a checkpoint finds in images."""
+"""The program that shows what a checkpoint finds in images and videos."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from mmengine.dataset import Compose
-from torch import nn
+import cv2
 
 from rexdense.cli.options import add_device_option
-from rexdense.cli.parser import Parser, fraction, parse_scales
+from rexdense.cli.parser import Parser, fraction, parse_scales, positive
 from rexdense.datasets.images.loading import ImageError
-from rexdense.device import choose_device, reuse_freed_memory
-from rexdense.engine.trained_model import TrainedModel, load_trained_model
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.datasets.images.videos import Video, is_video
+from rexdense.device import reuse_freed_memory
+from rexdense.errors import DataError, IncompleteResults, InvalidArgument
 from rexdense.files import atomic_write
-from rexdense.tasks import DEPTH_ENDINGS, Depth, Detection, Example, Task, task_of
+from rexdense.inference import Prediction, Predictor, Progress
+from rexdense.tasks import DEPTH_ENDINGS, Example, set_options
 from rexdense.tasks.prediction_files import (
     OVERVIEW,
     RESULTS,
@@ -27,21 +27,30 @@ from rexdense.tasks.prediction_files import (
     places_of,
     write_results,
 )
-from rexdense.tasks.scale_outputs import chosen_strides, one_output
-from rexdense.visualization.picture_files import read_picture, write_picture
+from rexdense.visualization.picture_files import write_picture
 
-__all__ = ['main', 'predict']
+__all__ = ['main']
+
+_ERRORS = 2
+"""OpenCV's level of logging that leaves out warnings."""
+MOST_TOLD = 3
+"""Images that were left out, and are named in the closing line."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
-    result = Parser(prog='rexdense predict', description='Draw what a checkpoint finds in images.')
+    result = Parser(
+        prog='rexdense predict', description='Draw what a checkpoint finds in images and videos.'
+    )
     result.add_argument(
         'checkpoint', type=Path, help='a .pth file of rexdense train; it holds its config'
     )
-    result.add_argument('images', type=Path, help='an image, or a folder of images')
+    result.add_argument('images', type=Path, help='an image, a folder of images, or a video')
     result.add_argument(
-        '--out-dir', type=Path, required=True, help=f'folder for the pictures and {RESULTS}'
+        '--out-dir',
+        type=Path,
+        required=True,
+        help=f'folder for the pictures, or the video, and {RESULTS}',
     )
     result.add_argument(
         '--score',
@@ -49,16 +58,29 @@ def parser() -> argparse.ArgumentParser:
         help='detectors: lowest score that is drawn and written; default: 0.3',
     )
     result.add_argument(
+        '--one-per-object',
+        action='store_true',
+        help='detectors: of boxes of several classes around one object keep the best alone',
+    )
+    result.add_argument(
         '--scales',
         type=parse_scales,
         metavar='all|1,2,4',
-        help='models with several outputs: write what those at these strides say, too',
+        help='models with several outputs: write what those at these strides say, too; not of '
+        'videos',
     )
     result.add_argument(
         '--depth-format',
         choices=[ending[1:] for ending in DEPTH_ENDINGS],
         help='depth estimators: png has 16 bits in millimetres, npy float32 in metres; '
         'default: png',
+    )
+    result.add_argument(
+        '--batch-size',
+        type=positive(int),
+        default=1,
+        metavar='N',
+        help='images of one size, or frames, that the network takes at once',
     )
     result.add_argument('--overwrite', action='store_true', help='replace what is in the folder')
     result.add_argument(
@@ -73,116 +95,160 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write a picture of what is found in each image, the label map or the depth map where the
-    model makes one, and a JSON about all.
+    model makes one, and a JSON about all; or the video with what is found drawn on it.
 
     Raises:
-        DataError: after all other images are done, names those that cannot be decoded.
+        IncompleteResults: after all other images are done, names those that cannot be decoded, or
+            the video that ends early.
+        DataError: none can be decoded.
     """
     options = parser().parse_args(arguments)
     reuse_freed_memory()
+    # What OpenCV and FFmpeg remark on damaged videos; our message names the file.
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+    cv2.setLogLevel(_ERRORS)
     paths = find_images(options.images)
     check_folder(paths, options.out_dir)
-    device = choose_device(options.device)
-    trained = load_trained_model(options.checkpoint, device, options.trust_config)
-    task = _task(trained, options)
-    strides = (
-        [] if options.scales is None else chosen_strides(trained.model, options.scales or None)
+    if is_video(paths[0]):
+        if options.scales is not None:
+            raise InvalidArgument('--scales goes with images, not with a video; leave it out')
+        Video(paths[0])  # says at once whether it can be read
+    predictor = Predictor(
+        options.checkpoint,
+        options.device or 'auto',
+        scales=options.scales or (None if options.scales is None else 'all'),
+        batch_size=options.batch_size,
+        trust_config=options.trust_config,
     )
-    places = places_of(paths, options.out_dir, task, strides)
-    inputs = [options.checkpoint, *paths]
-    files = check_places(places, options.out_dir, options.overwrite, inputs, task)
-    overview = [options.out_dir / OVERVIEW] if task.overview_size else []
-    # Named before they are there, so that what is left of an interrupted run may be replaced.
-    planned = [*files, *overview, *(file for place in places for file in place.files())]
-    write_results(options.out_dir, task, [], planned)
-    results, unreadable, examples = [], [], []
-    for path, place in zip(paths, places, strict=True):
-        try:
-            described, example = _predict_and_write(
-                trained, task, path, place, options.out_dir, options.overwrite
+    set_options(
+        predictor.task,
+        lambda name: f'--{name.replace("_", "-")}',
+        score=options.score,
+        one_per_object=options.one_per_object or None,
+        depth_format=options.depth_format and f'.{options.depth_format}',
+    )
+    _Run(predictor, paths, options).write()
+
+
+class _Run:
+    """The results of one run of the program.
+
+    Raises:
+        InvalidArgument: they cannot be written, or something else would be replaced.
+    """
+
+    def __init__(
+        self, predictor: Predictor, paths: Sequence[Path], options: argparse.Namespace
+    ) -> None:
+        self.predictor, self.paths = predictor, paths
+        self.folder, self.overwrite = options.out_dir, options.overwrite
+        self.places = dict(
+            zip(
+                paths,
+                places_of(paths, self.folder, predictor.task, predictor.strides),
+                strict=True,
             )
-        except ImageError as error:
-            unreadable.append(error)
-            continue
-        results.append(described)
-        files += place.files()
-        if len(examples) < task.overview_size:
-            examples.append(example)
-    if examples:
-        files += [write_picture(overview[0], task.draw_overview(examples), options.overwrite)]
-    written = write_results(options.out_dir, task, results, files)
-    for file in [*(overview if examples else ()), *([written] if results else ())]:
-        print(file)
-    if unreadable:
-        raise DataError(
-            f'{len(unreadable)} of {len(paths)} images left out: '
-            f'{"; ".join(str(error) for error in unreadable[:3])}'
         )
-
-
-def _task(trained: TrainedModel, options: argparse.Namespace) -> Task:
-    """Return the task of the model, as the options want it.
-
-    Raises:
-        InvalidArgument: an option is for other kinds of models, or there is none for this one.
-    """
-    metainfo = dict(classes=trained.classes, palette=trained.palette)
-    task = task_of(trained.config.model, metainfo)
-    if task is None:
-        raise InvalidArgument(
-            f'{options.checkpoint} holds a {trained.config.model.type}: only detectors, '
-            'segmentors, depth estimators and classifiers can be shown'
+        self.files: list[Path | str] = list(
+            check_places(
+                list(self.places.values()),
+                self.folder,
+                self.overwrite,
+                [options.checkpoint, *paths],
+                predictor.task,
+            )
         )
-    for option, value, kind, name in (
-        ('--score', options.score, Detection, 'detectors'),
-        ('--depth-format', options.depth_format, Depth, 'depth estimators'),
-    ):
-        if value is not None and not isinstance(task, kind):
-            raise InvalidArgument(f'{option} goes with {name}; leave it out')
-    if options.score is not None:
-        task.lowest_score = options.score
-    if options.depth_format is not None:
-        task.data_ending = f'.{options.depth_format}'
-    return task
+        self.results: list[dict[str, Any]] = []
+        self.left_out: list[ImageError] = []
 
+    def write(self) -> None:
+        """Write all results; raises as :func:`main`."""
+        task = self.predictor.task
+        overview = [self.folder / OVERVIEW] if task.overview_size else []
+        planned = [file for place in self.places.values() for file in place.files()]
+        # Named before they are there, so that what is left of an interrupted run may be replaced.
+        write_results(self.folder, task, [], [*self.files, *overview, *planned])
+        if is_video(self.paths[0]):
+            written = self._write_video(self.paths[0])
+        else:
+            written = self._write_images(overview)
+        if self.results:
+            written.append(
+                write_results(self.folder, task, self.results, self.files, self.left_out)
+            )
+        for file in written:
+            print(file)
+        self._tell_of_what_is_left_out()
 
-def _predict_and_write(
-    trained: TrainedModel, task: Task, path: Path, place: Place, folder: Path, overwrite: bool
-) -> tuple[dict[str, Any], Example]:
-    """Write the results of one image; print a line and return what the JSON says of it, and what
-    was predicted.
+    def _write_images(self, overview: Sequence[Path]) -> list[Path]:
+        """Write the results of each image; return the picture of several, if there is one."""
+        examples: list[Example] = []
+        task = self.predictor.task
+        with Progress(len(self.paths)) as progress:
 
-    Raises:
-        ImageError: the image cannot be used.
-    """
-    sample = predict(trained.model, trained.pipeline, path)
-    image = read_picture(path)
-    write_picture(place.picture, task.draw(image, sample), overwrite)
-    said, described = task.describe(sample)
-    result = dict(image=str(path), picture=str(place.picture.relative_to(folder)), **described)
-    if place.data is not None:
-        atomic_write(place.data, task.encode(sample), overwrite, make_folder=True)
-        result['file'] = str(place.data.relative_to(folder))
-    samples = {}
-    for stride, file in place.scales.items():
-        with one_output(trained.model, stride):
-            samples[stride] = predict(trained.model, trained.pipeline, path)
-        atomic_write(file, task.encode(samples[stride]), overwrite, make_folder=True)
-    if samples:
-        write_picture(place.scale_picture, task.draw_scales(image, samples), overwrite)
-    print(f'{path}: {said} -> {place.picture}')
-    return result, Example(image, sample, {})
+            def leave_out(error: ImageError) -> None:
+                self.left_out.append(error)
+                progress.advance(f'left out: {error}')
 
+            for prediction in self.predictor.stream(self.paths, leave_out):
+                progress.advance(self._write_image(prediction))
+                if len(examples) < task.overview_size:
+                    examples.append(Example(prediction.image, prediction.sample, {}))
+        if not examples:
+            return []
+        picture = write_picture(overview[0], task.draw_overview(examples), self.overwrite)
+        self.files.append(picture)
+        return [picture]
 
-def predict(model: nn.Module, pipeline: Compose, path: Path) -> Any:
-    """Return the data sample of an image file with what the model predicts, in its own pixels.
+    def _write_image(self, prediction: Prediction) -> str:
+        """Write the results of one image, and return the line about them."""
+        place = self.places[prediction.path]
+        write_picture(place.picture, prediction.draw(), self.overwrite)
+        result = dict(image=str(prediction.path), **self._named(place))
+        result |= prediction.describe()
+        task = self.predictor.task
+        if place.data is not None:
+            content = task.encode(prediction.sample)
+            atomic_write(place.data, content, self.overwrite, make_folder=True)
+            result['file'] = str(place.data.relative_to(self.folder))
+        for stride, file in place.scales.items():
+            content = task.encode(prediction.scales[stride].sample)
+            atomic_write(file, content, self.overwrite, make_folder=True)
+        if place.scales:
+            write_picture(place.scale_picture, prediction.draw_scales(), self.overwrite)
+        self.results.append(result)
+        self.files += place.files()
+        return f'{prediction.path}: {prediction} -> {place.picture}'
 
-    Raises:
-        ImageError: the image cannot be used.
-    """
-    sample = pipeline(dict(img_path=str(path), img_id=0))
-    with torch.no_grad():
-        (result,) = model.test_step(
-            dict(inputs=[sample['inputs']], data_samples=[sample['data_samples']])
-        )
-    return result
+    def _write_video(self, path: Path) -> list[Path]:
+        """Write the video with what is found, and return its path."""
+        place, video = self.places[path], Video(path)
+        with Progress(video.stated_frames) as progress:
+
+            def keep(prediction: Prediction) -> None:
+                at = dict(frame=prediction.frame, seconds=round(prediction.frame / video.rate, 3))
+                self.results.append(
+                    dict(image=str(path), **self._named(place), **at, **prediction.describe())
+                )
+                progress.advance()
+
+            self.predictor.write_video(
+                path, place.picture, self.overwrite, keep, self.left_out.append
+            )
+        self.files.append(place.picture)
+        print(f'{path}: {len(self.results)} frames')
+        return [place.picture]
+
+    def _named(self, place: Place) -> dict[str, str]:
+        return dict(picture=str(place.picture.relative_to(self.folder)))
+
+    def _tell_of_what_is_left_out(self) -> None:
+        if not self.left_out:
+            return
+        said = '; '.join(str(error) for error in self.left_out[:MOST_TOLD])
+        if is_video(self.paths[0]):
+            raise IncompleteResults(f'{said}; {self.places[self.paths[0]].picture} holds those')
+        more = len(self.left_out) - MOST_TOLD
+        said += f'; and {more} more, which {RESULTS} names' if more > 0 else ''
+        kind = IncompleteResults if self.results else DataError
+        raise kind(f'{len(self.left_out)} of {len(self.paths)} images left out: {said}')

@@ -1,6 +1,6 @@
 """Devices, the one place that knows about them: choice, mixed precision, processes, memory."""
 
-from rexdense.device.choice import DEVICES, amp_wrapper, choose_device
+from rexdense.device.choice import DEVICES, amp_wrapper, choose_device, find_device
 from rexdense.device.distributed import bare_model, initialise_distributed
 from rexdense.device.memory import reuse_freed_memory
 
@@ -9,6 +9,7 @@ __all__ = [
     'amp_wrapper',
     'bare_model',
     'choose_device',
+    'find_device',
     'initialise_distributed',
     'reuse_freed_memory',
 ]

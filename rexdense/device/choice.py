@@ -4,7 +4,7 @@ import torch
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['DEVICES', 'amp_wrapper', 'choose_device']
+__all__ = ['DEVICES', 'amp_wrapper', 'choose_device', 'find_device']
 
 DEVICES = ('cpu', 'cuda', 'npu')
 
@@ -20,15 +20,27 @@ def _is_available(device: str) -> bool:
 
 
 def choose_device(requested: str | None = None) -> str:
-    """Return the device to run on and make mmengine use it: the requested one, else npu, cuda or
-    cpu, as found.
+    """Return the device of :func:`find_device` and make mmengine use it, for the whole process.
 
     Raises:
         InvalidArgument: an unknown device, or one that this machine lacks.
     """
     from mmengine.device import utils as mmengine_device
 
-    if requested is None:
+    found = find_device(requested)
+    # mmengine picks its device once, at import; every later get_device() reads this name.
+    mmengine_device.DEVICE = found
+    return found
+
+
+def find_device(requested: str | None = None) -> str:
+    """Return the device to run on: the requested one; for 'auto' or None npu, cuda or cpu, as
+    found.
+
+    Raises:
+        InvalidArgument: an unknown device, or one that this machine lacks.
+    """
+    if requested in (None, 'auto'):
         requested = next(device for device in ('npu', 'cuda', 'cpu') if _is_available(device))
     if requested not in DEVICES:
         raise InvalidArgument(f'device {requested!r}: allowed are {", ".join(DEVICES)}')
@@ -36,8 +48,6 @@ def choose_device(requested: str | None = None) -> str:
         found = ', '.join(device for device in DEVICES if _is_available(device))
         need = 'torch_npu and CANN' if requested == 'npu' else 'a CUDA build of torch and a GPU'
         raise InvalidArgument(f'device {requested!r} needs {need}; found here: {found}')
-    # mmengine picks its device once, at import; every later get_device() reads this name.
-    mmengine_device.DEVICE = requested
     return requested
 
 

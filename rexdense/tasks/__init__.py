@@ -1,8 +1,9 @@
 """What is shown, written and said of predictions, for each kind of model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rexdense.errors import InvalidArgument
 from rexdense.tasks.classification import Classification
 from rexdense.tasks.depth import DEPTH_ENDINGS, Depth
 from rexdense.tasks.detection import Detection
@@ -17,8 +18,36 @@ __all__ = [
     'Example',
     'Segmentation',
     'Task',
+    'set_options',
     'task_of',
 ]
+
+
+_OPTIONS = {
+    'score': (Detection, 'detectors', 'lowest_score'),
+    'one_per_object': (Detection, 'detectors', 'one_per_object'),
+    'depth_format': (Depth, 'depth estimators', 'data_ending'),
+}
+"""For what kind of model an option is, in words too, and the attribute of the task that it sets."""
+
+
+def set_options(task: Task, spelt: Callable[[str], str] = str, **options: Any) -> None:
+    """Set what a user wants otherwise of a task.
+
+    Args:
+        spelt: How messages write the name of an option.
+        options: ``score``, ``one_per_object`` and ``depth_format``; None leaves it as it is.
+
+    Raises:
+        InvalidArgument: one is for another kind of model.
+    """
+    for name, value in options.items():
+        kind, plural, attribute = _OPTIONS[name]
+        if value is None:
+            continue
+        if not isinstance(task, kind):
+            raise InvalidArgument(f'{spelt(name)} goes with {plural}; leave it out')
+        setattr(task, attribute, value)
 
 
 def task_of(model: Mapping[str, Any], metainfo: Mapping[str, Sequence]) -> Task | None:

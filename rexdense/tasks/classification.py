@@ -25,10 +25,10 @@ class Classification(Task):
 
     overview_size = 48
 
-    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+    def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
         """Return the image below its likeliest classes, and below the true one where it is
         known."""
-        lines = [f'{name} {score:.3f}' for name, score in self._likeliest(sample)]
+        lines = [f'{name} {score:.3f}' for name, score in self.likeliest(sample)]
         if 'gt_label' in sample:
             lines.insert(0, f'truth: {self.classes[sample.gt_label]}')
         picture = fitted(image, legible(image))
@@ -56,17 +56,18 @@ class Classification(Task):
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
         """Return the likeliest class, and with their scores the five likeliest."""
         likeliest = [
-            dict(label=name, score=round(score, 4)) for name, score in self._likeliest(sample)
+            dict(label=name, score=round(score, 4)) for name, score in self.likeliest(sample)
         ]
         return self._said(sample), dict(label=likeliest[0]['label'], scores=likeliest)
 
-    def _likeliest(self, sample: Any) -> list[tuple[str, float]]:
+    def likeliest(self, sample: Any, most: int = MOST_NAMED) -> list[tuple[str, float]]:
+        """Return the likeliest classes with their scores, the best first."""
         scores = sample.scores.float().cpu().numpy()
-        order = np.argsort(-scores, kind='stable')[:MOST_NAMED]
+        order = np.argsort(-scores, kind='stable')[:most]
         return [(self.classes[label], float(scores[label])) for label in order]
 
     def _said(self, sample: Any) -> str:
-        name, score = self._likeliest(sample)[0]
+        name, score = self.likeliest(sample)[0]
         return f'{name} {score:.2f}'
 
 

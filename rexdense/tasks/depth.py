@@ -32,7 +32,7 @@ class Depth(Task):
 
     data_folder = 'depth'
 
-    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+    def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
         """Return the image, the true depth if there is one, and the predicted one, above a scale;
         the colours span the truth where there is one."""
         named = {'predicted': _depth(sample, 'pred_depth_map')}
@@ -85,6 +85,10 @@ class Depth(Task):
             if beyond:
                 said += f' ({beyond} pixels beyond 65.535 m, the most that 16 bits hold)'
         return said, described
+
+    def depth(self, sample: Any) -> np.ndarray:
+        """Return the predicted depth (H, W), float32, in metres."""
+        return _depth(sample, 'pred_depth_map')
 
     def encode(self, sample: Any) -> bytes:
         """Return a PNG of 16 bits in millimetres, or float32 in metres as numpy's .npy."""

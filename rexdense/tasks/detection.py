@@ -19,7 +19,10 @@ LOWEST_SCORE_ON_A_SHEET = 0.5
 PAIRS_IN_A_ROW = 2
 TILE_HEIGHT = 300
 LEGIBLE_SIDE = 480
-"""Pixels of the longer side of a picture, at least: names have about 80."""
+"""Pixels of the longer side of a picture, at least."""
+NAME_WIDTH, MOST_ENLARGED_SIDE = 80, 1600
+"""Pixels that names have, about; and of the longer side of a picture that is enlarged until half of
+the objects are as wide."""
 
 
 class Detection(Task):
@@ -27,18 +30,37 @@ class Detection(Task):
 
     Attributes:
         lowest_score: Of objects that are drawn and described.
+        one_per_object: Whether of boxes of several classes around one object the best alone is
+            drawn and described.
     """
 
     def __init__(
-        self, metainfo: Mapping[str, Sequence], lowest_score: float = LOWEST_SCORE
+        self,
+        metainfo: Mapping[str, Sequence],
+        lowest_score: float = LOWEST_SCORE,
+        one_per_object: bool = False,
     ) -> None:
         super().__init__(metainfo)
         self.lowest_score = lowest_score
+        self.one_per_object = one_per_object
 
-    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+    def objects(self, sample: Any) -> Objects:
+        """Return the objects of a prediction that are drawn and described."""
+        found = Objects.predicted(sample, self.lowest_score)
+        return found.one_per_object() if self.one_per_object else found
+
+    def shown_part(self, sample: Any) -> Any:
+        instances = sample.pred_instances
+        sample.pred_instances = instances[instances.scores >= self.lowest_score]
+        return sample.cpu()
+
+    def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
         """Return the image, enlarged where names would hide its objects, with what is found."""
-        objects = Objects.predicted(sample, self.lowest_score)
-        larger = fitted(image, legible(image, LEGIBLE_SIDE))
+        return self.draw_found(image, self.objects(sample), as_frame)
+
+    def draw_found(self, image: np.ndarray, objects: Objects, as_frame: bool = False) -> np.ndarray:
+        """Return the image, enlarged where names would hide its objects, with these."""
+        larger = fitted(image, _drawn_height(image, None if as_frame else objects))
         objects = objects.resized(image.shape[:2], larger.shape[:2])
         return draw_objects(larger, objects, self.classes)
 
@@ -69,7 +91,7 @@ class Detection(Task):
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
         """Return the number of objects; and the size of the image, with class, score and box
         (x1, y1, x2, y2) of each object, and its mask as COCO's run lengths where it has one."""
-        objects = Objects.predicted(sample, self.lowest_score)
+        objects = self.objects(sample)
         described = [
             dict(
                 label=self.classes[label],
@@ -87,18 +109,10 @@ class Detection(Task):
     def document(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return a JSON that is a COCO file too: its annotations have a score besides, its images
         the objects in short."""
-        category_ids = {name: number for number, name in enumerate(self.classes, start=1)}
-        categories = [dict(id=number, name=name) for name, number in category_ids.items()]
+        categories = [dict(id=number, name=name) for name, number in self._category_ids().items()]
         numbered, annotations = [], []
         for number, image in enumerate(images, start=1):
-            for entry in image['objects']:
-                annotation = dict(
-                    id=len(annotations) + 1,
-                    image_id=number,
-                    category_id=category_ids[entry['label']],
-                    **_extent(entry),
-                )
-                annotations.append(annotation)
+            annotations += self.annotations(image['objects'], number, len(annotations) + 1)
             name = PurePath(image['image']).name
             short = [
                 {key: value for key, value in entry.items() if key != 'segmentation'}
@@ -106,6 +120,45 @@ class Detection(Task):
             ]
             numbered.append({'id': number, 'file_name': name, **image, 'objects': short})
         return dict(self.header(), images=numbered, categories=categories, annotations=annotations)
+
+    def annotations(
+        self, objects: Sequence[Mapping[str, Any]], image_id: int, first_id: int = 1
+    ) -> list[dict[str, Any]]:
+        """Return the objects of an image as COCO's annotations, with scores; the id of a class is
+        its label plus 1.
+
+        Args:
+            objects: As :meth:`describe` gives them.
+            first_id: Of these annotations.
+        """
+        category_ids = self._category_ids()
+        return [
+            dict(
+                id=number,
+                image_id=image_id,
+                category_id=category_ids[entry['label']],
+                **_extent(entry),
+            )
+            for number, entry in enumerate(objects, start=first_id)
+        ]
+
+    def _category_ids(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.classes, start=1)}
+
+
+def _drawn_height(image: np.ndarray, objects: Objects | None) -> int:
+    """Return the multiple of an image's height at which names do not hide its objects.
+
+    Args:
+        objects: None where the height must not depend on them.
+    """
+    height, longest = legible(image, LEGIBLE_SIDE), max(image.shape[:2])
+    if objects is None or not len(objects.boxes):
+        return height
+    width = float(np.median(objects.boxes[:, 2] - objects.boxes[:, 0]))
+    wanted = NAME_WIDTH / max(width, 1)
+    factor = min(int(np.ceil(wanted)), MOST_ENLARGED_SIDE // longest)
+    return max(height, image.shape[0] * factor)
 
 
 def _extent(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,14 @@ from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
+from rexdense.datasets.images.videos import is_video
 from rexdense.destinations import check_destination, prepare_output_dir, refuse_inputs
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.output_names import Rename, output_names, output_path
 from rexdense.tasks import Task
 from rexdense.visualization.picture_files import picture_name
+from rexdense.visualization.video_files import video_name
 
 __all__ = [
     'OVERVIEW',
@@ -29,20 +31,22 @@ __all__ = [
 RESULTS, OVERVIEW = 'predictions.json', 'predictions.png'
 FILES = 'files'
 """Its entry that names all other files of the run."""
+LEFT_OUT = 'left_out'
+"""Its entry that says which images could not be used; where there are any."""
 SCALES_FOLDER = 'scales'
 
 
 def find_images(path: Path) -> list[Path]:
-    """Return the image itself, or the images of a folder by name.
+    """Return the image or video itself, or the images of a folder by name.
 
     Raises:
         DataError: there is none.
     """
     if not path.exists():
-        raise DataError(f'{path} is not there; give an image or a folder of images')
+        raise DataError(f'{path} is not there; give an image or a folder of images, or a video')
     found = (
         [path]
-        if path.is_file()
+        if not path.is_dir()
         else sorted(
             file
             for file in path.iterdir()
@@ -50,7 +54,8 @@ def find_images(path: Path) -> list[Path]:
         )
     )
     if not found:
-        raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}')
+        hint = '; give its videos one by one' if any(map(is_video, path.iterdir())) else ''
+        raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}{hint}')
     return found
 
 
@@ -58,8 +63,8 @@ class Place(NamedTuple):
     """Where the results of one image go.
 
     Attributes:
-        picture: The picture of what was found.
-        data: The file that holds the prediction; None where a JSON does.
+        picture: The picture, or the video, of what was found.
+        data: The file that holds the prediction; None where a JSON does, and for videos.
         scale_picture: The picture of what each output predicts.
         scales: The files that hold these predictions, by stride; empty unless they are wanted.
     """
@@ -92,14 +97,15 @@ def places_of(
         InvalidArgument: a link leads out of the folder.
     """
     reserved = [OVERVIEW] if task.overview_size else []
-    pictures = output_names(paths, renames=[picture_name], reserved=reserved)
+    pictures = output_names(paths, renames=[_shown_name], reserved=reserved)
     names = output_names(paths, renames=data_renames(task.data_ending))
 
     def place(path: Path) -> Place:
         picture, name = pictures[str(path)], names[str(path)]
+        with_data = task.data_folder is not None and not is_video(path)
         return Place(
             picture=output_path(folder, picture),
-            data=output_path(folder, f'{task.data_folder}/{name}') if task.data_folder else None,
+            data=output_path(folder, f'{task.data_folder}/{name}') if with_data else None,
             scale_picture=output_path(folder, f'{SCALES_FOLDER}/{picture}'),
             scales={
                 stride: output_path(folder, f'{SCALES_FOLDER}/{stride}/{name}')
@@ -108,6 +114,10 @@ def places_of(
         )
 
     return [place(path) for path in paths]
+
+
+def _shown_name(path: str) -> str:
+    return video_name(path) if is_video(path) else picture_name(path)
 
 
 def data_renames(ending: str) -> list[Rename]:
@@ -177,16 +187,23 @@ def _earlier_files(folder: Path) -> list[str]:
 
 
 def write_results(
-    folder: Path, task: Task, images: Sequence[Mapping[str, Any]], files: Iterable[Path | str]
+    folder: Path,
+    task: Task,
+    images: Sequence[Mapping[str, Any]],
+    files: Iterable[Path | str],
+    left_out: Iterable[Exception] = (),
 ) -> Path:
     """Write the JSON about all images, and return its path.
 
     Args:
         task: Gives its form.
         files: All that was or will be written; relative to the folder, or in it.
+        left_out: Why images are missing, or frames of a video.
     """
     names = {
         path.relative_to(folder).as_posix() if isinstance(path, Path) else path for path in files
     }
     content = task.document(images) | {FILES: sorted(names)}
+    if reasons := [str(error) for error in left_out]:
+        content[LEFT_OUT] = reasons
     return atomic_write(folder / RESULTS, json.dumps(content, indent=1).encode(), overwrite=True)

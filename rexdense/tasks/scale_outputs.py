@@ -19,14 +19,14 @@ def chosen_strides(model: nn.Module, wanted: Sequence[int] | None) -> list[int]:
     head = getattr(model, 'decode_head', None)
     if not hasattr(head, 'predict_weights'):
         raise InvalidArgument(
-            '--scales: this model has a single output; it goes with heads that have several, such '
+            'scales: this model has a single output; it goes with heads that have several, such '
             'as rexdense.MultiScaleUNetHead'
         )
     strides = list(head.decoder.output_strides)
     lacking = [stride for stride in wanted or () if stride not in strides]
     if lacking:
         raise InvalidArgument(
-            f'--scales: this model has no output at stride {", ".join(map(str, lacking))}; it has '
+            f'scales: this model has no output at stride {", ".join(map(str, lacking))}; it has '
             f'{", ".join(map(str, strides))}'
         )
     return strides if wanted is None else list(dict.fromkeys(wanted))

@@ -1,6 +1,6 @@
 """Segmentors of mmseg: a class for each pixel."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +26,13 @@ class Segmentation(Task):
         super().__init__(metainfo)
         self.colours = metainfo.get('palette') or class_colours(self.classes)
 
-    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+    def shown_part(self, sample: Any) -> Any:
+        sample.pop('seg_logits', None)
+        return sample.cpu()
+
+    def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
         """Return the image tinted with the prediction, beside it that with the truth if there is
-        one, above the legend of the classes found."""
+        one, above the legend of the classes found; of all classes in a frame of a video."""
         maps = [_labels(sample, 'pred_sem_seg')]
         if 'gt_sem_seg' in sample:
             maps.insert(0, _labels(sample, 'gt_sem_seg'))
@@ -36,7 +40,9 @@ class Segmentation(Task):
         if len(pictures) == 2:
             titles = ('truth', 'predicted')
             pictures = [titled(*pair) for pair in zip(pictures, titles, strict=True)]
-        return self._with_legend(beside(pictures), maps)
+        # A legend's height goes by its length.
+        found = range(len(self.classes)) if as_frame else _found(maps)
+        return self._with_legend(beside(pictures), found)
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
         """Return rows of image, truth and prediction above one legend."""
@@ -48,7 +54,7 @@ class Segmentation(Task):
                 labels = fitted(maps[-1], TILE_HEIGHT, keep_values=True)
                 tiles.append(titled(colour_labels(labels, self.colours), title))
             rows.append(beside(tiles))
-        return self._with_legend(in_rows(rows), maps)
+        return self._with_legend(in_rows(rows), _found(maps))
 
     def draw_scales(self, image: np.ndarray, samples: Mapping[int, Any]) -> np.ndarray:
         maps = [_labels(sample, 'pred_sem_seg') for sample in samples.values()]
@@ -56,7 +62,7 @@ class Segmentation(Task):
             titled(self._tinted(image, labels), f'stride {stride}')
             for stride, labels in zip(samples, maps, strict=True)
         ]
-        return self._with_legend(in_rows(tiles, SCALES_IN_A_ROW), maps)
+        return self._with_legend(in_rows(tiles, SCALES_IN_A_ROW), _found(maps))
 
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
         """Return the number of classes found, and the share of the pixels that each has."""
@@ -69,6 +75,10 @@ class Segmentation(Task):
         }
         return f'{len(shares)} classes', dict(shares=shares)
 
+    def labels(self, sample: Any) -> np.ndarray:
+        """Return the predicted classes (H, W), uint16."""
+        return _labels(sample, 'pred_sem_seg')
+
     def encode(self, sample: Any) -> bytes:
         """Return a PNG whose values are the class indices; see ``encode_labels``."""
         return encode_labels(_labels(sample, 'pred_sem_seg'), self.colours)
@@ -79,11 +89,14 @@ class Segmentation(Task):
             fitted(image, height), fitted(labels, height, keep_values=True), self.colours
         )
 
-    def _with_legend(self, picture: np.ndarray, maps: Sequence[np.ndarray]) -> np.ndarray:
-        found = {int(label) for labels in maps for label in np.unique(labels)}
+    def _with_legend(self, picture: np.ndarray, found: Collection[int]) -> np.ndarray:
         return above_strip(
             picture, lambda width: label_legend(found, self.classes, self.colours, width)
         )
+
+
+def _found(maps: Sequence[np.ndarray]) -> set[int]:
+    return {int(label) for labels in maps for label in np.unique(labels)}
 
 
 def _labels(sample: Any, key: str) -> np.ndarray:

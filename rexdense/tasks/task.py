@@ -41,13 +41,19 @@ class Task(ABC):
     def __init__(self, metainfo: Mapping[str, Sequence]) -> None:
         self.classes: tuple[str, ...] = tuple(metainfo.get('classes') or ())
 
+    def shown_part(self, sample: Any) -> Any:
+        """Return a data sample with what is drawn, written and described of it alone, in the
+        memory of the host."""
+        return sample.cpu()
+
     @abstractmethod
-    def draw(self, image: np.ndarray, sample: Any) -> np.ndarray:
+    def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
         """Return the picture of a prediction, RGB, uint8.
 
         Args:
             image: (H, W, 3), uint8, RGB, in its own pixels.
             sample: A data sample with predictions.
+            as_frame: Give pictures of images of one size one size, as a video needs it.
         """
 
     @abstractmethod

@@ -12,6 +12,12 @@ from rexdense.visualization.tiles import text_size, write_text
 __all__ = ['Objects', 'draw_objects', 'palette']
 
 MASK_OPACITY = 0.45
+SMALLEST_TEXT, TEXTS_IN_A_SIDE = 0.35, 1800
+"""Size of names, where 1 has capital letters of 22 pixels: the least, and how many pixels the
+shorter side of a picture has for a size of 1."""
+SAME_PLACE = 0.6
+"""IoU of two boxes around one object: well above what neighbours have, and below what the two boxes
+that a detector draws for two classes of one object have."""
 # Okabe and Ito's colours (2008), told apart with any colour vision; RGB.
 _COLOURS = (
     (230, 159, 0),
@@ -73,6 +79,25 @@ class Objects:
                 masks[place] = decode_mask(instance['mask'], *size)
         return cls(boxes, labels, masks=masks)
 
+    def one_per_object(self) -> 'Objects':
+        """Return the objects without those that share their place with a better one of another
+        class: detectors suppress overlapping boxes class by class, so that an object that looks
+        like two classes gets a box of each.
+
+        The place is one where the boxes have an IoU of ``SAME_PLACE`` or more.
+        """
+        if self.scores is None or len(self.boxes) < 2:
+            return self
+        overlaps = _ious(self.boxes)
+        kept: list[int] = []
+        for index in np.argsort(-self.scores, kind='stable'):
+            rivals = [other for other in kept if self.labels[other] != self.labels[index]]
+            if not (overlaps[index, rivals] >= SAME_PLACE).any():
+                kept.append(index)
+        chosen = np.sort(kept)
+        masks = None if self.masks is None else self.masks[chosen]
+        return Objects(self.boxes[chosen], self.labels[chosen], self.scores[chosen], masks)
+
     def resized(self, before: tuple[int, int], after: tuple[int, int]) -> 'Objects':
         """Return the objects for an image that was enlarged or made smaller.
 
@@ -87,6 +112,17 @@ class Objects:
         return Objects(self.boxes * np.tile(factors, 2), self.labels, self.scores, masks)
 
 
+def _ious(boxes: np.ndarray) -> np.ndarray:
+    """Return the intersection over union (K, K) of boxes (K, 4) with one another."""
+    corners = np.asarray(boxes, np.float64)
+    first = np.maximum(corners[:, None, :2], corners[None, :, :2])
+    last = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    common = (last - first).clip(0).prod(-1)
+    areas = (corners[:, 2:] - corners[:, :2]).clip(0).prod(-1)
+    union = areas[:, None] + areas[None] - common
+    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+
+
 def draw_objects(
     image: np.ndarray, objects: Objects, classes: Sequence[str], named: bool = True
 ) -> np.ndarray:
@@ -99,7 +135,7 @@ def draw_objects(
         named: Whether names are written; where there is a single class they only hide objects.
     """
     image = image.copy()
-    thickness = max(1, round(min(image.shape[:2]) / 300))
+    thickness = max(1, round(min(image.shape[:2]) / 450))
     for mask, label in zip(
         objects.masks if objects.masks is not None else (), objects.labels, strict=False
     ):
@@ -140,12 +176,15 @@ def _draw_name(
     taken: list[_Rectangle],
 ) -> None:
     """Write a text in a filled rectangle at the box, inside the image and on no rectangle that is
-    taken; add the new one to them. It stands above the box, else below it, else in its corner."""
-    size = max(0.32, min(image.shape[:2]) / 1400)
+    taken; add the new one to them. It stands above the box, else below it, else in its corners."""
+    size = max(SMALLEST_TEXT, min(image.shape[:2]) / TEXTS_IN_A_SIDE)
     width, height, below = text_size(text, size)
     height += below
     left, top, right, bottom = (round(float(value)) for value in box)
-    for x, y in ((left, top - height), (left, bottom), (left, top), (right - width, top - height)):
+    beyond, within = (top - height, bottom), (top, bottom - height)
+    places = [(x, y) for x in (left, right - width) for y in beyond]
+    places += [(x, y) for x in (left, right - width) for y in within]
+    for x, y in places:
         x = min(max(x, 0), max(image.shape[1] - width, 0))
         y = min(max(y, 0), max(image.shape[0] - height - 1, 0))
         place = (x, y, x + width, y + height)
@@ -155,9 +194,19 @@ def _draw_name(
         return
     taken.append(place)
     cv2.rectangle(image, place[:2], place[2:], colour, cv2.FILLED)
-    ink = (0, 0, 0) if sum(colour) > 330 else (255, 255, 255)
     baseline = (x, y + height - below // 2)
-    write_text(image, text, *baseline, size, ink)
+    write_text(image, text, *baseline, size, _ink_on(colour))
+
+
+def _ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return black or white, whichever has the higher contrast on a colour.
+
+    Contrast and luminance as WCAG 2.2 defines them, its sRGB curve taken as a power of 2.2; both
+    inks have one contrast at a luminance of 0.179.
+    """
+    red, green, blue = ((value / 255) ** 2.2 for value in colour)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return (0, 0, 0) if luminance > 0.179 else (255, 255, 255)
 
 
 def _overlap(one: _Rectangle, other: _Rectangle) -> bool:

@@ -71,13 +71,19 @@ def write_text(
         size: 1 is about 22 pixels for a capital letter.
         ink: The colour (R, G, B).
     """
-    cv2.putText(image, _drawable(text), (left, baseline), _FONT, size, ink, 1, cv2.LINE_AA)
+    text, at = _drawable(text), (left, baseline)
+    cv2.putText(image, text, at, _FONT, size, ink, _stroke(size), cv2.LINE_AA)
 
 
 def text_size(text: str, size: float = 0.5) -> tuple[int, int, int]:
     """Return the width of a text in pixels, its height above the baseline, and what goes below."""
-    (width, height), under = cv2.getTextSize(_drawable(text), _FONT, size, 1)
+    (width, height), under = cv2.getTextSize(_drawable(text), _FONT, size, _stroke(size))
     return width, height, under
+
+
+def _stroke(size: float) -> int:
+    """Return the width in pixels of the lines of letters, which grows with them."""
+    return max(1, round(1.8 * size))
 
 
 def _drawable(text: str) -> str:

@@ -9,7 +9,7 @@ from mmengine.device import get_device
 from mmengine.device import utils as mmengine_device
 from mmengine.registry import OPTIM_WRAPPERS
 
-from rexdense.device import amp_wrapper, choose_device
+from rexdense.device import amp_wrapper, choose_device, find_device
 from rexdense.errors import InvalidArgument
 
 
@@ -36,9 +36,15 @@ def test_the_accelerator_is_taken_by_itself():
     assert choose_device('cpu') == 'cpu' == get_device()
 
 
-def test_unknown_device():
+@pytest.mark.parametrize('choose', [choose_device, find_device])
+def test_unknown_device(choose):
     with pytest.raises(InvalidArgument, match=r"^device 'gpu': allowed are cpu, cuda, npu$"):
-        choose_device('gpu')
+        choose('gpu')
+
+
+def test_finding_a_device_leaves_mmengine_s():
+    mmengine_device.DEVICE = 'musa'
+    assert find_device('cpu') == 'cpu' and get_device() == 'musa'
 
 
 def test_mixed_precision():

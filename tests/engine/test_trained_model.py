@@ -6,26 +6,14 @@ pytest.importorskip('mmdet')
 pytest.importorskip('mmseg')
 
 import torch
-from mmengine.config import Config
-from mmengine.registry import DefaultScope
 
 from rexdense.cli import predict
-from rexdense.engine.config.load import set_num_classes
 from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import CheckpointUnreadable
-from rexdense.registry import MODELS
-from tests.tiny_run import CONFIG, ROOT, SEGMENTATION_CONFIG
+from tests.tiny_run import CONFIG, SEGMENTATION_CONFIG
+from tests.untrained import untrained
 
 PALETTE = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
-
-
-def untrained(file):
-    """The content of the checkpoint of a model of three classes."""
-    config = Config.fromfile(ROOT / file)
-    set_num_classes(config, 3)
-    with DefaultScope.overwrite_default_scope(config.default_scope):
-        state = MODELS.build(config.model).state_dict()
-    return dict(state_dict=state, meta=dict(cfg=config.pretty_text))
 
 
 @pytest.fixture(scope='module')

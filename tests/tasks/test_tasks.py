@@ -15,7 +15,16 @@ from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from mmseg.structures import SegDataSample
 
 from rexdense.datasets.coco.masks import decode_mask
-from rexdense.tasks import Classification, Depth, Detection, Example, Segmentation, task_of
+from rexdense.errors import InvalidArgument
+from rexdense.tasks import (
+    Classification,
+    Depth,
+    Detection,
+    Example,
+    Segmentation,
+    set_options,
+    task_of,
+)
 from rexdense.visualization.boxes import palette
 from rexdense.visualization.depth import colour_depth
 
@@ -123,6 +132,32 @@ def test_masks_stand_beside_the_annotated_ones():
         assert (
             sheets[0][place].tolist() == [128] * 3 and sheets[1][place].tolist() == mixed.tolist()
         )
+
+
+def test_crowded_pictures_are_enlarged_and_frames_of_a_video_are_not():
+    task = Detection(dict(classes=CLASSES), lowest_score=0)
+    image = np.zeros((480, 640, 3), np.uint8)
+    sample = detected(False)
+    sizes = {False: (480 * 2, 640 * 2), True: (480, 640)}
+    for as_frame, size in sizes.items():
+        assert task.draw(image, sample, as_frame).shape[:2] == size
+    sample.pred_instances.bboxes *= 8
+    assert task.draw(image, sample).shape[:2] == (480, 640)
+
+
+def test_frames_of_a_video_have_the_legend_of_all_classes():
+    task = Segmentation(dict(classes=[f'class {number}' for number in range(40)]))
+    samples = [sample_of(pred_sem_seg=half_and_half(*pair)) for pair in ((0, 7), (1, 1))]
+    assert len({task.draw(IMAGE, sample, as_frame=True).shape for sample in samples}) == 1
+    assert task.draw(IMAGE, samples[0]).shape[0] < task.draw(IMAGE, samples[0], True).shape[0]
+
+
+def test_options_of_another_kind_of_model():
+    task = Detection(dict(classes=CLASSES))
+    set_options(task, score=0.25, one_per_object=None, depth_format=None)
+    assert task.lowest_score == 0.25 and not task.one_per_object
+    with pytest.raises(InvalidArgument, match='~depth_format goes with depth estimators'):
+        set_options(task, '~{}'.format, depth_format='.npy')
 
 
 def classified_as(label, scores, **truth):

@@ -10,9 +10,9 @@ from PIL import Image
 
 from rexdense.datasets.images.loading import UnreadableImage
 from rexdense.errors import InvalidArgument
-from rexdense.visualization.boxes import Objects, draw_objects, palette
+from rexdense.visualization.boxes import SMALLEST_TEXT, Objects, draw_objects, palette
 from rexdense.visualization.picture_files import picture_name, read_picture, write_picture
-from rexdense.visualization.tiles import fitted, legible
+from rexdense.visualization.tiles import fitted, legible, text_size
 
 
 def test_classes_have_different_colours():
@@ -37,6 +37,64 @@ def test_labels_stay_inside_the_image():
     objects = Objects(np.array([[50.0, 0.0, 59.0, 20.0]]), np.array([0]))
     drawn = draw_objects(image, objects, ['long name'])
     assert drawn[:12].any(axis=(0, 2)).sum() > 40
+
+
+def test_of_several_classes_on_one_object_the_best_stays():
+    boxes = np.array(
+        [[0, 0, 20, 20], [0, 0, 20, 19], [0, 0, 20, 12.4], [50, 50, 60, 60], [0, 1, 20, 20]], float
+    )
+    masks = np.zeros((5, 60, 60), bool)
+    masks[np.arange(5), np.arange(5)] = True
+    scores = np.array([0.5, 0.9, 0.3, 0.1, 0.4])
+    # IoUs with the best: 0.95, 0.65, 0 and 0.9, the last of its own class.
+    found = Objects(boxes, np.array([0, 1, 2, 0, 1]), scores, masks).one_per_object()
+    assert found.scores.tolist() == [0.9, 0.1, 0.4] and found.labels.tolist() == [1, 0, 1]
+    assert np.array_equal(found.boxes, boxes[[1, 3, 4]])
+    assert np.array_equal(found.masks, masks[[1, 3, 4]])
+    # What only a suppressed one overlaps stays.
+    chain = np.array([[0, 0, 20, 20], [0, 0, 20, 14], [0, 0, 20, 9]], float)
+    found = Objects(chain, np.array([0, 1, 2]), np.array([0.9, 0.8, 0.7])).one_per_object()
+    assert found.scores.tolist() == [0.9, 0.7]
+    nothing = Objects(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0)).one_per_object()
+    assert nothing.boxes.shape == (0, 4)
+    flat = Objects(np.zeros((2, 4)), np.array([0, 1]), np.array([0.2, 0.1])).one_per_object()
+    assert len(flat.boxes) == 2
+
+
+@pytest.mark.parametrize('number', [2, 12, 60])
+def test_names_do_not_cover_one_another(number, monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        'rexdense.visualization.boxes.write_text',
+        lambda image, text, left, baseline, *_: written.append((text, left, baseline)),
+    )
+    random = np.random.default_rng(number)
+    corners = random.uniform(0, 260, (number, 2))
+    boxes = np.hstack([corners, corners + random.uniform(10, 60, (number, 2))])
+    scores = np.linspace(0.9, 0.1, number)
+    image = np.zeros((300, 300, 3), np.uint8)
+    draw_objects(image, Objects(boxes, np.arange(number) % 3, scores), ['a', 'bc', 'def'])
+    assert written[0][0].endswith('0.90') and len(written) >= min(number, 12)
+    places = []
+    for text, left, baseline in written:
+        width, height, _ = text_size(text, SMALLEST_TEXT)
+        places.append((left, baseline - height, left + width, baseline))
+    for index, (left, top, right, bottom) in enumerate(places):
+        assert left >= 0 and top >= 0 and right <= 300 and bottom <= 300
+        assert not any(
+            left < other[2] and other[0] < right and top < other[3] and other[1] < bottom
+            for other in places[:index]
+        )
+
+
+def test_names_have_the_ink_that_is_seen_best():
+    """White on dark colours, black on bright ones, and lines that grow with the letters."""
+    image = np.zeros((400, 400, 3), np.uint8)
+    for label, ink in ((0, 0), (2, 0), (3, 0), (4, 255), (14, 255)):
+        objects = Objects(np.array([[100.0, 200.0, 300.0, 300.0]]), np.array([label]))
+        drawn = draw_objects(image, objects, ['HHHH'] * 15)[185:197, 102:130].reshape(-1, 3)
+        strangest = drawn[np.abs(drawn.astype(int) - palette(label)).sum(1).argmax()]
+        assert np.abs(strangest.astype(int) - ink).max() < 90, label
 
 
 def test_masks_tint_their_pixels():

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
-from mmengine.registry import init_default_scope
+from mmengine.registry import DefaultScope
 from mmengine.utils import import_modules_from_strings
 
 from rexdense.checkpoint import install_safe_loader
@@ -117,10 +117,10 @@ class StoredConfig:
         """
         install_safe_loader()
         import_scope({'default_scope': self.scope})
-        init_default_scope(self.scope)
         only = contextlib.nullcontext() if self.trusted else buildable_classes_only(self.source)
         try:
-            with only, config_faults():
+            # What is built needs no scope later, and other code of the process keeps its own.
+            with only, config_faults(), DefaultScope.overwrite_default_scope(self.scope):
                 yield
         except RexdenseError:
             raise

@@ -1,0 +1,102 @@
+"""Video files, read frame by frame."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from rexdense.datasets.file_names import not_a_file
+from rexdense.datasets.images.files import ImageError
+
+__all__ = ['VIDEO_ENDINGS', 'Video', 'VideoError', 'is_video']
+
+VIDEO_ENDINGS = (
+    *('.3gp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts'),
+    *('.ogv', '.ts', '.webm', '.wmv'),
+)
+"""What the names of videos that are read end with."""
+USUAL_RATE = 25.0
+"""Frames a second, where a file states none that can be."""
+HIGHEST_RATE = 1000.0
+# Some containers state a length in seconds alone, of which the number of frames is an estimate.
+_SURE_SHARE, _SURE_FRAMES = 0.02, 2
+
+
+class VideoError(ImageError):
+    """A video that cannot be decoded, or ends before the frames that it states."""
+
+
+def is_video(path: str | Path) -> bool:
+    """Whether a path has the name of a video.
+
+    Example:
+        >>> is_video('a/clip.MP4'), is_video('a/clip.png')
+        (True, False)
+    """
+    return Path(path).suffix.lower() in VIDEO_ENDINGS
+
+
+class Video:
+    """The frames of a video file, turned upright, without its sound.
+
+    Attributes:
+        path: The file.
+        rate: Frames a second; 25 where the file states none.
+        stated_frames: How many frames the file says it has; 0 where it does not say.
+
+    Raises:
+        VideoError: the file is not there, or no frame of it can be decoded.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        fault = not_a_file(path) if os.path.exists(path) else 'is not there'
+        if fault:
+            raise VideoError(f'video {path} {fault}; give the name of a video file')
+        capture = self._opened()
+        rate = capture.get(cv2.CAP_PROP_FPS)
+        stated = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+        there, _ = capture.read()
+        capture.release()
+        if not there:
+            raise self._undecodable()
+        self.rate = rate if 0 < rate <= HIGHEST_RATE else USUAL_RATE
+        self.stated_frames = int(stated) if math.isfinite(stated) and stated > 0 else 0
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """Yield the frames (H, W, 3), uint8, channels blue, green, red.
+
+        Raises:
+            VideoError: after the last frame, where that came too early.
+        """
+        capture, number = self._opened(), 0
+        try:
+            while True:
+                there, frame = capture.read()
+                if not there:
+                    break
+                number += 1
+                yield frame
+        finally:
+            capture.release()
+        missing = self.stated_frames - number
+        if missing > max(_SURE_FRAMES, _SURE_SHARE * self.stated_frames):
+            raise VideoError(
+                f'video {self.path} ends early: {number} of {self.stated_frames} frames can be '
+                'decoded; copy or record it again'
+            )
+
+    def _opened(self) -> cv2.VideoCapture:
+        capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        if not capture.isOpened():
+            raise self._undecodable()
+        return capture
+
+    def _undecodable(self) -> VideoError:
+        return VideoError(
+            f'video {self.path} cannot be decoded: it is cut off, damaged or of a kind that '
+            'OpenCV does not read; copy it again, or convert it to MP4'
+        )

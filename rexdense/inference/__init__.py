@@ -1,0 +1,21 @@
+"""A trained model as a function from images to results."""
+
+from rexdense.inference.predictions import (
+    DepthMap,
+    Detections,
+    ImageClass,
+    LabelMap,
+    Prediction,
+)
+from rexdense.inference.predictor import Predictor
+from rexdense.inference.progress import Progress
+
+__all__ = [
+    'DepthMap',
+    'Detections',
+    'ImageClass',
+    'LabelMap',
+    'Prediction',
+    'Predictor',
+    'Progress',
+]

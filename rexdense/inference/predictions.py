@@ -1,0 +1,231 @@
+"""Results of a prediction: what a model says of one image, by kind of model."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexdense.dependencies import needed_packages
+from rexdense.errors import InvalidArgument
+from rexdense.tasks import Classification, Depth, Detection, Segmentation, Task
+from rexdense.visualization.boxes import Objects
+from rexdense.visualization.picture_files import read_picture, write_picture
+
+__all__ = ['DepthMap', 'Detections', 'ImageClass', 'LabelMap', 'Prediction', 'prediction_of']
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model says of one image.
+
+    Attributes:
+        task: How it is drawn and written.
+        sample: mmdet's, mmseg's or the classifier's own data sample, in the memory of the host.
+        path: The image file, or the video; None where an array was given.
+        frame: Number of the frame in its video, from 0.
+        scales: What each output of a model with several of them says, by stride; where asked for.
+    """
+
+    task: Task
+    sample: Any
+    path: Path | None
+    frame: int | None
+    pixels: np.ndarray | None = dataclasses.field(repr=False)
+    scales: Mapping[int, 'Prediction'] = dataclasses.field(default_factory=dict, repr=False)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes in the order of the labels."""
+        return self.task.classes
+
+    @property
+    def image(self) -> np.ndarray:
+        """The image (H, W, 3), uint8, RGB; of an image file it is read anew.
+
+        Raises:
+            UnreadableImage: the file is gone or has changed.
+        """
+        return read_picture(self.path) if self.pixels is None else self.pixels[..., ::-1].copy()
+
+    def draw(self, as_frame: bool = False) -> np.ndarray:
+        """Return the picture of the prediction (H, W, 3), uint8, RGB; small images are enlarged.
+
+        Args:
+            as_frame: Give pictures of images of one size one size, as a video needs it.
+        """
+        return self.task.draw(self.image, self.sample, as_frame)
+
+    def draw_scales(self) -> np.ndarray:
+        """Return the picture of ``scales`` side by side.
+
+        Raises:
+            InvalidArgument: there are none.
+        """
+        if not self.scales:
+            raise InvalidArgument(
+                "there are no scales to draw: make the Predictor with scales='all', for a model "
+                'with several outputs'
+            )
+        samples = {stride: each.sample for stride, each in self.scales.items()}
+        return self.task.draw_scales(self.image, samples)
+
+    def save(self, path: str | Path, overwrite: bool = False) -> Path:
+        """Write the picture of :meth:`draw` to a file, whose ending picks the format.
+
+        Raises:
+            UnwritableFile: the file cannot be written, or is there and ``overwrite`` is off.
+        """
+        return write_picture(path, self.draw(), overwrite)
+
+    def describe(self) -> dict[str, Any]:
+        """Return what ``rexdense predict`` writes of it into its JSON."""
+        return self.task.describe(self.sample)[1]
+
+    def __str__(self) -> str:
+        return self.task.describe(self.sample)[0]
+
+
+class Detections(Prediction):
+    """Objects that a detector finds, the best score first."""
+
+    task: Detection
+
+    @functools.cached_property
+    def objects(self) -> Objects:
+        """All of them, in pixels of the image."""
+        return self.task.objects(self.sample)
+
+    @property
+    def boxes(self) -> np.ndarray:
+        """(K, 4), float32: left, top, right, bottom in pixels of the image."""
+        return self.objects.boxes
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(K,), float32, from 0 to 1."""
+        return self.objects.scores
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(K,), int64: places in ``classes``."""
+        return self.objects.labels
+
+    @property
+    def names(self) -> list[str]:
+        """The class of each object."""
+        return [self.classes[label] for label in self.labels]
+
+    @property
+    def masks(self) -> np.ndarray | None:
+        """(K, H, W), bool; None where the model finds boxes alone."""
+        return self.objects.masks
+
+    def __len__(self) -> int:
+        return len(self.objects.boxes)
+
+    def draw(self, as_frame: bool = False, one_per_object: bool = False) -> np.ndarray:
+        """Return the image with its objects, (H, W, 3), uint8, RGB; small images are enlarged.
+
+        Args:
+            as_frame: As for :meth:`Prediction.draw`.
+            one_per_object: Draw of boxes of several classes around one object the best alone.
+        """
+        objects = self.objects.one_per_object() if one_per_object else self.objects
+        return self.task.draw_found(self.image, objects, as_frame)
+
+    def to_coco(self, image_id: int = 1) -> list[dict[str, Any]]:
+        """Return the objects as COCO's annotations with scores, masks as run lengths; the category
+        of the first class is 1.
+
+        Args:
+            image_id: That of the image in the COCO file.
+        """
+        return self.task.annotations(self.describe()['objects'], image_id)
+
+    def to_supervision(self) -> Any:
+        """Return the objects as ``supervision.Detections``, the names as ``class_name`` in its
+        data.
+
+        Raises:
+            MissingDependency: the package supervision is not installed.
+        """
+        with needed_packages('to_supervision'):
+            from supervision import Detections as SupervisionDetections
+
+        found = self.objects
+        return SupervisionDetections(
+            xyxy=found.boxes,
+            mask=found.masks,
+            confidence=found.scores,
+            class_id=found.labels.astype(int),
+            data={'class_name': np.array([self.classes[label] for label in found.labels], str)},
+        )
+
+
+class LabelMap(Prediction):
+    """A class for each pixel, from a segmentor."""
+
+    task: Segmentation
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(H, W), uint16: places in ``classes``."""
+        return self.task.labels(self.sample)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of the pixels that each class found has, to four digits."""
+        return self.describe()['shares']
+
+
+class DepthMap(Prediction):
+    """A distance for each pixel, from a depth estimator."""
+
+    task: Depth
+
+    @property
+    def depth(self) -> np.ndarray:
+        """(H, W), float32, in metres."""
+        return self.task.depth(self.sample)
+
+
+class ImageClass(Prediction):
+    """A class for the image, from a classifier."""
+
+    task: Classification
+
+    @property
+    def scores(self) -> np.ndarray:
+        """(number of classes,), float32, from 0 to 1; they add up to 1 unless the classifier was
+        trained with a binary loss."""
+        return self.sample.scores.float().numpy()
+
+    @property
+    def label(self) -> int:
+        """The place in ``classes`` of the likeliest class."""
+        return int(self.scores.argmax())
+
+    @property
+    def name(self) -> str:
+        """The likeliest class."""
+        return self.classes[self.label]
+
+    def likeliest(self, most: int = 5) -> list[tuple[str, float]]:
+        """Return the likeliest classes with their scores, the best first."""
+        return self.task.likeliest(self.sample, most)
+
+
+_KINDS = {
+    Detection: Detections,
+    Segmentation: LabelMap,
+    Depth: DepthMap,
+    Classification: ImageClass,
+}
+
+
+def prediction_of(task: Task, **parts: Any) -> Prediction:
+    """Return a prediction of the kind that the task makes."""
+    return _KINDS[type(task)](task=task, **parts)

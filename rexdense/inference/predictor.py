@@ -1,0 +1,253 @@
+"""A trained model that is given images and returns what it finds in them."""
+
+import copy
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rexdense.arch.checks import is_integer, require_ratio
+from rexdense.datasets.images.loading import ImageError
+from rexdense.datasets.images.videos import VIDEO_ENDINGS, Video, VideoError, is_video
+from rexdense.device import find_device
+from rexdense.engine.trained_model import load_trained_model
+from rexdense.errors import InvalidArgument, suggest
+from rexdense.inference.packing import Packed, Packer
+from rexdense.inference.predictions import Prediction, prediction_of
+from rexdense.inference.progress import Progress
+from rexdense.inference.sources import CHANNELS, Images, Source, images_in, sources_of
+from rexdense.tasks import set_options, task_of
+from rexdense.tasks.scale_outputs import chosen_strides, one_output
+from rexdense.visualization.video_files import write_video
+
+__all__ = ['Predictor']
+
+
+class Predictor:
+    """The model of a checkpoint of ``rexdense train``, ready for images.
+
+    Results do not depend on what else is predicted with them: a batch holds images of one size
+    alone. Several threads may use a predictor; the network computes for one of them at a time. Make
+    it in one thread: mmengine's registries are not made for more. Settings of the process stay as
+    they are, but that mmengine reads checkpoints through rexdense's reader from then on.
+
+    Args:
+        checkpoint: A .pth file of rexdense train; it holds its config.
+        device: 'cpu', 'cuda' or 'npu'; 'auto' takes npu, cuda or cpu, as found.
+        score: Detectors: lowest score of objects that are kept.
+        one_per_object: Detectors: keep of boxes of several classes around one object the best
+            alone.
+        scales: Models with several outputs: the strides of those whose predictions are wanted,
+            too; 'all' for each.
+        batch_size: Images that the network takes at once.
+        channels: Order of the channels of arrays, 'rgb' or 'bgr'; OpenCV reads 'bgr'.
+        trust_config: Build whatever the config in the checkpoint names, which can run any code.
+
+    Attributes:
+        device: That of the network.
+        task: How predictions are drawn and written.
+        classes: Names in the order of the labels.
+
+    Raises:
+        CheckpointUnreadable, CheckpointMismatch: the checkpoint cannot be used.
+        InvalidArgument: a setting is none of those, or goes with another kind of model.
+    """
+
+    def __init__(
+        self,
+        checkpoint: str | Path,
+        device: str = 'auto',
+        *,
+        score: float | None = None,
+        one_per_object: bool = False,
+        scales: str | Sequence[int] | None = None,
+        batch_size: int = 1,
+        channels: str = 'rgb',
+        trust_config: bool = False,
+    ) -> None:
+        if channels not in CHANNELS:
+            raise InvalidArgument(f'channels={channels!r}: {suggest(str(channels), CHANNELS)}')
+        if not is_integer(batch_size) or batch_size < 1:
+            raise InvalidArgument(f'batch_size={batch_size!r}: give a whole number above 0')
+        if score is not None:
+            require_ratio('score', score)
+        self.device = find_device(device)
+        # Layers draw initial weights, which the checkpoint's replace.
+        with torch.random.fork_rng(devices=[]):
+            trained = load_trained_model(Path(checkpoint), self.device, trust_config)
+        self.task = task_of(
+            trained.config.model, dict(classes=trained.classes, palette=trained.palette)
+        )
+        if self.task is None:
+            raise InvalidArgument(
+                f'{checkpoint} holds a {trained.config.model.type}: only detectors, segmentors, '
+                'depth estimators and classifiers predict something here'
+            )
+        set_options(self.task, score=score, one_per_object=one_per_object or None)
+        self.classes = self.task.classes
+        self.strides = _strides(trained.model, scales)
+        self.batch_size, self.channels = batch_size, channels
+        self._model, self._packer = trained.model, Packer(trained.pipeline)
+        self._lock = threading.Lock()
+
+    def __call__(
+        self,
+        images: Images,
+        on_error: Callable[[ImageError], object] | None = None,
+        progress: bool = False,
+    ) -> list[Prediction]:
+        """Return the predictions for images, in their order.
+
+        Args:
+            images: An image file, a folder of them, an array (H, W, 3) of uint8 or uint16, or
+                several of these. Videos go to :meth:`stream` and :meth:`write_video`.
+            on_error: Is told of images that cannot be used, which are left out.
+            progress: Show a progress bar on stderr, if that is a terminal.
+
+        Raises:
+            ImageError: an image cannot be used, and ``on_error`` is None.
+            InvalidArgument: something else than images was given.
+        """
+        listed = list(images_in(images))
+        videos = [each for each in listed if isinstance(each, str | os.PathLike) and is_video(each)]
+        if videos:
+            raise InvalidArgument(
+                f'{videos[0]} is a video, whose frames would all be in memory: go through '
+                'stream(video), or use write_video(video, file)'
+            )
+        found = []
+        with Progress(len(listed), progress) as bar:
+            for prediction in self.stream(listed, on_error):
+                found.append(prediction)
+                bar.advance()
+        return found
+
+    def stream(
+        self, images: Images, on_error: Callable[[ImageError], object] | None = None
+    ) -> Iterator[Prediction]:
+        """Yield the predictions for images, and for the frames of videos, in their order; one
+        batch at a time is in memory.
+
+        Args:
+            images: As for a call, and video files; or an iterator of these.
+            on_error: Is told of images and videos that cannot be used, which are left out; of a
+                video that ends early after its last frame.
+
+        Raises:
+            ImageError: an image or a video cannot be used, and ``on_error`` is None.
+            InvalidArgument: something else was given.
+        """
+        batch: list[Packed] = []
+        for source in sources_of(images_in(images), self.channels):
+            packed = self._packer(source) if isinstance(source, Source) else source
+            if batch and (isinstance(packed, ImageError) or packed.size != batch[0].size):
+                yield from self._predicted(batch)
+                batch = []
+            if isinstance(packed, ImageError):
+                if on_error is None:
+                    raise packed
+                on_error(packed)
+                continue
+            batch.append(packed)
+            if len(batch) == self.batch_size:
+                yield from self._predicted(batch)
+                batch = []
+        if batch:
+            yield from self._predicted(batch)
+
+    def write_video(
+        self,
+        video: str | Path,
+        path: str | Path,
+        overwrite: bool = False,
+        on_prediction: Callable[[Prediction], object] | None = None,
+        on_error: Callable[[ImageError], object] | None = None,
+    ) -> Path:
+        """Write a video with the predictions drawn on its frames, as MP4, without sound.
+
+        A video that ends early gives one of the frames that it has. When anything else goes
+        wrong, nothing is written.
+
+        Args:
+            video: The video file.
+            path: The file that is written; its name ends in .mp4.
+            overwrite: Replace a file that is there.
+            on_prediction: Is given the prediction of each frame.
+            on_error: Is told that the video ends early.
+
+        Raises:
+            VideoError: no frame can be decoded; or the video ends early, after the frames that it
+                has were written, and ``on_error`` is None.
+            InvalidArgument: a name does not end as it should.
+            UnwritableFile: the file cannot be written.
+        """
+        if not is_video(video):
+            raise InvalidArgument(
+                f'{video} has not the name of a video: it ends in one of {", ".join(VIDEO_ENDINGS)}'
+            )
+        rate, errors = Video(video).rate, []
+
+        def pictures() -> Iterator[np.ndarray]:
+            for prediction in self.stream(video, errors.append):
+                if on_prediction is not None:
+                    on_prediction(prediction)
+                yield prediction.draw(as_frame=True)
+
+        write_video(path, pictures(), rate, overwrite)
+        for error in errors:
+            if on_error is None:
+                raise VideoError(f'{error}; {path} holds those')
+            on_error(error)
+        return Path(path)
+
+    def _predicted(self, batch: list[Packed]) -> list[Prediction]:
+        with self._lock, torch.no_grad():
+            samples = self._samples(batch)
+            by_stride = {}
+            for stride in self.strides:
+                with one_output(self._model, stride):
+                    by_stride[stride] = self._samples(batch)
+        return [
+            self._prediction(
+                packed,
+                samples[place],
+                {
+                    stride: self._prediction(packed, found[place])
+                    for stride, found in by_stride.items()
+                },
+            )
+            for place, packed in enumerate(batch)
+        ]
+
+    def _samples(self, batch: list[Packed]) -> list[Any]:
+        return self._model.test_step(
+            dict(
+                inputs=[packed.inputs for packed in batch],
+                # Models write into the samples that they are given.
+                data_samples=[copy.deepcopy(packed.sample) for packed in batch],
+            )
+        )
+
+    def _prediction(
+        self, packed: Packed, sample: Any, scales: dict[int, Prediction] | None = None
+    ) -> Prediction:
+        return prediction_of(
+            self.task,
+            sample=self.task.shown_part(sample),
+            path=packed.source.path,
+            frame=packed.source.frame,
+            pixels=packed.pixels,
+            scales=scales or {},
+        )
+
+
+def _strides(model: torch.nn.Module, scales: str | Sequence[int] | None) -> list[int]:
+    if scales is None:
+        return []
+    if isinstance(scales, str) and scales != 'all':
+        raise InvalidArgument(f"scales={scales!r}: give 'all', or strides such as [1, 4]")
+    return chosen_strides(model, None if scales == 'all' else scales)

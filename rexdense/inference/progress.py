@@ -1,0 +1,49 @@
+"""A progress bar for long work."""
+
+import sys
+from types import TracebackType
+
+from mmengine.utils import ProgressBar
+
+__all__ = ['Progress']
+
+_CLEAR_LINE = '\r\x1b[K'
+
+
+class Progress:
+    """mmengine's bar on stderr, with lines of output above it; no bar where stderr is no terminal,
+    or the work is a single piece.
+
+    Args:
+        total: How many pieces the work has; 0 where that is not known.
+        wanted: Whether there is a bar at all.
+    """
+
+    def __init__(self, total: int, wanted: bool = True) -> None:
+        shown = wanted and total != 1 and sys.stderr.isatty()
+        self._file = sys.stderr
+        self._bar = ProgressBar(total, file=self._file) if shown else None
+
+    def advance(self, line: str | None = None) -> None:
+        """Print a line to stdout, if there is one, and count a piece of the work."""
+        self._clear()
+        if line is not None:
+            print(line, flush=self._bar is not None)
+        if self._bar is not None:
+            self._bar.update()
+
+    def _clear(self) -> None:
+        if self._bar is not None:
+            self._file.write(_CLEAR_LINE)
+            self._file.flush()
+
+    def __enter__(self) -> 'Progress':
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._clear()

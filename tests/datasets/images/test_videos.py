@@ -1,0 +1,46 @@
+"""Videos, frame by frame."""
+
+import pytest
+
+pytest.importorskip('mmcv')
+
+from rexdense.datasets.images.videos import Video, VideoError
+from tests.small_videos import RATE, cut, write_frames
+
+
+def test_the_frames_of_a_video(tmp_path):
+    video = Video(write_frames(tmp_path / 'a.avi', 8))
+    assert (video.rate, video.stated_frames) == (RATE, 8)
+    frames = list(video.frames())
+    assert [frame.shape for frame in frames] == [(48, 64, 3)] * 8
+    bright = [int((frame[24, :, 0] > 140).argmax()) for frame in frames]
+    assert all(abs(2 * index - place) <= 1 for index, place in enumerate(bright))
+    # Each time anew.
+    assert (next(video.frames()) == frames[0]).all()
+
+
+def test_a_video_that_ends_early_gives_the_frames_that_it_has(tmp_path):
+    video = Video(cut(write_frames(tmp_path / 'a.avi', 40), 0.5))
+    frames = video.frames()
+    found = 0
+    with pytest.raises(VideoError, match=r'a\.avi ends early: (\d+) of 40 frames') as caught:
+        for _ in frames:
+            found += 1
+    assert 5 < found < 30 and f'{found} of 40' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('make', 'expected'),
+    [
+        (lambda path: None, 'is not there'),
+        (lambda path: path.mkdir(), 'is a folder'),
+        (lambda path: path.write_bytes(b''), 'cannot be decoded'),
+        (lambda path: path.write_text('no video' * 99), 'cannot be decoded'),
+        (lambda path: cut(write_frames(path, 8), 0.02), 'cannot be decoded'),
+    ],
+)
+def test_what_is_no_video(tmp_path, make, expected):
+    path = tmp_path / 'a.avi'
+    make(path)
+    with pytest.raises(VideoError, match=rf'video .*a\.avi {expected}'):
+        list(Video(path).frames())

@@ -1,0 +1,395 @@
+"""Trained models as functions of images; the models here are untrained, and all the same real."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mmdet')
+pytest.importorskip('mmseg')
+
+import cv2
+import torch
+from mmengine.device import get_device
+from mmengine.registry import DefaultScope
+from PIL import Image
+
+import rexdense
+from rexdense.datasets.images.loading import UnreadableImage
+from rexdense.datasets.images.videos import Video, VideoError
+from rexdense.engine.trained_model import load_trained_model
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.inference import DepthMap, Detections, ImageClass, LabelMap, Predictor
+from tests.small_videos import RATE, cut, write_frames
+from tests.untrained import CLASSES
+
+KINDS = dict(
+    boxes=Detections, masks=Detections, labels=LabelMap, depth=DepthMap, **{'class': ImageClass}
+)
+DETECTORS = ('boxes', 'masks')
+
+
+@pytest.fixture(scope='module')
+def predictor(untrained_models):
+    """A function that makes a predictor, a default one of each kind once."""
+    made = {}
+
+    def make(kind, **settings):
+        if kind in DETECTORS:
+            settings = {'score': 0.0, **settings}
+        key = kind, *sorted(settings.items())
+        if key not in made:
+            made[key] = Predictor(untrained_models[kind], 'cpu', **settings)
+        return made[key]
+
+    return make
+
+
+@pytest.fixture(scope='module')
+def images(tmp_path_factory):
+    """A folder of images, two of which have one size."""
+    folder = tmp_path_factory.mktemp('images')
+    random = np.random.default_rng(0)
+    for name, size in (('0', (48, 64)), ('1', (48, 64)), ('2', (64, 40)), ('3', (48, 64))):
+        pixels = random.integers(0, 256, (*size, 3), np.uint8)
+        pixels[10:30, 10:30] = 250, 20, 20
+        Image.fromarray(pixels).save(folder / f'{name}.png')
+    return folder
+
+
+def rgb(path):
+    return np.asarray(Image.open(path).convert('RGB'))
+
+
+def content(prediction):
+    """All numbers of a prediction."""
+    if isinstance(prediction, Detections):
+        parts = [prediction.boxes, prediction.scores, prediction.labels]
+        return parts + ([] if prediction.masks is None else [prediction.masks])
+    if isinstance(prediction, ImageClass):
+        return [prediction.scores]
+    return [prediction.labels if isinstance(prediction, LabelMap) else prediction.depth]
+
+
+def require_equal(first, second, tolerance=0.0):
+    for one, other in zip(first, second, strict=True):
+        for left, right in zip(content(one), content(other), strict=True):
+            assert left.shape == right.shape
+            assert np.abs(left.astype(float) - right.astype(float)).max(initial=0) <= tolerance
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_model_s_own_predictions(untrained_models, predictor, images, kind):
+    """What the model of the checkpoint says of each file through its own pipeline."""
+    trained = load_trained_model(untrained_models[kind], 'cpu')
+    paths = sorted(images.iterdir())
+    found = predictor(kind)(images)
+    assert [type(each) for each in found] == [KINDS[kind]] * 4
+    assert [each.path for each in found] == paths
+    assert found[0].classes == CLASSES if kind != 'depth' else True
+    for path, prediction in zip(paths, found, strict=True):
+        packed = trained.pipeline(dict(img_path=str(path), img_id=0))
+        with torch.no_grad():
+            (sample,) = trained.model.test_step(
+                dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
+            )
+        height, width = rgb(path).shape[:2]
+        if kind in DETECTORS:
+            assert np.array_equal(prediction.boxes, sample.pred_instances.bboxes.numpy())
+            assert np.array_equal(prediction.scores, sample.pred_instances.scores.numpy())
+            assert len(prediction) == len(prediction.names) > 0
+            assert prediction.boxes.min() >= 0 and (prediction.boxes[:, 2] <= width).all()
+            if kind == 'masks':
+                assert prediction.masks.shape == (len(prediction), height, width)
+                assert prediction.masks.dtype == bool
+        elif kind == 'labels':
+            assert np.array_equal(prediction.labels, sample.pred_sem_seg.data[0].numpy())
+            assert 'seg_logits' not in prediction.sample
+        elif kind == 'depth':
+            assert prediction.depth.dtype == np.float32 and prediction.depth.shape == (
+                height,
+                width,
+            )
+            assert np.array_equal(prediction.depth, sample.pred_depth_map.data[0].numpy())
+        else:
+            assert np.array_equal(prediction.scores, sample.scores.numpy())
+            assert prediction.name == CLASSES[prediction.label] == prediction.likeliest(1)[0][0]
+        assert prediction.draw().ndim == 3 and prediction.describe()
+        assert np.array_equal(prediction.image, rgb(path))
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_arrays_batches_and_lists(predictor, images, kind):
+    paths = sorted(images.iterdir())
+    expected = predictor(kind)(images)
+    arrays = [rgb(path) for path in paths]
+    before = [array.copy() for array in arrays]
+    given = predictor(kind)([arrays[0], paths[1], str(paths[2]), arrays[3]])
+    require_equal(given, expected)
+    assert [each.path for each in given] == [None, paths[1], paths[2], None]
+    assert np.array_equal(given[0].image, arrays[0])
+    assert np.array_equal(given[0].draw(), expected[0].draw())
+    (alone,) = predictor(kind)(arrays[0])
+    require_equal([alone], expected[:1])
+    # A batch has images of one size alone, so that nothing depends on the others.
+    batched = predictor(kind, batch_size=3)(arrays)
+    require_equal(batched, expected, tolerance=2e-3)
+    assert all(np.array_equal(*pair) for pair in zip(arrays, before, strict=True))
+
+
+def test_the_order_of_channels_and_other_arrays(predictor, images):
+    path = min(images.iterdir())
+    array, expected = rgb(path), predictor('depth')(path)
+    bgr = predictor('depth', channels='bgr')
+    require_equal(bgr(cv2.imread(str(path))), expected)
+    require_equal(bgr(array[..., ::-1]), expected)
+    assert not np.array_equal(bgr(array)[0].depth, expected[0].depth)
+    assert np.array_equal(bgr(cv2.imread(str(path)))[0].image, array)
+    deep = array.astype(np.uint16) * 257
+    alpha = np.dstack([array, np.full(array.shape[:2], 255, np.uint8)])
+    require_equal(predictor('depth')([deep, alpha]), expected * 2)
+    grey = array[..., 0]
+    require_equal(
+        predictor('depth')([grey, grey[..., None]]),
+        predictor('depth')([np.dstack([grey] * 3)] * 2),
+    )
+
+
+@pytest.mark.parametrize('kind', ['labels', 'depth'])
+def test_every_output_of_a_model_with_several(predictor, images, kind):
+    path = min(images.iterdir())
+    (found,) = predictor(kind, scales='all')(path)
+    assert sorted(found.scales) == [1, 2, 4, 8, 16, 32]
+    require_equal([found.scales[1]], [found])
+    require_equal([found], predictor(kind)(path))
+    assert any(
+        not np.array_equal(content(each)[0], content(found)[0]) for each in found.scales.values()
+    )
+    assert found.draw_scales().ndim == 3
+    (some,) = predictor(kind, scales=(4, 16))(rgb(path))
+    assert list(some.scales) == [4, 16]
+    require_equal(some.scales.values(), [found.scales[4], found.scales[16]])
+    with pytest.raises(InvalidArgument, match=r"no scales to draw: .* scales='all'"):
+        predictor(kind)(path)[0].draw_scales()
+
+
+@pytest.mark.parametrize('kind', DETECTORS)
+def test_detections_for_other_programs(untrained_models, predictor, images, kind):
+    (found,) = predictor(kind)(min(images.iterdir()))
+    annotations = found.to_coco(image_id=7)
+    assert {each['image_id'] for each in annotations} == {7}
+    assert [each['category_id'] for each in annotations] == (found.labels + 1).tolist()
+    boxes = np.array([each['bbox'] for each in annotations])
+    boxes[:, 2:] += boxes[:, :2]
+    assert np.abs(boxes - found.boxes).max() < 0.011
+    assert all(('segmentation' in each) == (kind == 'masks') for each in annotations)
+    middle = float(np.sort(found.scores)[len(found) // 2])
+    some = Predictor(untrained_models[kind], 'cpu', score=middle)(found.path)[0]
+    assert len(some) == (found.scores >= middle).sum() < len(found)
+    single = Predictor(untrained_models[kind], 'cpu', score=0, one_per_object=True)(found.path)[0]
+    assert np.array_equal(single.boxes, found.objects.one_per_object().boxes)
+    assert len(single) < len(found)
+    assert np.array_equal(found.draw(one_per_object=True), single.draw())
+
+
+def test_detections_of_supervision(predictor, images):
+    (found,) = predictor('masks')(min(images.iterdir()))
+    try:
+        import supervision
+    except ImportError:
+        with pytest.raises(
+            rexdense.RexdenseError, match='to_supervision: the package supervision is not installed'
+        ):
+            found.to_supervision()
+        return
+    given = found.to_supervision()
+    assert isinstance(given, supervision.Detections)
+    assert np.array_equal(given.xyxy, found.boxes) and np.array_equal(given.mask, found.masks)
+    assert np.array_equal(given.confidence, found.scores)
+    assert given.data['class_name'].tolist() == found.names
+    nothing = predictor('masks', score=1.0)(found.path)[0].to_supervision()
+    assert len(nothing) == 0
+
+
+def test_saving_a_picture(predictor, images, tmp_path):
+    (found,) = predictor('class')(min(images.iterdir()))
+    path = found.save(tmp_path / 'a.png')
+    assert np.array_equal(cv2.imread(str(path))[..., ::-1], found.draw())
+    with pytest.raises(InvalidArgument, match=r'a\.png exists'):
+        found.save(path)
+
+
+def test_images_that_cannot_be_used(predictor, images, tmp_path):
+    bad = tmp_path / 'bad.png'
+    bad.write_text('no image')
+    path, told = min(images.iterdir()), []
+    given = [path, bad, tmp_path / 'missing.png', rgb(path)]
+    found = predictor('class')(given, on_error=told.append)
+    require_equal(found, predictor('class')([path, path]))
+    assert [type(error) for error in told] == [UnreadableImage] * 2
+    assert 'bad.png cannot be decoded' in str(told[0]) and 'missing.png cannot be read' in str(
+        told[1]
+    )
+    with pytest.raises(UnreadableImage, match=r'bad\.png cannot be decoded'):
+        predictor('class')(given)
+    # What comes before is there, even in an unfinished batch.
+    stream = predictor('class', batch_size=3).stream([path, bad])
+    assert next(stream).path == path
+    with pytest.raises(UnreadableImage):
+        next(stream)
+
+
+def test_a_stream_takes_images_when_it_needs_them(predictor, images):
+    taken = []
+
+    def endless():
+        while True:
+            taken.append(1)
+            yield min(images.iterdir())
+
+    stream = predictor('class', batch_size=2).stream(endless())
+    for _ in range(3):
+        next(stream)
+    assert len(taken) == 4
+
+
+@pytest.mark.parametrize(
+    ('given', 'expected'),
+    [
+        (np.zeros((3, 40, 50), np.uint8), r'array 0 has shape \(3, 40, 50\)'),
+        (np.zeros((40, 50, 3), np.float32), 'and float32 values: give'),
+        (np.zeros((0, 50, 3), np.uint8), 'of uint8 or uint16'),
+        (np.zeros((2, 40, 50, 3), np.uint8), r'shape \(2, 40, 50, 3\)'),
+        ([np.zeros((4, 5, 3), np.uint8), None], 'image 1 is a NoneType: give a path, or an array'),
+        (torch.zeros(40, 50, 3), 'image 0 is a Tensor'),
+        (Image.new('RGB', (9, 9)), r'image 0 is a Image: .* numpy\.asarray'),
+        ('clip.mp4', r'clip\.mp4 is a video, .* stream\(video\), or use write_video'),
+        ([Path('clip.MOV')], r'clip\.MOV is a video'),
+        (7, 'image 0 is a int'),
+    ],
+)
+def test_what_is_no_image(predictor, given, expected):
+    with pytest.raises(InvalidArgument, match=expected):
+        predictor('class')(given)
+
+
+def test_a_folder_without_images(predictor, tmp_path):
+    with pytest.raises(DataError, match=r'no image in .*\.webp$'):
+        predictor('class')([tmp_path])
+    write_frames(tmp_path / 'a.avi', 1)
+    with pytest.raises(DataError, match=r'no image in .*; give its videos one by one'):
+        predictor('class')(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'settings', 'expected'),
+    [
+        ('class', dict(channels='rbg'), "channels='rbg': did you mean 'rgb'"),
+        ('class', dict(batch_size=0), 'batch_size=0: give a whole number above 0'),
+        ('boxes', dict(score=2), 'score'),
+        ('class', dict(score=0.5), 'score goes with detectors; leave it out'),
+        ('depth', dict(one_per_object=True), 'one_per_object goes with detectors'),
+        ('boxes', dict(scales='all'), 'scales: this model has a single output'),
+        ('labels', dict(scales=[3]), 'no output at stride 3; it has 1, 2, 4, 8, 16, 32'),
+        ('labels', dict(scales='some'), "scales='some': give 'all', or strides such as"),
+        ('class', dict(device='gpu'), "device 'gpu'"),
+    ],
+)
+def test_settings_that_do_not_fit(untrained_models, kind, settings, expected):
+    with pytest.raises(InvalidArgument, match=expected):
+        Predictor(untrained_models[kind], **{'device': 'cpu', **settings})
+
+
+def test_the_process_keeps_its_settings(untrained_models, images, tmp_path):
+    def settings():
+        scope = DefaultScope.get_current_instance()
+        return (
+            scope and scope.scope_name,
+            list(DefaultScope._instance_dict),
+            get_device(),
+            torch.is_grad_enabled(),
+            torch.get_default_dtype(),
+            torch.get_num_threads(),
+            torch.random.get_rng_state().sum().item(),
+            np.random.get_state()[1].sum(),
+            cv2.getNumThreads(),
+        )
+
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        before = settings()
+        for kind in ('boxes', 'labels'):
+            stream = Predictor(untrained_models[kind], 'cpu').stream(images)
+            next(stream)
+            assert settings()[1:] == before[1:] and settings()[0] == before[0]
+
+
+def test_several_threads(predictor, images):
+    """Predictions of each output switch the model over; threads must not see that."""
+    model = predictor('labels', scales=(4, 32))
+    path = min(images.iterdir())
+    expected, found = model(path), {}
+
+    def work(number):
+        found[number] = model([path] * 4)[number:]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, predictions in found.items():
+        require_equal(predictions, expected * (4 - number))
+        for each in predictions:
+            require_equal(each.scales.values(), expected[0].scales.values())
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_videos(predictor, tmp_path, kind):
+    source = write_frames(tmp_path / 'a.avi', 5)
+    model = predictor(kind, batch_size=2)
+    frames = [frame[..., ::-1] for frame in Video(source).frames()]
+    found = list(model.stream(source))
+    assert [(each.path, each.frame) for each in found] == [(source, place) for place in range(5)]
+    require_equal(found, model(frames))
+    told = []
+    written = model.write_video(source, tmp_path / 'b.mp4', on_prediction=told.append)
+    video = Video(written)
+    assert (video.rate, video.stated_frames, len(told)) == (RATE, 5, 5)
+    shapes = {each.draw(as_frame=True).shape for each in found}
+    assert len(shapes) == 1
+    (shape,) = shapes
+    drawn = next(video.frames())[..., ::-1]
+    assert drawn.shape[:2] == tuple(side + side % 2 for side in shape[:2])
+    difference = np.abs(drawn[: shape[0], : shape[1]] - found[0].draw(as_frame=True).astype(int))
+    assert difference.mean() < 12
+
+
+def test_a_video_that_ends_early_leaves_what_it_has(predictor, tmp_path):
+    source = cut(write_frames(tmp_path / 'a.avi', 40), 0.5)
+    out, told = tmp_path / 'b.mp4', []
+    with pytest.raises(VideoError, match=r'ends early: \d+ of 40 frames .*b\.mp4 holds those'):
+        predictor('class').write_video(source, out)
+    predictor('class').write_video(source, out, overwrite=True, on_error=told.append)
+    assert len(told) == 1 and f'{Video(out).stated_frames} of 40' in str(told[0])
+    seen = []
+    with pytest.raises(VideoError):
+        for each in predictor('class', batch_size=32).stream(source):
+            seen.append(each.frame)
+    assert seen == list(range(Video(out).stated_frames))
+
+
+def test_a_video_that_cannot_be_decoded_leaves_nothing(predictor, tmp_path):
+    source = tmp_path / 'a.mp4'
+    source.write_bytes(b'no video')
+    told = []
+    with pytest.raises(VideoError, match=r'a\.mp4 cannot be decoded'):
+        predictor('class').write_video(source, tmp_path / 'b.mp4', on_error=told.append)
+    for names, expected in (
+        (('a.png', 'b.mp4'), r'a\.png has not the name of a video'),
+        ((str(write_frames(tmp_path / 'a.avi', 2)), 'b.avi'), r'b\.avi: .* ends in \.mp4'),
+    ):
+        with pytest.raises(InvalidArgument, match=expected):
+            predictor('class').write_video(tmp_path / names[0], tmp_path / names[1])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.avi', 'a.mp4']

@@ -380,7 +380,9 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
             os.write(lock, holder.encode())
         yield None
     finally:
-        path.unlink(missing_ok=True)
+        # Left behind on a disk that was mounted read-only meanwhile, where it holds nobody up.
+        with contextlib.suppress(OSError):
+            path.unlink()
         os.close(lock)
 
 

@@ -25,6 +25,7 @@ from torch.utils.data import DataLoader
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
+from rexdense.destinations import refusals_told, takes_no_more
 from rexdense.device import bare_model
 from rexdense.engine.cpu_steps import (
     SaveContiguous,
@@ -69,13 +70,14 @@ class _TerminalFilter(logging.Filter):
         return message.count('\n') < MOST_TERMINAL_LINES and not message.startswith(_NOISE)
 
 
-def _end_on_broken_pipe(handler: logging.Handler) -> None:
-    """Let the program end when the reader of its output went away; logging would go on and print a
-    traceback for every line."""
+def _end_on_refusal(handler: logging.Handler) -> None:
+    """Let the program end when the reader of its output went away or the disk of its log takes no
+    more; logging would go on and print a traceback for every line."""
     inherited = handler.handleError
 
     def handle_error(record: logging.LogRecord) -> None:
-        if isinstance(sys.exc_info()[1], BrokenPipeError):
+        error = sys.exc_info()[1]
+        if isinstance(error, BrokenPipeError) or takes_no_more(error):
             raise  # logging calls this while it handles the exception
         inherited(record)
 
@@ -137,8 +139,9 @@ class Runner(MMEngineRunner):
 
         Raises:
             RunStopped: a signal has stopped it, and what was learnt is saved.
+            UnwritableFile: the disk takes no more; the last checkpoint stays.
         """
-        with self.stop_signals:
+        with self.stop_signals, refusals_told(self.work_dir):
             return super().train()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
@@ -176,9 +179,9 @@ class Runner(MMEngineRunner):
         """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""
         logger = super().build_logger(*args, **settings)
         for handler in logger.handlers:
+            _end_on_refusal(handler)
             if type(handler) is logging.StreamHandler:
                 handler.addFilter(_TerminalFilter())
-                _end_on_broken_pipe(handler)
                 _leave_out_classes(handler)
         return logger
 

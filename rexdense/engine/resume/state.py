@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import EarlyStoppingHook, EMAHook, Hook
 from mmengine.optim import OptimWrapperDict
@@ -81,7 +82,8 @@ def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
     own, model = processes[runner.rank], bare_model(runner.model)
     parameters = dict(model.named_parameters())
     for name, gradient in own['gradients'].items():
-        parameters[name].grad = gradient.to(parameters[name].device)
+        # In the memory layout of the weight, in which their norm is summed up.
+        parameters[name].grad = torch.empty_like(parameters[name]).copy_(gradient)
     _fill(model, own.get('buffers', {}))
     average = _average_of(runner)
     if average is not None:

@@ -145,13 +145,10 @@ def test_gradients_that_a_checkpoint_lacks_are_told_of(
     assert (said in capsys.readouterr().out) == bool(lost)
 
 
-@pytest.mark.parametrize('is_old', [False, True])
 @pytest.mark.parametrize(
     ('epoch', 'step', 'length', 'position', 'said'),
     [
-        (1, 3, 3, (1, 3, 0), ''),
         (0, 2, 3, (0, 2, 2), ''),
-        (1, 4, 3, (1, 4, 1), ''),
         # The last step of an epoch that was not yet ended.
         (0, 3, 3, (0, 3, 3), ''),
         # The epochs of that run had other lengths.
@@ -160,14 +157,14 @@ def test_gradients_that_a_checkpoint_lacks_are_told_of(
     ],
 )
 def test_where_a_run_goes_on(
-    copied, shapes, monkeypatch, capsys, epoch, step, length, position, said, is_old
+    copied, shapes, monkeypatch, capsys, epoch, step, length, position, said
 ):
-    """Three steps an epoch."""
+    """Three steps an epoch. Of the last step of one says a version that kept no such state."""
     content = torch.load(copied / 'epoch_1.pth', weights_only=False)
     content['meta'] |= dict(epoch=epoch, iter=step)
     content['message_hub']['runtime_info'] |= dict(max_epochs=1, max_iters=length)
     content['rexdense_run']['epoch_length'] = length
-    if is_old:
+    if step == 3:
         del content['rexdense_run']
     torch.save(content, copied / 'epoch_1.pth')
     stands = []

@@ -61,7 +61,7 @@ def continue_run(
     """
     meta = facts_of_run(checkpoint, runner._load_from)
     _resume_seed(runner, meta.get('seed'))
-    with foreign(runner, 'message_hub'):
+    with foreign(runner, RUN if RUN in checkpoint else 'message_hub'):
         length = _epoch_length(checkpoint)
     _resume_position(runner, meta['epoch'], meta['iter'], length)
     if 'message_hub' in checkpoint:

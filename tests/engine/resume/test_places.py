@@ -95,7 +95,7 @@ def test_repeats_of_a_sample_differ(wrap):
     samples = drawn(Seeds(0), dataset=dataset)
     assert len(samples) == len(dataset) > IMAGES
     assert len({number for _, number in samples}) == len(samples)
-    assert drawn(Seeds(0), dataset=wrap(Drawn()), workers=1, done=3) == samples[3:]
+    assert drawn(Seeds(0), dataset=wrap(Drawn()), workers=1)[3:] == samples[3:]
 
 
 def test_copies_of_a_sampler_and_a_batch_sampler_of_another_kind():

@@ -4,6 +4,7 @@ As a program: ``python -m tests.engine.resume.toy_run WORK_DIR [--resume] [--kil
 """
 
 import argparse
+import itertools
 import os
 import signal
 from pathlib import Path
@@ -15,7 +16,7 @@ from mmengine.dist import get_rank
 from mmengine.evaluator import BaseMetric
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
-from mmengine.registry import HOOKS, METRICS, MODELS
+from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS
 from torch import nn
 from torch.utils.data import Dataset
 
@@ -23,7 +24,8 @@ from rexdense.device import bare_model
 from rexdense.engine.resume.choice import choose_resumed
 from rexdense.engine.runner import Runner
 
-IMAGES = 7
+IMAGES = 8
+_NUMBERS = itertools.count()
 # Every figure is the best but these; the eyes of early stopping and of a plateau see the same.
 SCORES = (1.0, 3.0, 2.0, 4.0, 3.5, 3.0)
 FORMS = {
@@ -33,6 +35,7 @@ FORMS = {
 }
 
 
+@DATASETS.register_module(force=True)
 class Numbers(Dataset):
     """Numbers, augmented by a random one each."""
 
@@ -121,7 +124,7 @@ class KillAt(Hook):
 def toy_config(work_dir, by_epoch=True, every='1i', launcher='none', **changes):
     """A run of 4 epochs of 4 steps, or of 16 iterations: two of them a step of the optimizer."""
     unit = dict(by_epoch=by_epoch)
-    loader = dict(dataset=Numbers(), batch_size=2, num_workers=0)
+    loader = dict(dataset=dict(type='Numbers'), batch_size=2, num_workers=0)
     loop = (
         dict(type='EpochBasedTrainLoop', max_epochs=4, val_interval=1)
         if by_epoch
@@ -134,6 +137,8 @@ def toy_config(work_dir, by_epoch=True, every='1i', launcher='none', **changes):
         dict(
             model=dict(type='ToyModel'),
             work_dir=str(work_dir),
+            # Runs of one second would share their logger and their hub of messages.
+            experiment_name=str(next(_NUMBERS)),
             train_dataloader=dict(**loader, sampler=sampler),
             val_dataloader=dict(**loader, sampler=dict(type='DefaultSampler', shuffle=False)),
             train_cfg=loop,

@@ -65,6 +65,7 @@ class PlacedLoop:
         if self.runner.distributed:
             # A process that stops within a validation cannot wait for the others to save.
             save_step(self.runner)
+        self.seeds.seed_between(self._iter)
         try:
             self.runner.val_loop.run()
         except StopAsked as stop:
@@ -99,6 +100,7 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
         for number, data_batch in enumerate(self.dataloader, self.begun):
             self.run_iter(number, data_batch)
         self.begun = 0
+        self.seeds.seed_between(self._iter)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
 

@@ -46,6 +46,10 @@ class Seeds:
         """Seed Python's, numpy's and torch's generators for a step of training."""
         self._draw(epoch, batch, 0)
 
+    def seed_between(self, steps: int) -> None:
+        """Seed them for what comes between two steps, such as a validation."""
+        self._draw(steps)
+
     def seed_sample(self, place: Place) -> None:
         """Seed them for a sample that is loaded."""
         self._draw(place.epoch, place.batch, place.sample + 1)

@@ -166,8 +166,10 @@ class Runner(MMEngineRunner):
     @property
     def has_ended(self) -> bool:
         """Whether all steps of training were made, or it is to stop early."""
-        loop = self.train_loop
-        return loop.iter >= loop.max_iters or loop.stop_training
+        loop = self._train_loop
+        return isinstance(loop, BaseLoop) and (
+            loop.iter >= loop.max_iters or getattr(loop, 'stop_training', False)
+        )
 
     @property
     def is_saved(self) -> bool:

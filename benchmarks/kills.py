@@ -10,6 +10,7 @@ optimizer's state and the logged losses, to the last bit.
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -137,11 +138,12 @@ def command(kind: str, data: Path, work_dir: Path, resume: bool) -> list[str]:
     ]
 
 
-def start(kind: str, data: Path, work_dir: Path, resume: bool) -> subprocess.Popen:
-    """Start a run in a session of its own."""
+@contextlib.contextmanager
+def started(kind: str, data: Path, work_dir: Path, resume: bool) -> Iterator[subprocess.Popen]:
+    """Start a run in a session of its own, and leave none of it behind."""
     work_dir.mkdir(parents=True, exist_ok=True)
     with open(work_dir.with_suffix('.txt'), 'ab') as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command(kind, data, work_dir, resume),
             cwd=ROOT,
             env=os.environ | {'PYTHONPATH': str(ROOT)},
@@ -149,11 +151,27 @@ def start(kind: str, data: Path, work_dir: Path, resume: bool) -> subprocess.Pop
             stderr=log,
             start_new_session=True,
         )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def writing(work_dir: Path) -> bool:
     """Return whether a checkpoint is being written."""
     return any('.pth.' in name and name.endswith('.part') for name in os.listdir(work_dir))
+
+
+def has_saved_since(work_dir: Path, begun: float) -> bool:
+    """Return whether a checkpoint is younger than a time."""
+    for path in work_dir.glob('step_*.pth'):
+        # The run may delete it meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime > begun:
+                return True
+    return False
 
 
 def wait_for(process: subprocess.Popen, event: Callable[[], bool]) -> bool:
@@ -174,10 +192,7 @@ def kill(
     if draw.random() < 1 / 6:
         time.sleep(draw.uniform(0, 8))
     else:
-        if not wait_for(
-            process,
-            lambda: any(path.stat().st_mtime > begun for path in list(work_dir.glob('step_*.pth'))),
-        ):
+        if not wait_for(process, lambda: has_saved_since(work_dir, begun)):
             return None
         time.sleep(draw.uniform(0, 1.5))
         if in_writing and not wait_for(process, lambda: writing(work_dir)):
@@ -191,6 +206,16 @@ def kill(
     return 'writing' if was_writing else 'another'
 
 
+def require_success(process: subprocess.Popen, work_dir: Path) -> None:
+    """Wait for the end of a run.
+
+    Raises:
+        SystemExit: it failed; what it has written last.
+    """
+    if process.wait():
+        raise SystemExit(f'{work_dir.name}: {work_dir.with_suffix(".txt").read_text()[-2000:]}')
+
+
 def checkpoint_of(work_dir: Path) -> Path:
     """Return the last checkpoint of a run that has ended."""
     return work_dir / Path((work_dir / 'last_checkpoint').read_text()).name
@@ -200,19 +225,19 @@ def show(kind: str, kills: int, folder: Path, draw: random.Random) -> bool:
     """Kill runs of a kind, print how they ended; return whether all were equal."""
     data = folder / 'data'
     whole = folder / kind.replace(' ', '_')
-    if start(kind, data, whole, resume=False).wait():
-        raise SystemExit(f'{kind}: {whole.with_suffix(".txt").read_text()[-2000:]}')
+    with started(kind, data, whole, resume=False) as process:
+        require_success(process, whole)
     done, all_equal = 0, True
     for number in itertools.count():
         if done >= kills:
             break
         work_dir, moments = whole.with_name(f'{whole.name}_{number}'), []
         while not moments or moments[-1] is not None:
-            process = start(kind, data, work_dir, resume=any(work_dir.glob('*.pth')))
             left = kills - done - len(moments)
-            moments.append(kill(process, work_dir, left % 2 == 0, draw) if left else None)
-        if process.wait():
-            raise SystemExit(f'{kind}: {work_dir.with_suffix(".txt").read_text()[-2000:]}')
+            with started(kind, data, work_dir, any(work_dir.glob('*.pth'))) as process:
+                moments.append(kill(process, work_dir, left % 2 == 0, draw) if left else None)
+                if moments[-1] is None:
+                    require_success(process, work_dir)
         found = differences(checkpoint_of(whole), checkpoint_of(work_dir))
         done, all_equal = done + len(moments) - 1, all_equal and not found
         said = f'{len(moments) - 1} kills, {moments.count("writing")} of them while writing'
@@ -230,6 +255,8 @@ def main() -> None:
     options = parser.parse_args()
     from rexdense.datasets import make_shapes
 
+    # An end that leaves no run behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
         make_shapes(Path(folder, 'data'), train=6, val=2, size=(64, 64))
         draw = random.Random(options.seed)

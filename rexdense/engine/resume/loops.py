@@ -44,6 +44,11 @@ class PlacedLoop:
         if self.batches is not None:
             self.batches.epoch, self.batches.done = self._epoch, done
 
+    def _recall_step(self, epoch: int) -> None:
+        """Tell metrics that ask where the run stands what they are told after a step: that step,
+        not the next one."""
+        self.runner.message_hub.update_info_dict(dict(epoch=epoch, iter=self._iter - 1))
+
     def _after_step(self) -> None:
         """Save a checkpoint where one is due, and stop the run where that was asked for.
 
@@ -85,6 +90,7 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
         """Train, beginning with the validation that is still due."""
         self.runner.call_hook('before_train')
         if not self.validated and not self.begun:
+            self._recall_step(self._epoch - 1)
             self._validate_after_epoch()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
@@ -130,6 +136,7 @@ class PlacedIterationLoop(PlacedLoop, IterBasedTrainLoop):
         self.runner.call_hook('before_train')
         self.runner.call_hook('before_train_epoch')
         if not self.validated:
+            self._recall_step(self._epoch)
             self._validate_after_step()
         if self.batches is not None:
             self._begin_batches(self._iter)

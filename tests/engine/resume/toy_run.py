@@ -20,7 +20,7 @@ from mmengine.registry import DATASETS, HOOKS, METRICS, MODELS
 from torch import nn
 from torch.utils.data import Dataset
 
-from rexdense.device import bare_model
+from rexdense.device import bare_model, initialise_distributed
 from rexdense.engine.resume.choice import choose_resumed
 from rexdense.engine.runner import Runner
 
@@ -201,11 +201,13 @@ def main():
     parser.add_argument('--kill-at', type=int, default=-1)
     parser.add_argument('--stop-at', type=int, default=-1)
     options = parser.parse_args()
-    launcher = 'pytorch' if 'RANK' in os.environ else 'none'
+    launcher = 'none'
+    if 'RANK' in os.environ:
+        launcher = 'pytorch'
+        initialise_distributed('cpu')
     config = toy_config(options.work_dir, launcher=launcher, at=options.kill_at, how='exit')
     if options.stop_at >= 0 and os.environ.get('RANK', '1') == '1':
         config.custom_hooks[-1].update(at=options.stop_at, how=int(signal.SIGTERM))
-    config.env_cfg = dict(dist_cfg=dict(backend='gloo'))
     runner = run(config, options.resume)
     # The second process's statistics are its own.
     torch.save(bare_model(runner.model).state_dict(), options.work_dir / f'rank_{get_rank()}.pt')

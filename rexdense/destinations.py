@@ -15,11 +15,14 @@ __all__ = [
     'check_destination',
     'prepare_output_dir',
     'reason',
+    'refusals_told',
     'refuse_inputs',
+    'takes_no_more',
     'told',
     'unwritable',
 ]
 
+_TAKES_NO_MORE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _MAKE_ROOM = 'make room or choose another place'
 _REMEDIES = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), _MAKE_ROOM),
@@ -106,6 +109,26 @@ def told(path: str | Path) -> Iterator[None]:
         yield
     except (OSError, UnicodeEncodeError) as error:
         raise unwritable(path, error) from error
+
+
+@contextlib.contextmanager
+def refusals_told(folder: str | Path) -> Iterator[None]:
+    """Turn what says that the disk of a folder takes no more into an UnwritableFile of the folder.
+
+    It is full, a quota is used up, it was mounted read-only, or the file would become too large.
+    Other errors of the operating system pass as they are.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not takes_no_more(error):
+            raise
+        raise unwritable(folder, error) from error
+
+
+def takes_no_more(error: BaseException | None) -> bool:
+    """Return whether an error says that a disk takes no more, see :func:`refusals_told`."""
+    return isinstance(error, OSError) and error.errno in _TAKES_NO_MORE
 
 
 def prepare_output_dir(folder: str | Path, option: str) -> Path:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -25,9 +26,11 @@ __all__ = [
     'files_written_aside',
     'finish_partial',
     'folder_written_aside',
+    'held_alone',
     'one_at_a_time',
     'partial_file',
     'path_written_aside',
+    'written_for',
 ]
 
 ASIDE, BACKUP = 'part', 'old'
@@ -35,6 +38,7 @@ ASIDE, BACKUP = 'part', 'old'
 LONGEST_NAME = 240
 """Bytes of a file's name; most file systems allow 255."""
 
+_HIDDEN_NAME = re.compile(rf'\.(.+)\.[0-9a-f]{{16}}\.{ASIDE}')
 # What says that a file system has no hard links, or none to this file.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 # What says that a file system cannot sync folders.
@@ -178,6 +182,17 @@ def _open_aside(path: Path, place: Path, ending: str) -> _Aside:
     hidden = _hidden(place, ASIDE + ending)
     raw = _Watched(hidden, 'x+', opener=lambda name, flags: os.open(name, flags, mode | 0o600))
     return _Aside(path, place, hidden, raw, io.BufferedRandom(raw))
+
+
+def written_for(name: str) -> str | None:
+    """Return the name of the file for which a hidden one was written, None for any other.
+
+    Example:
+        >>> written_for('.epoch_1.pth.0123456789abcdef.part'), written_for('epoch_1.pth')
+        ('epoch_1.pth', None)
+    """
+    found = _HIDDEN_NAME.fullmatch(name)
+    return found and found[1]
 
 
 def _hidden(place: Path, ending: str) -> Path:
@@ -325,6 +340,50 @@ def partial_file(part: Path, continued: bool) -> Iterator[BinaryIO]:
 def finish_partial(part: Path, path: Path) -> None:
     """Give the finished file its name, in place of one that is there."""
     os.replace(part, path)
+
+
+@contextlib.contextmanager
+def held_alone(path: Path, holder: str) -> Iterator[str | None]:
+    """Hold a lock file while the block runs; yield None, or what the file says of the process that
+    holds it. It goes when the block ends.
+
+    The lock is the operating system's (POSIX, of a process), so that the file of one that was
+    killed holds nobody up, and children that outlive it neither. NFS passes it on to other machines
+    where the server's lock service runs; a file system without locks is not guarded.
+    """
+    import fcntl  # not on Windows
+
+    while True:
+        with told(path):
+            lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+        try:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            with os.fdopen(lock, 'rb') as file:
+                other = file.read(LONGEST_NAME).decode(errors='replace').strip()
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                yield other
+            elif error.errno in (*_NO_LINKS, errno.ENOLCK):
+                yield None
+            else:
+                raise unwritable(path, error) from error
+            return
+        with contextlib.suppress(FileNotFoundError):
+            # Else the holder before has deleted the file since it was opened.
+            if os.path.samestat(os.fstat(lock), os.stat(path)):
+                break
+        os.close(lock)
+    try:
+        with contextlib.suppress(OSError):
+            # Of a full disk, for example: the lock needs no words.
+            os.ftruncate(lock, 0)
+            os.write(lock, holder.encode())
+        yield None
+    finally:
+        # Left behind on a disk that was mounted read-only meanwhile, where it holds nobody up.
+        with contextlib.suppress(OSError):
+            path.unlink()
+        os.close(lock)
 
 
 @contextlib.contextmanager

@@ -65,6 +65,6 @@ HOOKS = _child(
     'HOOKS',
     'rexdense.engine.hooks',
     'rexdense.engine.precise_batch_norm',
-    'rexdense.engine.seeding',
+    'rexdense.engine.resume.saving',
 )
 OPTIM_WRAPPERS = _child('optimizer wrapper', 'OPTIM_WRAPPERS', 'rexdense.engine.optimizer_wrappers')

@@ -17,6 +17,7 @@ from rexdense.files import (
     atomic_write,
     files_written_aside,
     folder_written_aside,
+    held_alone,
     path_written_aside,
 )
 
@@ -403,3 +404,32 @@ class TestFolders:
         ):
             write('a', bytes(400_000))
         assert not list(folder.iterdir())
+
+
+HOLDER = """
+import os, sys, time
+from pathlib import Path
+from rexdense.files import held_alone
+with held_alone(Path(sys.argv[1]), 'process 1 of one') as other:
+    assert other is None
+    if os.fork() == 0:
+        # A child that outlives the process, as loader processes do for a while.
+        time.sleep(3)
+        os._exit(0)
+    print('held', flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_is_held_by_a_living_process_alone(tmp_path):
+    path = tmp_path / '.lock'
+    command = [sys.executable, '-c', HOLDER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == 'held\n'
+        with held_alone(path, 'mine') as other:
+            assert other == 'process 1 of one'
+        process.kill()
+        process.wait()
+        with held_alone(path, 'mine') as other:
+            assert other is None and path.read_text() == 'mine'
+    assert not path.exists()

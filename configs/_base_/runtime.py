@@ -5,7 +5,7 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # Two, because the older one is deleted before the newer one is whole.
+    # Two, because the newer one may be damaged by then.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     stop_on_non_finite_loss=dict(type='rexdense.StopOnNonFiniteLoss'),

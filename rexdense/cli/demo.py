@@ -42,13 +42,16 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Write the Shapes data set if it is not there, and train a demo's config on it; of 'pretrain'
     two detectors besides, see :func:`rexdense.cli.pretrain_demo.compare_pretraining`.
 
     Args:
         arguments: One of ``DEMOS``, the first if none is named, and further options of rexdense
             train; with ``--data-root`` the set lies elsewhere.
+
+    Returns:
+        The exit status, see :func:`rexdense.cli.train.main`.
 
     Raises:
         InvalidArgument: the folder of the results holds those of an earlier run, and neither
@@ -67,6 +70,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not options.data_root.is_dir():
         make_shapes(options.data_root)
     if pretraining:
-        compare_pretraining(DEMOS['detection'], options)
-    else:
-        train.run(options)
+        return compare_pretraining(DEMOS['detection'], options)
+    return train.run(options)

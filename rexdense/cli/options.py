@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from rexdense.cli.parser import parse_size, positive, random_seed
+from rexdense.cli.parser import checkpoint_interval, parse_size, positive, random_seed
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.device import DEVICES
 from rexdense.errors import InvalidArgument
@@ -134,6 +134,19 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar='DIR',
         help="folder of downloaded weights; default: REXDENSE_CACHE, else that of torch's hub",
+    )
+    group.add_argument(
+        '--checkpoint-every',
+        type=checkpoint_interval,
+        metavar='500i|10min',
+        help='save besides after so many steps or minutes; default: after epochs alone, or as the '
+        'config says',
+    )
+    group.add_argument(
+        '--deterministic',
+        action='store_true',
+        help='on accelerators take the operations that give the same each time, where there are; '
+        'slower',
     )
     group.add_argument('--resume', action='store_true', help='continue the run in the work dir')
     group.add_argument(

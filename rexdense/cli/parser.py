@@ -13,6 +13,7 @@ from rexdense.errors import InvalidArgument, RexdenseError, suggest
 
 __all__ = [
     'Parser',
+    'checkpoint_interval',
     'fraction',
     'parse_scales',
     'parse_size',
@@ -99,6 +100,17 @@ def positive(kind: type[int] | type[float], or_zero: bool = False) -> Callable[[
         return value
 
     return parse
+
+
+def checkpoint_interval(text: str) -> str:
+    """Parse how often checkpoints are saved, such as 500i or 10min; return it as it is."""
+    from rexdense.engine.resume.saving import Every  # imports torch
+
+    try:
+        Every.parse(text)
+    except InvalidArgument as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def random_seed(text: str) -> int:

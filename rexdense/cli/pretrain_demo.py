@@ -65,7 +65,7 @@ def check_pretraining(options: argparse.Namespace) -> None:
         prepare_work_dir(folder, may_hold_results=options.resume or options.overwrite)
 
 
-def compare_pretraining(detector: Path, options: argparse.Namespace) -> None:
+def compare_pretraining(detector: Path, options: argparse.Namespace) -> int:
     """Train a classifier on the crops of Shapes, then a detector from it and one from random
     weights at the same seed and number of steps; print the three curves as a table.
 
@@ -75,23 +75,30 @@ def compare_pretraining(detector: Path, options: argparse.Namespace) -> None:
         detector: The config of the detector.
         options: Those of rexdense train for all of them; ``data_root`` is the Shapes data set,
             ``work_dir`` gets a folder for each of the three runs.
+
+    Returns:
+        The exit status: that of the run that a signal has stopped, else 0.
     """
     folders = {name: options.work_dir / name for name in RUNS}
     seed = _seed(folders, options)
 
-    def run(name: str, config: Path, **changes: Any) -> None:
+    def run(name: str, config: Path, **changes: Any) -> int:
         own = copy.deepcopy(options)
         own.config, own.seed, own.work_dir = config, seed, folders[name]
         own.resume = options.resume and bool(checkpoints_of_runs(folders[name]))
         vars(own).update(changes)
-        train.run(own)
+        return train.run(own)
 
-    run('classifier', CLASSIFIER, data_root=options.data_root / CROPS)
     epochs = options.epochs or DETECTOR_EPOCHS
-    run('from_random', detector, epochs=epochs)
+    status = run('classifier', CLASSIFIER, data_root=options.data_root / CROPS)
+    status = status or run('from_random', detector, epochs=epochs)
+    if status:
+        return status
     weights = str(newest_checkpoint(folders['classifier']))
-    run('from_classifier', detector, epochs=epochs, pretrained=weights)
-    print(_table(folders))
+    status = run('from_classifier', detector, epochs=epochs, pretrained=weights)
+    if not status:
+        print(_table(folders))
+    return status
 
 
 def _seed(folders: dict[str, Path], options: argparse.Namespace) -> int:

@@ -1,10 +1,12 @@
 """The training program."""
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.dist import is_main_process
 
 from rexdense.cli.options import add_data_options, add_run_options, add_training_options
 from rexdense.cli.parser import Parser
@@ -23,15 +25,18 @@ from rexdense.engine.hooks import (
     skipped_sentence,
 )
 from rexdense.engine.prediction_sheet import draw_prediction_sheet
-from rexdense.engine.resume import choose_resumed
+from rexdense.engine.resume.choice import choose_resumed
+from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.runner import Runner
 from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import (
     CURVES,
     SHEET,
+    alone_in,
     newest_checkpoint,
     prepare_work_dir,
+    remove_unfinished,
     written_names,
 )
 from rexdense.errors import MissingDependency
@@ -51,13 +56,18 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Train as the command line says; leave checkpoints, log, curves and a sheet of predictions."""
-    run(parser().parse_args(arguments))
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as the command line says; leave checkpoints, log, curves and a sheet of predictions.
+
+    Returns:
+        The exit status: 0, or that of a run that a signal has stopped, see
+        :class:`rexdense.engine.resume.stopping.RunStopped`.
+    """
+    return run(parser().parse_args(arguments))
 
 
-def run(options: argparse.Namespace) -> None:
-    """Train as parsed options say, see :func:`main`.
+def run(options: argparse.Namespace) -> int:
+    """Train as parsed options say, see :func:`main`; return the exit status.
 
     Args:
         options: Those of rexdense train; others are left alone.
@@ -71,14 +81,21 @@ def run(options: argparse.Namespace) -> None:
         choose_resumed(config, options)
     refuse_data_places(config, removes=options.overwrite and not resuming)
     prepare_work_dir(config.work_dir, resuming or options.overwrite, written_names(config.filename))
-    train(config, replace=options.overwrite and not resuming)
+    # Of several processes the first one writes there.
+    with alone_in(config.work_dir) if is_main_process() else contextlib.nullcontext():
+        if is_main_process():
+            remove_unfinished(config.work_dir)
+        return train(config, replace=options.overwrite and not resuming)
 
 
-def train(config: Config, replace: bool = False) -> None:
+def train(config: Config, replace: bool = False) -> int:
     """Train and validate, draw what came of it, print the last metrics and where all lies.
 
     Args:
         replace: Delete what earlier runs left in the work directory once training begins.
+
+    Returns:
+        The exit status.
     """
     with config_faults():
         runner = Runner.from_cfg(config)
@@ -97,8 +114,13 @@ def train(config: Config, replace: bool = False) -> None:
             runner.train()
             if runner.rank == 0:
                 _report(runner)
+        except RunStopped as stopped:
+            if runner.rank == 0:
+                print(stopped, flush=True)
+            return stopped.status
         finally:
             runner.end_workers()
+    return 0
 
 
 def _report(runner: Runner) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import cv2
 import torch
 from mmengine.dataset import InfiniteSampler
-from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import DataLoader
 
+from rexdense.engine.resume.stopping import spare_workers
 from rexdense.errors import InvalidArgument
 
 __all__ = ['OneThread', 'require_batches', 'without_idle_settings']
@@ -18,28 +19,22 @@ _OF_PROCESSES = ('multiprocessing_context', 'persistent_workers', 'prefetch_fact
 
 class OneThread:
     """Let a loader process compute with one thread: it is one of several that share the cores with
-    the training.
+    the training. It outlives the signal that asks the training to stop.
 
     Args:
         then: What the process is to begin with besides, called with its number.
-
-    Attributes:
-        seeds: The seeds of the samples, see :class:`rexdense.engine.seeding.SampleSeeds`; None
-            leaves it at the one seed that ``then`` sets.
     """
 
     def __init__(self, then: Callable[[int], Any] | None = None) -> None:
         self.then = then
-        self.seeds = None
 
     def __call__(self, worker: int) -> None:
         """Begin in the process of the number ``worker``."""
         torch.set_num_threads(1)
         cv2.setNumThreads(0)
+        spare_workers()
         if self.then is not None:
             self.then(worker)
-        if self.seeds is not None:
-            self.seeds.seed_samples(get_worker_info().dataset)
 
 
 def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import is_main_process
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import Hook
 
 from rexdense.checkpoint.details import taught_classes
 from rexdense.datasets.depth.dataset import DepthDataset
@@ -39,7 +39,7 @@ MOST_TENSORS_NAMED = 3
 class StopOnNonFiniteLoss(Hook):
     """End the run at the first loss that is NaN or infinite, before anything is saved from it.
 
-    The weights are looked at too wherever a checkpoint may be saved: gradients can spoil them in
+    The weights are looked at too before they are validated or saved: gradients can spoil them in
     the step after a loss that was still finite.
 
     Raises:
@@ -50,10 +50,15 @@ class StopOnNonFiniteLoss(Hook):
     # Before the hooks that average weights, log or save.
     priority = 'VERY_HIGH'
 
+    def __init__(self) -> None:
+        self._place, self._images = '', 'unknown'
+
     def after_train_iter(
         self, runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        """Check the losses of the iteration, and the weights before they may be saved."""
+        """Check the losses of the iteration, and the weights before they are validated."""
+        self._place = f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}'
+        self._images = _image_names(data_batch)
         # mmengine's RuntimeInfoHook, which comes first, has fetched it: the device need not be
         # waited for again.
         loss = runner.message_hub.get_scalar('train/loss').current()
@@ -61,31 +66,26 @@ class StopOnNonFiniteLoss(Hook):
             terms = [
                 name for name, value in outputs.items() if name != 'loss' and not _is_finite(value)
             ]
-            self._stop(runner, f'the loss became {loss}', terms or ['total'], data_batch)
-        if self._may_be_saved(runner, batch_idx):
-            state = bare_model(runner.model).state_dict()
-            spoilt = [name for name, tensor in state.items() if not _is_finite(tensor)]
-            if spoilt:
-                self._stop(runner, f'{len(spoilt)} tensors became non-finite', spoilt, data_batch)
+            self._stop(runner, f'the loss became {loss}', terms or ['total'])
+        if self.end_of_epoch(runner.train_dataloader, batch_idx) or self.is_last_train_iter(runner):
+            self._check_weights(runner, bare_model(runner.model).state_dict())
 
-    def _may_be_saved(self, runner, batch_idx: int) -> bool:
-        savers = [hook for hook in runner.hooks if isinstance(hook, CheckpointHook)]
-        return (
-            self.end_of_epoch(runner.train_dataloader, batch_idx)
-            or self.is_last_train_iter(runner)
-            or any(
-                not saver.by_epoch and self.every_n_train_iters(runner, saver.interval)
-                for saver in savers
-            )
-        )
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Check the weights that are to be saved."""
+        self._check_weights(runner, checkpoint['state_dict'])
 
-    def _stop(self, runner, what: str, names: Sequence[str], data_batch: dict | None) -> None:
+    def _check_weights(self, runner, state: dict[str, Any]) -> None:
+        spoilt = [name for name, tensor in state.items() if not _is_finite(tensor)]
+        if spoilt:
+            self._stop(runner, f'{len(spoilt)} tensors became non-finite', spoilt)
+
+    def _stop(self, runner, what: str, names: Sequence[str]) -> None:
         named = ', '.join(names[:MOST_TENSORS_NAMED])
         named += ', ...' if len(names) > MOST_TENSORS_NAMED else ''
         raise NonFiniteLoss(
-            f'{what} at epoch {runner.epoch + 1}, iteration {runner.iter + 1} ({named}); images: '
-            f'{_image_names(data_batch)}. Checkpoints saved before stay in {runner.work_dir}. '
-            'Lower the learning rate (--lr), clip gradients, or look at these images'
+            f'{what} at {self._place} ({named}); images: {self._images}. Checkpoints saved before '
+            f'stay in {runner.work_dir}. Lower the learning rate (--lr), clip gradients, or look '
+            'at these images'
         )
 
 

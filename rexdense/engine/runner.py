@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import is_main_process
-from mmengine.hooks import Hook
+from mmengine.dist import barrier, is_main_process
+from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
@@ -24,6 +25,7 @@ from torch.utils.data import DataLoader
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
+from rexdense.destinations import refusals_told, takes_no_more
 from rexdense.device import bare_model
 from rexdense.engine.cpu_steps import (
     SaveContiguous,
@@ -32,7 +34,11 @@ from rexdense.engine.cpu_steps import (
     with_fused_optimizer,
 )
 from rexdense.engine.dataloaders import OneThread, require_batches, without_idle_settings
-from rexdense.engine.resume import continue_run, take_last_weights
+from rexdense.engine.resume.continuing import continue_run, take_last_weights
+from rexdense.engine.resume.loops import placed_type
+from rexdense.engine.resume.saving import KeepCheckpoints, StepSaver
+from rexdense.engine.resume.state import KeepRunState, run_state
+from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
@@ -42,6 +48,7 @@ __all__ = ['Runner', 'import_scope', 'require_same_tensors']
 LONGEST_TERMINAL_LINE = 1000
 MOST_TERMINAL_LINES = 20
 MOST_TENSORS_NAMED = 3
+_CHECKPOINT_HOOKS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
 _NOISE = (
     '"FileClient" will be deprecated',
     '"HardDiskBackend" is the alias',
@@ -63,13 +70,14 @@ class _TerminalFilter(logging.Filter):
         return message.count('\n') < MOST_TERMINAL_LINES and not message.startswith(_NOISE)
 
 
-def _end_on_broken_pipe(handler: logging.Handler) -> None:
-    """Let the program end when the reader of its output went away; logging would go on and print a
-    traceback for every line."""
+def _end_on_refusal(handler: logging.Handler) -> None:
+    """Let the program end when the reader of its output went away or the disk of its log takes no
+    more; logging would go on and print a traceback for every line."""
     inherited = handler.handleError
 
     def handle_error(record: logging.LogRecord) -> None:
-        if isinstance(sys.exc_info()[1], BrokenPipeError):
+        error = sys.exc_info()[1]
+        if isinstance(error, BrokenPipeError) or takes_no_more(error):
             raise  # logging calls this while it handles the exception
         inherited(record)
 
@@ -97,13 +105,28 @@ def _leave_out_classes(handler: logging.Handler) -> None:
 
 
 class Runner(MMEngineRunner):
-    """mmengine's Runner as rexdense's programs use it."""
+    """mmengine's Runner as rexdense's programs use it.
+
+    Attributes:
+        stop_signals: Whether a signal asks the run to stop.
+        step_saver: When a checkpoint is due besides those of the schedule.
+        last_saved: The file of the last checkpoint that the run can go on from; None before.
+    """
 
     def __init__(self, *args, **settings) -> None:
         install_safe_loader()
+        self.stop_signals, self.step_saver = StopSignals(), StepSaver()
+        self.last_saved: Path | None = None
+        self._last_place: tuple | None = None
         super().__init__(*args, **settings)
-        self.register_hook(RequireSameTensors())
-        self.register_hook(SaveContiguous())
+        self._run_state = KeepRunState()
+        for hook in (
+            RequireSameTensors(),
+            SaveContiguous(),
+            self._run_state,
+            StopWithinValidation(),
+        ):
+            self.register_hook(hook)
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'Runner':
@@ -111,13 +134,56 @@ class Runner(MMEngineRunner):
         import_scope(cfg)
         return super().from_cfg(cfg)
 
+    def train(self) -> nn.Module:
+        """Train, see mmengine.
+
+        Raises:
+            RunStopped: a signal has stopped it, and what was learnt is saved.
+            UnwritableFile: the disk takes no more; the last checkpoint stays.
+        """
+        with self.stop_signals, refusals_told(self.work_dir):
+            return super().train()
+
+    def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
+        """Return the loop of training, mmengine's in the form that can be left after any step."""
+        return super().build_train_loop(placed_type(loop) if isinstance(loop, dict) else loop)
+
+    def register_hook(self, hook: Hook | dict, priority: Any = None) -> None:
+        """Register a hook, mmengine's CheckpointHook in the form that loses none."""
+        if isinstance(hook, dict) and hook.get('type') in _CHECKPOINT_HOOKS:
+            hook = {**hook, 'type': KeepCheckpoints}
+        super().register_hook(hook, priority)
+
+    def set_randomness(
+        self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False
+    ) -> None:
+        """Set the seed. What has no deterministic form goes on with a warning of torch, which ends
+        the run otherwise."""
+        super().set_randomness(seed, diff_rank_seed, deterministic)
+        if deterministic:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all steps of training were made, or it is to stop early."""
+        loop = self._train_loop
+        return isinstance(loop, BaseLoop) and (
+            loop.iter >= loop.max_iters or getattr(loop, 'stop_training', False)
+        )
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether the last checkpoint is that of the place where the run stands."""
+        loop = self.train_loop
+        return self._last_place == (loop.epoch, loop.iter, getattr(loop, 'validated', None))
+
     def build_logger(self, *args, **settings):
         """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""
         logger = super().build_logger(*args, **settings)
         for handler in logger.handlers:
+            _end_on_refusal(handler)
             if type(handler) is logging.StreamHandler:
                 handler.addFilter(_TerminalFilter())
-                _end_on_broken_pipe(handler)
                 _leave_out_classes(handler)
         return logger
 
@@ -211,10 +277,22 @@ class Runner(MMEngineRunner):
         if backbone is not None and 'backbone' in self.cfg.get('model', {}):
             # Weights may have turned on what the config did not state; predict.py builds from it.
             self.cfg.model.backbone.update(hidden_options(backbone))
-        if '://' in str(out_dir):
-            super().save_checkpoint(out_dir, filename, *args, **options)
-            return
-        if not is_main_process():
+        loop, meta = self._train_loop, options.get('meta')
+        resumable = isinstance(loop, BaseLoop) and options.get('save_optimizer', True) and meta
+        self._run_state.state = run_state(self) if resumable else None
+        try:
+            self._save_whole(out_dir, filename, *args, **options)
+        finally:
+            self._run_state.state = None
+        # None has left what it saved before all is there.
+        barrier()
+        if resumable:
+            self.last_saved = Path(out_dir, filename)
+            place = meta['epoch'], meta['iter'], getattr(loop, 'validated', None)
+            self._last_place = place
+
+    def _save_whole(self, out_dir: str, filename: str, *args, **options) -> None:
+        if '://' in str(out_dir) or not is_main_process():
             super().save_checkpoint(out_dir, filename, *args, **options)
             return
         try:

@@ -20,11 +20,12 @@ def replay(
 
     mmengine's schedulers compute each value from the one before, so that the values of a schedule
     are found by going through it. Those that wait for a metric are left out, see
-    :func:`rexdense.engine.resume.continue_run`.
+    :func:`rexdense.engine.resume.continuing.continue_run`.
 
     Args:
         iterations: Steps of the optimizer so far.
-        epochs: Epochs so far of ``epoch_length`` iterations; 0 for a run that counts iterations.
+        epochs: Whole epochs so far of ``epoch_length`` iterations, behind which further iterations
+            may lie; 0 for a run that counts iterations.
     """
     schedulers = [each for each in schedulers if not getattr(each, 'need_val_args', False)]
     by_epoch = [each for each in schedulers if each.by_epoch]
@@ -32,11 +33,12 @@ def replay(
     with warnings.catch_warnings():
         # There was a step of the optimizer before each of these.
         warnings.filterwarnings('ignore', message='Detected call of `scheduler.step')
-        for length in [epoch_length] * epochs or [iterations]:
+        begun = iterations - epochs * epoch_length
+        for epoch, length in enumerate([*[epoch_length] * epochs, begun]):
             for _ in range(length):
                 for scheduler in by_iteration:
                     scheduler.step()
-            for scheduler in by_epoch if epochs else ():
+            for scheduler in by_epoch if epoch < epochs else ():
                 scheduler.step()
 
 

@@ -3,7 +3,8 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterable, Mapping
+import socket
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,12 +13,15 @@ from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.formats.reading import POINTER, pointed_name
 from rexdense.destinations import prepare_output_dir, told
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
+from rexdense.files import held_alone, written_for
 
 __all__ = [
     'CURVES',
     'POINTER',
     'SHEET',
+    'STEP',
     'Found',
+    'alone_in',
     'checkpoints_of_runs',
     'facts_of_run',
     'find_checkpoint',
@@ -25,15 +29,19 @@ __all__ = [
     'newest_checkpoint',
     'prepare_work_dir',
     'remove_earlier_runs',
+    'remove_unfinished',
     'run_meta',
     'written_names',
 ]
 
-# As mmengine's CheckpointHook names them.
-_CHECKPOINT = re.compile(r'(epoch|iter)_\d+\.pth|best_.+\.pth')
+# As mmengine's CheckpointHook and save_step name them.
+_CHECKPOINT = re.compile(r'(epoch|iter|step)_\d+\.pth|best_.+\.pth')
+STEP = 'step_{}.pth'
+"""Name of a checkpoint between those of the schedule."""
 # mmengine names a run's folder after the time of its start.
 RUN_FOLDER = re.compile(r'\d{8}_\d{6}')
 CURVES, SHEET = 'curves.png', 'predictions.png'
+LOCK = '.rexdense.lock'
 
 # numpy's generators take seeds of 32 bits, torch counts steps in 64.
 _RANGES = {'epoch': (0, 2**63 - 1), 'iter': (0, 2**63 - 1), 'seed': (0, 2**32 - 1)}
@@ -147,6 +155,40 @@ def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
         # Of a folder with more in it, that stays.
         with contextlib.suppress(OSError):
             (Path(work_dir) / parent).rmdir()
+
+
+def remove_unfinished(work_dir: str | Path) -> list[Path]:
+    """Delete the hidden files that a run has left which was killed while it wrote; return them.
+
+    Another run must not be writing there, see :func:`alone_in`.
+    """
+    left = [path for path in Path(work_dir).glob('.*') if _is_unfinished(path)]
+    for path in left:
+        with told(path):
+            path.unlink(missing_ok=True)
+    return left
+
+
+def _is_unfinished(path: Path) -> bool:
+    name = written_for(path.name)
+    return bool(name and (_CHECKPOINT.fullmatch(name) or name in (CURVES, SHEET, POINTER)))
+
+
+@contextlib.contextmanager
+def alone_in(work_dir: str | Path) -> Iterator[None]:
+    """Keep other runs out of a work directory.
+
+    Raises:
+        InvalidArgument: one is training there.
+    """
+    holder = f'process {os.getpid()} of {socket.gethostname()}'
+    with held_alone(Path(work_dir, LOCK), holder) as other:
+        if other is not None:
+            raise InvalidArgument(
+                f'work dir {work_dir} belongs to a run that is training ({other or "unknown"}): '
+                'wait for it, stop it, or choose another --work-dir'
+            )
+        yield
 
 
 def checkpoints_of_runs(work_dir: str | Path) -> list[Path]:

@@ -6,7 +6,14 @@ import sys
 
 import pytest
 
-from rexdense.cli.parser import Parser, fraction, parse_size, positive, random_seed
+from rexdense.cli.parser import (
+    Parser,
+    checkpoint_interval,
+    fraction,
+    parse_size,
+    positive,
+    random_seed,
+)
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import ROOT
 
@@ -31,6 +38,8 @@ def test_no_size(text):
         (random_seed, '4294967295', 2**32 - 1),
         (fraction, '0', 0.0),
         (fraction, '1', 1.0),
+        (checkpoint_interval, '500i', '500i'),
+        (checkpoint_interval, '10min', '10min'),
     ],
 )
 def test_number(parse, text, expected):
@@ -50,6 +59,10 @@ def test_number(parse, text, expected):
         (random_seed, 'one', 'a whole number from 0 to 4294967295'),
         (fraction, '30', 'a number from 0 to 1'),
         (fraction, 'x', 'a number from 0 to 1'),
+        *(
+            (checkpoint_interval, text, 'steps, such as 500i, or minutes, such as 10min')
+            for text in ('10', '0i', '5h', '-5i', '1e3i', '')
+        ),
     ],
 )
 def test_no_number(parse, text, expected):

@@ -76,6 +76,19 @@ def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
     return None if checkpoint is None else read_training_file(checkpoint).classes
 
 
+def _save_besides(config: Config, every: str) -> None:
+    """Let the hook of checkpoints save at further times, see
+    :class:`rexdense.engine.resume.saving.KeepCheckpoints`."""
+    hooks = config.setdefault('default_hooks', {})
+    hook = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
+    if hook is None:
+        raise InvalidArgument(
+            f'--checkpoint-every {every}: default_hooks.checkpoint of the config is None, which '
+            'saves nothing; leave that line out'
+        )
+    hook['every'] = every
+
+
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
     """Change a config as the training options say; print the weights and the learning rate that
     were chosen.
@@ -87,6 +100,12 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         set_epochs(config, options.epochs)
     if options.seed is not None:
         config.randomness = dict(config.get('randomness') or {}, seed=options.seed)
+    if options.deterministic:
+        config.randomness = dict(config.get('randomness') or {}, deterministic=True)
+        # Read by cuBLAS when a process first uses it (CUDA's manual, "Results reproducibility").
+        os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
+    if options.checkpoint_every:
+        _save_besides(config, options.checkpoint_every)
     if options.load_from:
         config.load_from = options.load_from
     if options.cache:

@@ -13,6 +13,7 @@ import torch
 from mmengine.hooks import EMAHook
 
 from rexdense.cli import train
+from rexdense.engine.resume.loops import PlacedEpochLoop
 from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import (
     CheckpointMismatch,
@@ -133,8 +134,11 @@ def test_another_optimizer_is_refused(copied, shapes):
 def test_gradients_that_a_checkpoint_lacks_are_told_of(
     copied, shapes, monkeypatch, capsys, counts, lost
 ):
-    """The checkpoint is of step 3."""
-    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', lambda loop: None)
+    """The checkpoint is of step 3, and of a version that kept none."""
+    content = torch.load(copied / 'epoch_1.pth', weights_only=False)
+    del content['rexdense_run']
+    torch.save(content, copied / 'epoch_1.pth')
+    monkeypatch.setattr(PlacedEpochLoop, 'run', lambda loop: None)
     settings = (f'optim_wrapper.accumulative_counts={counts}',)
     train.main(train_arguments(shapes, copied, '--resume', settings=settings))
     said = f'the gradients of {lost} of {counts} batches were not yet stepped with at iteration 3'
@@ -144,51 +148,37 @@ def test_gradients_that_a_checkpoint_lacks_are_told_of(
 @pytest.mark.parametrize(
     ('epoch', 'step', 'length', 'position', 'said'),
     [
-        (1, 3, 3, (1, 3), ''),
-        (0, 2, 3, (0, 0), 'saved in epoch 1, after 2 of its 3 batches'),
-        (1, 4, 3, (1, 3), 'saved in epoch 2, after 1 of its 3 batches'),
-        # The last step of an epoch: nothing is repeated.
-        (0, 3, 3, (1, 3), ''),
+        (0, 2, 3, (0, 2, 2), ''),
+        # The last step of an epoch that was not yet ended.
+        (0, 3, 3, (0, 3, 3), ''),
         # The epochs of that run had other lengths.
-        (1, 4, 4, (1, 3), 'epoch 1 was saved at step 4, and is step 3 with 3 steps an epoch'),
-        (1, 5, 4, (1, 3), 'saved in epoch 2, after 1 of its 4 batches'),
+        (1, 4, 4, (1, 3, 0), 'epoch 1 was saved at step 4, and is step 3 with 3 steps an epoch'),
+        (1, 6, 4, (1, 4, 1), 'saved after 2 of 4 steps of epoch 2, which has 3 steps here: the ru'),
     ],
 )
-def test_batches_that_are_repeated_are_told_of(
+def test_where_a_run_goes_on(
     copied, shapes, monkeypatch, capsys, epoch, step, length, position, said
 ):
-    """Three steps an epoch."""
+    """Three steps an epoch. Of the last step of one says a version that kept no such state."""
     content = torch.load(copied / 'epoch_1.pth', weights_only=False)
     content['meta'] |= dict(epoch=epoch, iter=step)
     content['message_hub']['runtime_info'] |= dict(max_epochs=1, max_iters=length)
+    content['rexdense_run']['epoch_length'] = length
+    if step == 3:
+        del content['rexdense_run']
     torch.save(content, copied / 'epoch_1.pth')
     stands = []
     monkeypatch.setattr(
-        'mmengine.runner.EpochBasedTrainLoop.run',
-        lambda loop: stands.append((loop.epoch, loop.iter)),
+        PlacedEpochLoop,
+        'run',
+        lambda loop: stands.append((loop.epoch, loop.iter, loop.begun)),
     )
     train.main(train_arguments(shapes, copied, '--epochs', '3', '--resume'))
     assert stands == [position]
     output = capsys.readouterr().out
     assert said in output
-    assert ('was saved at step' in output) == (length == 4)
-    assert ('trains on these' in output) == ('batches' in said)
-
-
-@pytest.mark.slow
-def test_a_run_saved_between_epochs(shapes, tmp_path, capsys):
-    """Three steps an epoch, a checkpoint after four."""
-    settings = tuple(
-        f'default_hooks.checkpoint.{setting}'
-        for setting in ('by_epoch=False', 'interval=4', 'save_last=False', 'save_best=None')
-    )
-    arguments = train_arguments(shapes, tmp_path, '--epochs', '2', settings=settings)
-    train.main(arguments)
-    capsys.readouterr()
-    train.main([*arguments, '--resume'])
-    output = capsys.readouterr().out
-    assert 'saved in epoch 2, after 1 of its 3 batches' in output
-    assert 'resumed epoch: 1, iter: 3;' in output and 'was saved at step' not in output
+    assert ('was saved at step' in output) == (step == length == 4)
+    assert ('used twice' in output) == (step == 6)
 
 
 @pytest.fixture
@@ -213,7 +203,7 @@ def test_without_the_average_a_run_goes_on_from_its_last_weights(
     def keep(loop):
         begun.update({key: value.clone() for key, value in loop.runner.model.state_dict().items()})
 
-    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', keep)
+    monkeypatch.setattr(PlacedEpochLoop, 'run', keep)
     train.main(train_arguments(shapes, copied, '--resume', settings=('custom_hooks=[]',)))
     averaged, last = average
     assert same(begun, last) and not same(begun, averaged)
@@ -235,7 +225,7 @@ def test_an_average_that_begins_with_the_resumed_run(copied, shapes, average, mo
         for name, model in models.items():
             begun[name] = {key: value.clone() for key, value in model.state_dict().items()}
 
-    monkeypatch.setattr('mmengine.runner.EpochBasedTrainLoop.run', keep)
+    monkeypatch.setattr(PlacedEpochLoop, 'run', keep)
     train.main(train_arguments(shapes, copied, '--resume'))
     assert same(begun['own'], average[1]) and same(begun['average'], average[1])
 
@@ -248,6 +238,8 @@ def test_an_average_that_begins_with_the_resumed_run(copied, shapes, average, mo
         ('optimizer', 'text'),
         ('optimizer', {'state': {}, 'param_groups': 7}),
         ('optimizer', {'state': [1], 'param_groups': [[]]}),
+        ('rexdense_run', 3),
+        ('rexdense_run', {'epoch_length': 3, 'processes': [{}]}),
     ],
 )
 def test_parts_of_a_run_that_are_something_else(copied, shapes, part, value):

@@ -7,13 +7,12 @@ pytest.importorskip('mmengine')
 
 import torch
 from mmengine.dataset import BaseDataset, ClassBalancedDataset, RepeatDataset
-from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 from torch.utils.data import BatchSampler
 
 from rexdense.datasets.classification.sampler import RepeatedSampler
+from rexdense.engine.resume.places import Seeds, follow_places
 from rexdense.engine.runner import Runner
-from rexdense.engine.seeding import SampleSeeds, SeedEachEpoch
 
 IMAGES = 4
 
@@ -55,25 +54,33 @@ def loader_of(dataset, workers=2, kind='DefaultSampler', **settings):
     )
 
 
-def drawn(seeds, epoch=0, dataset=None, **settings):
-    loader = loader_of(dataset or Drawn(), **settings)
-    seeds.follow(loader)
-    seeds.epoch.fill_(epoch)
-    return [tuple(value for (value,) in batch) for batch in loader]
+def passes(loader, seeds, places, endless=False):
+    """What a loader gives from each of some places (epoch, batches done) on."""
+    batches = follow_places(loader, seeds, endless)
+    found = []
+    for batches.epoch, batches.done in places:
+        found.append([tuple(value for (value,) in batch) for batch in loader])
+    return found
 
 
-def test_an_epoch_s_samples_do_not_depend_on_what_came_before():
-    first, second = SampleSeeds(0), SampleSeeds(0)
-    epochs = [drawn(first, epoch) for epoch in range(2)]
-    assert drawn(second, 1) == epochs[1]
-    assert drawn(second, 1, workers=1)[1:] == epochs[1][1:]
-    numbers = [number for epoch in epochs for _, number in epoch[1:]]
-    assert len(set(numbers)) == len(numbers)
+def drawn(seeds, epoch=0, dataset=None, done=0, **settings):
+    (found,) = passes(loader_of(dataset or Drawn(), **settings), seeds, [(epoch, done)])
+    return found
 
 
-@pytest.mark.parametrize('other', [SampleSeeds(1), SampleSeeds(0, rank=1)])
+@pytest.mark.parametrize('settings', [dict(persistent_workers=True), dict(), dict(workers=0)])
+def test_each_epoch_draws_others_wherever_it_is_entered(settings):
+    """Without persistent processes too, which begin each epoch with the same seed of mmengine's."""
+    epochs = passes(loader_of(Drawn(), **settings), Seeds(0), [(0, 0), (1, 0), (0, 2), (1, 4)])
+    numbers = [number for epoch in epochs[:2] for _, number in epoch]
+    assert len(set(numbers)) == len(numbers) == 2 * IMAGES
+    assert epochs[2:] == [epochs[0][2:], []]
+    assert drawn(Seeds(0), 1, workers=1) == epochs[1]
+
+
+@pytest.mark.parametrize('other', [Seeds(1), Seeds(0, rank=1)])
 def test_another_seed_or_process_draws_others(other):
-    assert drawn(other)[1:] != drawn(SampleSeeds(0))[1:]
+    assert drawn(other, workers=0) != drawn(Seeds(0), workers=0)
 
 
 @pytest.mark.parametrize(
@@ -85,19 +92,19 @@ def test_another_seed_or_process_draws_others(other):
 )
 def test_repeats_of_a_sample_differ(wrap):
     dataset = wrap(Drawn())
-    samples = drawn(SampleSeeds(0), dataset=dataset)
+    samples = drawn(Seeds(0), dataset=dataset)
     assert len(samples) == len(dataset) > IMAGES
     assert len({number for _, number in samples}) == len(samples)
-    assert drawn(SampleSeeds(0), dataset=wrap(Drawn()), workers=1)[3:] == samples[3:]
+    assert drawn(Seeds(0), dataset=wrap(Drawn()), workers=1)[3:] == samples[3:]
 
 
 def test_copies_of_a_sampler_and_a_batch_sampler_of_another_kind():
     loader = loader_of(Drawn())
     loader.batch_sampler.sampler = RepeatedSampler(Drawn(), repeats=4, seed=0)
-    SampleSeeds(0).follow(loader)
-    assert len({number for _, (number,) in loader}) == IMAGES
+    (samples,) = passes(loader, Seeds(0), [(0, 0)])
+    assert len({number for _, number in samples}) == IMAGES
     settings = dict(batch_size=1, batch_sampler=dict(type=InBuckets, drop_last=False))
-    assert drawn(SampleSeeds(0), **settings)[1:] == drawn(SampleSeeds(0))[1:]
+    assert drawn(Seeds(0), **settings) == drawn(Seeds(0))
 
 
 class Shaken(nn.Module):
@@ -120,24 +127,20 @@ def steps_of(tmp_path, begin, workers, kind):
         work_dir=str(tmp_path / str(begin)),
         train_dataloader=loader_of(Drawn(tries=2), workers, kind),
         train_cfg=dict(type='IterBasedTrainLoop', max_iters=6),
-        custom_hooks=[dict(type=SeedEachEpoch)],
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
         randomness=dict(seed=3),
     )
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner.train_loop._iter = begin
-    hook = next(each for each in runner.hooks if isinstance(each, SeedEachEpoch))
-    runner._hooks = [hook]
+    runner._hooks = []
     runner.train_loop.run()
-    assert not isinstance(runner.train_loop, EpochBasedTrainLoop)
     return model.seen
 
 
 @pytest.mark.parametrize(
     ('workers', 'kind'), [(0, 'InfiniteSampler'), (2, 'InfiniteSampler'), (1, 'DefaultSampler')]
 )
-def test_runs_that_count_iterations(tmp_path, monkeypatch, workers, kind):
-    monkeypatch.setattr('time.sleep', lambda _: None)
+def test_runs_that_count_iterations(tmp_path, workers, kind):
     whole = steps_of(tmp_path, 0, workers, kind)
     numbers = [batch[1][0] for batch, _ in whole] + [number for _, number in whole]
     assert len(set(numbers)) == 12

@@ -1,0 +1,50 @@
+"""Which checkpoint a run goes on from."""
+
+import argparse
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from rexdense.engine.work_dir import find_checkpoint, run_meta
+from rexdense.errors import InvalidArgument
+
+__all__ = ['choose_resumed']
+
+_MOST_FAULTS = 3
+
+
+def choose_resumed(config: Config, options: argparse.Namespace) -> None:
+    """Set in a config which checkpoint its run goes on from, and the seed of that run, which also
+    orders the data, where none was asked for.
+
+    That is the newest whole one of the work directory; with ``resume`` in the config, but without
+    ``--resume``, the file that ``load_from`` names, if it names one.
+
+    Raises:
+        InvalidArgument: there is no whole checkpoint.
+        CheckpointUnreadable: the file that was named is none.
+    """
+    named = config.get('load_from')
+    if named and not options.resume:
+        meta, said = run_meta(named), ''
+    else:
+        found, faults = find_checkpoint(config.work_dir)
+        if found is None:
+            detail = f' that is whole ({"; ".join(faults[:_MOST_FAULTS])})' if faults else ''
+            raise InvalidArgument(
+                f'--resume: no checkpoint{detail} in {config.work_dir}; leave --resume out to '
+                'start, or name the folder with --work-dir'
+            )
+        meta, said = found.meta, found.said
+        if named:
+            said = f'{said}; ' if said else ''
+            said += f'{named} is not loaded, since the run goes on from {found.path}'
+        if faults:
+            said = f'{said} ({"; ".join(faults[:_MOST_FAULTS])})'
+        config.load_from = str(found.path)
+    config.resume = True
+    randomness = config.get('randomness') or {}
+    if randomness.get('seed') is None and meta.get('seed') is not None:
+        config.randomness = dict(randomness, seed=meta['seed'])
+    if said and is_main_process():
+        print(said)

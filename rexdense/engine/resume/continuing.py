@@ -1,0 +1,133 @@
+"""Going on with a run from one of its checkpoints, as its config says at this moment.
+
+mmengine puts back the optimizer's settings and the schedule of the checkpoint, over all that was
+asked for. Here the checkpoint gives what was learnt (weights, averages, moments of the optimizer)
+and where the run stands; rates, decays and schedules are those of the config at that step.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mmengine.hooks import EMAHook
+from mmengine.runner import EpochBasedTrainLoop
+
+from rexdense.engine.resume.loops import PlacedEpochLoop
+from rexdense.engine.resume.optimizers import resume_optimizers
+from rexdense.engine.resume.state import RUN, foreign, take_run_state
+from rexdense.engine.work_dir import facts_of_run
+
+__all__ = ['continue_run', 'take_last_weights']
+
+
+def take_last_weights(runner: Any, checkpoint: dict[str, Any]) -> None:
+    """Give a checkpoint its last weights as ``state_dict``, where the run goes on without the
+    average that stands there, and say so.
+
+    mmengine's EMAHook swaps the two when it saves, and swaps them back when it loads
+    (hooks/ema_hook.py); nobody does where the config has none.
+
+    Raises:
+        CheckpointUnreadable: there is an average, but no last weights.
+    """
+    averaged = any(isinstance(hook, EMAHook) for hook in runner.hooks)
+    if averaged or 'ema_state_dict' not in checkpoint:
+        return
+    before = 'module.'
+    with foreign(runner, 'ema_state_dict'):
+        last = {
+            key.removeprefix(before): tensor
+            for key, tensor in checkpoint.pop('ema_state_dict').items()
+            if key.startswith(before)
+        }
+    checkpoint['state_dict'] = last
+    runner.logger.info(
+        'resumed from the last weights, not from their average (EMA): the config has no EMAHook'
+    )
+
+
+def continue_run(
+    runner: Any, checkpoint: Mapping[str, Any], optimizer: bool = True, schedule: bool = True
+) -> None:
+    """Bring a runner, whose model has the checkpoint's weights, to where the checkpoint was saved.
+
+    Args:
+        optimizer: Take over the moments of the optimizer.
+        schedule: Bring the schedule to that step.
+
+    Raises:
+        CheckpointMismatch: its moments are those of another optimizer or of other parameter groups.
+        CheckpointUnreadable: it does not say where the run stands, or what it holds of the run is
+            something else.
+    """
+    meta = facts_of_run(checkpoint, runner._load_from)
+    _resume_seed(runner, meta.get('seed'))
+    with foreign(runner, RUN if RUN in checkpoint else 'message_hub'):
+        length = _epoch_length(checkpoint)
+    _resume_position(runner, meta['epoch'], meta['iter'], length)
+    if 'message_hub' in checkpoint:
+        with foreign(runner, 'message_hub'):
+            runner.message_hub.load_state_dict(checkpoint['message_hub'])
+    resume_optimizers(runner, checkpoint, optimizer, schedule)
+    if RUN in checkpoint:
+        with foreign(runner, RUN):
+            take_run_state(runner, checkpoint[RUN])
+
+
+def _resume_seed(runner: Any, stored: int | None) -> None:
+    """Take the seed of the run, where none was asked for."""
+    if stored is None:
+        return
+    asked = runner._randomness_cfg.get('seed')
+    if asked is None:
+        runner.set_randomness(**{**runner._randomness_cfg, 'seed': stored})
+    elif asked != stored:
+        runner.logger.info(f'seed {asked} from here on; the run began with {stored}')
+
+
+def _epoch_length(checkpoint: Mapping[str, Any]) -> int | None:
+    """Return how many steps an epoch had in the run of a checkpoint, None if it does not say."""
+    if RUN in checkpoint:
+        return int(checkpoint[RUN]['epoch_length'])
+    # As mmengine's RuntimeInfoHook notes it (hooks/runtime_info_hook.py).
+    noted = checkpoint.get('message_hub', {}).get('runtime_info', {})
+    epochs, iterations = noted.get('max_epochs'), noted.get('max_iters')
+    return int(iterations) // int(epochs) if epochs and iterations else None
+
+
+def _resume_position(runner: Any, epoch: int, iteration: int, length: int | None) -> None:
+    """Set where the training loop stands.
+
+    Args:
+        epoch: The epochs that were ended.
+        iteration: The steps that were made.
+        length: The steps of an epoch in the run of the checkpoint, None if they are not known.
+    """
+    loop = runner.train_loop
+    if isinstance(loop, EpochBasedTrainLoop):
+        present = len(loop.dataloader)
+        length = length or present
+        # Of a run that counted iterations nothing is known of the epoch.
+        begun = iteration - epoch * length
+        begun = begun if 0 <= begun <= length else 0
+        if length != present and begun:
+            said, begun = f'{begun} of {length}', begun * present // length
+            runner.logger.warning(
+                f'the checkpoint was saved after {said} steps of epoch {epoch + 1}, which has '
+                f'{present} steps here: the run goes on after {begun} of them, and some images of '
+                'that epoch may be used twice or left out'
+            )
+        elif epoch * present + begun != iteration:
+            runner.logger.info(
+                f'epoch {epoch} was saved at step {iteration}, and is step {epoch * present} with '
+                f'{present} steps an epoch: the schedule goes by the epoch'
+            )
+        if isinstance(loop, PlacedEpochLoop):
+            loop.begun = begun
+        elif begun:
+            runner.logger.warning(
+                f'{type(loop).__name__} begins epochs with their first batch: the {begun} steps of '
+                f'epoch {epoch + 1} that were made are made again'
+            )
+            begun = 0
+        iteration = epoch * present + begun
+    loop._epoch, loop._iter = epoch, iteration

@@ -1,0 +1,186 @@
+"""The loops of training that can be left after any step, and entered there again.
+
+mmengine's begin each epoch with its first batch, and go on from a checkpoint without the validation
+that was due when it was saved (runner/loops.py, lines 93-118 and 271-310).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from mmengine.hooks import EMAHook
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
+from torch import nn
+from torch.utils.data import DataLoader
+
+from rexdense.engine.resume.places import Seeds, follow_places
+from rexdense.engine.resume.saving import save_step
+from rexdense.engine.resume.stopping import RunStopped, StopAsked, agreed
+
+__all__ = ['PlacedEpochLoop', 'PlacedIterationLoop', 'PlacedLoop', 'placed_type']
+
+
+class PlacedLoop:
+    """What both loops share.
+
+    Attributes:
+        begun: The batches of the running epoch that were made; 0 in runs that count iterations.
+        validated: Whether the validation that may be due after the last step was made.
+        endless: Whether a pass over the data follows the one before.
+    """
+
+    endless: bool
+
+    def __init__(self, runner: Any, dataloader: DataLoader | dict, **settings: Any) -> None:
+        if isinstance(dataloader, dict):
+            apart = runner._randomness_cfg.get('diff_rank_seed', False)
+            dataloader = runner.build_dataloader(dataloader, seed=runner.seed, diff_rank_seed=apart)
+        self.begun, self.validated = 0, True
+        self.seeds = Seeds(runner.seed or 0, runner.rank)
+        self.batches = follow_places(dataloader, self.seeds, self.endless)
+        super().__init__(runner, dataloader, **settings)
+
+    def _begin_batches(self, done: int) -> None:
+        """Let the loader leave out the batches that were made."""
+        if self.batches is not None:
+            self.batches.epoch, self.batches.done = self._epoch, done
+
+    def _recall_step(self, epoch: int) -> None:
+        """Tell metrics that ask where the run stands what they are told after a step: that step,
+        not the next one."""
+        self.runner.message_hub.update_info_dict(dict(epoch=epoch, iter=self._iter - 1))
+
+    def _after_step(self) -> None:
+        """Save a checkpoint where one is due, and stop the run where that was asked for.
+
+        Raises:
+            RunStopped: it was asked for; what was learnt is saved.
+        """
+        saver = self.runner.step_saver
+        number, due = agreed(self.runner, self.runner.stop_signals.number, saver.is_due(self._iter))
+        if number or due:
+            file = save_step(self.runner)
+            saver.saved()
+            if number:
+                raise RunStopped(number, self._iter, file)
+
+    def _validate(self, is_due: bool) -> None:
+        """Validate, if that is due; a run that is asked to stop meanwhile stops before it."""
+        if self.runner.val_loop is None or not is_due:
+            return
+        if self.runner.distributed:
+            # A process that stops within a validation cannot wait for the others to save.
+            save_step(self.runner)
+        self.seeds.seed_between(self._iter)
+        try:
+            self.runner.val_loop.run()
+        except StopAsked as stop:
+            for hook in self.runner.hooks:
+                if isinstance(hook, EMAHook):
+                    # Gives the model its own weights back.
+                    hook.after_val_epoch(self.runner)
+            raise RunStopped(stop.number, self._iter, save_step(self.runner)) from None
+
+
+class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
+    """mmengine's loop over epochs, from the batch after the last one that was made."""
+
+    endless = False
+
+    def run(self) -> nn.Module:
+        """Train, beginning with the validation that is still due."""
+        self.runner.call_hook('before_train')
+        if not self.validated and not self.begun:
+            self._recall_step(self._epoch - 1)
+            self._validate_after_epoch()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self._validate_after_epoch()
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def run_epoch(self) -> None:
+        """Make the rest of an epoch."""
+        self.runner.call_hook('before_train_epoch')
+        self.runner.model.train()
+        self._begin_batches(self.begun)
+        for number, data_batch in enumerate(self.dataloader, self.begun):
+            self.run_iter(number, data_batch)
+        self.begun = 0
+        self.seeds.seed_between(self._iter)
+        self.runner.call_hook('after_train_epoch')
+        self._epoch += 1
+
+    def run_iter(self, idx: int, data_batch: Sequence[dict]) -> None:
+        """Make a step."""
+        self.seeds.seed_step(self._epoch, idx)
+        self.validated = False
+        super().run_iter(idx, data_batch)
+        self.begun = idx + 1
+        self._after_step()
+
+    def _validate_after_epoch(self) -> None:
+        self._decide_current_val_interval()
+        self._validate(
+            self._epoch >= self.val_begin
+            and (self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs)
+        )
+
+
+class PlacedIterationLoop(PlacedLoop, IterBasedTrainLoop):
+    """mmengine's loop over iterations, from the batch after the last one that was made."""
+
+    endless = True
+
+    def run(self) -> nn.Module:
+        """Train, beginning with the validation that is still due."""
+        self.runner.call_hook('before_train')
+        self.runner.call_hook('before_train_epoch')
+        if not self.validated:
+            self._recall_step(self._epoch)
+            self._validate_after_step()
+        if self.batches is not None:
+            self._begin_batches(self._iter)
+            self.dataloader_iterator = iter(self.dataloader)
+        while self._iter < self._max_iters and not self.stop_training:
+            self.runner.model.train()
+            self.run_iter(next(self.dataloader_iterator))
+            self._validate_after_step()
+        self.runner.call_hook('after_train_epoch')
+        self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def run_iter(self, data_batch: Sequence[dict]) -> None:
+        """Make a step."""
+        self.seeds.seed_step(self._epoch, self._iter)
+        self.validated = False
+        super().run_iter(data_batch)
+        self._after_step()
+
+    def _validate_after_step(self) -> None:
+        self._decide_current_val_interval()
+        self._validate(
+            self._iter >= self.val_begin
+            and (self._iter % self.val_interval == 0 or self._iter == self._max_iters)
+        )
+
+
+_PLACED = {EpochBasedTrainLoop: PlacedEpochLoop, IterBasedTrainLoop: PlacedIterationLoop}
+
+
+def placed_type(section: dict[str, Any]) -> dict[str, Any]:
+    """Return the ``train_cfg`` of a config with the loop of this module in place of mmengine's; any
+    other stays.
+
+    Example:
+        >>> placed_type(dict(type='EpochBasedTrainLoop', max_epochs=2))['type'].__name__
+        'PlacedEpochLoop'
+    """
+    if 'by_epoch' in section and 'type' not in section:
+        kind = EpochBasedTrainLoop if section['by_epoch'] else IterBasedTrainLoop
+        section = {key: value for key, value in section.items() if key != 'by_epoch'}
+    else:
+        kind = section.get('type')
+    for theirs, ours in _PLACED.items():
+        if kind in (theirs, theirs.__name__, f'mmengine.{theirs.__name__}'):
+            return {**section, 'type': ours}
+    return section

@@ -1,0 +1,224 @@
+"""Checkpoints that are kept: written before older ones go, and between those of the schedule."""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import CheckpointHook
+
+from rexdense.engine.work_dir import POINTER, STEP
+from rexdense.errors import InvalidArgument
+from rexdense.files import atomic_write
+from rexdense.registry import HOOKS
+
+__all__ = ['Every', 'KeepCheckpoints', 'StepSaver', 'save_step']
+
+KEPT_STEPS = 2
+"""Checkpoints between those of the schedule: two, so that one is left if the other is damaged."""
+
+_EVERY = re.compile(r'(\d+)\s*(i|min)')
+
+
+class Every(NamedTuple):
+    """How often a checkpoint is saved besides those of the schedule: by steps, or by the clock."""
+
+    steps: int = 0
+    seconds: float = 0
+
+    @classmethod
+    def parse(cls, text: str) -> 'Every':
+        """Return what 500i (steps) or 10min says.
+
+        Raises:
+            InvalidArgument: it says neither.
+
+        Example:
+            >>> Every.parse('500i'), Every.parse('10min').seconds
+            (Every(steps=500, seconds=0), 600)
+        """
+        found = _EVERY.fullmatch(str(text).strip())
+        number = int(found[1]) if found else 0
+        if not 0 < number < 10**9:
+            raise InvalidArgument(f'{text!r}: give steps, such as 500i, or minutes, such as 10min')
+        return cls(steps=number) if found[2] == 'i' else cls(seconds=number * 60)
+
+
+class StepSaver:
+    """When the next checkpoint besides those of the schedule is due.
+
+    Args:
+        every: How often; None, never.
+        clock: Returns seconds.
+    """
+
+    def __init__(
+        self, every: Every | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.every, self.clock = every or Every(), clock
+        self._last = clock()
+
+    def is_due(self, iteration: int) -> bool:
+        """Return whether one is due after this many steps."""
+        steps, seconds = self.every
+        return bool(
+            (steps and iteration % steps == 0) or (seconds and self.clock() - self._last >= seconds)
+        )
+
+    def saved(self) -> None:
+        """Begin the time to the next."""
+        self._last = self.clock()
+
+
+def save_step(runner: Any) -> Path:
+    """Save where a run stands, in all its processes, unless a checkpoint of this place is there;
+    return its file.
+
+    Raises:
+        UnwritableFile: it cannot be written.
+    """
+    loop, folder = runner.train_loop, Path(runner.work_dir)
+    if not runner.is_saved:
+        meta = dict(epoch=loop.epoch, iter=loop.iter)
+        name = STEP.format(loop.iter)
+        runner.logger.info(f'Saving checkpoint at {loop.iter} iterations')
+        runner.save_checkpoint(str(folder), name, meta=meta, by_epoch=False)
+        if is_main_process():
+            _point_to(folder, folder / name)
+            _keep_steps(folder, KEPT_STEPS)
+    return runner.last_saved
+
+
+def _point_to(work_dir: Path, file: str | Path) -> None:
+    atomic_write(work_dir / POINTER, str(file).encode(), overwrite=True)
+
+
+def _keep_steps(work_dir: Path, number: int) -> None:
+    """Delete the checkpoints between those of the schedule but for the last ones written."""
+    steps = sorted(work_dir.glob(STEP.format('*')), key=lambda path: path.stat().st_mtime_ns)
+    for path in steps[: len(steps) - number]:
+        path.unlink(missing_ok=True)
+
+
+class _RemovedLater:
+    """mmengine's file backend whose files are removed once those that replace them are there."""
+
+    def __init__(self, backend: Any) -> None:
+        self.backend = backend
+        self.due: list[tuple[Callable[[str], None], str]] = []
+
+    def remove(self, path: str) -> None:
+        self.due.append((self.backend.remove, path))
+
+    def rmtree(self, path: str) -> None:
+        self.due.append((self.backend.rmtree, path))
+
+    def flush(self, *written: str) -> None:
+        """Remove what is due, but for files that were written under the same name."""
+        for remove, path in self.due:
+            if path not in written and self.backend.exists(path):
+                remove(path)
+        self.due.clear()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.backend, name)
+
+
+@HOOKS.register_module(name='CheckpointHook')
+class KeepCheckpoints(CheckpointHook):
+    """mmengine's CheckpointHook, which deletes an older checkpoint before the newer one is whole,
+    as one that deletes it afterwards, and that saves between those of the schedule as well.
+
+    Args:
+        every: How often besides, such as '500i' or '10min'; see :class:`Every`.
+        settings: As for mmengine's.
+
+    Raises:
+        InvalidArgument: ``every`` is none.
+    """
+
+    def __init__(self, *args: Any, every: str | None = None, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.every = None if every is None else Every.parse(every)
+        self._is_validating, self._again = False, None
+
+    def before_train(self, runner: Any) -> None:
+        """Prepare the folder, and begin the time to the first checkpoint."""
+        super().before_train(runner)
+        self.file_backend = _RemovedLater(self.file_backend)
+        runner.step_saver = StepSaver(self.every)
+
+    def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
+        if self._is_validating:
+            # Hooks that come later still have to note the metrics, see after_val.
+            self._again = (step, meta)
+            return
+        self._forget_oldest(runner, step)
+        name = self.filename_tmpl.format(step)
+        self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        runner.save_checkpoint(
+            self.out_dir,
+            name,
+            self.file_client_args,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        runner.step_saver.saved()
+        if is_main_process():
+            _point_to(Path(runner.work_dir), self.last_ckpt)
+            _keep_steps(Path(runner.work_dir), KEPT_STEPS)
+            self.file_backend.flush(self.last_ckpt)
+
+    def _forget_oldest(self, runner: Any, step: int) -> None:
+        """Take the oldest checkpoint off the list of those to keep, and the new one onto it."""
+        kept = getattr(self, 'keep_ckpt_ids', None)
+        if kept is None or (kept and kept[-1] == step):
+            return
+        if len(kept) == self.max_keep_ckpts:
+            oldest = self.filename_tmpl.format(kept.popleft())
+            if is_main_process():
+                self.file_backend.remove(self.file_backend.join_path(self.out_dir, oldest))
+        kept.append(step)
+        runner.message_hub.update_info('keep_ckpt_ids', list(kept))
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, Any]) -> None:
+        """Save the best checkpoint; then the one before it goes."""
+        self._is_validating = True
+        super().after_val_epoch(runner, metrics)
+        self._is_validating = False
+        if is_main_process() and self.save_best:
+            best = [getattr(self, 'best_ckpt_path', None)]
+            best += getattr(self, 'best_ckpt_path_dict', {}).values()
+            self.file_backend.flush(*filter(None, best))
+
+    def after_val(self, runner: Any) -> None:
+        """Save again what has learnt of a validation that found a best, or that was the last."""
+        again, self._again = self._again, None
+        if again is not None:
+            self._save_checkpoint_with_step(runner, *again)
+        elif runner.has_ended and self.save_last:
+            self._save_here(runner)
+
+    def after_train(self, runner: Any) -> None:
+        """Save the end of a run that has stopped early; delete the checkpoints between those of the
+        schedule."""
+        if runner.train_loop.stop_training and self.save_last:
+            self._save_here(runner)
+        super().after_train(runner)
+        if is_main_process() and self.last_ckpt is not None:
+            _keep_steps(Path(runner.work_dir), 0)
+
+    def _save_here(self, runner: Any) -> None:
+        """Save where the run stands after a step and a validation, unless that was done."""
+        if not runner.is_saved:
+            meta = dict(epoch=runner.epoch, iter=runner.iter)
+            self._save_checkpoint_with_step(
+                runner, runner.epoch if self.by_epoch else runner.iter, meta
+            )

@@ -1,0 +1,165 @@
+"""What a checkpoint says of its run besides mmengine's: of each process, of hooks that count."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, is_main_process
+from mmengine.hooks import EarlyStoppingHook, EMAHook, Hook
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor, nn
+
+from rexdense.device import bare_model
+from rexdense.engine.resume.loops import PlacedLoop
+from rexdense.errors import CheckpointUnreadable, RexdenseError
+
+__all__ = ['RUN', 'KeepRunState', 'foreign', 'run_state', 'take_run_state']
+
+RUN = 'rexdense_run'
+"""Key of a checkpoint."""
+
+_COUNTERS = ('wait_count', 'best_score')
+"""What mmengine's EarlyStoppingHook counts (hooks/early_stopping_hook.py, lines 69-70)."""
+
+
+@contextlib.contextmanager
+def foreign(runner: Any, part: str) -> Iterator[None]:
+    """Take a part of a checkpoint, in which anything can lie.
+
+    Raises:
+        CheckpointUnreadable: it cannot be taken.
+    """
+    try:
+        yield
+    except RexdenseError:
+        raise
+    except Exception as error:
+        raise CheckpointUnreadable(
+            f'{part} in {runner._load_from} is none that rexdense train has written '
+            f'({type(error).__name__}: {" ".join(str(error).split())[:200]}): begin a new run from '
+            'its weights with --load-from'
+        ) from error
+
+
+def run_state(runner: Any) -> dict[str, Any]:
+    """Return what is saved of a run in all its processes, which all have to call this.
+
+    ``processes`` holds a dictionary for each: the gradients that were added up since the last step
+    of the optimizer; the buffers, such as the statistics of batch normalisation, which each keeps
+    for itself; and those of the average (EMA). The first process's buffers are among the weights.
+    """
+    loop = runner.train_loop
+    own = {'gradients': _gradients(runner)}
+    if not is_main_process():
+        own['buffers'] = _on_cpu(bare_model(runner.model).named_buffers())
+        average = _average_of(runner)
+        if average is not None:
+            own['average'] = _on_cpu(average.named_buffers())
+    return {
+        'validated': bool(getattr(loop, 'validated', True)),
+        'epoch_length': len(loop.dataloader),
+        'processes': all_gather_object(own) if runner.distributed else [own],
+        'hooks': _states_of_hooks(runner),
+    }
+
+
+def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
+    """Bring a runner that stands at the place of a checkpoint to what that says of its run."""
+    loop = runner.train_loop
+    if isinstance(loop, PlacedLoop):
+        loop.validated = bool(state['validated'])
+    for name, hook in _counting_hooks(runner):
+        if name in state['hooks']:
+            _take(hook, state['hooks'][name])
+    processes = state['processes']
+    if len(processes) != runner.world_size:
+        runner.logger.warning(
+            f'the run had {len(processes)} processes and goes on with {runner.world_size}: the '
+            'images of a step and its random numbers are others'
+        )
+        return
+    own, model = processes[runner.rank], bare_model(runner.model)
+    parameters = dict(model.named_parameters())
+    for name, gradient in own['gradients'].items():
+        # In the memory layout of the weight, in which their norm is summed up.
+        parameters[name].grad = torch.empty_like(parameters[name]).copy_(gradient)
+    _fill(model, own.get('buffers', {}))
+    average = _average_of(runner)
+    if average is not None:
+        _fill(average, own.get('average', {}))
+
+
+def _gradients(runner: Any) -> dict[str, Tensor]:
+    """Return the gradients that wait for a step; after one there are none."""
+    wrapper = runner.optim_wrapper
+    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+    if all(each._accumulative_counts == 1 for each in wrappers):
+        return {}
+    named = bare_model(runner.model).named_parameters()
+    return _on_cpu((name, each.grad) for name, each in named if each.grad is not None)
+
+
+def _on_cpu(named: Any) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in named}
+
+
+def _fill(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    buffers = dict(module.named_buffers())
+    for name, tensor in tensors.items():
+        buffers[name].copy_(tensor)
+
+
+def _average_of(runner: Any) -> nn.Module | None:
+    """Return the averaged model, if the run keeps one."""
+    for hook in runner.hooks:
+        if isinstance(hook, EMAHook):
+            return hook.ema_model
+    return None
+
+
+def _counting_hooks(runner: Any) -> list[tuple[str, Hook]]:
+    """Return the hooks with a state of their own, by a name that a resumed run gives them too."""
+    found = [
+        hook
+        for hook in runner.hooks
+        if isinstance(hook, EarlyStoppingHook)
+        or (hasattr(hook, 'state_dict') and hasattr(hook, 'load_state_dict'))
+    ]
+    return [(f'{type(hook).__name__}_{number}', hook) for number, hook in enumerate(found)]
+
+
+def _states_of_hooks(runner: Any) -> dict[str, Any]:
+    return {
+        name: {key: getattr(hook, key) for key in _COUNTERS}
+        if isinstance(hook, EarlyStoppingHook)
+        else hook.state_dict()
+        for name, hook in _counting_hooks(runner)
+    }
+
+
+def _take(hook: Any, state: Mapping[str, Any]) -> None:
+    if isinstance(hook, EarlyStoppingHook):
+        for key in _COUNTERS:
+            setattr(hook, key, state[key])
+    else:
+        hook.load_state_dict(state)
+
+
+class KeepRunState(Hook):
+    """Put the state of a run into its checkpoints, and note that a validation was made."""
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self.state: dict[str, Any] | None = None
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """Put in what all processes have gathered; the best of a run have none."""
+        if self.state is not None:
+            checkpoint[RUN] = self.state
+
+    def after_val(self, runner: Any) -> None:
+        """Note it."""
+        if isinstance(runner._train_loop, PlacedLoop):
+            runner.train_loop.validated = True

@@ -1,0 +1,142 @@
+"""Stopping a run by a signal: the step is ended, what was learnt is saved."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce
+from mmengine.hooks import Hook
+
+__all__ = [
+    'STOPPED',
+    'RunStopped',
+    'StopAsked',
+    'StopSignals',
+    'StopWithinValidation',
+    'agreed',
+    'spare_workers',
+]
+
+STOPPED = 75
+"""Status of a run that SIGTERM has stopped and ``--resume`` goes on with: EX_TEMPFAIL of
+sysexits.h, "temporary failure, the user is invited to retry"."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopAsked(Exception):
+    """A validation is left, because the run is asked to stop; ``number`` is the signal's."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class RunStopped(Exception):
+    """A run that a signal has stopped, once what was learnt is saved.
+
+    Attributes:
+        number: Of the signal.
+        iteration: The steps that were made.
+        file: The checkpoint; None where it is one that was there already.
+    """
+
+    def __init__(self, number: int, iteration: int, file: Any) -> None:
+        super().__init__(number, iteration, file)
+        self.number, self.iteration, self.file = number, iteration, file
+
+    @property
+    def status(self) -> int:
+        """The program's exit status: that of an interruption from the keyboard, else 75."""
+        return 130 if self.number == signal.SIGINT else STOPPED
+
+    def __str__(self) -> str:
+        name = signal.Signals(self.number).name
+        return (
+            f'stopped by {name} after iteration {self.iteration}, saved in {self.file}: '
+            'go on with --resume'
+        )
+
+
+class StopSignals:
+    """SIGTERM and SIGINT while a run trains, noted by a context; a second SIGINT ends it at once.
+
+    Attributes:
+        number: Of the signal that has come, 0 before.
+        may_raise: Whether the running code may be left anywhere, as that which only measures.
+    """
+
+    def __init__(self) -> None:
+        self.number, self.may_raise = 0, False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> 'StopSignals':
+        # Python lets the main thread alone set them. Where a shell has a run ignore one, as one in
+        # the background the interruption from the keyboard, it stays ignored.
+        if threading.current_thread() is threading.main_thread():
+            for number in _SIGNALS:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before.clear()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.number and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.number = self.number or number
+        if self.may_raise:
+            self.may_raise = False
+            raise StopAsked(self.number)
+
+
+class StopWithinValidation(Hook):
+    """Leave a validation when the run is asked to stop: it is made once more when the run goes on.
+
+    Measuring, which can take minutes, is left anywhere; the batches before it, each at its end.
+    """
+
+    # The first of the hooks after a validation.
+    priority = 'VERY_HIGH'
+
+    def after_val_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
+    ) -> None:
+        """Leave it after a batch.
+
+        Raises:
+            StopAsked: the run is to stop.
+        """
+        signals = runner.stop_signals
+        if signals.number:
+            raise StopAsked(signals.number)
+        signals.may_raise = batch_idx + 1 == len(runner.val_dataloader)
+
+    def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
+        """End the part that may be left anywhere."""
+        runner.stop_signals.may_raise = False
+
+
+def agreed(runner: Any, number: int, is_due: bool) -> tuple[int, bool]:
+    """Return the signal that any process has got, and whether any finds a checkpoint due: all save
+    and stop after the same step."""
+    if not runner.distributed:
+        return number, is_due
+    noted = torch.tensor([number, int(is_due)])
+    all_reduce(noted, 'max')
+    return int(noted[0]), bool(noted[1])
+
+
+def spare_workers() -> None:
+    """Let a loader process outlive one SIGTERM: schedulers send it to all processes of a run, and
+    torch ends the run in the middle of a step where a loader process dies of it."""
+    signal.signal(signal.SIGTERM, _once)
+
+
+def _once(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)

@@ -1,0 +1,22 @@
+"""Fixtures of the tests of resumed runs."""
+
+import pytest
+
+
+@pytest.fixture(scope='session')
+def undisturbed(tmp_path_factory, texts_formatted_once):
+    """The folder of a whole run of a form, and the number of its events."""
+    pytest.importorskip('mmengine')
+    from tests.engine.resume.toy_run import FORMS, KillAt, run, toy_config
+
+    made = {}
+
+    def whole(form):
+        if form not in made:
+            folder = tmp_path_factory.mktemp('toys') / form
+            runner = run(toy_config(folder, **FORMS[form]))
+            (hook,) = (hook for hook in runner.hooks if isinstance(hook, KillAt))
+            made[form] = folder, hook.seen
+        return made[form]
+
+    return whole

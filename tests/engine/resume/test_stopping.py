@@ -1,0 +1,170 @@
+"""Runs that are stopped by a signal, by a full disk, or by another run in their folder."""
+
+import contextlib
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+
+pytest.importorskip('mmengine')
+
+from benchmarks.kills import differences
+from rexdense.engine.resume.stopping import RunStopped
+from rexdense.engine.work_dir import alone_in, find_checkpoint, newest_checkpoint
+from rexdense.errors import InvalidArgument, UnwritableFile
+from tests.engine.resume.toy_run import KillAt, last, run, toy_config
+from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
+from tests.small_classification import classification_arguments
+from tests.tiny_run import ROOT
+
+ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize('share', [0.2, 0.5, 0.55, 0.7])
+def test_a_signal_at_any_event(undisturbed, tmp_path, share, number):
+    """Within steps and validations; what is saved then is what a run would have gone on from."""
+    whole, events = undisturbed('epochs')
+    before = signal.getsignal(number)
+    with pytest.raises(RunStopped, match=f'stopped by {number.name} after iteration ') as caught:
+        run(toy_config(tmp_path, every=None, at=int(share * events), how=number))
+    assert signal.getsignal(number) is before
+    assert caught.value.status == {signal.SIGTERM: 75, signal.SIGINT: 130}[number]
+    assert newest_checkpoint(tmp_path) == caught.value.file
+    run(toy_config(tmp_path, every=None), resume=True)
+    assert differences(whole / last(whole), tmp_path / last(whole)) == []
+
+
+def test_a_process_is_stopped_by_its_scheduler(image_folder, tmp_path):
+    """The signal goes to all processes, those that load images too; nobody else trains there."""
+    work_dir = tmp_path / 'run'
+    options = classification_arguments(
+        image_folder, work_dir, '--epochs', '1000', '--workers', '1', '--seed', '0'
+    )
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'rexdense', 'train', str(ROOT / CLASSIFICATION_CONFIG), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+    for line in process.stdout:
+        if 'Epoch(train)' in line:
+            break
+    with (
+        pytest.raises(InvalidArgument, match=rf'that is training \(process {process.pid} of '),
+        alone_in(work_dir),
+    ):
+        pass
+    os.killpg(process.pid, signal.SIGTERM)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 75, errors
+    assert 'Traceback' not in errors
+    (said,) = (line for line in output.splitlines() if line.startswith('stopped by SIGTERM'))
+    file = newest_checkpoint(work_dir)
+    assert said.endswith(f'saved in {file}: go on with --resume')
+    with alone_in(work_dir):
+        pass
+
+
+def test_a_newer_checkpoint_that_is_damaged(undisturbed, tmp_path):
+    whole, events = undisturbed('epochs')
+    with pytest.raises(RunStopped):
+        run(toy_config(tmp_path, at=events // 2, how=signal.SIGTERM))
+    newest = newest_checkpoint(tmp_path)
+    newest.write_bytes(newest.read_bytes()[:-500])
+    found, faults = find_checkpoint(tmp_path)
+    assert found.path != newest and str(newest) in faults[0]
+    run(toy_config(tmp_path), resume=True)
+    assert differences(whole / last(whole), tmp_path / last(whole)) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+    command = ['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip('file systems cannot be mounted here')
+    yield folder
+    # Logs may still be open.
+    subprocess.run(['umount', '--lazy', str(folder)], check=True)
+
+
+def test_a_full_disk(undisturbed, small_disk, monkeypatch):
+    whole, events = undisturbed('epochs')
+    with pytest.raises(RunStopped):
+        run(toy_config(small_disk / 'run', at=events // 2, how=signal.SIGTERM))
+    kept = newest_checkpoint(small_disk / 'run')
+
+    def fill():
+        with open(small_disk / 'filling', 'wb', buffering=0) as file, contextlib.suppress(OSError):
+            while file.write(bytes(4096)):
+                pass
+
+    monkeypatch.setattr(KillAt, 'call', fill)
+    with pytest.raises(
+        UnwritableFile, match=r'cannot be written \(No space left on device\): make'
+    ):
+        run(toy_config(small_disk / 'run', at=3, how='call'), resume=True)
+    assert newest_checkpoint(small_disk / 'run').is_file() and kept.is_file()
+    (small_disk / 'filling').unlink()
+    run(toy_config(small_disk / 'run'), resume=True)
+    assert differences(whole / last(whole), small_disk / 'run' / last(whole)) == []
+
+
+def test_files_that_may_not_be_as_large(tmp_path):
+    """The checkpoint before it stays, though one alone is kept."""
+    config = toy_config(tmp_path, every=None)
+    config.default_hooks.checkpoint.max_keep_ckpts = 1
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    KillAt.call = lambda: resource.setrlimit(
+        resource.RLIMIT_FSIZE, ((tmp_path / 'epoch_1.pth').stat().st_size - 4096, before[1])
+    )
+    config.custom_hooks[-1].update(at=9, how='call')
+    try:
+        with pytest.raises(UnwritableFile, match=r'^checkpoint .*epoch_\d\.pth .*File too large'):
+            run(config)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        KillAt.call = None
+    assert newest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
+    assert not list(tmp_path.glob('.epoch*'))
+
+
+@pytest.mark.slow
+def test_two_processes(tmp_path):
+    """Killed, stopped by a signal to one of them, gone on with: each ends as it would have."""
+
+    def go(folder, *options):
+        return subprocess.run(
+            [
+                *(sys.executable, '-m', 'torch.distributed.run', '--standalone'),
+                *('--nproc-per-node=2', '-m', 'tests.engine.resume.toy_run'),
+                *(str(folder), *options),
+            ],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=ENVIRONMENT,
+        )
+
+    whole, killed = tmp_path / 'whole', tmp_path / 'killed'
+    done = go(whole)
+    assert done.returncode == 0, done.stderr
+    assert go(killed, '--kill-at', '11').returncode != 0
+    assert go(killed, '--resume', '--stop-at', '4').returncode != 0
+    assert (killed / 'last_checkpoint').read_text().rpartition('/')[2].startswith('step_')
+    done = go(killed, '--resume')
+    assert done.returncode == 0, done.stderr
+    assert differences(whole / last(whole), killed / last(whole)) == []
+    for rank in (0, 1):
+        states = [torch.load(folder / f'rank_{rank}.pt') for folder in (whole, killed)]
+        assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

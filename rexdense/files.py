@@ -12,6 +12,7 @@ import io
 import os
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -28,6 +29,7 @@ __all__ = [
     'one_at_a_time',
     'partial_file',
     'path_written_aside',
+    'scratch_folder',
 ]
 
 ASIDE, BACKUP = 'part', 'old'
@@ -345,3 +347,10 @@ def one_at_a_time(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a new folder of the system's place for temporary files, which goes with all in it."""
+    with tempfile.TemporaryDirectory(prefix='rexdense-', ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

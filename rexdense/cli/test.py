@@ -20,13 +20,13 @@ from rexdense.engine.config.load import load_config
 from rexdense.engine.config.pretrained import use_normalisation
 from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
 from rexdense.engine.hooks import require_same_classes
-from rexdense.engine.metric_files import METRIC_FILES, write_metric_files
 from rexdense.engine.prediction_hooks import (
     DrawPredictions,
     PredictFlippedToo,
     WritePredictions,
     places_of_samples,
 )
+from rexdense.engine.report.metric_files import METRIC_FILES, write_metric_files
 from rexdense.engine.runner import Runner
 from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.training_file import read_training_file

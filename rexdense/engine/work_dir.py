@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.formats.reading import POINTER, pointed_name
 from rexdense.destinations import prepare_output_dir, told
-from rexdense.engine.metric_files import METRIC_FILES
+from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 
 __all__ = [

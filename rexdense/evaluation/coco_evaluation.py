@@ -23,7 +23,13 @@ from rexdense.evaluation.coco_comparison import (
 )
 from rexdense.text_table import text_table
 
-__all__ = ['BACKENDS', 'CocoEvaluation', 'ordered_maxima', 'evaluate_detections']
+__all__ = [
+    'BACKENDS',
+    'CocoEvaluation',
+    'evaluate_detections',
+    'ordered_maxima',
+    'require_backend',
+]
 
 BACKENDS = {
     'pycocotools': ('pycocotools', 'pycocotools', 'cocoeval', 'COCOeval'),
@@ -36,9 +42,9 @@ BACKENDS = {
 }
 """By name: the package to install, where its modules lie, module and name of its evaluator.
 
-pycocotools is the reference and the default; faster-coco-eval, which mmdet knows too, gives the same
-figures several times faster. hotcoco is faster still and as exact in the tests that have it, but young;
-it is no backend yet, and checks the breakdown of errors there.
+pycocotools is the reference and the default; faster-coco-eval, which mmdet knows too, gives the
+same figures several times faster. hotcoco is faster still and as exact, but young: it is no backend
+yet; tests compare the breakdown of errors with its.
 """
 
 _AREAS = {'_s': 1, '_m': 2, '_l': 3}
@@ -144,7 +150,9 @@ def evaluate_detections(
     check_images(annotations, numbers, detections, image_ids)
     looked_at = list(numbers) if image_ids is None else [id_key(value) for value in image_ids]
     truth = numbered_truth(annotations, numbers, iou_type)
-    found = numbered_detections(annotations, numbers, detections, mask_tools if iou_type == 'segm' else None)
+    found = numbered_detections(
+        annotations, numbers, detections, mask_tools if iou_type == 'segm' else None
+    )
     with contextlib.redirect_stdout(io.StringIO()):
         truth_index, found_index = coco_class(), coco_class()
         truth_index.dataset = truth
@@ -163,6 +171,16 @@ def evaluate_detections(
     )
     boxes = {name: counts[number] for number, name in enumerate(annotations.classes, start=1)}
     return _summary(boxes, evaluator.eval, maxima)
+
+
+def require_backend(name: str) -> None:
+    """Check before minutes go into a run that what measures it is there.
+
+    Raises:
+        InvalidArgument: the name is no backend's.
+        MissingDependency: its package is not installed.
+    """
+    _backend(name)
 
 
 def _backend(name: str) -> tuple[type, type, ModuleType]:

@@ -14,13 +14,13 @@ from mmengine.logging import print_log
 
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.destinations import refuse_inputs
-from rexdense.errors import DataError, InvalidArgument, suggest
+from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.coco_comparison import compared_images
 from rexdense.evaluation.coco_evaluation import (
-    BACKENDS,
     CocoEvaluation,
     evaluate_detections,
     ordered_maxima,
+    require_backend,
 )
 from rexdense.evaluation.data_science_bowl import data_science_bowl
 from rexdense.evaluation.detection_errors import DetectionErrors, detection_errors
@@ -64,6 +64,7 @@ class CocoMetric(_CocoMetric):
         DataError: the annotations cannot be used.
         InvalidArgument: an argument is not among what is allowed; ``outfile`` is ``ann_file``, or
             cannot be written.
+        MissingDependency: the backend's package is not installed.
     """
 
     def __init__(
@@ -85,14 +86,13 @@ class CocoMetric(_CocoMetric):
         for name in metrics:
             if name not in ('bbox', 'segm'):
                 raise InvalidArgument(f"metric={name!r}: give 'bbox', 'segm' or both")
-        if backend not in BACKENDS:
-            raise InvalidArgument(f'backend={backend!r} is not known; {suggest(backend, BACKENDS)}')
+        require_backend(backend)
         maxima = ordered_maxima(max_detections)
         _require_score('data_science_bowl', data_science_bowl)
         _require_score('analysis', analysis)
         if data_science_bowl is not None and 'segm' not in metrics:
             raise InvalidArgument(
-                f'data_science_bowl={data_science_bowl} compares masks: add segm to metric={metric!r}'
+                f'data_science_bowl={data_science_bowl} is of masks: add segm to metric={metric!r}'
             )
         if format_only and outfile is None:
             raise InvalidArgument('format_only=True writes nothing without outfile; give one')

@@ -113,6 +113,7 @@ def train(config: Config, replace: bool = False) -> None:
 def try_out(config: Config) -> None:
     """Make the first steps of a training, and print their time and memory; keep no file."""
     without_trackers(config)
+    config.default_hooks = dict(config.get('default_hooks') or {}, checkpoint=None)
     with scratch_folder() as folder, config_faults():
         config.work_dir = str(folder)
         runner = _guarded(config)
@@ -122,7 +123,7 @@ def try_out(config: Config) -> None:
             runner.train()
         except StepsDone:
             if runner.rank == 0:
-                print(*dry_run_lines(runner, steps.seconds), sep='\n')
+                print(*dry_run_lines(runner, steps), sep='\n')
         finally:
             runner.end_workers()
 

@@ -27,6 +27,7 @@ class FirstSteps(Hook):
 
     Attributes:
         seconds: Of each step: waiting for its batch, and computing.
+        steps: Of the whole training.
 
     Raises:
         StepsDone: they are done.
@@ -37,10 +38,12 @@ class FirstSteps(Hook):
 
     def __init__(self) -> None:
         self.seconds: list[tuple[float, float]] = []
+        self.steps = 0
         self._began = self._loaded = 0.0
 
     def before_train_epoch(self, runner) -> None:
         """Begin to wait for the first batch."""
+        self.steps = runner.max_iters - runner.iter
         self._began = time.perf_counter()
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
@@ -59,15 +62,11 @@ class FirstSteps(Hook):
             raise StepsDone
 
 
-def dry_run_lines(runner: Runner, seconds: list[tuple[float, float]]) -> list[str]:
-    """Return what the first steps took, and what the whole training would take.
-
-    Args:
-        seconds: See :class:`FirstSteps`.
-    """
+def dry_run_lines(runner: Runner, first_steps: FirstSteps) -> list[str]:
+    """Return what the first steps of a run took, and what the whole training would take."""
     loader = runner.train_dataloader
+    seconds, steps = first_steps.seconds, first_steps.steps
     wait, compute = seconds[-1]
-    steps = runner.max_iters - runner.iter
     shown = [f'{first + second:.2f} s' for first, second in seconds]
     once = '; a step after the first is usually faster' if len(seconds) < STEPS else ''
     images = f'{loader.batch_size} images'

@@ -117,7 +117,7 @@ def test_trackers_that_are_missing(options, shapes, tmp_path, monkeypatch):
 
 
 def test_another_evaluator_of_what_is_no_detector(image_folder, tmp_path):
-    with pytest.raises(InvalidArgument, match='measures by no rexdense.CocoMetric; leave it out'):
+    with pytest.raises(InvalidArgument, match=r'measures by no rexdense\.CocoMetric; leave it out'):
         classifier(image_folder, tmp_path / 'run', '--coco-backend', 'faster')
 
 

@@ -1,5 +1,6 @@
 """What makes long runs bearable: trying out first, ending early, other evaluators, trackers."""
 
+import importlib.util
 import re
 
 import pytest
@@ -110,7 +111,13 @@ def test_bad_options(options, expected, shapes, tmp_path):
 
 @pytest.mark.parametrize('options', [('--tensorboard',), ('--wandb', 'cells')])
 def test_trackers_that_are_missing(options, shapes, tmp_path, monkeypatch):
-    monkeypatch.setattr('importlib.util.find_spec', lambda name: None)
+    find_spec = importlib.util.find_spec
+    absent = ('tensorboard', 'wandb')
+    monkeypatch.setattr(
+        importlib.util,
+        'find_spec',
+        lambda name, *rest: None if name in absent else find_spec(name, *rest),
+    )
     with pytest.raises(MissingDependency, match=f'{options[0]} needs the package'):
         train.main([*train_arguments(shapes, tmp_path / 'run'), *options])
     assert not (tmp_path / 'run').exists()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
 
 from rexdense.errors import InvalidArgument
 
@@ -63,12 +64,27 @@ def main_figure(config: Config) -> MainFigure | None:
 
 def keep_best(config: Config) -> None:
     """Let a run keep the checkpoint that is the best by the main figure, unless the config says by
-    what, or that none is."""
+    what, or that none is.
+
+    Raises:
+        InvalidArgument: the config says by what, but not whether more or less of it is better, and
+            its name does not tell mmengine either.
+    """
     figure = main_figure(config)
     checkpoint = (config.get('default_hooks') or {}).get('checkpoint')
-    if figure is not None and checkpoint is not None and 'save_best' not in checkpoint:
+    if checkpoint is None:
+        return
+    if figure is not None and 'save_best' not in checkpoint:
         checkpoint.save_best = figure.name
         checkpoint.rule = figure.rule
+    if checkpoint.get('save_best'):
+        try:
+            CheckpointHook(save_best=checkpoint.save_best, rule=checkpoint.get('rule'))
+        except (AssertionError, KeyError, ValueError) as error:
+            raise InvalidArgument(
+                f'default_hooks.checkpoint.save_best={checkpoint.save_best}: {error}; give the name '
+                'of a figure of the validation, and default_hooks.checkpoint.rule=greater or less'
+            ) from error
 
 
 def stop_early(config: Config, patience: int) -> None:

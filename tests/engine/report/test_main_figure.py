@@ -52,6 +52,18 @@ def test_a_config_that_says_what_is_best_is_followed(chosen):
 
 
 @pytest.mark.parametrize(
+    'stated', [dict(save_best='coco/nothing'), dict(save_best=3), dict(save_best='mAP', rule='up')]
+)
+def test_what_cannot_be_the_best(stated):
+    checkpoint = dict(type='CheckpointHook', **stated)
+    with pytest.raises(
+        InvalidArgument, match='give the name of a figure of the validation'
+    ) as told:
+        keep_best(Config(dict(default_hooks=dict(checkpoint=checkpoint))))
+    assert '\n' not in str(told.value)
+
+
+@pytest.mark.parametrize(
     ('evaluator', 'expected'),
     [
         (None, None),

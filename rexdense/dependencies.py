@@ -31,6 +31,8 @@ _REMEDIES = {
             'pycocotools',
             'safetensors',
             'supervision',
+            'tensorboard',
+            'wandb',
         )
     },
 }

@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -30,6 +31,7 @@ __all__ = [
     'one_at_a_time',
     'partial_file',
     'path_written_aside',
+    'scratch_folder',
     'written_for',
 ]
 
@@ -404,3 +406,10 @@ def one_at_a_time(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
+
+
+@contextlib.contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """Yield a new folder of the system's place for temporary files, which goes with all in it."""
+    with tempfile.TemporaryDirectory(prefix='rexdense-', ignore_cleanup_errors=True) as folder:
+        yield Path(folder)

@@ -9,6 +9,7 @@ from rexdense.cli.parser import checkpoint_interval, parse_size, positive, rando
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.device import DEVICES
 from rexdense.errors import InvalidArgument
+from rexdense.evaluation.coco_evaluation import BACKENDS
 
 __all__ = ['add_data_options', 'add_device_option', 'add_run_options', 'add_training_options']
 
@@ -74,6 +75,12 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         type=positive(int, or_zero=True),
         metavar='N',
         help='loader processes on each device; 0 loads in the main process',
+    )
+    group.add_argument(
+        '--coco-backend',
+        choices=tuple(BACKENDS),
+        help='what computes AP: pycocotools, or faster-coco-eval with the same figures in less '
+        'time; default: the config says',
     )
     group.add_argument(
         '--launcher',
@@ -147,6 +154,25 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='on accelerators take the operations that give the same each time, where there are; '
         'slower',
+    )
+    group.add_argument(
+        '--accumulate',
+        type=positive(int),
+        metavar='N',
+        help='add up the gradients of N batches before a step: as a batch N times as large',
+    )
+    group.add_argument(
+        '--early-stop',
+        type=positive(int),
+        metavar='N',
+        help='end after N validations in a row in which the main figure (AP, mIoU, top-1, abs_rel) '
+        'has not become better',
+    )
+    group.add_argument(
+        '--tensorboard', action='store_true', help='log for TensorBoard as well, into the work dir'
+    )
+    group.add_argument(
+        '--wandb', metavar='PROJECT', help='log to Weights & Biases as well, as a run of PROJECT'
     )
     group.add_argument('--resume', action='store_true', help='continue the run in the work dir')
     group.add_argument(

@@ -55,6 +55,11 @@ def check_pretraining(options: argparse.Namespace) -> None:
             f'demo pretrain: {given[0]} would give weights to all three runs, which compare random '
             "weights with the classifier's; leave it out, or train one model with rexdense train"
         )
+    if options.early_stop:
+        raise InvalidArgument(
+            'demo pretrain: --early-stop would end its runs at different steps, whose figures it '
+            'compares; leave it out'
+        )
     folders = [options.work_dir / name for name in RUNS]
     if options.resume and not any(map(checkpoints_of_runs, folders)):
         raise InvalidArgument(

@@ -26,21 +26,20 @@ from rexdense.engine.prediction_hooks import (
     WritePredictions,
     places_of_samples,
 )
+from rexdense.engine.report.metric_files import METRIC_FILES, write_metric_files
 from rexdense.engine.runner import Runner
 from rexdense.engine.stride_check import CheckStrides
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import prepare_work_dir, written_names
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_table
-from rexdense.files import atomic_write
 from rexdense.tasks import Task, task_of
+from rexdense.tasks.detection import LOWEST_SCORE
 from rexdense.tasks.prediction_files import data_renames
-from rexdense.visualization.confusion import confusion_table, draw_confusion
-from rexdense.visualization.picture_files import picture_name, write_picture
+from rexdense.visualization.picture_files import picture_name
 
 __all__ = ['main']
 
-CONFUSION_PICTURE, CONFUSION_TABLE = 'confusion_matrix.png', 'confusion_matrix.csv'
 WRITING_METRICS = ('rexdense.CocoMetric', 'rexdense.ClassificationMetric')
 
 
@@ -99,6 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     refuse_data_places(config, False, options.checkpoint)
     prepare_work_dir(config.work_dir, True, written_names(config.filename, training=False))
     keep_only_testing(config)
+    for section in _coco_sections(config):
+        section.setdefault('analysis', LOWEST_SCORE)
     if options.out and not keeps_maps:
         _write_one_file(config, options.out)
     config.load_from = str(options.checkpoint)
@@ -117,8 +118,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
             runner.end_workers()
     if runner.rank == 0:
         print(metrics_table(metrics))
-        confusion = _write_confusion(runner, options)
-        for path in filter(None, (options.out, options.show_dir, *confusion)):
+        folder = options.show_dir or Path(runner.log_dir)
+        files = [
+            path
+            for metric in runner.test_evaluator.metrics
+            for path in write_metric_files(metric, folder, options.overwrite)
+        ]
+        for path in filter(None, (options.out, options.show_dir, *files)):
             print(path)
 
 
@@ -142,8 +148,9 @@ def _write_for_each_image(
     """
     dataset, files = runner.test_dataloader.dataset, {}
     if options.show_dir and task is not None:
-        reserved = [CONFUSION_PICTURE, CONFUSION_TABLE]
-        files['--show-dir'] = places_of_samples(dataset, options.show_dir, [picture_name], reserved)
+        files['--show-dir'] = places_of_samples(
+            dataset, options.show_dir, [picture_name], METRIC_FILES
+        )
         runner.register_hook(DrawPredictions(files['--show-dir'], task))
     if options.out and keeps_maps:
         renames = data_renames(task.data_ending)
@@ -181,7 +188,7 @@ def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPla
     for option, folder in folders.items():
         if folder is None:
             continue
-        places.refuse([folder / CONFUSION_PICTURE, folder / CONFUSION_TABLE], option)
+        places.refuse([folder / name for name in METRIC_FILES], option)
         prepare_output_dir(folder, option)
         if any(folder.iterdir()) and not options.overwrite:
             raise InvalidArgument(f'{folder} is not empty: give another {option}, or --overwrite')
@@ -207,6 +214,13 @@ def keep_only_testing(config: Config) -> None:
     ]
 
 
+def _coco_sections(config: Config) -> list[dict]:
+    """Return the sections of COCO's metrics."""
+    evaluators = config.test_evaluator
+    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
+    return [each for each in evaluators if each.get('type') == 'rexdense.CocoMetric']
+
+
 def _write_one_file(config: Config, path: Path) -> None:
     """Make the config's metric write the predictions for all images.
 
@@ -221,20 +235,3 @@ def _write_one_file(config: Config, path: Path) -> None:
             f'--out: the config has none of {", ".join(WRITING_METRICS)}, which write predictions'
         )
     writing[0].outfile = str(path)
-
-
-def _write_confusion(runner: Runner, options: argparse.Namespace) -> list[Path]:
-    """Write the confusion matrix of the run as a table and as a picture, if its metric counts one,
-    among the other pictures or in the folder of the run's log."""
-    for metric in runner.test_evaluator.metrics:
-        evaluation = getattr(metric, 'evaluation', None)
-        if evaluation is not None:
-            classes = metric.dataset_meta['classes']
-            folder = options.show_dir or Path(runner.log_dir)
-            table = confusion_table(evaluation.confusion, classes).encode()
-            picture = draw_confusion(evaluation.confusion, classes)
-            return [
-                atomic_write(folder / CONFUSION_TABLE, table, options.overwrite, make_folder=True),
-                write_picture(folder / CONFUSION_PICTURE, picture, options.overwrite),
-            ]
-    return []

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from rexdense.engine.hooks import (
     skipped_sentence,
 )
 from rexdense.engine.prediction_sheet import draw_prediction_sheet
+from rexdense.engine.report.closing_line import best_checkpoint, closing_line
+from rexdense.engine.report.dry_run import FirstSteps, StepsDone, dry_run_lines
+from rexdense.engine.report.trackers import without_trackers
 from rexdense.engine.resume.choice import choose_resumed
 from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.runner import Runner
@@ -41,10 +45,11 @@ from rexdense.engine.work_dir import (
 )
 from rexdense.errors import MissingDependency
 from rexdense.evaluation.metrics_table import metrics_of, metrics_table
+from rexdense.files import scratch_folder
 from rexdense.visualization.curves import draw_curves
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['main', 'run', 'train']
+__all__ = ['main', 'run', 'train', 'try_out']
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,6 +58,12 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument('config', type=Path, help='a file below configs/')
     for add in (add_data_options, add_training_options, add_run_options):
         add(result)
+    result.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='build all, make one or two steps, tell their time and memory, and end; no file is '
+        'kept and none is replaced',
+    )
     return result
 
 
@@ -80,6 +91,10 @@ def run(options: argparse.Namespace) -> int:
     if resuming:
         choose_resumed(config, options)
     refuse_data_places(config, removes=options.overwrite and not resuming)
+    # The demos, which train to the end, have no such option.
+    if getattr(options, 'dry_run', False):
+        try_out(config)
+        return 0
     prepare_work_dir(config.work_dir, resuming or options.overwrite, written_names(config.filename))
     # Of several processes the first one writes there.
     with alone_in(config.work_dir) if is_main_process() else contextlib.nullcontext():
@@ -98,22 +113,16 @@ def train(config: Config, replace: bool = False) -> int:
         The exit status.
     """
     with config_faults():
-        runner = Runner.from_cfg(config)
-        for hook in (
-            CheckClasses(),
-            CheckImages(),
-            CheckStrides(),
-            StopOnNonFiniteLoss(),
-            ReportSkippedImages(),
-        ):
-            if not any(type(present) is type(hook) for present in runner.hooks):
-                runner.register_hook(hook)
+        runner = _guarded(config)
         if replace:
             runner.register_hook(RemoveEarlierRuns(), priority='VERY_LOW')
+        began = time.monotonic()
         try:
             runner.train()
+            seconds = time.monotonic() - began
             if runner.rank == 0:
                 _report(runner)
+                print(closing_line(runner, seconds))
         except RunStopped as stopped:
             if runner.rank == 0:
                 print(stopped, flush=True)
@@ -123,11 +132,45 @@ def train(config: Config, replace: bool = False) -> int:
     return 0
 
 
+def try_out(config: Config) -> None:
+    """Make the first steps of a training, and print their time and memory; keep no file."""
+    without_trackers(config)
+    config.default_hooks = dict(config.get('default_hooks') or {}, checkpoint=None)
+    with scratch_folder() as folder, config_faults():
+        config.work_dir = str(folder)
+        runner = _guarded(config)
+        steps = FirstSteps()
+        runner.register_hook(steps)
+        try:
+            runner.train()
+        except StepsDone:
+            if runner.rank == 0:
+                print(*dry_run_lines(runner, steps), sep='\n')
+        finally:
+            runner.end_workers()
+
+
+def _guarded(config: Config) -> Runner:
+    """Return the runner of a config, with the hooks that guard a training."""
+    runner = Runner.from_cfg(config)
+    for hook in (
+        CheckClasses(),
+        CheckImages(),
+        CheckStrides(),
+        StopOnNonFiniteLoss(),
+        ReportSkippedImages(),
+    ):
+        if not any(type(present) is type(hook) for present in runner.hooks):
+            runner.register_hook(hook)
+    return runner
+
+
 def _report(runner: Runner) -> None:
     """Draw curves and predictions; print the metrics of the last validation and all paths."""
     work_dir = Path(runner.work_dir)
     paths = {
         'checkpoint': newest_checkpoint(work_dir),
+        'best': best_checkpoint(runner),
         'log': Path(runner.log_dir) / f'{runner.timestamp}.log',
     }
     try:

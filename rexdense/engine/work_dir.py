@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.formats.reading import POINTER, pointed_name
 from rexdense.destinations import prepare_output_dir, told
+from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.files import held_alone, written_for
 
@@ -128,7 +129,7 @@ def _left_in(folder: Path) -> list[Path]:
     rexdense test measured, and logs, of which further processes have their own."""
     values = folder / 'vis_data'
     left = [] if values.is_symlink() else filter(_is_leaf, values.rglob('*'))
-    names = (f'{folder.name}.json', 'confusion_matrix.*', f'{folder.name}*.log')
+    names = (f'{folder.name}.json', *METRIC_FILES, f'{folder.name}*.log')
     return [*left, *(path for name in names for path in folder.glob(name) if _is_leaf(path))]
 
 

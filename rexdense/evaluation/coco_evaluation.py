@@ -14,10 +14,22 @@ import numpy as np
 
 from rexdense.datasets.coco.annotations import CocoAnnotations
 from rexdense.datasets.coco.json_file import id_key
-from rexdense.errors import DataError, InvalidArgument, MissingDependency, suggest
+from rexdense.errors import InvalidArgument, MissingDependency, suggest
+from rexdense.evaluation.coco_comparison import (
+    check_images,
+    image_numbers,
+    numbered_detections,
+    numbered_truth,
+)
 from rexdense.text_table import text_table
 
-__all__ = ['BACKENDS', 'CocoEvaluation', 'ordered_maxima', 'evaluate_detections']
+__all__ = [
+    'BACKENDS',
+    'CocoEvaluation',
+    'evaluate_detections',
+    'ordered_maxima',
+    'require_backend',
+]
 
 BACKENDS = {
     'pycocotools': ('pycocotools', 'pycocotools', 'cocoeval', 'COCOeval'),
@@ -28,7 +40,12 @@ BACKENDS = {
         'COCOeval_faster',
     ),
 }
-"""By name: the package to install, where its modules lie, module and name of its evaluator."""
+"""By name: the package to install, where its modules lie, module and name of its evaluator.
+
+pycocotools is the reference and the default; faster-coco-eval, which mmdet knows too, gives the
+same figures several times faster. hotcoco is faster still and as exact, but young: it is no backend
+yet; tests compare the breakdown of errors with its.
+"""
 
 _AREAS = {'_s': 1, '_m': 2, '_l': 3}
 """The area ranges of pycocotools' ``Params``: to 32 ** 2 pixels, to 96 ** 2, above; 0 is all."""
@@ -44,11 +61,14 @@ class CocoEvaluation:
             ``AR_l@100``.
         per_class: the first six of these for each class.
         boxes: number of annotations of each class in the images looked at, crowds included.
+        precision: (10, 101, C), the precision at IoUs from 0.5 to 0.95, recalls from 0 to 1, and by
+            class; -1 for a class without annotations.
     """
 
     metrics: Mapping[str, float]
     per_class: Mapping[str, Mapping[str, float]]
     boxes: Mapping[str, int]
+    precision: np.ndarray
 
     def table(self) -> str:
         """Return the metrics as a table, a line each class, and a line of recalls; NaN is '-'."""
@@ -126,11 +146,13 @@ def evaluate_detections(
         raise InvalidArgument(f"iou_type={iou_type!r}: give 'bbox' or 'segm'")
     maxima = ordered_maxima(max_detections)
     coco_class, evaluator_class, mask_tools = _backend(backend)
-    numbers = _image_numbers(annotations)
-    _check_images(annotations, numbers, detections, image_ids)
+    numbers = image_numbers(annotations)
+    check_images(annotations, numbers, detections, image_ids)
     looked_at = list(numbers) if image_ids is None else [id_key(value) for value in image_ids]
-    truth = _truth(annotations, numbers, iou_type)
-    found = _found(annotations, numbers, detections, mask_tools if iou_type == 'segm' else None)
+    truth = numbered_truth(annotations, numbers, iou_type)
+    found = numbered_detections(
+        annotations, numbers, detections, mask_tools if iou_type == 'segm' else None
+    )
     with contextlib.redirect_stdout(io.StringIO()):
         truth_index, found_index = coco_class(), coco_class()
         truth_index.dataset = truth
@@ -151,6 +173,16 @@ def evaluate_detections(
     return _summary(boxes, evaluator.eval, maxima)
 
 
+def require_backend(name: str) -> None:
+    """Check before minutes go into a run that what measures it is there.
+
+    Raises:
+        InvalidArgument: the name is no backend's.
+        MissingDependency: its package is not installed.
+    """
+    _backend(name)
+
+
 def _backend(name: str) -> tuple[type, type, ModuleType]:
     """Return (class of a set of annotations, class that evaluates, module for masks)."""
     if name not in BACKENDS:
@@ -167,97 +199,6 @@ def _backend(name: str) -> tuple[type, type, ModuleType]:
             f'pip install {package}'
         ) from error
     return coco.COCO, getattr(evaluator, evaluator_name), mask_tools
-
-
-def _image_numbers(annotations: CocoAnnotations) -> dict[str, int]:
-    """Number the images from 1 in the order of their ids, which is pycocotools' order of images."""
-    ids = [image['id'] for image in annotations.dataset['images']]
-    ids.sort(key=lambda value: (isinstance(value, str), value))
-    return {id_key(value): number for number, value in enumerate(ids, start=1)}
-
-
-def _check_images(
-    annotations: CocoAnnotations,
-    numbers: Mapping[str, int],
-    detections: Sequence[Mapping[str, Any]],
-    image_ids: Sequence[int | str] | None,
-) -> None:
-    """Check that the annotations have all images that were looked at."""
-    for image_id in [*(image_ids or ()), *(detection['image_id'] for detection in detections)]:
-        if id_key(image_id) not in numbers:
-            raise DataError(
-                f'detections are of image {image_id!r}, which is not in {annotations.path}; '
-                'evaluate against the file that the images came from'
-            )
-
-
-def _truth(annotations: CocoAnnotations, numbers: Mapping[str, int], iou_type: str) -> dict:
-    """The annotations in the form of a COCO file, numbered anew."""
-    images = [
-        {
-            'id': numbers[id_key(image['id'])],
-            'width': int(image['width']),
-            'height': int(image['height']),
-        }
-        for image in annotations.dataset['images']
-    ]
-    categories = [
-        {'id': number, 'name': name} for number, name in enumerate(annotations.classes, start=1)
-    ]
-    entries = []
-    for number, entry in enumerate(annotations.dataset['annotations'], start=1):
-        numbered = {
-            'id': number,
-            'image_id': numbers[id_key(entry['image_id'])],
-            'category_id': annotations.labels[entry['category_id']] + 1,
-            'bbox': entry['bbox'],
-            'area': entry['area'],
-            'iscrowd': entry['iscrowd'],
-        }
-        if iou_type == 'segm':
-            numbered['segmentation'] = entry['segmentation']
-        entries.append(numbered)
-    return {'images': images, 'categories': categories, 'annotations': entries}
-
-
-def _found(
-    annotations: CocoAnnotations,
-    numbers: Mapping[str, int],
-    detections: Sequence[Mapping[str, Any]],
-    mask_tools: ModuleType | None,
-) -> list[dict]:
-    """The detections as annotations of a COCO file, as pycocotools' ``COCO.loadRes`` makes them.
-
-    Args:
-        mask_tools: what measures masks, if masks are compared.
-    """
-    labels = {id_key(category_id): label for category_id, label in annotations.labels.items()}
-    found = []
-    for number, detection in enumerate(detections, start=1):
-        image, category = id_key(detection['image_id']), id_key(detection['category_id'])
-        if category not in labels:
-            raise DataError(
-                f'detections are of category {detection["category_id"]!r}, which is not among the '
-                f'classes evaluated in {annotations.path}'
-            )
-        entry = {
-            'id': number,
-            'image_id': numbers[image],
-            'category_id': labels[category] + 1,
-            'score': detection['score'],
-            'iscrowd': 0,
-        }
-        if mask_tools is not None:
-            segmentation = detection['segmentation']
-            entry['segmentation'] = segmentation
-            entry['area'] = float(mask_tools.area(segmentation))
-            entry['bbox'] = mask_tools.toBbox(segmentation).tolist()
-            entry['score'] = detection.get('mask_score', detection['score'])
-        else:
-            entry['bbox'] = detection['bbox']
-            entry['area'] = detection['bbox'][2] * detection['bbox'][3]
-        found.append(entry)
-    return found
 
 
 def _summary(
@@ -278,7 +219,7 @@ def _summary(
         name: _average_precision(precision[:, :, label : label + 1])
         for label, name in enumerate(boxes)
     }
-    return CocoEvaluation(metrics, per_class, boxes)
+    return CocoEvaluation(metrics, per_class, boxes, precision[..., 0, -1])
 
 
 def _average_precision(precision: np.ndarray) -> dict[str, float]:

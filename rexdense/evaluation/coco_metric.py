@@ -14,8 +14,16 @@ from mmengine.logging import print_log
 
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.destinations import refuse_inputs
-from rexdense.errors import DataError, InvalidArgument, suggest
-from rexdense.evaluation.coco_evaluation import BACKENDS, evaluate_detections, ordered_maxima
+from rexdense.errors import DataError, InvalidArgument
+from rexdense.evaluation.coco_comparison import compared_images
+from rexdense.evaluation.coco_evaluation import (
+    CocoEvaluation,
+    evaluate_detections,
+    ordered_maxima,
+    require_backend,
+)
+from rexdense.evaluation.data_science_bowl import data_science_bowl
+from rexdense.evaluation.detection_errors import DetectionErrors, detection_errors
 from rexdense.files import atomic_write
 from rexdense.registry import METRICS
 
@@ -40,6 +48,12 @@ class CocoMetric(_CocoMetric):
         backend: 'pycocotools', or 'faster' for faster-coco-eval.
         max_detections: detections of an image and class that count; see ``evaluate_detections``.
         show_table: whether the metrics are logged as a table.
+        data_science_bowl: the lowest score of the masks that count in the figure of the 2018 Data
+            Science Bowl, ``coco/segm_data_science_bowl``, see
+            :func:`~rexdense.evaluation.data_science_bowl.data_science_bowl`; None to leave it out.
+        analysis: the lowest score of the detections that count in the confusion matrix and the
+            breakdown of errors, see :class:`~rexdense.evaluation.detection_errors.DetectionErrors`;
+            None to leave these out.
         outfile: where the predictions are written in COCO's results format, with the category ids
             of ``ann_file``. A file that is there is replaced when the evaluation is done.
         format_only: whether ``outfile`` is all that is wanted.
@@ -50,6 +64,7 @@ class CocoMetric(_CocoMetric):
         DataError: the annotations cannot be used.
         InvalidArgument: an argument is not among what is allowed; ``outfile`` is ``ann_file``, or
             cannot be written.
+        MissingDependency: the backend's package is not installed.
     """
 
     def __init__(
@@ -59,6 +74,8 @@ class CocoMetric(_CocoMetric):
         backend: str = 'pycocotools',
         max_detections: Sequence[int] = (1, 10, 100),
         show_table: bool = True,
+        data_science_bowl: float | None = None,
+        analysis: float | None = None,
         outfile: str | os.PathLike[str] | None = None,
         format_only: bool = False,
         collect_device: str = 'cpu',
@@ -69,9 +86,14 @@ class CocoMetric(_CocoMetric):
         for name in metrics:
             if name not in ('bbox', 'segm'):
                 raise InvalidArgument(f"metric={name!r}: give 'bbox', 'segm' or both")
-        if backend not in BACKENDS:
-            raise InvalidArgument(f'backend={backend!r} is not known; {suggest(backend, BACKENDS)}')
+        require_backend(backend)
         maxima = ordered_maxima(max_detections)
+        _require_score('data_science_bowl', data_science_bowl)
+        _require_score('analysis', analysis)
+        if data_science_bowl is not None and 'segm' not in metrics:
+            raise InvalidArgument(
+                f'data_science_bowl={data_science_bowl} is of masks: add segm to metric={metric!r}'
+            )
         if format_only and outfile is None:
             raise InvalidArgument('format_only=True writes nothing without outfile; give one')
         super().__init__(
@@ -88,6 +110,10 @@ class CocoMetric(_CocoMetric):
         if self.outfile is not None:
             refuse_inputs([self.outfile], [ann_file])
         self.format_only = format_only
+        self.data_science_bowl = data_science_bowl
+        self.analysis = analysis
+        self.evaluations: dict[str, CocoEvaluation] = {}
+        self.errors: dict[str, DetectionErrors] = {}
         self._annotations: CocoAnnotations | None = None
 
     @BaseMetric.dataset_meta.setter
@@ -124,6 +150,7 @@ class CocoMetric(_CocoMetric):
         if self.format_only:
             return {}
         metrics: dict[str, float] = {}
+        image_ids = [prediction['img_id'] for prediction in predictions]
         for iou_type in self.metrics:
             evaluation = evaluate_detections(
                 self._annotations,
@@ -131,16 +158,32 @@ class CocoMetric(_CocoMetric):
                 iou_type,
                 self.backend,
                 self.max_detections,
-                [prediction['img_id'] for prediction in predictions],
+                image_ids,
             )
+            self.evaluations[iou_type] = evaluation
+            what = {'bbox': 'boxes', 'segm': 'masks'}[iou_type]
             if self.show_table:
-                what = {'bbox': 'boxes', 'segm': 'masks'}[iou_type]
                 print_log(f'{what} of {self.ann_file}\n{evaluation.table()}', logger='current')
             metrics |= {f'{iou_type}_{name}': value for name, value in evaluation.metrics.items()}
             metrics |= {
                 f'{iou_type}_AP/{name}': values['mAP']
                 for name, values in evaluation.per_class.items()
             }
+            bowl = self.data_science_bowl if iou_type == 'segm' else None
+            if self.analysis is None and bowl is None:
+                continue
+            images = list(
+                compared_images(
+                    self._annotations, detections, iou_type, image_ids, self.max_detections[-1]
+                )
+            )
+            if bowl is not None:
+                metrics[f'{iou_type}_data_science_bowl'] = data_science_bowl(images, bowl)
+            if self.analysis is not None:
+                errors = detection_errors(images, self._annotations.classes, self.analysis)
+                self.errors[iou_type] = errors
+                if self.show_table:
+                    print_log(f'errors of {what}\n{errors.table()}', logger='current')
         return metrics
 
     def _detections(self, predictions: Sequence[dict]) -> list[dict[str, Any]]:
@@ -173,6 +216,17 @@ class CocoMetric(_CocoMetric):
                 level=logging.WARNING,
             )
         return detections
+
+
+def _require_score(name: str, value: Any) -> None:
+    """Check that an argument is None or a score.
+
+    Raises:
+        InvalidArgument: it is not.
+    """
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if value is not None and not (number and 0 <= value <= 1):
+        raise InvalidArgument(f'{name}={value!r}: give a score from 0 to 1, or None')
 
 
 def _text_mask(mask: dict) -> dict:

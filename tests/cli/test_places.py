@@ -163,7 +163,7 @@ class TestDetections:
         command = [str(ROOT / CONFIG), str(tmp_path / 'two.pth')]
         before = contents(tmp_path)
         test.main([*command, *run_arguments(root, tmp_path / 'run', *more[:2])])
-        drawn = sorted(str(path.relative_to(pictures)) for path in pictures.rglob('*.*'))
+        drawn = sorted(str(path.relative_to(pictures)) for path in pictures.rglob('*.jpg'))
         assert drawn == ['data/b.jpg', 'p/x.jpg', 'q/x.jpg']
         after = contents(tmp_path)
         assert {name: after[name] for name in before} == before
@@ -245,7 +245,8 @@ class TestTraining:
         for name in ('epoch_9.pth', 'iter_40.pth', 'best_coco_bbox_mAP_epoch_7.pth', 'mine.pth'):
             (run / name).write_bytes(b'old')
         train.main(train_arguments(shapes, run, '--overwrite'))
-        assert sorted(path.name for path in run.glob('*.pth')) == ['epoch_1.pth', 'mine.pth']
+        kept = ['best_coco_bbox_mAP_epoch_1.pth', 'epoch_1.pth', 'mine.pth']
+        assert sorted(path.name for path in run.glob('*.pth')) == kept
         assert (run / 'mine.pth').read_bytes() == b'old'
 
 

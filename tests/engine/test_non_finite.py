@@ -58,7 +58,7 @@ def test_the_loss(trained, shapes, tmp_path):
         'these images',
         str(caught.value),
     )
-    assert [path.name for path in copied.glob('*.pth')] == ['epoch_1.pth']
+    assert [path.name for path in copied.glob('epoch_*.pth')] == ['epoch_1.pth']
     assert (copied / 'epoch_1.pth').read_bytes() == before
 
 

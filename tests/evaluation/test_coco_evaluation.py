@@ -76,13 +76,21 @@ def pycocotools_metrics(path, detections, iou_type):
     return [math.nan if value == -1 else value for value in evaluation.stats]
 
 
-@needs_shared
 @pytest.mark.parametrize('backend', ['pycocotools', 'faster'])
-@pytest.mark.parametrize(('data', 'iou_type'), [('bccd', 'bbox'), ('nuclei', 'segm')])
-def test_metrics_are_those_of_pycocotools(data, iou_type, backend):
+@pytest.mark.parametrize(
+    ('data', 'iou_type'),
+    [
+        pytest.param('bccd', 'bbox', marks=needs_shared),
+        pytest.param('nuclei', 'segm', marks=needs_shared),
+        ('shapes', 'bbox'),
+        ('shapes', 'segm'),
+    ],
+)
+def test_metrics_are_those_of_pycocotools(data, iou_type, backend, shapes):
     if backend == 'faster':
         pytest.importorskip('faster_coco_eval')
-    path = SHARED / 'data' / data / 'annotations' / 'val.json'
+    root = shapes if data == 'shapes' else SHARED / 'data' / data
+    path = root / 'annotations/val.json'
     annotations = read_annotations(path)
     detections = plausible(annotations)
     evaluation = evaluate_detections(annotations, detections, iou_type, backend)

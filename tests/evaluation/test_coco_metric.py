@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import math
+import sys
 
 import pytest
 
@@ -18,7 +19,7 @@ from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 
 from rexdense.datasets.coco.annotations import read_annotations
-from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from rexdense.errors import DataError, InvalidArgument, MissingDependency, UnwritableFile
 from rexdense.evaluation import CocoMetric
 from tests.mmengine_log import mmengine_messages
 from tests.shared_files import SHARED, needs_shared
@@ -250,3 +251,58 @@ def test_nothing_evaluated(tmp_path):
     path = write_coco(tmp_path, coco_content())
     metrics = evaluate(config(path), read_annotations(path).classes, [])
     assert metrics and all(math.isnan(value) for value in metrics.values())
+
+
+def test_the_data_science_bowl_and_errors_beside_the_metrics(tmp_path):
+    content = coco_content()
+    for entry in content['annotations']:
+        left, top, width, height = entry['bbox']
+        right, bottom = left + width, top + height
+        entry['segmentation'] = [[left, top, right, top, right, bottom, left, bottom]]
+    path = write_coco(tmp_path, content)
+    samples = samples_of(read_annotations(path), ('cat', 'dog'), masks=True)
+    for sample in samples:
+        sample.pred_instances.scores = torch.full_like(sample.pred_instances.scores, 0.7)
+    options = dict(metric=['bbox', 'segm'], analysis=0.3, data_science_bowl=0.5)
+    metric = CocoMetric(str(path), **options)
+    metrics = evaluate(metric, ('cat', 'dog'), samples)
+    # On the second image the dog lies upon the cat, whose pixels go to one of them.
+    assert 0.5 < metrics['coco/segm_data_science_bowl'] <= 1
+    assert 'coco/bbox_data_science_bowl' not in metrics
+    assert set(metric.errors) == set(metric.evaluations) == {'bbox', 'segm'}
+    assert not any(metric.errors['bbox'].counts.values())
+    assert metric.evaluations['bbox'].precision.shape == (10, 101, 2)
+    assert metric.evaluations['bbox'].precision.min() == pytest.approx(1)
+    strict = evaluate(
+        config(path, **options | dict(data_science_bowl=0.8)), ('cat', 'dog'), samples
+    )
+    assert strict['coco/segm_data_science_bowl'] == 0
+    plain = CocoMetric(str(path))
+    evaluate(plain, ('cat', 'dog'), samples)
+    assert not plain.errors
+
+
+@pytest.mark.parametrize(
+    ('options', 'expected'),
+    [
+        (dict(analysis=1.5), 'analysis=1.5: give a score from 0 to 1, or None'),
+        (dict(analysis=True), 'analysis=True: give a score from 0 to 1, or None'),
+        (dict(metric='segm', data_science_bowl='x'), "data_science_bowl='x': give a score from 0"),
+        (
+            dict(data_science_bowl=0.5),
+            "data_science_bowl=0.5 is of masks: add segm to metric='bbox'",
+        ),
+    ],
+)
+def test_scores_that_are_none(tmp_path, options, expected):
+    with pytest.raises(InvalidArgument) as caught:
+        CocoMetric(str(write_coco(tmp_path)), **options)
+    assert str(caught.value).startswith(expected)
+
+
+def test_a_backend_that_is_missing_is_told_before_the_first_image(tmp_path, monkeypatch):
+    for name in [*sys.modules, 'faster_coco_eval']:
+        if name.split('.')[0] == 'faster_coco_eval':
+            monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingDependency, match='pip install faster-coco-eval'):
+        CocoMetric(str(write_coco(tmp_path)), backend='faster')

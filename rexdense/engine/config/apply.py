@@ -13,10 +13,12 @@ from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
-from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale
+from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale, walk
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
+from rexdense.engine.report.main_figure import keep_best, stop_early
+from rexdense.engine.report.trackers import use_tensorboard, use_wandb
 from rexdense.engine.training_file import read_training_file
 from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import InvalidArgument
@@ -67,7 +69,27 @@ def apply_run_options(
             loader.batch_size = options.batch_size
         if options.workers is not None:
             loader.num_workers = options.workers
+    if options.coco_backend:
+        _set_coco_backend(config, options.coco_backend)
     return device
+
+
+def _set_coco_backend(config: Config, backend: str) -> None:
+    """Let COCO's metrics be computed by a backend.
+
+    Raises:
+        InvalidArgument: the config measures by none of them.
+    """
+    sections = [
+        each for key in ('val_evaluator', 'test_evaluator') for each in walk(config.get(key))
+    ]
+    of_coco = [each for each in sections if each.get('type') == 'rexdense.CocoMetric']
+    if not of_coco:
+        raise InvalidArgument(
+            f'--coco-backend {backend}: the config measures by no rexdense.CocoMetric; leave it out'
+        )
+    for section in of_coco:
+        section.backend = backend
 
 
 def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
@@ -120,6 +142,15 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         if is_main_process():
             print(said)
     require_two_images(config)
+    if options.accumulate:
+        config.optim_wrapper.accumulative_counts = options.accumulate
+    keep_best(config)
+    if options.early_stop:
+        stop_early(config, options.early_stop)
+    if options.tensorboard:
+        use_tensorboard(config)
+    if options.wandb is not None:
+        use_wandb(config, options.wandb)
     if options.amp:
         config.optim_wrapper.update(amp_wrapper(device))
     chosen = set_learning_rate(config, options.lr)

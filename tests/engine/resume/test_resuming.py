@@ -317,7 +317,8 @@ def test_overwriting_replaces_all_of_the_earlier_run(copied, shapes):
     earlier = {path.name for path in copied.iterdir() if path.is_dir()}
     train.main(train_arguments(shapes, copied, '--overwrite'))
     assert {path.name for path in copied.iterdir() if path.is_dir()}.isdisjoint(earlier)
-    assert sorted(path.name for path in copied.glob('*.pth')) == ['epoch_1.pth']
+    kept = ['best_coco_bbox_mAP_epoch_1.pth', 'epoch_1.pth']
+    assert sorted(path.name for path in copied.glob('*.pth')) == kept
     assert (copied / 'notes.txt').read_text() == 'mine'
     assert len(read_scalars(copied).training) == 1
 

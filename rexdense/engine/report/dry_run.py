@@ -1,0 +1,91 @@
+"""A training that ends after its first steps, to tell what the whole would take."""
+
+import resource
+import sys
+import time
+
+from mmengine.device import get_device, get_max_cuda_memory
+from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
+
+from rexdense.engine.report.closing_line import duration
+from rexdense.engine.runner import Runner
+
+__all__ = ['FirstSteps', 'StepsDone', 'dry_run_lines']
+
+STEPS = 2
+"""The first also sets things up, so that the time of the second counts."""
+GIB = 2**30
+
+
+class StepsDone(Exception):
+    """Ends a training from within its loop, once its first steps are done."""
+
+
+class FirstSteps(Hook):
+    """End a training after its first steps, before anything is saved, and keep their times.
+
+    Attributes:
+        seconds: Of each step: waiting for its batch, and computing.
+        steps: Of the whole training.
+
+    Raises:
+        StepsDone: they are done.
+    """
+
+    # Before what validates and saves, after what makes the step.
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self.seconds: list[tuple[float, float]] = []
+        self.steps = 0
+        self._began = self._loaded = 0.0
+
+    def before_train_epoch(self, runner) -> None:
+        """Begin to wait for the first batch."""
+        self.steps = runner.max_iters - runner.iter
+        self._began = time.perf_counter()
+
+    def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
+        """Note that the batch is there."""
+        self._loaded = time.perf_counter()
+
+    def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
+        """End the training, or begin to wait for the next batch."""
+        # The loss is fetched, which waits for the device.
+        runner.message_hub.get_scalar('train/loss').current()
+        done = time.perf_counter()
+        self.seconds.append((self._loaded - self._began, done - self._loaded))
+        self._began = done
+        ends = self.end_of_epoch(runner.train_dataloader, batch_idx)
+        if len(self.seconds) == STEPS or ends or self.is_last_train_iter(runner):
+            raise StepsDone
+
+
+def dry_run_lines(runner: Runner, first_steps: FirstSteps) -> list[str]:
+    """Return what the first steps of a run took, and what the whole training would take."""
+    loader = runner.train_dataloader
+    seconds, steps = first_steps.seconds, first_steps.steps
+    wait, compute = seconds[-1]
+    shown = [f'{first + second:.2f} s' for first, second in seconds]
+    once = '; a step after the first is usually faster' if len(seconds) < STEPS else ''
+    images = f'{loader.batch_size} images'
+    images += f' on each of {get_world_size()} devices' if get_world_size() > 1 else ''
+    return [
+        f'Dry run: {len(seconds)} of {steps} steps of {images}, {get_device()}; nothing is kept',
+        f'time     {" and ".join(shown)} a step, {wait:.2f} s of the last waiting for images{once}',
+        f'memory   {_memory()}',
+        f'in all   about {duration(steps * (wait + compute))} for {steps} steps; validation and '
+        'checkpoints come on top',
+    ]
+
+
+def _memory() -> str:
+    """Return the most memory that was in use, of the accelerator and of the process."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # In bytes on macOS, in KiB elsewhere (getrusage(2)).
+    process = peak / GIB * (1 if sys.platform == 'darwin' else 1024)
+    said = f'{process:.1f} GiB of the process at most, without those that load images'
+    if get_device() == 'cuda':
+        return f'{get_max_cuda_memory() / 1024:.1f} GiB of the GPU at most; {said}'
+    return said

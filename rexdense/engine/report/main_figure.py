@@ -1,0 +1,111 @@
+"""The figure that says which weights of a run are the best."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from mmengine.config import Config
+from mmengine.hooks import CheckpointHook
+
+from rexdense.errors import InvalidArgument
+
+__all__ = ['MainFigure', 'keep_best', 'main_figure', 'stop_early']
+
+LEAST_GAIN = 1e-6
+"""What a figure must gain to be better, so that one that stands still stops a run; mmengine's hook
+takes equal figures for a gain where this is 0."""
+
+
+class MainFigure(NamedTuple):
+    """A figure among those of a validation.
+
+    Attributes:
+        name: As mmengine logs it, such as ``coco/bbox_mAP``.
+        rule: 'greater' or 'less': which values are better.
+    """
+
+    name: str
+    rule: str = 'greater'
+
+    def best(self, rows: Sequence[Mapping[str, float]]) -> Mapping[str, float] | None:
+        """Return the logged row with the best value, the first of equals; None without any."""
+        there = [row for row in rows if not math.isnan(row.get(self.name, math.nan))]
+        if not there:
+            return None
+        choose = max if self.rule == 'greater' else min
+        return choose(there, key=lambda row: row[self.name])
+
+
+# By the metric's class, of rexdense or of its host: the prefix of its figures, and the main one.
+_FIGURES = {
+    'CocoMetric': ('coco', MainFigure('bbox_mAP')),
+    'SegmentationMetric': ('segmentation', MainFigure('mIoU')),
+    'IoUMetric': ('', MainFigure('mIoU')),
+    'ClassificationMetric': ('classification', MainFigure('top1')),
+    'DepthMetric': ('depth', MainFigure('abs_rel', 'less')),
+}
+
+
+def main_figure(config: Config) -> MainFigure | None:
+    """Return the main figure of the task that a config trains: AP of masks, or of boxes where there
+    are no masks; mIoU; top-1; for depth the absolute relative error. None without a validation, or
+    with metrics of other kinds alone."""
+    evaluators = config.get('val_evaluator') or []
+    for section in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+        found = _FIGURES.get(str(section.get('type')).rpartition('.')[2])
+        if found is not None:
+            prefix, figure = found
+            prefix = section.get('prefix') or prefix
+            if 'segm' in (section.get('metric') or ()):
+                figure = figure._replace(name=figure.name.replace('bbox', 'segm'))
+            return figure._replace(name=f'{prefix}/{figure.name}' if prefix else figure.name)
+    return None
+
+
+def keep_best(config: Config) -> None:
+    """Let a run keep the checkpoint that is the best by the main figure, unless the config says by
+    what, or that none is.
+
+    Raises:
+        InvalidArgument: the config says by what, but not whether more or less of it is better, and
+            its name does not tell mmengine either.
+    """
+    figure = main_figure(config)
+    checkpoint = (config.get('default_hooks') or {}).get('checkpoint')
+    if checkpoint is None:
+        return
+    if figure is not None and 'save_best' not in checkpoint:
+        checkpoint.save_best = figure.name
+        checkpoint.rule = figure.rule
+    if checkpoint.get('save_best'):
+        try:
+            CheckpointHook(save_best=checkpoint.save_best, rule=checkpoint.get('rule'))
+        except (AssertionError, KeyError, ValueError) as error:
+            raise InvalidArgument(
+                f'default_hooks.checkpoint.save_best={checkpoint.save_best}: {error}; give the '
+                'name of a figure of the validation, and greater or less as '
+                'default_hooks.checkpoint.rule'
+            ) from error
+
+
+def stop_early(config: Config, patience: int) -> None:
+    """Let a run end once its main figure has not become better in so many validations.
+
+    Raises:
+        InvalidArgument: no figure is known that could say so.
+    """
+    figure = main_figure(config)
+    if figure is None:
+        raise InvalidArgument(
+            f'--early-stop {patience}: the config validates by none of {", ".join(_FIGURES)}; add '
+            "a val_evaluator, or mmengine's EarlyStoppingHook to custom_hooks"
+        )
+    hook = dict(
+        type='EarlyStoppingHook',
+        monitor=figure.name,
+        rule=figure.rule,
+        patience=patience,
+        min_delta=LEAST_GAIN,
+        strict=True,
+    )
+    config.custom_hooks = [*(config.get('custom_hooks') or []), hook]

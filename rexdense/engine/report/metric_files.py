@@ -1,0 +1,67 @@
+"""The tables and pictures that explain the figures of a run."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from rexdense.errors import MissingDependency
+from rexdense.files import atomic_write
+from rexdense.visualization.confusion import confusion_table, draw_confusion
+from rexdense.visualization.detection_plots import plot_errors, plot_precision_recall
+
+__all__ = ['METRIC_FILES', 'write_metric_files']
+
+NOTHING = '(nothing)'
+"""The class of what is not there, or was not found, in the confusion matrix of a detector."""
+
+_OF_DETECTORS = ('confusion_matrix_{}.png', 'confusion_matrix_{}.csv', 'pr_{}.png', 'errors_{}.png')
+METRIC_FILES = (
+    'confusion_matrix.png',
+    'confusion_matrix.csv',
+    *(name.format(kind) for kind in ('bbox', 'segm') for name in _OF_DETECTORS),
+)
+"""The names of all that may be written."""
+
+
+def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]:
+    """Write what a metric has found beside its figures, and return the paths: of classes and of
+    detectors a confusion matrix as a table and a picture, of detectors curves of precision over
+    recall and the kinds of errors as well. Where matplotlib is missing, a line says so.
+
+    Args:
+        folder: made if need be.
+        overwrite: replace files that are there.
+
+    Raises:
+        UnwritableFile: one cannot be written.
+    """
+    contents: dict[str, bytes] = {}
+    classes = (getattr(metric, 'dataset_meta', None) or {}).get('classes') or ()
+    evaluation = getattr(metric, 'evaluation', None)
+    if evaluation is not None:
+        contents |= _confusion('confusion_matrix', evaluation.confusion, classes)
+    for kind, errors in (getattr(metric, 'errors', None) or {}).items():
+        name = f'confusion_matrix_{kind}'
+        contents |= _confusion(name, errors.confusion, [*classes, NOTHING])
+        title = {'bbox': 'boxes', 'segm': 'masks'}[kind]
+        precision = metric.evaluations[kind].precision
+        try:
+            contents[f'pr_{kind}.png'] = plot_precision_recall(precision, classes, title)
+            contents[f'errors_{kind}.png'] = plot_errors(
+                errors.gains, errors.counts_above, errors.score, title
+            )
+        except MissingDependency as error:
+            print(error)
+    return [
+        atomic_write(folder / name, content, overwrite, make_folder=True)
+        for name, content in contents.items()
+    ]
+
+
+def _confusion(name: str, confusion: Any, classes: Any) -> dict[str, bytes]:
+    """Return the files of a confusion matrix by name."""
+    picture = cv2.cvtColor(draw_confusion(confusion, classes), cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode('.png', picture)
+    table = confusion_table(confusion, classes).encode()
+    return {f'{name}.csv': table, f'{name}.png': data.tobytes()}

@@ -1,0 +1,116 @@
+"""How well a detector finds objects, and where it errs, as plots."""
+
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from rexdense.dependencies import needed_packages
+
+__all__ = ['plot_errors', 'plot_precision_recall']
+
+MOST_CLASSES = 12
+"""With a line of their own; of more classes the best and the worst half of these are drawn."""
+LONGEST_NAME = 24
+# Okabe and Ito's, which can be told apart by all; the second half dashed.
+COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7', '#0072B2')
+BAR = '#0072B2'
+
+
+def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: str) -> bytes:
+    """Return a PNG: left precision over recall of each class at an IoU of 0.5, right the mean over
+    the classes at IoUs from 0.5 to 0.95.
+
+    Args:
+        precision: (10, 101, C), -1 for a class without objects, which is left out, as
+            ``CocoEvaluation`` has it.
+        classes: by place in ``precision``.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    figure, (by_class, by_overlap) = _panels(13, 5)
+    recalls = np.linspace(0, 1, precision.shape[1])
+    there = [place for place in range(len(classes)) if precision[0, 0, place] > -1]
+    areas = {place: precision[0, :, place].mean() for place in there}
+    drawn = sorted(there, key=lambda place: -areas[place])
+    if len(drawn) > MOST_CLASSES:
+        half = MOST_CLASSES // 2
+        drawn = [*drawn[:half], *drawn[-half:]]
+    for line, place in enumerate(drawn):
+        by_class.plot(
+            recalls,
+            precision[0, :, place],
+            '--' if line // len(COLOURS) % 2 else '-',
+            color=COLOURS[line % len(COLOURS)],
+            linewidth=1.4,
+            label=f'{_short(classes[place])}  {areas[place]:.3f}',
+        )
+    if there:
+        mean = precision[0][:, there].mean(1)
+        label = f'mean of {len(there)}  {mean.mean():.3f}'
+        by_class.plot(recalls, mean, color='black', linewidth=2.4, label=label)
+        shades = np.linspace(0, 0.8, precision.shape[0])
+        for place, shade in enumerate(shades):
+            mean = precision[place][:, there].mean(1)
+            label = f'{0.5 + 0.05 * place:.2f}  {mean.mean():.3f}'
+            by_overlap.plot(recalls, mean, color=str(shade), linewidth=1.4, label=label)
+    by_class.set_title(f'{title}, IoU 0.5')
+    by_overlap.set_title('mean of the classes, by IoU')
+    for axes, heading in ((by_class, 'class, AP50'), (by_overlap, 'IoU, AP')):
+        axes.set(xlabel='recall', ylabel='precision', xlim=(0, 1), ylim=(0, 1.02))
+        if there:
+            axes.legend(title=heading, fontsize=9, loc='center left', bbox_to_anchor=(1.0, 0.5))
+    return _png(figure)
+
+
+def plot_errors(
+    gains: Mapping[str, float], counts: Mapping[str, int], score: float, title: str
+) -> bytes:
+    """Return a PNG with bars for the kinds of errors: left how much AP50 is lost by each, right
+    their numbers.
+
+    Args:
+        gains, counts: ``gains`` and ``counts_above`` of ``DetectionErrors``.
+        score: of the detections that are counted.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    figure, panels = _panels(11, 3.6)
+    headings = f'{title}: AP50 lost', f'number, of score >= {score:g}'
+    for axes, values, heading, form in zip(
+        panels, (gains, counts), headings, ('{:.3f}', '{:.0f}'), strict=True
+    ):
+        numbers = np.nan_to_num([values[kind] for kind in values])
+        bars = axes.barh(list(values), numbers, color=BAR)
+        axes.bar_label(bars, [form.format(number) for number in numbers], padding=3)
+        # Room for the numbers beside the bars.
+        axes.set_xlim(min(0, 1.2 * numbers.min(initial=0)), 1.2 * max(numbers.max(initial=0), 0.01))
+        axes.invert_yaxis()
+        axes.set_title(heading)
+    return _png(figure)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 2]}..'
+
+
+def _panels(width: float, height: float):
+    with needed_packages('drawing curves'):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(1, 2)
+
+
+def _png(figure) -> bytes:
+    for axes in figure.axes:
+        axes.grid(color='#dddddd', linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[['top', 'right']].set_visible(False)
+    buffer = io.BytesIO()
+    figure.canvas.print_png(buffer)
+    return buffer.getvalue()

@@ -12,7 +12,7 @@ from torch import nn
 from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, fraction, parse_scales
 from rexdense.datasets.images.loading import ImageError
-from rexdense.device import choose_device, reuse_freed_memory
+from rexdense.device import choose_device, device_sentence, reuse_freed_memory
 from rexdense.engine.trained_model import TrainedModel, load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.files import atomic_write
@@ -83,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     paths = find_images(options.images)
     check_folder(paths, options.out_dir)
     device = choose_device(options.device)
+    if options.device == 'auto':
+        print(device_sentence(device))
     trained = load_trained_model(options.checkpoint, device, options.trust_config)
     task = _task(trained, options)
     strides = (

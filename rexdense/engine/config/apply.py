@@ -8,7 +8,14 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rexdense.device import amp_wrapper, choose_device, initialise_distributed
+from rexdense.device import (
+    amp_wrapper,
+    choose_device,
+    device_sentence,
+    initialise_distributed,
+)
+from rexdense.engine.config.agreement import require_agreement
+from rexdense.engine.config.ascend import suit_ascend
 from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_strides
@@ -43,9 +50,14 @@ def apply_run_options(
     device = choose_device(options.device)
     if options.cfg_options:
         override(config, options.cfg_options)
-    if 'pytorch' in (options.launcher, config.get('launcher')):
-        initialise_distributed(device)
-        config.launcher = 'pytorch'
+    launcher = options.launcher if options.launcher != 'none' else config.get('launcher', 'none')
+    if launcher != 'none':
+        initialise_distributed(device, launcher)
+        config.launcher = launcher
+    if options.device == 'auto' and is_main_process():
+        print(device_sentence(device))
+    if device == 'npu':
+        suit_ascend(config)
     changed = follow_strides(config.model)
     if changed and is_main_process():
         print(f"Strides follow the backbone's levels: {'; '.join(changed)}")
@@ -102,7 +114,10 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
             print(said)
     require_two_images(config)
     if options.amp:
-        config.optim_wrapper.update(amp_wrapper(device))
+        config.optim_wrapper.update(
+            amp_wrapper(device, None if options.amp == 'auto' else options.amp)
+        )
+    require_agreement(config)
     chosen = set_learning_rate(config, options.lr)
     if is_main_process():
         print(chosen)

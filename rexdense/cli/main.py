@@ -18,6 +18,7 @@ PROGRAMS = {
     'export': 'write a part of a checkpoint for other projects or runtimes',
     'convert': 'bring weights of any known project into the names of another',
     'analyze': 'look into a network: ranks and maps of features, what a class rests on',
+    'doctor': 'examine the installation and say what mends its faults',
     'zoo': 'list all networks with sizes and published accuracies',
     'shapes': 'draw the Shapes data set',
     'demo': 'train a small model on drawn shapes',

@@ -33,6 +33,7 @@ from rexdense.engine.cpu_steps import (
 )
 from rexdense.engine.dataloaders import OneThread, require_batches, without_idle_settings
 from rexdense.engine.resume import continue_run, take_last_weights
+from rexdense.engine.saved_tensors import SaveOnHost
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
@@ -104,6 +105,7 @@ class Runner(MMEngineRunner):
         super().__init__(*args, **settings)
         self.register_hook(RequireSameTensors())
         self.register_hook(SaveContiguous())
+        self.register_hook(SaveOnHost())
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'Runner':

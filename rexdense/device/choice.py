@@ -8,7 +8,7 @@ import re
 import torch
 
 from rexdense.device.ascend import feed_float32, set_jit_compile, soc_version
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, first_line
 
 __all__ = ['AMP_TYPES', 'DEVICES', 'amp_wrapper', 'choose_device', 'device_sentence', 'why_absent']
 
@@ -58,11 +58,6 @@ def _why_no_npu() -> str | None:
     if not torch.npu.is_available():
         return 'torch_npu finds no NPU; npu-smi info shows what the driver finds'
     return None
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what an exception says."""
-    return str(error).strip().partition('\n')[0]
 
 
 def _found() -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, first_line
 
 __all__ = [
     'BACKENDS',
@@ -114,7 +114,7 @@ def initialise_distributed(device: str, launcher: str = 'pytorch') -> None:
     except torch.distributed.DistNetworkError as error:
         address = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
         raise InvalidArgument(
-            f'the processes cannot meet at {address} ({str(error).partition(chr(10))[0]}): set '
+            f'the processes cannot meet at {address} ({first_line(error)}): set '
             'MASTER_PORT to a free port, and MASTER_ADDR to a name of the first machine that all '
             'can reach'
         ) from error

@@ -7,8 +7,9 @@ import torch
 from torch import distributed
 
 from rexdense.device.ascend import soc_version
-from rexdense.device.choice import DEVICES, first_line, has_bfloat16, why_absent
+from rexdense.device.choice import DEVICES, has_bfloat16, why_absent
 from rexdense.device.distributed import BACKENDS, available_cores
+from rexdense.errors import first_line
 from rexdense.findings import Finding
 
 __all__ = ['kernel_finding', 'machine_findings']

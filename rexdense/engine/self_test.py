@@ -14,8 +14,8 @@ from mmengine.utils import get_installed_path
 from torch import nn
 
 from rexdense.arch import channels
-from rexdense.device.choice import first_line
 from rexdense.engine.runner import import_scope
+from rexdense.errors import first_line
 from rexdense.findings import Finding
 from rexdense.registry import MODELS, TRANSFORMS
 

@@ -23,12 +23,15 @@ optim_wrapper = dict(
 )
 param_scheduler = []
 custom_hooks = []
-model = dict(backbone=dict(norm_eval=True, width_mult=0.3))
 """
+# A RegNet: the head of a ReXNet has a batch normalisation of its own.
 CLASSIFIER = f"""
 _base_ = ['{ROOT / CLASSIFICATION}']
 {COMMON}
-model['dropout'] = 0.0
+model = dict(
+    backbone=dict(_delete_=True, type='rexdense.RegNet', arch='regnety_200mf', norm_eval=True),
+    dropout=0.0,
+)
 pipeline = [
     dict(type='rexdense.LoadImage', background=255),
     dict(type='rexdense.ResizeCenterCrop', size=32, crop=1.0),
@@ -42,15 +45,18 @@ DETECTOR = f"""
 _base_ = ['{ROOT / CONFIG}']
 {COMMON}
 from rexdense.arch import channels
-model['neck'] = dict(norm_cfg=None, in_channels=channels('rexnet_1.0', width_mult=0.3))
-model['roi_head'] = dict(bbox_head=dict(fc_out_channels=32))
 all_of_them = dict(num=10**6, add_gt_as_proposals=False)
-model['train_cfg'] = dict(
-    rpn=dict(
-        assigner=dict(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5), sampler=all_of_them
+model = dict(
+    backbone=dict(norm_eval=True, width_mult=0.3),
+    neck=dict(norm_cfg=None, in_channels=channels('rexnet_1.0', width_mult=0.3)),
+    roi_head=dict(bbox_head=dict(fc_out_channels=32)),
+    train_cfg=dict(
+        rpn=dict(
+            assigner=dict(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5), sampler=all_of_them
+        ),
+        rpn_proposal=dict(nms_pre=20, max_per_img=20, nms=dict(type='nms', iou_threshold=1.0)),
+        rcnn=dict(sampler=all_of_them),
     ),
-    rpn_proposal=dict(nms_pre=20, max_per_img=20, nms=dict(type='nms', iou_threshold=1.0)),
-    rcnn=dict(sampler=all_of_them),
 )
 pipeline = [
     dict(type='rexdense.LoadImage'),
@@ -148,3 +154,28 @@ def test_no_image_is_lost_or_doubled_in_evaluation(kind, folders):
         for name in ('data_time', 'time'):
             each.pop(name, None)
     assert metrics[0] and metrics[0] == metrics[1]
+
+
+@pytest.mark.slow
+def test_processes_with_different_configs_are_one_line(tmp_path, image_folder):
+    """The first alone tells what both meet."""
+    command = (
+        f'exec {sys.executable} -m rexdense train {CLASSIFICATION} --data-root {image_folder} '
+        f'--work-dir {tmp_path}/run --device cpu --launcher pytorch '
+        '--cfg-options train_cfg.max_epochs=$((3 + RANK))'
+    )
+    launcher = ('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2')
+    done = subprocess.run(
+        [sys.executable, *launcher, '--no-python', 'sh', '-c', command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
+        timeout=120,
+    )
+    told = [line for line in done.stderr.splitlines() if line.startswith('rexdense train: error:')]
+    assert told == [
+        'rexdense train: error: process 1 has train_cfg.max_epochs=4 and process 0 3: start all '
+        'with the same config and options'
+    ]
+    assert not (tmp_path / 'run').exists()

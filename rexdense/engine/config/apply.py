@@ -20,7 +20,7 @@ from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
-from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale
+from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale, walk
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
@@ -29,6 +29,8 @@ from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import InvalidArgument
 
 __all__ = ['apply_run_options', 'apply_training_options']
+
+_SYNC_BN = ('SyncBN', 'MMSyncBN')
 
 
 def apply_run_options(
@@ -52,6 +54,7 @@ def apply_run_options(
         override(config, options.cfg_options)
     launcher = options.launcher if options.launcher != 'none' else config.get('launcher', 'none')
     if launcher != 'none':
+        _require_no_sync_bn(config, device)
         initialise_distributed(device, launcher)
         config.launcher = launcher
     if options.device == 'auto' and is_main_process():
@@ -80,6 +83,20 @@ def apply_run_options(
         if options.workers is not None:
             loader.num_workers = options.workers
     return device
+
+
+def _require_no_sync_bn(config: Config, device: str) -> None:
+    """Refuse statistics over all processes where torch cannot take them.
+
+    Raises:
+        InvalidArgument: the model asks for them, and the processes are on a CPU.
+    """
+    asked = any(section.get('type') in _SYNC_BN for section in walk(config.model))
+    if device == 'cpu' and (asked or config.get('sync_bn')):
+        raise InvalidArgument(
+            "batch normalisation over all processes (SyncBN) needs CUDA or an NPU: give type='BN' "
+            'in its norm_cfg, and leave sync_bn out'
+        )
 
 
 def _taught_classes(work_dir: str) -> tuple[str, ...] | None:

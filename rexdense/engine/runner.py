@@ -189,7 +189,9 @@ class Runner(MMEngineRunner):
         map_location: Any = 'default',
     ) -> None:
         """Go on from a checkpoint, see :mod:`rexdense.engine.resume`."""
-        location = get_device() if map_location == 'default' else map_location
+        # On the host: what is loaded is copied to where the model is, and a device has no second
+        # model and optimizer to hold meanwhile.
+        location = 'cpu' if map_location == 'default' else map_location
         checkpoint = self.load_checkpoint(filename, map_location=location)
         continue_run(self, checkpoint, resume_optimizer, resume_param_scheduler)
         self._has_loaded = True

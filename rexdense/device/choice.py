@@ -53,6 +53,8 @@ def _why_no_npu() -> str | None:
         import torch_npu.npu.utils  # noqa: F401
 
         set_jit_compile(False)
+    except InvalidArgument:
+        raise
     except Exception as error:  # a library of CANN that is missing raises anything
         return f'import torch_npu failed ({type(error).__name__}: {first_line(error)})'
     if not torch.npu.is_available():

@@ -22,7 +22,7 @@ from rexdense import create_backbone
 from rexdense.checkpoint import read_checkpoint
 from rexdense.cli import predict, test, train
 from rexdense.cli.doctor import main as doctor
-from rexdense.device import amp_wrapper, choose_device, device_sentence
+from rexdense.device import amp_wrapper, choose_device, device_sentence, why_absent
 from rexdense.engine.config.load import load_config
 from rexdense.engine.self_test import self_test
 from rexdense.errors import InvalidArgument
@@ -210,6 +210,13 @@ def test_compile_mode(monkeypatch, variable, configured, expected):
         config.npu = dict(jit_compile=configured)
     suit_ascend(config)
     assert torch.npu.jit_compile is expected
+
+
+def test_a_compile_mode_that_is_no_switch(monkeypatch):
+    monkeypatch.setenv('NPUJITCompile', 'maybe')
+    why_absent.cache_clear()
+    with pytest.raises(InvalidArgument, match=r'^NPUJITCompile=maybe: give 1 or 0$'):
+        choose_device('npu')
 
 
 def test_doctor_finds_it(capsys):

@@ -7,7 +7,8 @@ import re
 
 import torch
 
-from rexdense.device.ascend import feed_float32, set_jit_compile, soc_version
+from rexdense.device.ascend import set_jit_compile, soc_version
+from rexdense.device.float32_operators import feed_float32
 from rexdense.errors import InvalidArgument, first_line
 
 __all__ = ['AMP_TYPES', 'DEVICES', 'amp_wrapper', 'choose_device', 'device_sentence', 'why_absent']
@@ -144,6 +145,7 @@ def amp_wrapper(device: str, precision: str | None = None) -> dict:
         return dict(type='AmpOptimWrapper', dtype=AMP_TYPES['fp16'], loss_scale='dynamic')
     if not has_bfloat16(device):
         raise InvalidArgument(f'--amp bf16: this {device} has no bfloat16; give --amp fp16')
+    feed_float32()
     return dict(type='AmpOptimWrapper', dtype=AMP_TYPES['bf16'], loss_scale=dict(enabled=False))
 
 

@@ -162,7 +162,7 @@ def test_processes_with_different_configs_are_one_line(tmp_path, image_folder):
     command = (
         f'exec {sys.executable} -m rexdense train {CLASSIFICATION} --data-root {image_folder} '
         f'--work-dir {tmp_path}/run --device cpu --launcher pytorch '
-        '--cfg-options train_cfg.max_epochs=$((3 + RANK))'
+        '--lr 0.0$((3 + RANK))'
     )
     launcher = ('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2')
     done = subprocess.run(
@@ -175,7 +175,7 @@ def test_processes_with_different_configs_are_one_line(tmp_path, image_folder):
     )
     told = [line for line in done.stderr.splitlines() if line.startswith('rexdense train: error:')]
     assert told == [
-        'rexdense train: error: process 1 has train_cfg.max_epochs=4 and process 0 3: start all '
-        'with the same config and options'
+        'rexdense train: error: process 1 has optim_wrapper.optimizer.lr=0.04 and process 0 0.03: '
+        'start all with the same config and options'
     ]
     assert not (tmp_path / 'run').exists()

@@ -36,6 +36,8 @@ def _values(config: Config) -> dict[str, str]:
     found: dict[str, str] = {}
 
     def collect(key: str, value: Any) -> None:
+        if isinstance(value, (list, tuple)) and any(isinstance(inner, dict) for inner in value):
+            value = dict(enumerate(value))
         if isinstance(value, dict):
             for name, inner in value.items():
                 collect(f'{key}.{name}', inner)

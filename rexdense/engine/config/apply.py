@@ -134,7 +134,7 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         config.optim_wrapper.update(
             amp_wrapper(device, None if options.amp == 'auto' else options.amp)
         )
-    require_agreement(config)
     chosen = set_learning_rate(config, options.lr)
+    require_agreement(config)
     if is_main_process():
         print(chosen)

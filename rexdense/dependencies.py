@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from importlib import metadata, util
 
-from rexdense.errors import MissingDependency
+from rexdense.errors import MissingDependency, first_line
 
 __all__ = ['missing_dependency', 'needed_packages']
 
@@ -67,12 +67,12 @@ def missing_dependency(error: ImportError) -> str | None:
     name = error.name or ''
     if name.startswith(_MMCV_OPERATORS):
         return (
-            f'{_mmcv_found()} has no compiled operators that work here ({_first_line(error)}): '
+            f'{_mmcv_found()} has no compiled operators that work here ({first_line(error)}): '
             f'run pip uninstall {" ".join(_MMCV_DISTRIBUTIONS)}, then {_OPENMMLAB}'
         )
     if 'libGL.so' in str(error):
         return (
-            f'OpenCV needs libGL, which is not installed ({_first_line(error)}): run pip uninstall '
+            f'OpenCV needs libGL, which is not installed ({first_line(error)}): run pip uninstall '
             'opencv-python opencv-python-headless, then pip install opencv-python-headless'
         )
     if isinstance(error, ModuleNotFoundError) and name in _REMEDIES:
@@ -91,7 +91,3 @@ def _mmcv_found() -> str:
     found = util.find_spec('mmcv')
     places = list(found.submodule_search_locations or ()) if found else []
     return f'{" and ".join(names) or "mmcv"} in {places[0] if places else "an unknown folder"}'
-
-
-def _first_line(error: ImportError) -> str:
-    return str(error).partition('\n')[0]

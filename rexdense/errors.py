@@ -1,4 +1,4 @@
-"""Exceptions that a user can mend, and the closest-name helper of their messages."""
+"""Exceptions that a user can mend, and what their messages are made of."""
 
 import difflib
 from collections.abc import Iterable
@@ -15,6 +15,7 @@ __all__ = [
     'RexdenseError',
     'UnknownName',
     'UnwritableFile',
+    'first_line',
     'suggest',
 ]
 
@@ -88,3 +89,8 @@ def suggest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
     if len(allowed) <= 12:
         return f'allowed are {", ".join(allowed)}'
     return f'there are {len(allowed)} names, from {allowed[0]!r} to {allowed[-1]!r}'
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an exception says."""
+    return str(error).strip().partition('\n')[0]

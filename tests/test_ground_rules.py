@@ -22,6 +22,7 @@ LEVELS = (
         'rexdense.destinations',
         'rexdense.errors',
         'rexdense.files',
+        'rexdense.findings',
         'rexdense.output_names',
         'rexdense.text_table',
     ),

@@ -7,7 +7,7 @@ from mmengine.config import DictAction
 
 from rexdense.cli.parser import checkpoint_interval, parse_size, positive, random_seed
 from rexdense.datasets.coco.folder import CocoFolder
-from rexdense.device import DEVICES
+from rexdense.device import AMP_TYPES, LAUNCHERS
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import BACKENDS
 
@@ -84,9 +84,9 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         '--launcher',
-        choices=('none', 'pytorch'),
+        choices=LAUNCHERS,
         default='none',
-        help='pytorch: started by torchrun',
+        help='what started several processes; pytorch is torchrun',
     )
     group.add_argument(
         '--cfg-options',
@@ -100,7 +100,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 def add_device_option(parser: argparse._ActionsContainer) -> None:
     """Add the choice of the device."""
     parser.add_argument(
-        '--device', choices=DEVICES, help='default: the accelerator that is found, else cpu'
+        '--device',
+        metavar='auto|cpu|cuda|cuda:1|npu',
+        default='auto',
+        help='auto takes npu, then cuda, then cpu, as found',
     )
 
 
@@ -122,8 +125,10 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         '--amp',
-        action='store_true',
-        help='mixed precision: float16 on accelerators, bfloat16 on a cpu',
+        nargs='?',
+        const='auto',
+        choices=('auto', *AMP_TYPES),
+        help='mixed precision; auto: fp16 on accelerators, bf16 on a cpu',
     )
     group.add_argument(
         '--load-from',

@@ -5,6 +5,7 @@ import io
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -135,6 +136,23 @@ def fraction(text: str) -> float:
     return value
 
 
+_RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+_SECONDS_AFTER_THE_FIRST = 5
+
+
+def _after_the_first_process() -> str:
+    """Return what names this process among several.
+
+    All of them meet most mistakes, and the first tells: the others wait, in which their launcher
+    ends them. A mistake that the first has not met is told when it does not.
+    """
+    rank = next((os.environ[name] for name in _RANKS if name in os.environ), '0')
+    if rank == '0':
+        return ''
+    time.sleep(_SECONDS_AFTER_THE_FIRST)
+    return f'process {rank}: '
+
+
 def run_command(
     program: Callable[[Sequence[str]], int | None], arguments: Sequence[str], name: str
 ) -> NoReturn:
@@ -157,7 +175,8 @@ def run_command(
             status = program(arguments) or 0
         sys.stdout.flush()
     except RexdenseError as error:
-        print(f'{name}: error: {" ".join(str(error).split())}', file=sys.stderr)
+        process = _after_the_first_process()
+        print(f'{name}: error: {process}{" ".join(str(error).split())}', file=sys.stderr)
         status = error.exit_status
     except KeyboardInterrupt:
         print(f'{name}: interrupted', file=sys.stderr)

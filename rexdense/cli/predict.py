@@ -12,7 +12,7 @@ from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, fraction, parse_scales, positive
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import Video, is_video
-from rexdense.device import reuse_freed_memory
+from rexdense.device import device_sentence, reuse_freed_memory
 from rexdense.errors import DataError, IncompleteResults, InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.inference import Prediction, Predictor, Progress
@@ -115,11 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Video(paths[0])  # says at once whether it can be read
     predictor = Predictor(
         options.checkpoint,
-        options.device or 'auto',
+        options.device,
         scales=options.scales or (None if options.scales is None else 'all'),
         batch_size=options.batch_size,
         trust_config=options.trust_config,
     )
+    if options.device == 'auto':
+        print(device_sentence(predictor.device))
     set_options(
         predictor.task,
         lambda name: f'--{name.replace("_", "-")}',

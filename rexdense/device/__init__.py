@@ -1,15 +1,35 @@
 """Devices, the one place that knows about them: choice, mixed precision, processes, memory."""
 
-from rexdense.device.choice import DEVICES, amp_wrapper, choose_device, find_device
-from rexdense.device.distributed import bare_model, initialise_distributed
+from rexdense.device.ascend import set_jit_compile
+from rexdense.device.choice import (
+    AMP_TYPES,
+    DEVICES,
+    amp_wrapper,
+    choose_device,
+    device_sentence,
+    find_device,
+    why_absent,
+)
+from rexdense.device.distributed import (
+    BACKENDS,
+    LAUNCHERS,
+    bare_model,
+    initialise_distributed,
+)
 from rexdense.device.memory import reuse_freed_memory
 
 __all__ = [
+    'AMP_TYPES',
+    'BACKENDS',
     'DEVICES',
+    'LAUNCHERS',
     'amp_wrapper',
     'bare_model',
     'choose_device',
+    'device_sentence',
     'find_device',
     'initialise_distributed',
     'reuse_freed_memory',
+    'set_jit_compile',
+    'why_absent',
 ]

@@ -1,62 +1,180 @@
 """Choice of the device, and its settings of mixed precision."""
 
+import functools
+import importlib.util
+import os
+import re
+
 import torch
 
-from rexdense.errors import InvalidArgument
+from rexdense.device.ascend import set_jit_compile, soc_version
+from rexdense.device.float32_operators import feed_float32
+from rexdense.errors import InvalidArgument, first_line
 
-__all__ = ['DEVICES', 'amp_wrapper', 'choose_device', 'find_device']
+__all__ = [
+    'AMP_TYPES',
+    'DEVICES',
+    'amp_wrapper',
+    'choose_device',
+    'device_sentence',
+    'find_device',
+    'why_absent',
+]
 
-DEVICES = ('cpu', 'cuda', 'npu')
+DEVICES = ('npu', 'cuda', 'cpu')
+"""Kinds of devices, in the order in which they are preferred."""
+
+AMP_TYPES = {'fp16': 'float16', 'bf16': 'bfloat16'}
+"""Types of mixed precision, as options name them and as torch does."""
+
+_NAME = re.compile(r'(cpu)|(cuda|npu)(?::(\d+))?')
+_FIRST_WITH_BFLOAT16 = 220
+"""The SoC version of Ascend 910B, the first that trains in bfloat16 and whole in float32."""
 
 
-def _is_available(device: str) -> bool:
-    if device == 'cpu':
-        return True
-    if device == 'npu':
-        from mmengine.device import is_npu_available
+@functools.cache
+def why_absent(kind: str) -> str | None:
+    """Return why a kind of device cannot be used here; None where it can."""
+    if kind == 'npu':
+        return _why_no_npu()
+    if kind == 'cuda':
+        return _why_no_cuda()
+    return None
 
-        return is_npu_available()
-    return torch.cuda.is_available()
+
+def _why_no_cuda() -> str | None:
+    if not torch.backends.cuda.is_built():
+        return f'torch {torch.__version__} is built without CUDA'
+    if torch.cuda.is_available():
+        return None
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return f'torch finds no GPU ({first_line(error)})'
+    return 'torch finds no GPU'
 
 
-def choose_device(requested: str | None = None) -> str:
-    """Return the device of :func:`find_device` and make mmengine use it, for the whole process.
+def _why_no_npu() -> str | None:
+    """Take the steps by which mmengine looks for an NPU, which swallows what they raise."""
+    if importlib.util.find_spec('torch_npu') is None:
+        return 'torch_npu is not installed'
+    try:
+        import torch_npu.npu.utils  # noqa: F401
 
-    Raises:
-        InvalidArgument: an unknown device, or one that this machine lacks.
-    """
-    from mmengine.device import utils as mmengine_device
+        set_jit_compile(False)
+    except InvalidArgument:
+        raise
+    except Exception as error:  # a library of CANN that is missing raises anything
+        return f'import torch_npu failed ({type(error).__name__}: {first_line(error)})'
+    if not torch.npu.is_available():
+        return 'torch_npu finds no NPU; npu-smi info shows what the driver finds'
+    return None
 
-    found = find_device(requested)
-    # mmengine picks its device once, at import; every later get_device() reads this name.
-    mmengine_device.DEVICE = found
-    return found
+
+def _found() -> list[str]:
+    """Return the names of all devices that are here."""
+    names = []
+    for kind in DEVICES:
+        if why_absent(kind) is None:
+            count = getattr(torch, kind).device_count() if kind != 'cpu' else 0
+            names += [f'{kind}:{index}' for index in range(count)] or [kind]
+    return names
 
 
 def find_device(requested: str | None = None) -> str:
-    """Return the device to run on: the requested one; for 'auto' or None npu, cuda or cpu, as
-    found.
+    """Return the name of the device to run on, as torch takes it; neither torch's nor mmengine's
+    choice is changed.
+
+    Args:
+        requested: ``auto`` or None takes npu, then cuda, then cpu, as found; a number, as in
+            ``cuda:1``, chooses among several.
 
     Raises:
         InvalidArgument: an unknown device, or one that this machine lacks.
     """
     if requested in (None, 'auto'):
-        requested = next(device for device in ('npu', 'cuda', 'cpu') if _is_available(device))
-    if requested not in DEVICES:
-        raise InvalidArgument(f'device {requested!r}: allowed are {", ".join(DEVICES)}')
-    if not _is_available(requested):
-        found = ', '.join(device for device in DEVICES if _is_available(device))
-        need = 'torch_npu and CANN' if requested == 'npu' else 'a CUDA build of torch and a GPU'
-        raise InvalidArgument(f'device {requested!r} needs {need}; found here: {found}')
-    return requested
+        return next(kind for kind in DEVICES if why_absent(kind) is None)
+    match = _NAME.fullmatch(requested)
+    if not match:
+        raise InvalidArgument(
+            f'device {requested!r}: allowed are auto, cpu, cuda, npu, and cuda:1 or npu:1 where '
+            'there are several'
+        )
+    kind, index = match[1] or match[2], match[3]
+    missing = why_absent(kind)
+    if missing:
+        raise InvalidArgument(
+            f'device {requested!r} is not here: {missing}; found: {", ".join(_found())}; '
+            'rexdense doctor says more'
+        )
+    name = kind if index is None else f'{kind}:{int(index)}'
+    if index is not None and name not in _found():
+        raise InvalidArgument(f'device {requested!r} is not here; found: {", ".join(_found())}')
+    if kind == 'npu':
+        feed_float32()
+    return name
 
 
-def amp_wrapper(device: str) -> dict:
+def choose_device(requested: str | None = None) -> str:
+    """Return the kind of device to run on, one of ``DEVICES``, and make torch and mmengine use it.
+
+    Args:
+        requested: As for :func:`find_device`.
+
+    Raises:
+        InvalidArgument: an unknown device, or one that this machine lacks; or one of several,
+            where each process takes its own.
+    """
+    from mmengine.device import utils as mmengine_device
+
+    kind, _, index = find_device(requested).partition(':')
+    if index:
+        if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+            raise InvalidArgument(
+                f'--device {requested} is one device, and each process takes its own: give '
+                f'--device {kind}'
+            )
+        getattr(torch, kind).set_device(int(index))
+    # mmengine picks its device once, at import; every later get_device() reads this name. With the
+    # other it forces mixed precision on the first Ascend 910, on whatever device is chosen.
+    mmengine_device.DEVICE = kind
+    mmengine_device.IS_NPU_AVAILABLE = kind == 'npu'
+    return kind
+
+
+def device_sentence(kind: str) -> str:
+    """Return which device was taken where none was asked for, and why none that comes before it."""
+    reasons = [f'{other}: {why_absent(other)}' for other in DEVICES[: DEVICES.index(kind)]]
+    return f'Device {kind}' + (f' ({"; ".join(reasons)})' if reasons else '')
+
+
+def amp_wrapper(device: str, precision: str | None = None) -> dict:
     """Return the settings of the optimizer wrapper that trains with mixed precision on ``device``.
 
-    float16 with loss scaling on accelerators; bfloat16 without scaling on a CPU, where mmengine's
-    wrapper refuses to run.
+    bfloat16 needs no loss scaling, float16 does. mmengine's wrapper refuses to run on a CPU.
+
+    Args:
+        precision: A key of ``AMP_TYPES``; None takes bfloat16 on a CPU, else float16.
+
+    Raises:
+        InvalidArgument: the device cannot train in this type.
     """
     if device == 'cpu':
+        if precision == 'fp16':
+            raise InvalidArgument(
+                '--amp fp16 needs an accelerator; on a CPU give --amp bf16, or leave it out'
+            )
         return dict(type='rexdense.BFloat16OptimWrapper')
-    return dict(type='AmpOptimWrapper', loss_scale='dynamic')
+    if precision != 'bf16':
+        return dict(type='AmpOptimWrapper', dtype=AMP_TYPES['fp16'], loss_scale='dynamic')
+    if not has_bfloat16(device):
+        raise InvalidArgument(f'--amp bf16: this {device} has no bfloat16; give --amp fp16')
+    feed_float32()
+    return dict(type='AmpOptimWrapper', dtype=AMP_TYPES['bf16'], loss_scale=dict(enabled=False))
+
+
+def has_bfloat16(device: str) -> bool:
+    """Return whether a kind of device computes in bfloat16."""
+    if device == 'npu':
+        return soc_version() >= _FIRST_WITH_BFLOAT16
+    return device == 'cpu' or torch.cuda.is_bf16_supported()

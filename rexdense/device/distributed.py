@@ -1,36 +1,145 @@
-"""Training in several processes."""
+"""Training in several processes, on one machine or many."""
 
 import os
+import re
+import subprocess
+from collections.abc import Mapping
 
 import torch
 from torch import nn
 
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, first_line
 
-__all__ = ['bare_model', 'initialise_distributed']
+__all__ = [
+    'BACKENDS',
+    'LAUNCHERS',
+    'available_cores',
+    'bare_model',
+    'initialise_distributed',
+    'process_variables',
+    'threads_per_process',
+]
 
-_BACKENDS = {'cpu': 'gloo', 'cuda': 'nccl', 'npu': 'hccl'}
+BACKENDS = {'cpu': 'gloo', 'cuda': 'nccl', 'npu': 'hccl'}
+"""What carries tensors between processes, by kind of device."""
+
+LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
+"""What may have started the processes; pytorch is torchrun."""
+
+_PORT = '29500'
+_STARTED_BY = {
+    'pytorch': 'torchrun sets: start with torchrun --nproc-per-node N',
+    'slurm': 'srun sets: start with srun, or tools/slurm_train.sh',
+    'mpi': "Open MPI's mpirun sets: start with mpirun -n N",
+}
 
 
-def initialise_distributed(device: str) -> None:
-    """Join the process group that torchrun's environment variables describe.
-
-    mmengine's own launcher calls ``torch.cuda.set_device`` on every machine, so it cannot be used
-    on a CPU.
+def process_variables(launcher: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return torch's variables of a process (RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE,
+    MASTER_ADDR, MASTER_PORT) from those of its launcher.
 
     Raises:
-        InvalidArgument: the process was not started by torchrun.
+        InvalidArgument: the process was not started by that launcher, or it does not say where the
+            first process is.
     """
-    if 'RANK' not in os.environ:
+    names = {
+        'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE'),
+        'slurm': ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID', 'SLURM_TASKS_PER_NODE'),
+        'mpi': tuple(
+            f'OMPI_COMM_WORLD_{name}' for name in ('RANK', 'SIZE', 'LOCAL_RANK', 'LOCAL_SIZE')
+        ),
+    }[launcher]
+    if any(name not in environment for name in names[:3]):
         raise InvalidArgument(
-            '--launcher pytorch needs the variables that torchrun sets: '
-            'start with torchrun --nproc-per-node N'
+            f'--launcher {launcher} needs the variables that {_STARTED_BY[launcher]}'
         )
-    if device == 'cuda':
-        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
-    elif device == 'npu':
-        torch.npu.set_device(int(os.environ['LOCAL_RANK']))
-    torch.distributed.init_process_group(_BACKENDS[device])
+    rank, world, local = (environment[name] for name in names[:3])
+    # Slurm writes 4(x2) for two machines of four.
+    on_machine = re.match(r'\d+', environment.get(names[3], world))[0]
+    address = environment.get('MASTER_ADDR')
+    if address is None and launcher == 'slurm':
+        address = _first_host(environment.get('SLURM_NODELIST', ''))
+    elif address is None and on_machine == world:
+        address = '127.0.0.1'
+    if address is None:
+        raise InvalidArgument('set MASTER_ADDR to the host name of the first machine')
+    return dict(
+        RANK=rank,
+        WORLD_SIZE=world,
+        LOCAL_RANK=local,
+        LOCAL_WORLD_SIZE=on_machine,
+        MASTER_ADDR=address,
+        MASTER_PORT=environment.get('MASTER_PORT', _PORT),
+    )
+
+
+def _first_host(nodes: str) -> str | None:
+    """Return the first host of Slurm's short form of a list, such as gpu[03-07,9]."""
+    try:
+        listed = subprocess.run(
+            ['scontrol', 'show', 'hostnames', nodes], capture_output=True, text=True, check=True
+        ).stdout.split()
+    except (OSError, subprocess.CalledProcessError):
+        listed = [''.join(re.match(r'([^\[,]*)\[?(\w*)', nodes).groups())]
+    return listed[0] if listed and listed[0] else None
+
+
+def initialise_distributed(device: str, launcher: str = 'pytorch') -> None:
+    """Join the process group that the launcher's environment variables describe; a process that
+    trains several models joins once.
+
+    mmengine's own launchers call ``torch.cuda.set_device`` on every machine, so they cannot be
+    used on a CPU, and those of Slurm and MPI not on an NPU.
+
+    Raises:
+        InvalidArgument: the process was not started by that launcher, there are more processes
+            than devices on this machine, or the port is taken.
+    """
+    if torch.distributed.is_initialized():
+        return
+    os.environ.update(process_variables(launcher, os.environ))
+    local, on_machine = int(os.environ['LOCAL_RANK']), int(os.environ['LOCAL_WORLD_SIZE'])
+    if device != 'cpu':
+        count = getattr(torch, device).device_count()
+        if local >= count:
+            raise InvalidArgument(
+                f'{on_machine} processes on this machine and {count} {device} '
+                f'{"device" if count == 1 else "devices"}: start {count} a machine, '
+                'torchrun --nproc-per-node'
+            )
+        getattr(torch, device).set_device(local)
+    torch.set_num_threads(threads_per_process(on_machine, os.environ.get('OMP_NUM_THREADS')))
+    try:
+        torch.distributed.init_process_group(BACKENDS[device])
+    except torch.distributed.DistNetworkError as error:
+        address = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
+        raise InvalidArgument(
+            f'the processes cannot meet at {address} ({first_line(error)}): set '
+            'MASTER_PORT to a free port, and MASTER_ADDR to a name of the first machine that all '
+            'can reach'
+        ) from error
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def threads_per_process(processes: int, asked: str | None) -> int:
+    """Return how many threads each of several processes on a machine computes with.
+
+    Args:
+        asked: OMP_NUM_THREADS. torchrun sets it to 1 wherever it is not set, so 1 is no wish.
+
+    Example:
+        >>> threads_per_process(8, '3')
+        3
+    """
+    if asked and asked.isdigit() and int(asked) > 1:
+        return int(asked)
+    return max(1, available_cores() // processes)
 
 
 def bare_model(model: nn.Module) -> nn.Module:

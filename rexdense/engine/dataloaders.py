@@ -51,13 +51,20 @@ def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_batches(loader: DataLoader) -> None:
-    """Check that a pass over the data is a batch at least.
+    """Check that a pass over the data is a batch at least, of images of its own in each process.
 
     Raises:
-        InvalidArgument: it is none, because the last batch, which is not full, is left out.
+        InvalidArgument: it is none, because the last batch, which is not full, is left out; or
+            processes that train would be given each other's images again.
     """
     batches = loader.batch_sampler
     sampler = getattr(batches, 'sampler', loader.sampler)
+    processes = getattr(sampler, 'world_size', 1)
+    if getattr(sampler, 'shuffle', False) and len(loader.dataset) < processes:
+        raise InvalidArgument(
+            f'{processes} processes for {len(loader.dataset)} images to train on: start as many '
+            'processes as images or fewer, torchrun --nproc-per-node'
+        )
     if isinstance(sampler, InfiniteSampler) or len(loader):
         return
     images, batch = len(sampler), getattr(batches, 'batch_size', loader.batch_size)

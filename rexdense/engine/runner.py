@@ -28,7 +28,6 @@ from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.destinations import refusals_told, takes_no_more
 from rexdense.device import bare_model
 from rexdense.engine.cpu_steps import (
-    SaveContiguous,
     keep_layouts,
     to_channels_last,
     with_fused_optimizer,
@@ -39,6 +38,7 @@ from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints, StepSaver
 from rexdense.engine.resume.state import KeepRunState, run_state
 from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
+from rexdense.engine.saved_tensors import SavePlainTensors
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
@@ -122,7 +122,7 @@ class Runner(MMEngineRunner):
         self._run_state = KeepRunState()
         for hook in (
             RequireSameTensors(),
-            SaveContiguous(),
+            SavePlainTensors(),
             self._run_state,
             StopWithinValidation(),
         ):
@@ -253,7 +253,9 @@ class Runner(MMEngineRunner):
         map_location: Any = 'default',
     ) -> None:
         """Go on from a checkpoint, see :mod:`rexdense.engine.resume`."""
-        location = get_device() if map_location == 'default' else map_location
+        # On the host: what is loaded is copied to where the model is, and a device has no second
+        # model and optimizer to hold meanwhile.
+        location = 'cpu' if map_location == 'default' else map_location
         checkpoint = self.load_checkpoint(filename, map_location=location)
         continue_run(self, checkpoint, resume_optimizer, resume_param_scheduler)
         self._has_loaded = True

@@ -13,6 +13,7 @@ from rexdense.cli.parser import (
     parse_size,
     positive,
     random_seed,
+    run_command,
 )
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import ROOT
@@ -158,3 +159,23 @@ def test_reader_that_goes_away():
     )
     assert done.stdout.splitlines() == ['x' * 100, '141']
     assert done.stderr == ''
+
+
+@pytest.mark.parametrize('variable', ['RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK'])
+def test_a_mistake_of_another_process_is_told_with_its_number(variable, monkeypatch, capsys):
+    """Later than that of the first, at whose end the launcher ends the others."""
+    waited = []
+    monkeypatch.setattr('time.sleep', waited.append)
+
+    def fail(arguments):
+        raise InvalidArgument('no')
+
+    for rank, expected in (
+        ('0', 'rexdense x: error: no\n'),
+        ('3', 'rexdense x: error: process 3: no\n'),
+    ):
+        monkeypatch.setenv(variable, rank)
+        with pytest.raises(SystemExit, match='2'):
+            run_command(fail, [], 'rexdense x')
+        assert capsys.readouterr().err == expected
+    assert len(waited) == 1 and waited[0] >= 3

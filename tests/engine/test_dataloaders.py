@@ -27,9 +27,9 @@ class Threads(Dataset):
         return torch.get_num_threads(), cv2.getNumThreads(), np.random.random()
 
 
-def loader(images=6, sampler='DefaultSampler', **options):
+def loader(images=6, sampler='DefaultSampler', shuffle=False, **options):
     return Runner.build_dataloader(
-        dict(dataset=Threads(images), sampler=dict(type=sampler, shuffle=False), **options),
+        dict(dataset=Threads(images), sampler=dict(type=sampler, shuffle=shuffle), **options),
         seed=0,
     )
 
@@ -79,6 +79,15 @@ def test_fewer_images_than_a_batch(images):
         loader(images, batch_size=8, drop_last=True)
     assert len(loader(images, batch_size=8)) == 1
     assert len(loader(images, batch_size=images, drop_last=True)) == 1
+
+
+def test_fewer_images_than_processes(monkeypatch):
+    monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda: (0, 8))
+    with pytest.raises(InvalidArgument, match=r'^8 processes for 5 images to train on: start as'):
+        loader(5, batch_size=1, shuffle=True)
+    # Measuring gives some of them nothing new, and leaves that out.
+    assert len(loader(5, batch_size=1)) == 1
+    assert len(loader(8, batch_size=1, shuffle=True)) == 1
 
 
 def test_training_by_iterations_starts_over():

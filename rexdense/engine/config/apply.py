@@ -8,7 +8,14 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rexdense.device import amp_wrapper, choose_device, initialise_distributed
+from rexdense.device import (
+    amp_wrapper,
+    choose_device,
+    device_sentence,
+    initialise_distributed,
+)
+from rexdense.engine.config.agreement import require_agreement
+from rexdense.engine.config.ascend import suit_ascend
 from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_strides
@@ -24,6 +31,8 @@ from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import InvalidArgument
 
 __all__ = ['apply_run_options', 'apply_training_options']
+
+_SYNC_BN = ('SyncBN', 'MMSyncBN')
 
 
 def apply_run_options(
@@ -45,9 +54,15 @@ def apply_run_options(
     device = choose_device(options.device)
     if options.cfg_options:
         override(config, options.cfg_options)
-    if 'pytorch' in (options.launcher, config.get('launcher')):
-        initialise_distributed(device)
-        config.launcher = 'pytorch'
+    launcher = options.launcher if options.launcher != 'none' else config.get('launcher', 'none')
+    if launcher != 'none':
+        _require_no_sync_bn(config, device)
+        initialise_distributed(device, launcher)
+        config.launcher = launcher
+    if options.device == 'auto' and is_main_process():
+        print(device_sentence(device))
+    if device == 'npu':
+        suit_ascend(config)
     changed = follow_strides(config.model)
     if changed and is_main_process():
         print(f"Strides follow the backbone's levels: {'; '.join(changed)}")
@@ -90,6 +105,20 @@ def _set_coco_backend(config: Config, backend: str) -> None:
         )
     for section in of_coco:
         section.backend = backend
+
+
+def _require_no_sync_bn(config: Config, device: str) -> None:
+    """Refuse statistics over all processes where torch cannot take them.
+
+    Raises:
+        InvalidArgument: the model asks for them, and the processes are on a CPU.
+    """
+    asked = any(section.get('type') in _SYNC_BN for section in walk(config.model))
+    if device == 'cpu' and (asked or config.get('sync_bn')):
+        raise InvalidArgument(
+            "batch normalisation over all processes (SyncBN) needs CUDA or an NPU: give type='BN' "
+            'in its norm_cfg, and leave sync_bn out'
+        )
 
 
 def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
@@ -152,7 +181,10 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
     if options.wandb is not None:
         use_wandb(config, options.wandb)
     if options.amp:
-        config.optim_wrapper.update(amp_wrapper(device))
+        config.optim_wrapper.update(
+            amp_wrapper(device, None if options.amp == 'auto' else options.amp)
+        )
     chosen = set_learning_rate(config, options.lr)
+    require_agreement(config)
     if is_main_process():
         print(chosen)

@@ -1,0 +1,5 @@
+"""Ascend NPU, for images of one size, such as classification: operators compiled by shape."""
+
+_base_ = ['./ascend.py']
+
+npu = dict(jit_compile=True)

@@ -1,0 +1,54 @@
+"""What torch_npu says and is told: the generation of the SoC, the compile mode."""
+
+import os
+
+import torch
+
+from rexdense.errors import InvalidArgument
+
+__all__ = ['asked_jit_compile', 'set_jit_compile', 'soc_version']
+
+_JIT_COMPILE = 'NPUJITCompile'
+"""The environment variable of mmengine, which takes any text in it for yes."""
+
+_SWITCH = {'1': True, 'true': True, 'on': True, 'yes': True} | {
+    '0': False,
+    'false': False,
+    'off': False,
+    'no': False,
+    '': False,
+}
+
+
+def soc_version() -> int:
+    """Return the number of the NPU's generation, as torch_npu counts: 910 below 220, 910B above."""
+    from torch_npu.npu import utils
+
+    return int(utils.get_soc_version())
+
+
+def asked_jit_compile() -> bool | None:
+    """Return what the environment variable NPUJITCompile says; None where it is not set.
+
+    Raises:
+        InvalidArgument: it says neither yes nor no.
+    """
+    text = os.environ.get(_JIT_COMPILE)
+    if text is None:
+        return None
+    if text.lower() not in _SWITCH:
+        raise InvalidArgument(f'{_JIT_COMPILE}={text}: give 1 or 0')
+    return _SWITCH[text.lower()]
+
+
+def set_jit_compile(default: bool) -> None:
+    """Let CANN compile each operator for each shape, or take its ready ones.
+
+    Compiling is for shapes that stay: every new one takes seconds, and in detection they change at
+    every step.
+
+    Args:
+        default: What is done where NPUJITCompile is not set.
+    """
+    asked = asked_jit_compile()
+    torch.npu.set_compile_mode(jit_compile=default if asked is None else asked)

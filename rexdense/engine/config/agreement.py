@@ -1,0 +1,50 @@
+"""The same config in all processes that train together."""
+
+import json
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import all_gather_object
+
+from rexdense.errors import InvalidArgument
+
+__all__ = ['require_agreement']
+
+_SHARED = ('model', 'optim_wrapper', 'param_scheduler', 'randomness', 'train_cfg')
+"""Sections without places of files, which may differ from machine to machine."""
+
+
+def require_agreement(config: Config) -> None:
+    """Check that all processes train the same model in the same way.
+
+    Raises:
+        InvalidArgument: one does not; the message names the first value that differs.
+    """
+    everyone = all_gather_object(_values(config))
+    first = everyone[0]
+    for rank, other in enumerate(everyone):
+        if other != first:
+            key = next(k for k in sorted({*first, *other}) if first.get(k) != other.get(k))
+            raise InvalidArgument(
+                f'process {rank} has {key}={other.get(key)} and process 0 {first.get(key)}: start '
+                'all with the same config and options'
+            )
+
+
+def _values(config: Config) -> dict[str, str]:
+    """Return the values that must be the same, by their dotted keys."""
+    found: dict[str, str] = {}
+
+    def collect(key: str, value: Any) -> None:
+        if isinstance(value, (list, tuple)) and any(isinstance(inner, dict) for inner in value):
+            value = dict(enumerate(value))
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                collect(f'{key}.{name}', inner)
+        else:
+            found[key] = json.dumps(value, default=str)
+
+    for name in _SHARED:
+        collect(name, config.get(name))
+    collect('batch_size', config.train_dataloader.get('batch_size'))
+    return found

@@ -1,0 +1,48 @@
+"""A config on an Ascend NPU: operators that are not there, compile mode, fused optimizers."""
+
+from mmengine.config import Config
+from mmengine.registry import OPTIMIZERS
+
+from rexdense.device import set_jit_compile
+from rexdense.engine.config.load import walk
+from rexdense.errors import InvalidArgument
+
+__all__ = ['suit_ascend']
+
+_MISSING = {
+    'carafe': "mmcv's build for Ascend has no CARAFE: give upsample_cfg=dict(mode='nearest')",
+    'FPN_CARAFE': "mmcv's build for Ascend has no CARAFE: take the neck FPN",
+    'CARAFEPack': "mmcv's build for Ascend has no CARAFE: take another upsampling",
+    'PrRoIPool': "mmcv's build for Ascend has no PrRoIPool: take RoIAlign",
+}
+"""Operators that mmcv's NPU sources lack (mmcv/ops/csrc/pytorch/npu), as configs name them."""
+
+
+def suit_ascend(config: Config) -> None:
+    """Refuse what mmcv cannot do on an Ascend NPU, and do what the config's ``npu`` section asks.
+
+    ``npu.jit_compile`` compiles operators by shape, for images of one size;
+    ``npu.fused_optimizers`` takes torch_npu's NpuFusedSGD for SGD, and so on, where it has one.
+
+    Raises:
+        InvalidArgument: the model needs an operator that is not there.
+    """
+    for section in walk(config.model):
+        kind = section.get('type')
+        if kind in _MISSING:
+            raise InvalidArgument(f'type={kind!r} in the model, on an NPU: {_MISSING[kind]}')
+        if kind == 'RoIAlign' and section.get('aligned') is False:
+            raise InvalidArgument(
+                "RoIAlign with aligned=False: mmcv's kernel for Ascend only knows aligned=True, "
+                'and would compute that; leave it out, and train anew'
+            )
+    asked = config.get('npu') or {}
+    set_jit_compile(asked.get('jit_compile', False))
+    optimizer = (config.get('optim_wrapper') or {}).get('optimizer')
+    if optimizer:
+        # torch's own fused kernels are for other devices.
+        optimizer.pop('fused', None)
+    if optimizer and asked.get('fused_optimizers'):
+        fused = f'NpuFused{optimizer.type}'
+        if OPTIMIZERS.get(fused) is not None:
+            optimizer.type = fused

@@ -1,0 +1,74 @@
+"""The packages that rexdense stands on: where each comes from, and what is wrong with it."""
+
+import importlib
+import sys
+from importlib import metadata
+
+from rexdense.dependencies import missing_dependency
+from rexdense.findings import Finding
+
+__all__ = ['package_findings']
+
+_OPENMMLAB = {
+    'mmengine': ('onedl-mmengine', 'mmengine', 'mmengine-lite'),
+    'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'),
+    'mmdet': ('onedl-mmdetection', 'mmdet'),
+    'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
+}
+"""Distributions that write the folder of an import name, that of the maintained line first."""
+
+_ANEW = 'make clean-environment setup, or install one line alone in a new environment'
+
+
+def package_findings() -> list[Finding]:
+    """Return what is installed of torch, the OpenMMLab packages and decoders."""
+    found = [Finding('Python', f'{sys.version.split()[0]} in {sys.prefix}')]
+    found.append(_package('torch', ('torch',)))
+    found += [_package(name, distributions) for name, distributions in _OPENMMLAB.items()]
+    found.append(_decoders())
+    return found
+
+
+def _package(name: str, distributions: tuple[str, ...]) -> Finding:
+    """Return the version and the folder of a package, and its line where there are two."""
+    installed = [each for each in distributions if _version(each)]
+    value = ', '.join(f'{each} {_version(each)}' for each in installed)
+    if len(distributions) > 1 and len(installed) == 1:
+        value += f' ({"maintained" if installed[0].startswith("onedl-") else "original"} line)'
+    if len(installed) > 1:
+        return Finding(
+            name,
+            value,
+            fault=f'{" and ".join(installed)} write the same folder',
+            remedy=f'pip uninstall {" ".join(installed)}, then {_ANEW}',
+        )
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        return _broken(name, value, error)
+    return Finding(name, f'{value or "no distribution"}, {module.__path__[0]}')
+
+
+def _broken(name: str, value: str, error: ImportError) -> Finding:
+    """Return the finding of a failed import, its cause apart from the command."""
+    message = missing_dependency(error) or f'import {name} failed: {error}'
+    fault, _, remedy = message.partition(': ')
+    return Finding(name, value or 'none', fault=fault, remedy=remedy or _ANEW)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _decoders() -> Finding:
+    """Return the libraries that read images."""
+    try:
+        import cv2
+        from PIL import Image, features
+    except ImportError as error:
+        return _broken('decoders', '', error)
+    turbo = 'libjpeg-turbo' if features.check_feature('libjpeg_turbo') else 'libjpeg'
+    return Finding('decoders', f'OpenCV {cv2.__version__}, Pillow {Image.__version__} ({turbo})')

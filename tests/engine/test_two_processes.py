@@ -1,0 +1,181 @@
+"""Two processes compute what one does with the same images a step."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+from rexdense.checkpoint import read_checkpoint
+from rexdense.cli import test as test_program
+from rexdense.cli import train
+from tests.small_classification import CONFIG as CLASSIFICATION
+from tests.tiny_run import CONFIG, ROOT
+
+# Without what a process draws or counts for itself: augmentation, dropout, sampled regions, and
+# statistics of a batch.
+COMMON = """
+optim_wrapper = dict(
+    _delete_=True, type='OptimWrapper', optimizer=dict(type='SGD', lr=0.02, momentum=0.9)
+)
+param_scheduler = []
+custom_hooks = []
+"""
+# A RegNet: the head of a ReXNet has a batch normalisation of its own.
+CLASSIFIER = f"""
+_base_ = ['{ROOT / CLASSIFICATION}']
+{COMMON}
+model = dict(
+    backbone=dict(_delete_=True, type='rexdense.RegNet', arch='regnety_200mf', norm_eval=True),
+    dropout=0.0,
+)
+pipeline = [
+    dict(type='rexdense.LoadImage', background=255),
+    dict(type='rexdense.ResizeCenterCrop', size=32, crop=1.0),
+    dict(type='rexdense.PackClassification'),
+]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+"""
+# Every anchor and 20 proposals an image count, so that the means of two halves have the same
+# weight.
+DETECTOR = f"""
+_base_ = ['{ROOT / CONFIG}']
+{COMMON}
+from rexdense.arch import channels
+all_of_them = dict(num=10**6, add_gt_as_proposals=False)
+model = dict(
+    backbone=dict(norm_eval=True, width_mult=0.3),
+    neck=dict(norm_cfg=None, in_channels=channels('rexnet_1.0', width_mult=0.3)),
+    roi_head=dict(bbox_head=dict(fc_out_channels=32)),
+    train_cfg=dict(
+        rpn=dict(
+            assigner=dict(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5), sampler=all_of_them
+        ),
+        rpn_proposal=dict(nms_pre=20, max_per_img=20, nms=dict(type='nms', iou_threshold=1.0)),
+        rcnn=dict(sampler=all_of_them),
+    ),
+)
+pipeline = [
+    dict(type='rexdense.LoadImage'),
+    dict(type='mmdet.LoadAnnotations', with_bbox=True),
+    dict(type='mmdet.Resize', scale=(64, 64), keep_ratio=True),
+    dict(type='mmdet.PackDetInputs'),
+]
+train_dataloader = dict(dataset=dict(pipeline=pipeline))
+"""
+# Each with a number of images to measure that two processes do not share evenly.
+KINDS = {'classifier': (CLASSIFIER, 4), 'detector': (DETECTOR, 2)}
+VALIDATION_IMAGES = 3
+
+
+def together(calls: list) -> subprocess.CompletedProcess:
+    """Run programs in two processes."""
+    launcher = (*('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2'),)
+    return subprocess.run(
+        [sys.executable, *launcher, 'tests/programs_together.py', json.dumps(calls)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope='module')
+def folders(tmp_path_factory, shapes, image_folder, texts_formatted_once):
+    """What one process and two leave: folders 1 and 2, a folder a kind in each."""
+    root = tmp_path_factory.mktemp('together')
+    calls = {1: [], 2: []}
+    for kind, (text, batch) in KINDS.items():
+        config = root / f'{kind}.py'
+        config.write_text(text)
+        data = dict(classifier=image_folder, detector=shapes)[kind]
+        for processes in calls:
+            work_dir = root / str(processes) / kind
+            size = '32,32' if kind == 'classifier' else '64,64'
+            common = [
+                *(str(config), '--data-root', str(data), '--device', 'cpu', '--scale', size),
+                *('--workers', '0'),
+            ]
+            images = str(batch // processes)
+            calls[processes] += [
+                [
+                    'train',
+                    [
+                        *(*common, '--work-dir', str(work_dir), '--batch-size', images),
+                        *('--epochs', '2', '--seed', '0', '--lr', '0.02'),
+                    ],
+                ],
+                [
+                    'test',
+                    [
+                        # Of one process's weights, which are those of both but for rounding.
+                        *(common[0], str(root / '1' / kind / 'epoch_2.pth'), *common[1:]),
+                        *('--work-dir', str(work_dir / 'test'), '--batch-size', '1'),
+                        *('--out', str(work_dir / 'test/out.json'), '--cfg-options'),
+                        f'test_dataloader.dataset.indices={VALIDATION_IMAGES}',
+                    ],
+                ],
+            ]
+    for program, arguments in calls[1]:
+        dict(train=train, test=test_program)[program].main(arguments)
+    done = together(calls[2])
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', KINDS)
+def test_the_weights_are_those_of_one_process(kind, folders):
+    """After six steps, to a hundred-thousandth."""
+    files = [read_checkpoint(folders / n / kind / 'epoch_2.pth').content for n in ('1', '2')]
+    assert [file['meta']['iter'] for file in files] == [6, 6]
+    one, two = (file['state_dict'] for file in files)
+    assert one.keys() == two.keys()
+    furthest = max(
+        float((one[name] - two[name]).double().norm() / one[name].double().norm().clamp(min=1e-6))
+        for name in one
+        if one[name].is_floating_point()
+    )
+    assert furthest < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('kind', KINDS)
+def test_no_image_is_lost_or_doubled_in_evaluation(kind, folders):
+    one, two = (folders / number / kind / 'test' for number in ('1', '2'))
+    assert json.loads((one / 'out.json').read_text()) == json.loads((two / 'out.json').read_text())
+    (of_one,), (of_two,) = (list(folder.glob('2*/2*.json')) for folder in (one, two))
+    metrics = [json.loads(file.read_text().splitlines()[-1]) for file in (of_one, of_two)]
+    for each in metrics:
+        for name in ('data_time', 'time'):
+            each.pop(name, None)
+    assert metrics[0] and metrics[0] == metrics[1]
+
+
+@pytest.mark.slow
+def test_processes_with_different_configs_are_one_line(tmp_path, image_folder):
+    """The first alone tells what both meet."""
+    command = (
+        f'exec {sys.executable} -m rexdense train {CLASSIFICATION} --data-root {image_folder} '
+        f'--work-dir {tmp_path}/run --device cpu --launcher pytorch '
+        '--lr 0.0$((3 + RANK))'
+    )
+    launcher = ('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2')
+    done = subprocess.run(
+        [sys.executable, *launcher, '--no-python', 'sh', '-c', command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
+        timeout=120,
+    )
+    told = [line for line in done.stderr.splitlines() if line.startswith('rexdense train: error:')]
+    assert told == [
+        'rexdense train: error: process 1 has optim_wrapper.optimizer.lr=0.04 and process 0 0.03: '
+        'start all with the same config and options'
+    ]
+    assert not (tmp_path / 'run').exists()

@@ -26,8 +26,7 @@ class SavePlainTensors(Hook):
 
 
 def _plain(value: Any) -> Any:
-    """Return a tree with its tensors on the CPU and contiguous; what holds none stays the object that
-    it is."""
+    """Return a tree whose tensors are contiguous and on the CPU; what holds none stays as it is."""
     if isinstance(value, Tensor):
         return value.cpu().contiguous()
     if isinstance(value, dict):

@@ -1,0 +1,132 @@
+"""SSDLite as a graph: it finds what mmdet finds."""
+
+import json
+
+import pytest
+
+pytest.importorskip('mmdet')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('onnxscript')
+
+import onnx
+import torch
+from mmengine.registry import init_default_scope
+
+from rexdense.arch import channels
+from rexdense.deploy import export_graph
+from rexdense.deploy.detection import SSDGraph, detector_graph
+from rexdense.deploy.detection.matching import detection_errors
+from rexdense.deploy.formats import GRAPH_FORMATS
+from rexdense.engine.config.load import load_config
+from rexdense.engine.runner import import_scope
+from rexdense.errors import InvalidArgument
+from rexdense.registry import MODELS
+from tests.models.networks import image, randomise
+from tests.tiny_run import ROOT, SSDLITE_CONFIG
+
+pytestmark = pytest.mark.usefixtures('fresh_mmengine')
+
+
+@pytest.fixture
+def build():
+    """Build the detector with few blocks, classes and candidates; its outputs differ."""
+
+    def build(**changes):
+        model = load_config(ROOT / SSDLITE_CONFIG).model
+        model.backbone.depth_mult = 0.1
+        taps = channels('rexnet_1.0', (3, 4), depth_mult=0.1)
+        maps = [*taps, 24, 16, 16, 8]
+        model.neck.update(in_channels=taps, out_channels=maps)
+        model.bbox_head.update(in_channels=maps, num_classes=7)
+        model.test_cfg.update(dict(nms_pre=60, max_per_img=30) | changes)
+        import_scope(dict(default_scope='mmdet'))
+        init_default_scope('mmdet')
+        torch.manual_seed(0)
+        network = randomise(MODELS.build(model)).eval()
+        spread(network.bbox_head, network.extract_feat(image(1, 3, 96, 128)))
+        return network
+
+    return build
+
+
+@torch.no_grad()
+def spread(head, features):
+    """Scale the last layers so that scores and deltas have a standard deviation of 1."""
+    for layers, outputs in zip((head.cls_convs, head.reg_convs), head(features), strict=True):
+        for layer, output in zip(layers, outputs, strict=True):
+            layer[-1].weight.mul_(1 / output.std())
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {},
+        dict(nms_pre=1000, max_per_img=200),
+        dict(nms=dict(type='nms', iou_threshold=0.2, class_agnostic=True)),
+        dict(score_thr=0.3, max_per_img=5),
+        dict(score_thr=0.9999),
+        dict(min_bbox_size=40),
+    ],
+    ids=lambda changes: ', '.join(changes) or 'as configured',
+)
+def test_it_computes_what_mmdet_does(build, changes):
+    """Every setting that the graph takes over, on small maps with fewer anchors than candidates; at
+    the highest threshold there is nothing to find."""
+    graph = SSDGraph(build(**changes))
+    images = graph.example(2, 3, 97, 131)
+    with torch.no_grad():
+        found, expected = graph(images), graph.reference(images)
+    assert (expected['labels'] >= 0).sum() > 5 or changes.get('score_thr') == 0.9999
+    errors = detection_errors(found, expected)
+    assert max(errors.values()) < 1e-4, errors
+    assert found['scores'].diff(dim=1).max() <= 0
+
+
+@pytest.mark.slow
+def test_the_whole_detector_in_onnxruntime(build, tmp_path):
+    graph = detector_graph(build())
+    report = export_graph(graph, tmp_path / 'detector.onnx')
+    images = graph.example(3, 3, 320, 300, seed=3)
+    found = GRAPH_FORMATS['onnx'].open(report.path)(images)
+    with torch.no_grad():
+        expected = graph.reference(images)
+    assert (expected['labels'] >= 0).sum() > 20
+    errors = detection_errors(found, expected)
+    assert max(errors.values()) < 1e-4, errors
+    operators = {(node.domain, node.op_type) for node in onnx.load(report.path).graph.node}
+    assert {domain for domain, _ in operators} == {''} and ('', 'NonMaxSuppression') in operators
+    beside = json.loads((tmp_path / 'detector.onnx.json').read_text())
+    assert [(output['name'], output['shape']) for output in beside['outputs']] == [
+        ('boxes', ['batch', 30, 4]),
+        ('scores', ['batch', 30]),
+        ('labels', ['batch', 30]),
+    ]
+    assert beside['score_threshold'] == 0.02 and beside['iou_threshold'] == 0.45
+
+
+@pytest.mark.parametrize(
+    ('changes', 'expected'),
+    [
+        (dict(nms_pre=-1), r'test_cfg\.nms_pre=-1: a graph needs a number above 0'),
+        (dict(max_per_img=-1), r'test_cfg\.max_per_img=-1: a graph needs a number above 0'),
+        (
+            dict(nms=dict(type='soft_nms', iou_threshold=0.5)),
+            r'test_cfg\.nms=.*soft_nms.*: ONNX has plain suppression alone',
+        ),
+    ],
+)
+def test_what_has_no_graph(build, changes, expected):
+    with pytest.raises(InvalidArgument, match=expected):
+        SSDGraph(build(**changes))
+
+
+def test_another_head_has_no_graph(build):
+    network = build()
+    network.bbox_head.__class__ = type('FCOSHead', (type(network.bbox_head),), {})
+    with pytest.raises(InvalidArgument, match=r"a FCOSHead for its box head; .* mmdet's SSDHead"):
+        detector_graph(network)
+
+
+def test_another_detector_has_no_graph():
+    with pytest.raises(InvalidArgument, match=r'a Linear; graphs .* FasterRCNN, MaskRCNN, Single'):
+        detector_graph(torch.nn.Linear(3, 4))

@@ -15,6 +15,7 @@ from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
 from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale
 from rexdense.engine.config.override import override
+from rexdense.engine.config.pieces import add_pieces
 from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
 from rexdense.engine.training_file import read_training_file
@@ -41,6 +42,8 @@ def apply_run_options(
         RexdenseError: an option is outside what is allowed, or the data cannot be used.
     """
     device = choose_device(options.device)
+    if options.pieces:
+        add_pieces(config, options.pieces)
     if options.cfg_options:
         override(config, options.cfg_options)
     if 'pytorch' in (options.launcher, config.get('launcher')):
@@ -53,7 +56,8 @@ def apply_run_options(
     if options.work_dir:
         config.work_dir = str(options.work_dir)
     elif not config.get('work_dir'):
-        config.work_dir = str(Path('work_dirs') / Path(config.filename).stem)
+        names = [Path(name).stem for name in (config.filename, *(options.pieces or ()))]
+        config.work_dir = str(Path('work_dirs') / '_'.join(names))
     if training and options.resume:
         classes = _taught_classes(config.work_dir)
     use_data_root(config, options, training, classes, split)

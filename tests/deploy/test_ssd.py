@@ -18,6 +18,7 @@ from rexdense.deploy.detection import SSDGraph, detector_graph
 from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.engine.config.load import load_config
+from rexdense.engine.config.override import override
 from rexdense.engine.runner import import_scope
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
@@ -102,6 +103,24 @@ def test_the_whole_detector_in_onnxruntime(build, tmp_path):
         ('labels', ['batch', 30]),
     ]
     assert beside['score_threshold'] == 0.02 and beside['iou_threshold'] == 0.45
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(arch='rexnet_2.0'),
+        dict(arch='rexnet_lite_1.0', type='rexdense.ReXNetLite'),
+        dict(width_mult=1.7),
+    ],
+)
+def test_necks_and_heads_follow_the_backbone(changes):
+    config = load_config(ROOT / SSDLITE_CONFIG)
+    override(config, {f'model.backbone.{key}': value for key, value in changes.items()})
+    backbone = dict(config.model.backbone)
+    overrides = {key: backbone[key] for key in ('width_mult',) if key in backbone}
+    maps = [*channels(backbone['arch'], (3, 4), **overrides), 512, 256, 256, 128]
+    assert config.model.neck.in_channels == maps[:2]
+    assert config.model.neck.out_channels == config.model.bbox_head.in_channels == maps
 
 
 @pytest.mark.parametrize(

@@ -34,8 +34,8 @@ def add_pieces(config: Config, pieces: Sequence[str]) -> None:
 
     Raises:
         UnknownName: there is no such piece.
-        InvalidArgument: two of them set one value, one is given twice, or the config has nothing
-            that a piece could change.
+        InvalidArgument: two of them set one value, one is given twice, the config has nothing that
+            a piece could change, or a named one is asked for by a config of another kind.
     """
     set_by: dict[str, str] = {}
     for piece in pieces:
@@ -66,6 +66,11 @@ def _file(config: Config, piece: str) -> Path:
         raise UnknownName(
             f'--with {piece}: '
             + (suggest(piece, names) if names else 'no pieces lie beside this config; give a path')
+        )
+    if 'roi_head' not in (config.get('model') or {}):
+        raise InvalidArgument(
+            f'--with {piece}: the pieces that have names are of recipes for Faster and Mask R-CNN, '
+            f'and {config.filename} has no such model; give the path of a piece of your own'
         )
     return _folder(config) / f'{piece}.py'
 

@@ -155,9 +155,25 @@ def test_what_is_no_piece(tmp_path):
         add_pieces(load_config(alone), [str(CONFIGS / '_base_/pieces/syncbn.py')])
 
 
+@pytest.mark.parametrize(
+    'path',
+    [
+        'unet/unet_rexnet-1.0_80k_cityscapes.py',
+        'classification/rexnet-1.0_custom.py',
+        'ssdlite/ssdlite_rexnet-1.0_320_600e_coco.py',
+    ],
+)
+def test_recipes_of_other_models_have_no_named_pieces(path):
+    with pytest.raises(
+        InvalidArgument, match=r'--with 1200x800: .* for Faster and Mask R-CNN, and '
+    ):
+        config_with('1200x800', path=path)
+
+
 def test_a_config_that_counts_iterations_takes_no_epochs():
-    with pytest.raises(InvalidArgument, match='--with 3x changes train_cfg, which is of another'):
-        config_with('3x', path='unet/unet_rexnet-1.0_80k_cityscapes.py')
+    piece = str(CONFIGS / '_base_/pieces/3x.py')
+    with pytest.raises(InvalidArgument, match='changes train_cfg, which is of another kind'):
+        config_with(piece, path='unet/unet_rexnet-1.0_80k_cityscapes.py')
 
 
 def test_a_pipeline_without_one_step_that_scales():

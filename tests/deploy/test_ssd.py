@@ -22,7 +22,8 @@ from rexdense.engine.config.override import override
 from rexdense.engine.runner import import_scope
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
-from tests.models.networks import image, randomise
+from tests.deploy.small_detectors import spread_ssd
+from tests.models.networks import randomise
 from tests.tiny_run import ROOT, SSDLITE_CONFIG
 
 pytestmark = pytest.mark.usefixtures('fresh_mmengine')
@@ -44,18 +45,9 @@ def build():
         init_default_scope('mmdet')
         torch.manual_seed(0)
         network = randomise(MODELS.build(model)).eval()
-        spread(network.bbox_head, network.extract_feat(image(1, 3, 96, 128)))
-        return network
+        return spread_ssd(network)
 
     return build
-
-
-@torch.no_grad()
-def spread(head, features):
-    """Scale the last layers so that scores and deltas have a standard deviation of 1."""
-    for layers, outputs in zip((head.cls_convs, head.reg_convs), head(features), strict=True):
-        for layer, output in zip(layers, outputs, strict=True):
-            layer[-1].weight.mul_(1 / output.std())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ import json
 import pytest
 
 pytest.importorskip('mmdet')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('onnxscript')
 
+import onnx
 import torch
 
 from rexdense.cli import export, predict, test, train
@@ -58,12 +61,20 @@ def test_from_training_to_the_graph(shapes, tmp_path, capsys, fresh_mmengine):
     path = tmp_path / 'detector.onnx'
     export.main(['detector', str(checkpoint), '--format', 'onnx', '--out', str(path)])
     beside = json.loads((tmp_path / 'detector.onnx.json').read_text())
-    assert [output['name'] for output in beside['outputs']] == ['boxes', 'scores', 'labels']
+    assert [(output['name'], output['shape']) for output in beside['outputs']] == [
+        ('boxes', ['batch', 200, 4]),
+        ('scores', ['batch', 200]),
+        ('labels', ['batch', 200]),
+    ]
+    assert beside['score_threshold'] == 0.02 and beside['iou_threshold'] == 0.45
+    operators = {(node.domain, node.op_type) for node in onnx.load(path).graph.node}
+    assert {domain for domain, _ in operators} == {''} and ('', 'NonMaxSuppression') in operators
     assert beside['model'] == 'SingleStageDetector' and len(beside['classes']) == 6
     assert beside['architecture'] is None
     graph = detector_graph(load_trained_model(checkpoint, 'cpu').model)
-    images = graph.example(2, 3, 96, 96, seed=5)
+    images = graph.example(2, 3, 320, 300, seed=5)
     with torch.no_grad():
         expected = graph.reference(images)
+    assert (expected['labels'] >= 0).sum() > 20
     errors = detection_errors(GRAPH_FORMATS['onnx'].open(path)(images), expected)
     assert max(errors.values()) < 1e-4

@@ -1,22 +1,15 @@
-"""SSDLite as a graph: it finds what mmdet finds."""
-
-import json
+"""SSDLite as a graph: it finds what mmdet finds. tests/cli/test_ssdlite_programs.py runs a file."""
 
 import pytest
 
 pytest.importorskip('mmdet')
-pytest.importorskip('onnxruntime')
-pytest.importorskip('onnxscript')
 
-import onnx
 import torch
 from mmengine.registry import init_default_scope
 
 from rexdense.arch import channels
-from rexdense.deploy import export_graph
 from rexdense.deploy.detection import SSDGraph, detector_graph
 from rexdense.deploy.detection.matching import detection_errors
-from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.override import override
 from rexdense.engine.runner import import_scope
@@ -73,28 +66,6 @@ def test_it_computes_what_mmdet_does(build, changes):
     errors = detection_errors(found, expected)
     assert max(errors.values()) < 1e-4, errors
     assert found['scores'].diff(dim=1).max() <= 0
-
-
-@pytest.mark.slow
-def test_the_whole_detector_in_onnxruntime(build, tmp_path):
-    graph = detector_graph(build())
-    report = export_graph(graph, tmp_path / 'detector.onnx')
-    images = graph.example(3, 3, 320, 300, seed=3)
-    found = GRAPH_FORMATS['onnx'].open(report.path)(images)
-    with torch.no_grad():
-        expected = graph.reference(images)
-    assert (expected['labels'] >= 0).sum() > 20
-    errors = detection_errors(found, expected)
-    assert max(errors.values()) < 1e-4, errors
-    operators = {(node.domain, node.op_type) for node in onnx.load(report.path).graph.node}
-    assert {domain for domain, _ in operators} == {''} and ('', 'NonMaxSuppression') in operators
-    beside = json.loads((tmp_path / 'detector.onnx.json').read_text())
-    assert [(output['name'], output['shape']) for output in beside['outputs']] == [
-        ('boxes', ['batch', 30, 4]),
-        ('scores', ['batch', 30]),
-        ('labels', ['batch', 30]),
-    ]
-    assert beside['score_threshold'] == 0.02 and beside['iou_threshold'] == 0.45
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""AP and time of a Faster or Mask R-CNN, by mmdet's own code and as one ONNX graph in onnxruntime.
+"""AP and time of a detector, by mmdet's own code and as one ONNX graph in onnxruntime.
 
     python benchmarks/onnx_detector.py CONFIG CHECKPOINT --data-root DIR
 
@@ -59,7 +59,7 @@ class OnnxDetector:
 
     def __init__(self, path: Path, model) -> None:
         self.run, self.preprocess = GRAPH_FORMATS['onnx'].open(path), model.data_preprocessor
-        self.mask_threshold = model.test_cfg.rcnn.get('mask_thr_binary')
+        self.mask_threshold = (model.test_cfg.get('rcnn') or {}).get('mask_thr_binary')
 
     def __call__(self, batch: dict) -> list:
         samples = []

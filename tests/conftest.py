@@ -25,6 +25,15 @@ from tests.tiny_run import (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that runs more than one config of each kind."""
+    parser.addoption(
+        '--every-config',
+        action='store_true',
+        help='tests/test_configs.py: one step of every config, which takes half an hour',
+    )
+
+
 @pytest.fixture(scope='session')
 def shapes(tmp_path_factory) -> Path:
     """The Shapes dataset, 6 training and 4 validation pictures of 64 x 64 pixels."""

@@ -1,5 +1,6 @@
 """The configs of detectors on COCO: each is as its row says, builds, and has the published size."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from rexdense.engine.config.load import load_config
 from rexdense.engine.runner import import_scope
 from rexdense.registry import MODELS
 from rexdense.zoo import load_measured_detectors, load_published
-from rexdense.zoo.coco_configs import DETECTORS, coco_configs, write_coco_configs
+from rexdense.zoo.coco_configs import BASELINES, DETECTORS, coco_configs, write_coco_configs
+from rexdense.zoo.detectors import IMAGES, count_parts
 from rexdense.zoo.weights import find_pretrained
 
 CONFIGS = Path(__file__).resolve().parents[1] / 'configs'
@@ -25,8 +27,22 @@ def built(config):
     """The detector of a config on the meta device."""
     import_scope(config)
     init_default_scope('mmdet')
-    with torch.device('meta'):
-        return MODELS.build(config.model)
+    # mmdet's EfficientNet computes with numbers while it is built.
+    computes = config.model.backbone.type == 'EfficientNet'
+    with contextlib.nullcontext() if computes else torch.device('meta'):
+        return MODELS.build(config.model).to('meta')
+
+
+def require_measured(name, method, model):
+    """The size in measured.json is that of a detector, its parts counted once."""
+    measured = load_measured_detectors()[name]
+    parameters = sum(value.numel() for value in model.parameters())
+    assert parameters == measured.parameters[method]
+    assert type(model).__name__ == dict(faster='FasterRCNN', mask='MaskRCNN')[method]
+    assert model.with_mask == (method == 'mask')
+    if method == 'mask':
+        for image, size in IMAGES.items():
+            assert count_parts(model, size) == measured.macs[image]
 
 
 def test_the_files_are_those_of_the_rows(tmp_path):
@@ -44,10 +60,7 @@ def test_the_files_are_those_of_the_rows(tmp_path):
 def test_every_detector_is_built_as_mmdet_has_it(detector, method):
     config = load_config(CONFIGS / detector.config(method))
     model = built(config)
-    parameters = sum(value.numel() for value in model.parameters())
-    assert parameters == load_measured_detectors()[detector.arch][method]
-    assert type(model).__name__ == dict(faster='FasterRCNN', mask='MaskRCNN')[method]
-    assert model.with_mask == (method == 'mask')
+    require_measured(detector.name, method, model)
     backbone, images = config.model.backbone, config.model.data_preprocessor
     assert config.model.neck.in_channels == channels(detector.arch)
     if detector.weights is None:
@@ -70,8 +83,31 @@ def test_every_detector_is_built_as_mmdet_has_it(detector, method):
     assert metric == (['bbox', 'segm'] if masks else 'bbox')
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('method', ['faster', 'mask'])
+@pytest.mark.parametrize('baseline', BASELINES, ids=lambda baseline: baseline.name)
+def test_every_baseline_is_built_as_mmdet_has_it_and_trained_as_the_others(baseline, method):
+    config = load_config(CONFIGS / baseline.config(method))
+    other = load_config(CONFIGS / DETECTORS[0].config(method))
+    for section in ('train_cfg', 'optim_wrapper', 'param_scheduler', 'train_dataloader'):
+        assert config[section] == other[section]
+    model = built(config)
+    require_measured(baseline.name, method, model)
+    with torch.no_grad():
+        levels = model.backbone(torch.empty(1, 3, 64, 96, device='meta'))
+    assert [level.shape[1] for level in levels] == config.model.neck.in_channels
+    assert [level.shape[2] for level in levels] == [16, 8, 4, 2]
+    frozen = [name for name, value in model.backbone.named_parameters() if not value.requires_grad]
+    assert frozen and all(
+        name.startswith(('conv1', 'bn1', 'layer1', 'layers.0', 'layers.1', 'layers.2'))
+        for name in frozen
+    )
+    assert config.model.backbone.init_cfg.checkpoint.startswith('https://download.')
+
+
 def test_measured_are_the_detectors_that_have_configs():
-    assert list(load_measured_detectors()) == [detector.arch for detector in DETECTORS]
+    names = [detector.name for detector in (*DETECTORS, *BASELINES)]
+    assert list(load_measured_detectors()) == names
 
 
 @pytest.mark.parametrize(
@@ -84,6 +120,12 @@ def test_measured_are_the_detectors_that_have_configs():
     ids=lambda row: f'{row.table}-{row.name}',
 )
 def test_sizes_are_those_that_the_authors_print(row):
-    found = load_measured_detectors()[row.name][row.table.split('-')[1]]
+    method = row.table.split('-')[1]
+    measured = load_measured_detectors()[row.name]
     # The publisher's detector is not mmdet's to the last layer: his numbers are met to 0.06M.
+    found = measured.parameters[method]
     assert abs(found - row.numbers['detector_parameters'].value) <= 0.065e6
+    # His MACs are those of Faster R-CNN at mmdet's size; some of his layers are none of those here.
+    printed = float(row.numbers['detector_macs'].value)
+    assert 0 < printed - measured.macs_of('faster', '1280x800') <= 0.2e9
+    assert 0.93 < measured.macs_of('faster', '1200x800') / printed < 0.95

@@ -4,6 +4,7 @@ from pathlib import Path
 
 CONFIG = 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'
 MASK_CONFIG = 'configs/rexnet/mask-rcnn_rexnet-1.0_fpn_custom_coco.py'
+SSDLITE_CONFIG = 'configs/ssdlite/ssdlite_rexnet-1.0_320_custom_coco.py'
 SEGMENTATION_CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
 ROOT = Path(__file__).resolve().parents[1]
 FEW_REGIONS = [

@@ -7,7 +7,7 @@ It starts from the ImageNet weights regnetx_3.2gf:pycls.dds_8gpu, which are down
 --pretrained NAME or FILE, which sets the data preprocessor, too.
 
 Not trained here. mmdet prints 39.9 box AP (COCO val2017, Faster R-CNN with FPN, 1333 x 800, 1x
-schedule (12 epochs)).
+schedule (12 epochs)). Longer, and at several scales: --with 3x 1333x640-800 (docs/detection.md).
 """
 
 _base_ = ['../_base_/recipes/faster_rcnn_fpn_1x_coco.py']

@@ -6,7 +6,7 @@ r"""Mask R-CNN with RegNetX-400MF and FPN on COCO 2017, for 8 GPUs x 2 images.
 It starts from the ImageNet weights regnetx_400mf:pycls.dds_8gpu, which are downloaded once; others:
 --pretrained NAME or FILE, which sets the data preprocessor, too.
 
-Not trained here.
+Not trained here. Longer, and at several scales: --with 3x 1333x640-800 (docs/detection.md).
 """
 
 _base_ = ['../_base_/recipes/mask_rcnn_fpn_1x_coco.py']

@@ -6,7 +6,7 @@ r"""Faster R-CNN with ResNeXt-50 32x4d and FPN on COCO 2017, for 8 GPUs x 2 imag
 It starts from the ImageNet weights resnext50_32x4d:torchvision.v1, which are downloaded once;
 others: --pretrained NAME or FILE, which sets the data preprocessor, too.
 
-Not trained here.
+Not trained here. Longer, and at several scales: --with 3x 1333x640-800 (docs/detection.md).
 """
 
 _base_ = ['../_base_/recipes/faster_rcnn_fpn_1x_coco.py']

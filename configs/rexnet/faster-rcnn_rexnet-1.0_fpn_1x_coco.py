@@ -7,7 +7,8 @@ It starts from the ImageNet weights rexnet_1.0:timm.nav_in1k_pth, which are down
 --pretrained NAME or FILE, which sets the data preprocessor, too.
 
 Not trained here. clovaai prints 38.5 box AP (COCO val2017, Faster R-CNN with FPN, 1200 x 800; the
-schedule was not published).
+schedule was not published). Longer, and at several scales: --with 3x 1333x640-800
+(docs/detection.md).
 """
 
 _base_ = ['../_base_/recipes/faster_rcnn_fpn_1x_coco.py']

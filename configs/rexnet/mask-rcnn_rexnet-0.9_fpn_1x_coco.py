@@ -7,7 +7,8 @@ It starts from the ImageNet weights rexnet_0.9:mindcv.910, which are downloaded 
 --pretrained NAME or FILE, which sets the data preprocessor, too.
 
 Not trained here. clovaai prints 38.7 box AP and 35.2 mask AP (COCO val2017, Mask R-CNN with FPN,
-1200 x 800; the schedule was not published).
+1200 x 800; the schedule was not published). Longer, and at several scales: --with 3x 1333x640-800
+(docs/detection.md).
 """
 
 _base_ = ['../_base_/recipes/mask_rcnn_fpn_1x_coco.py']

@@ -10,7 +10,8 @@ what mmdet freezes:
         model.backbone.norm_eval=True
 
 Not trained here. clovaai prints 42.0 box AP and 37.8 mask AP (COCO val2017, Mask R-CNN with FPN,
-1200 x 800; the schedule was not published).
+1200 x 800; the schedule was not published). Longer, and at several scales: --with 3x 1333x640-800
+(docs/detection.md).
 """
 
 _base_ = ['../_base_/recipes/mask_rcnn_fpn_1x_coco.py']

@@ -7,7 +7,7 @@ It starts from the ImageNet weights rexnet_lite_2.0:clovaai.in1k, which are down
 Drive has them, pip install gdown; others: --pretrained NAME or FILE, which sets the data
 preprocessor, too.
 
-Not trained here.
+Not trained here. Longer, and at several scales: --with 3x 1333x640-800 (docs/detection.md).
 """
 
 _base_ = ['../_base_/recipes/mask_rcnn_fpn_1x_coco.py']

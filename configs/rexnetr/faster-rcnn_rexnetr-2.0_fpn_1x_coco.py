@@ -6,7 +6,7 @@ r"""Faster R-CNN with ReXNet-R-2.0 and FPN on COCO 2017, for 8 GPUs x 2 images.
 It starts from the ImageNet weights rexnetr_2.0:timm.sw_in12k_ft_in1k, which are downloaded once;
 others: --pretrained NAME or FILE, which sets the data preprocessor, too.
 
-Not trained here.
+Not trained here. Longer, and at several scales: --with 3x 1333x640-800 (docs/detection.md).
 """
 
 _base_ = ['../_base_/recipes/faster_rcnn_fpn_1x_coco.py']

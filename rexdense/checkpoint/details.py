@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from rexdense.arch.levels import OUTPUT_STRIDES, POOL_PADDINGS
+from rexdense.arch.named import ARCHITECTURES, rule_arguments
 from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.schemes import Scheme
@@ -15,6 +16,8 @@ from rexdense.errors import CheckpointUnreadable
 
 __all__ = [
     'Details',
+    'BUILT_FROM',
+    'configured_network',
     'configured_options',
     'details_of',
     'hidden_options',
@@ -24,6 +27,8 @@ __all__ = [
 
 # Arguments of a family's rule that the tensors do not show, and the values they may have.
 _OPTIONS = {'resnext': {'pool_padding': POOL_PADDINGS}}
+BUILT_FROM = 'built_from'
+"""The key under which a file beside weights says how a network without a name is built."""
 # What a training file of mmengine says of its run (runner/runner.py, save_checkpoint).
 _RUN = ('experiment_name', 'epoch', 'iter', 'seed', 'time', 'mmengine_version')
 # Exceptions of values, such as tensors, that stand where others should.
@@ -103,6 +108,22 @@ def _details_of(
     said = _mapping(metadata.get('run')) or metadata
     run = {key: said[key] for key in _RUN if isinstance(said.get(key), str | int | float)}
     return Details(preprocessing, dict(written), stride, run)
+
+
+def configured_network(
+    metadata: Mapping[str, Any], checkpoint: str
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the name from which the network of a checkpoint was built and the arguments of its
+    family's rule that replaced those of that name, as far as the config of the run or the file
+    beside the weights says; None where it does not."""
+    said = _mapping(metadata.get(BUILT_FROM)) or _mapping(
+        _model_of(metadata, checkpoint).get('backbone')
+    )
+    name = said.get('arch')
+    if not isinstance(name, str) or name not in ARCHITECTURES:
+        return None
+    arguments = rule_arguments(type(ARCHITECTURES[name]))
+    return name, {key: said[key] for key in arguments if key in said}
 
 
 def configured_options(metadata: Mapping[str, Any], family: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ DATA_ROOT = Path('data/shapes')
 DEMOS = {
     'detection': Path('configs/rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes.py'),
     'mask': Path('configs/rexnet/mask-rcnn_rexnet-1.0_fpn_demo_shapes.py'),
+    'ssdlite': Path('configs/ssdlite/ssdlite_rexnet-1.0_160_demo_shapes.py'),
     'unet': Path('configs/unet/unet_rexnet-1.0_demo_shapes.py'),
     'pretrain': CLASSIFIER,
 }

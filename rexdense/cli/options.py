@@ -89,6 +89,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help='what started several processes; pytorch is torchrun',
     )
     group.add_argument(
+        '--with',
+        dest='pieces',
+        nargs='+',
+        metavar='PIECE',
+        help='pieces of recipes, such as 3x or 1200x800: files in configs/_base_/pieces, or paths',
+    )
+    group.add_argument(
         '--cfg-options',
         nargs='+',
         action=_Assignments,

@@ -24,7 +24,7 @@ from rexdense.zoo import (
     write_measured,
     zoo_entries,
 )
-from rexdense.zoo.coco_configs import DETECTORS, METHODS, write_coco_configs
+from rexdense.zoo.coco_configs import BASELINES, DETECTORS, METHODS, write_coco_configs
 from rexdense.zoo.weights import list_pretrained, load_published_weights
 
 __all__ = ['main']
@@ -108,17 +108,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for name in list_unets()
             },
             {
-                detector.arch: {
+                detector.name: {
                     method: partial(_built, CONFIGS / detector.config(method)) for method in METHODS
                 }
-                for detector in DETECTORS
+                for detector in (*DETECTORS, *BASELINES)
             },
         )
     print(f'wrote {options.plot or options.page or options.configs or MEASURED}')
 
 
 def _built(path: Path) -> nn.Module:
-    """Return the detector of a config."""
+    """Return the detector of a config, on the meta device."""
     # Here, because all else of this program needs torch alone.
     with needed_packages('counting detectors'):
         from mmengine.registry import DefaultScope
@@ -130,7 +130,8 @@ def _built(path: Path) -> nn.Module:
     config = load_config(path)
     import_scope(config)
     with DefaultScope.overwrite_default_scope(config.default_scope):
-        return MODELS.build(config.model)
+        # Not built there: some backbones compute with numbers while they are built.
+        return MODELS.build(config.model).to('meta')
 
 
 def _weights_table(pattern: str) -> str:

@@ -71,7 +71,7 @@ def export_graph(
         destination: Its name ends as the format asks: ``.onnx``, ``.pt2`` or ``.pt``. The JSON
             file's has ``.json`` behind that.
         format: 'onnx', 'torch_export' or 'torchscript'.
-        size: Height and width of the example to trace, at least 64.
+        size: Height and width of the example to trace, at least 64; some graphs trace a larger one.
         opset: Version of ONNX's operator set; None takes torch's.
         about: What else the JSON file says, such as the architecture and the preprocessing.
         overwrite: Replace files that are there.
@@ -108,7 +108,8 @@ def export_graph(
     for place in (path, beside):
         check_destination(place, overwrite, inputs)
 
-    converted = _converted(graph, format, graph.example(2, graph.in_channels, *size), opset)
+    traced = [max(side, graph.traced_side) for side in size]
+    converted = _converted(graph, format, graph.example(2, graph.in_channels, *traced), opset)
     inputs = [
         graph.example(batch, graph.in_channels, size[0] + taller, size[1] + wider, seed=batch)
         for batch, taller, wider in _CHECKED

@@ -64,6 +64,8 @@ class Graph(nn.Module):
     input_name = 'images'
     formats: tuple[str, ...] | None = None
     """The formats that can hold it; None for all."""
+    traced_side = 1
+    """The least height and width of the example that is traced, in pixels."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from rexdense.arch import architecture
-from rexdense.checkpoint import identify, load_weights
+from rexdense.checkpoint import load_weights
 from rexdense.checkpoint.details import details_of
 from rexdense.checkpoint.fetching import open_checkpoint
 from rexdense.checkpoint.formats.unwrapping import StateDict
 from rexdense.checkpoint.names.identification import recognise
+from rexdense.checkpoint.names.named_network import FoundNetwork, find_network
 from rexdense.checkpoint.names.native import HEAD
 from rexdense.checkpoint.names.recognition import Recognised
 from rexdense.checkpoint.names.renaming import to_native
@@ -87,11 +87,11 @@ class OpenSource(NamedTuple):
         return text if isinstance(text, str) else None
 
     @property
-    def arch(self) -> str:
-        """The network's name, as asked for or else by its tensors."""
-        return self.source.arch or identify(
-            self.state.tensors, self.found.scheme.name, self.found.prefix, self.name
-        )
+    def network(self) -> FoundNetwork:
+        """The network, as asked for or else by its tensors, or by the config of the run."""
+        if self.source.arch is not None:
+            return FoundNetwork(self.source.arch, {})
+        return find_network(self.state, self.found, self.name)
 
     def about(self, backbone: nn.Module) -> dict[str, Any]:
         """Return metadata of the weights, as the sidecar of exported weights has it."""
@@ -100,7 +100,7 @@ class OpenSource(NamedTuple):
         data = self.state.metadata.get('dataset_meta')
         classes = data.get('classes') if isinstance(data, dict) else None
         about = dict(
-            architecture=backbone.arch,
+            **_described(backbone, details.options),
             preprocessing=dataclasses.asdict(details.preprocessing),
             options=details.options,
             output_stride=details.output_stride,
@@ -110,6 +110,17 @@ class OpenSource(NamedTuple):
         if not isinstance(classes, list | tuple) or not classes:
             return about
         return about | dict(classes=list(classes))
+
+
+def _described(backbone: nn.Module, options: dict[str, Any]) -> dict[str, Any]:
+    """Return which network a backbone is; of the arguments that replace those of its name, options
+    count for nothing: weights have them beside the name."""
+    if not isinstance(backbone, Backbone) or backbone.arch is None:
+        return dict(architecture=None)
+    overrides = {key: value for key, value in backbone.overrides.items() if key not in options}
+    built = FoundNetwork(backbone.arch, overrides)
+    named = FoundNetwork(backbone.arch, {})
+    return (named if built.architecture == named.architecture else built).described()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +141,8 @@ def backbone_part(source: Source) -> ExportedPart:
     opened = source.open()
     levels = {} if source.out_indices is None else dict(out_indices=tuple(source.out_indices))
     if opened.config_text is None or source.arch is not None:
-        backbone = create_backbone(opened.arch, **levels)
+        network = opened.network
+        backbone = create_backbone(network.name, **network.overrides, **levels)
     else:
         backbone = _configured_backbone(opened, levels)
     source.fill(backbone)
@@ -162,14 +174,14 @@ def classifier_part(source: Source) -> ExportedPart:
         CheckpointMismatch: it holds no classifier, or no named network has its tensors.
     """
     opened = source.open()
-    arch = opened.arch
-    native = to_native(opened.state.tensors, opened.found, architecture(arch))
+    network = opened.network
+    native = to_native(opened.state.tensors, opened.found, network.architecture)
     last = native.get(f'{HEAD}fc.weight')
     if last is None:
         raise CheckpointMismatch(
             f'{opened.name} has no classification head: export its backbone, segmentor or detector'
         )
-    classifier = create_classifier(arch, num_classes=len(last))
+    classifier = create_classifier(network.name, num_classes=len(last), **network.overrides)
     source.fill(classifier)
     return ExportedPart(ClassifierGraph(classifier), opened.about(classifier.backbone))
 
@@ -183,10 +195,10 @@ def segmentor_part(source: Source) -> ExportedPart:
     """
     opened = source.open()
     if opened.config_text is None and _is_rexunet(opened):
-        unet = ReXUNet(opened.arch)
+        unet = ReXUNet(opened.network.name)
         source.fill(unet)
         return ExportedPart(SegmentorGraph(unet), opened.about(unet.backbone))
-    return _trained_part(opened, SegmentorGraph, 'decode_head', 'segmentor')
+    return _trained_part(opened, SegmentorGraph, ('decode_head',), 'segmentor')
 
 
 def _is_rexunet(opened: OpenSource) -> bool:
@@ -197,12 +209,12 @@ def _is_rexunet(opened: OpenSource) -> bool:
 
 
 def detector_part(source: Source) -> ExportedPart:
-    """Return the Faster or Mask R-CNN of a training checkpoint; raises as
+    """Return the Faster R-CNN, Mask R-CNN or SSDLite of a training checkpoint; raises as
     :func:`segmentor_part`."""
     # Here, because its import registers operators with torch.
     from rexdense.deploy.detection import detector_graph
 
-    return _trained_part(source.open(), detector_graph, 'roi_head', 'two-stage detector')
+    return _trained_part(source.open(), detector_graph, ('roi_head', 'bbox_head'), 'detector')
 
 
 def rpn_part(source: Source) -> ExportedPart:
@@ -210,11 +222,11 @@ def rpn_part(source: Source) -> ExportedPart:
     :func:`segmentor_part`."""
     from rexdense.deploy.detection import RPNGraph
 
-    return _trained_part(source.open(), RPNGraph, 'rpn_head', 'detector with region proposals')
+    return _trained_part(source.open(), RPNGraph, ('rpn_head',), 'detector with region proposals')
 
 
 def _trained_part(
-    opened: OpenSource, graph: Callable[[nn.Module], Graph], head: str, kind: str
+    opened: OpenSource, graph: Callable[[nn.Module], Graph], heads: Sequence[str], kind: str
 ) -> ExportedPart:
     with needed_packages(f'the model that {opened.name} describes'):
         from rexdense.engine.runner import require_same_tensors
@@ -223,7 +235,7 @@ def _trained_part(
     model = load_trained_model(
         Path(opened.source.checkpoint), 'cpu', opened.source.trust_config
     ).model
-    if not hasattr(model, head):
+    if not any(hasattr(model, head) for head in heads):
         raise CheckpointMismatch(
             f'{opened.name} holds a {type(model).__name__}, which is no {kind}; the parts that '
             'rexdense export writes are backbone, classifier, segmentor, detector and rpn'

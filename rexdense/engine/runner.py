@@ -42,6 +42,7 @@ from rexdense.engine.saved_tensors import SavePlainTensors
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
+from rexdense.registry import MODELS
 
 __all__ = ['Runner', 'import_scope', 'require_same_tensors']
 
@@ -91,6 +92,17 @@ def import_scope(config: Config) -> None:
         if importlib.util.find_spec(scope) and importlib.util.find_spec(f'{scope}.datasets'):
             with contextlib.redirect_stdout(io.StringIO()):
                 importlib.import_module(f'{scope}.datasets')
+    if config.get('default_scope') == 'mmdet' and importlib.util.find_spec('mmdet'):
+        _mend_ssd_head()
+
+
+def _mend_ssd_head() -> None:
+    """Let mmdet's SSDHead predict: it has no loss module (it computes its loss itself), and since
+    mmdet 3.2 the prediction of all heads asks that module about its classes
+    (models/dense_heads/base_dense_head.py, ``custom_cls_channels``)."""
+    head = MODELS.get('mmdet.SSDHead')
+    if head is not None and not hasattr(head, 'loss_cls'):
+        head.loss_cls = None
 
 
 def _leave_out_classes(handler: logging.Handler) -> None:

@@ -7,7 +7,15 @@ from typing import NamedTuple
 from rexdense.files import atomic_write
 from rexdense.zoo.published import PublishedRow, load_published
 
-__all__ = ['DETECTORS', 'METHODS', 'Detector', 'coco_configs', 'write_coco_configs']
+__all__ = [
+    'BASELINES',
+    'DETECTORS',
+    'METHODS',
+    'Baseline',
+    'Detector',
+    'coco_configs',
+    'write_coco_configs',
+]
 
 
 class Detector(NamedTuple):
@@ -25,12 +33,123 @@ class Detector(NamedTuple):
 
     def config(self, method: str) -> str:
         """Return the path of a config below ``configs``; ``method`` is one of ``METHODS``."""
-        return f'{self.folder}/{method}-rcnn_{self.arch.replace("_", "-")}_fpn_1x_coco.py'
+        return _path(self.folder, method, self.arch)
 
     @property
     def folder(self) -> str:
         """The folder of its configs, by its family."""
         return next(name for name in _FOLDERS if self.arch.startswith(name))
+
+    @property
+    def name(self) -> str:
+        """What measured.json and the pages call it."""
+        return self.arch
+
+    def printed_in(self, row: PublishedRow) -> bool:
+        """Whether a published row is of it."""
+        return row.name == self.arch
+
+    def start(self, method: str) -> list[str]:
+        """Return the paragraph of the docstring on the weights it begins from."""
+        if self.weights is None:
+            return [
+                *textwrap.wrap(_OWN_WEIGHTS, 100),
+                '',
+                '    --pretrained FILE --cfg-options model.backbone.frozen_stages=1 \\',
+                '        model.backbone.norm_eval=True',
+            ]
+        name = f'{self.arch}:{self.weights}'
+        begin = f'It starts from the ImageNet weights {name}, which are downloaded once'
+        others = 'others: --pretrained NAME or FILE, which sets the data preprocessor, too'
+        drive = '; Google Drive has them, pip install gdown' if 'clovaai' in self.weights else ''
+        return textwrap.wrap(f'{begin}{drive}; {others}.', 100)
+
+    def settings(self) -> list[str]:
+        """Return the lines that follow the config's ``_base_``."""
+        lines = [
+            'from rexdense.engine.config.pretrained import detector_sections',
+            '',
+            f'model = detector_sections({self.arch!r}, {self.weights!r})',
+        ]
+        if self.folder == 'regnet':
+            lines += [
+                "# mmdet's RegNets have half the decay of its ResNets (mmdet configs/regnet).",
+                'optim_wrapper = dict(optimizer=dict(weight_decay=0.00005))',
+            ]
+        return lines
+
+
+class Baseline(NamedTuple):
+    """A backbone of mmdet that the authors of ReXNet compare theirs with.
+
+    Attributes:
+        name: What measured.json and the pages call it.
+        title: Its name in a sentence.
+        published: The model's name in the authors' tables.
+        backbone: The lines of its section, without ``init_cfg``.
+        weights: The lines of ``init_cfg``.
+        channels: Of its levels c2 to c5.
+    """
+
+    name: str
+    title: str
+    published: str
+    backbone: tuple[str, ...]
+    weights: tuple[str, ...]
+    channels: tuple[int, ...]
+
+    def config(self, method: str) -> str:
+        """Return the path of a config below ``configs``; ``method`` is one of ``METHODS``."""
+        return _path('baselines', method, self.name)
+
+    def printed_in(self, row: PublishedRow) -> bool:
+        """Whether a published row is of it."""
+        return row.model == self.published and row.label == 'clovaai'
+
+    def start(self, method: str) -> list[str]:
+        """Return the paragraph of the docstring on what it is for."""
+        return textwrap.wrap(
+            f"It is {self.title} as mmdet has it, by the recipe of this folder's neighbours, to be "
+            'measured beside them. It starts from ImageNet weights that are downloaded once.',
+            100,
+        )
+
+    def settings(self) -> list[str]:
+        """Return the lines that follow the config's ``_base_``."""
+        return [
+            '',
+            'model = dict(',
+            '    backbone=dict(',
+            *(f'        {line},' for line in self.backbone),
+            '        init_cfg=dict(',
+            "            type='Pretrained',",
+            *(f'            {line},' for line in self.weights),
+            '        ),',
+            '    ),',
+            f'    neck=dict(in_channels={list(self.channels)}),',
+            ')',
+        ]
+
+
+def _path(folder: str, method: str, name: str) -> str:
+    return f'{folder}/{method}-rcnn_{name.replace("_", "-")}_fpn_1x_coco.py'
+
+
+def _resnet(depth: int, address: str) -> Baseline:
+    return Baseline(
+        f'resnet_{depth}',
+        f'ResNet-{depth}',
+        f'ResNet{depth}',
+        backbone=(
+            "type='ResNet'",
+            f'depth={depth}',
+            'frozen_stages=1',
+            "norm_cfg=dict(type='BN', requires_grad=True)",
+            'norm_eval=True',
+        ),
+        weights=(f"checkpoint='https://download.pytorch.org/models/{address}'",),
+        channels=(256, 512, 1024, 2048),
+    )
 
 
 _FOLDERS = ('rexnet_lite', 'rexnetr', 'rexnet', 'regnet', 'resnext')
@@ -57,6 +176,31 @@ DETECTORS = (
     Detector('resnext50_32x4d', 'ResNeXt-50 32x4d', 'torchvision.v1'),
     Detector('resnext101_32x4d', 'ResNeXt-101 32x4d', 'openmmlab.in1k'),
 )
+BASELINES = (
+    _resnet(50, 'resnet50-0676ba61.pth'),
+    _resnet(101, 'resnet101-63fe2227.pth'),
+    Baseline(
+        'efficientnet_b0',
+        'EfficientNet-B0',
+        'EfficientNet-B0',
+        backbone=(
+            "type='EfficientNet'",
+            "arch='b0'",
+            'out_indices=(2, 3, 4, 5)',
+            'frozen_stages=3',
+            "norm_cfg=dict(type='BN', eps=0.001, requires_grad=True)",
+            'norm_eval=True',
+        ),
+        weights=(
+            "prefix='backbone'",
+            "checkpoint='https://download.openmmlab.com/mmclassification/v0/efficientnet/'\n"
+            "            'efficientnet-b0_3rdparty_8xb32_in1k_20220119-a7e2a0b1.pth'",
+        ),
+        channels=(24, 40, 112, 320),
+    ),
+)
+"""FBNet-C, the fourth network that they compare with, has no implementation in mmdet: of it there
+are the published figures alone."""
 METHODS = {'faster': 'Faster R-CNN', 'mask': 'Mask R-CNN'}
 _OWN_WEIGHTS = (
     'No ImageNet weights of this network are published. With those of a classifier of your own, '
@@ -64,11 +208,14 @@ _OWN_WEIGHTS = (
 )
 
 
+_PIECES = 'Longer, and at several scales: --with 3x 1333x640-800 (docs/detection.md).'
+
+
 def coco_configs() -> dict[str, str]:
     """Return the text of each config, by its path below ``configs``."""
     return {
         detector.config(method): _text(detector, method)
-        for detector in DETECTORS
+        for detector in (*DETECTORS, *BASELINES)
         for method in METHODS
     }
 
@@ -81,49 +228,31 @@ def write_coco_configs(folder: Path) -> list[Path]:
     ]
 
 
-def _text(detector: Detector, method: str) -> str:
-    arch, title, weights = detector
+def _text(detector: Detector | Baseline, method: str) -> str:
+    figures = f'Not trained here. {_figures(detector, method)}'.strip()
     lines = [
-        f'r"""{METHODS[method]} with {title} and FPN on COCO 2017, for 8 GPUs x 2 images.',
+        f'r"""{METHODS[method]} with {detector.title} and FPN on COCO 2017, for 8 GPUs x 2 images.',
         '',
         '    torchrun --nproc-per-node 8 -m rexdense train \\',
         f'        configs/{detector.config(method)} --launcher pytorch',
         '',
-    ]
-    if weights is None:
-        lines += [
-            *textwrap.wrap(_OWN_WEIGHTS, 100),
-            '',
-            '    --pretrained FILE --cfg-options model.backbone.frozen_stages=1 \\',
-            '        model.backbone.norm_eval=True',
-            '',
-        ]
-    else:
-        begin = f'It starts from the ImageNet weights {arch}:{weights}, which are downloaded once'
-        others = 'others: --pretrained NAME or FILE, which sets the data preprocessor, too'
-        drive = '; Google Drive has them, pip install gdown' if 'clovaai' in weights else ''
-        lines += [*textwrap.wrap(f'{begin}{drive}; {others}.', 100), '']
-    lines += [*textwrap.wrap(f'Not trained here. {_figures(arch, method)}'.strip(), 100), '"""', '']
-    lines += [
-        f"_base_ = ['../_base_/recipes/{method}_rcnn_fpn_1x_coco.py']",
-        'from rexdense.engine.config.pretrained import detector_sections',
+        *detector.start(method),
         '',
-        f'model = detector_sections({arch!r}, {weights!r})',
+        *textwrap.wrap(f'{figures} {_PIECES}', 100),
+        '"""',
+        '',
+        f"_base_ = ['../_base_/recipes/{method}_rcnn_fpn_1x_coco.py']",
+        *detector.settings(),
     ]
-    if detector.folder == 'regnet':
-        lines += [
-            "# mmdet's RegNets have half the decay of its ResNets (mmdet configs/regnet).",
-            'optim_wrapper = dict(optimizer=dict(weight_decay=0.00005))',
-        ]
     return '\n'.join([*lines, ''])
 
 
-def _figures(arch: str, method: str) -> str:
+def _figures(detector: Detector | Baseline, method: str) -> str:
     """Return sentences on what others report of the detector."""
     return ' '.join(
         f'{row.label} prints {_printed(row)} ({row.setting}).'
         for row in load_published()
-        if row.name == arch and row.table.endswith(f'-{method}-rcnn')
+        if detector.printed_in(row) and row.table.endswith(f'-{method}-rcnn')
     )
 
 

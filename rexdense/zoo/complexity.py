@@ -1,13 +1,14 @@
 """Complexity of a network: parameters, multiply-accumulates and activations."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-__all__ = ['COUNTING_RULE', 'Complexity', 'count_complexity']
+__all__ = ['COUNTING_RULE', 'Complexity', 'count_complexity', 'counting']
 
 COUNTING_RULE = {
     'parameters': 'elements of all parameters; running statistics and batch counters are none',
@@ -22,6 +23,31 @@ class Complexity(NamedTuple):
     parameters: int
     macs: int
     activations: int
+
+
+@contextlib.contextmanager
+def counting(module: nn.Module) -> Iterator[dict[str, int]]:
+    """Count ``macs`` and ``activations`` of what ``module`` computes within this; what bypasses
+    ``nn.Conv*d`` and ``nn.Linear`` is not seen."""
+    counted = {'macs': 0, 'activations': 0}
+
+    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        # weight[0] is what one element of the output reads; transposed, what one input feeds.
+        elements = inputs[0] if isinstance(layer, _ConvTransposeNd) else output
+        counted['macs'] += elements.numel() * layer.weight[0].numel()
+        if isinstance(layer, _ConvNd):
+            counted['activations'] += output.numel()
+
+    hooks = [
+        layer.register_forward_hook(count)
+        for layer in module.modules()
+        if isinstance(layer, _ConvNd | nn.Linear)
+    ]
+    try:
+        yield counted
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def count_complexity(
@@ -39,33 +65,17 @@ def count_complexity(
         >>> count_complexity(nn.Conv2d(3, 8, 3, stride=2, padding=1), (1, 3, 32, 32))
         Complexity(parameters=224, macs=55296, activations=2048)
     """
-    counted = {'macs': 0, 'activations': 0}
-
-    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        # weight[0] is what one element of the output reads; transposed, what one input feeds.
-        elements = inputs[0] if isinstance(layer, _ConvTransposeNd) else output
-        counted['macs'] += elements.numel() * layer.weight[0].numel()
-        if isinstance(layer, _ConvNd):
-            counted['activations'] += output.numel()
-
     tensors = {
         name: torch.empty_like(tensor, device='meta')
         for name, tensor in [*module.named_parameters(), *module.named_buffers()]
     }
     modes = {layer: layer.training for layer in module.modules()}
-    hooks = [
-        layer.register_forward_hook(count)
-        for layer in modes
-        if isinstance(layer, _ConvNd | nn.Linear)
-    ]
     try:
         for layer in modes:
             layer.training = False
-        with torch.no_grad():
+        with counting(module) as counted, torch.no_grad():
             torch.func.functional_call(module, tensors, torch.empty(*input_shape, device='meta'))
     finally:
-        for hook in hooks:
-            hook.remove()
         for layer, training in modes.items():
             layer.training = training
     parameters = sum(parameter.numel() for parameter in module.parameters())

@@ -10,6 +10,7 @@ from torch import nn
 
 from rexdense.files import atomic_write
 from rexdense.zoo.complexity import COUNTING_RULE, Complexity, count_complexity
+from rexdense.zoo.detectors import OBJECTS, REGIONS, DetectorMeasurement, measure_detector
 
 __all__ = [
     'MEASURED',
@@ -29,7 +30,8 @@ UNET_CLASSES = 11
 RULE = {
     'input': f'one image of 3 x {INPUT_SIZE} x {INPUT_SIZE}',
     'network': 'the classifier with 1000 classes, in evaluation mode',
-    'detector': 'of configs/*/{faster,mask}-rcnn_*_fpn_1x_coco.py, 80 classes',
+    'detector': 'of configs/*/{faster,mask}-rcnn_*_fpn_1x_coco.py, 80 classes; MACs by part, of '
+    f'one image of that width x height without padding, {REGIONS} regions and {OBJECTS} objects',
     'unet': f'all six outputs, {UNET_CLASSES} classes (rexunet: its one), in evaluation mode',
     **COUNTING_RULE,
     'channels': 'of the levels c1 to c5, as their forward returns them',
@@ -87,10 +89,10 @@ def load_measured_unets(path: Path = MEASURED) -> dict[str, Complexity]:
     return {name: Complexity(**row) for name, row in unets.items()}
 
 
-def load_measured_detectors(path: Path = MEASURED) -> dict[str, dict[str, int]]:
-    """Return the parameters of the detectors on COCO of each backbone, by method: 'faster' or
-    'mask'."""
-    return json.loads(path.read_text(encoding='utf-8'))['detectors']
+def load_measured_detectors(path: Path = MEASURED) -> dict[str, DetectorMeasurement]:
+    """Return the size of the detectors on COCO of each backbone, in the order of the file."""
+    detectors = json.loads(path.read_text(encoding='utf-8'))['detectors']
+    return {name: DetectorMeasurement(**row) for name, row in detectors.items()}
 
 
 def write_measured(
@@ -107,7 +109,7 @@ def write_measured(
     Args:
         build_classifier, build_backbone: As for :func:`measure`, given a name.
         unets: For each name what returns the U-Net, with ``UNET_CLASSES`` classes.
-        detectors: For each backbone and method what returns the detector.
+        detectors: For each backbone what :func:`measure_detector` is given.
 
     Returns:
         What was measured of ``names``.
@@ -123,14 +125,8 @@ def write_measured(
             name: count_complexity(build(), (1, 3, INPUT_SIZE, INPUT_SIZE))
             for name, build in unets.items()
         }
-        parameters = {
-            name: {
-                method: sum(value.numel() for value in build().parameters())
-                for method, build in methods.items()
-            }
-            for name, methods in detectors.items()
-        }
-    text = _as_text(measurements, complexities, parameters)
+    sizes = {name: measure_detector(methods) for name, methods in detectors.items()}
+    text = _as_text(measurements, complexities, sizes)
     atomic_write(path, text.encode(), overwrite=True)
     return measurements
 
@@ -138,7 +134,7 @@ def write_measured(
 def _as_text(
     measurements: dict[str, Measurement],
     unets: dict[str, Complexity],
-    detectors: dict[str, dict[str, int]],
+    detectors: dict[str, DetectorMeasurement],
 ) -> str:
     """The file, with one line for each network."""
     rule = json.dumps(RULE, indent=4).replace('\n}', '\n  }')
@@ -150,7 +146,8 @@ def _as_text(
     )
 
 
-def _as_lines(rows: Mapping[str, Measurement | Complexity | dict[str, int]]) -> str:
-    values = {name: row if isinstance(row, dict) else row._asdict() for name, row in rows.items()}
-    lines = ',\n'.join(f'    {json.dumps(name)}: {json.dumps(row)}' for name, row in values.items())
+def _as_lines(rows: Mapping[str, Measurement | Complexity | DetectorMeasurement]) -> str:
+    lines = ',\n'.join(
+        f'    {json.dumps(name)}: {json.dumps(row._asdict())}' for name, row in rows.items()
+    )
     return f'{{\n{lines}\n  }}'

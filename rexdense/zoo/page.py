@@ -4,7 +4,8 @@ from pathlib import Path
 
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
-from rexdense.zoo.coco_configs import METHODS
+from rexdense.zoo.coco_configs import BASELINES, DETECTORS, METHODS
+from rexdense.zoo.detectors import AUTHORS_IMAGE, MMDET_IMAGE, OBJECTS, REGIONS
 from rexdense.zoo.measured import UNET_CLASSES, load_measured_detectors, load_measured_unets
 from rexdense.zoo.published import PublishedRow, load_published
 from rexdense.zoo.quantities import format_count
@@ -14,12 +15,13 @@ __all__ = ['BEGIN', 'END', 'render_page', 'with_zoo', 'zoo_section']
 
 BEGIN, END = '<!-- zoo:begin -->', '<!-- zoo:end -->'
 
-DETECTORS = {
+TABLES = {
     'clovaai-faster-rcnn': 'Faster R-CNN',
     'mmdet-faster-rcnn': 'Faster R-CNN, 1x',
     'clovaai-mask-rcnn': 'Mask R-CNN',
     'mmdet-mask-rcnn': 'Mask R-CNN, 1x',
 }
+CLOVAAI = ('clovaai-faster-rcnn', 'clovaai-mask-rcnn')
 DETECTION_COLUMNS = (
     'detector',
     'backbone',
@@ -47,7 +49,7 @@ def _detection_table() -> str:
             *(_printed(row, quantity) for quantity in ('detector_parameters', 'detector_macs')),
             row.label,
         )
-        for table, detector in DETECTORS.items()
+        for table, detector in TABLES.items()
         for row in load_published()
         if row.table == table
     ]
@@ -55,20 +57,46 @@ def _detection_table() -> str:
 
 
 def _detector_size_table() -> str:
-    printed = {
-        (row.table, row.name): _printed(row, 'detector_parameters')
-        for row in load_published()
-        if row.table in DETECTORS
-    }
+    measured = load_measured_detectors()
     rows = []
-    for name, parameters in load_measured_detectors().items():
-        cells = [f'`{name}`']
+    for detector in (*DETECTORS, *BASELINES):
+        found = measured[detector.name]
+        cells = [f'`{detector.name}`']
         for method in METHODS:
-            published = printed.get((f'clovaai-{method}-rcnn', name), '-')
-            cells += [f'{parameters[method] / 1e6:.2f}M', published]
+            row = next(
+                (
+                    row
+                    for row in load_published()
+                    if row.table == f'clovaai-{method}-rcnn' and detector.printed_in(row)
+                ),
+                None,
+            )
+            printed = [
+                _printed(row, quantity) if row else '-'
+                for quantity in ('detector_parameters', 'detector_macs')
+            ]
+            cells += [f'{found.parameters[method] / 1e6:.2f}M', printed[0]]
+            cells += [f'{found.macs_of(method, AUTHORS_IMAGE) / 1e9:.1f}G', printed[1]]
+        cells.append(f'{found.macs_of("faster", MMDET_IMAGE) / 1e9:.1f}G')
         rows.append(cells)
-    headings = [heading for title in METHODS.values() for heading in (title, 'clovaai prints')]
+    headings = [
+        heading
+        for title in METHODS.values()
+        for heading in (f'{title}: parameters', 'printed', 'MACs', 'printed')
+    ]
+    headings.append(f'Faster R-CNN at {MMDET_IMAGE.replace("x", " x ")}')
     return markdown_table(['backbone', *headings], rows, ('backbone',))
+
+
+def _detector_part_table() -> str:
+    rows = []
+    for detector in (*DETECTORS, *BASELINES):
+        parts = load_measured_detectors()[detector.name].macs[AUTHORS_IMAGE]
+        if any(detector.printed_in(row) for row in load_published() if row.table in CLOVAAI):
+            rows.append([f'`{detector.name}`', *(f'{macs / 1e9:.2f}G' for macs in parts.values())])
+    headings = ['network', 'backbone', 'FPN', 'region proposals']
+    headings += [f'box head, {REGIONS} regions', f'mask head, {OBJECTS} objects']
+    return markdown_table(headings, rows, ('network',))
 
 
 def _unet_table() -> str:
@@ -110,10 +138,29 @@ schedule that was not published, mmdet's (1x) at 1333 x 800 with 12 epochs:
 
 ## Sizes of the detectors
 
-Parameters of the detectors on COCO that have configs (`rexdense/zoo/coco_configs.py`), counted in
-the code, beside those printed by clovaai, which are met to 0.065 M:
+Parameters and MACs of the detectors on COCO that have configs (`rexdense/zoo/coco_configs.py`),
+counted in the code, beside those that clovaai prints. MACs are those of convolutions and linear
+layers for one image of 1200 x 800 without padding: backbone, FPN, region proposals, the box head
+on {REGIONS} regions and, of Mask R-CNN, the mask head on {OBJECTS} objects, as many as mmdet's
+configs keep. The last column has Faster R-CNN at 1280 x 800, the size at which mmdet's tool counts
+unless it is told another.
 
-{_detector_size_table()}"""
+{_detector_size_table()}
+
+The parameters printed are met to 0.065 M for ReXNet; Mask R-CNN with ResNet-50 is 0.2 M larger
+here. The MACs printed for ReXNet 0.9, 1.0 and 2.2 are those of Faster R-CNN at 1280 x 800 and 0.1 G
+more, for EfficientNet-B0 0.2 G less; at 1200 x 800 there are 6 % less, as all parts but the heads
+shrink with the image. What is left are biases, normalisation and activations, which are not counted
+here. For Mask R-CNN the same is printed as for Faster R-CNN: its
+mask head, 53 G for 100 objects, was not counted. The 207 G of Mask R-CNN with ResNet-50 is mmdet's
+count of Faster R-CNN at 1280 x 800; the 202.2 G of Faster R-CNN fits that size with the stride of
+the bottlenecks on their first convolution (201.6 G), which is another network; no reading was found
+by which ResNeXt-101, here 285.5 G at that size, has its 272.4 G. FBNet-C has no implementation here
+or in mmdet: of it there are the published figures alone.
+
+By part, at 1200 x 800:
+
+{_detector_part_table()}"""
 
 
 def with_zoo(text: str) -> str:

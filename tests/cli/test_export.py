@@ -67,6 +67,61 @@ def test_a_classifier_has_the_classes_of_its_weights(weights, tmp_path):
     assert beside['outputs'] == [dict(name='logits', shape=['batch', 7])]
 
 
+UNNAMED = dict(arch='rexnet_1.0', width_mult=0.5, depth_mult=0.1)
+
+
+@pytest.fixture
+def unnamed(tmp_path):
+    """A training file's classifier of a width and depth that no name has."""
+    torch.manual_seed(0)
+    arguments = {key: value for key, value in UNNAMED.items() if key != 'arch'}
+    classifier = randomise(rexdense.create_classifier('rexnet_1.0', 5, **arguments)).eval()
+    content = dict(state_dict=classifier.state_dict(), meta=dict(cfg=config_text()))
+    torch.save(content, tmp_path / 'unnamed.pth')
+    return classifier, tmp_path / 'unnamed.pth'
+
+
+def config_text(**changes):
+    arguments = ', '.join(f'{key}={value!r}' for key, value in (UNNAMED | changes).items())
+    return f"model = dict(backbone=dict(type='rexdense.ReXNet', {arguments}))\n"
+
+
+def test_a_network_without_a_name_is_the_one_that_its_config_describes(unnamed, tmp_path):
+    classifier, file = unnamed
+    beside = exported('classifier', file, tmp_path / 'classifier.pt')
+    assert beside['architecture'] is None and beside['built_from'] == UNNAMED
+    images = image(1, 3, 65, 97)
+    found = run_graph(tmp_path / 'classifier.pt', images)['logits']
+    with torch.no_grad():
+        assert relative_error(found, classifier(images)) < 1e-4
+    # The file beside exported weights says it, too.
+    beside = exported('weights', file, tmp_path / 'timm.pth', format='timm')
+    assert beside['architecture'] is None and beside['built_from'] == UNNAMED
+    assert [level['channels'] for level in beside['levels']] == [
+        level.channels for level in classifier.backbone.feature_info
+    ]
+    exported('weights', tmp_path / 'timm.pth', tmp_path / 'own.pth', format='rexdense')
+    own = torch.load(tmp_path / 'own.pth', weights_only=True)
+    for name, value in classifier.backbone.state_dict().items():
+        if not name.endswith('num_batches_tracked'):
+            torch.testing.assert_close(own[name], value, rtol=0, atol=0)
+    beside = exported('backbone', tmp_path / 'timm.pth', tmp_path / 'backbone.pt')
+    assert beside['architecture'] is None and beside['built_from'] == UNNAMED
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [dict(width_mult=0.6), dict(width_mult='wide'), dict(arch='rexnet_7'), dict(arch=None)],
+)
+def test_a_config_that_describes_another_network_is_not_believed(unnamed, changes, tmp_path):
+    classifier, file = unnamed
+    content = dict(state_dict=classifier.state_dict(), meta=dict(cfg=config_text(**changes)))
+    torch.save(content, file)
+    with pytest.raises(CheckpointMismatch, match='no named network'):
+        exported('classifier', file, tmp_path / 'classifier.pt')
+    assert [path.name for path in tmp_path.iterdir()] == ['unnamed.pth']
+
+
 @pytest.mark.slow
 def test_a_backbone_of_a_training_file(trained, tmp_path):
     """Its config says which levels there are, and how images are normalised."""

@@ -66,3 +66,15 @@ def spread(model, deviations):
         hook.remove()
     for layer, deviation in deviations.items():
         layer.weight.mul_(deviation / outputs[layer].std())
+
+
+@torch.no_grad()
+def spread_ssd(model):
+    """Scale the last layers of an SSD so that its scores and deltas have a standard deviation of 1;
+    return it."""
+    head = model.bbox_head
+    results = head(model.extract_feat(image(1, 3, 96, 128)))
+    for layers, outputs in zip((head.cls_convs, head.reg_convs), results, strict=True):
+        for layer, output in zip(layers, outputs, strict=True):
+            layer[-1].weight.mul_(1 / output.std())
+    return model

@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from rexdense.zoo import (
     measure,
     write_measured,
 )
+from rexdense.zoo.detectors import measure_detector
 
 REFERENCE = {
     'rexnet_0.9': (4_091_257, 347_691_428),
@@ -41,6 +43,48 @@ UNETS = {'rexunet': ReXUNet}
 UNETS |= {
     name: partial(create_unet, name, UNET_CLASSES, output_strides='all') for name in STANDARD_UNETS
 }
+
+
+class SmallDetector(torch.nn.Module):
+    """The parts of a Mask R-CNN, a layer or two each, on the meta device."""
+
+    def __init__(self):
+        super().__init__()
+        layers = torch.nn
+        self.backbone = layers.Conv2d(3, 4, 2, stride=2)
+        self.neck = layers.Conv2d(4, 8, 1)
+        self.rpn_head = layers.Conv2d(8, 3, 3, padding=1)
+        self.roi_head = layers.Module()
+        self.roi_head.bbox_head = layers.Sequential(
+            layers.Flatten(), layers.Linear(8 * 49, 10), layers.Linear(10, 5)
+        )
+        self.roi_head.mask_head = layers.ConvTranspose2d(8, 2, 2, stride=2)
+        self.roi_head.with_mask = True
+        for name, size in (('bbox_roi_extractor', 7), ('mask_roi_extractor', 14)):
+            layer = SimpleNamespace(output_size=(size, size))
+            extractor = SimpleNamespace(roi_layers=[layer], out_channels=8)
+            setattr(self.roi_head, name, extractor)
+        self.to('meta')
+
+
+def test_a_detector_is_counted_part_by_part():
+    found = measure_detector({'faster': partial(torch.nn.Linear, 3, 4), 'mask': SmallDetector})
+    assert found.parameters == {
+        'faster': 16,
+        'mask': 52 + 40 + 219 + (392 * 10 + 10) + 55 + 66,
+    }
+    pixels = 400 * 600
+    parts = {
+        'backbone': pixels * 4 * 3 * 4,
+        'neck': pixels * 8 * 4,
+        'proposals': pixels * 3 * 8 * 9,
+        'boxes': 1000 * (392 * 10 + 10 * 5),
+        'masks': 100 * 14 * 14 * 8 * 2 * 4,
+    }
+    assert found.macs['1200x800'] == parts
+    assert found.macs['1280x800']['backbone'] == 400 * 640 * 48
+    assert found.macs_of('mask', '1200x800') == sum(parts.values())
+    assert found.macs_of('faster', '1200x800') == sum(parts.values()) - parts['masks']
 
 
 def build_backbone(name):
@@ -93,15 +137,16 @@ def test_the_tool_writes_the_file_as_it_is(tmp_path):
         create_classifier,
         build_backbone,
         {'rexunet': ReXUNet},
-        {'rexnet_1.0': {'faster': partial(torch.nn.Linear, 3, 4)}},
+        {'two_layers': {'mask': SmallDetector}},
         path,
     )
-    assert load_measured_detectors(path) == {'rexnet_1.0': {'faster': 16}}
+    (found,) = load_measured_detectors(path).values()
+    assert found == measure_detector({'mask': SmallDetector})
     assert written == load_measured(path) == {'rexnet_1.0': load_measured()['rexnet_1.0']}
     assert load_measured_unets(path) == {'rexunet': load_measured_unets()['rexunet']}
     lines = MEASURED.read_text().splitlines()
-    lines.append('    "rexnet_1.0": {"faster": 16}')
-    assert set(path.read_text().splitlines()) <= {*lines, *(line.rstrip(',') for line in lines)}
+    kept = [line for line in path.read_text().splitlines() if 'two_layers' not in line]
+    assert set(kept) <= {*lines, *(line.rstrip(',') for line in lines)}
     assert list(tmp_path.iterdir()) == [path]
 
 

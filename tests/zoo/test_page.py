@@ -21,7 +21,9 @@ def test_the_section_has_all_tables():
     assert as_markdown(zoo_entries()) in section
     assert '| Mask R-CNN, 1x | `regnetx_3.2gf` | 40.3 | 36.6 | - | - | mmdet |' in section
     assert '| Faster R-CNN | `rexnet_1.0` | 38.5 | - | 20.7M | 124.1G | clovaai |' in section
-    assert '| `rexnet_1.0` | 20.64M | 20.7M | 23.29M | 23.3M |' in section
+    sizes = '| 20.64M | 20.7M | 117.1G | 124.1G | 23.29M | 23.3M | 170.1G | 124.1G | 124.0G |'
+    assert f'| `rexnet_1.0` {sizes}' in section
+    assert '| `rexnet_1.0` | 7.37G | 47.99G | 47.46G | 14.30G | 52.99G |' in section
     assert '| `rexunet` | 4.01M | 417M |' in section
 
 

@@ -17,7 +17,7 @@ from rexdense.checkpoint.names.recognition import (
 from rexdense.checkpoint.schemes import SCHEMES, scheme_named
 from rexdense.errors import CheckpointMismatch
 
-__all__ = ['KINDS', 'Fit', 'closest_fit', 'describe_misfit', 'identify', 'recognise']
+__all__ = ['KINDS', 'Fit', 'closest_fit', 'describe_misfit', 'fits', 'identify', 'recognise']
 
 KINDS = (
     'a kind of network that is not here (here are ReXNet, ReXNet-lite, ReXNet-R, RegNetX, RegNetY '
@@ -142,12 +142,23 @@ def closest_fit(tensors: Mapping[str, Tensor], found: Recognised, preferred: str
 
 
 def _fits(tensors: Mapping[str, Tensor], found: Recognised) -> list[Fit]:
-    own = [key for key in tensors if not key.endswith(COUNTER) and found.in_body(key)]
-    fits = (
+    own = _own(tensors, found)
+    compared = (
         _compare(tensors, own, found, name, network)
         for name, network in named_networks(found.family).items()
     )
-    return [fit for fit in fits if fit]
+    return [fit for fit in compared if fit]
+
+
+def _own(tensors: Mapping[str, Tensor], found: Recognised) -> list[str]:
+    """Return the names of the tensors of the network's body."""
+    return [key for key in tensors if not key.endswith(COUNTER) and found.in_body(key)]
+
+
+def fits(tensors: Mapping[str, Tensor], found: Recognised, network: Architecture) -> bool:
+    """Whether a checkpoint holds this network, by the shapes of its body."""
+    fit = _compare(tensors, _own(tensors, found), found, '', network)
+    return fit is not None and not fit.differences
 
 
 def identify(

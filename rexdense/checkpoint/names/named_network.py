@@ -1,33 +1,93 @@
-"""A named network out of a checkpoint of any project, under rexdense's names."""
+"""A network out of a checkpoint of any project, under rexdense's names."""
 
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from rexdense.arch import Architecture, architecture
-from rexdense.checkpoint.details import Details, details_of
+from rexdense.checkpoint.details import BUILT_FROM, Details, configured_network, details_of
 from rexdense.checkpoint.fetching import open_checkpoint
 from rexdense.checkpoint.formats.finite import check_values
-from rexdense.checkpoint.names.identification import identify, recognise
+from rexdense.checkpoint.formats.unwrapping import StateDict
+from rexdense.checkpoint.names.identification import fits, identify, recognise
 from rexdense.checkpoint.names.native import HEAD, level_of
+from rexdense.checkpoint.names.recognition import Recognised
 from rexdense.checkpoint.names.renaming import from_native, to_native
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import Scheme
+from rexdense.errors import CheckpointMismatch, InvalidArgument
 
-__all__ = ['NamedNetwork', 'read_named_network']
+__all__ = ['FoundNetwork', 'NamedNetwork', 'find_network', 'read_named_network']
+
+
+class FoundNetwork(NamedTuple):
+    """The network that a checkpoint holds.
+
+    Attributes:
+        name: One of the named ones.
+        overrides: Arguments of its family's rule with which it was built instead of those of the
+            name; none for the named network itself.
+    """
+
+    name: str
+    overrides: dict[str, Any]
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network's architecture."""
+        return architecture(self.name, **self.overrides)
+
+    def __str__(self) -> str:
+        if not self.overrides:
+            return self.name
+        changes = ', '.join(f'{key}={value!r}' for key, value in self.overrides.items())
+        return f'{self.name} with {changes}'
+
+    def described(self) -> dict[str, Any]:
+        """Return the entries of a JSON file that say which network it is."""
+        if not self.overrides:
+            return dict(architecture=self.name)
+        return {'architecture': None, BUILT_FROM: dict(arch=self.name, **self.overrides)}
+
+
+def find_network(state: StateDict, found: Recognised, checkpoint: str) -> FoundNetwork:
+    """Find out which network a checkpoint holds: a named one, by its shapes, or the one that the
+    config of its run or the file beside it describes.
+
+    Args:
+        checkpoint: What error messages call it.
+
+    Raises:
+        CheckpointMismatch: it is no named one, and nothing describes it as it is.
+    """
+    try:
+        name = identify(state.tensors, found.scheme.name, found.prefix, checkpoint)
+    except CheckpointMismatch:
+        configured = configured_network(state.metadata, checkpoint)
+        if configured is None:
+            raise
+        network = FoundNetwork(*configured)
+        try:
+            fitting = fits(state.tensors, found, network.architecture)
+        except InvalidArgument:  # of a file that nobody has checked
+            fitting = False
+        if not fitting:
+            raise
+        return network
+    return FoundNetwork(name, {})
 
 
 @dataclasses.dataclass(frozen=True)
 class NamedNetwork:
-    """The weights of a named network, and what is known of them.
+    """The weights of a network, and what is known of them.
 
     Attributes:
         checkpoint: Where they were read from.
         scheme: Whose names they bore there.
-        name: The network, such as 'rexnet_1.0'.
+        network: Which it is.
         tensors: Under rexdense's names, in rexdense's order; those of the head begin with 'head.'.
         called: The names of ``tensors`` in the checkpoint, by rexdense's.
         left_out: What the checkpoint holds beside the network.
@@ -37,7 +97,7 @@ class NamedNetwork:
 
     checkpoint: str
     scheme: Scheme
-    name: str
+    network: FoundNetwork
     tensors: dict[str, Tensor]
     called: dict[str, str]
     left_out: tuple[str, ...]
@@ -47,7 +107,7 @@ class NamedNetwork:
     @property
     def architecture(self) -> Architecture:
         """The network's architecture."""
-        return architecture(self.name, **self.details.options)
+        return architecture(self.network.name, **{**self.network.overrides, **self.details.options})
 
     @property
     def deepest_level(self) -> int:
@@ -73,7 +133,7 @@ class NamedNetwork:
         report = LoadReport(
             self.checkpoint,
             self.scheme.title,
-            self.name,
+            str(self.network),
             loaded=loaded,
             dropped=list(self.left_out),
             preprocessing=self.details.preprocessing,
@@ -99,7 +159,7 @@ class NamedNetwork:
     def metadata(self) -> dict[str, Any]:
         """Return metadata for a file of the weights, in plain values."""
         return dict(
-            architecture=self.name,
+            **self.network.described(),
             preprocessing=dataclasses.asdict(self.details.preprocessing),
             options=self.details.options,
             output_stride=self.details.output_stride,
@@ -116,19 +176,20 @@ def read_named_network(
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
 ) -> NamedNetwork:
-    """Find the network in a checkpoint, and which of the named ones it is.
+    """Find the network in a checkpoint, and which it is.
 
     The arguments are those of :func:`rexdense.load_weights`.
 
     Raises:
         CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
-        CheckpointMismatch: it holds no named network, or values that are no weights.
+        CheckpointMismatch: it holds no network that has a name or is described in it, or values
+            that are no weights.
         UnknownName: no project is called ``source``.
     """
     checkpoint_name, state = open_checkpoint(checkpoint, ema, trust_pickle)
     found = recognise(state.tensors, source, prefix, checkpoint_name)
-    name = identify(state.tensors, found.scheme.name, found.prefix, checkpoint_name)
-    network = architecture(name)
+    which = find_network(state, found, checkpoint_name)
+    network = which.architecture
     native = to_native(state.tensors, found, network)
     check_values(checkpoint_name, native, allow_non_finite)
     called = {entry.native: found.name_of(entry) for entry in found.scheme.entries(network)}
@@ -136,5 +197,5 @@ def read_named_network(
     left_out = tuple(key for key in state.tensors if key not in held)
     details = details_of(state.metadata, found.scheme, network.family, checkpoint_name)
     return NamedNetwork(
-        checkpoint_name, found.scheme, name, native, called, left_out, details, state.note
+        checkpoint_name, found.scheme, which, native, called, left_out, details, state.note
     )

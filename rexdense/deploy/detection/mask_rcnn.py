@@ -8,16 +8,16 @@ from torch import Tensor, nn
 from rexdense.deploy.detection.boxes import require_kind
 from rexdense.deploy.detection.faster_rcnn import FasterRCNNGraph
 from rexdense.deploy.detection.pooling import RegionPooling
-from rexdense.deploy.graph import Graph, GraphOutput
+from rexdense.deploy.graph import GraphOutput
 from rexdense.errors import InvalidArgument
 
-__all__ = ['MaskRCNNGraph', 'detector_graph']
+__all__ = ['MaskRCNNGraph']
 
 
 class MaskRCNNGraph(FasterRCNNGraph):
     """mmdet's Mask R-CNN with a feature pyramid, from images to detections with masks.
 
-    Beside the outputs of :class:`FasterRCNNGraph` there is ``masks`` (N, D, 28, 28): the logits of
+    Beside boxes, scores and labels there is ``masks`` (N, D, 28, 28): the logits of
     the class found, over its box. :func:`rexdense.deploy.pasting.paste_masks` makes masks of the
     image of them. Where an image has fewer detections, the rest is 0. The mask head reads all D
     places, whether there is a detection or not: a smaller ``max_per_img`` makes the graph faster.
@@ -82,8 +82,8 @@ class MaskRCNNGraph(FasterRCNNGraph):
         return torch.where((labels >= 0)[..., None, None], chosen, 0.0)
 
     def outputs(self) -> list[GraphOutput]:
-        most = self.detections.most_for(self.proposals.most)
-        return [*super().outputs(), GraphOutput('masks', ('batch', most, *self.mask_size))]
+        masks = GraphOutput('masks', ('batch', self.most, *self.mask_size))
+        return [*super().outputs(), masks]
 
     def details(self) -> dict[str, Any]:
         """Return the settings that went into the graph, and those of what follows it."""
@@ -92,13 +92,3 @@ class MaskRCNNGraph(FasterRCNNGraph):
             mask_form='logits over the box; rexdense.deploy.pasting.paste_masks',
             mask_threshold=float(threshold),
         )
-
-
-def detector_graph(network: nn.Module) -> Graph:
-    """Return the graph of a two-stage detector of mmdet, with masks where it has them.
-
-    Raises:
-        InvalidArgument: see :class:`FasterRCNNGraph` and :class:`MaskRCNNGraph`.
-    """
-    kind = MaskRCNNGraph if type(network).__name__ == MaskRCNNGraph.kind else FasterRCNNGraph
-    return kind(network)

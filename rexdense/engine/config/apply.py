@@ -22,6 +22,7 @@ from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
 from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale, walk
 from rexdense.engine.config.override import override
+from rexdense.engine.config.pieces import add_pieces
 from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
 from rexdense.engine.report.main_figure import keep_best, stop_early
@@ -52,6 +53,8 @@ def apply_run_options(
         RexdenseError: an option is outside what is allowed, or the data cannot be used.
     """
     device = choose_device(options.device)
+    if options.pieces:
+        add_pieces(config, options.pieces)
     if options.cfg_options:
         override(config, options.cfg_options)
     launcher = options.launcher if options.launcher != 'none' else config.get('launcher', 'none')
@@ -70,7 +73,8 @@ def apply_run_options(
     if options.work_dir:
         config.work_dir = str(options.work_dir)
     elif not config.get('work_dir'):
-        config.work_dir = str(Path('work_dirs') / Path(config.filename).stem)
+        names = [Path(name).stem for name in (config.filename, *(options.pieces or ()))]
+        config.work_dir = str(Path('work_dirs') / '_'.join(names))
     if training and options.resume:
         classes = _taught_classes(config.work_dir)
     use_data_root(config, options, training, classes, split)

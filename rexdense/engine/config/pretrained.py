@@ -2,6 +2,7 @@
 what configs for COCO start from."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from rexdense.models.creation import backbone_class
 from rexdense.registry import MODELS
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
 
-__all__ = ['BEST', 'detector_sections', 'use_normalisation', 'use_pretrained']
+__all__ = ['BEST', 'detector_sections', 'ssdlite_sections', 'use_normalisation', 'use_pretrained']
 
 BEST = 'best'
 """Stands for the published weights of best top-1 accuracy."""
@@ -160,18 +161,52 @@ def detector_sections(arch: str, weights: str | None) -> dict[str, Any]:
         >>> sections['backbone']['type'], sections['data_preprocessor']['bgr_to_rgb']
         ('rexdense.RegNet', False)
     """
-    backbone = dict(type=f'rexdense.{backbone_class(arch).__name__}', arch=arch)
-    sections = dict(backbone=backbone, neck=dict(in_channels=channels(arch)))
-    if weights is None:
-        return sections
-    row = find_pretrained(arch, weights)
-    backbone |= dict(
-        frozen_stages=1,
-        norm_eval=True,
-        init_cfg=dict(type='rexdense.Pretrained', checkpoint=row.name),
+    sections = _backbone_sections(arch, weights)
+    if weights is not None:
+        sections['backbone'] |= dict(frozen_stages=1, norm_eval=True)
+    return sections | dict(neck=dict(in_channels=channels(arch)))
+
+
+def ssdlite_sections(
+    arch: str, weights: str | None, taps: Sequence[int], added_channels: Sequence[int]
+) -> dict[str, Any]:
+    """Return what a backbone decides of an SSDLite's ``model``: ``backbone``, the channels of the
+    ``neck`` and of the ``bbox_head`` and, where weights are named, their ``data_preprocessor``.
+
+    As in mmdet's config nothing is frozen, and statistics follow slowly (momentum 0.03).
+
+    Args:
+        arch: The network's name.
+        weights: As for :func:`detector_sections`.
+        taps: The levels that are read: 0 is c1, 4 is c5.
+        added_channels: Of the maps that the neck adds.
+
+    Raises:
+        UnknownName: no network is called so, or no such weights are published.
+
+    Example:
+        >>> sections = ssdlite_sections('rexnet_1.0', None, (3, 4), [512, 256, 256, 128])
+        >>> sections['bbox_head']['in_channels']
+        [128, 185, 512, 256, 256, 128]
+    """
+    sections = _backbone_sections(arch, weights)
+    sections['backbone'] |= dict(out_indices=tuple(taps), norm_cfg=dict(type='BN', momentum=0.03))
+    read = channels(arch, taps)
+    maps = [*read, *added_channels]
+    return sections | dict(
+        neck=dict(in_channels=read, out_channels=maps), bbox_head=dict(in_channels=maps)
     )
+
+
+def _backbone_sections(arch: str, weights: str | None) -> dict[str, Any]:
+    """Return the section of a backbone and, where weights are named, how these want images."""
+    backbone = dict(type=f'rexdense.{backbone_class(arch).__name__}', arch=arch)
+    if weights is None:
+        return dict(backbone=backbone)
+    row = find_pretrained(arch, weights)
+    backbone |= dict(init_cfg=dict(type='rexdense.Pretrained', checkpoint=row.name))
     images = _in_order_of(row, published_preprocessing(row.publisher, arch))
-    return sections | dict(backbone=backbone, data_preprocessor=images.data_preprocessor())
+    return dict(backbone=backbone, data_preprocessor=images.data_preprocessor())
 
 
 def _in_order_of(row: PublishedWeights | None, found: Preprocessing) -> Preprocessing:

@@ -62,6 +62,7 @@ class Backbone(BaseModule):
         InvalidArgument: any argument outside what is allowed.
 
     Attributes:
+        overrides: The argument of this name.
         feature_info: The five levels c1 to c5, whatever ``out_indices`` says.
         out_levels: The levels that forward returns, in its order.
     """
@@ -85,7 +86,7 @@ class Backbone(BaseModule):
         **overrides: Any,
     ) -> None:
         super().__init__(init_cfg)
-        self.arch = arch
+        self.arch, self.overrides = arch, overrides
         found = self._find_architecture(arch, overrides)
         self.architecture = found.with_output_stride(output_stride)
         self.feature_info: tuple[FeatureLevel, ...] = self.architecture.levels

@@ -1,0 +1,10 @@
+"""Images scaled at random into 1333 x 640 to 1333 x 800 for training, as in mmdet's 3x configs, and
+into 1333 x 800 for measuring."""
+
+train_resize = dict(
+    type='RandomResize',
+    scale=[(1333, 640), (1333, 800)],
+    resize_type='mmdet.Resize',
+    keep_ratio=True,
+)
+test_resize = dict(type='mmdet.Resize', scale=(1333, 800), keep_ratio=True)

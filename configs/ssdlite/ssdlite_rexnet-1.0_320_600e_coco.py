@@ -1,0 +1,19 @@
+r"""SSDLite with ReXNet-1.0 on COCO 2017 at 320 x 320, for 8 GPUs x 24 images.
+
+    torchrun --nproc-per-node 8 -m rexdense train \
+        configs/ssdlite/ssdlite_rexnet-1.0_320_600e_coco.py --launcher pytorch
+
+Not trained here. The recipe is mmdet's for MobileNetV2, which has 21.3 AP with it. The authors of
+ReXNet published neither code nor weights of their SSDLite, nor which levels it reads: their figures
+can be approached, not reproduced. Here it reads c4 and c5; with MobileNetV2 the second is a
+convolution of 1280 channels above them. Unlike mmdet's, training begins from ImageNet weights,
+rexnet_1.0:timm.nav_in1k_pth, which are downloaded once. Another
+network, with the best weights that are published of it:
+
+    --cfg-options model.backbone.arch=rexnet_2.0 --pretrained best
+"""
+
+_base_ = ['../_base_/recipes/ssdlite_320_600e_coco.py']
+from rexdense.engine.config.pretrained import ssdlite_sections
+
+model = ssdlite_sections('rexnet_1.0', 'timm.nav_in1k_pth', _base_.taps, _base_.added_channels)

@@ -1,0 +1,123 @@
+"""A whole SSD or SSDLite as one graph, suppression included."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from rexdense.deploy.detection.boxes import Anchors, BoxDecoder, require_kind
+from rexdense.deploy.detection.detector import DetectorGraph
+from rexdense.deploy.detection.operators import kept_by_nms
+from rexdense.deploy.detection.rpn import DROPPED, nms_threshold
+from rexdense.errors import InvalidArgument
+
+__all__ = ['SSDGraph']
+
+_STEP = 64
+
+
+class SSDGraph(DetectorGraph):
+    """mmdet's SSD and SSDLite, from images to detections.
+
+    It takes images of any size; the anchors are those of the size that the config was written for,
+    as in mmdet.
+    """
+
+    kind = 'SingleStageDetector'
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__(network)
+        head = self.network.bbox_head
+        require_kind(head, 'SSDHead', 'box head')
+        settings = head.test_cfg
+        self.classes, self.most = head.num_classes, settings.get('max_per_img', -1)
+        self.candidates = settings.get('nms_pre', -1)
+        for name, value in (('max_per_img', self.most), ('nms_pre', self.candidates)):
+            if value <= 0:
+                raise InvalidArgument(
+                    f'test_cfg.{name}={value}: a graph needs a number above 0, such as 200'
+                )
+        self.score_threshold = float(settings.get('score_thr', 0.0))
+        if self.score_threshold < 0:
+            raise InvalidArgument(f'test_cfg.score_thr={self.score_threshold}: at least 0')
+        self.smallest = settings.get('min_bbox_size', -1)
+        self.iou_threshold, self.class_agnostic = nms_threshold(settings.nms, 'test_cfg.nms')
+        generator = head.prior_generator
+        self.anchors = nn.ModuleList(
+            Anchors(base, stride)
+            for base, stride in zip(generator.base_anchors, generator.strides, strict=True)
+        )
+        self.most = min(self.most, len(self.anchors) * self.candidates)
+        self.decode = BoxDecoder(head.bbox_coder)
+        self.traced_side = self._side_without_single_pixels()
+
+    @torch.no_grad()
+    def _side_without_single_pixels(self) -> int:
+        """Return the side of an image whose maps all have 2 pixels a side or more: torch.export
+        takes a side of 1 in the example for one that is always 1."""
+        side = max(max(anchors.stride) for anchors in self.anchors)
+        while min(self.features(torch.zeros(1, self.in_channels, side, side))[-1].shape[2:]) < 2:
+            side += _STEP
+        return side
+
+    def found(self, features: tuple[Tensor, ...], height: int, width: int) -> dict[str, Tensor]:
+        levels = [
+            self._best(*level)
+            for level in zip(self.anchors, *self.network.bbox_head(features), strict=True)
+        ]
+        scores, labels, anchors, deltas = (
+            torch.cat(parts, dim=1) for parts in zip(*levels, strict=True)
+        )
+        # All of (N, levels * candidates).
+        boxes = self.decode(anchors, deltas, height, width)
+        if self.smallest >= 0:
+            large = (boxes[..., 2:] - boxes[..., :2] > self.smallest).all(dim=-1)
+            scores = torch.where(large, scores, DROPPED)
+        kept = kept_by_nms(self._apart(boxes, scores, labels), scores, self.iou_threshold, 0.0)
+        scores, places = torch.where(kept, scores, DROPPED).topk(self.most, dim=1)
+        boxes = boxes.gather(1, places[..., None].expand(-1, -1, 4))
+        there = scores > DROPPED
+        return dict(
+            boxes=torch.where(there[..., None], boxes, 0.0),
+            scores=torch.where(there, scores, 0.0),
+            labels=torch.where(there, labels.gather(1, places), -1),
+        )
+
+    def _best(self, anchors: Anchors, logits: Tensor, deltas: Tensor) -> tuple[Tensor, ...]:
+        """Return scores, labels, anchors and deltas (N, candidates, ...) of the best of one level:
+        an anchor stands there once for each class that it may be.
+
+        Args:
+            logits: (N, A (classes + 1), h, w), of each anchor the background last.
+            deltas: (N, 4 A, h, w).
+        """
+        batch, _, height, width = logits.shape
+        logits = logits.permute(0, 2, 3, 1).reshape(batch, -1, self.classes + 1)
+        scores = logits.softmax(dim=-1)[..., :-1].flatten(1)
+        scores = torch.where(scores > self.score_threshold, scores, DROPPED)
+        deltas = deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4)
+        boxes = anchors(height, width)
+        # A small map has fewer: with fillers the number is the same for images of every size.
+        fillers = self.candidates
+        scores = torch.cat((scores, scores.new_full((batch, fillers), DROPPED)), dim=1)
+        deltas = torch.cat((deltas, deltas.new_zeros(batch, fillers, 4)), dim=1)
+        boxes = torch.cat((boxes, boxes.new_zeros(fillers, 4)))
+        scores, places = scores.topk(self.candidates, dim=1)
+        anchor = places // self.classes
+        deltas = deltas.gather(1, anchor[..., None].expand(-1, -1, 4))
+        return scores, places % self.classes, boxes[anchor], deltas
+
+    def _apart(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
+        """Return boxes (N, candidates, 4) moved by class, so that those of two never overlap, by
+        the distances of mmcv's ``batched_nms``, whose rounding is thus the same."""
+        if self.class_agnostic:
+            return boxes
+        farthest = torch.where((scores > DROPPED)[..., None], boxes, 0.0).amax(dim=(1, 2))
+        return boxes + (labels * (farthest[:, None] + 1))[..., None]
+
+    def results(
+        self, features: tuple[Tensor, ...], samples: Sequence[BaseDataElement]
+    ) -> Sequence[Any]:
+        return self.network.bbox_head.predict(features, samples, rescale=False)

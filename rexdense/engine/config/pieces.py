@@ -1,0 +1,126 @@
+"""Pieces of recipes that are added to a config from the command line: schedule, size of the images,
+optimizer, normalisation (``configs/_base_/pieces``)."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config, ConfigDict
+
+from rexdense.engine.config.load import dataloader_names, innermost_dataset, load_config
+from rexdense.errors import InvalidArgument, UnknownName, suggest
+
+__all__ = ['PIECES', 'add_pieces', 'piece_names']
+
+PIECES = Path('_base_/pieces')
+"""Where pieces lie below the folder of the configs."""
+TRAIN_RESIZE, TEST_RESIZE = 'train_resize', 'test_resize'
+"""What a piece calls the transforms that stand for those by which pipelines scale images."""
+_RESIZING = ('Resize', 'RandomResize', 'RandomChoiceResize')
+
+
+def piece_names(config: Config) -> list[str]:
+    """Return the names of the pieces that lie beside a config."""
+    folder = _folder(config)
+    return sorted(path.stem for path in folder.glob('*.py')) if folder else []
+
+
+def add_pieces(config: Config, pieces: Sequence[str]) -> None:
+    """Put pieces over a config. As no two may set one value, their order does not matter.
+
+    Args:
+        pieces: Names of files in :data:`PIECES`, without ``.py``, or paths.
+
+    Raises:
+        UnknownName: there is no such piece.
+        InvalidArgument: two of them set one value, one is given twice, the config has nothing that
+            a piece could change, or a named one is asked for by a config of another kind.
+    """
+    set_by: dict[str, str] = {}
+    for piece in pieces:
+        content = copy.deepcopy(load_config(_file(config, piece))._cfg_dict)
+        for value in _values(content):
+            for other, name in set_by.items():
+                if f'{value}.'.startswith(f'{other}.') or f'{other}.'.startswith(f'{value}.'):
+                    raise InvalidArgument(
+                        f'--with {name} {piece}: both set {min(value, other, key=len)}; give one '
+                        'of them'
+                    )
+        set_by |= dict.fromkeys(_values(content), piece)
+        _put_over(config, content, piece)
+
+
+def _folder(config: Config) -> Path | None:
+    for parent in Path(config.filename).resolve().parents:
+        if (parent / PIECES).is_dir():
+            return parent / PIECES
+    return None
+
+
+def _file(config: Config, piece: str) -> Path:
+    if piece.endswith('.py') or '/' in piece:
+        return Path(piece)
+    names = piece_names(config)
+    if piece not in names:
+        raise UnknownName(
+            f'--with {piece}: '
+            + (suggest(piece, names) if names else 'no pieces lie beside this config; give a path')
+        )
+    if 'roi_head' not in (config.get('model') or {}):
+        raise InvalidArgument(
+            f'--with {piece}: the pieces that have names are of recipes for Faster and Mask R-CNN, '
+            f'and {config.filename} has no such model; give the path of a piece of your own'
+        )
+    return _folder(config) / f'{piece}.py'
+
+
+def _values(node: dict[str, Any], prefix: str = '') -> Iterator[str]:
+    """Yield the dotted names of the values that a piece sets; what it replaces as a whole, and the
+    arguments of one class, count as one."""
+    for key, value in node.items():
+        name = f'{prefix}{key}'
+        whole = not isinstance(value, dict) or '_delete_' in value or 'type' in value
+        if whole:
+            yield name
+        else:
+            yield from _values(value, f'{name}.')
+
+
+def _put_over(config: Config, content: ConfigDict, piece: str) -> None:
+    for name in (TRAIN_RESIZE, TEST_RESIZE):
+        if name in content:
+            _set_resizing(config, content.pop(name), name == TRAIN_RESIZE, piece)
+    for section, value in content.items():
+        before = config.get(section)
+        fits = before is not None and (
+            not isinstance(value, dict) or '_delete_' in value or isinstance(before, dict)
+        )
+        if not fits or (section == 'train_cfg' and not set(value) <= set(before)):
+            raise InvalidArgument(
+                f'--with {piece} changes {section}, which is of another kind in '
+                f'{config.filename}: this piece does not go with it'
+            )
+    if 'backbone' in content.get('model', {}) and 'backbone' not in config.model:
+        raise InvalidArgument(f'--with {piece}: the model of {config.filename} has no backbone')
+    config.merge_from_dict(content)
+
+
+def _set_resizing(config: Config, resize: ConfigDict, training: bool, piece: str) -> None:
+    """Let the pipelines of training, or of measuring, scale images in another way."""
+    for name in dataloader_names(config):
+        if (name == 'train_dataloader') != training:
+            continue
+        pipeline = innermost_dataset(config[name]).get('pipeline') or []
+        places = [
+            place
+            for place, step in enumerate(pipeline)
+            if str(step.get('type')).rpartition('.')[2] in _RESIZING
+        ]
+        if len(places) != 1:
+            raise InvalidArgument(
+                f'--with {piece}: {name} has {len(places)} steps that scale images, and the piece '
+                'is for one; use --cfg-options'
+            )
+        (place,) = places
+        pipeline[place] = copy.deepcopy(resize)

@@ -27,8 +27,6 @@ __all__ = [
     'files_written_aside',
     'finish_partial',
     'folder_written_aside',
-    'held_alone',
-    'one_at_a_time',
     'partial_file',
     'path_written_aside',
     'scratch_folder',
@@ -342,70 +340,6 @@ def partial_file(part: Path, continued: bool) -> Iterator[BinaryIO]:
 def finish_partial(part: Path, path: Path) -> None:
     """Give the finished file its name, in place of one that is there."""
     os.replace(part, path)
-
-
-@contextlib.contextmanager
-def held_alone(path: Path, holder: str) -> Iterator[str | None]:
-    """Hold a lock file while the block runs; yield None, or what the file says of the process that
-    holds it. It goes when the block ends.
-
-    The lock is the operating system's (POSIX, of a process), so that the file of one that was
-    killed holds nobody up, and children that outlive it neither. NFS passes it on to other machines
-    where the server's lock service runs; a file system without locks is not guarded.
-    """
-    import fcntl  # not on Windows
-
-    while True:
-        with told(path):
-            lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            with os.fdopen(lock, 'rb') as file:
-                other = file.read(LONGEST_NAME).decode(errors='replace').strip()
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                yield other
-            elif error.errno in (*_NO_LINKS, errno.ENOLCK):
-                yield None
-            else:
-                raise unwritable(path, error) from error
-            return
-        with contextlib.suppress(FileNotFoundError):
-            # Else the holder before has deleted the file since it was opened.
-            if os.path.samestat(os.fstat(lock), os.stat(path)):
-                break
-        os.close(lock)
-    try:
-        with contextlib.suppress(OSError):
-            # Of a full disk, for example: the lock needs no words.
-            os.ftruncate(lock, 0)
-            os.write(lock, holder.encode())
-        yield None
-    finally:
-        # Left behind on a disk that was mounted read-only meanwhile, where it holds nobody up.
-        with contextlib.suppress(OSError):
-            path.unlink()
-        os.close(lock)
-
-
-@contextlib.contextmanager
-def one_at_a_time(path: Path) -> Iterator[None]:
-    """Hold the lock file beside ``path``, so that processes that want it take turns; where the
-    folder may not be written none is needed."""
-    import fcntl  # not on Windows
-
-    try:
-        lock = os.open(path.with_name(f'.{path.name}.lock'), os.O_CREAT | os.O_RDWR, 0o666)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        yield
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
 
 
 @contextlib.contextmanager

@@ -13,11 +13,11 @@ import pytest
 
 from rexdense.destinations import check_destination, refuse_inputs
 from rexdense.errors import InvalidArgument, UnwritableFile
+from rexdense.file_locks import held_alone
 from rexdense.files import (
     atomic_write,
     files_written_aside,
     folder_written_aside,
-    held_alone,
     path_written_aside,
 )
 
@@ -409,7 +409,7 @@ class TestFolders:
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from rexdense.files import held_alone
+from rexdense.file_locks import held_alone
 with held_alone(Path(sys.argv[1]), 'process 1 of one') as other:
     assert other is None
     if os.fork() == 0:

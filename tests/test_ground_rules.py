@@ -21,6 +21,7 @@ LEVELS = (
         'rexdense.dependencies',
         'rexdense.destinations',
         'rexdense.errors',
+        'rexdense.file_locks',
         'rexdense.files',
         'rexdense.findings',
         'rexdense.output_names',
@@ -54,7 +55,7 @@ ADAPTERS = ('rexdense.datasets.coco.dataset', 'rexdense.evaluation.coco_metric')
 
 
 # The one writer of files, and what asks the operating system whether one may be written.
-WRITERS = ('rexdense.files', 'rexdense.destinations')
+WRITERS = ('rexdense.files', 'rexdense.file_locks', 'rexdense.destinations')
 # Calls that write, make or rename a file, by the last part of their names.
 FORBIDDEN = (
     *('imwrite', 'write_text', 'write_bytes', 'tofile', 'savetxt', 'download_url_to_file'),

@@ -16,7 +16,8 @@ from rexdense.checkpoint.formats.archives import require_checksums
 from rexdense.checkpoint.formats.content import ZIP_PICKLE, recognise_content
 from rexdense.destinations import prepare_output_dir
 from rexdense.errors import CheckpointUnreadable
-from rexdense.files import atomic_write, finish_partial, one_at_a_time, partial_file
+from rexdense.file_locks import one_at_a_time
+from rexdense.files import atomic_write, finish_partial, partial_file
 
 __all__ = ['cache_folder', 'download', 'prepare_cache', 'require_weights']
 

@@ -14,7 +14,8 @@ from rexdense.checkpoint.download import (
 from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.dependencies import needed_packages
 from rexdense.errors import CheckpointUnreadable
-from rexdense.files import finish_partial, one_at_a_time
+from rexdense.file_locks import one_at_a_time
+from rexdense.files import finish_partial
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
 
 __all__ = ['is_published_name', 'published_file', 'published_path']

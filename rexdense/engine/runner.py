@@ -4,9 +4,6 @@ import contextlib
 import importlib
 import importlib.util
 import io
-import logging
-import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,7 @@ from torch.utils.data import DataLoader
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
-from rexdense.destinations import refusals_told, takes_no_more
+from rexdense.destinations import refusals_told
 from rexdense.device import bare_model
 from rexdense.engine.cpu_steps import (
     keep_layouts,
@@ -40,49 +37,15 @@ from rexdense.engine.resume.state import KeepRunState, run_state
 from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
 from rexdense.engine.saved_tensors import SavePlainTensors
 from rexdense.engine.schedule import shorten_warm_ups
+from rexdense.engine.terminal_log import make_readable
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
 from rexdense.registry import MODELS
 
 __all__ = ['Runner', 'import_scope', 'require_same_tensors']
 
-LONGEST_TERMINAL_LINE = 1000
-MOST_TERMINAL_LINES = 20
 MOST_TENSORS_NAMED = 3
 _CHECKPOINT_HOOKS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
-_NOISE = (
-    '"FileClient" will be deprecated',
-    '"HardDiskBackend" is the alias',
-    'Distributed training is not used',
-    'Exp name:',
-    # Told in full by CheckpointMismatch.
-    'The model and loaded state dict do not match exactly',
-    'paramwise_options',
-)
-# A metric as mmengine logs it, named dataset/metric/class.
-_BY_CLASS = re.compile(r' {2,}[\w@]+/[\w@]+/[^:]+: \S+')
-
-
-class _TerminalFilter(logging.Filter):
-    """Keep long dumps (environment, config, hooks) and known noise to the log file."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        return message.count('\n') < MOST_TERMINAL_LINES and not message.startswith(_NOISE)
-
-
-def _end_on_refusal(handler: logging.Handler) -> None:
-    """Let the program end when the reader of its output went away or the disk of its log takes no
-    more; logging would go on and print a traceback for every line."""
-    inherited = handler.handleError
-
-    def handle_error(record: logging.LogRecord) -> None:
-        error = sys.exc_info()[1]
-        if isinstance(error, BrokenPipeError) or takes_no_more(error):
-            raise  # logging calls this while it handles the exception
-        inherited(record)
-
-    handler.handleError = handle_error
 
 
 def import_scope(config: Config) -> None:
@@ -103,17 +66,6 @@ def _mend_ssd_head() -> None:
     head = MODELS.get('mmdet.SSDHead')
     if head is not None and not hasattr(head, 'loss_cls'):
         head.loss_cls = None
-
-
-def _leave_out_classes(handler: logging.Handler) -> None:
-    """Let long lines end without the metrics of single classes, which the tables have."""
-    inherited = handler.format
-
-    def format_record(record: logging.LogRecord) -> str:
-        text = inherited(record)
-        return text if len(text) <= LONGEST_TERMINAL_LINE else _BY_CLASS.sub('', text)
-
-    handler.format = format_record
 
 
 class Runner(MMEngineRunner):
@@ -192,11 +144,7 @@ class Runner(MMEngineRunner):
     def build_logger(self, *args, **settings):
         """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""
         logger = super().build_logger(*args, **settings)
-        for handler in logger.handlers:
-            _end_on_refusal(handler)
-            if type(handler) is logging.StreamHandler:
-                handler.addFilter(_TerminalFilter())
-                _leave_out_classes(handler)
+        make_readable(logger)
         return logger
 
     @staticmethod

@@ -14,7 +14,8 @@ from rexdense.checkpoint.formats.reading import POINTER, pointed_name
 from rexdense.destinations import prepare_output_dir, told
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
-from rexdense.files import held_alone, written_for
+from rexdense.file_locks import held_alone
+from rexdense.files import written_for
 
 __all__ = [
     'CURVES',

@@ -13,7 +13,7 @@ from PIL import Image
 
 from rexdense.cli import predict, test
 from rexdense.datasets.segmentation.class_list import class_colours
-from rexdense.engine import runner
+from rexdense.engine import terminal_log
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_of, metrics_table
 from rexdense.visualization.scalars import read_scalars
@@ -67,7 +67,7 @@ def test_long_lines_leave_the_metrics_of_classes_to_the_table(
     segmented, label_maps, tmp_path, capsys, monkeypatch
 ):
     # With three classes the line is short.
-    monkeypatch.setattr(runner, 'LONGEST_TERMINAL_LINE', 300)
+    monkeypatch.setattr(terminal_log, 'LONGEST_TERMINAL_LINE', 300)
     measure(segmented, label_maps, tmp_path / 'run')
     (told,) = (line for line in capsys.readouterr().out.splitlines() if 'Epoch(test) [1/1]' in line)
     assert 'segmentation/aAcc: ' in told and 'data_time: ' in told and 'dog' not in told

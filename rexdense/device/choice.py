@@ -93,7 +93,7 @@ def find_device(requested: str | None = None) -> str:
         InvalidArgument: an unknown device, or one that this machine lacks.
     """
     if requested in (None, 'auto'):
-        return next(kind for kind in DEVICES if why_absent(kind) is None)
+        requested = next(kind for kind in DEVICES if why_absent(kind) is None)
     match = _NAME.fullmatch(requested)
     if not match:
         raise InvalidArgument(

@@ -49,8 +49,15 @@ FAMILIES = {
 
 @pytest.fixture(autouse=True)
 def _npu(monkeypatch):
-    """Every check begins on the device that is found."""
-    assert choose_device('npu') == 'npu'
+    """Every check begins on the first device that is found."""
+    assert choose_device('npu:0') == 'npu'
+
+
+@pytest.mark.parametrize('requested', ['auto', 'npu', 'npu:1'])
+def test_each_way_of_choosing_it_feeds_float32(requested, monkeypatch):
+    monkeypatch.setattr(RoIAlign, 'forward', RoIAlign.forward.__wrapped__)
+    choose_device(requested)
+    assert RoIAlign.forward.in_float32
 
 
 def test_mmengine_chooses_it():

@@ -36,6 +36,9 @@ def test_from_training_to_the_graph(shapes, tmp_path, capsys, fresh_mmengine):
         'model.backbone.arch=rexnet_0.9',
         'model.backbone.width_mult=0.5',
         'model.backbone.depth_mult=0.1',
+        # Among thousands of pairs of boxes some overlap by just the threshold.
+        'model.test_cfg.nms_pre=60',
+        'model.test_cfg.max_per_img=30',
     ]
     more = ('--epochs', '1', '--seed', '0', '--cfg-options', *changes)
     train.main([config, *options(shapes, work_dir, *more)])
@@ -62,9 +65,9 @@ def test_from_training_to_the_graph(shapes, tmp_path, capsys, fresh_mmengine):
     export.main(['detector', str(checkpoint), '--format', 'onnx', '--out', str(path)])
     beside = json.loads((tmp_path / 'detector.onnx.json').read_text())
     assert [(output['name'], output['shape']) for output in beside['outputs']] == [
-        ('boxes', ['batch', 200, 4]),
-        ('scores', ['batch', 200]),
-        ('labels', ['batch', 200]),
+        ('boxes', ['batch', 30, 4]),
+        ('scores', ['batch', 30]),
+        ('labels', ['batch', 30]),
     ]
     assert beside['score_threshold'] == 0.02 and beside['iou_threshold'] == 0.45
     operators = {(node.domain, node.op_type) for node in onnx.load(path).graph.node}

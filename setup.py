@@ -38,7 +38,16 @@ setup(
     license='MIT',
     python_requires='>=3.10',
     packages=find_packages(include=['rexdense', 'rexdense.*']),
-    package_data={'rexdense': ['py.typed'], 'rexdense.zoo': ['*.json']},
+    # .mim/configs is a link to configs: mmengine looks there for the configs of a package.
+    package_data={
+        'rexdense': [
+            'py.typed',
+            '.mim/model-index.yml',
+            '.mim/configs/**/*.py',
+            '.mim/configs/**/*.yml',
+        ],
+        'rexdense.zoo': ['*.json'],
+    },
     entry_points={'console_scripts': ['rexdense = rexdense.cli.main:run']},
     install_requires=requirements('runtime'),
     extras_require={'optional': requirements('optional'), 'tests': requirements('tests')},

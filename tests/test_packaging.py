@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import rexdense
+from tests.pages import CONFIGS
 
 ROOT = Path(__file__).resolve().parent.parent
 # setuptools brings the distutils of Python 3.12 and later.
@@ -70,6 +71,72 @@ def test_the_marker_of_types_is_installed():
     program = SETUP.rpartition('\n')[0] + '\nprint(json.dumps(made.package_data))'
     done = run(sys.executable, '-c', program)
     assert json.loads(done.stdout.splitlines()[-1])['rexdense'] == ['py.typed']
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory) -> Path:
+    """A folder with what pip installs of the wheel of a source distribution, without network."""
+    folder = tmp_path_factory.mktemp('wheel')
+    source, target = folder / 'source', folder / 'installed'
+    left_out = shutil.ignore_patterns(
+        '.*', '__pycache__', 'build', 'dist', '*.egg-info', 'work_dirs'
+    )
+    for path in ROOT.iterdir():
+        if path.name not in left_out(ROOT, [path.name]) and path.name not in ('data', 'shared'):
+            if path.is_dir():
+                ignored = shutil.ignore_patterns('__pycache__')
+                shutil.copytree(path, source / path.name, symlinks=True, ignore=ignored)
+            else:
+                shutil.copy(path, source)
+    for build in ('sdist', 'wheel'):
+        hook = f'from setuptools import build_meta as hooks; hooks.build_{build}({str(folder)!r})'
+        subprocess.run([sys.executable, '-c', hook], cwd=source, check=True, capture_output=True)
+        if build == 'sdist':
+            (archive,) = folder.glob('rexdense-*.tar.gz')
+            shutil.unpack_archive(archive, folder / 'unpacked')
+            (source,) = (folder / 'unpacked').iterdir()
+    (wheel,) = folder.glob('rexdense-*.whl')
+    pip = ['pip', 'install', '--no-deps', '--no-index', '--no-compile', '--target', target, wheel]
+    subprocess.run([sys.executable, '-m', *pip], check=True, capture_output=True)
+    return target
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_works_without_a_checkout(installed, tmp_path):
+    """Programs, and configs by name with their _base_ files, in a folder with nothing in it."""
+
+    def rexdense(*arguments: str) -> list[str]:
+        environment = os.environ | {'PYTHONPATH': str(installed), 'PYTHONDONTWRITEBYTECODE': '1'}
+        command = [sys.executable, installed / 'bin/rexdense', *arguments]
+        if arguments[0] == '-c':
+            command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    assert rexdense('--help')[0].startswith('usage: rexdense')
+    here = [str(path.relative_to(ROOT)) for path in CONFIGS]
+    place = installed / 'rexdense/.mim'
+    paths = [Path(line).relative_to(place.resolve()) for line in rexdense('configs', '--paths')]
+    assert sorted(map(str, paths)) == here
+    for path in (ROOT / 'configs/_base_').rglob('*.py'):
+        assert (place / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+    assert (place / 'model-index.yml').read_bytes() == (ROOT / 'model-index.yml').read_bytes()
+    rexdense('shapes', 'drawn', '--train', '2', '--val', '1')
+    assert (tmp_path / 'drawn/annotations/train.json').is_file()
+    pytest.importorskip('mmdet')
+    # The first line keeps what follows from another rexdense, such as a checkout.
+    program = """import rexdense; from pathlib import Path
+assert Path(rexdense.__file__).is_relative_to({place!r}), rexdense.__file__
+from rexdense.engine.config.load import load_config
+Path('mine.py').write_text("_base_ = 'rexdense::rexnet/{name}.py'")
+print([load_config(given).model.backbone.arch for given in ('{name}', 'mine.py')])"""
+    name = 'faster-rcnn_rexnet-1.0_fpn_custom_coco'
+    assert rexdense('-c', program.format(place=str(installed), name=name))[-1] == (
+        "['rexnet_1.0', 'rexnet_1.0']"
+    )
 
 
 def test_hooks_before_a_commit_take_the_project_as_it_is():

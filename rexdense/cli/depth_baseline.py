@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description='Print the depth metrics that predicting the mean of the training data gives '
         'on the validation data: one number for all pixels, and one for each pixel.',
     )
-    parser.add_argument('config', type=Path, help='a config of configs/depth/')
+    parser.add_argument('config', type=Path, help="a file, or a name of rexdense configs 'depth/*'")
     add_data_options(parser)
     options = parser.parse_args(arguments)
     config = load_config(options.config)

@@ -20,6 +20,7 @@ PROGRAMS = {
     'prepare': 'look through a data set, show and clean it, turn other forms into COCO',
     'analyze': 'look into a network: ranks and maps of features, what a class rests on',
     'doctor': 'examine the installation and say what mends its faults',
+    'configs': 'list the configs that come with rexdense',
     'zoo': 'list all networks with sizes and published accuracies',
     'shapes': 'draw the Shapes data set',
     'demo': 'train a small model on drawn shapes',

@@ -1,5 +1,6 @@
 """The program that lists the configs that come with rexdense."""
 
+import argparse
 import ast
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,25 +11,30 @@ from rexdense.shipped_configs import config_names
 __all__ = ['main']
 
 
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    result = Parser(
+        prog='rexdense configs',
+        description='List the configs that come with rexdense. train, test and demo take them by '
+        "these names from any folder; a config of your own inherits one with _base_ = 'rexdense::"
+        "rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'.",
+    )
+    result.add_argument(
+        'pattern', nargs='?', default='*', metavar='PATTERN', help="such as 'mask-rcnn*', 'depth/*'"
+    )
+    action = result.add_mutually_exclusive_group()
+    action.add_argument('--names', action='store_true', help='names alone, one a line')
+    action.add_argument('--paths', action='store_true', help='paths of the files, one a line')
+    return result
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the names of the configs, each with what it is of; or their names or paths alone.
 
     Raises:
         UnknownName: no config fits the pattern.
     """
-    parser = Parser(
-        prog='rexdense configs',
-        description='List the configs that come with rexdense. train, test and demo take them by '
-        "these names from any folder; a config of your own inherits one with _base_ = 'rexdense::"
-        "rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'.",
-    )
-    parser.add_argument(
-        'pattern', nargs='?', default='*', metavar='PATTERN', help="such as 'mask-rcnn*', 'depth/*'"
-    )
-    action = parser.add_mutually_exclusive_group()
-    action.add_argument('--names', action='store_true', help='names alone, one a line')
-    action.add_argument('--paths', action='store_true', help='paths of the files, one a line')
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     found = config_names(options.pattern)
     if options.names or options.paths:
         print(*(found.values() if options.paths else found), sep='\n')

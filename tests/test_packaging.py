@@ -70,7 +70,7 @@ def test_the_marker_of_types_is_installed():
     assert (ROOT / 'rexdense/py.typed').is_file()
     program = SETUP.rpartition('\n')[0] + '\nprint(json.dumps(made.package_data))'
     done = run(sys.executable, '-c', program)
-    assert json.loads(done.stdout.splitlines()[-1])['rexdense'] == ['py.typed']
+    assert 'py.typed' in json.loads(done.stdout.splitlines()[-1])['rexdense']
 
 
 @pytest.fixture(scope='module')
@@ -144,3 +144,29 @@ def test_hooks_before_a_commit_take_the_project_as_it_is():
     for hook in repository['hooks']:
         command = [sys.executable, *hook['entry'].split()[1:], 'setup.py']
         assert run(*command).returncode == 0, hook['id']
+
+
+def test_files_of_the_repository_say_the_same_as_the_package():
+    """The version and licence that are cited, and what the workflow, the images and the issue forms
+    call."""
+    cited = yaml.safe_load((ROOT / 'CITATION.cff').read_text(encoding='utf-8'))
+    assert (cited['version'], cited['license']) == (rexdense.__version__, 'MIT')
+    forms = [*ROOT.glob('.github/**/*.yml')]
+    assert len(forms) == 4 and all(yaml.safe_load(form.read_text()) for form in forms)
+    steps = (ROOT / '.github/workflows/tests.yml').read_text()
+    assert '- run: .ci/run\n' in steps and (ROOT / '.ci/run').is_file()
+    for name in ('image', 'image-cuda'):
+        done = run('make', '-n', name, 'CONTAINER=builder', 'ARGS=--more')
+        words = done.stdout.split()
+        assert words[0] == 'builder' and words[-2:] == ['--more', '.']
+        text = (ROOT / words[words.index('-f') + 1]).read_text()
+        assert 'make setup PYTHON=python3 VENV=/opt/rexdense TORCH="$TORCH"' in text
+    assert 'COPY --from=build /opt/rexdense /opt/rexdense' in text
+
+
+def test_licences_are_listed():
+    done = run(sys.executable, 'requirements/list_licences.py')
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()}
+    assert rows['numpy'][1].startswith('BSD') and rows['pytest'] == [pytest.__version__, 'MIT']
+    # Of numpy, pillow and the tests' packages all are there; what is not installed has no row.
+    assert {'pillow', 'pluggy', 'ruff'} <= set(rows) and 'not' not in rows

@@ -38,13 +38,15 @@ setup(
     license='MIT',
     python_requires='>=3.10',
     packages=find_packages(include=['rexdense', 'rexdense.*']),
-    # .mim/configs is a link to configs: mmengine looks there for the configs of a package.
+    # .mim holds links to configs, where mmengine looks for those of a package, and requirements.
     package_data={
         'rexdense': [
             'py.typed',
             '.mim/model-index.yml',
             '.mim/configs/**/*.py',
             '.mim/configs/**/*.yml',
+            '.mim/requirements/*.txt',
+            '.mim/requirements/install_mmcv.sh',
         ],
         'rexdense.zoo': ['*.json'],
     },

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -78,16 +79,9 @@ def installed(tmp_path_factory) -> Path:
     """A folder with what pip installs of the wheel of a source distribution, without network."""
     folder = tmp_path_factory.mktemp('wheel')
     source, target = folder / 'source', folder / 'installed'
-    left_out = shutil.ignore_patterns(
-        '.*', '__pycache__', 'build', 'dist', '*.egg-info', 'work_dirs'
-    )
-    for path in ROOT.iterdir():
-        if path.name not in left_out(ROOT, [path.name]) and path.name not in ('data', 'shared'):
-            if path.is_dir():
-                ignored = shutil.ignore_patterns('__pycache__')
-                shutil.copytree(path, source / path.name, symlinks=True, ignore=ignored)
-            else:
-                shutil.copy(path, source)
+    left_out = ('.git', '.venv*', '.*_cache', '__pycache__', '*.egg-info', 'build', 'dist')
+    ignore = shutil.ignore_patterns(*left_out, 'data', 'shared', 'work_dirs')
+    shutil.copytree(ROOT, source, symlinks=True, ignore=ignore)
     for build in ('sdist', 'wheel'):
         hook = f'from setuptools import build_meta as hooks; hooks.build_{build}({str(folder)!r})'
         subprocess.run([sys.executable, '-c', hook], cwd=source, check=True, capture_output=True)
@@ -123,7 +117,15 @@ def test_the_installed_wheel_works_without_a_checkout(installed, tmp_path):
     assert sorted(map(str, paths)) == here
     for path in (ROOT / 'configs/_base_').rglob('*.py'):
         assert (place / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+    for path in (ROOT / 'requirements').glob('*.txt'):
+        assert (place / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     assert (place / 'model-index.yml').read_bytes() == (ROOT / 'model-index.yml').read_bytes()
+    advice = """from rexdense.dependencies import missing_dependency
+print(missing_dependency(ModuleNotFoundError('no mmdet', name='mmdet')))"""
+    (said,) = rexdense('-c', advice)
+    named = re.findall(r'-r (\S+)', said)
+    assert len(named) == 3 and all(Path(path).is_file() for path in named)
+    assert 'make setup' not in said
     rexdense('shapes', 'drawn', '--train', '2', '--val', '1')
     assert (tmp_path / 'drawn/annotations/train.json').is_file()
     pytest.importorskip('mmdet')

@@ -102,7 +102,7 @@ def test_an_earlier_run_of_pretraining_is_kept(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('config', demo.DEMOS.values())
 def test_the_configs_are_there(config):
-    assert find_config(config).is_relative_to(ROOT / 'configs')
+    assert find_config(config).resolve().is_relative_to(ROOT / 'configs')
 
 
 @pytest.mark.parametrize('mistake', ['--epoch', 'unett'])

@@ -1,6 +1,6 @@
 # rexdense on a CPU. From the root of the repository:
 #   make image
-#   docker run --rm -it -v "$PWD:/work" rexdense:cpu demo
+#   docker run --rm -it -v "$PWD:/workspace" rexdense:cpu demo
 # mmcv's operators are compiled in the first stage, whose compiler the second does without.
 FROM python:3.11-slim-bookworm AS build
 RUN apt-get update && apt-get install --yes --no-install-recommends g++ make \
@@ -19,6 +19,6 @@ COPY --from=build /opt/rexdense /opt/rexdense
 ENV PATH=/opt/rexdense/bin:$PATH OMP_WAIT_POLICY=passive
 RUN useradd --create-home rexdense
 USER rexdense
-WORKDIR /work
+WORKDIR /workspace
 ENTRYPOINT ["rexdense"]
 CMD ["--help"]

@@ -1,6 +1,6 @@
 # rexdense on NVIDIA GPUs. From the root of the repository:
 #   make image-cuda ARGS='--build-arg PIP_EXTRA_INDEX_URL=...'
-#   docker run --rm -it --gpus all --shm-size 8g -v "$PWD:/work" rexdense:cuda demo
+#   docker run --rm -it --gpus all --shm-size 8g -v "$PWD:/workspace" rexdense:cuda demo
 # CUDA's version is that of the build of torch; mmcv's operators are compiled for both.
 ARG CUDA=13.0.1
 FROM nvidia/cuda:${CUDA}-devel-ubuntu24.04 AS build
@@ -25,6 +25,6 @@ COPY --from=build /opt/rexdense /opt/rexdense
 ENV PATH=/opt/rexdense/bin:$PATH OMP_WAIT_POLICY=passive
 RUN useradd --create-home rexdense
 USER rexdense
-WORKDIR /work
+WORKDIR /workspace
 ENTRYPOINT ["rexdense"]
 CMD ["--help"]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import rexdense
-from tests.pages import CONFIGS
+from tests.pages import CONFIGS, PAGES, name_of
 
 ROOT = Path(__file__).resolve().parent.parent
 # setuptools brings the distutils of Python 3.12 and later.
@@ -172,3 +172,9 @@ def test_licences_are_listed():
     assert rows['numpy'][1].startswith('BSD') and rows['pytest'] == [pytest.__version__, 'MIT']
     # Of numpy, pillow and the tests' packages all are there; what is not installed has no row.
     assert {'pillow', 'pluggy', 'ruff'} <= set(rows) and 'not' not in rows
+
+
+def test_the_site_lists_every_page():
+    listed = (ROOT / 'mkdocs.yml').read_text(encoding='utf-8').partition('nav:')[2]
+    missing = [name for name in map(name_of, PAGES) if f' {name}\n' not in listed]
+    assert not missing, f'mkdocs.yml lists {missing} not'

@@ -75,18 +75,18 @@ def write_model_index(path: Path) -> None:
 
 
 def _detectors() -> Iterator[dict[str, Any]]:
-    parameters = load_measured_detectors()
+    sizes = load_measured_detectors()
     for detector in DETECTORS:
         for method in METHODS:
             for row in load_published():
-                if row.name == detector.arch and row.table.endswith(f'-{method}-rcnn'):
+                if detector.printed_in(row) and row.table.endswith(f'-{method}-rcnn'):
                     metrics = {
                         name: float(row.numbers[key].printed)
                         for key, name in (('box_ap', 'box AP'), ('mask_ap', 'mask AP'))
                         if key in row.numbers
                     }
                     figures = _Figures(row.label, row.source, row.setting, metrics)
-                    metadata = {'Parameters': parameters[detector.arch][method]}
+                    metadata = {'Parameters': sizes[detector.name].parameters[method]}
                     config = detector.config(method)
                     yield _entry(detector.arch, config, metadata, 'COCO', figures)
                     break
@@ -109,7 +109,7 @@ def _top1(network: str, recipe: str) -> _Figures | None:
     """Return what the publisher of a recipe prints of a network."""
     for table in _TABLES.get(recipe, ()):
         for row in load_published():
-            if (row.table, row.name) == (table, network):
+            if (row.table, row.name) == (table, network) and row.top1 is not None:
                 metrics = {'Top 1 Accuracy': float(row.top1)}
                 return _Figures(row.label, row.source, row.setting, metrics)
     for file in load_published_weights():

@@ -3,6 +3,7 @@
 PYTHON ?= python3
 STACK ?= default
 TORCH ?=
+CONTAINER ?= docker
 
 STACKS := default original
 ifeq ($(filter $(STACK),$(STACKS)),)
@@ -15,7 +16,8 @@ RUN := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n logical --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mask-demo unet-demo pretrain-demo test test-fast lint format clean clean-environment
+.PHONY: help setup demo mask-demo unet-demo pretrain-demo test test-fast lint format types audit licences wheel docs image image-cuda \
+	clean clean-environment
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -25,7 +27,8 @@ help: ## Show this list
 	@echo '  VENV=/folder             another place for the environment'
 	@echo "  TORCH='torch==2.13.0+cu130'  another torch than the pinned one"
 	@echo '  MAX_JOBS=1               compilers at once, where memory is short'
-	@echo "  ARGS='...'               passed on to the demos or to pytest"
+	@echo '  CONTAINER=podman         builder of the images'
+	@echo "  ARGS='...'               passed on to what runs: demos, pytest, mypy, docker build"
 
 setup: ## Build the environment, unless it is there (about 6 minutes on 2 idle cores, most of it compiling mmcv)
 	@command -v '$(PYTHON)' > /dev/null || \
@@ -60,6 +63,35 @@ lint: setup ## Check the style with ruff
 format: setup ## Put the code into ruff's form
 	@$(RUN) -m ruff check --fix .
 	@$(RUN) -m ruff format .
+
+types: setup ## Check the types of the public API with mypy, which pip install mypy brings
+	@$(RUN) -m mypy --version > /dev/null || { echo 'Install it first: $(RUN) -m pip install mypy'; exit 1; }
+	@$(RUN) -m mypy $(ARGS)
+
+audit: setup ## Compare the pinned versions with published advisories; needs the network
+	@$(RUN) -m pip_audit --version > /dev/null || \
+		{ echo 'Install it first: $(RUN) -m pip install pip-audit'; exit 1; }
+	@$(RUN) -m pip_audit --no-deps --disable-pip -r requirements/pins.txt -r requirements/mminstall.txt $(ARGS)
+
+licences: setup ## List the packages that rexdense needs, with their versions and licences
+	@$(RUN) requirements/list_licences.py
+
+wheel: setup ## Build a source distribution and a wheel into dist, without network
+	@rm -rf build
+	@$(RUN) -c 'from setuptools import build_meta as hooks; [build("dist") for build in (hooks.build_sdist, hooks.build_wheel)]'
+
+docs: ## Build the documentation site into build/site; a broken link fails it
+	@test -x .venv-docs/bin/mkdocs || { $(PYTHON) -m venv .venv-docs && \
+		.venv-docs/bin/python -m pip install -r docs/site/requirements.txt; }
+	@rm -rf build/site-source && mkdir -p build/site-source
+	@cp -R README.md README.zh-CN.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE docs configs build/site-source
+	@.venv-docs/bin/python -m mkdocs build --strict $(ARGS)
+
+image: ## Build a container image for CPUs, rexdense:cpu
+	$(CONTAINER) build -f docker/cpu.Dockerfile -t rexdense:cpu $(ARGS) .
+
+image-cuda: ## Build a container image for NVIDIA GPUs, rexdense:cuda
+	$(CONTAINER) build -f docker/cuda.Dockerfile -t rexdense:cuda $(ARGS) .
 
 clean: ## Delete caches and build leftovers; environments, data and work_dirs stay
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache

@@ -38,7 +38,18 @@ setup(
     license='MIT',
     python_requires='>=3.10',
     packages=find_packages(include=['rexdense', 'rexdense.*']),
-    package_data={'rexdense': ['py.typed'], 'rexdense.zoo': ['*.json']},
+    # .mim holds links to configs, where mmengine looks for those of a package, and requirements.
+    package_data={
+        'rexdense': [
+            'py.typed',
+            '.mim/model-index.yml',
+            '.mim/configs/**/*.py',
+            '.mim/configs/**/*.yml',
+            '.mim/requirements/*.txt',
+            '.mim/requirements/install_mmcv.sh',
+        ],
+        'rexdense.zoo': ['*.json'],
+    },
     entry_points={'console_scripts': ['rexdense = rexdense.cli.main:run']},
     install_requires=requirements('runtime'),
     extras_require={'optional': requirements('optional'), 'tests': requirements('tests')},

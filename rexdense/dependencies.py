@@ -3,17 +3,24 @@
 import contextlib
 from collections.abc import Iterator
 from importlib import metadata, util
+from pathlib import Path
 
 from rexdense.errors import MissingDependency, first_line
 
 __all__ = ['missing_dependency', 'needed_packages']
 
+_PACKAGE = Path(__file__).resolve().parent
+_IN_CHECKOUT = (_PACKAGE.parent / 'requirements/setup_environment.py').is_file()
+# Of an installed wheel these files lie in the package.
+_FILES = 'requirements' if _IN_CHECKOUT else str(_PACKAGE / '.mim/requirements')
+_SETUP = '; or run make setup' if _IN_CHECKOUT else ''
 _OPENMMLAB = (
-    'install torch and requirements/build.txt, then run MMCV_WITH_OPS=1 pip install --no-deps '
-    '--no-build-isolation -r requirements/mminstall.txt; or run make setup'
+    f'run pip install -r {_FILES}/build.txt -r {_FILES}/pins.txt, which bring torch too, then '
+    'MMCV_WITH_OPS=1 pip install --no-deps --no-build-isolation '
+    f'-r {_FILES}/mminstall.txt{_SETUP}'
 )
 _REMEDIES = {
-    'torch': 'run pip install torch (pytorch.org names the build for each machine); or make setup',
+    'torch': f'run pip install torch (pytorch.org names the build for each machine){_SETUP}',
     **dict.fromkeys(('mmengine', 'mmcv', 'mmdet', 'mmseg', 'imaug'), _OPENMMLAB),
     'cv2': 'run pip install opencv-python-headless',
     'PIL': 'run pip install pillow',

@@ -156,7 +156,7 @@ def already_there(path: str | Path) -> UnwritableFile:
 
 def unwritable(path: str | Path, error: Exception) -> UnwritableFile:
     """Return the error of a file that the operating system refuses, with what helps."""
-    remedy = _REMEDIES.get(getattr(error, 'errno', None), 'choose another place')
+    remedy = _REMEDIES.get(getattr(error, 'errno', 0), 'choose another place')
     name = str(path).encode(errors='backslashreplace').decode().replace('\0', '\\0')
     return UnwritableFile(f'{name} cannot be written ({reason(error)}): {remedy}')
 

@@ -70,10 +70,10 @@ class PlainRegistry:
         """
         settings = dict(config)
         kind = settings.pop('type')
-        kind = self.get(kind) if isinstance(kind, str) else kind
-        if kind is None:
+        found: Any = self.get(kind) if isinstance(kind, str) else kind
+        if found is None:
             _require_mmengine(f'the {self.name} {config["type"]!r}')
-        return kind(**settings)
+        return found(**settings)
 
     def switch_scope_and_registry(self, scope: str | None) -> Any:
         """Refuse: looking for a class in several packages takes mmengine.

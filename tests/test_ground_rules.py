@@ -25,6 +25,7 @@ LEVELS = (
         'rexdense.files',
         'rexdense.findings',
         'rexdense.output_names',
+        'rexdense.shipped_configs',
         'rexdense.text_table',
     ),
     ('rexdense.host', 'rexdense.registry', 'rexdense.device'),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import yaml
 
 import rexdense
+from tests.pages import CONFIGS, PAGES, name_of
 
 ROOT = Path(__file__).resolve().parent.parent
 # setuptools brings the distutils of Python 3.12 and later.
@@ -69,7 +71,74 @@ def test_the_marker_of_types_is_installed():
     assert (ROOT / 'rexdense/py.typed').is_file()
     program = SETUP.rpartition('\n')[0] + '\nprint(json.dumps(made.package_data))'
     done = run(sys.executable, '-c', program)
-    assert json.loads(done.stdout.splitlines()[-1])['rexdense'] == ['py.typed']
+    assert 'py.typed' in json.loads(done.stdout.splitlines()[-1])['rexdense']
+
+
+@pytest.fixture(scope='module')
+def installed(tmp_path_factory) -> Path:
+    """A folder with what pip installs of the wheel of a source distribution, without network."""
+    folder = tmp_path_factory.mktemp('wheel')
+    source, target = folder / 'source', folder / 'installed'
+    left_out = ('.git', '.venv*', '.*_cache', '__pycache__', '*.egg-info', 'build', 'dist')
+    ignore = shutil.ignore_patterns(*left_out, 'data', 'shared', 'work_dirs')
+    shutil.copytree(ROOT, source, symlinks=True, ignore=ignore)
+    for build in ('sdist', 'wheel'):
+        hook = f'from setuptools import build_meta as hooks; hooks.build_{build}({str(folder)!r})'
+        subprocess.run([sys.executable, '-c', hook], cwd=source, check=True, capture_output=True)
+        if build == 'sdist':
+            (archive,) = folder.glob('rexdense-*.tar.gz')
+            shutil.unpack_archive(archive, folder / 'unpacked')
+            (source,) = (folder / 'unpacked').iterdir()
+    (wheel,) = folder.glob('rexdense-*.whl')
+    pip = ['pip', 'install', '--no-deps', '--no-index', '--no-compile', '--target', target, wheel]
+    subprocess.run([sys.executable, '-m', *pip], check=True, capture_output=True)
+    return target
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_works_without_a_checkout(installed, tmp_path):
+    """Programs, and configs by name with their _base_ files, in a folder with nothing in it."""
+
+    def rexdense(*arguments: str) -> list[str]:
+        environment = os.environ | {'PYTHONPATH': str(installed), 'PYTHONDONTWRITEBYTECODE': '1'}
+        command = [sys.executable, installed / 'bin/rexdense', *arguments]
+        if arguments[0] == '-c':
+            command = [sys.executable, *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.splitlines()
+
+    assert rexdense('--help')[0].startswith('usage: rexdense')
+    here = [str(path.relative_to(ROOT)) for path in CONFIGS]
+    place = installed / 'rexdense/.mim'
+    paths = [Path(line).relative_to(place.resolve()) for line in rexdense('configs', '--paths')]
+    assert sorted(map(str, paths)) == here
+    for path in (ROOT / 'configs/_base_').rglob('*.py'):
+        assert (place / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+    for path in (ROOT / 'requirements').glob('*.txt'):
+        assert (place / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
+    assert (place / 'model-index.yml').read_bytes() == (ROOT / 'model-index.yml').read_bytes()
+    advice = """from rexdense.dependencies import missing_dependency
+print(missing_dependency(ModuleNotFoundError('no mmdet', name='mmdet')))"""
+    (said,) = rexdense('-c', advice)
+    named = re.findall(r'-r (\S+)', said)
+    assert len(named) == 3 and all(Path(path).is_file() for path in named)
+    assert 'make setup' not in said
+    rexdense('shapes', 'drawn', '--train', '2', '--val', '1')
+    assert (tmp_path / 'drawn/annotations/train.json').is_file()
+    pytest.importorskip('mmdet')
+    # The first line keeps what follows from another rexdense, such as a checkout.
+    program = """import rexdense; from pathlib import Path
+assert Path(rexdense.__file__).is_relative_to({place!r}), rexdense.__file__
+from rexdense.engine.config.load import load_config
+Path('mine.py').write_text("_base_ = 'rexdense::rexnet/{name}.py'")
+print([load_config(given).model.backbone.arch for given in ('{name}', 'mine.py')])"""
+    name = 'faster-rcnn_rexnet-1.0_fpn_custom_coco'
+    assert rexdense('-c', program.format(place=str(installed), name=name))[-1] == (
+        "['rexnet_1.0', 'rexnet_1.0']"
+    )
 
 
 def test_hooks_before_a_commit_take_the_project_as_it_is():
@@ -77,3 +146,35 @@ def test_hooks_before_a_commit_take_the_project_as_it_is():
     for hook in repository['hooks']:
         command = [sys.executable, *hook['entry'].split()[1:], 'setup.py']
         assert run(*command).returncode == 0, hook['id']
+
+
+def test_files_of_the_repository_say_the_same_as_the_package():
+    """The version and licence that are cited, and what the workflow, the images and the issue forms
+    call."""
+    cited = yaml.safe_load((ROOT / 'CITATION.cff').read_text(encoding='utf-8'))
+    assert (cited['version'], cited['license']) == (rexdense.__version__, 'MIT')
+    forms = [*ROOT.glob('.github/**/*.yml')]
+    assert len(forms) == 4 and all(yaml.safe_load(form.read_text()) for form in forms)
+    steps = (ROOT / '.github/workflows/tests.yml').read_text()
+    assert '- run: .ci/run\n' in steps and (ROOT / '.ci/run').is_file()
+    for name in ('image', 'image-cuda'):
+        done = run('make', '-n', name, 'CONTAINER=builder', 'ARGS=--more')
+        words = done.stdout.split()
+        assert words[0] == 'builder' and words[-2:] == ['--more', '.']
+        text = (ROOT / words[words.index('-f') + 1]).read_text()
+        assert 'make setup PYTHON=python3 VENV=/opt/rexdense TORCH="$TORCH"' in text
+    assert 'COPY --from=build /opt/rexdense /opt/rexdense' in text
+
+
+def test_licences_are_listed():
+    done = run(sys.executable, 'requirements/list_licences.py')
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()}
+    assert rows['numpy'][1].startswith('BSD') and rows['pytest'] == [pytest.__version__, 'MIT']
+    # Of numpy, pillow and the tests' packages all are there; what is not installed has no row.
+    assert {'pillow', 'pluggy', 'ruff'} <= set(rows) and 'not' not in rows
+
+
+def test_the_site_lists_every_page():
+    listed = (ROOT / 'mkdocs.yml').read_text(encoding='utf-8').partition('nav:')[2]
+    missing = [name for name in map(name_of, PAGES) if f' {name}\n' not in listed]
+    assert not missing, f'mkdocs.yml lists {missing} not'

@@ -251,6 +251,21 @@ def test_the_readme_s_networks_are_those_of_the_zoo():
     assert re.findall(r'## Eight of (\d+) networks', text) == [str(len(list_backbones()))]
 
 
+def test_the_chinese_readme_says_what_the_readme_says():
+    text, pages = text_of(ROOT / 'README.zh-CN.md'), ' '.join(map(text_of, PAGES))
+    known = {command for page in PAGES for command in commands(text_of(page))}
+    assert set(commands(text)) <= known
+    for code in code_blocks(text, 'python'):
+        assert re.sub('#.*', '', code) in re.sub('#.*', '', text_of(README))
+    targets = re.findall(r'\]\(([^)#]+)', text)
+    assert all((ROOT / target).exists() for target in targets)
+    assert {target for target in targets if target.endswith('.md')} >= {
+        name_of(page) for page in PAGES if page.parent.name == 'docs'
+    }
+    figures = re.findall(r'\d+\.\d+', text)
+    assert figures and all(figure in pages for figure in figures)
+
+
 def table_rows(page: str, first: str) -> list[list[str]]:
     """The rows of the tables of a page whose first cell matches."""
     lines = text_of(ROOT / page).splitlines()

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from rexdense.arch.checks import is_integer, require_one_of, require_sequence
 from rexdense.errors import InvalidArgument
@@ -31,11 +31,18 @@ class FeatureLevel(NamedTuple):
 
 
 class BlockSpec(Protocol):
-    """Interface of a family's block that :class:`Architecture` reads."""
+    """Interface of a family's block, a frozen dataclass, that :class:`Architecture` reads."""
 
-    out_channels: int
-    stride: int
-    dilation: int
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def out_channels(self) -> int: ...
+
+    @property
+    def stride(self) -> int: ...
+
+    @property
+    def dilation(self) -> int: ...
 
 
 @dataclasses.dataclass(frozen=True)

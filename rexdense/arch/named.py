@@ -54,7 +54,9 @@ _REGNETY = {
 _TORCHVISION = ('regnetx_400mf', 'regnety_800mf', 'regnety_8.0gf')
 
 
-def _regnets(prefix: str, numbers: dict[str, tuple], se_ratio: float) -> dict[str, RegNetRule]:
+def _regnets(
+    prefix: str, numbers: dict[str, tuple[int, float, float, int, int]], se_ratio: float
+) -> dict[str, RegNetRule]:
     named = {}
     for size, arguments in numbers.items():
         name = f'{prefix}_{size}'

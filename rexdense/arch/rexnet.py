@@ -7,9 +7,10 @@ multiples of 8 (3.0: of 16), is that of timm's ``rexnetr_*``.
 
 import dataclasses
 import math
+from typing import ClassVar
 
 from rexdense.arch.checks import require_positive, require_positive_integer, require_ratio
-from rexdense.arch.levels import Architecture, group_by_level
+from rexdense.arch.levels import Architecture, BlockSpec, group_by_level
 from rexdense.arch.rounding import make_divisible
 
 __all__ = ['InvertedBottleneckSpec', 'ReXNetLiteRule', 'ReXNetRule']
@@ -53,6 +54,7 @@ def _stage_layout(depth_mult: float) -> list[tuple[int, int]]:
 class _WidthRule:
     """Base of ReXNet's and ReXNet-lite's rules: channels grow linearly with the block index."""
 
+    family: ClassVar[str]
     width_mult: float = 1.0
     depth_mult: float = 1.0
     se_ratio: float = 1 / 12
@@ -95,7 +97,7 @@ class _WidthRule:
         layout = _stage_layout(self.depth_mult)
         in_channels = stem_channels = self._scaled(self._unscaled_if_narrow(STEM_CHANNELS))
         channels, increment = self._unscaled_if_narrow(FIRST_CHANNELS), increment_of(len(layout))
-        blocks = []
+        blocks: list[BlockSpec] = []
         for stage, stride in layout:
             out_channels = self._scaled(channels)
             blocks.append(self._block(stage, stride, in_channels, out_channels))

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from rexdense.arch.levels import OUTPUT_STRIDES, POOL_PADDINGS
 from rexdense.arch.named import ARCHITECTURES, rule_arguments
 from rexdense.checkpoint.formats.config_text import read_config_text
@@ -179,7 +177,7 @@ def taught_palette(
         CheckpointUnreadable: see :func:`taught_classes`.
     """
     number = len(taught_classes(content, source) or ())
-    palette = _mapping(_mapping(content.get('meta')).get('dataset_meta')).get('palette')
+    palette: Any = _mapping(_mapping(content.get('meta')).get('dataset_meta')).get('palette')
     try:
         colours = [(int(red), int(green), int(blue)) for red, green, blue in palette][:number]
     except (TypeError, ValueError, OverflowError, RuntimeError):
@@ -188,7 +186,7 @@ def taught_palette(
     return tuple(colours) if fit and len(colours) == number > 0 else None
 
 
-def hidden_options(backbone: nn.Module) -> dict[str, Any]:
+def hidden_options(backbone: Any) -> dict[str, Any]:
     """Return the arguments of a backbone that its tensors do not show."""
     return {key: getattr(backbone, key) for key in _OPTIONS.get(backbone.architecture.family, ())}
 

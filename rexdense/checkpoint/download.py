@@ -32,7 +32,7 @@ class _NoDowngrade(urllib.request.HTTPRedirectHandler):
         return following
 
 
-_OPENER = urllib.request.build_opener(_NoDowngrade)
+OPENER = urllib.request.build_opener(_NoDowngrade)
 BLOCK = 1 << 20
 TRIES = 4
 SECONDS_WITHOUT_DATA = 30
@@ -168,15 +168,15 @@ def _fetch_rest(address: str, part: Path, progress: bool) -> bool:
     notes = _read_notes(part, address)
     held = part.stat().st_size if notes else 0
     request = urllib.request.Request(address, headers={'User-Agent': 'rexdense'})
-    if held:
+    if notes and held:
         request.add_header('Range', f'bytes={held}-')
         # The whole file comes if it is another one by now (RFC 9110, 13.1.5).
         request.add_header('If-Range', notes['version'])
-    with _OPENER.open(request, timeout=SECONDS_WITHOUT_DATA) as answer:
+    with OPENER.open(request, timeout=SECONDS_WITHOUT_DATA) as answer:
         if 'text/html' in answer.headers.get('Content-Type', ''):
             raise ValueError('a web page came, no file')
-        continued = answer.status == 206
-        if continued:
+        continued = bool(notes) and answer.status == 206
+        if continued and notes:
             total = _total_of_rest(answer.headers, held, notes)
             if total is None:
                 _discard(part)

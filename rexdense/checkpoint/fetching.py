@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 import torch
 from torch import nn
 
-from rexdense.checkpoint.download import require_weights
+from rexdense.checkpoint.download import OPENER, SECONDS_WITHOUT_DATA, require_weights
 from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, read_checkpoint
 from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
 from rexdense.checkpoint.published import is_published_name, published_file, published_path
@@ -147,7 +147,7 @@ def _cached(url: str) -> Path:
 def _opened(url: str) -> Any:
     # Some servers answer nobody who does not say who asks.
     request = urllib.request.Request(url, headers={'User-Agent': 'rexdense'})
-    return urllib.request.urlopen(request)
+    return OPENER.open(request, timeout=SECONDS_WITHOUT_DATA)
 
 
 def _copy(response: Any, file: BinaryIO, address: str, path: Path) -> None:

@@ -148,7 +148,8 @@ def _adapt_stem(
     held, wanted = filling[key].shape[1], target.shape(key)[1]
     if held != wanted:
         filling[key] = adapt_input_channels(filling[key], wanted, how)
-        report.preprocessing = adapt_preprocessing(report.preprocessing, wanted, how)
+        if report.preprocessing is not None:
+            report.preprocessing = adapt_preprocessing(report.preprocessing, wanted, how)
         report.notes.append(f'{key} adapted from {held} to {wanted} input channels ({how})')
 
 

@@ -27,7 +27,7 @@ def is_published_name(name: str) -> bool:
     """Return whether a checkpoint is called by its network and publisher, as
     'rexnet_1.0:clovaai', and is no file or work directory."""
     match = _NAME.fullmatch(name)
-    return bool(match) and match[1] in list_backbones() and not names_checkpoint(Path(name))
+    return match is not None and match[1] in list_backbones() and not names_checkpoint(Path(name))
 
 
 def published_file(name: str, cache: str | Path | None = None) -> Path:

@@ -15,10 +15,10 @@ __all__ = ['DEMOS', 'main']
 
 DATA_ROOT = Path('data/shapes')
 DEMOS = {
-    'detection': Path('configs/rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes.py'),
-    'mask': Path('configs/rexnet/mask-rcnn_rexnet-1.0_fpn_demo_shapes.py'),
-    'ssdlite': Path('configs/ssdlite/ssdlite_rexnet-1.0_160_demo_shapes.py'),
-    'unet': Path('configs/unet/unet_rexnet-1.0_demo_shapes.py'),
+    'detection': 'faster-rcnn_rexnet-1.0_fpn_demo_shapes',
+    'mask': 'mask-rcnn_rexnet-1.0_fpn_demo_shapes',
+    'ssdlite': 'ssdlite_rexnet-1.0_160_demo_shapes',
+    'unet': 'unet_rexnet-1.0_demo_shapes',
     'pretrain': CLASSIFIER,
 }
 FIRST = 'detection'

@@ -1,5 +1,6 @@
 """Depth metrics that are reached without looking at the images."""
 
+import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -22,16 +23,21 @@ __all__ = ['main', 'mean_depth']
 LOADING, METRIC = 'rexdense.LoadDepth', 'rexdense.DepthMetric'
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the metrics of the mean training depth on the validation data of a config."""
-    parser = Parser(
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    result = Parser(
         prog='rexdense depth-baseline',
         description='Print the depth metrics that predicting the mean of the training data gives '
         'on the validation data: one number for all pixels, and one for each pixel.',
     )
-    parser.add_argument('config', type=Path, help='a config of configs/depth/')
-    add_data_options(parser)
-    options = parser.parse_args(arguments)
+    result.add_argument('config', type=Path, help="a file, or a name of rexdense configs 'depth/*'")
+    add_data_options(result)
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the metrics of the mean training depth on the validation data of a config."""
+    options = parser().parse_args(arguments)
     config = load_config(options.config)
     evaluator = config.get('val_evaluator') or {}
     if evaluator.get('type') != METRIC:

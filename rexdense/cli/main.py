@@ -9,7 +9,7 @@ from rexdense import __version__
 from rexdense.cli.parser import Parser, run_command
 from rexdense.errors import UnknownName, suggest
 
-__all__ = ['PROGRAMS', 'main', 'run']
+__all__ = ['PROGRAMS', 'main', 'module_of', 'run']
 
 PROGRAMS = {
     'train': 'train a model of a config',
@@ -20,12 +20,20 @@ PROGRAMS = {
     'prepare': 'look through a data set, show and clean it, turn other forms into COCO',
     'analyze': 'look into a network: ranks and maps of features, what a class rests on',
     'doctor': 'examine the installation and say what mends its faults',
+    'configs': 'list the configs that come with rexdense',
     'zoo': 'list all networks with sizes and published accuracies',
     'shapes': 'draw the Shapes data set',
     'demo': 'train a small model on drawn shapes',
+    'completion': 'print what completes a line in bash or zsh',
     'depth-baseline': 'measure what predicting the mean depth gives',
 }
-"""Purpose of each program; it is the function ``main`` of the module of its name."""
+"""Purpose of each program; it is the function ``main`` of the module of its name, and ``parser``
+returns its command line."""
+
+
+def module_of(program: str) -> str:
+    """Return the name of the module of a program."""
+    return f'rexdense.cli.{program.replace("-", "_")}'
 
 
 def main(arguments: Sequence[str] | None = None) -> int | None:
@@ -45,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
         if arguments and not arguments[0].startswith('-'):
             raise UnknownName(f'no program {arguments[0]!r}: {suggest(arguments[0], PROGRAMS)}')
         parser.parse_args(arguments[:1])
-    module = importlib.import_module(f'rexdense.cli.{arguments[0].replace("-", "_")}')
+    module = importlib.import_module(module_of(arguments[0]))
     return module.main(arguments[1:])
 
 

@@ -19,7 +19,7 @@ from rexdense.visualization.scalars import read_scalars
 
 __all__ = ['CLASSIFIER', 'check_pretraining', 'compare_pretraining']
 
-CLASSIFIER = Path('configs/classification/rexnet-1.0_demo_shapes.py')
+CLASSIFIER = 'classification/rexnet-1.0_demo_shapes'
 CROPS = 'crops'
 """The folder of Shapes with a folder for each class."""
 RUNS = ('classifier', 'from_random', 'from_classifier')
@@ -70,14 +70,14 @@ def check_pretraining(options: argparse.Namespace) -> None:
         prepare_work_dir(folder, may_hold_results=options.resume or options.overwrite)
 
 
-def compare_pretraining(detector: Path, options: argparse.Namespace) -> int:
+def compare_pretraining(detector: str, options: argparse.Namespace) -> int:
     """Train a classifier on the crops of Shapes, then a detector from it and one from random
     weights at the same seed and number of steps; print the three curves as a table.
 
     With ``--resume`` each run that has a checkpoint goes on from it, and the others begin.
 
     Args:
-        detector: The config of the detector.
+        detector: The name of the config of the detector.
         options: Those of rexdense train for all of them; ``data_root`` is the Shapes data set,
             ``work_dir`` gets a folder for each of the three runs.
 
@@ -87,7 +87,7 @@ def compare_pretraining(detector: Path, options: argparse.Namespace) -> int:
     folders = {name: options.work_dir / name for name in RUNS}
     seed = _seed(folders, options)
 
-    def run(name: str, config: Path, **changes: Any) -> int:
+    def run(name: str, config: str, **changes: Any) -> int:
         own = copy.deepcopy(options)
         own.config, own.seed, own.work_dir = config, seed, folders[name]
         own.resume = options.resume and bool(checkpoints_of_runs(folders[name]))

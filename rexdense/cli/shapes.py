@@ -1,5 +1,6 @@
 """The program that draws the Shapes data set."""
 
+import argparse
 from collections.abc import Sequence
 
 from rexdense.cli.parser import Parser, parse_size
@@ -8,18 +9,23 @@ from rexdense.datasets import make_shapes
 __all__ = ['main']
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Draw the set that the command line asks for."""
-    parser = Parser(
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    result = Parser(
         prog='rexdense shapes',
         description='Draw the Shapes dataset into a folder, if it is not there yet.',
     )
-    parser.add_argument('root', help='the folder to write')
-    parser.add_argument('--train', type=int, default=480, metavar='N', help='pictures to train on')
-    parser.add_argument('--val', type=int, default=60, metavar='N', help='pictures to validate on')
-    parser.add_argument('--size', type=parse_size, default='160,160', metavar='W,H', help='pixels')
-    parser.add_argument('--seed', type=int, default=0, metavar='S', help='for another set')
-    options = parser.parse_args(arguments)
+    result.add_argument('root', help='the folder to write')
+    result.add_argument('--train', type=int, default=480, metavar='N', help='pictures to train on')
+    result.add_argument('--val', type=int, default=60, metavar='N', help='pictures to validate on')
+    result.add_argument('--size', type=parse_size, default='160,160', metavar='W,H', help='pixels')
+    result.add_argument('--seed', type=int, default=0, metavar='S', help='for another set')
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw the set that the command line asks for."""
+    options = parser().parse_args(arguments)
     width, height = options.size
     root = make_shapes(
         root=options.root,

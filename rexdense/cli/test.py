@@ -48,7 +48,11 @@ def parser() -> argparse.ArgumentParser:
     result = Parser(
         prog='rexdense test', description='Measure a checkpoint on the validation data of a config.'
     )
-    result.add_argument('config', type=Path, help='the config that it was trained with')
+    result.add_argument(
+        'config',
+        type=Path,
+        help='the config that it was trained with: a file, or a name of rexdense configs',
+    )
     result.add_argument('checkpoint', type=Path, help='a .pth file of rexdense train')
     result.add_argument(
         '--out',

@@ -55,7 +55,7 @@ __all__ = ['main', 'run', 'train', 'try_out']
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(prog='rexdense train', description='Train a model of a config file.')
-    result.add_argument('config', type=Path, help='a file below configs/')
+    result.add_argument('config', type=Path, help='a file, or a name of rexdense configs')
     for add in (add_data_options, add_training_options, add_run_options):
         add(result)
     result.add_argument(

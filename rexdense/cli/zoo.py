@@ -1,5 +1,6 @@
 """The program that lists the zoo, draws it, and keeps its numbers current."""
 
+import argparse
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from rexdense.zoo import (
     zoo_entries,
 )
 from rexdense.zoo.coco_configs import BASELINES, DETECTORS, METHODS, write_coco_configs
+from rexdense.zoo.model_index import METAFILE, write_model_index
 from rexdense.zoo.weights import list_pretrained, load_published_weights
 
 __all__ = ['main']
@@ -32,18 +34,18 @@ __all__ = ['main']
 PAGE, CONFIGS = Path('docs/zoo.md'), Path('configs')
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the zoo, or write what is made of it."""
-    parser = Parser(
+def parser() -> argparse.ArgumentParser:
+    """Return the program's argument parser."""
+    result = Parser(
         prog='rexdense zoo',
         description='Print every network with its size and its published accuracy; or draw them, '
         'measure them again, or render the tables of docs/zoo.md.',
     )
-    parser.add_argument('--family', help="a family, or a pattern such as 'regnet*'")
-    parser.add_argument('--max-params', metavar='N', help='at most so many parameters, such as 10M')
-    parser.add_argument('--max-macs', metavar='N', help='at most so many MACs, such as 1G')
-    parser.add_argument('--sort', choices=list(SORT_KEYS), help='smallest first; top1: best first')
-    action = parser.add_mutually_exclusive_group()
+    result.add_argument('--family', help="a family, or a pattern such as 'regnet*'")
+    result.add_argument('--max-params', metavar='N', help='at most so many parameters, such as 10M')
+    result.add_argument('--max-macs', metavar='N', help='at most so many MACs, such as 1G')
+    result.add_argument('--sort', choices=list(SORT_KEYS), help='smallest first; top1: best first')
+    action = result.add_mutually_exclusive_group()
     action.add_argument(
         '--weights',
         nargs='?',
@@ -75,8 +77,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar='FOLDER',
         help=f'write the configs of detectors on COCO; without FOLDER into {CONFIGS}',
     )
-    parser.add_argument('--force', action='store_true', help='--plot may replace a picture')
-    options = parser.parse_args(arguments)
+    action.add_argument(
+        '--index',
+        type=Path,
+        nargs='?',
+        const=METAFILE,
+        metavar='FILE',
+        help=f'write the index of configs and published figures for mim; without FILE {METAFILE}',
+    )
+    result.add_argument('--force', action='store_true', help='--plot may replace a picture')
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the zoo, or write what is made of it."""
+    options = parser().parse_args(arguments)
     selection = {
         'family': options.family,
         'max_parameters': parse_count(options.max_params) if options.max_params else None,
@@ -86,17 +101,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.weights:
         print(_weights_table(options.weights))
         return
-    if not (options.plot or options.page or options.measure or options.configs):
+    if not (options.plot or options.page or options.measure or options.configs or options.index):
         print(as_text(select(zoo_entries(), **selection)))
         return
     if any(selection.values()):
-        parser.error('--family, --max-params, --max-macs and --sort are for the printed table')
+        parser().error('--family, --max-params, --max-macs and --sort are for the printed table')
     if options.plot:
         plot_accuracy(options.plot, options.force)
     elif options.page:
         render_page(options.page)
     elif options.configs:
         write_coco_configs(options.configs)
+    elif options.index:
+        write_model_index(options.index)
     else:
         write_measured(
             list_backbones(),
@@ -114,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 for detector in (*DETECTORS, *BASELINES)
             },
         )
-    print(f'wrote {options.plot or options.page or options.configs or MEASURED}')
+    print(f'wrote {options.plot or options.page or options.configs or options.index or MEASURED}')
 
 
 def _built(path: Path) -> nn.Module:

@@ -79,9 +79,10 @@ def boundary_areas(
         prediction: (H, W) of class indices.
     """
     left_out = truth == void
-    width = boundary_width(*truth.shape, share)
-    in_truth = boundary_pixels(truth, left_out, width)
-    in_prediction = boundary_pixels(prediction, left_out, width)
+    height, width = truth.shape
+    thickness = boundary_width(height, width, share)
+    in_truth = boundary_pixels(truth, left_out, thickness)
+    in_prediction = boundary_pixels(prediction, left_out, thickness)
     of_truth = np.bincount(truth[in_truth], minlength=num_classes)
     of_prediction = np.bincount(prediction[in_prediction], minlength=num_classes)
     shared = truth[in_truth & in_prediction & (truth == prediction)]

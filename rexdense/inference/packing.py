@@ -1,5 +1,6 @@
 """Images as the model of a checkpoint takes them."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,8 @@ class Packer:
 
     def __init__(self, pipeline: Compose) -> None:
         self._pipeline = pipeline
-        self._first, *others = pipeline.transforms or (None,)
+        steps: Sequence[Any] = pipeline.transforms or (None,)
+        self._first, *others = steps
         self._others = Compose(others)
 
     def __call__(self, source: Source) -> Packed | ImageError:

@@ -48,7 +48,10 @@ class Prediction:
         Raises:
             UnreadableImage: the file is gone or has changed.
         """
-        return read_picture(self.path) if self.pixels is None else self.pixels[..., ::-1].copy()
+        if self.pixels is not None:
+            return self.pixels[..., ::-1].copy()
+        assert self.path is not None
+        return read_picture(self.path)
 
     def draw(self, as_frame: bool = False) -> np.ndarray:
         """Return the picture of the prediction (H, W, 3), uint8, RGB; small images are enlarged.
@@ -106,6 +109,7 @@ class Detections(Prediction):
     @property
     def scores(self) -> np.ndarray:
         """(K,), float32, from 0 to 1."""
+        assert self.objects.scores is not None
         return self.objects.scores
 
     @property

@@ -79,19 +79,20 @@ class Predictor:
         # Layers draw initial weights, which the checkpoint's replace.
         with torch.random.fork_rng(devices=[]):
             trained = load_trained_model(Path(checkpoint), self.device, trust_config)
-        self.task = task_of(
-            trained.config.model, dict(classes=trained.classes, palette=trained.palette)
-        )
-        if self.task is None:
+        data: dict[str, Any] = dict(classes=trained.classes, palette=trained.palette)
+        task = task_of(trained.config.model, data)
+        if task is None:
             raise InvalidArgument(
                 f'{checkpoint} holds a {trained.config.model.type}: only detectors, segmentors, '
                 'depth estimators and classifiers predict something here'
             )
+        self.task = task
         set_options(self.task, score=score, one_per_object=one_per_object or None)
         self.classes = self.task.classes
         self.strides = _strides(trained.model, scales)
         self.batch_size, self.channels = batch_size, channels
-        self._model, self._packer = trained.model, Packer(trained.pipeline)
+        self._model: Any = trained.model
+        self._packer = Packer(trained.pipeline)
         self._lock = threading.Lock()
 
     def __call__(
@@ -189,7 +190,8 @@ class Predictor:
             raise InvalidArgument(
                 f'{video} has not the name of a video: it ends in one of {", ".join(VIDEO_ENDINGS)}'
             )
-        rate, errors = Video(video).rate, []
+        rate = Video(video).rate
+        errors: list[ImageError] = []
 
         def pictures() -> Iterator[np.ndarray]:
             for prediction in self.stream(video, errors.append):
@@ -250,4 +252,4 @@ def _strides(model: torch.nn.Module, scales: str | Sequence[int] | None) -> list
         return []
     if isinstance(scales, str) and scales != 'all':
         raise InvalidArgument(f"scales={scales!r}: give 'all', or strides such as [1, 4]")
-    return chosen_strides(model, None if scales == 'all' else scales)
+    return chosen_strides(model, None if isinstance(scales, str) else scales)

@@ -42,9 +42,11 @@ class ClassificationHead(nn.Module):
         super().__init__()
         channels = (in_channels, *widths)
         self.final = (
-            ConvNorm(*channels[:2], 1, norm_cfg, relu6 if lite else silu) if widths else None
+            ConvNorm(in_channels, widths[0], 1, norm_cfg, relu6 if lite else silu)
+            if widths
+            else None
         )
-        self.hidden = convolution(*channels[1:3], 1) if len(widths) > 1 else None
+        self.hidden = convolution(widths[0], widths[1], 1) if len(widths) > 1 else None
         self.hidden_norm = build_norm(norm_cfg, widths[1], pooled=True) if len(widths) > 1 else None
         self.dropout = nn.Dropout(dropout)
         self.map_channels, self.pooled_channels = channels[:2][-1], channels[-1]
@@ -64,7 +66,7 @@ class ClassificationHead(nn.Module):
     def classify(self, x: Tensor, pre_logits: bool = False) -> Tensor:
         """Return the logits of a map from :meth:`expand`, or before them the pooled features."""
         x = x.mean((2, 3), keepdim=True)
-        if self.hidden is not None:
+        if self.hidden is not None and self.hidden_norm is not None:
             x = relu6(normalise_pooled(self.hidden_norm, self.hidden(x)))
         x = self.dropout(x.flatten(1))
         return x if pre_logits else self.fc(x)
@@ -107,22 +109,13 @@ class Classifier(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.num_classes = _number_of_classes(num_classes)
-        if not isinstance(backbone, Backbone):
-            example = "dict(type='rexdense.ReXNet', arch='rexnet_1.0')"
-            require_config('backbone', backbone, example)
-            kind = backbone['type']
-            kind = MODELS.get(kind) if isinstance(kind, str) else kind
-            if not isinstance(kind, type) or not issubclass(kind, Backbone):
-                raise InvalidArgument(
-                    f'backbone={backbone}: give a backbone of rexdense, such as {example}'
-                )
-            backbone = MODELS.build({'out_indices': (4,), **backbone})
-        if backbone.out_indices[-1] != 4:
+        network = backbone if isinstance(backbone, Backbone) else _built(backbone)
+        if network.out_indices[-1] != 4:
             raise InvalidArgument(
-                f'out_indices={backbone.out_indices}: a classifier reads c5; leave out_indices out'
+                f'out_indices={network.out_indices}: a classifier reads c5; leave out_indices out'
             )
-        self.backbone = backbone
-        found = backbone.architecture
+        self.backbone = network
+        found = network.architecture
         if dropout is None:
             dropout = 0.2 if found.classifier_widths else 0.0
         require_ratio('dropout', dropout)
@@ -130,7 +123,7 @@ class Classifier(BaseModule):
             found.levels[-1].channels,
             self.num_classes,
             found.classifier_widths,
-            backbone.norm_cfg,
+            network.norm_cfg,
             lite=found.family == 'rexnet_lite',
             dropout=dropout,
         )
@@ -172,6 +165,16 @@ class Classifier(BaseModule):
         self.num_classes = _number_of_classes(num_classes)
         self.head.reset(self.num_classes)
         self.head.fc.to(next(self.backbone.parameters()))
+
+
+def _built(config: dict) -> Backbone:
+    example = "dict(type='rexdense.ReXNet', arch='rexnet_1.0')"
+    require_config('backbone', config, example)
+    kind = config['type']
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    if not isinstance(kind, type) or not issubclass(kind, Backbone):
+        raise InvalidArgument(f'backbone={config}: give a backbone of rexdense, such as {example}')
+    return MODELS.build({'out_indices': (4,), **config})
 
 
 def _number_of_classes(value: int) -> int:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ def counting(module: nn.Module) -> Iterator[dict[str, int]]:
     ``nn.Conv*d`` and ``nn.Linear`` is not seen."""
     counted = {'macs': 0, 'activations': 0}
 
-    def count(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def count(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         # weight[0] is what one element of the output reads; transposed, what one input feeds.
         elements = inputs[0] if isinstance(layer, _ConvTransposeNd) else output
         counted['macs'] += elements.numel() * layer.weight[0].numel()

@@ -65,7 +65,7 @@ def measure_detector(methods: Mapping[str, Callable[[], nn.Module]]) -> Detector
 
 
 def count_parts(
-    network: nn.Module,
+    network: Any,
     image: tuple[int, int],
     regions: int = REGIONS,
     objects: int = OBJECTS,

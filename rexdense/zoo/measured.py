@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -72,15 +73,12 @@ def measure(
 def load_measured(path: Path = MEASURED) -> dict[str, Measurement]:
     """Return the measurement of every name, in the order of the file."""
     networks = json.loads(path.read_text(encoding='utf-8'))['networks']
-    return {
-        name: Measurement(
-            **{
-                key: tuple(value) if isinstance(value, list) else value
-                for key, value in row.items()
-            }
-        )
-        for name, row in networks.items()
-    }
+    return {name: _measurement(row) for name, row in networks.items()}
+
+
+def _measurement(row: dict[str, Any]) -> Measurement:
+    lists = {key: tuple(value) for key, value in row.items() if isinstance(value, list)}
+    return Measurement(**(row | lists))
 
 
 def load_measured_unets(path: Path = MEASURED) -> dict[str, Complexity]:
@@ -115,9 +113,7 @@ def write_measured(
         What was measured of ``names``.
     """
     measurements = {
-        name: measure(
-            lambda name=name: build_classifier(name), lambda name=name: build_backbone(name)
-        )
+        name: measure(partial(build_classifier, name), partial(build_backbone, name))
         for name in names
     }
     with torch.device('meta'):

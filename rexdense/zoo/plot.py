@@ -97,10 +97,12 @@ def plotted_points() -> list[Point]:
             float(entry.top1),
         )
         for entry in zoo_entries()
-        if entry.top1 is not None and not entry.name.endswith('_tv')
+        if entry.published and entry.top1 is not None and not entry.name.endswith('_tv')
     ]
     for row in load_published():
-        if row.table == EFFICIENTNET_TABLE and row.model.startswith('EfficientNet'):
+        if row.table != EFFICIENTNET_TABLE or row.top1 is None:
+            continue
+        if row.model.startswith('EfficientNet'):
             macs, parameters = (float(row.numbers[key].value) for key in ('macs', 'parameters'))
             label = row.model.removeprefix('EfficientNet-')
             points.append(

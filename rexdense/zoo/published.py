@@ -43,7 +43,7 @@ class PublishedNumber(NamedTuple):
 
     def agrees_with(self, exact: int) -> bool:
         """Whether ``exact``, rounded to the digits printed, may be printed so."""
-        exponent = Decimal(self.printed).as_tuple().exponent
+        exponent = int(Decimal(self.printed).as_tuple().exponent)
         last_digit = Decimal(1).scaleb(exponent) * UNITS[self.unit]
         return abs(self.value - exact) <= last_digit / 2
 

@@ -1,8 +1,12 @@
 """Checkpoints at an address, served from this machine."""
 
+import email
 import functools
 import http.server
+import io
 import threading
+import urllib.request
+import urllib.response
 
 import pytest
 import torch
@@ -10,6 +14,7 @@ from mmengine.runner import CheckpointLoader
 
 import rexdense
 from rexdense.checkpoint import install_safe_loader, write_checkpoint
+from rexdense.checkpoint.fetching import local_file
 from rexdense.errors import CheckpointUnreadable
 from tests.checkpoint.crafted_files import write_crafted
 
@@ -107,3 +112,17 @@ def test_a_download_that_breaks_off_leaves_nothing(server, tmp_path, name):
         host.shutdown()
         thread.join()
     assert [path for path in tmp_path.rglob('*') if path.is_file()] == []
+
+
+def test_a_redirect_from_https_to_http_is_refused(tmp_path, monkeypatch):
+    def answer(self, request):
+        headers = email.message_from_string('Location: http://127.0.0.1:9/w.pth\n')
+        found = urllib.response.addinfourl(io.BytesIO(), headers, request.full_url, 302)
+        found.msg = 'Found'
+        return found
+
+    monkeypatch.setattr(torch.hub, '_hub_dir', str(tmp_path))
+    monkeypatch.setattr(urllib.request.HTTPSHandler, 'https_open', answer)
+    with pytest.raises(CheckpointUnreadable, match=r'redirects to http://.*, which is not https'):
+        local_file('https://example.org/w.pth')
+    assert not list(tmp_path.rglob('*.pth'))

@@ -1,7 +1,6 @@
 """The demos: one is run on few pictures, the others' command lines are read."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,13 @@ pytest.importorskip('mmseg')
 from rexdense.cli import demo, train
 from rexdense.engine.training_file import read_training_file
 from rexdense.errors import InvalidArgument
+from rexdense.shipped_configs import find_config
 from tests.tiny_run import ROOT
 
 
 @pytest.mark.slow
 def test_a_demo_leaves_a_checkpoint_and_its_pictures(shapes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / 'configs', 'configs')
     demo.main(['--data-root', str(shapes), '--epochs', '1', 'unet', '--workers', '0'])
     left = {path.name for path in Path('work_dirs/unet_demo').iterdir()}
     assert {'epoch_1.pth', 'curves.png', 'predictions.png'} <= left
@@ -28,7 +27,6 @@ def test_a_demo_leaves_a_checkpoint_and_its_pictures(shapes, tmp_path, monkeypat
 @pytest.mark.slow
 def test_the_demo_of_pretraining_compares_two_detectors(shapes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / 'configs', 'configs')
     options = ['--epochs', '1', '--workers', '0', '--batch-size', '2', '--device', 'cpu']
     narrow = ['--cfg-options', 'model.backbone.width_mult=0.3']
     demo.main(['pretrain', '--data-root', str(shapes), *options, *narrow])
@@ -55,12 +53,11 @@ def test_the_demo_of_pretraining_compares_two_detectors(shapes, tmp_path, monkey
 def test_an_interrupted_demo_of_pretraining_goes_on(shapes, tmp_path, monkeypatch, capsys):
     """The classifier was trained, at a seed of its own, and neither detector was begun."""
     monkeypatch.chdir(tmp_path)
-    shutil.copytree(ROOT / 'configs', 'configs')
     options = ['--epochs', '1', '--workers', '0', '--batch-size', '2', '--device', 'cpu']
     narrow = ['--cfg-options', 'model.backbone.width_mult=0.3']
     runs = Path('work_dirs/pretrain_demo')
     places = ['--data-root', str(shapes / 'crops'), '--work-dir', str(runs / 'classifier')]
-    train.main([str(demo.CLASSIFIER), '--seed', '5', *places, *options, *narrow])
+    train.main([demo.CLASSIFIER, '--seed', '5', *places, *options, *narrow])
     before = (runs / 'classifier/epoch_1.pth').stat().st_mtime_ns
     demo.main(['pretrain', '--resume', '--data-root', str(shapes), *options, *narrow])
     assert capsys.readouterr().out.splitlines()[-1].split()[0] == '1'
@@ -105,7 +102,7 @@ def test_an_earlier_run_of_pretraining_is_kept(name, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize('config', demo.DEMOS.values())
 def test_the_configs_are_there(config):
-    assert (ROOT / config).is_file()
+    assert find_config(config).resolve().is_relative_to(ROOT / 'configs')
 
 
 @pytest.mark.parametrize('mistake', ['--epoch', 'unett'])

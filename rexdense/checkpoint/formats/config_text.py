@@ -31,9 +31,10 @@ def read_config_text(text: str, source: str) -> dict[str, Any]:
             if not isinstance(statement, ast.Assign):
                 raise ValueError(f'line {statement.lineno} is no assignment')
             (target,) = statement.targets
+            if not isinstance(target, ast.Name):
+                raise ValueError(f'line {statement.lineno} assigns to no name')
             values[target.id] = _value(statement.value)
     except (
-        AttributeError,
         MemoryError,  # what the parser makes of text that is nested too deeply
         RecursionError,
         SyntaxError,
@@ -57,7 +58,10 @@ def _value(node: ast.expr) -> Any:
                 raise ValueError(f'line {node.lineno} unpacks a dictionary')
             return start | {keyword.arg: _value(keyword.value) for keyword in named}
         case ast.Dict(keys=keys, values=values):
-            return {_value(key): _value(item) for key, item in zip(keys, values, strict=True)}
+            pairs = [(key, item) for key, item in zip(keys, values, strict=True) if key]
+            if len(pairs) < len(keys):
+                raise ValueError(f'line {node.lineno} unpacks a dictionary')
+            return {_value(key): _value(item) for key, item in pairs}
         case ast.List(elts=items):
             return [_value(item) for item in items]
         case ast.Tuple(elts=items):

@@ -13,7 +13,8 @@ STEM_MODULES = 3
 
 def block_parts(spec: InvertedBottleneckSpec) -> dict[str, str]:
     """Return the layers of a block: a list, in which what is absent shifts what follows."""
-    parts, index = {}, 0
+    parts: dict[str, str] = {}
+    index = 0
     if spec.hidden_channels != spec.in_channels:
         parts |= {'out.0': 'expand.conv', 'out.1': 'expand.norm'}
         index = 3

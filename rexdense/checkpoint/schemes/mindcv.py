@@ -1,7 +1,5 @@
 """Names of mindspore-lab/mindcv (``models/{rexnet,regnet,resnet}.py``, version 0.5)."""
 
-import dataclasses
-
 from rexdense.arch import Architecture
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB
 from rexdense.checkpoint.schemes.pycls import REGNET as PYCLS_REGNET
@@ -43,22 +41,14 @@ REXNET = FamilyNames(
     preprocessing=IMAGENET_RGB,
 )
 
-REGNET = dataclasses.replace(
-    PYCLS_REGNET,
+REGNET = PYCLS_REGNET.with_parts(
+    lambda part: part.replace('f_ex.0', 'conv_reduce').replace('f_ex.2', 'conv_expand'),
     block=regnet_block,
-    parts={
-        theirs.replace('f_ex.0', 'conv_reduce').replace('f_ex.2', 'conv_expand'): native
-        for theirs, native in PYCLS_REGNET.parts.items()
-    },
     preprocessing=PREPROCESSING,
 )
 
-RESNEXT = dataclasses.replace(
-    TORCHVISION_RESNEXT,
-    parts={
-        theirs.replace('downsample', 'down_sample'): native
-        for theirs, native in TORCHVISION_RESNEXT.parts.items()
-    },
+RESNEXT = TORCHVISION_RESNEXT.with_parts(
+    lambda part: part.replace('downsample', 'down_sample'),
     head={'classifier': 'head.fc'},
     options={'pool_padding': 'same'},
 )

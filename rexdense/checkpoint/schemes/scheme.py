@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from rexdense.arch import Architecture
 from rexdense.checkpoint.names.native import HEAD, blocks, native_layers
@@ -32,6 +32,18 @@ class Entry(NamedTuple):
     shape: tuple[int, ...]
 
 
+class Names(Protocol):
+    """Interface of a project's names of one family, see :class:`FamilyNames`."""
+
+    @property
+    def preprocessing(self) -> Preprocessing: ...
+
+    @property
+    def options(self) -> Mapping[str, Any]: ...
+
+    def pairs(self, architecture: Architecture) -> Iterator[tuple[str, str]]: ...
+
+
 @dataclasses.dataclass(frozen=True)
 class FamilyNames:
     """A project's names of the layers of one family, each table in the project's order, their name
@@ -56,6 +68,17 @@ class FamilyNames:
     head: Mapping[str, str] | Callable[[Architecture], Mapping[str, str]]
     preprocessing: Preprocessing
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def with_parts(self, rename: Callable[[str], str], **changes: Any) -> 'FamilyNames':
+        """Return these names with others for the parts of a block, of which there is a table.
+
+        Args:
+            rename: Gives a part's name in the project from the one that it has here.
+            changes: Further attributes.
+        """
+        assert not callable(self.parts)
+        parts = {rename(theirs): native for theirs, native in self.parts.items()}
+        return dataclasses.replace(self, parts=parts, **changes)
 
     def pairs(self, architecture: Architecture) -> Iterator[tuple[str, str]]:
         """Yield (their layer, rexdense's layer) for every layer of a network, in their order."""
@@ -90,7 +113,7 @@ class Scheme:
 
     name: str
     title: str
-    families: Mapping[str, FamilyNames]
+    families: Mapping[str, Names]
     nested: bool = False
     mindspore: bool = False
     convolutional_fc: bool = False

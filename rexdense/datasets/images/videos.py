@@ -29,7 +29,7 @@ class VideoError(ImageError):
     """A video that cannot be decoded, or ends before the frames that it states."""
 
 
-def is_video(path: str | Path) -> bool:
+def is_video(path: str | os.PathLike[str]) -> bool:
     """Whether a path has the name of a video.
 
     Example:
@@ -51,7 +51,7 @@ class Video:
         VideoError: the file is not there, or no frame of it can be decoded.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         fault = not_a_file(path) if os.path.exists(path) else 'is not there'
         if fault:

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.config.utils import MODULE2PACKAGE
 
 from rexdense.dependencies import missing_dependency
-from rexdense.errors import InvalidArgument, RexdenseError, UnknownName, suggest
+from rexdense.errors import InvalidArgument, RexdenseError
+from rexdense.shipped_configs import find_config
 
 __all__ = [
     'RUN_LENGTHS',
@@ -53,21 +55,19 @@ _FAULTS_OF_A_FILE = (
 
 
 def load_config(path: str | Path) -> Config:
-    """Read an OpenMMLab config file.
+    """Read an OpenMMLab config file. Its ``_base_`` may name shipped ones, ``'rexdense::...'``.
+
+    Args:
+        path: Its path, or the name of a shipped config, see
+            :func:`rexdense.shipped_configs.find_config`.
 
     Raises:
         UnknownName: the file is not there; the message lists configs of a similar name.
         InvalidArgument: the file cannot be read as a config.
     """
-    path = Path(path)
-    if not path.is_file():
-        root = next(
-            (parent for parent in (path, *path.parents) if parent.name == 'configs'),
-            Path('configs'),
-        )
-        names = {found.stem: found for found in root.rglob('*.py') if '_base_' not in found.parts}
-        hint = suggest(path.stem, names) if names else 'give the path of a config file'
-        raise UnknownName(f'no config file {path}: {hint}')
+    path = find_config(path)
+    # mmengine resolves 'mmdet::' and its like for the packages of this table alone.
+    MODULE2PACKAGE.setdefault('rexdense', 'rexdense')
     try:
         return Config.fromfile(path)
     except RexdenseError:

@@ -67,7 +67,7 @@ class Backbone(BaseModule):
         out_levels: The levels that forward returns, in its order.
     """
 
-    rule: type
+    rule: type[Any]
     """The family's rule in :mod:`rexdense.arch`."""
 
     def __init__(

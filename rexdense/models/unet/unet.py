@@ -66,12 +66,13 @@ class UNet(BaseModule):
             )
         require_known('UNet', decoder, _decoder_arguments())
         self.single_output = is_integer(output_strides)
+        strides: Any = output_strides
         if self.single_output:
-            output_strides = [output_strides]
+            strides = [output_strides]
         elif isinstance(output_strides, str) and output_strides == 'all':
-            output_strides = None
+            strides = None
         self.backbone = backbone
-        self.decoder = UNetDecoder(backbone.out_levels, num_classes, output_strides, **decoder)
+        self.decoder = UNetDecoder(backbone.out_levels, num_classes, strides, **decoder)
 
     def forward(self, x: Tensor) -> Tensor | dict[int, Tensor]:
         """Return the logits for images (N, in_channels, H, W) of any size.

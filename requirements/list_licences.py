@@ -1,0 +1,70 @@
+"""Prints the licence of each installed package that rexdense needs, from the packages' metadata.
+
+    python requirements/list_licences.py
+
+It begins with requirements/*.txt and goes on with what those packages need.
+"""
+
+import re
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+# What a line of a requirements file, or of Requires-Dist, begins with.
+NAME = re.compile(r'[A-Za-z0-9][\w.-]*')
+
+
+def normalised(name: str) -> str:
+    """The name by which package indexes compare (PEP 503)."""
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+def required_names() -> set[str]:
+    """The packages that the files of this folder name."""
+    lines = [line for path in HERE.glob('*.txt') for line in path.read_text().splitlines()]
+    return {normalised(found[0]) for line in lines if (found := NAME.match(line))}
+
+
+def installed(names: Iterable[str]) -> dict[str, metadata.Distribution]:
+    """Distributions by name: those asked for, and without extras what they need."""
+    found: dict[str, metadata.Distribution] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        try:
+            found[name] = metadata.distribution(name)
+        except metadata.PackageNotFoundError:
+            continue
+        needs = found[name].requires or ()
+        waiting += [normalised(NAME.match(need)[0]) for need in needs if 'extra ==' not in need]
+    return dict(sorted(found.items()))
+
+
+def licence(distribution: metadata.Distribution) -> str:
+    """The licence as the metadata states it: an SPDX expression, else classifiers, else a line."""
+    about = distribution.metadata
+    classifiers = [
+        text.rpartition(' :: ')[2]
+        for text in about.get_all('Classifier') or ()
+        if text.startswith('License :: ') and text.count(' :: ') > 1
+    ]
+    stated = about.get('License-Expression') or ', '.join(classifiers) or about.get('License')
+    return (stated or '').strip().splitlines()[0] if stated and stated.strip() else 'not stated'
+
+
+def main() -> None:
+    """Print name, version and licence, a package a line."""
+    rows = [
+        (name, distribution.version, licence(distribution))
+        for name, distribution in installed(required_names()).items()
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    for name, version, text in rows:
+        print(f'{name:<{widths[0]}}  {version:<{widths[1]}}  {text}')
+
+
+if __name__ == '__main__':
+    main()

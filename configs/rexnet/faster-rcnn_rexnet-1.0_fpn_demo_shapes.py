@@ -2,7 +2,7 @@
 
     make demo
 
-Expected: bbox AP50 of 0.84 on Shapes val, in 4 minutes and 15 seconds on two cores.
+Expected: bbox AP50 of 0.84 on Shapes val, in 4 to 8 minutes on two cores, by processor.
 """
 
 _base_ = ['./faster-rcnn_rexnet-1.0_fpn_custom_coco.py']

@@ -2,8 +2,8 @@ r"""The demo of make unet-demo: a U-Net over ReXNet-1.0 on the drawn Shapes set,
 
     make unet-demo
 
-Expected: mIoU of 0.70 to 0.75 on Shapes val (two runs; no seed is set), in 4 minutes and 20 seconds
-on two cores.
+Expected: mIoU of 0.70 to 0.75 on Shapes val (two runs; no seed is set), in 4 to 9 minutes on two
+cores, by processor.
 """
 
 _base_ = ['./unet_rexnet-1.0_custom.py']

@@ -48,7 +48,13 @@ class ConvNorm(nn.Module):
     Args:
         norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`.
         activation: Applied to the normalised output; None leaves it linear.
+
+    Attributes:
+        conv_norm_pairs: Names of a convolution and of the norm that alone reads its output, by
+            which :func:`rexdense.deploy.optimize` folds them.
     """
+
+    conv_norm_pairs = (('conv', 'norm'),)
 
     def __init__(
         self,
@@ -92,6 +98,8 @@ class SqueezeExcitation(nn.Module):
         squeeze_channels: Channels between the two 1x1 convolutions.
         norm_cfg: Normalisation after the first one (ReXNet has one, RegNet none).
     """
+
+    conv_norm_pairs = (('reduce', 'norm'),)
 
     def __init__(self, channels: int, squeeze_channels: int, norm_cfg: dict | None = None) -> None:
         super().__init__()

@@ -19,6 +19,7 @@ PROGRAMS = {
     'convert': 'bring weights of any known project into the names of another',
     'prepare': 'look through a data set, show and clean it, turn other forms into COCO',
     'analyze': 'look into a network: ranks and maps of features, what a class rests on',
+    'benchmark': 'measure networks beside those of other packages',
     'zoo': 'list all networks with sizes and published accuracies',
     'shapes': 'draw the Shapes data set',
     'demo': 'train a small model on drawn shapes',

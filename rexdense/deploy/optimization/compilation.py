@@ -31,6 +31,7 @@ def require_compiler(device: str) -> None:
 
 def compile_parts(parts: Sequence[nn.Module]) -> None:
     """Let torch compile modules at their first forward pass, with weights laid out for it and
-    sizes left open."""
+    sizes left open; those that are compiled already are left alone."""
     for part in parts:
-        part.compile(dynamic=True, options=dict(freezing=True))
+        if part._compiled_call_impl is None:
+            part.compile(dynamic=True, options=dict(freezing=True))

@@ -13,6 +13,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rexdense.deploy.optimization.fused import fuse_activation
+
 __all__ = ['fold_norms']
 
 _CONV_MODULE = 'mmcv.cnn.bricks.conv_module.ConvModule'
@@ -46,7 +48,7 @@ def fold_norms(network: nn.Module) -> int:
     for module in network.modules():
         if id(module) in apart:
             continue
-        for first, second in _pairs(module):
+        for first, second, *activation in _pairs(module):
             conv, norm = getattr(module, first), getattr(module, second)
             if not _can_fold(conv, norm):
                 continue
@@ -55,12 +57,16 @@ def fold_norms(network: nn.Module) -> int:
             setattr(module, second, nn.Identity())
             if getattr(module, 'efficient_conv_bn_eval_forward', None) is not None:
                 module.efficient_conv_bn_eval_forward = None  # mmcv's own, which reads the norm
+            for name in activation:
+                if fuse_activation(getattr(module, first), getattr(module, name)):
+                    setattr(module, name, None)
             count += 1
     return count
 
 
-def _pairs(module: nn.Module) -> Iterator[tuple[str, str]]:
-    """Yield the names of a convolution and of the norm that alone reads its output."""
+def _pairs(module: nn.Module) -> Iterator[tuple[str, ...]]:
+    """Yield the names of a convolution and of the norm that alone reads its output, and that of the
+    activation after it where there is one."""
     yield from getattr(type(module), 'conv_norm_pairs', ())
     if type(module) is nn.Sequential:
         names = list(module._modules)

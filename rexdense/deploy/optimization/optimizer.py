@@ -30,15 +30,15 @@ def optimize(
 ) -> nn.Module:
     """Return a copy of a network that computes the same in less time, for inference alone.
 
-    Batch norms are folded into the convolutions before them, parametrised weights are computed
-    once, and weights lie with the channels last. Outputs in float32 stay within 1e-4 of the
-    network's, relative to the largest value.
+    Batch norms are folded into the convolutions before them, which apply the activations after them
+    as well; parametrised weights are computed once; weights lie with the channels last. Outputs in
+    float32 stay within 1e-4 of the network's, relative to the largest value.
 
     Batch and size stay free, and inputs may have any layout. Run the copy under
     ``torch.inference_mode()``, where it overwrites maps that it no longer needs. It can be copied
-    and pickled, compiled parts compile anew when loaded; it is not for training, and its tensors
-    have no longer the names of the network's: load weights first. An optimised network is returned
-    as it is.
+    and pickled, which loses what is compiled, until it is given to ``optimize`` again. It is not
+    for training, and its tensors have no longer the names of the network's: load weights first. An
+    optimised network is returned as it is.
 
     Args:
         module: In evaluation mode: a backbone, a classifier, a U-Net, or a detector or segmentor of
@@ -65,6 +65,8 @@ def optimize(
     done = getattr(module, 'optimized', None)
     if isinstance(done, _Optimized):
         if dtype in (None, done.dtype) and done.compiled >= compile:
+            if compile:
+                compile_parts(parts_of(module))
             return module
         raise InvalidArgument(
             f'this network is optimised already, with dtype={done.dtype} and '
@@ -94,3 +96,5 @@ def _compute_parametrised(network: nn.Module) -> None:
         if parametrize.is_parametrized(module):
             for name in list(module.parametrizations):
                 parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+            # What reads checkpoints of such weights; it is no longer needed, and cannot be pickled.
+            module._load_state_dict_pre_hooks.clear()

@@ -50,11 +50,12 @@ class ConvNorm(nn.Module):
         activation: Applied to the normalised output; None leaves it linear.
 
     Attributes:
-        conv_norm_pairs: Names of a convolution and of the norm that alone reads its output, by
-            which :func:`rexdense.deploy.optimize` folds them.
+        conv_norm_pairs: Names of a convolution, of the norm that alone reads its output and, if
+            there is one, of the activation after it, by which :func:`rexdense.deploy.optimize`
+            makes them one.
     """
 
-    conv_norm_pairs = (('conv', 'norm'),)
+    conv_norm_pairs = (('conv', 'norm', 'activation'),)
 
     def __init__(
         self,

@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from rexdense.deploy.optimization.folding import fold_norms
+from rexdense.deploy.optimization.fused import FusedConv2d
 from rexdense.deploy.relative_error import relative_error
+from rexdense.models.layers.activations import relu, relu6, silu
 from rexdense.models.layers.convolution import ConvNorm
 from tests.models.networks import image, randomise
 
@@ -149,3 +151,24 @@ def test_residual_networks_of_mmdet(depth, norms):
 class Last(nn.Module):
     def forward(self, levels):
         return levels[-1]
+
+
+@pytest.mark.parametrize('activation', [None, relu, relu6, silu, torch.tanh])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_activations_are_part_of_the_convolution(activation, dtype):
+    network = randomise(ConvNorm(4, 6, 3, dict(type='BN'), activation, stride=2)).eval().to(dtype)
+    with torch.no_grad():
+        network.norm.weight.mul_(9)
+    folded, x = copy.deepcopy(network), image(2, 4, 13, 12).to(dtype)
+    fold_norms(folded)
+    fused = isinstance(folded.conv, FusedConv2d)
+    assert fused == (activation is not torch.tanh and dtype == torch.float32)
+    for inputs in (x, x.contiguous(memory_format=torch.channels_last), x[:0]):
+        with torch.inference_mode():
+            assert relative_error(folded(inputs), network(inputs)) < 1e-5
+        expected = network(inputs)
+        assert relative_error(folded(inputs), expected) < 1e-5
+    with torch.no_grad():
+        traced = torch.jit.trace(folded, x)
+        assert 'mkldnn' not in str(traced.inlined_graph)
+        assert relative_error(torch.func.vmap(folded)(x[None])[0], network(x)) < 1e-5

@@ -1,5 +1,6 @@
 """Contestants: processes that run a network each, in the interpreter that has its package."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,7 +15,14 @@ __all__ = ['Contestant', 'contestants_of']
 
 # Makes this rexdense, and nothing that lies beside it, importable in an interpreter that has torch.
 _START = """
-import importlib.util, sys
+import importlib.util, json, sys
+for missing, there in (
+    ('Python 3.10', sys.version_info >= (3, 10)),
+    ('torch', importlib.util.find_spec('torch')),
+):
+    if not there:
+        print(json.dumps(dict(error='there is no ' + missing, missing=missing)))
+        sys.exit()
 spec = importlib.util.spec_from_file_location(
     'rexdense', {folder!r} + '/__init__.py', submodule_search_locations=[{folder!r}]
 )
@@ -61,18 +69,16 @@ class Contestant:
         self.facts = self._ask(json.dumps(task))
 
     def _ask(self, line: str) -> dict[str, Any]:
-        try:
+        with contextlib.suppress(BrokenPipeError):  # what it says may tell why
             self._process.stdin.write(f'{line}\n')
             self._process.stdin.flush()
-            answer = self._process.stdout.readline()
-        except BrokenPipeError:
-            answer = ''
+        answer = self._process.stdout.readline()
         if not answer:
             self.close()
             raise InvalidArgument(
                 f'{self.interpreter} ended while it ran {self.package} '
-                f'(status {self._process.returncode}): its last lines stand above; it must be a '
-                'Python that has torch'
+                f'(status {self._process.returncode}): give --peer-python a Python interpreter, '
+                'or a smaller shape if the memory ran out'
             )
         try:
             said = json.loads(answer)
@@ -84,7 +90,8 @@ class Contestant:
             ) from error
         if 'error' in said:
             self.close()
-            remedy = f'; give --peer-python one that has {self.package}' if said['missing'] else ''
+            missing = said['missing']
+            remedy = f'; give --peer-python one that has {missing}' if missing else ''
             raise InvalidArgument(f'{self.interpreter}: {said["error"]}{remedy}')
         return said
 
@@ -96,7 +103,8 @@ class Contestant:
 
     def close(self) -> None:
         """End the process."""
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
 

@@ -69,7 +69,7 @@ def spread(times: Sequence[float]) -> float:
 
     Example:
         >>> spread([9, 10, 10, 11])
-        0.1
+        0.05
     """
     if len(times) < 2:
         return 0.0

@@ -87,11 +87,12 @@ def serve() -> None:
     try:
         timed = _prepare(task)
     except (ImportError, RexdenseError, MemoryError) as error:
-        answer(error=' '.join(str(error).split()), missing=isinstance(error, ImportError))
+        missing = task['framework'] if isinstance(error, ImportError) else None
+        answer(error=' '.join(str(error).split()), missing=missing)
         return
     except Exception as error:  # of the packages, each of its own kind
         first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        answer(error=f'{first} ({type(error).__name__})', missing=False)
+        answer(error=f'{first} ({type(error).__name__})', missing=None)
         return
     package = sys.modules.get(task['framework'])
     version = getattr(package, '__version__', None)

@@ -36,7 +36,7 @@ def test_a_step_of_training_keeps_less_where_it_recomputes(tmp_path):
     benchmark.main(['train-step', 'rexnet_1.0', *SMALL, '--json', str(path)])
     figures = json.loads(path.read_text())['figures']
     kept = [own['kept'] for own in figures.values()]
-    assert kept[0] == kept[1] > kept[2] == kept[3] > 0
+    assert kept[0] > 1.5 * kept[2] > 0 and kept[1] > 1.5 * kept[3] > 0
 
 
 BAD = [
@@ -48,7 +48,7 @@ BAD = [
     (['backbone', 'rexnet_1.0', '--against', 'smp'], InvalidArgument, "invalid choice: 'smp'"),
     (['backbone', 'rexnet_1.0', '--against', 'onnxruntime'], InvalidArgument, 'as --graph'),
     (['backbone', 'rexnet_lite_1.0', *SMALL, '--against', 'timm', '--peer-python', sys.executable],
-     InvalidArgument, 'timm'),
+     InvalidArgument, 'timm has no rexnet_lite|No module named .timm.; give --peer-python one'),
     (['backbone', 'rexnet_1.0', *SMALL, '--against', 'timm', '--peer-python', 'nowhere/python'],
      InvalidArgument, '--peer-python nowhere/python: No such file'),
     (['backbone', 'rexnet_1.0', *SMALL, '--against', 'timm', '--peer-python', '/bin/cat'],
@@ -70,7 +70,7 @@ def test_bad_input_is_told_in_one_line(arguments, kind, message, capfd):
 @pytest.mark.skipif(not os.path.exists('/usr/bin/python3'), reason='needs another interpreter')
 def test_an_interpreter_without_torch(capfd):
     arguments = ['backbone', 'rexnet_1.0', *SMALL, '--against', 'timm']
-    with pytest.raises(InvalidArgument, match='/usr/bin/python3 ended while it ran timm'):
+    with pytest.raises(InvalidArgument, match='there is no torch; give --peer-python one'):
         benchmark.main([*arguments, '--peer-python', '/usr/bin/python3'])
 
 

@@ -92,12 +92,14 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
     busy = [busy_share()]
     ceilings = measure_ceilings()
     with contextlib.ExitStack() as stack:
-        contestants = {}
-        for name, form in forms.items():
-            own = form['framework'] == 'rexdense'
+        started = {}
+        # Those of others first: they may not be there.
+        for name in sorted(forms, key=lambda name: forms[name]['framework'] == 'rexdense'):
+            own = forms[name]['framework'] == 'rexdense'
             interpreter = None if own else benchmark.peer_python
-            contestants[name] = Contestant(benchmark.task(form), interpreter)
-            stack.callback(contestants[name].close)
+            started[name] = Contestant(benchmark.task(forms[name]), interpreter)
+            stack.callback(started[name].close)
+        contestants = {name: started[name] for name in forms}
         times = take_turns(contestants, benchmark.rounds)
         busy.append(busy_share())
     reference = next((name for name in times if not name.startswith('rexdense')), 'rexdense')

@@ -10,7 +10,7 @@ from rexdense.benchmark.networks import PEERS
 from rexdense.benchmark.report import losses, read_json, table_of, write_json
 from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, positive
-from rexdense.destinations import check_destination
+from rexdense.destinations import check_destination, prepare_output_dir
 
 __all__ = ['main']
 
@@ -101,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table of a benchmark; return 1 where it is no result."""
     options = parser().parse_args(arguments)
     if options.json is not None:
+        prepare_output_dir(options.json.parent, 'the folder of --json')
         check_destination(options.json, options.overwrite)
     kept = None if options.kept is None else read_json(options.kept)
     found = _measure(options)

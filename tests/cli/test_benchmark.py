@@ -1,8 +1,6 @@
 """rexdense benchmark: tables and JSON, and a line for what cannot be measured."""
 
 import json
-import os
-import sys
 
 import pytest
 
@@ -13,9 +11,11 @@ from rexdense.errors import InvalidArgument, UnknownName
 SMALL = ['--shape', '1x3x33x33', '--threads', '1', '--rounds', '1', '--allocator', 'default']
 
 
-def test_a_backbone_in_turns(tmp_path, capsys):
+def test_a_backbone_in_turns_on_a_busy_machine(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(measurement, 'busy_share', lambda: 0.5)
     path = tmp_path / 'new' / 'figures.json'
-    status = benchmark.main(['backbone', 'rexnet_1.0', *SMALL, '--json', str(path)])
+    command = ['backbone', 'rexnet_1.0', *SMALL, '--json', str(path)]
+    assert benchmark.main(command) == 1
     content = json.loads(path.read_text())
     assert list(content['figures']) == ['rexdense', 'rexdense, optimised']
     assert content['reference'] == 'rexdense'
@@ -26,11 +26,12 @@ def test_a_backbone_in_turns(tmp_path, capsys):
         assert low <= own['speed'] <= high
     output = capsys.readouterr().out
     assert 'rexdense, optimised' in output and output.splitlines()[-1] == str(path)
-    assert status == bool(content['why_no_result']) == ('No result: ' in output)
+    assert 'No result: others took 50% of the processors' in output
     with pytest.raises(InvalidArgument, match=r'figures\.json'):
-        benchmark.main(['backbone', 'rexnet_1.0', *SMALL, '--json', str(path)])
+        benchmark.main(command)
 
 
+@pytest.mark.slow
 def test_a_step_of_training_keeps_less_where_it_recomputes(tmp_path):
     path = tmp_path / 'figures.json'
     benchmark.main(['train-step', 'rexnet_1.0', *SMALL, '--json', str(path)])
@@ -40,21 +41,15 @@ def test_a_step_of_training_keeps_less_where_it_recomputes(tmp_path):
 
 
 BAD = [
-    (['backbone', 'rexnet_1.1'], UnknownName, "did you mean 'rexnet_1.3'"),
+    (['backbone', 'rexnet_1.1'], UnknownName, 'did you mean'),
     (['backbone', 'rexnet_1.0', '--shape', '3x224'], InvalidArgument, 'is no shape: give images,'),
     (['backbone', 'rexnet_1.0', '--shape', '1x4x64x64'], InvalidArgument, '3 channels'),
     (['backbone', 'rexnet_1.0', '--shape', '99999x3x900x900'], InvalidArgument,
      r'would need at least [\d.]+ GB, and [\d.]+ GB are free: give a smaller shape'),
     (['backbone', 'rexnet_1.0', '--against', 'smp'], InvalidArgument, "invalid choice: 'smp'"),
     (['backbone', 'rexnet_1.0', '--against', 'onnxruntime'], InvalidArgument, 'as --graph'),
-    (['backbone', 'rexnet_lite_1.0', *SMALL, '--against', 'timm', '--peer-python', sys.executable],
-     InvalidArgument, 'timm has no rexnet_lite|No module named .timm.; give --peer-python one'),
     (['backbone', 'rexnet_1.0', *SMALL, '--against', 'timm', '--peer-python', 'nowhere/python'],
      InvalidArgument, '--peer-python nowhere/python: No such file'),
-    (['backbone', 'rexnet_1.0', *SMALL, '--against', 'timm', '--peer-python', '/bin/cat'],
-     InvalidArgument, '/bin/cat ended while it ran timm'),
-    (['backbone', 'rexnet_1.0', *SMALL, '--against', 'timm', '--peer-python', '/bin/echo'],
-     InvalidArgument, '/bin/echo answered .* give --peer-python a Python interpreter'),
     (['import', '--rounds', '0'], InvalidArgument, 'give a whole number above 0'),
     (['import', '--kept', 'nowhere.json'], InvalidArgument, 'nowhere.json is no file of figures'),
     (['imports'], InvalidArgument, "invalid choice: 'imports'"),
@@ -65,20 +60,6 @@ BAD = [
 def test_bad_input_is_told_in_one_line(arguments, kind, message, capfd):
     with pytest.raises(kind, match=message):
         benchmark.main(arguments)
-
-
-@pytest.mark.skipif(not os.path.exists('/usr/bin/python3'), reason='needs another interpreter')
-def test_an_interpreter_without_torch(capfd):
-    arguments = ['backbone', 'rexnet_1.0', *SMALL, '--against', 'timm']
-    with pytest.raises(InvalidArgument, match='there is no torch; give --peer-python one'):
-        benchmark.main([*arguments, '--peer-python', '/usr/bin/python3'])
-
-
-def test_a_busy_machine_gives_no_result(monkeypatch, capsys):
-    monkeypatch.setattr(measurement, 'busy_share', lambda: 0.5)
-    assert benchmark.main(['backbone', 'rexnet_1.0', *SMALL]) == 1
-    output = capsys.readouterr().out
-    assert 'No result: others took 50% of the processors' in output
 
 
 def test_imports(capsys):

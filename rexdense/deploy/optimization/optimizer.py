@@ -92,9 +92,13 @@ def optimize(
 
 
 def _compute_parametrised(network: nn.Module) -> None:
+    # parametrize.remove_parametrizations would change the class, which copies share.
     for module in list(network.modules()):
         if parametrize.is_parametrized(module):
-            for name in list(module.parametrizations):
-                parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+            values = {name: getattr(module, name) for name in module.parametrizations}
+            module.__class__ = parametrize.type_before_parametrizations(module)
+            del module.parametrizations
+            for name, value in values.items():
+                module.register_parameter(name, nn.Parameter(value))
             # What reads checkpoints of such weights; it is no longer needed, and cannot be pickled.
             module._load_state_dict_pre_hooks.clear()

@@ -23,6 +23,9 @@ for missing, there in (
     if not there:
         print(json.dumps(dict(error='there is no ' + missing, missing=missing)))
         sys.exit()
+sys.path[:0] = {path!r}
+if importlib.util.find_spec('torchvision_shim'):
+    import torchvision_shim
 spec = importlib.util.spec_from_file_location(
     'rexdense', {folder!r} + '/__init__.py', submodule_search_locations=[{folder!r}]
 )
@@ -39,6 +42,8 @@ class Contestant:
     Args:
         task: See :func:`rexdense.benchmark.networks.build_network`.
         interpreter: The Python that has the task's package; None takes this one.
+        path: A folder in front of its module path; a ``torchvision_shim.py`` in it is imported
+            first.
 
     Attributes:
         facts: What the process says of itself: ``version``, ``kept`` and, after a turn, the
@@ -48,9 +53,13 @@ class Contestant:
         InvalidArgument: the interpreter cannot be started, or lacks the package or the network.
     """
 
-    def __init__(self, task: dict[str, Any], interpreter: str | None = None) -> None:
+    def __init__(
+        self, task: dict[str, Any], interpreter: str | None = None, path: Path | None = None
+    ) -> None:
         self.interpreter, self.package = interpreter or sys.executable, task['framework']
-        start = _START.format(folder=str(Path(rexdense.__file__).parent))
+        start = _START.format(
+            folder=str(Path(rexdense.__file__).parent), path=[str(path)] if path else []
+        )
         threads = str(task['threads'])
         # Threads that spin while they wait would take the time of those whose turn it is.
         environment = os.environ | {'OMP_NUM_THREADS': threads, 'OMP_WAIT_POLICY': 'passive'}

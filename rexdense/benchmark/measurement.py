@@ -37,6 +37,8 @@ class Benchmark:
         shape: Of a batch of images, (N, 3, H, W).
         against: Other packages, see :data:`rexdense.benchmark.networks.PEERS`.
         peer_python: The interpreter that has them; None takes this one.
+        peer_path: A folder in front of that interpreter's module path, see
+            :class:`~rexdense.benchmark.contestants.Contestant`.
         allocators: 'default' as processes start, 'reuse' as the programs of rexdense set it.
         graph: Our own ONNX graph of the network, which other runtimes run.
     """
@@ -46,6 +48,7 @@ class Benchmark:
     shape: tuple[int, ...]
     against: tuple[str, ...] = ()
     peer_python: str | None = None
+    peer_path: Path | None = None
     threads: int = 2
     rounds: int = 9
     device: str = 'cpu'
@@ -84,7 +87,6 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
         benchmark.compiled,
         benchmark.allocators,
     )
-    graph = benchmark.graph
     network = build_network(benchmark.task(dict(framework='rexdense')))
     counts = count_complexity(network, benchmark.shape)
     _require_memory(benchmark, counts, len(forms))
@@ -96,8 +98,8 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
         # Those of others first: they may not be there.
         for name in sorted(forms, key=lambda name: forms[name]['framework'] == 'rexdense'):
             own = forms[name]['framework'] == 'rexdense'
-            interpreter = None if own else benchmark.peer_python
-            started[name] = Contestant(benchmark.task(forms[name]), interpreter)
+            peer = () if own else (benchmark.peer_python, benchmark.peer_path)
+            started[name] = Contestant(benchmark.task(forms[name]), *peer)
             stack.callback(started[name].close)
         contestants = {name: started[name] for name in forms}
         times = take_turns(contestants, benchmark.rounds)
@@ -109,7 +111,7 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
     facts = {name: contestant.facts for name, contestant in contestants.items()}
     figures = figures_of(times, facts, reference, macs, ceilings)
     return dict(
-        benchmark=vars(benchmark) | dict(graph=None if graph is None else str(graph)),
+        benchmark={name: _plain(value) for name, value in vars(benchmark).items()},
         machine=describe_machine(),
         macs=macs,
         parameters=counts.parameters,
@@ -151,6 +153,10 @@ def _require_memory(benchmark: Benchmark, counts: Complexity, processes: int) ->
             f'--shape {_text(benchmark.shape)}: {processes} processes would need at least '
             f'{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: give a smaller shape'
         )
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _text(shape: Sequence[int]) -> str:

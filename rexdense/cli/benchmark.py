@@ -53,6 +53,13 @@ def parser() -> argparse.ArgumentParser:
         part.add_argument(
             '--graph', type=Path, metavar='FILE', help='an .onnx file of rexdense export backbone'
         )
+        part.add_argument(
+            '--peer-path',
+            type=Path,
+            metavar='DIR',
+            help="folder in front of --peer-python's module path; a torchvision_shim.py in it is "
+            'imported first, where torchvision does not fit torch',
+        )
         add_device_option(part)
         _add_common(part, PEERS[kind])
     _add_common(
@@ -134,6 +141,7 @@ def _measure(options: argparse.Namespace) -> dict:
             shape=options.shape,
             against=against,
             peer_python=options.peer_python,
+            peer_path=options.peer_path,
             threads=options.threads,
             rounds=options.rounds,
             device=options.device or 'cpu',

@@ -16,8 +16,8 @@ RUN := $(VENV)/bin/python
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n logical --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo mask-demo unet-demo pretrain-demo test test-fast lint format types audit licences wheel docs image image-cuda \
-	clean clean-environment
+.PHONY: help setup demo mask-demo unet-demo pretrain-demo bench-guard test test-fast lint format types audit \
+	licences wheel docs image image-cuda clean clean-environment
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' Makefile | column -t -s '|'
@@ -49,6 +49,9 @@ unet-demo: setup ## Train a small U-Net on drawn shapes and show what it predict
 
 pretrain-demo: setup ## Train a classifier on drawn crops, and a detector from it and from random weights
 	@$(RUN) -m rexdense demo pretrain $(ARGS)
+
+bench-guard: setup ## Compare the speed of an optimised backbone with the kept one, on an idle machine
+	@$(RUN) -m rexdense benchmark backbone rexnet_1.0 --shape 8x3x224x224 --kept benchmarks/results/guard.json $(ARGS)
 
 test: lint ## Check the style, then run the tests
 	@$(PYTEST) $(ARGS)

@@ -45,7 +45,7 @@ LEVELS = (
     ),
     ('rexdense.tasks',),
     ('rexdense.engine',),
-    ('rexdense.inference',),
+    ('rexdense.benchmark', 'rexdense.inference'),
     ('rexdense.cli', 'rexdense.__main__'),
 )
 STANDARD_LIBRARY_ONLY = LEVELS[0]

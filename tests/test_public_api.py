@@ -28,7 +28,7 @@ PUBLIC = {
     'SegmentationMetric SegmentationEvaluation evaluate_detections evaluate_segmentation',
     'rexdense.inference': 'DepthMap Detections ImageClass LabelMap Prediction Predictor',
     'rexdense.deploy': 'GRAPH_FORMATS BackboneGraph ClassifierGraph Graph GraphOutput GraphReport '
-    'SegmentorGraph export_graph',
+    'SegmentorGraph export_graph optimize',
 }
 """Names that users may import from these places."""
 

@@ -186,7 +186,7 @@ def test_commands_are_found_on_every_page_and_in_every_config():
         'rexdense predict CHECKPOINT IMAGES --scales all',
         'torchrun --nproc-per-node 8 rexdense train CONFIG --launcher pytorch',
         'torchrun --nproc-per-nodes 8 -m rexdense train CONFIG --launcher pytorch',
-        'python benchmarks/unet.py --round 8',
+        'python benchmarks/loader.py --round 8',
         'python -m rexdens train CONFIG',
         'make tests',
         'make test STAK=original',

@@ -21,6 +21,7 @@ PROGRAMS = {
     'analyze': 'look into a network: ranks and maps of features, what a class rests on',
     'doctor': 'examine the installation and say what mends its faults',
     'configs': 'list the configs that come with rexdense',
+    'benchmark': 'measure networks beside those of other packages',
     'zoo': 'list all networks with sizes and published accuracies',
     'shapes': 'draw the Shapes data set',
     'demo': 'train a small model on drawn shapes',

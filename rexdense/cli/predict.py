@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 
-from rexdense.cli.options import add_device_option
+from rexdense.cli.options import add_device_option, add_optimize_option
 from rexdense.cli.parser import Parser, fraction, parse_scales, positive
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import Video, is_video
@@ -89,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
         help='build whatever the config in the checkpoint names, which can run any code; off, '
         'only registered classes of models and transforms',
     )
+    add_optimize_option(result)
     add_device_option(result)
     return result
 
@@ -119,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         scales=options.scales or (None if options.scales is None else 'all'),
         batch_size=options.batch_size,
         trust_config=options.trust_config,
+        optimize=not options.no_optimize,
     )
     if options.device == 'auto':
         print(device_sentence(predictor.device))

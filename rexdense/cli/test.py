@@ -8,7 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rexdense.cli.options import add_data_options, add_run_options
+from rexdense.cli.options import add_data_options, add_optimize_option, add_run_options
 from rexdense.cli.parser import Parser
 from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import reuse_freed_memory
@@ -22,6 +22,7 @@ from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_f
 from rexdense.engine.hooks import require_same_classes
 from rexdense.engine.prediction_hooks import (
     DrawPredictions,
+    OptimizeModel,
     PredictFlippedToo,
     WritePredictions,
     places_of_samples,
@@ -76,6 +77,7 @@ def parser() -> argparse.ArgumentParser:
         help='label maps and depth maps: the folder below images/ and labels/ or depth/ that is '
         'measured; classifiers: the folder of classes, or train or test of a published set',
     )
+    add_optimize_option(result)
     add_data_options(result)
     add_run_options(result)
     return result
@@ -111,6 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = Runner.from_cfg(config)
         data = runner.test_dataloader.dataset.metainfo
         require_same_classes(data.get('classes'), file.classes, 'the data', str(options.checkpoint))
+        if not options.no_optimize:
+            runner.register_hook(OptimizeModel())
         runner.register_hook(CheckStrides())
         task = task_of(config.model, data)
         if options.flip_test:

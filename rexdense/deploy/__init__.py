@@ -1,4 +1,4 @@
-"""Networks as graphs for other runtimes: ONNX, torch.export, TorchScript."""
+"""Networks made fast, and as graphs for other runtimes: ONNX, torch.export, TorchScript."""
 
 from rexdense.deploy.export import GraphReport, export_graph
 from rexdense.deploy.formats import GRAPH_FORMATS
@@ -9,6 +9,7 @@ from rexdense.deploy.graph import (
     GraphOutput,
     SegmentorGraph,
 )
+from rexdense.deploy.optimization import optimize
 
 __all__ = [
     'GRAPH_FORMATS',
@@ -19,4 +20,5 @@ __all__ = [
     'GraphReport',
     'SegmentorGraph',
     'export_graph',
+    'optimize',
 ]

@@ -1,6 +1,7 @@
 """Devices, the one place that knows about them: choice, mixed precision, processes, memory."""
 
 from rexdense.device.ascend import set_jit_compile
+from rexdense.device.bfloat16 import has_bfloat16, require_bfloat16
 from rexdense.device.choice import (
     AMP_TYPES,
     DEVICES,
@@ -28,7 +29,9 @@ __all__ = [
     'choose_device',
     'device_sentence',
     'find_device',
+    'has_bfloat16',
     'initialise_distributed',
+    'require_bfloat16',
     'reuse_freed_memory',
     'set_jit_compile',
     'why_absent',

@@ -7,7 +7,8 @@ import re
 
 import torch
 
-from rexdense.device.ascend import set_jit_compile, soc_version
+from rexdense.device.ascend import set_jit_compile
+from rexdense.device.bfloat16 import has_bfloat16
 from rexdense.device.float32_operators import feed_float32
 from rexdense.errors import InvalidArgument, first_line
 
@@ -28,8 +29,6 @@ AMP_TYPES = {'fp16': 'float16', 'bf16': 'bfloat16'}
 """Types of mixed precision, as options name them and as torch does."""
 
 _NAME = re.compile(r'(cpu)|(cuda|npu)(?::(\d+))?')
-_FIRST_WITH_BFLOAT16 = 220
-"""The SoC version of Ascend 910B, the first that trains in bfloat16 and whole in float32."""
 
 
 @functools.cache
@@ -171,10 +170,3 @@ def amp_wrapper(device: str, precision: str | None = None) -> dict:
         raise InvalidArgument(f'--amp bf16: this {device} has no bfloat16; give --amp fp16')
     feed_float32()
     return dict(type='AmpOptimWrapper', dtype=AMP_TYPES['bf16'], loss_scale=dict(enabled=False))
-
-
-def has_bfloat16(device: str) -> bool:
-    """Return whether a kind of device computes in bfloat16."""
-    if device == 'npu':
-        return soc_version() >= _FIRST_WITH_BFLOAT16
-    return device == 'cpu' or torch.cuda.is_bf16_supported()

@@ -7,7 +7,8 @@ import torch
 from torch import distributed
 
 from rexdense.device.ascend import soc_version
-from rexdense.device.choice import DEVICES, has_bfloat16, why_absent
+from rexdense.device.bfloat16 import has_bfloat16
+from rexdense.device.choice import DEVICES, why_absent
 from rexdense.device.distributed import BACKENDS, available_cores
 from rexdense.errors import first_line
 from rexdense.findings import Finding
@@ -90,9 +91,9 @@ def _ascend_software() -> list[Finding]:
 
 
 def _types(kind: str) -> str:
-    return ', '.join(
-        name for name, can in (('bf16', has_bfloat16(kind)), ('fp16', kind != 'cpu')) if can
-    )
+    if kind == 'cpu':
+        return 'bf16' if has_bfloat16(kind) else 'bf16 (imitated in float32)'
+    return 'bf16, fp16' if has_bfloat16(kind) else 'fp16'
 
 
 def _backends() -> list[str]:

@@ -6,13 +6,31 @@ from typing import Any
 
 from mmengine.hooks import Hook
 
+from rexdense.device import bare_model
+from rexdense.engine.trained_model import for_inference
 from rexdense.files import atomic_write
 from rexdense.models.mirroring import FlipTest
 from rexdense.output_names import Rename, output_paths
 from rexdense.tasks import Task
 from rexdense.visualization.picture_files import read_picture, write_picture
 
-__all__ = ['DrawPredictions', 'PredictFlippedToo', 'WritePredictions', 'places_of_samples']
+__all__ = [
+    'DrawPredictions',
+    'OptimizeModel',
+    'PredictFlippedToo',
+    'WritePredictions',
+    'places_of_samples',
+]
+
+
+class OptimizeModel(Hook):
+    """Optimises the model once its weights are loaded, and before other hooks watch it."""
+
+    priority = 'HIGHEST'
+
+    def before_test(self, runner) -> None:
+        """Put the optimised model in the model's place."""
+        runner.model = for_inference(bare_model(runner.model).eval())
 
 
 class PredictFlippedToo(Hook):

@@ -6,16 +6,18 @@ from typing import NamedTuple
 
 from mmengine.config import ConfigDict
 from mmengine.dataset import Compose
+from mmengine.dist import is_main_process
 from torch import nn
 
+from rexdense.deploy import optimize
 from rexdense.engine.config.stored import StoredConfig
 from rexdense.engine.runner import require_same_tensors
 from rexdense.engine.training_file import read_training_file
-from rexdense.errors import CheckpointUnreadable
+from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.registry import MODELS
 from rexdense.tasks import Depth, task_of
 
-__all__ = ['TrainedModel', 'load_trained_model']
+__all__ = ['TrainedModel', 'for_inference', 'load_trained_model']
 
 # Of mmdet's and mmseg's models; a cascade has several.
 _CLASS_HEAD = re.compile(r'(.*\.)?(bbox|mask|decode)_head(\.\d+)?')
@@ -39,13 +41,16 @@ class TrainedModel(NamedTuple):
     palette: tuple[tuple[int, int, int], ...] | None
 
 
-def load_trained_model(checkpoint: Path, device: str, trust_config: bool = False) -> TrainedModel:
+def load_trained_model(
+    checkpoint: Path, device: str, trust_config: bool = False, optimized: bool = False
+) -> TrainedModel:
     """Build the model of a training checkpoint from the config that lies in it.
 
     Args:
         trust_config: Build whatever that config names, and let it import any module; off, only
             registered classes are built of it, see
             :class:`rexdense.engine.config.stored.StoredConfig`.
+        optimized: Return the model as :func:`for_inference` gives it.
 
     Raises:
         CheckpointUnreadable: the file is no checkpoint, or holds no config, or one that asks for
@@ -66,7 +71,22 @@ def load_trained_model(checkpoint: Path, device: str, trust_config: bool = False
         _require_a_name_for_each_class(model, file.classes, checkpoint)
     require_same_tensors(model, file.state, str(checkpoint))
     model.load_state_dict(file.state)
-    return TrainedModel(model.to(device).eval(), pipeline, file.classes or (), config, file.palette)
+    model = model.to(device).eval()
+    if optimized:
+        model = for_inference(model)
+    return TrainedModel(model, pipeline, file.classes or (), config, file.palette)
+
+
+def for_inference(model: nn.Module) -> nn.Module:
+    """Return a model in evaluation mode as :func:`rexdense.deploy.optimize` makes it, which finds
+    the same in less time; one of the user's own that cannot be optimised as it is, after a line
+    that says so."""
+    try:
+        return optimize(model)
+    except InvalidArgument as error:
+        if is_main_process():
+            print(f'the model runs as it is: {error}')
+        return model
 
 
 def _require_a_name_for_each_class(

@@ -46,6 +46,8 @@ class Predictor:
         batch_size: Images that the network takes at once.
         channels: Order of the channels of arrays, 'rgb' or 'bgr'; OpenCV reads 'bgr'.
         trust_config: Build whatever the config in the checkpoint names, which can run any code.
+        optimize: Run the network as :func:`rexdense.deploy.optimize` makes it, which finds the
+            same in less time.
 
     Attributes:
         device: That of the network.
@@ -68,6 +70,7 @@ class Predictor:
         batch_size: int = 1,
         channels: str = 'rgb',
         trust_config: bool = False,
+        optimize: bool = True,
     ) -> None:
         if channels not in CHANNELS:
             raise InvalidArgument(f'channels={channels!r}: {suggest(str(channels), CHANNELS)}')
@@ -78,7 +81,7 @@ class Predictor:
         self.device = find_device(device)
         # Layers draw initial weights, which the checkpoint's replace.
         with torch.random.fork_rng(devices=[]):
-            trained = load_trained_model(Path(checkpoint), self.device, trust_config)
+            trained = load_trained_model(Path(checkpoint), self.device, trust_config, optimize)
         data: dict[str, Any] = dict(classes=trained.classes, palette=trained.palette)
         task = task_of(trained.config.model, data)
         if task is None:

@@ -30,6 +30,8 @@ class ClassificationHead(nn.Module):
         pooled_channels: Channels of the pooled features, which the last layer reads.
     """
 
+    conv_norm_pairs = (('hidden', 'hidden_norm'),)
+
     def __init__(
         self,
         in_channels: int,

@@ -51,7 +51,7 @@ def test_chosen_learning_rate_is_printed(trained):
 
 def test_measuring_gives_the_metrics_of_training_exactly(trained, shapes, tmp_path, capsys):
     results, pictures = tmp_path / 'new' / 'results.json', tmp_path / 'pictures'
-    more = ['--out', str(results), '--show-dir', str(pictures)]
+    more = ['--out', str(results), '--show-dir', str(pictures), '--no-optimize']
     command = [str(ROOT / CONFIG), str(trained.checkpoint)]
     test.main([*command, *run_arguments(shapes, tmp_path / 'run', *more)])
     output = capsys.readouterr().out
@@ -82,6 +82,17 @@ def test_measuring_gives_the_metrics_of_training_exactly(trained, shapes, tmp_pa
         test.main([*command, *run_arguments(shapes, tmp_path / 'run', *more[:2])])
     with pytest.raises(InvalidArgument, match='pictures is not empty: give another --show-dir'):
         test.main([*command, *run_arguments(shapes, tmp_path / 'run', *more[2:])])
+
+
+def test_an_optimised_model_has_the_same_figures(trained, shapes, tmp_path, capsys):
+    """As rexdense test runs it by default; the last digits may differ."""
+    command = [str(ROOT / CONFIG), str(trained.checkpoint)]
+    test.main([*command, *run_arguments(shapes, tmp_path / 'run')])
+    assert 'runs as it is' not in capsys.readouterr().out
+    (measured,) = (tmp_path / 'run').glob('*/*.json')
+    again = metrics_of(json.loads(measured.read_text()))
+    for name, value in metrics_of(read_scalars(trained.work_dir).validation[-1]).items():
+        assert again[name] == pytest.approx(value, abs=1e-3, nan_ok=True), name
 
 
 @pytest.mark.slow

@@ -82,7 +82,7 @@ def require_equal(first, second, tolerance=0.0):
 @pytest.mark.parametrize('kind', KINDS)
 def test_the_model_s_own_predictions(untrained_models, predictor, images, kind):
     """What the model of the checkpoint says of each file through its own pipeline."""
-    trained = load_trained_model(untrained_models[kind], 'cpu')
+    trained = load_trained_model(untrained_models[kind], 'cpu', optimized=True)
     paths = sorted(images.iterdir())
     found = predictor(kind)(images)
     assert [type(each) for each in found] == [KINDS[kind]] * 4

@@ -54,7 +54,7 @@ class InvertedBottleneck(nn.Module):
             hidden,
             3,
             norm_cfg,
-            relu6 if lite else None,
+            relu6 if lite or not spec.squeeze_channels else None,
             spec.stride,
             spec.dilation,
             groups=hidden,
@@ -74,8 +74,8 @@ class InvertedBottleneck(nn.Module):
         hidden = self.depthwise(hidden)
         if self.squeeze_excitation is not None:
             hidden = self.squeeze_excitation(hidden)
-        if not self.lite:
-            hidden = relu6(hidden)
+            if not self.lite:
+                hidden = relu6(hidden)
         out = self.project(hidden)
         if not self.shortcut:
             return out

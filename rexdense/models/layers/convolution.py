@@ -48,7 +48,14 @@ class ConvNorm(nn.Module):
     Args:
         norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`.
         activation: Applied to the normalised output; None leaves it linear.
+
+    Attributes:
+        conv_norm_pairs: Names of a convolution, of the norm that alone reads its output and, if
+            there is one, of the activation after it, by which :func:`rexdense.deploy.optimize`
+            makes them one.
     """
+
+    conv_norm_pairs = (('conv', 'norm', 'activation'),)
 
     def __init__(
         self,
@@ -92,6 +99,8 @@ class SqueezeExcitation(nn.Module):
         squeeze_channels: Channels between the two 1x1 convolutions.
         norm_cfg: Normalisation after the first one (ReXNet has one, RegNet none).
     """
+
+    conv_norm_pairs = (('reduce', 'norm'),)
 
     def __init__(self, channels: int, squeeze_channels: int, norm_cfg: dict | None = None) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ from torch import nn
 from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
 
-from benchmarks.kept_memory import StorageCounter, bytes_kept
+from rexdense.benchmark.memory import StorageCounter, bytes_kept
 from rexdense.errors import InvalidArgument
 from rexdense.models.layers.convolution import ConvNorm
 from rexdense.models.layers.known_norm import norm_silu

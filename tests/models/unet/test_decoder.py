@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import rexdense
-from benchmarks.kept_memory import bytes_kept
+from rexdense.benchmark.memory import bytes_kept
 from rexdense.errors import InvalidArgument, UnknownName
 from rexdense.models.unet import UNet, UNetDecoder, create_unet
 from rexdense.models.unet.blocks import DECODER_BLOCKS

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.kept_memory import bytes_kept
+from rexdense.benchmark.memory import bytes_kept
 
 MEGABYTE = 1 << 20
 
@@ -59,8 +59,8 @@ def test_what_was_there_before_does_not_count():
 def test_resident_memory_agrees_with_the_storages():
     program = """
 import torch
-from benchmarks.kept_memory import bytes_kept, resident_bytes_kept
-from tests.test_kept_memory import Net
+from rexdense.benchmark.memory import bytes_kept, resident_bytes_kept
+from tests.benchmark.test_memory import Net
 
 for how in ('nothing', 'saved', 'closure', 'attribute'):
     images = torch.zeros(2, 1, 64, 1 << 17)

@@ -1,0 +1,75 @@
+"""How long a Python process takes: to start, to import a package, to show a program's help."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import rexdense
+from rexdense.benchmark.machine import busy_share, describe_machine
+from rexdense.benchmark.report import doubts, figures_of
+from rexdense.benchmark.rounds import take_turns
+from rexdense.errors import InvalidArgument
+
+__all__ = ['measure_imports']
+
+
+class _Command:
+    """A command, timed from its start to its end."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
+        beside = str(Path(rexdense.__file__).parents[1])
+        path = os.pathsep.join(filter(None, (beside, os.environ.get('PYTHONPATH'))))
+        self._environment = os.environ | ({'PYTHONPATH': path} if self._is_own() else {})
+
+    def _is_own(self) -> bool:
+        return self._arguments[0] == sys.executable
+
+    def run(self) -> float:
+        """Return the milliseconds that the command takes.
+
+        Raises:
+            InvalidArgument: it fails.
+        """
+        start = time.perf_counter()
+        try:
+            done = subprocess.run(
+                self._arguments, capture_output=True, text=True, env=self._environment
+            )
+        except OSError as error:
+            raise InvalidArgument(f'{self._arguments[0]}: {error.strerror}') from error
+        if done.returncode:
+            last = (done.stderr.strip() or 'no message').splitlines()[-1]
+            raise InvalidArgument(f'{" ".join(self._arguments)} ends with: {last}')
+        return (time.perf_counter() - start) * 1e3
+
+
+def measure_imports(
+    rounds: int, against: tuple[str, ...] = (), peer_python: str | None = None
+) -> dict[str, Any]:
+    """Return the figures of starting Python, importing rexdense and showing its help, and of
+    importing other packages, as plain values."""
+    contestants = {
+        'python': _Command(sys.executable, '-c', 'pass'),
+        'import rexdense': _Command(sys.executable, '-c', 'import rexdense'),
+        'rexdense --help': _Command(sys.executable, '-m', 'rexdense', '--help'),
+    }
+    for package in against:
+        interpreter = peer_python or sys.executable
+        contestants[f'import {package}'] = _Command(interpreter, '-c', f'import {package}')
+    busy = [busy_share()]
+    times = take_turns(contestants, rounds)
+    busy.append(busy_share())
+    reference = 'python'
+    figures = figures_of(times, {name: {} for name in times}, reference)
+    return dict(
+        benchmark=dict(kind='import', rounds=rounds, against=list(against)),
+        machine=describe_machine(),
+        busy=busy,
+        reference=reference,
+        figures=figures,
+        why_no_result=doubts(figures, busy),
+    )

@@ -1,0 +1,161 @@
+"""Contestants: processes that run a network each, in the interpreter that has its package."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import rexdense
+from rexdense.errors import InvalidArgument
+
+__all__ = ['Contestant', 'contestants_of']
+
+# Makes this rexdense, and nothing that lies beside it, importable in an interpreter that has torch.
+_START = """
+import importlib.util, json, sys
+for missing, there in (
+    ('Python 3.10', sys.version_info >= (3, 10)),
+    ('torch', importlib.util.find_spec('torch')),
+):
+    if not there:
+        print(json.dumps(dict(error='there is no ' + missing, missing=missing)))
+        sys.exit()
+sys.path[:0] = {path!r}
+if importlib.util.find_spec('torchvision_shim'):
+    import torchvision_shim
+spec = importlib.util.spec_from_file_location(
+    'rexdense', {folder!r} + '/__init__.py', submodule_search_locations=[{folder!r}]
+)
+sys.modules['rexdense'] = module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+from rexdense.benchmark.serving import serve
+serve()
+"""
+
+
+class Contestant:
+    """A process that runs a network when it is its turn.
+
+    Args:
+        task: See :func:`rexdense.benchmark.networks.build_network`.
+        interpreter: The Python that has the task's package; None takes this one.
+        path: A folder in front of its module path; a ``torchvision_shim.py`` in it is imported
+            first.
+
+    Attributes:
+        facts: What the process says of itself: ``version``, ``kept`` and, after a turn, the
+            largest ``resident`` size in bytes.
+
+    Raises:
+        InvalidArgument: the interpreter cannot be started, or lacks the package or the network.
+    """
+
+    def __init__(
+        self, task: dict[str, Any], interpreter: str | None = None, path: Path | None = None
+    ) -> None:
+        self.interpreter, self.package = interpreter or sys.executable, task['framework']
+        start = _START.format(
+            folder=str(Path(rexdense.__file__).parent), path=[str(path)] if path else []
+        )
+        threads = str(task['threads'])
+        # Threads that spin while they wait would take the time of those whose turn it is.
+        environment = os.environ | {'OMP_NUM_THREADS': threads, 'OMP_WAIT_POLICY': 'passive'}
+        try:
+            self._process = subprocess.Popen(
+                [self.interpreter, '-c', start],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+        except OSError as error:
+            raise InvalidArgument(
+                f'--peer-python {self.interpreter}: {error.strerror}; give a Python interpreter'
+            ) from error
+        self.facts = self._ask(json.dumps(task))
+
+    def _ask(self, line: str) -> dict[str, Any]:
+        with contextlib.suppress(BrokenPipeError):  # what it says may tell why
+            self._process.stdin.write(f'{line}\n')
+            self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            self.close()
+            raise InvalidArgument(
+                f'{self.interpreter} ended while it ran {self.package} '
+                f'(status {self._process.returncode}): give --peer-python a Python interpreter, '
+                'or a smaller shape if the memory ran out'
+            )
+        try:
+            said = json.loads(answer)
+        except ValueError as error:
+            self.close()
+            raise InvalidArgument(
+                f'{self.interpreter} answered {answer[:80]!r}: give --peer-python a Python '
+                'interpreter'
+            ) from error
+        if 'error' in said:
+            self.close()
+            missing = said['missing']
+            remedy = f'; give --peer-python one that has {missing}' if missing else ''
+            raise InvalidArgument(f'{self.interpreter}: {said["error"]}{remedy}')
+        return said
+
+    def run(self) -> float:
+        """Return the milliseconds of a pass."""
+        said = self._ask('')
+        self.facts['resident'] = said['resident']
+        return said['milliseconds']
+
+    def close(self) -> None:
+        """End the process."""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+
+def contestants_of(
+    kind: str, against: tuple[str, ...], dtype: str, compiled: bool, allocators: tuple[str, ...]
+) -> dict[str, dict[str, Any]]:
+    """Return the forms in which networks compete, by the name that the table gives each.
+
+    Ours are the plain network, and what :func:`rexdense.deploy.optimize` makes of it; in training
+    also those that recompute. Those of others are as shipped, and at their best: channels_last, and
+    compiled with frozen weights.
+    """
+    if kind == 'train-step':
+        ours = {
+            'rexdense': {},
+            'rexdense, channels_last': dict(channels_last=True),
+            'rexdense, recomputing activations': dict(recompute='activations'),
+            'rexdense, channels_last, recomputing activations': dict(
+                recompute='activations', channels_last=True
+            ),
+        }
+        theirs = {'': {}, ', channels_last': dict(channels_last=True)}
+    else:
+        ours = {'rexdense': {}, 'rexdense, optimised': dict(optimized=True)}
+        theirs = {'': {}, ', channels_last': dict(channels_last=True)}
+        if compiled:
+            ours['rexdense, compiled'] = dict(optimized=True, compiled=True)
+            theirs[', compiled'] = dict(channels_last=True, compiled=True)
+        if dtype != 'float32':
+            ours['rexdense, optimised'] |= dict(dtype=dtype)
+            ours.get('rexdense, compiled', {}).update(dtype=dtype)
+            theirs = {name: form | dict(dtype=dtype) for name, form in theirs.items()}
+            theirs = {'': {}} | {f'{name}, {dtype}': form for name, form in theirs.items()}
+    forms = {name: dict(framework='rexdense') | form for name, form in ours.items()}
+    for package in against:
+        only = {'': {}} if package in ('onnxruntime', 'openvino') else theirs
+        for suffix, form in only.items():
+            forms[f'{package}{suffix}'] = dict(framework=package) | form
+    return {
+        name if allocator == 'default' else f'{name}, memory reused': form
+        | dict(allocator=allocator)
+        for allocator in allocators
+        for name, form in forms.items()
+    }

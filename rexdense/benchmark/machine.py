@@ -1,0 +1,100 @@
+"""The machine that a benchmark runs on: what it is, what it can do at most, whether it is idle."""
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+
+__all__ = ['BUSY', 'Ceilings', 'busy_share', 'describe_machine', 'free_bytes', 'measure_ceilings']
+
+BUSY = 0.1
+"""The share of the processors from which on a machine counts as busy."""
+
+_MATRIX = 1024
+_COPIED = 32 * 2**20
+
+
+class Ceilings(NamedTuple):
+    """What the machine did at most, in the run itself.
+
+    Attributes:
+        multiplications: Multiply-accumulates a second of a float32 matrix product.
+        copied: Bytes a second of a copy, read and written.
+    """
+
+    multiplications: float
+    copied: float
+
+
+def measure_ceilings(times: int = 5) -> Ceilings:
+    """Return the best of several matrix products (1024 x 1024) and copies (128 MiB)."""
+    matrix, numbers = torch.rand(_MATRIX, _MATRIX), torch.rand(_COPIED)
+    product, copy = torch.empty_like(matrix), torch.empty_like(numbers)
+
+    def best(action) -> float:
+        seconds = []
+        for _ in range(times):
+            start = time.perf_counter()
+            action()
+            seconds.append(time.perf_counter() - start)
+        return min(seconds)
+
+    return Ceilings(
+        _MATRIX**3 / best(lambda: torch.mm(matrix, matrix, out=product)),
+        2 * numbers.nbytes / best(lambda: copy.copy_(numbers)),
+    )
+
+
+def busy_share(seconds: float = 1.0) -> float | None:
+    """Return the share of the processors' time that others use while this process sleeps, from 0 to
+    1; None where the system does not tell."""
+    before = _ticks()
+    time.sleep(seconds)
+    after = _ticks()
+    if before is None or after is None:
+        return None
+    idle, total = (later - earlier for earlier, later in zip(before, after, strict=True))
+    return 1 - idle / max(total, 1)
+
+
+def _ticks() -> tuple[int, int] | None:
+    """Return how long all processors were idle, and that time in all (proc(5), /proc/stat)."""
+    try:
+        fields = Path('/proc/stat').read_text().splitlines()[0].split()[1:9]
+    except OSError:
+        return None
+    times = [int(field) for field in fields]
+    return times[3] + times[4], sum(times)  # idle and waiting for a disk
+
+
+def free_bytes() -> int | None:
+    """Return the memory that is free, in bytes; None where the system does not tell."""
+    try:
+        lines = Path('/proc/meminfo').read_text().splitlines()
+    except OSError:
+        return None
+    (free,) = (line.split()[1] for line in lines if line.startswith('MemAvailable:'))
+    return int(free) * 1024
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what a reader of figures must know of the machine, as plain values."""
+    return dict(
+        processor=_processor(),
+        cores=os.cpu_count(),
+        system=f'{platform.system()} {platform.release()}',
+        python=platform.python_version(),
+        torch=torch.__version__,
+    )
+
+
+def _processor() -> str:
+    try:
+        lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.machine()

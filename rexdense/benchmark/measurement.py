@@ -1,0 +1,163 @@
+"""A network beside those of other packages: who competes, in which process, and what it says."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rexdense.benchmark.contestants import Contestant, contestants_of
+from rexdense.benchmark.machine import (
+    busy_share,
+    describe_machine,
+    free_bytes,
+    measure_ceilings,
+)
+from rexdense.benchmark.networks import PEERS, build_network
+from rexdense.benchmark.report import doubts, figures_of
+from rexdense.benchmark.rounds import take_turns
+from rexdense.device import require_bfloat16
+from rexdense.errors import InvalidArgument, suggest
+from rexdense.zoo.complexity import Complexity, count_complexity
+
+__all__ = ['Benchmark', 'measure_networks']
+
+RUNTIMES = ('onnxruntime', 'openvino')
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What is measured.
+
+    Attributes:
+        kind: 'backbone', 'train-step' or 'segmentor'.
+        name: rexdense's name of the network.
+        shape: Of a batch of images, (N, 3, H, W).
+        against: Other packages, see :data:`rexdense.benchmark.networks.PEERS`.
+        peer_python: The interpreter that has them; None takes this one.
+        peer_path: A folder in front of that interpreter's module path, see
+            :class:`~rexdense.benchmark.contestants.Contestant`.
+        allocators: 'default' as processes start, 'reuse' as the programs of rexdense set it.
+        graph: Our own ONNX graph of the network, which other runtimes run.
+    """
+
+    kind: str
+    name: str
+    shape: tuple[int, ...]
+    against: tuple[str, ...] = ()
+    peer_python: str | None = None
+    peer_path: Path | None = None
+    threads: int = 2
+    rounds: int = 9
+    device: str = 'cpu'
+    dtype: str = 'float32'
+    compiled: bool = False
+    allocators: tuple[str, ...] = ('default', 'reuse')
+    graph: Path | None = None
+
+    def task(self, form: dict[str, Any]) -> dict[str, Any]:
+        """Return the task of a contestant in a form of :func:`contestants_of`."""
+        own = dict(
+            kind=self.kind,
+            name=self.name,
+            shape=self.shape,
+            threads=self.threads,
+            device=self.device,
+            dtype='float32',
+            graph=str(self.graph),
+        )
+        return own | form
+
+
+def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
+    """Return the figures of all contestants, and ``why_no_result``, as plain values.
+
+    Raises:
+        InvalidArgument: something that was asked for cannot be had.
+    """
+    _check(benchmark)
+    if benchmark.dtype == 'bfloat16':
+        require_bfloat16(benchmark.device)
+    forms = contestants_of(
+        benchmark.kind,
+        benchmark.against,
+        benchmark.dtype,
+        benchmark.compiled,
+        benchmark.allocators,
+    )
+    network = build_network(benchmark.task(dict(framework='rexdense')))
+    counts = count_complexity(network, benchmark.shape)
+    _require_memory(benchmark, counts, len(forms))
+    torch.set_num_threads(benchmark.threads)
+    busy = [busy_share()]
+    ceilings = measure_ceilings()
+    with contextlib.ExitStack() as stack:
+        started = {}
+        # Those of others first: they may not be there.
+        for name in sorted(forms, key=lambda name: forms[name]['framework'] == 'rexdense'):
+            own = forms[name]['framework'] == 'rexdense'
+            peer = () if own else (benchmark.peer_python, benchmark.peer_path)
+            started[name] = Contestant(benchmark.task(forms[name]), *peer)
+            stack.callback(started[name].close)
+        contestants = {name: started[name] for name in forms}
+        times = take_turns(contestants, benchmark.rounds)
+        busy.append(busy_share())
+    reference = next((name for name in times if not name.startswith('rexdense')), 'rexdense')
+    reference = reference if reference in times else next(iter(times))
+    # A backward pass costs two forward passes.
+    macs = counts.macs * (3 if benchmark.kind == 'train-step' else 1)
+    facts = {name: contestant.facts for name, contestant in contestants.items()}
+    figures = figures_of(times, facts, reference, macs, ceilings)
+    return dict(
+        benchmark={name: _plain(value) for name, value in vars(benchmark).items()},
+        machine=describe_machine(),
+        macs=macs,
+        parameters=counts.parameters,
+        ceilings=ceilings._asdict(),
+        busy=busy,
+        reference=reference,
+        figures=figures,
+        why_no_result=doubts(figures, busy),
+    )
+
+
+def _check(benchmark: Benchmark) -> None:
+    allowed = PEERS[benchmark.kind]
+    for package in benchmark.against:
+        if package not in allowed:
+            raise InvalidArgument(
+                f'--against {package}: {benchmark.kind} has {suggest(package, allowed)}'
+            )
+        if package in RUNTIMES and (benchmark.graph is None or not benchmark.graph.is_file()):
+            raise InvalidArgument(
+                f'--against {package} runs our own graph: write it by rexdense export backbone '
+                f'WEIGHTS --format onnx, and give it as --graph; {benchmark.graph} is no file'
+            )
+    if len(benchmark.shape) != 4 or benchmark.shape[1] != 3:
+        raise InvalidArgument(f'--shape {_text(benchmark.shape)}: images have 3 channels, N,3,H,W')
+
+
+def _require_memory(benchmark: Benchmark, counts: Complexity, processes: int) -> None:
+    """Refuse what cannot fit.
+
+    A training pass keeps at least the outputs of all convolutions, an inference pass about as much
+    as the largest few of them, an eighth of all; each process keeps its own.
+    """
+    free = free_bytes()
+    share = 1 if benchmark.kind == 'train-step' else 1 / 8
+    needed = counts.activations * 4 * share * processes
+    if benchmark.device == 'cpu' and free is not None and needed > free:
+        raise InvalidArgument(
+            f'--shape {_text(benchmark.shape)}: {processes} processes would need at least '
+            f'{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: give a smaller shape'
+        )
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _text(shape: Sequence[int]) -> str:
+    return 'x'.join(map(str, shape))

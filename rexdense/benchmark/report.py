@@ -1,0 +1,145 @@
+"""What a benchmark says: a table, JSON, and whether it is a result."""
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rexdense.benchmark.machine import BUSY, Ceilings
+from rexdense.benchmark.rounds import ratio, spread
+from rexdense.errors import InvalidArgument
+from rexdense.files import atomic_write
+from rexdense.text_table import text_table
+
+__all__ = ['WIDEST', 'doubts', 'figures_of', 'losses', 'read_json', 'table_of', 'write_json']
+
+WIDEST = 0.15
+"""The spread of a contestant's times, from quartile to quartile, above which they are no result."""
+LARGEST_LOSS = 0.15
+"""The share of a kept ratio that may be lost."""
+
+
+def figures_of(
+    times: Mapping[str, Sequence[float]],
+    facts: Mapping[str, Mapping[str, Any]],
+    reference: str,
+    macs: int | None = None,
+    ceilings: Ceilings | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Return the figures of each contestant as plain values.
+
+    ``speed`` is how many times as fast as the reference it is, with its interval;
+    ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
+    """
+    figures = {}
+    for name, own in times.items():
+        faster = ratio(times[reference], own)
+        median = statistics.median(own)
+        figures[name] = dict(
+            milliseconds=median,
+            spread=spread(own),
+            speed=faster.value,
+            speed_interval=[faster.low, faster.high],
+            **{key: value for key, value in facts[name].items() if value is not None},
+            times=list(own),
+        )
+        if macs is not None and ceilings is not None:
+            figures[name]['share_of_ceiling'] = macs / (median / 1e3) / ceilings.multiplications
+    return figures
+
+
+def doubts(figures: Mapping[str, Mapping[str, Any]], busy: Sequence[float | None]) -> list[str]:
+    """Return why the figures are no result; nothing where they are one.
+
+    Args:
+        busy: The share of the processors that others took, before and after the measurement.
+    """
+    found = []
+    most = max((share for share in busy if share is not None), default=0.0)
+    if most > BUSY:
+        found.append(f'others took {most:.0%} of the processors, more than {BUSY:.0%}')
+    widest = max(figures, key=lambda name: figures[name]['spread'])
+    if figures[widest]['spread'] > WIDEST:
+        found.append(
+            f'the times of {widest} spread by {figures[widest]["spread"]:.0%}, more than '
+            f'{WIDEST:.0%}'
+        )
+    return found
+
+
+def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
+    """Return which contestants have lost speed against kept figures: a line each where the ratio to
+    the reference has dropped by more than :data:`LARGEST_LOSS`.
+
+    Raises:
+        InvalidArgument: the kept figures are of another benchmark.
+    """
+    if (kept['reference'], kept['benchmark']) != (found['reference'], _plain(found['benchmark'])):
+        raise InvalidArgument(
+            'the kept figures are of another benchmark: compare with the same kind, network, '
+            f'shape and options as {kept["benchmark"]}'
+        )
+    lines = []
+    for name, before in kept['figures'].items():
+        now = found['figures'][name]['speed']
+        if now < before['speed'] * (1 - LARGEST_LOSS):
+            lines.append(
+                f'{name} is {now:.2f} times as fast as {found["reference"]}; it was '
+                f'{before["speed"]:.2f} times'
+            )
+    return lines
+
+
+def _plain(content: Any) -> Any:
+    return json.loads(json.dumps(content))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what :func:`write_json` has written.
+
+    Raises:
+        InvalidArgument: it is no such file.
+    """
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        _ = content['figures'], content['benchmark'], content['reference']
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise InvalidArgument(
+            f'{path} is no file of figures ({type(error).__name__}): write one by rexdense '
+            'benchmark --json'
+        ) from error
+    return content
+
+
+def table_of(figures: Mapping[str, Mapping[str, Any]], reference: str) -> str:
+    """Return the figures as a table."""
+    optional = {
+        'resident': ('resident MB', lambda value: f'{value / 1e6:.0f}'),
+        'kept': ('kept MB', lambda value: f'{value / 1e6:.0f}'),
+        'share_of_ceiling': ('of ceiling', lambda value: f'{value:.0%}'),
+    }
+    shown = {key: each for key, each in optional.items() if any(key in f for f in figures.values())}
+    header = ['', 'ms', 'spread', f'x {reference}', '95 %', *(each[0] for each in shown.values())]
+    rows = [
+        [
+            name,
+            f'{own["milliseconds"]:.1f}',
+            f'{own["spread"]:.0%}',
+            f'{own["speed"]:.2f}',
+            '{:.2f}-{:.2f}'.format(*own['speed_interval']),
+            *(text(own[key]) if key in own else '' for key, (_, text) in shown.items()),
+        ]
+        for name, own in figures.items()
+    ]
+    return text_table([header, *rows])
+
+
+def write_json(path: Path, content: Mapping[str, Any], overwrite: bool) -> Path:
+    """Write what was measured.
+
+    Raises:
+        UnwritableFile: the file is there, or cannot be written.
+    """
+    text = json.dumps(content, indent=2) + '\n'
+    return atomic_write(path, text.encode(), overwrite, make_folder=True)

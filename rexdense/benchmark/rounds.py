@@ -1,0 +1,77 @@
+"""Times taken in turns, and what they say."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+__all__ = ['Ratio', 'Runs', 'ratio', 'spread', 'take_turns']
+
+
+class Runs(Protocol):
+    """Something that is timed: ``run()`` returns the milliseconds of one turn."""
+
+    def run(self) -> float: ...
+
+
+def take_turns(
+    contestants: Mapping[str, Runs], rounds: int, warm_up: int = 2
+) -> dict[str, list[float]]:
+    """Return the milliseconds of each contestant in each round, after rounds to warm up.
+
+    In a round each runs once while the others wait, so that what slows the machine slows all.
+    """
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(warm_up + rounds):
+        for name, contestant in contestants.items():
+            times[name].append(contestant.run())
+    return {name: own[warm_up:] for name, own in times.items()}
+
+
+class Ratio(NamedTuple):
+    """A ratio of times with its interval.
+
+    Attributes:
+        value: The median over the rounds.
+        low, high: The bounds between which the median lies with 95 %, if there are enough rounds
+            (6); otherwise the smallest and largest.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
+def ratio(times: Sequence[float], reference: Sequence[float]) -> Ratio:
+    """Return how much longer ``times`` are than ``reference``, round by round.
+
+    The interval is that of order statistics, which assumes nothing about the noise (Conover 1999,
+    section 3.2).
+
+    Example:
+        >>> ratio([2, 4, 6, 8, 10, 12], [1, 2, 3, 4, 5, 5])
+        Ratio(value=2.0, low=2.0, high=2.4)
+    """
+    found = sorted(a / b for a, b in zip(times, reference, strict=True))
+    count, below = len(found), 0
+    outside = 0.0
+    while below < (count - 1) // 2:
+        outside += 2 * math.comb(count, below) / 2**count
+        if outside > 0.05:
+            break
+        below += 1
+    first = max(below - 1, 0)
+    return Ratio(statistics.median(found), found[first], found[count - 1 - first])
+
+
+def spread(times: Sequence[float]) -> float:
+    """Return the distance between the quartiles as a share of the median.
+
+    Example:
+        >>> spread([9, 10, 10, 11])
+        0.05
+    """
+    if len(times) < 2:
+        return 0.0
+    low, middle, high = statistics.quantiles(times, n=4, method='inclusive')
+    return round((high - low) / middle, 4)

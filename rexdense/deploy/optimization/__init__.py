@@ -1,0 +1,5 @@
+"""Networks made fast for inference, in torch itself."""
+
+from rexdense.deploy.optimization.optimizer import optimize
+
+__all__ = ['optimize']

@@ -1,0 +1,47 @@
+"""Networks in bfloat16 behind inputs and outputs in float32."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from rexdense.deploy.optimization.parts import parts_of
+
+__all__ = ['float32_outputs', 'lower_inputs', 'set_precision']
+
+
+def set_precision(network: nn.Module, dtype: torch.dtype) -> None:
+    """Bring the parts of a network that maps go through to ``dtype``.
+
+    Inputs of other types are brought to it, outputs to float32, by hooks: heads that suppress boxes
+    or take an argmax do so in float32.
+    """
+    parts = parts_of(network)
+    for part in parts:
+        part.to(dtype)
+        if dtype != torch.float32:
+            part.register_forward_pre_hook(lower_inputs, with_kwargs=True)
+    if dtype != torch.float32:
+        parts[-1].register_forward_hook(float32_outputs)
+
+
+def lower_inputs(module: nn.Module, inputs: tuple, named: dict[str, Any]) -> tuple[tuple, dict]:
+    """Return a module's inputs in the type of its weights."""
+    dtype = next(module.parameters()).dtype
+
+    def lowered(value: Any) -> Any:
+        floating = isinstance(value, Tensor) and value.is_floating_point()
+        return value.to(dtype) if floating else value
+
+    return tree_map(lowered, inputs), tree_map(lowered, named)
+
+
+def float32_outputs(module: nn.Module, inputs: tuple, outputs: Any) -> Any:
+    """Return a module's outputs in float32."""
+    return tree_map(
+        lambda value: (
+            value.float() if isinstance(value, Tensor) and value.is_floating_point() else value
+        ),
+        outputs,
+    )

@@ -1,0 +1,39 @@
+"""Which devices compute in bfloat16, and which only imitate it."""
+
+import torch
+
+from rexdense.device.ascend import soc_version
+from rexdense.errors import InvalidArgument
+
+__all__ = ['has_bfloat16', 'require_bfloat16']
+
+_FIRST_ASCEND = 220
+"""The SoC version of Ascend 910B, the first that trains in bfloat16 and whole in float32."""
+
+
+def has_bfloat16(device: str) -> bool:
+    """Return whether a device has instructions for bfloat16."""
+    if device == 'cuda':
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device == 'npu':
+        return soc_version() >= _FIRST_ASCEND
+    known = getattr(torch.cpu, 'get_capabilities', None)
+    if known is None:  # before torch 2.11
+        return getattr(torch.cpu, '_is_avx512_bf16_supported', bool)()
+    # Names of x86 and of ARM.
+    names = ('avx512_bf16', 'amx_bf16', 'bf16', 'sve_bf16')
+    return any(known().get(name, False) for name in names)
+
+
+def require_bfloat16(device: str) -> None:
+    """Check that a device computes in bfloat16.
+
+    Raises:
+        InvalidArgument: it would imitate that in float32, which is slower and less exact.
+    """
+    if not has_bfloat16(device):
+        what = 'AVX512_BF16 or AMX' if device == 'cpu' else 'bfloat16 units'
+        raise InvalidArgument(
+            f'bfloat16 on this {device} would be imitated in float32, which is slower: it has no '
+            f'{what}; leave dtype out'
+        )

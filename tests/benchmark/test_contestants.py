@@ -1,0 +1,63 @@
+"""Interpreters of other packages that cannot serve, each told in one line."""
+
+import os
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+from rexdense.benchmark.contestants import Contestant, contestants_of
+from rexdense.errors import InvalidArgument
+
+TASK = dict(
+    framework='timm',
+    kind='backbone',
+    name='rexnet_lite_1.0',
+    shape=[1, 3, 33, 33],
+    threads=1,
+    allocator='default',
+    device='cpu',
+    dtype='float32',
+)
+
+
+@pytest.mark.parametrize(
+    ('interpreter', 'message'),
+    [
+        (
+            '/bin/cat',
+            r'^/bin/cat ended while it ran timm \(status 1\): give --peer-python a Python',
+        ),
+        ('/bin/echo', '^/bin/echo answered .*: give --peer-python a Python interpreter'),
+        ('nowhere/python', '^--peer-python nowhere/python: No such file or directory; give a'),
+        ('/usr/bin/python3', 'there is no torch; give --peer-python one that has torch'),
+    ],
+)
+def test_what_is_no_interpreter_with_torch(interpreter, message, capfd):
+    if interpreter.startswith('/') and not os.path.exists(interpreter):
+        pytest.skip(f'{interpreter} is not there')
+    with pytest.raises(InvalidArgument, match=message) as caught:
+        Contestant(TASK, interpreter)
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.skipif(find_spec('timm') is not None, reason='timm is installed')
+def test_an_interpreter_without_the_package():
+    with pytest.raises(InvalidArgument, match=r"No module named 'timm'; give --peer-python one"):
+        Contestant(TASK, sys.executable)
+
+
+def test_each_form_competes_with_each_allocator():
+    forms = contestants_of('backbone', ('timm',), 'float32', True, ('default', 'reuse'))
+    assert len(forms) == 12
+    assert forms['timm, compiled, memory reused'] == dict(
+        framework='timm', channels_last=True, compiled=True, allocator='reuse'
+    )
+    lower = contestants_of('backbone', ('timm',), 'bfloat16', False, ('default',))
+    assert {name: form.get('dtype') for name, form in lower.items()} == {
+        'rexdense': None,
+        'rexdense, optimised': 'bfloat16',
+        'timm': None,
+        'timm, bfloat16': 'bfloat16',
+        'timm, channels_last, bfloat16': 'bfloat16',
+    }

@@ -1,0 +1,117 @@
+"""What times taken in turns say."""
+
+import pytest
+
+from rexdense.benchmark.machine import BUSY, busy_share, measure_ceilings
+from rexdense.benchmark.networks import timm_name
+from rexdense.benchmark.report import WIDEST, doubts, figures_of, losses, table_of
+from rexdense.benchmark.rounds import ratio, spread, take_turns
+from rexdense.errors import InvalidArgument
+
+
+class Counter:
+    def __init__(self, log, name):
+        self.log, self.name = log, name
+
+    def run(self):
+        self.log.append(self.name)
+        return float(len(self.log))
+
+
+def test_each_runs_once_a_round_after_the_warm_up():
+    log = []
+    times = take_turns({name: Counter(log, name) for name in 'ab'}, rounds=3, warm_up=2)
+    assert log == ['a', 'b'] * 5
+    assert times == dict(a=[5.0, 7.0, 9.0], b=[6.0, 8.0, 10.0])
+
+
+# Ranks of the interval of a median (Conover 1999, table A3): of 9 values the second and the eighth.
+@pytest.mark.parametrize(
+    ('count', 'first'), [(1, 1), (3, 1), (5, 1), (6, 1), (8, 1), (9, 2), (12, 3), (15, 4), (20, 6)]
+)
+def test_the_interval_is_that_of_the_median(count, first):
+    found = ratio(range(1, count + 1), [1] * count)
+    assert found == ((count + 1) / 2, first, count + 1 - first)
+
+
+def test_a_slow_round_slows_both():
+    assert ratio([2, 20, 2], [1, 10, 1]).value == 2
+
+
+def test_spread_is_between_the_quartiles():
+    assert spread([1]) == 0
+    assert spread([8, 9, 10, 11, 12]) == 0.2
+
+
+def test_busy_machines_and_scattered_times_are_no_result():
+    figures = figures_of({'a': [10, 10, 11], 'b': [1, 2, 3]}, {'a': {}, 'b': {}}, 'a')
+    assert doubts(figures, [0.0, BUSY + 0.05]) == [
+        'others took 15% of the processors, more than 10%',
+        f'the times of b spread by 50%, more than {WIDEST:.0%}',
+    ]
+    assert doubts({'a': figures['a']}, [0.0, None]) == []
+
+
+def test_others_are_seen():
+    import multiprocessing
+
+    idle = busy_share(0.3)
+    if idle is None:
+        pytest.skip('the system does not tell')
+    with multiprocessing.get_context('fork').Pool(1) as pool:
+        spinning = pool.apply_async(_spin, (0.6,))
+        assert busy_share(0.4) > 0.5 / multiprocessing.cpu_count()
+        spinning.wait()
+
+
+def _spin(seconds):
+    import time
+
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+
+
+def test_the_table_has_what_is_known():
+    facts = {'a': dict(resident=3e6, kept=None), 'b': dict(resident=5e6, kept=None)}
+    figures = figures_of({'a': [10.0] * 3, 'b': [5.0] * 3}, facts, 'a', 10**9, measure_ceilings(1))
+    lines = table_of(figures, 'a').splitlines()
+    assert lines[0].split() == ['ms', 'spread', 'x', 'a', '95', '%', 'resident', 'MB', 'of',
+                                'ceiling']  # fmt: skip
+    assert lines[2].split()[:6] == ['b', '5.0', '0%', '2.00', '2.00-2.00', '5']
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('rexnet_2.0', 'rexnet_200'),
+        ('rexnetr_1.3', 'rexnetr_130'),
+        ('regnetx_200mf', 'regnetx_002'),
+        ('regnety_16gf', 'regnety_160'),
+        ('resnext50_32x4d', 'resnext50_32x4d'),
+    ],
+)
+def test_names_of_timm(name, expected):
+    assert timm_name(name) == expected
+
+
+def test_a_network_that_timm_lacks():
+    with pytest.raises(InvalidArgument, match=r'timm has no rexnet_lite_1\.0: leave --against'):
+        timm_name('rexnet_lite_1.0')
+
+
+def kept(speed):
+    figures = {'a': dict(speed=1.0), 'b': dict(speed=speed)}
+    return dict(benchmark=dict(name='n'), reference='a', figures=figures)
+
+
+@pytest.mark.parametrize(('speed', 'lost'), [(2.0, 0), (1.71, 0), (1.69, 1)])
+def test_a_ratio_that_drops_by_more_than_15_percent_is_told(speed, lost):
+    lines = losses(kept(speed), kept(2.0))
+    assert len(lines) == lost
+    assert not lines or lines == ['b is 1.69 times as fast as a; it was 2.00 times']
+
+
+def test_figures_of_another_benchmark_are_not_compared():
+    with pytest.raises(InvalidArgument, match='are of another benchmark'):
+        losses(kept(2.0), kept(2.0) | dict(reference='b'))

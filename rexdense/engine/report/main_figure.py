@@ -82,9 +82,8 @@ def keep_best(config: Config) -> None:
             CheckpointHook(save_best=checkpoint.save_best, rule=checkpoint.get('rule'))
         except (AssertionError, KeyError, ValueError) as error:
             raise InvalidArgument(
-                f'default_hooks.checkpoint.save_best={checkpoint.save_best}: {error}; give the '
-                'name of a figure of the validation, and greater or less as '
-                'default_hooks.checkpoint.rule'
+                f'default_hooks.checkpoint.save_best={checkpoint.save_best}: {error}; give a '
+                'figure of the validation, and default_hooks.checkpoint.rule=greater or less'
             ) from error
 
 

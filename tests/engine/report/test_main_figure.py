@@ -56,9 +56,7 @@ def test_a_config_that_says_what_is_best_is_followed(chosen):
 )
 def test_what_cannot_be_the_best(stated):
     checkpoint = dict(type='CheckpointHook', **stated)
-    with pytest.raises(
-        InvalidArgument, match='give the name of a figure of the validation'
-    ) as told:
+    with pytest.raises(InvalidArgument, match='give a figure of the validation') as told:
         keep_best(Config(dict(default_hooks=dict(checkpoint=checkpoint))))
     assert '\n' not in str(told.value)
 

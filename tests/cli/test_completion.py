@@ -33,7 +33,7 @@ def script() -> str:
         ('', ['train', 'configs', '--version'], ['--data-root']),
         ('tr', ['train'], ['test', '--version']),
         ('train --data', ['--data-root'], ['--device']),
-        ('train --device ', ['cpu', 'cuda', 'npu'], ['--device', 'clovaai']),
+        ('train --launcher ', ['none', 'pytorch'], ['--device', 'clovaai']),
         ('train --device cpu mask-rcnn_rexnet-1.0_', ['mask-rcnn_rexnet-1.0_fpn_nuclei'], ['cpu']),
         ('train --data-root ', [], ['--epochs', 'cpu']),
         ('test depth/', ['depth/unet_rexnet-1.0_custom'], ['--out']),

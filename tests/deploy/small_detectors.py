@@ -6,6 +6,7 @@ import torch
 from mmengine.registry import init_default_scope
 
 from rexdense.arch import channels
+from rexdense.deploy.detection import SSDGraph
 from rexdense.engine.config.load import load_config
 from rexdense.engine.runner import import_scope
 from rexdense.registry import MODELS
@@ -70,10 +71,10 @@ def spread(model, deviations):
 
 @torch.no_grad()
 def spread_ssd(model):
-    """Scale the last layers of an SSD so that its scores and deltas have a standard deviation of 1;
-    return it."""
+    """Scale the last layers of an SSD so that its logits and deltas have a standard deviation of 1
+    on images such as an export compares; return it."""
     head = model.bbox_head
-    results = head(model.extract_feat(image(1, 3, 96, 128)))
+    results = head(model.extract_feat(SSDGraph(model).example(2, 3, 320, 320)))
     for layers, outputs in zip((head.cls_convs, head.reg_convs), results, strict=True):
         for layer, output in zip(layers, outputs, strict=True):
             layer[-1].weight.mul_(1 / output.std())

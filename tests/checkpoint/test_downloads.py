@@ -25,11 +25,11 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture
-def server(tmp_path):
+def server(tmp_path, monkeypatch):
     """Serve a folder; yields (folder, address). Downloads go to another folder."""
-    served, cache, before = tmp_path / 'served', tmp_path / 'cache', torch.hub.get_dir()
+    served, cache = tmp_path / 'served', tmp_path / 'cache'
     served.mkdir()
-    torch.hub.set_dir(str(cache))
+    monkeypatch.setattr(torch.hub, '_hub_dir', str(cache))
     handler = functools.partial(Quiet, directory=str(served))
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as host:
         thread = threading.Thread(target=host.serve_forever)
@@ -37,7 +37,6 @@ def server(tmp_path):
         yield served, f'http://127.0.0.1:{host.server_port}'
         host.shutdown()
         thread.join()
-    torch.hub.set_dir(before)
 
 
 def test_weights_are_downloaded_once(server):

@@ -51,7 +51,7 @@ def test_every_config_is_built_from_what_is_taken(path):
             model = MODELS.build(taken)
             pipeline = Compose(steps)
         import_scope(config)
-        whole = MODELS.build(config.model)
+        whole = MODELS.build(dict(_scope_=config.default_scope) | config.model)
     require_same_tensors(model, whole.state_dict(), 'file.pth')
     assert [type(step).__name__ for step in pipeline.transforms[:1]] == ['LoadImage']
     assert 'Pack' in type(pipeline.transforms[-1]).__name__

@@ -102,6 +102,9 @@ MISTAKES = [
     (['DIR', '--write-fixed', 'DIR/fixed'], 'would lie in the data'),
     (['DIR', '--write-fixed', 'OTHER'], 'OTHER exists: choose another folder'),
     (['DIR', '--json', 'OTHER/a.txt'], r'a\.txt exists'),
+    (['DIR', '--write-fixed', 'X', '--json', 'X/report.json'], 'would lie in X, a new folder'),
+    (['DIR', '--json', 'a.png', '--picture', './a.png'], '--json and --picture are both a.png'),
+    (['C.zip', '--unpack', 'X', '--json', 'C.zip', '--overwrite'], r'C\.zip is read by this comm'),
     (['DIR', '--picture', 'a.doc'], 'a picture ends in one of'),
     (['DIR', '--unpack', 'X'], '--unpack goes with a zip file'),
     (['A.zip'], 'is a zip file: name a new folder for it with --unpack'),
@@ -122,6 +125,8 @@ def test_mistakes_end_in_one_line_and_leave_nothing(
         (tmp_path / folder).mkdir()
     (tmp_path / 'OTHER/a.txt').write_text('mine')
     (tmp_path / 'A.zip').write_text('no zip')
+    with zipfile.ZipFile(tmp_path / 'C.zip', 'w') as archive:
+        archive.write(root / 'annotations/train.json', 'annotations/train.json')
     for name, text in (('TORN', '{"images": ['), ('LIST', '[]')):
         (tmp_path / name).mkdir()
         (tmp_path / name / 'result.json').write_text(text)

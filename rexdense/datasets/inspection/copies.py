@@ -84,7 +84,12 @@ def _content(split: str, read: BoxSplit, inspected: Inspected, clean: bool) -> d
                 'them out'
             )
         # Names as they are on the disk.
-        return {**read.content, 'images': read.boxes.dataset['images']}
+        images = read.boxes.dataset['images']
+        return {
+            **read.content,
+            'images': images,
+            'annotations': read.content.get('annotations', []),
+        }
     dataset = read.checked.dataset
     gone = {
         found.image
@@ -162,10 +167,12 @@ def _write_split(
 ) -> None:
     sources = {image['id']: places[id_key(image['id'])] for image in content['images']}
     names = output_names(list(sources.values()))
-    images = []
+    images, written = [], set()
     for image in content['images']:
         name = f'{split}/{names[str(sources[image["id"]])]}'
-        write(f'images/{name}', _read(sources[image['id']]))
+        if name not in written:  # a file may be listed twice
+            write(f'images/{name}', _read(sources[image['id']]))
+        written.add(name)
         images.append({**image, 'file_name': name})
     text = json.dumps({**content, 'images': images})
     write(f'annotations/{split}.json', text.encode())

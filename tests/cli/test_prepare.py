@@ -85,6 +85,15 @@ def test_forms_are_recognised(tmp_path, capsys, write):
     assert f'in the form {write.__name__[6:]}.' in capsys.readouterr().out
 
 
+def test_a_picture_of_boxes_beside_damaged_masks(tmp_path, capsys):
+    content = coco_content()
+    for entry in content['annotations'][:2]:
+        entry['segmentation'] = dict(size=[32, 48], counts='b23U')
+    write_coco(tmp_path / 'DIR', content)
+    prepare.main([str(tmp_path / 'DIR'), '--picture', str(tmp_path / 'a.png')])
+    assert cv2.imread(str(tmp_path / 'a.png')).shape[0] > 600
+
+
 MISTAKES = [
     (['nowhere'], 'nowhere is not there; give the folder of the data, or a zip file'),
     (['EMPTY'], r'EMPTY is of no known form \(it is empty\): looked for COCO annotations'),

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from rexdense.datasets.coco.run_lengths import runs_of_text
+from rexdense.datasets.coco.cleaning import area_of_mask
 from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.images.headers import read_header
@@ -102,7 +102,7 @@ class CocoBuilder:
             image_id=self._images[-1]['id'],
             category_id=name,
             bbox=list(box),
-            area=_area(box, segmentation),
+            area=box[2] * box[3] if segmentation is None else area_of_mask(segmentation),
             iscrowd=0,
         )
         if segmentation is not None:
@@ -120,22 +120,6 @@ class CocoBuilder:
         ]
         categories = [dict(id=number, name=name) for name, number in ids.items()]
         return dict(images=self._images, annotations=annotations, categories=categories)
-
-
-def _area(box: Sequence[float], segmentation: list | dict | None) -> float:
-    """Return the pixels of an object: COCO's ``area`` is that of the mask, where there is one."""
-    if segmentation is None:
-        return box[2] * box[3]
-    if isinstance(segmentation, dict):
-        return sum(runs_of_text(segmentation['counts'])[1::2])
-    return sum(map(_area_of_polygon, segmentation))
-
-
-def _area_of_polygon(polygon: Sequence[float]) -> float:
-    """Return the area of a polygon [x, y, x, y, ...] (the shoelace formula)."""
-    across, down = polygon[::2], polygon[1::2]
-    after = zip(across, down, [*across[1:], across[0]], [*down[1:], down[0]], strict=True)
-    return abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in after)) / 2
 
 
 def box_around(polygons: Iterable[Sequence[float]]) -> list[float]:

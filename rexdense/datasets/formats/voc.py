@@ -76,6 +76,8 @@ def read_voc(path: Path) -> Converted:
     builder, faults = CocoBuilder(), []
     for name, file in _named_files(path):
         try:
+            if not _stays_inside(name):
+                raise DataError(f'{name[:80]!r} leads out of {ANNOTATIONS}: name an XML file in it')
             _add(builder, parse_xml(file), name, folder, stems)
         except DataError as error:
             faults.append(str(error))
@@ -83,6 +85,11 @@ def read_voc(path: Path) -> Converted:
     if not content['images'] and not faults:
         raise DataError(f'{path} names no image; each line is the name of an XML file')
     return Converted(content, folder, faults)
+
+
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name.replace('\\', '/'))
+    return not path.is_absolute() and '..' not in path.parts
 
 
 def _root_of_list(path: Path) -> Path:

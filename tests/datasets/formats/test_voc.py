@@ -169,6 +169,14 @@ def test_a_long_file(root, monkeypatch):
         (lambda root: (root / 'JPEGImages/2.png').unlink(), '1 of its 3 images are missing'),
         (lambda root: (root / 'ImageSets/Main/train.txt').write_text('\n'), 'names no image'),
         (
+            lambda root: (root / 'ImageSets/Main/train.txt').write_text('../Annotations/1\n'),
+            "'../Annotations/1' leads out of Annotations",
+        ),
+        (
+            lambda root: (root / 'ImageSets/Main/train.txt').write_text('/etc/1\n'),
+            "'/etc/1' leads out of Annotations",
+        ),
+        (
             lambda root: (root / 'ImageSets/Main/train.txt').write_text('1\0x\n'),
             r'1\\0x\.xml cannot be read \(embedded null',
         ),

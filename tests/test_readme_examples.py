@@ -143,7 +143,9 @@ def run_folder(untrained_models, tmp_path, monkeypatch):
 
 def test_a_predictor(run_folder, capsys):
     exec(example(*PREDICTOR).replace('score=0.4', 'score=0.01'), names := {})
-    assert [each['image_id'] for each in names['annotations']]
+    annotations = names['annotations']
+    assert {each['image_id'] for each in annotations} == {1, 2}
+    assert [each['id'] for each in annotations] == list(range(1, len(annotations) + 1))
     assert len(list(run_folder.glob('*_found.jpg'))) == 2
     assert capsys.readouterr().out.startswith('images/0.png [[')
 

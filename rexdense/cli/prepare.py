@@ -16,7 +16,7 @@ from rexdense.datasets.inspection.copies import write_box_copy, write_file_copy
 from rexdense.datasets.inspection.findings import Inspected
 from rexdense.datasets.inspection.label_maps import inspect_label_maps, is_label_maps
 from rexdense.datasets.inspection.sources import CONVERTED, read_box_splits, recognised
-from rexdense.destinations import check_destination
+from rexdense.destinations import check_destination, refuse_inputs
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from rexdense.files import atomic_write
 
@@ -74,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         RexdenseError: something that the user gave cannot be used.
     """
     options = parser().parse_args(arguments)
+    _check_files(options)
     root = _root(options)
     _check_places(options, root)
     form = options.convert or recognised(root)
@@ -119,11 +120,11 @@ def _root(options: argparse.Namespace) -> Path:
         root = inner[0]
 
 
-def _check_places(options: argparse.Namespace, root: Path) -> None:
-    """Check before the long work that everything can be written, outside of the data.
+def _check_files(options: argparse.Namespace) -> None:
+    """Check, before a zip file is unpacked, that options go together and replace no input.
 
     Raises:
-        InvalidArgument: it cannot.
+        InvalidArgument: they do not.
     """
     copy = options.write_fixed or options.out
     if options.write_fixed and options.out:
@@ -133,19 +134,34 @@ def _check_places(options: argparse.Namespace, root: Path) -> None:
             raise InvalidArgument('--val-share goes with --out or --write-fixed; give one')
         if not 0 < options.val_share < 1:
             raise InvalidArgument('--val-share: give a number between 0 and 1')
-    source = Path(os.path.realpath(root))
-    for place in (options.json, options.picture, copy):
-        if place is not None and Path(os.path.realpath(place)).is_relative_to(source):
-            raise InvalidArgument(f'{place} would lie in the data, {root}: choose another place')
     if options.picture is not None and options.picture.suffix.lower() not in IMAGE_ENDINGS:
         raise InvalidArgument(
             f'{options.picture}: a picture ends in one of {", ".join(IMAGE_ENDINGS)}'
         )
-    for file in (options.json, options.picture):
-        if file is not None and file.parent.is_dir():
+    files = [file for file in (options.json, options.picture) if file is not None]
+    refuse_inputs(files, [options.data])
+    if len({os.path.realpath(file) for file in files}) < len(files):
+        raise InvalidArgument(f'--json and --picture are both {files[0]}: choose two places')
+    for file in files:
+        for folder in filter(None, (copy, options.unpack)):
+            if Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder)):
+                raise InvalidArgument(f'{file} would lie in {folder}, a new folder: choose another')
+        if file.parent.is_dir():
             check_destination(file, options.overwrite)
     if copy is not None and (copy.is_file() or (copy.is_dir() and any(copy.iterdir()))):
         raise UnwritableFile(f'{copy} exists: choose another folder')
+
+
+def _check_places(options: argparse.Namespace, root: Path) -> None:
+    """Check before the long work that everything is written outside of the data.
+
+    Raises:
+        InvalidArgument: it is not.
+    """
+    source = Path(os.path.realpath(root))
+    for place in filter(None, (options.json, options.picture, options.write_fixed, options.out)):
+        if Path(os.path.realpath(place)).is_relative_to(source):
+            raise InvalidArgument(f'{place} would lie in the data, {root}: choose another place')
 
 
 def _draw(

@@ -140,14 +140,16 @@ class Detections(Prediction):
         objects = self.objects.one_per_object() if one_per_object else self.objects
         return self.task.draw_found(self.image, objects, as_frame)
 
-    def to_coco(self, image_id: int = 1) -> list[dict[str, Any]]:
+    def to_coco(self, image_id: int = 1, first_id: int = 1) -> list[dict[str, Any]]:
         """Return the objects as COCO's annotations with scores, masks as run lengths; the category
         of the first class is 1.
 
         Args:
             image_id: That of the image in the COCO file.
+            first_id: That of the first annotation; the others count on. In a file of several
+                images, each annotation needs an id of its own.
         """
-        return self.task.annotations(self.describe()['objects'], image_id)
+        return self.task.annotations(self.describe()['objects'], image_id, first_id)
 
     def to_supervision(self) -> Any:
         """Return the objects as ``supervision.Detections``, the names as ``class_name`` in its

@@ -13,6 +13,7 @@ import torch
 from rexdense.arch.checks import is_integer, require_ratio
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import VIDEO_ENDINGS, Video, VideoError, is_video
+from rexdense.destinations import refuse_inputs
 from rexdense.device import find_device
 from rexdense.engine.trained_model import load_trained_model
 from rexdense.errors import InvalidArgument, suggest
@@ -186,13 +187,14 @@ class Predictor:
         Raises:
             VideoError: no frame can be decoded; or the video ends early, after the frames that it
                 has were written, and ``on_error`` is None.
-            InvalidArgument: a name does not end as it should.
+            InvalidArgument: a name does not end as it should, or both are of one file.
             UnwritableFile: the file cannot be written.
         """
         if not is_video(video):
             raise InvalidArgument(
                 f'{video} has not the name of a video: it ends in one of {", ".join(VIDEO_ENDINGS)}'
             )
+        refuse_inputs([path], [video])
         rate = Video(video).rate
         errors: list[ImageError] = []
 

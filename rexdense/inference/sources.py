@@ -105,5 +105,6 @@ def _in_opencv_order(image: np.ndarray, channels: str, name: str) -> np.ndarray:
             'grey (height, width) or with alpha (height, width, 4), of uint8 or uint16'
         )
     if image.ndim == 2 or channels == 'bgr':
-        return image
+        # Whoever reads a camera may write the next frame into the same array.
+        return image.copy()
     return image[..., [2, 1, 0, 3][: image.shape[2]]]

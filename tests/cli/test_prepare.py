@@ -85,6 +85,15 @@ def test_forms_are_recognised(tmp_path, capsys, write):
     assert f'in the form {write.__name__[6:]}.' in capsys.readouterr().out
 
 
+def test_a_picture_of_boxes_beside_damaged_masks(tmp_path, capsys):
+    content = coco_content()
+    for entry in content['annotations'][:2]:
+        entry['segmentation'] = dict(size=[32, 48], counts='b23U')
+    write_coco(tmp_path / 'DIR', content)
+    prepare.main([str(tmp_path / 'DIR'), '--picture', str(tmp_path / 'a.png')])
+    assert cv2.imread(str(tmp_path / 'a.png')).shape[0] > 600
+
+
 MISTAKES = [
     (['nowhere'], 'nowhere is not there; give the folder of the data, or a zip file'),
     (['EMPTY'], r'EMPTY is of no known form \(it is empty\): looked for COCO annotations'),
@@ -102,6 +111,9 @@ MISTAKES = [
     (['DIR', '--write-fixed', 'DIR/fixed'], 'would lie in the data'),
     (['DIR', '--write-fixed', 'OTHER'], 'OTHER exists: choose another folder'),
     (['DIR', '--json', 'OTHER/a.txt'], r'a\.txt exists'),
+    (['DIR', '--write-fixed', 'X', '--json', 'X/report.json'], 'would lie in X, a new folder'),
+    (['DIR', '--json', 'a.png', '--picture', './a.png'], '--json and --picture are both a.png'),
+    (['C.zip', '--unpack', 'X', '--json', 'C.zip', '--overwrite'], r'C\.zip is read by this comm'),
     (['DIR', '--picture', 'a.doc'], 'a picture ends in one of'),
     (['DIR', '--unpack', 'X'], '--unpack goes with a zip file'),
     (['A.zip'], 'is a zip file: name a new folder for it with --unpack'),
@@ -122,6 +134,8 @@ def test_mistakes_end_in_one_line_and_leave_nothing(
         (tmp_path / folder).mkdir()
     (tmp_path / 'OTHER/a.txt').write_text('mine')
     (tmp_path / 'A.zip').write_text('no zip')
+    with zipfile.ZipFile(tmp_path / 'C.zip', 'w') as archive:
+        archive.write(root / 'annotations/train.json', 'annotations/train.json')
     for name, text in (('TORN', '{"images": ['), ('LIST', '[]')):
         (tmp_path / name).mkdir()
         (tmp_path / name / 'result.json').write_text(text)

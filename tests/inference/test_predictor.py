@@ -149,6 +149,10 @@ def test_the_order_of_channels_and_other_arrays(predictor, images):
     deep = array.astype(np.uint16) * 257
     alpha = np.dstack([array, np.full(array.shape[:2], 255, np.uint8)])
     require_equal(predictor('depth')([deep, alpha]), expected * 2)
+    buffer = cv2.imread(str(path))
+    (kept,) = bgr(buffer)
+    buffer[:] = 0
+    assert np.array_equal(kept.image, array)
     grey = array[..., 0]
     require_equal(
         predictor('depth')([grey, grey[..., None]]),
@@ -177,7 +181,8 @@ def test_every_output_of_a_model_with_several(predictor, images, kind):
 @pytest.mark.parametrize('kind', DETECTORS)
 def test_detections_for_other_programs(untrained_models, predictor, images, kind):
     (found,) = predictor(kind)(min(images.iterdir()))
-    annotations = found.to_coco(image_id=7)
+    annotations = found.to_coco(image_id=7, first_id=20)
+    assert [each['id'] for each in annotations] == list(range(20, 20 + len(found)))
     assert {each['image_id'] for each in annotations} == {7}
     assert [each['category_id'] for each in annotations] == (found.labels + 1).tolist()
     boxes = np.array([each['bbox'] for each in annotations])
@@ -392,4 +397,9 @@ def test_a_video_that_cannot_be_decoded_leaves_nothing(predictor, tmp_path):
     ):
         with pytest.raises(InvalidArgument, match=expected):
             predictor('class').write_video(tmp_path / names[0], tmp_path / names[1])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.avi', 'a.mp4']
+    clip = write_frames(tmp_path / 'c.mp4', 2)
+    before = clip.read_bytes()
+    with pytest.raises(InvalidArgument, match=r'c\.mp4 is read by this command'):
+        predictor('class').write_video(clip, tmp_path / '.' / 'c.mp4', overwrite=True)
+    assert clip.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['a.avi', 'a.mp4', 'c.mp4']

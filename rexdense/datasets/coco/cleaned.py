@@ -116,7 +116,7 @@ def _completed(
         'image_id': image_id,
         'category_id': category_id,
         'bbox': box,
-        'area': cleaning.clean_area(entry.get('area'), box, clipped),
+        'area': cleaning.clean_area(entry.get('area'), box, clipped, mask),
         'iscrowd': cleaning.crowd_flag(entry.get('iscrowd')),
     }
     completed.pop('segmentation', None)

@@ -24,6 +24,7 @@ __all__ = [
     'UNKNOWN_CATEGORY',
     'UNKNOWN_IMAGE',
     'ZERO_SIZE_BOX',
+    'area_of_mask',
     'box_of_mask',
     'clean_area',
     'clean_box',
@@ -124,15 +125,18 @@ def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, boo
     return [left, top, box_width, box_height], clipped
 
 
-def clean_area(area: Any, box: list[float], clipped: bool) -> int | float:
-    """Return the area of an object in pixels: that of its box where the file has none, or one that
-    cannot be, as fractions of the image cannot.
+def clean_area(
+    area: Any, box: list[float], clipped: bool, mask: list | dict | None = None
+) -> int | float:
+    """Return the area of an object in pixels: that of its mask, else of its box, where the file has
+    none; that of its box for one that cannot be, as fractions of the image cannot.
 
     Args:
         box: [left, top, width, height] in pixels.
         clipped: Whether the box has become smaller than the object.
+        mask: What :func:`clean_segmentation` gives.
     """
-    area, of_box = number_of(area), box[2] * box[3]
+    area, of_box = number_of(area_of_mask(mask) if area is None and mask else area), box[2] * box[3]
     if area is None or area < 1 or (area > _MOST_OF_BOX * of_box and not clipped):
         return of_box
     return area
@@ -200,6 +204,22 @@ def box_of_mask(mask: list | dict) -> list[float] | str:
     if sum(runs) != height * width:
         return DAMAGED_RUNS
     return box_of_runs(runs, height) or EMPTY_MASK
+
+
+def area_of_mask(mask: list | dict) -> float:
+    """Return the area in pixels of what :func:`clean_segmentation` gives, which COCO's ``area`` is;
+    0 for damaged run lengths."""
+    if isinstance(mask, list):
+        return sum(map(_area_of_polygon, mask))
+    counts = mask['counts']
+    return sum((runs_of_text(counts) if isinstance(counts, str) else counts)[1::2])
+
+
+def _area_of_polygon(polygon: list[float]) -> float:
+    """Return the area of a polygon [x, y, x, y, ...] (the shoelace formula)."""
+    across, down = polygon[::2], polygon[1::2]
+    following = zip(across, down, [*across[1:], across[0]], [*down[1:], down[0]], strict=True)
+    return abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in following)) / 2
 
 
 def overlap(box: list[float], other: list[float]) -> float:

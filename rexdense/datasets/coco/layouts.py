@@ -34,19 +34,18 @@ def coco_files(root: Path, split: str) -> list[Path]:
 
 
 def annotation_files(root: Path, split: str) -> list[Path]:
-    """Return what holds the annotations of a split: COCO files, else the first of the VOC lists
-    and folders of XML files."""
+    """Return what holds the annotations of a split: COCO files, else VOC lists, else folders of XML
+    files."""
     found = coco_files(root, split)
     if found:
         return found
-    lists = (path for path in sorted((root / LISTS).glob('*.txt')) if split_of(path.stem) == split)
-    folders = (
+    lists = [path for path in sorted((root / LISTS).glob('*.txt')) if split_of(path.stem) == split]
+    return lists or [
         folder
         for place in (root / ANNOTATIONS, root)
         for folder in subfolders(place)
         if split_of(folder.name) == split and is_voc(folder)
-    )
-    return [*lists, *folders][:1]
+    ]
 
 
 def undivided_files(root: Path) -> list[Path]:

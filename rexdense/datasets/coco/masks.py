@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from rexdense.datasets.coco.run_lengths import runs_of_text
+from rexdense.errors import DataError
 
 __all__ = ['decode_mask', 'encode_mask']
 
@@ -21,10 +22,17 @@ def decode_mask(segmentation: list | dict, height: int, width: int) -> np.ndarra
     Args:
         segmentation: Polygons in pixels of the image, or run lengths of its size.
         height, width: Of the image, in pixels.
+
+    Raises:
+        DataError: the text of the run lengths is damaged.
     """
     if isinstance(segmentation, dict):
         counts = segmentation['counts']
         runs = runs_of_text(counts) if isinstance(counts, str) else counts
+        if sum(runs) != height * width:
+            raise DataError(
+                f'mask run lengths of {sum(runs)} pixels, of an image of {height * width}'
+            )
         return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(width, height).T
     from pycocotools import mask as mask_tools
 

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 __all__ = ['box_of_runs', 'runs_of_text']
 
+_MOST_BITS = 60
+"""Of a number; longer ones take a time that grows with the square of their length."""
+
 
 def runs_of_text(text: str) -> list[int]:
     """Return the run lengths of COCO's compressed text; none where it is damaged."""
@@ -14,7 +17,7 @@ def runs_of_text(text: str) -> list[int]:
     value = shift = 0
     for character in text:
         code = ord(character) - 48
-        if not 0 <= code < 64:
+        if not 0 <= code < 64 or shift > _MOST_BITS:
             return []
         value |= (code & 0x1F) << shift
         shift += 5

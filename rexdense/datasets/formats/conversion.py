@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from rexdense.datasets.coco.cleaning import area_of_mask
 from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.images.headers import read_header
@@ -16,6 +17,7 @@ __all__ = [
     'Converted',
     'box_around',
     'images_by_stem',
+    'only_image',
     'read_json_object',
     'read_limited',
     'size_of_image',
@@ -100,7 +102,7 @@ class CocoBuilder:
             image_id=self._images[-1]['id'],
             category_id=name,
             bbox=list(box),
-            area=box[2] * box[3],
+            area=box[2] * box[3] if segmentation is None else area_of_mask(segmentation),
             iscrowd=0,
         )
         if segmentation is not None:
@@ -128,10 +130,31 @@ def box_around(polygons: Iterable[Sequence[float]]) -> list[float]:
     return [min(across), min(down), max(across) - min(across), max(down) - min(down)]
 
 
-def images_by_stem(folder: Path) -> dict[str, str]:
+def images_by_stem(folder: Path) -> dict[str, list[str]]:
     """Return the images of a folder, and of those in it, by their paths without the ending."""
-    names = [path.relative_to(folder).as_posix() for path in images_below(folder)]
-    return {name.rpartition('.')[0]: name for name in names}
+    stems: dict[str, list[str]] = {}
+    for path in images_below(folder):
+        name = path.relative_to(folder).as_posix()
+        stems.setdefault(name.rpartition('.')[0], []).append(name)
+    return stems
+
+
+def only_image(names: Sequence[str], stated: str = '') -> str:
+    """Return the one of the images of a stem that annotations are of.
+
+    Args:
+        stated: The file name that they give, if they do.
+
+    Raises:
+        DataError: it may be any of several.
+    """
+    chosen = [name for name in names if PurePosixPath(name).name == stated] or names
+    if len(chosen) > 1:
+        raise DataError(
+            f'{" and ".join(chosen)} differ in nothing but the ending, and annotations may be of '
+            'either: rename one, or take it away'
+        )
+    return chosen[0]
 
 
 def size_of_image(path: Path) -> tuple[int, int]:
@@ -171,8 +194,10 @@ def read_limited(path: Path, most: int) -> bytes:
     try:
         with open(path, 'rb') as file:
             content = file.read(most + 1)
-    except OSError as error:
-        raise DataError(f'{path} cannot be read ({error.strerror})') from error
+    except (OSError, ValueError) as error:  # ValueError of a NUL in the name
+        reason = getattr(error, 'strerror', None) or error
+        name = str(path).replace('\0', '\\0')
+        raise DataError(f'{name} cannot be read ({reason})') from error
     if len(content) > most:
         raise DataError(f'{path} is longer than {most // 2**20} MiB, and is not read')
     return content

@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from rexdense.datasets.coco.masks import encode_mask
+from rexdense.datasets.coco.masks import decode_mask, encode_mask
 from rexdense.datasets.coco.run_lengths import box_of_runs, runs_of_text
 from rexdense.datasets.formats.conversion import (
     CocoBuilder,
     Converted,
     box_around,
     images_by_stem,
+    only_image,
     read_json_object,
     size_of_image,
 )
-from rexdense.datasets.formats.split_folders import UNDIVIDED, split_of, subfolders
+from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
 from rexdense.datasets.images.folders import is_data
 from rexdense.errors import DataError
 
@@ -65,10 +66,12 @@ def read_labelme(root: Path) -> dict[str, Converted]:
 
 
 def _split_files(root: Path) -> dict[str, list[Path]]:
-    divided = {split_of(folder.name): folder for folder in subfolders(root)}
-    found = {
-        split: _json_files(divided[split]) for split in ('train', 'val', 'test') if split in divided
-    }
+    divided = by_split(
+        (split_of(folder.name), folder)
+        for folder in subfolders(root)
+        if split_of(folder.name) and _json_files(folder)
+    )
+    found = {split: _json_files(folder) for split, folder in divided.items()}
     return found if any(found.values()) else {UNDIVIDED: _json_files(root)}
 
 
@@ -101,18 +104,18 @@ def _read_split(root: Path, files: Sequence[Path]) -> Converted:
     return Converted(builder.content(), root, faults)
 
 
-def _image_of(root: Path, path: Path, stated: Any, stems: dict[str, str]) -> str:
+def _image_of(root: Path, path: Path, stated: Any, stems: dict[str, list[str]]) -> str:
     """Return the name of the image of a file, below the root.
 
     Raises:
         DataError: there is none.
     """
+    last = PurePosixPath(str(stated or '').replace('\\', '/')).name
     own = stems.get(path.relative_to(root).with_suffix('').as_posix())
     if own is not None:
-        return own
-    last = PurePosixPath(str(stated or '').replace('\\', '/')).name
-    # Of other places, only what lies beside the file or in the root can be meant.
-    same = [name for name in stems.values() if last and PurePosixPath(name).name == last]
+        return only_image(own, last)
+    names = (name for of_stem in stems.values() for name in of_stem)
+    same = [name for name in names if last and PurePosixPath(name).name == last]
     if len(same) == 1:
         return same[0]
     what = f'{len(same)} images are called {last}' if same else f'its image {stated!r:.60} is not'
@@ -132,17 +135,13 @@ def _add_shapes(
     builder: CocoBuilder, shapes: list, size: tuple[int, int], where: str, faults: list[str]
 ) -> None:
     """Add the shapes of an image, those of one group as one object."""
-    groups: dict[Any, tuple[str, list]] = {}
+    groups: dict[Any, tuple[str, list[list | dict]]] = {}
     rectangles: set[Any] = set()
     for number, shape in enumerate(shapes, start=1):
         try:
             label, outline = _outline(shape, size)
         except DataError as error:
             faults.append(f'{where} shape {number}: {error}')
-            continue
-        if isinstance(outline, dict):
-            runs = runs_of_text(outline['counts'])
-            builder.add_object(label, box_of_runs(runs, size[0]), outline)
             continue
         group = shape.get('group_id')
         key = number if group is None else ('group', label, str(group))
@@ -151,8 +150,22 @@ def _add_shapes(
         elif shape.get('shape_type') != 'rectangle':
             rectangles.discard(key)
         groups.setdefault(key, (label, []))[1].append(outline)
-    for key, (label, polygons) in groups.items():
-        builder.add_object(label, box_around(polygons), None if key in rectangles else polygons)
+    for key, (label, outlines) in groups.items():
+        if any(isinstance(outline, dict) for outline in outlines):
+            mask = _together(outlines, size)
+            builder.add_object(label, box_of_runs(runs_of_text(mask['counts']), size[0]), mask)
+        else:
+            builder.add_object(label, box_around(outlines), None if key in rectangles else outlines)
+
+
+def _together(outlines: Sequence[list | dict], size: tuple[int, int]) -> dict:
+    """Return the run lengths of masks and polygons that are one object."""
+    if len(outlines) == 1:
+        return outlines[0]
+    pixels = np.zeros(size, bool)
+    for outline in outlines:
+        pixels |= decode_mask(outline if isinstance(outline, dict) else [outline], *size)
+    return encode_mask(pixels)
 
 
 def _outline(shape: Any, size: tuple[int, int]) -> tuple[str, list[float] | dict]:

@@ -7,6 +7,7 @@ Data Science Bowl has them.
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,9 +16,10 @@ from rexdense.datasets.formats.conversion import (
     CocoBuilder,
     Converted,
     images_by_stem,
+    only_image,
     size_of_image,
 )
-from rexdense.datasets.formats.split_folders import UNDIVIDED, split_of, subfolders
+from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
 from rexdense.datasets.images.files import read_upright
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.segmentation.label_maps import read_label_map
@@ -29,6 +31,7 @@ IMAGES, MASKS = 'images', 'masks'
 CLASS_NAME = 'object'
 """The one class, where ``classes.txt`` has no name."""
 CLASS_FILE = 'classes.txt'
+_JPEG = ('.jpg', '.jpeg')
 
 
 def is_masks(root: Path) -> bool:
@@ -40,7 +43,9 @@ def read_masks(root: Path) -> dict[str, Converted]:
     """Read a data set of masks, by split. All objects are of one class.
 
     The values of a mask other than 0 are objects; where all masks of a split have the same one
-    value, each connected piece is an object.
+    value, each connected piece is an object. A JPEG file, which does not keep values, is black and
+    white, divided in the middle. A folder of masks has an object in each file; a single file in it
+    may number several.
 
     Raises:
         DataError: the folder is in none of the layouts, or ``classes.txt`` has several names.
@@ -69,21 +74,39 @@ def _class_name(path: Path) -> str:
     return others[0]
 
 
-_Pairs = list[tuple[Path, list[Path]]]
-"""Images and the files of their masks."""
+class _Pair(NamedTuple):
+    """An image and the files of its masks.
+
+    Attributes:
+        apart: Whether these lie in a folder of their own, an object a file.
+        fault: Why they cannot be told.
+    """
+
+    image: Path
+    files: list[Path]
+    apart: bool
+    fault: str | None = None
+
+
+_Pairs = list[_Pair]
 
 
 def _split_pairs(root: Path) -> dict[str, _Pairs]:
     found: dict[str, _Pairs] = {}
-    for folder in subfolders(root / MASKS):
-        split = split_of(folder.name)
-        if split and (root / IMAGES / folder.name).is_dir():
-            found[split] = _pairs(root / IMAGES / folder.name, folder)
+    of_masks = by_split(
+        (split_of(folder.name), folder)
+        for folder in subfolders(root / MASKS)
+        if (root / IMAGES / folder.name).is_dir()
+    )
+    for split, folder in of_masks.items():
+        found[split] = _pairs(root / IMAGES / folder.name, folder)
+    of_both = {}
     for folder in subfolders(root):
         split = split_of(folder.name)
         if split and split not in found:
-            pairs = _pairs(folder / IMAGES, folder / MASKS) or _bowl_pairs(folder)
-            found |= {split: pairs} if pairs else {}
+            of_both[folder] = _pairs(folder / IMAGES, folder / MASKS) or _bowl_pairs(folder)
+    both = by_split((split_of(folder.name), folder) for folder, pairs in of_both.items() if pairs)
+    found |= {split: of_both[folder] for split, folder in both.items()}
     if not found:
         pairs = _pairs(root / IMAGES, root / MASKS) or _bowl_pairs(root)
         found = {UNDIVIDED: pairs} if pairs else {}
@@ -96,11 +119,18 @@ def _pairs(images: Path, masks: Path) -> _Pairs:
         return []
     of_stem = images_by_stem(masks)
     pairs = []
-    for stem, name in sorted(images_by_stem(images).items()):
-        files = [masks / of_stem[stem]] if stem in of_stem else []
-        if not files and (masks / stem).is_dir():
+    for stem, names in sorted(images_by_stem(images).items()):
+        image, fault = images / names[0], None
+        files, apart = [], stem not in of_stem
+        try:
+            only_image(names)
+            if not apart:
+                files = [masks / only_image(of_stem[stem])]
+        except DataError as error:
+            fault = str(error)
+        if apart and (masks / stem).is_dir():
             files = images_below(masks / stem)
-        pairs.append((images / name, files))
+        pairs.append(_Pair(image, files, apart, fault))
     return pairs
 
 
@@ -109,15 +139,17 @@ def _bowl_pairs(root: Path) -> _Pairs:
     for folder in subfolders(root):
         if (folder / MASKS).is_dir() and (folder / IMAGES).is_dir():
             masks = images_below(folder / MASKS)
-            pairs += [(image, masks) for image in images_below(folder / IMAGES)[:1]]
+            pairs += [_Pair(image, masks, True) for image in images_below(folder / IMAGES)[:1]]
     return pairs
 
 
 def _read_split(root: Path, pairs: _Pairs, name: str) -> Converted:
     builder, faults = CocoBuilder([name]), []
     values = _values(pairs)
-    for image, files in pairs:
+    for image, files, apart, fault in pairs:
         try:
+            if fault is not None:
+                raise DataError(fault)
             size = size_of_image(image)
         except DataError as error:
             faults.append(str(error))
@@ -127,7 +159,7 @@ def _read_split(root: Path, pairs: _Pairs, name: str) -> Converted:
             faults.append(f'{image.relative_to(root)} has no mask')
         for file in files:
             try:
-                for mask in _objects(file, len(files) > 1, len(values) == 1):
+                for mask in _objects(file, len(files) > 1, not apart and len(values) == 1):
                     if mask.shape != size:
                         raise DataError(
                             f'it is {mask.shape[1]} x {mask.shape[0]} pixels (width x height), its '
@@ -142,8 +174,8 @@ def _read_split(root: Path, pairs: _Pairs, name: str) -> Converted:
 def _values(pairs: _Pairs) -> set[int]:
     """Return the values other than 0 in the masks of a split, as soon as there are two."""
     values: set[int] = set()
-    for _, files in pairs:
-        for file in files:
+    for pair in pairs:
+        for file in pair.files:
             try:
                 values |= set(np.unique(_one_channel(file)).tolist()) - {0}
             except DataError:
@@ -169,7 +201,7 @@ def _objects(file: Path, is_one: bool, by_piece: bool) -> Iterator[np.ndarray]:
             yield mask == value
 
 
-def _one_channel(file: Path) -> np.ndarray:
+def _stored(file: Path) -> np.ndarray:
     """Return a mask; colours that are greys count as one channel."""
     try:
         return read_label_map(file)
@@ -179,6 +211,14 @@ def _one_channel(file: Path) -> np.ndarray:
     if (colours != colours[..., :1]).any():
         raise DataError('it has colours, and a mask has numbers of objects')
     return colours[..., 0]
+
+
+def _one_channel(file: Path) -> np.ndarray:
+    """Return a mask as :func:`_stored`, of a JPEG file as 0 and 255."""
+    mask = _stored(file)
+    if file.suffix.lower() in _JPEG:
+        return np.where(mask > 127, np.uint8(255), np.uint8(0))
+    return mask
 
 
 def _box(mask: np.ndarray) -> list[int]:

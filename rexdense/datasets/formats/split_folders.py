@@ -1,10 +1,12 @@
 """Folders of a data set by their splits, as exporters name them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rexdense.datasets.images.folders import is_data
+from rexdense.errors import DataError
 
-__all__ = ['SPLIT_NAMES', 'UNDIVIDED', 'split_of', 'subfolders']
+__all__ = ['SPLIT_NAMES', 'UNDIVIDED', 'by_split', 'split_of', 'subfolders']
 
 SPLIT_NAMES = {
     'train': ('train', 'training', 'train2017', 'train2014'),
@@ -25,6 +27,24 @@ def split_of(name: str) -> str | None:
     """
     lower = name.lower()
     return next((split for split, names in SPLIT_NAMES.items() if lower in names), None)
+
+
+def by_split(folders: Iterable[tuple[str | None, Path]]) -> dict[str, Path]:
+    """Return the folder of each split, train first; folders of None are left out.
+
+    Raises:
+        DataError: a split has two.
+    """
+    found: dict[str, Path] = {}
+    for split, folder in folders:
+        if split is None:
+            continue
+        if split in found:
+            raise DataError(
+                f'{found[split]} and {folder} both hold {split}: take one away or join them'
+            )
+        found[split] = folder
+    return {split: found[split] for split in (*SPLIT_NAMES, UNDIVIDED) if split in found}
 
 
 def subfolders(folder: Path) -> list[Path]:

@@ -6,14 +6,17 @@ objects are neither learnt from nor missed.
 """
 
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element
 
+from rexdense.datasets.coco.cleaning import crowd_flag
 from rexdense.datasets.formats.conversion import (
     CocoBuilder,
     Converted,
     images_by_stem,
+    only_image,
     read_limited,
     size_of_image,
 )
@@ -28,6 +31,7 @@ IMAGES = 'JPEGImages'
 LISTS = 'ImageSets/Main'
 LIST_ENDING = '.txt'
 MOST_BYTES = 256 * 2**20
+_WHOLE = re.compile('0*[1-9][0-9]{0,8}')
 _CLASS_FLAGS = ('-1', '0', '1')
 """What the lists of one class say of each image."""
 
@@ -72,6 +76,8 @@ def read_voc(path: Path) -> Converted:
     builder, faults = CocoBuilder(), []
     for name, file in _named_files(path):
         try:
+            if not _stays_inside(name):
+                raise DataError(f'{name[:80]!r} leads out of {ANNOTATIONS}: name an XML file in it')
             _add(builder, parse_xml(file), name, folder, stems)
         except DataError as error:
             faults.append(str(error))
@@ -79,6 +85,11 @@ def read_voc(path: Path) -> Converted:
     if not content['images'] and not faults:
         raise DataError(f'{path} names no image; each line is the name of an XML file')
     return Converted(content, folder, faults)
+
+
+def _stays_inside(name: str) -> bool:
+    path = PurePosixPath(name.replace('\\', '/'))
+    return not path.is_absolute() and '..' not in path.parts
 
 
 def _root_of_list(path: Path) -> Path:
@@ -128,7 +139,7 @@ def _named_files(path: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _add(
-    builder: CocoBuilder, root: Element, name: str, folder: Path, stems: dict[str, str]
+    builder: CocoBuilder, root: Element, name: str, folder: Path, stems: dict[str, list[str]]
 ) -> None:
     """Add an image and its objects.
 
@@ -139,7 +150,7 @@ def _add(
     if root.tag != 'annotation':
         raise DataError(f'{where} is not VOC: its root is {root.tag[:40]!r} and not annotation')
     stated = PurePosixPath(_text(root, 'filename').replace('\\', '/')).name
-    file = stems.get(name) or stated or f'{name}.jpg'
+    file = only_image(stems.get(name) or [stated or f'{name}.jpg'], stated)
     objects = [_object(entry, where) for entry in root.findall('object')]
     builder.add_image(file, _size(root, folder / file))
     for class_name, box, flags in objects:
@@ -148,7 +159,7 @@ def _add(
 
 def _size(root: Element, image: Path) -> tuple[int, int]:
     sides = [_text(root, f'size/{side}') for side in ('height', 'width')]
-    if all(side.isdigit() and int(side) > 0 for side in sides):
+    if all(_WHOLE.fullmatch(side) for side in sides):
         return int(sides[0]), int(sides[1])
     return size_of_image(image)
 
@@ -168,7 +179,7 @@ def _object(entry: Element, where: str) -> tuple[str, list[float], dict[str, int
             raise DataError(f'{where}: {key} of {name!r} is {text[:40]!r}; give a number')
     left, top = (max(corner - 1, 0) if corner >= 0 else corner for corner in corners[:2])
     right, bottom = corners[2:]
-    flags = {key: int(_text(entry, key) == '1') for key in ('difficult', 'truncated')}
+    flags = {key: crowd_flag(_text(entry, key)) for key in ('difficult', 'truncated')}
     return name, [left, top, right - left, bottom - top], flags
 
 

@@ -3,7 +3,8 @@
 Source of the form: Ultralytics' documentation, "Object Detection Datasets" and "Instance
 Segmentation Datasets". A row is ``class x y width height`` with the centre of the box, or ``class
 x1 y1 x2 y2 ...`` with three points of a polygon or more; all but the class are fractions of the
-image's width and height.
+image's width and height. Where the YAML file has ``kpt_shape``, key points follow the box, which
+are left out ("Pose Estimation Datasets").
 """
 
 import math
@@ -15,10 +16,11 @@ from rexdense.datasets.formats.conversion import (
     Converted,
     box_around,
     images_by_stem,
+    only_image,
     read_limited,
     size_of_image,
 )
-from rexdense.datasets.formats.split_folders import UNDIVIDED, split_of, subfolders
+from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
 from rexdense.errors import DataError
 
 __all__ = ['is_yolo', 'read_yolo']
@@ -41,11 +43,11 @@ def read_yolo(root: Path) -> dict[str, Converted]:
 
     Laid out as Ultralytics (``images/train``, ``labels/train``), Roboflow (``train/images``,
     ``train/labels``), Label Studio (``images``, ``labels``) or CVAT (``obj_train_data``) do it. The
-    names of the classes are those of ``data.yaml`` or another YAML file, ``classes.txt`` or
-    ``obj.names``. Images without a row file have no objects.
+    names of the classes are those of ``data.yaml`` or another YAML file, as they are spelt there,
+    ``classes.txt`` or ``obj.names``. Images without a row file have no objects.
 
     Raises:
-        DataError: there are no such folders, or no names of classes.
+        DataError: there are no such folders, or two for a split; or no names of classes.
     """
     folders = _split_folders(root)
     if not folders:
@@ -53,56 +55,63 @@ def read_yolo(root: Path) -> dict[str, Converted]:
             f'{root} is not laid out as YOLO does it: looked for {LABELS}/ with .txt files beside '
             f'{IMAGES}/, for train/{LABELS} beside train/{IMAGES}, and for obj_train_data/'
         )
-    classes = _class_names(root)
+    classes, with_points = _class_names(root)
     return {
-        split: _read_split(root, images, labels, classes)
+        split: _read_split(root, images, labels, classes, with_points)
         for split, (images, labels) in folders.items()
     }
 
 
 def _split_folders(root: Path) -> dict[str, tuple[Path, Path]]:
     """Return the folders of images and of row files of each split."""
-    found: dict[str, tuple[Path, Path]] = {}
-    for labels in subfolders(root / LABELS):
-        split, images = split_of(labels.name), root / IMAGES / labels.name
-        if split and images.is_dir() and _row_files(labels):
-            found[split] = images, labels
+    folders = [
+        (split_of(labels.name), root / IMAGES / labels.name, labels)
+        for labels in subfolders(root / LABELS)
+    ]
     for folder in subfolders(root):
-        images, labels = folder / IMAGES, folder / LABELS
-        split = split_of(folder.name)
-        if split and images.is_dir() and labels.is_dir() and _row_files(labels):
-            found[split] = images, labels
+        folders.append((split_of(folder.name), folder / IMAGES, folder / LABELS))
         # CVAT's: obj_train_data, obj_Train_data, obj_Validation_data.
-        if folder.name.startswith('obj_') and folder.name.endswith('_data') and _row_files(folder):
-            found[split_of(folder.name[4:-5]) or UNDIVIDED] = folder, folder
-    if not found:
-        images, labels = root / IMAGES, root / LABELS
-        if images.is_dir() and labels.is_dir() and _row_files(labels):
-            found[UNDIVIDED] = images, labels
-    order = ('train', 'val', 'test', UNDIVIDED)
-    return {split: found[split] for split in order if split in found}
+        if folder.name.startswith('obj_') and folder.name.endswith('_data'):
+            folders.append((split_of(folder.name[4:-5]) or UNDIVIDED, folder, folder))
+    whole = (UNDIVIDED, root / IMAGES, root / LABELS)
+    for among in (folders, [whole]):
+        of_labels = {labels: images for _, images, labels in among}
+        rows = by_split(
+            (split, labels)
+            for split, images, labels in among
+            if split and images.is_dir() and labels.is_dir() and _row_files(labels)
+        )
+        if rows:
+            return {split: (of_labels[labels], labels) for split, labels in rows.items()}
+    return {}
 
 
 def _row_files(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.rglob('*.txt')) if path.name not in _NO_LABELS]
 
 
-def _class_names(root: Path) -> list[str]:
-    """Return the names of the classes.
+def _class_names(root: Path) -> tuple[list[str], bool]:
+    """Return the names of the classes, and whether key points follow the boxes.
 
     Raises:
         DataError: no file has them, or one that cannot be read.
     """
     for path in sorted(root.glob('*.y*ml')):
-        names = _names_of_yaml(path)
+        names, with_points = _names_of_yaml(path)
         if names:
-            return _unlike(path, names)
+            return _unlike(path, names), with_points
     for folder in (root, root / LABELS):
         for name in _NAME_FILES:
             path = folder / name
             if path.is_file():
                 text = read_limited(path, MOST_BYTES).decode('utf-8-sig', errors='replace')
-                return _unlike(path, [line.strip() for line in text.splitlines() if line.strip()])
+                names = [line.strip() for line in text.rstrip().splitlines()]
+                if '' in names:
+                    raise DataError(
+                        f'{path} has no name in line {names.index("") + 1}, and classes are '
+                        'numbered by lines: write a name there, or take the line out'
+                    )
+                return _unlike(path, names), False
     raise DataError(
         f'{root} has no names of classes: looked for names in data.yaml, and for '
         f'{", ".join(_NAME_FILES)}; write a name a line into {_NAME_FILES[0]}'
@@ -116,30 +125,41 @@ def _unlike(path: Path, names: list[str]) -> list[str]:
     return names
 
 
-def _names_of_yaml(path: Path) -> list[str]:
+def _names_of_yaml(path: Path) -> tuple[list[str], bool]:
+    """Return the names of the classes, if there are any, and whether key points follow boxes."""
     import yaml
 
     try:
-        content = yaml.safe_load(read_limited(path, MOST_BYTES))
+        # All is text: what yes, no, 010 and null would become is no name of a class.
+        content = yaml.load(read_limited(path, MOST_BYTES), Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = ' '.join(str(error).split())[:80]
         raise DataError(f'{path} is no YAML ({reason})') from None
-    names = content.get('names') if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        return [], False
+    names = content.get('names') or []
     if isinstance(names, dict):
-        if sorted(names, key=str) != sorted(range(len(names)), key=str):
-            raise DataError(f'{path}: names has {list(names)[:8]}; classes are 0, 1, 2 ...')
-        names = [names[number] for number in range(len(names))]
-    if names is not None and not isinstance(names, list):
-        raise DataError(f'{path}: names is {names!r:.60}; give a list of names')
-    return [str(name) for name in names or []]
+        numbers = [str(number) for number in range(len(names))]
+        if set(names) != set(numbers):
+            raise DataError(f'{path}: names has {", ".join(list(names)[:8])}; classes are 0, 1, 2')
+        names = [names[number] for number in numbers]
+    if not isinstance(names, list):
+        raise DataError(f'{path}: names is {names[:60]}; give a list of names')
+    for number, name in enumerate(names):
+        if not isinstance(name, str) or not name:
+            raise DataError(f'{path}: class {number} of names is no text; give it a name')
+    return names, 'kpt_shape' in content
 
 
-def _read_split(root: Path, images: Path, labels: Path, classes: Sequence[str]) -> Converted:
+def _read_split(
+    root: Path, images: Path, labels: Path, classes: Sequence[str], with_points: bool
+) -> Converted:
     builder, faults = CocoBuilder(classes), []
     stems = images_by_stem(images)
-    for stem, name in sorted(stems.items()):
+    for stem, names in sorted(stems.items()):
         rows = labels / f'{stem}.txt'
         try:
+            name = only_image(names)
             height, width = size_of_image(images / name)
             lines = []
             if rows.exists():
@@ -152,7 +172,8 @@ def _read_split(root: Path, images: Path, labels: Path, classes: Sequence[str]) 
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
-                    builder.add_object(*_object(line.split(), classes, width, height))
+                    words = line.split()[: 5 if with_points else None]
+                    builder.add_object(*_object(words, classes, width, height))
                 except DataError as error:
                     faults.append(f'{rows.relative_to(root)} line {number}: {error}')
     known = {Path(stem) for stem in stems}

@@ -2,13 +2,15 @@
 
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.folders import is_data
 from rexdense.destinations import told
-from rexdense.errors import DataError
+from rexdense.errors import DataError, RexdenseError
 from rexdense.files import folder_written_aside
 
 __all__ = ['unpack']
@@ -22,6 +24,11 @@ _FREE_TO_GROW = 64 * 2**20
 """Bytes below which the ratio is of no interest."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
+# What comes of offsets, sizes, dates and names that are none.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, OverflowError),
+    *(ValueError, struct.error),
+)
 
 
 def unpack(archive: Path, target: Path) -> Path:
@@ -35,6 +42,8 @@ def unpack(archive: Path, target: Path) -> Path:
             do.
         UnwritableFile: the target cannot be written, or is there already.
     """
+    if other := not_a_file(archive):
+        raise DataError(f'{archive} {other}; give a zip file')
     try:
         with zipfile.ZipFile(archive) as opened:
             members = _checked_members(archive, opened)
@@ -44,12 +53,16 @@ def unpack(archive: Path, target: Path) -> Path:
                     # No more is read than the size that was checked.
                     with opened.open(info) as file:
                         write(name, file.read(info.file_size))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except RexdenseError:
+        raise
+    except FileNotFoundError:
+        raise DataError(f'{archive} is not there; give a zip file') from None
+    except PermissionError as error:
+        raise DataError(f'{archive} cannot be read ({error.strerror})') from None
+    except _DAMAGE as error:
         raise DataError(
             f'{archive} is no zip file or is damaged ({str(error)[:80]}); download it again'
         ) from None
-    except FileNotFoundError:
-        raise DataError(f'{archive} is not there; give a zip file') from None
     return target
 
 

@@ -13,12 +13,15 @@ from rexdense.datasets.inspection.boxes import BoxSplit, double_boxes
 from rexdense.datasets.inspection.findings import Inspected
 from rexdense.datasets.inspection.label_maps import label_map_of
 from rexdense.datasets.inspection.pixels import DAMAGED, IN_TWO_SPLITS, OTHER_SIZE, TWICE
+from rexdense.datasets.segmentation.folder import CLASS_FILE
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.files import folder_written_aside
 from rexdense.output_names import output_names
 
 __all__ = ['write_box_copy', 'write_file_copy']
 
+_MOST_BESIDE = 16 * 2**20
+"""Bytes of a file beside the folders of images; larger ones are archives and weights."""
 _IMAGE_FAULTS = (DAMAGED, OTHER_SIZE, IN_TWO_SPLITS)
 
 
@@ -84,7 +87,12 @@ def _content(split: str, read: BoxSplit, inspected: Inspected, clean: bool) -> d
                 'them out'
             )
         # Names as they are on the disk.
-        return {**read.content, 'images': read.boxes.dataset['images']}
+        images = read.boxes.dataset['images']
+        return {
+            **read.content,
+            'images': images,
+            'annotations': read.content.get('annotations', []),
+        }
     dataset = read.checked.dataset
     gone = {
         found.image
@@ -135,7 +143,7 @@ def _divided(
         {together.get(image['file_name'], image['file_name']) for image in content['images']}
     )
     if len(names) < 2:
-        raise DataError('a single image cannot be divided into train and val')
+        raise DataError('all images are the same one, which cannot be divided into train and val')
     random.Random(0).shuffle(names)
     count = min(max(round(share * len(names)), 1), len(names) - 1)
     chosen = set(names[:count])
@@ -162,10 +170,12 @@ def _write_split(
 ) -> None:
     sources = {image['id']: places[id_key(image['id'])] for image in content['images']}
     names = output_names(list(sources.values()))
-    images = []
+    images, written = [], set()
     for image in content['images']:
         name = f'{split}/{names[str(sources[image["id"]])]}'
-        write(f'images/{name}', _read(sources[image['id']]))
+        if name not in written:  # a file may be listed twice
+            write(f'images/{name}', _read(sources[image['id']]))
+        written.add(name)
         images.append({**image, 'file_name': name})
     text = json.dumps({**content, 'images': images})
     write(f'annotations/{split}.json', text.encode())
@@ -187,6 +197,7 @@ def write_file_copy(root: Path, inspected: Inspected, target: Path) -> dict[str,
     for split, entries in kept.items():
         if not entries:
             raise _none_left(split, len(inspected.images[split]))
+    written: set[Path] = set()
     with folder_written_aside(target) as write:
         for split, entries in kept.items():
             maps: Sequence[Path | None] = [None] * len(entries)
@@ -194,7 +205,9 @@ def write_file_copy(root: Path, inspected: Inspected, target: Path) -> dict[str,
                 maps = label_map_of(root, split, [entry.name for entry in entries])
             for entry, file in zip(entries, maps, strict=True):
                 for path in (entry.path, file):
-                    if path is not None:
+                    # Two images may have one map.
+                    if path is not None and path not in written:
+                        written.add(path)
                         write(path.relative_to(root).as_posix(), _read(path))
         for path in _beside(root):
             write(path.name, _read(path))
@@ -202,11 +215,16 @@ def write_file_copy(root: Path, inspected: Inspected, target: Path) -> dict[str,
 
 
 def _beside(root: Path) -> Iterator[Path]:
-    """Yield the files in a folder that are no images, such as ``classes.txt``."""
+    """Yield the small files in a folder that are no images, such as ``classes.txt``; of links the
+    names of classes alone, for others may lead to what nobody wants to hand on."""
     yield from (
         path
         for path in sorted(root.iterdir())
-        if path.is_file() and is_data(path.name) and path.suffix.lower() not in IMAGE_ENDINGS
+        if path.is_file()
+        and is_data(path.name)
+        and path.suffix.lower() not in IMAGE_ENDINGS
+        and path.stat().st_size <= _MOST_BESIDE
+        and (not path.is_symlink() or path.name == CLASS_FILE)
     )
 
 

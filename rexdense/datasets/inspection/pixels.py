@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from rexdense.datasets.images.files import read_upright
+from rexdense.datasets.images.headers import read_header
 from rexdense.datasets.images.sizes import wrong_image_size
 from rexdense.datasets.inspection.findings import ImageEntry, Suspicion
 from rexdense.errors import DataError
@@ -59,10 +61,17 @@ def _digest(entry: ImageEntry) -> _Pixels:
         pixels = read_upright(entry.path)
     except DataError as error:
         return _Pixels(None, str(error), True)
-    if entry.size and entry.size not in (pixels.shape[:2], pixels.shape[1::-1]):
+    if entry.size and entry.size not in (pixels.shape[:2], _stored_size(entry.path)):
         return _Pixels(None, wrong_image_size(entry.path, pixels.shape[:2], entry.size))
     header = f'{pixels.shape} {pixels.dtype}'.encode()
     return _Pixels(hashlib.sha256(header + np.ascontiguousarray(pixels).data).digest())
+
+
+def _stored_size(path: Path) -> tuple[int, int] | None:
+    """Return the (height, width) of an image before it is turned upright."""
+    with open(path, 'rb') as file:
+        header = read_header(file)
+    return header and header.stored_size
 
 
 def _doubles(found: Sequence[tuple[str, ImageEntry]]) -> list[Suspicion]:

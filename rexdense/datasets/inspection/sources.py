@@ -13,7 +13,7 @@ from rexdense.datasets.coco.layouts import (
 from rexdense.datasets.formats.conversion import Converted
 from rexdense.datasets.formats.labelme import is_labelme, read_labelme
 from rexdense.datasets.formats.masks import is_masks, read_masks
-from rexdense.datasets.formats.split_folders import SPLIT_NAMES, UNDIVIDED
+from rexdense.datasets.formats.split_folders import SPLIT_NAMES, UNDIVIDED, by_split
 from rexdense.datasets.formats.voc import is_voc, read_voc
 from rexdense.datasets.formats.yolo import is_yolo, read_yolo
 from rexdense.datasets.inspection.boxes import BoxSplit, read_box_split
@@ -51,8 +51,12 @@ def _coco_places(root: Path) -> dict[str, Path]:
 
 
 def _voc_places(root: Path) -> dict[str, Path]:
-    found = {split: annotation_files(root, split) for split in SPLIT_NAMES}
-    places = {split: files[0] for split, files in found.items() if files and is_voc(files[0])}
+    places = by_split(
+        (split, path)
+        for split in SPLIT_NAMES
+        for path in annotation_files(root, split)
+        if is_voc(path)
+    )
     if not places:
         folders = [path for path in undivided_files(root) if path.is_dir()]
         places = {UNDIVIDED: folders[0]} if folders else {}

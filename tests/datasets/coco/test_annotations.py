@@ -11,6 +11,7 @@ import pytest
 
 from rexdense.datasets.coco import cleaning
 from rexdense.datasets.coco.annotations import BOXES_ALONE, read_annotations
+from rexdense.datasets.coco.masks import encode_mask
 from rexdense.errors import DataError
 from tests.shared_files import SHARED, needs_shared
 from tests.small_coco import CONTENT, HEIGHT, WIDTH, coco_content, write_coco
@@ -679,6 +680,26 @@ def test_an_area_that_cannot_be_is_the_box_s(tmp_path, area, box, kept):
     content['annotations'][0].update(area=area, bbox=box)
     read = read_annotations(write_coco(tmp_path, content))
     assert read.dataset['annotations'][0]['area'] == kept
+
+
+@pytest.mark.parametrize(
+    ('segmentation', 'area'),
+    [
+        ([[2, 3, 12, 3, 2, 13]], 50),
+        ([[2, 3, 12, 3, 2, 13], [4, 5, 4, 9, 8, 9, 8, 5]], 66),
+        (dict(size=[HEIGHT, WIDTH], counts=[70, 9, WIDTH * HEIGHT - 79]), 9),
+        (encode_mask(np.arange(HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) < 3 * WIDTH), 3 * WIDTH),
+        (dict(size=[HEIGHT, WIDTH], counts='b23U'), 600),
+        (None, 600),
+    ],
+)
+def test_an_area_that_is_missing_is_the_mask_s(tmp_path, segmentation, area):
+    content = coco_content()
+    first = content['annotations'][0]
+    first.update(segmentation=segmentation, bbox=[1, 2, 30, 20])
+    del first['area']
+    read = read_annotations(write_coco(tmp_path, content))
+    assert read.dataset['annotations'][0]['area'] == area
 
 
 @pytest.mark.parametrize(('box', 'need_masks'), [(None, False), ([1, 2, 30, 20], True)])

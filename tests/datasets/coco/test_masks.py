@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rexdense.datasets.coco.masks import decode_mask, encode_mask
+from rexdense.errors import DataError
 
 RNG = np.random.default_rng(0)
 
@@ -36,6 +37,13 @@ def test_masks_equal_those_of_pycocotools(mask):
     plain = np.diff([0, *changes, mask.size]).tolist()
     uncompressed = {'size': list(mask.shape), 'counts': plain}
     np.testing.assert_array_equal(decode_mask(uncompressed, *mask.shape), mask)
+
+
+@pytest.mark.parametrize('counts', ['', 'b23U', 'o' * 10**6, [3, 4], [0, 10**15]])
+def test_damaged_run_lengths(counts):
+    """Within a moment, and in little memory."""
+    with pytest.raises(DataError, match='pixels, of an image of 12'):
+        decode_mask({'size': [3, 4], 'counts': counts}, 3, 4)
 
 
 def test_polygons_are_filled():

@@ -33,16 +33,17 @@ def test_shapes(tmp_path):
     assert read.content['images'] == [dict(id=1, file_name='1.png', width=WIDTH, height=HEIGHT)]
     by_class = {entry['id']: entry['name'] for entry in read.content['categories']}
     assert by_class == {1: 'cat', 2: 'dog'}
-    masked, polygon, rectangle, circle = read.content['annotations']
+    polygon, rectangle, circle, masked = read.content['annotations']
     assert polygon['segmentation'] == [[1, 2, 11, 2, 11, 12]]
-    assert polygon['bbox'] == [1, 2, 10, 10]
+    assert (polygon['bbox'], polygon['area']) == ([1, 2, 10, 10], 50)
     assert 'segmentation' not in rectangle
     assert (rectangle['bbox'], rectangle['category_id']) == ([2, 3, 10, 6], 2)
+    assert rectangle['area'] == 60
     (outline,) = circle['segmentation']
     assert len(outline) == 2 * CIRCLE_POINTS
     for x, y in zip(outline[::2], outline[1::2], strict=True):
         assert math.dist((x, y), (20, 16)) == pytest.approx(5)
-    assert masked['bbox'] == [12, 21, 3, 2]
+    assert (masked['bbox'], masked['area']) == ([12, 21, 3, 2], 6)
     expected = np.zeros((HEIGHT, WIDTH), bool)
     expected[21:23, 12:15] = True
     assert np.array_equal(decode_mask(masked['segmentation'], HEIGHT, WIDTH), expected)
@@ -58,6 +59,39 @@ def test_shapes_of_a_group_are_one_object(tmp_path):
     cat, dog = read_one(write_labelme(tmp_path, shapes)).content['annotations']
     assert len(cat['segmentation']) == 2 and cat['bbox'] == [1, 2, 29, 26]
     assert len(dog['segmentation']) == 1
+
+
+def test_masks_and_polygons_of_a_group_are_one_object(tmp_path):
+    mask = png_text(np.ones((3, 3), bool))
+    square = [[20, 20], [24, 20], [24, 24], [20, 24]]
+    shapes = [
+        labelme_shape('mask', [[1, 2], [3, 4]], mask=mask, group_id=1),
+        labelme_shape('mask', [[3, 2], [5, 4]], mask=mask, group_id=1),
+        labelme_shape('mask', [[1, 2], [3, 4]], mask=mask),
+        labelme_shape('polygon', square, group_id=1),
+    ]
+    group, single = read_one(write_labelme(tmp_path, shapes)).content['annotations']
+    expected = np.zeros((HEIGHT, WIDTH), bool)
+    expected[2:5, 1:6] = expected[20:24, 20:24] = True
+    assert np.array_equal(decode_mask(group['segmentation'], HEIGHT, WIDTH), expected)
+    assert (group['bbox'], group['area']) == ([1, 2, 23, 22], 31)
+    assert (single['bbox'], single['area']) == ([1, 2, 3, 3], 9)
+
+
+def test_images_that_differ_in_their_ending_alone(tmp_path):
+    write_labelme(tmp_path, [labelme_shape('polygon', TRIANGLE)])
+    write_image(tmp_path / '1.jpg')
+    assert read_one(tmp_path).content['images'][0]['file_name'] == '1.png'
+    write_labelme(tmp_path, [labelme_shape('polygon', TRIANGLE)], imagePath='other.png')
+    (fault,) = read_one(tmp_path).faults
+    assert fault.startswith('1.json: 1.jpg and 1.png differ in nothing but the ending')
+
+
+def test_two_folders_for_a_split(tmp_path):
+    for split in ('val', 'valid'):
+        write_labelme(tmp_path / split, [labelme_shape('polygon', TRIANGLE)])
+    with pytest.raises(DataError, match='both hold val: take one away or join them'):
+        read_labelme(tmp_path)
 
 
 @pytest.mark.parametrize(

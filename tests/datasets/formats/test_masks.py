@@ -46,6 +46,26 @@ def one_file_an_object(root):
         save(root / f'masks/a/{number}.png', mask_of(*values).astype(np.uint8))
 
 
+def one_file_with_two_pieces(root):
+    write_image(root / 'images/a.png')
+    save(root / 'masks/a/0.png', mask_of(255, 255).astype(np.uint8))
+
+
+def one_file_of_the_bowl_with_two_pieces(root):
+    write_image(root / 'abc/images/abc.png')
+    save(root / 'abc/masks/0.png', mask_of(255, 255).astype(np.uint8))
+
+
+def one_file_with_numbers(root):
+    write_image(root / 'images/a.png')
+    save(root / 'masks/a/0.png', mask_of(1, 2).astype(np.uint8))
+
+
+def jpeg(root):
+    write_image(root / 'images/a.png')
+    save(root / 'masks/a.jpg', mask_of(255, 255).astype(np.uint8))
+
+
 def science_bowl(root):
     write_image(root / 'abc/images/abc.png')
     for number, values in enumerate([(255,), (0, 255)]):
@@ -60,6 +80,10 @@ def science_bowl(root):
         (grey_colours, [[2, 4, 5, 5], [10, 4, 5, 5]]),
         (one_file_an_object, [[2, 4, 5, 5], [10, 4, 5, 5]]),
         (science_bowl, [[2, 4, 5, 5], [10, 4, 5, 5]]),
+        (one_file_with_two_pieces, [[2, 4, 13, 5]]),
+        (one_file_of_the_bowl_with_two_pieces, [[2, 4, 13, 5]]),
+        (one_file_with_numbers, [[2, 4, 5, 5], [10, 4, 5, 5]]),
+        (jpeg, [[2, 4, 5, 5], [10, 4, 5, 5]]),
     ],
 )
 def test_layouts(tmp_path, write, boxes):
@@ -68,7 +92,8 @@ def test_layouts(tmp_path, write, boxes):
     assert read.faults == []
     assert [entry['bbox'] for entry in read.content['annotations']] == boxes
     first = decode_mask(read.content['annotations'][0]['segmentation'], HEIGHT, WIDTH)
-    assert first.sum() == 25 and first[4:9, 2:7].all()
+    assert first[4:9, 2:7].all() and first.sum() == 25 * (1 if boxes[0][2] == 5 else 2)
+    assert read.content['annotations'][0]['area'] == first.sum()
     assert read.content['categories'] == [{'id': 1, 'name': 'object'}]
 
 
@@ -98,6 +123,20 @@ def test_masks_that_cannot_be_used(tmp_path):
     assert 'it is 48 x 9 pixels (width x height), its image 48 x 32' in read.faults[0]
     assert 'it has colours' in read.faults[2]
     assert read.faults[3] == 'images/d.png has no mask'
+
+
+def test_names_that_two_images_have(tmp_path):
+    numbered(tmp_path)
+    write_image(tmp_path / 'images/b.png')
+    write_image(tmp_path / 'images/a.jpg')
+    save(tmp_path / 'masks/b.png', mask_of(1))
+    save(tmp_path / 'masks/b.bmp', mask_of(1).astype(np.uint8))
+    (read,) = read_masks(tmp_path).values()
+    assert [fault.partition(' differ')[0] for fault in read.faults] == [
+        'a.jpg and a.png',
+        'b.bmp and b.png',
+    ]
+    assert read.content['images'] == []
 
 
 def test_no_masks(tmp_path):

@@ -8,6 +8,7 @@ from rexdense.datasets.coco.annotations import read_annotations
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.datasets.formats.safe_xml import MOST_NESTED
 from rexdense.datasets.formats.voc import read_voc
+from rexdense.datasets.inspection.sources import read_box_splits
 from rexdense.errors import DataError
 from tests.small_coco import CONTENT
 from tests.small_formats import HEIGHT, WIDTH, boxes_of, voc_xml, write_voc
@@ -69,6 +70,40 @@ def test_difficult_truncated_spaces_and_a_missing_size(root):
         WIDTH,
     )
     assert read.crowds == 1
+
+
+@pytest.mark.parametrize('side', ['²', '9' * 5000, '0', '-3', '48.0'])
+def test_a_size_that_is_no_number_of_pixels(root, side):
+    text = voc_xml(boxes_of('1')).replace(f'<width>{WIDTH}<', f'<width>{side}<')
+    (root / 'Annotations/1.xml').write_text(text, encoding='utf-8')
+    image = read_voc(root / 'ImageSets/Main/train.txt').whole(root)['images'][0]
+    assert (image['height'], image['width']) == (HEIGHT, WIDTH)
+
+
+@pytest.mark.parametrize(('text', 'expected'), [('True', 1), ('1', 1), ('false', 0), ('', 0)])
+def test_words_for_difficult(root, text, expected):
+    more = f'<difficult>{text}</difficult>'
+    (root / 'Annotations/1.xml').write_text(voc_xml(boxes_of('1'), more))
+    entry = read_voc(root / 'ImageSets/Main/train.txt').content['annotations'][0]
+    assert (entry['difficult'], entry['iscrowd']) == (expected, expected)
+
+
+def test_images_that_differ_in_their_ending_alone(root):
+    shutil.copy(root / 'JPEGImages/1.png', root / 'JPEGImages/1.jpg')
+    read = read_voc(root / 'ImageSets/Main/train.txt')
+    assert read.faults[0].startswith('1.jpg and 1.png differ in nothing but the ending')
+    path = root / 'Annotations/1.xml'
+    path.write_text(path.read_text().replace('x.png', '1.png'))
+    read = read_voc(root / 'ImageSets/Main/train.txt')
+    assert read.faults == [] and read.content['images'][0]['file_name'] == '1.png'
+
+
+def test_two_lists_for_a_split(root):
+    shutil.copy(root / 'ImageSets/Main/val.txt', root / 'ImageSets/Main/valid.txt')
+    with pytest.raises(DataError, match='for val: choose one with --val-annotations'):
+        CocoFolder(root).check()
+    with pytest.raises(DataError, match='both hold val: take one away or join them'):
+        read_box_splits(root, 'voc')
 
 
 def test_names_of_files_with_spaces_and_lists_of_one_class(root):
@@ -133,6 +168,18 @@ def test_a_long_file(root, monkeypatch):
         (lambda root: (root / 'Annotations/2.xml').unlink(), r'2\.xml cannot be read \(No such'),
         (lambda root: (root / 'JPEGImages/2.png').unlink(), '1 of its 3 images are missing'),
         (lambda root: (root / 'ImageSets/Main/train.txt').write_text('\n'), 'names no image'),
+        (
+            lambda root: (root / 'ImageSets/Main/train.txt').write_text('../Annotations/1\n'),
+            "'../Annotations/1' leads out of Annotations",
+        ),
+        (
+            lambda root: (root / 'ImageSets/Main/train.txt').write_text('/etc/1\n'),
+            "'/etc/1' leads out of Annotations",
+        ),
+        (
+            lambda root: (root / 'ImageSets/Main/train.txt').write_text('1\0x\n'),
+            r'1\\0x\.xml cannot be read \(embedded null',
+        ),
         (lambda root: (root / 'ImageSets/Main/val.txt').unlink(), 'no annotation file for val'),
         (lambda root: shutil.rmtree(root / 'Annotations'), 'there is no folder Annotations'),
     ],

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -42,6 +43,7 @@ def test_label_studio_s_layout_and_a_polygon(tmp_path):
     (entry,) = read.content['annotations']
     assert entry['segmentation'] == [[0, 0, WIDTH / 2, 0, WIDTH / 2, HEIGHT / 4]]
     assert entry['bbox'] == [0, 0, WIDTH / 2, HEIGHT / 4]
+    assert entry['area'] == WIDTH * HEIGHT / 16
     assert read.content['categories'][1] == {'id': 2, 'name': 'red dog'}
 
 
@@ -89,10 +91,12 @@ def test_rows_without_an_image_and_images_without_rows(tmp_path):
     ('text', 'expected'),
     [
         ('names: [cat, cat]', "names the class 'cat' twice"),
-        ('names: {1: cat, 2: dog}', r'names has \[1, 2\]; classes are 0, 1, 2'),
+        ('names: {1: cat, 2: dog}', r'names has 1, 2; classes are 0, 1, 2'),
+        ('names: [cat, [dog, dog]]', 'class 1 of names is no text; give it a name'),
+        ('names: [cat, ]\nnames: {0: cat, 1: }', 'class 1 of names is no text'),
         ('names: 3', 'names is 3; give a list of names'),
         ('names: [cat', 'is no YAML'),
-        ('!!python/object/apply:os.system [ls]', 'is no YAML'),
+        ('!!python/object/apply:os.system [ls]', 'has no names of classes'),
         ('nc: 2', 'has no names of classes'),
     ],
 )
@@ -106,12 +110,60 @@ def test_names_that_cannot_be_read(tmp_path, text, expected):
 
 def test_names_by_number(tmp_path):
     root = write_yolo(tmp_path)
-    (root / 'data.yaml').write_text(json.dumps({'names': {'0': 'a', '1': 'b'}}))
-    with pytest.raises(DataError, match='classes are 0, 1, 2'):
+    for text in (json.dumps({'names': {'0': 'a', '1': 'b'}}), 'names:\n  0: a\n  1: b\n'):
+        (root / 'data.yaml').write_text(text)
+        names = [entry['name'] for entry in read_yolo(root)['val'].content['categories']]
+        assert names == ['a', 'b']
+
+
+def test_names_are_as_they_are_spelt(tmp_path):
+    root = write_yolo(tmp_path)
+    names = ['yes', 'no', 'on', '010', '1e3', 'null', '1_000', '2020-01-01']
+    (root / 'data.yaml').write_text(f'names: [{", ".join(names)}]')
+    categories = read_yolo(root)['train'].content['categories']
+    assert [category['name'] for category in categories] == names
+
+
+def test_a_line_without_a_name_numbers_no_class_anew(tmp_path):
+    root = write_yolo(tmp_path)
+    (root / 'data.yaml').unlink()
+    (root / 'classes.txt').write_text('cat\n\ndog\n')
+    with pytest.raises(DataError, match=r'classes\.txt has no name in line 2'):
         read_yolo(root)
-    (root / 'data.yaml').write_text('names:\n  0: a\n  1: b\n')
-    names = [entry['name'] for entry in read_yolo(root)['val'].content['categories']]
-    assert names == ['a', 'b']
+    (root / 'classes.txt').write_text('cat\ndog\n\n')
+    assert len(read_yolo(root)['train'].content['categories']) == 2
+
+
+def test_key_points_are_no_polygon(tmp_path):
+    root = write_yolo(tmp_path)
+    expected = read_yolo(root)['train'].content
+    for path in root.rglob('labels/*.txt'):
+        rows = path.read_text().splitlines()
+        path.write_text(''.join(f'{row} 0.5 0.5 0.25 0.25\n' for row in rows))
+    assert 'segmentation' in read_yolo(root)['train'].content['annotations'][0]
+    with open(root / 'data.yaml', 'a') as file:
+        file.write('kpt_shape: [2, 2]\n')
+    assert read_yolo(root)['train'].content == expected
+
+
+def test_images_that_differ_in_their_ending_alone(tmp_path):
+    root = write_yolo(tmp_path)
+    write_image(root / 'train/images/2.jpg')
+    read = read_yolo(root)['train']
+    assert [image['file_name'] for image in read.content['images']] == ['1.png', '3.png']
+    (fault,) = read.faults
+    assert fault.startswith('2.jpg and 2.png differ in nothing but the ending')
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_two_folders_for_a_split(tmp_path, layout):
+    root = write_yolo(tmp_path, *LAYOUTS[layout])
+    for place in LAYOUTS[layout]:
+        shutil.copytree(
+            root / place.format('val'), root / place.format('valid'), dirs_exist_ok=True
+        )
+    with pytest.raises(DataError, match='both hold val: take one away or join them'):
+        read_yolo(root)
 
 
 def test_pipes_are_not_opened(tmp_path):

@@ -1,5 +1,6 @@
 """Zip files are unpacked into their folder alone, whole, and not beyond reason."""
 
+import os
 import stat
 import struct
 import zipfile
@@ -106,6 +107,30 @@ def test_no_zip_file(tmp_path, content):
     (tmp_path / 'a.zip').write_bytes(content)
     with pytest.raises(DataError, match='is no zip file or is damaged'):
         unpack(tmp_path / 'a.zip', tmp_path / 'out')
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.zip')
+    with pytest.raises(DataError, match=r'a\.zip is a named pipe, no regular file'):
+        unpack(tmp_path / 'a.zip', tmp_path / 'out')
+
+
+@pytest.mark.parametrize(
+    ('place', 'value'),
+    [
+        (b'PK\1\2', b'\xff\xfe'),  # a name that is no UTF-8
+        (b'PK\5\6', b'\xff\xff\xff\x7f'),  # a directory that begins before the file
+    ],
+)
+def test_a_directory_of_nonsense(tmp_path, place, value):
+    archive = packed(tmp_path / 'a.zip', [('\u00e9.jpg', b'x'), ('b', b'y')])
+    content = bytearray(archive.read_bytes())
+    start = content.index(place) + (46 if place == b'PK\1\2' else 16)
+    content[start : start + len(value)] = value
+    archive.write_bytes(bytes(content))
+    with pytest.raises(DataError, match='is no zip file or is damaged'):
+        unpack(archive, tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
 
 
 def test_damaged_and_encrypted(tmp_path):

@@ -14,6 +14,7 @@ from rexdense.datasets.inspection.boxes import double_boxes, inspect_boxes
 from rexdense.datasets.inspection.copies import write_box_copy
 from rexdense.datasets.inspection.sources import read_box_splits, recognised
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from tests.datasets.images.turned_files import save_turned
 from tests.shared_files import SHARED, needs_shared
 from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco
 from tests.small_formats import write_image, write_voc, write_yolo
@@ -148,6 +149,49 @@ def test_images(tmp_path):
     assert [each.what for each in fixed.suspicions] == ['image twice in a split']
     with pytest.raises(DataError, match=r'train: 4\.png is not there; .*5\.png cannot be decoded'):
         write_box_copy(splits, report, tmp_path / 'other', clean=False)
+
+
+def test_an_image_whose_sides_are_swapped(tmp_path):
+    """Training takes the stored size of an image that its orientation turns, and no other."""
+    content = coco_content()
+    for image in content['images']:
+        image['width'], image['height'] = HEIGHT, WIDTH
+    content['annotations'] = []
+    write_coco(tmp_path, content)
+    (tmp_path / 'images/1.png').unlink()
+    pixels = np.random.default_rng(1).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / 'images/1.png'), pixels)
+    (tmp_path / 'images/2.png').unlink()
+    save_turned(tmp_path / 'images/2.png', pixels[::-1], 6)
+    kinds = {each[0]: each[2] for each in found(tmp_path) if each[2]}
+    assert kinds == {'image of another size than annotated': '1.png'}
+
+
+def test_a_file_that_is_listed_twice_is_copied_once(tmp_path):
+    content = coco_content()
+    content['images'][2]['file_name'] = '1.png'
+    write_coco(tmp_path / 'set', content)
+    report, splits = inspected(tmp_path / 'set')
+    for clean in (False, True):
+        target = tmp_path / f'out{clean}'
+        assert write_box_copy(splits, report, target, clean) == {'train': (3, 4)}
+        read = CocoFolder(target).read('train')
+        names = [image['file_name'] for image in read.dataset['images']]
+        assert names == ['train/1.png', 'train/2.png', 'train/1.png']
+
+
+def test_images_without_annotations_are_copied(tmp_path):
+    content = coco_content()
+    write_coco(tmp_path / 'set', content)
+    del content['annotations']
+    for image in content['images']:
+        image['file_name'] = f't{image["file_name"]}'
+        write_image(tmp_path / 'set/images' / image['file_name'], 20 + image['id'])
+    write_coco(tmp_path / 'set', content, 'test')
+    report, splits = inspected(tmp_path / 'set')
+    for clean in (False, True):
+        written = write_box_copy(splits, report, tmp_path / f'out{clean}', clean)
+        assert written['test'][1] == 0
 
 
 def tree(root):

@@ -81,6 +81,24 @@ def test_label_maps_that_are_suspicious(label_maps):
     assert (out / 'classes.txt').read_text() == 'ground\ntree\n'
 
 
+def test_what_lies_beside_label_maps_and_two_images_of_one(label_maps, tmp_path):
+    """No archive is copied, and no link to what lies elsewhere but the names of the classes."""
+    write_image(label_maps / 'images/train/0.png', 7)
+    (tmp_path / 'secret.txt').write_text('secret')
+    (label_maps / 'notes.txt').symlink_to(tmp_path / 'secret.txt')
+    (label_maps / 'classes.txt').rename(tmp_path / 'names.txt')
+    (label_maps / 'classes.txt').symlink_to(tmp_path / 'names.txt')
+    (label_maps / 'README.md').write_text('about')
+    with open(label_maps / 'all.zip', 'wb') as archive:
+        archive.truncate(17 * 2**20)
+    out = tmp_path / 'out'
+    written = write_file_copy(label_maps, inspect_label_maps(label_maps), out)
+    assert written == {'train': 5, 'val': 2}
+    beside = {path.name: path.read_text() for path in out.iterdir() if path.is_file()}
+    assert beside == {'README.md': 'about', 'classes.txt': 'ground\ntree\n'}
+    assert len(list(out.glob('labels/train/*'))) == 4
+
+
 def test_classes(tmp_path):
     root = tmp_path / 'classes'
     for split, names in (('train', ('cat', 'dog')), ('val', ('cat', 'bird'))):

@@ -93,8 +93,7 @@ def run(options: argparse.Namespace) -> int:
     refuse_data_places(config, removes=options.overwrite and not resuming)
     # The demos, which train to the end, have no such option.
     if getattr(options, 'dry_run', False):
-        try_out(config)
-        return 0
+        return try_out(config)
     prepare_work_dir(config.work_dir, resuming or options.overwrite, written_names(config.filename))
     # Of several processes the first one writes there.
     with alone_in(config.work_dir) if is_main_process() else contextlib.nullcontext():
@@ -132,8 +131,12 @@ def train(config: Config, replace: bool = False) -> int:
     return 0
 
 
-def try_out(config: Config) -> None:
-    """Make the first steps of a training, and print their time and memory; keep no file."""
+def try_out(config: Config) -> int:
+    """Make the first steps of a training, and print their time and memory; keep no file.
+
+    Returns:
+        The exit status.
+    """
     without_trackers(config)
     config.default_hooks = dict(config.get('default_hooks') or {}, checkpoint=None)
     with scratch_folder() as folder, config_faults():
@@ -146,8 +149,11 @@ def try_out(config: Config) -> None:
         except StepsDone:
             if runner.rank == 0:
                 print(*dry_run_lines(runner, steps), sep='\n')
+        except RunStopped as stopped:
+            return stopped.status
         finally:
             runner.end_workers()
+    return 0
 
 
 def _guarded(config: Config) -> Runner:

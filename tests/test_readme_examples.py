@@ -18,6 +18,7 @@ from mmengine.config import Config
 import rexdense
 from rexdense.arch import channels
 from rexdense.checkpoint import write_checkpoint
+from rexdense.engine.config.load import load_config
 from rexdense.models.unet import ReXUNet
 from rexdense.registry import DATASETS
 from tests.pages import PAGES, ROOT, code_blocks, name_of, text_of
@@ -41,10 +42,13 @@ RANKS = 'docs/analyze.md', 'feature_ranks'
 LOADER = 'docs/classification_data.md', 'LoadRandomResizedCrop'
 PREDICTOR = 'docs/predictor.md', 'to_coco'
 STREAM = 'docs/predictor.md', 'write_video'
+INHERITED, ASCEND = ('docs/install.md', 'rexdense::'), ('docs/ascend.md', 'devices/ascend.py')
+OPTIMIZED = 'docs/deploy.md', 'optimize(backbone)'
 CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
 EXAMPLES = [
     *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
     *(ONNX, PASTED, ENTRY, RECORD, CASE, RANKS, LOADER, PREDICTOR, STREAM),
+    *(INHERITED, ASCEND, OPTIMIZED),
 ]
 
 
@@ -94,6 +98,29 @@ def test_a_config(where, tmp_path):
     assert model.type == 'FasterRCNN' or model.type.endswith('.FasterRCNN')
     assert model.backbone.arch == 'rexnet_1.0'
     assert model.neck.in_channels == channels('rexnet_1.0')
+
+
+def test_a_config_inherits_a_shipped_one(tmp_path):
+    (tmp_path / 'mine.py').write_text(example(*INHERITED))
+    config = load_config(tmp_path / 'mine.py')
+    assert config.train_cfg.max_epochs == 40 and config.model.backbone.arch == 'rexnet_1.0'
+
+
+def test_a_config_for_ascend(tmp_path):
+    shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
+    path = tmp_path / 'configs/rexnet/mine.py'
+    path.write_text(example(*ASCEND))
+    assert Config.fromfile(path).model.backbone.arch == 'rexnet_1.0'
+
+
+def test_an_optimised_backbone():
+    exec(example(*OPTIMIZED), names := {})
+    images = torch.rand(1, 3, 33, 65)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            names['fast'](images), names['backbone'](images), rtol=1e-4, atol=1e-4
+        )
+    assert [tuple(level.shape[2:]) for level in names['maps']][-1] == (4, 5)
 
 
 def test_u_nets(tmp_path, monkeypatch):

@@ -11,11 +11,11 @@ def runner_of_images(model, images, work_dir, **settings):
         sampler=dict(type='DefaultSampler', shuffle=False),
         collate_fn=dict(type='pseudo_collate'),
     )
+    settings.setdefault('train_cfg', dict(by_epoch=True, max_epochs=2))
     return Runner(
         model=model,
         work_dir=str(work_dir),
         train_dataloader=loader,
-        train_cfg=dict(by_epoch=True, max_epochs=2),
         log_level='ERROR',
         **settings,
     )

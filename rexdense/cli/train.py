@@ -146,11 +146,14 @@ def try_out(config: Config) -> int:
         runner.register_hook(steps)
         try:
             runner.train()
+            if runner.rank == 0:
+                print('Dry run: the training has ended, no step is left; nothing is kept')
         except StepsDone:
             if runner.rank == 0:
                 print(*dry_run_lines(runner, steps), sep='\n')
-        except RunStopped as stopped:
-            return stopped.status
+        except RunStopped:
+            # Nothing is there to go on from.
+            raise KeyboardInterrupt from None
         finally:
             runner.end_workers()
     return 0

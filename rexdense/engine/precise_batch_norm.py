@@ -5,6 +5,7 @@ import itertools
 import torch
 from mmengine.dist import all_reduce, get_world_size
 from mmengine.hooks import EMAHook, Hook
+from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
 from rexdense.device import bare_model
@@ -28,8 +29,9 @@ class PreciseBatchNorm(Hook):
         num_samples: Images to measure with, over all processes; 8192 in pycls.
 
     Raises:
-        InvalidArgument: ``num_samples`` is no number above 0, or the run averages its weights,
-            whose statistics these are not.
+        InvalidArgument: ``num_samples`` is no number above 0; the run counts iterations, which
+            saves and validates before its only epoch ends; or it averages its weights, whose
+            statistics these are not.
     """
 
     def __init__(self, num_samples: int = 8192) -> None:
@@ -38,7 +40,12 @@ class PreciseBatchNorm(Hook):
         self.num_samples = num_samples
 
     def before_train(self, runner) -> None:
-        """Check that no average of the weights is validated and saved instead of them."""
+        """Check that what is measured is validated and saved."""
+        if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+            raise InvalidArgument(
+                'PreciseBatchNorm measures after epochs, and this run counts iterations: leave it '
+                'out of custom_hooks, or give train_cfg.by_epoch=True and max_epochs'
+            )
         if any(isinstance(hook, EMAHook) for hook in runner.hooks):
             raise InvalidArgument(
                 'PreciseBatchNorm measures the weights of the last step, and EMAHook validates and '

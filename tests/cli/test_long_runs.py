@@ -24,9 +24,11 @@ def classifier(folder, work_dir, *more):
     )
 
 
-@pytest.mark.parametrize('more', [(), ('--overwrite',), ('--accumulate', '2')])
+@pytest.mark.parametrize(
+    ('more', 'steps'), [((), 2), (('--overwrite',), 2), (('--accumulate', '2'), 3)]
+)
 def test_a_dry_run_tells_time_and_memory_and_keeps_nothing(
-    more, image_folder, classified, tmp_path, monkeypatch, capsys
+    more, steps, image_folder, classified, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setenv('TMPDIR', str(tmp_path))
     monkeypatch.setattr('tempfile.tempdir', None)
@@ -34,13 +36,21 @@ def test_a_dry_run_tells_time_and_memory_and_keeps_nothing(
     classifier(image_folder, classified.work_dir, '--epochs', '7', '--dry-run', *more)
     lines = capsys.readouterr().out.splitlines()
     # Of 12 images, 4 a step, in each of 7 epochs.
-    assert lines[-4] == 'Dry run: 2 of 21 steps of 4 images, cpu; nothing is kept'
+    assert lines[-4] == f'Dry run: {steps} of 21 steps of 4 images, cpu; nothing is kept'
     assert re.match(
-        r'time     \d+\.\d\d s and \d+\.\d\d s a step, \d\.\d\d s of the last wait', lines[-3]
+        r'time     \d+\.\d\d s and .*\d+\.\d\d s a step, \d\.\d\d s of the last wait', lines[-3]
     )
     assert re.match(r'memory   \d+\.\d GiB of the process', lines[-2])
     assert re.match(r'in all   about .* for 21 steps; validation', lines[-1])
     assert contents(classified.work_dir) == before and not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_of_a_run_that_has_ended(image_folder, classified, capsys):
+    before = contents(classified.work_dir)
+    classifier(image_folder, classified.work_dir, '--epochs', '2', '--dry-run', '--resume')
+    said = 'Dry run: the training has ended, no step is left; nothing is kept'
+    assert capsys.readouterr().out.splitlines()[-1] == said
+    assert contents(classified.work_dir) == before
 
 
 def test_a_run_that_gains_nothing_ends_early(image_folder, tmp_path, capsys):

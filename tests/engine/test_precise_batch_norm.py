@@ -61,6 +61,18 @@ def test_an_average_of_the_weights_is_refused(tmp_path):
         trained(tmp_path, PreciseBatchNorm(), dict(type='EMAHook'))
 
 
+def test_a_run_that_counts_iterations_is_refused(tmp_path):
+    """It is saved and validated before its only epoch ends."""
+    settings = dict(
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)), custom_hooks=[PreciseBatchNorm()]
+    )
+    runner = runner_of_images(
+        Small(), IMAGES, tmp_path, train_cfg=dict(by_epoch=False, max_iters=2), **settings
+    )
+    with pytest.raises(InvalidArgument, match='counts iterations'):
+        runner.train()
+
+
 @pytest.mark.parametrize('num_samples', [0, -1, 1.5, 'all'])
 def test_a_number_of_images_is_needed(num_samples):
     with pytest.raises(InvalidArgument, match='num_samples'):

@@ -7,6 +7,7 @@ import time
 from mmengine.device import get_device, get_max_cuda_memory
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.optim import OptimWrapperDict
 
 from rexdense.engine.report.closing_line import duration
 from rexdense.engine.runner import Runner
@@ -15,6 +16,8 @@ __all__ = ['FirstSteps', 'StepsDone', 'dry_run_lines']
 
 STEPS = 2
 """The first also sets things up, so that the time of the second counts."""
+STEPS_ADDED_UP = 3
+"""Where gradients are added up, the memory of the third counts: moments and gradients are there."""
 GIB = 2**30
 
 
@@ -31,6 +34,7 @@ class FirstSteps(Hook):
 
     Raises:
         StepsDone: they are done.
+        KeyboardInterrupt: a signal has stopped it before.
     """
 
     # Before what validates and saves, after what makes the step.
@@ -40,6 +44,17 @@ class FirstSteps(Hook):
         self.seconds: list[tuple[float, float]] = []
         self.steps = 0
         self._began = self._loaded = 0.0
+        self._wanted = STEPS
+
+    def before_train(self, runner) -> None:
+        """Leave out a validation that is still due, and let the first batch be the last one of a
+        step of the optimizer, which makes its moments."""
+        runner.train_loop.validated = True
+        wrapper = runner.optim_wrapper
+        for part in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
+            if part._accumulative_counts > 1:
+                part._inner_count = part._accumulative_counts - 1
+                self._wanted = STEPS_ADDED_UP
 
     def before_train_epoch(self, runner) -> None:
         """Begin to wait for the first batch."""
@@ -57,8 +72,10 @@ class FirstSteps(Hook):
         done = time.perf_counter()
         self.seconds.append((self._loaded - self._began, done - self._loaded))
         self._began = done
+        if runner.stop_signals.number:
+            raise KeyboardInterrupt
         ends = self.end_of_epoch(runner.train_dataloader, batch_idx)
-        if len(self.seconds) == STEPS or ends or self.is_last_train_iter(runner):
+        if len(self.seconds) == self._wanted or ends or self.is_last_train_iter(runner):
             raise StepsDone
 
 
@@ -67,13 +84,13 @@ def dry_run_lines(runner: Runner, first_steps: FirstSteps) -> list[str]:
     loader = runner.train_dataloader
     seconds, steps = first_steps.seconds, first_steps.steps
     wait, compute = seconds[-1]
-    shown = [f'{first + second:.2f} s' for first, second in seconds]
+    shown = ' and '.join(f'{first + second:.2f} s' for first, second in seconds)
     once = '; a step after the first is usually faster' if len(seconds) < STEPS else ''
     images = f'{loader.batch_size} images'
     images += f' on each of {get_world_size()} devices' if get_world_size() > 1 else ''
     return [
         f'Dry run: {len(seconds)} of {steps} steps of {images}, {get_device()}; nothing is kept',
-        f'time     {" and ".join(shown)} a step, {wait:.2f} s of the last waiting for images{once}',
+        f'time     {shown} a step, {wait:.2f} s of the last waiting for images{once}',
         f'memory   {_memory()}',
         f'in all   about {duration(steps * (wait + compute))} for {steps} steps; validation and '
         'checkpoints come on top',

@@ -80,6 +80,13 @@ def _resume_seed(runner: Any, stored: int | None) -> None:
     asked = runner._randomness_cfg.get('seed')
     if asked is None:
         runner.set_randomness(**{**runner._randomness_cfg, 'seed': stored})
+        # The loop was built with a seed of chance.
+        loop = runner.train_loop
+        drawn = [getattr(loop, 'seeds', None), loop.dataloader.sampler]
+        drawn.append(getattr(loop.dataloader.batch_sampler, 'sampler', None))
+        for each in drawn:
+            if hasattr(each, 'seed'):
+                each.seed = stored
     elif asked != stored:
         runner.logger.info(f'seed {asked} from here on; the run began with {stored}')
 

@@ -9,6 +9,7 @@ being read. torchdata's StatefulDataLoader, the alternative, stores the state of
 with each checkpoint, and ties a run to their number.
 """
 
+import copy
 import random
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -89,14 +90,21 @@ class PlacedBatches:
                 yield [(Place(self.epoch, number, i), index) for i, index in enumerate(batch)]
 
     def _passes(self) -> Iterator[Sequence[Any]]:
-        yield from self.batches
+        yield from self._as_built()
         passes = 1
         while self.endless:
             # As mmengine's loop does when it begins the data once more.
             if hasattr(self.batches.sampler, 'set_epoch'):
                 self.batches.sampler.set_epoch(passes)
-            yield from self.batches
+            yield from self._as_built()
             passes += 1
+
+    def _as_built(self) -> Any:
+        """Return the batch sampler for a pass: what a pass that is left halfway has gathered, as
+        mmdet's by aspect ratio does, is none of the next one's."""
+        sampler = getattr(self.batches, 'sampler', None)
+        shared = (sampler, getattr(sampler, 'dataset', None))
+        return copy.deepcopy(self.batches, {id(each): each for each in shared})
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -121,6 +129,19 @@ class _PlacedSamples:
         return samples
 
 
+class _Held:
+    """A data set that takes no attributes, such as a list."""
+
+    def __init__(self, samples: Any) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.samples[index]
+
+
 def follow_places(loader: DataLoader, seeds: Seeds, endless: bool) -> PlacedBatches | None:
     """Let a loader, which has not begun, draw each sample from the seed of its place; return its
     batch sampler, None where it has none: for data sets that choose their samples themselves.
@@ -133,7 +154,12 @@ def follow_places(loader: DataLoader, seeds: Seeds, endless: bool) -> PlacedBatc
     # torch forbids to set it, since its loader would not notice once it has begun.
     object.__setattr__(loader, 'batch_sampler', batches)
     # An attribute of the instance, which torch's loader asks for before `dataset[index]`.
-    loader.dataset.__getitems__ = _PlacedSamples(loader.dataset, seeds)
+    try:
+        loader.dataset.__getitems__ = _PlacedSamples(loader.dataset, seeds)
+    except AttributeError:
+        held = _Held(loader.dataset)
+        held.__getitems__ = _PlacedSamples(held.samples, seeds)
+        object.__setattr__(loader, 'dataset', held)
     # Without one of its own the loader takes a number from the generator of this process.
     loader.generator = torch.Generator()
     return batches

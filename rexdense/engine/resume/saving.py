@@ -1,5 +1,6 @@
 """Checkpoints that are kept: written before older ones go, and between those of the schedule."""
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
-from rexdense.engine.work_dir import POINTER, STEP
+from rexdense.engine.work_dir import POINTER, STEP, checkpoints_of_runs
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.registry import HOOKS
@@ -97,23 +98,35 @@ def _point_to(work_dir: Path, file: str | Path) -> None:
 
 def _keep_steps(work_dir: Path, number: int) -> None:
     """Delete the checkpoints between those of the schedule but for the last ones written."""
-    steps = sorted(work_dir.glob(STEP.format('*')), key=lambda path: path.stat().st_mtime_ns)
+    steps = [path for path in checkpoints_of_runs(work_dir) if path.name.startswith('step_')]
+    steps.sort(key=lambda path: path.lstat().st_mtime_ns)
     for path in steps[: len(steps) - number]:
         path.unlink(missing_ok=True)
 
 
 class _RemovedLater:
-    """mmengine's file backend whose files are removed once those that replace them are there."""
+    """mmengine's file backend whose files are removed once those that replace them are there.
 
-    def __init__(self, backend: Any) -> None:
-        self.backend = backend
+    Those of another folder stay: a run that goes on from the checkpoint of one knows its best.
+
+    Args:
+        backend: mmengine's.
+        folder: Of the run's checkpoints.
+    """
+
+    def __init__(self, backend: Any, folder: str) -> None:
+        self.backend, self.folder = backend, folder
         self.due: list[tuple[Callable[[str], None], str]] = []
 
     def remove(self, path: str) -> None:
-        self.due.append((self.backend.remove, path))
+        self._note(self.backend.remove, path)
 
     def rmtree(self, path: str) -> None:
-        self.due.append((self.backend.rmtree, path))
+        self._note(self.backend.rmtree, path)
+
+    def _note(self, remove: Callable[[str], None], path: str) -> None:
+        if os.path.dirname(os.path.abspath(path)) == os.path.abspath(self.folder):
+            self.due.append((remove, path))
 
     def flush(self, *written: str) -> None:
         """Remove what is due, but for files that were written under the same name."""
@@ -147,7 +160,7 @@ class KeepCheckpoints(CheckpointHook):
     def before_train(self, runner: Any) -> None:
         """Prepare the folder, and begin the time to the first checkpoint."""
         super().before_train(runner)
-        self.file_backend = _RemovedLater(self.file_backend)
+        self.file_backend = _RemovedLater(self.file_backend, self.out_dir)
         runner.step_saver = StepSaver(self.every)
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:

@@ -59,6 +59,7 @@ def run_state(runner: Any) -> dict[str, Any]:
     return {
         'validated': bool(getattr(loop, 'validated', True)),
         'epoch_length': len(loop.dataloader),
+        'batches_of_a_step': _batches_of_a_step(runner),
         'processes': all_gather_object(own) if runner.distributed else [own],
         'hooks': _states_of_hooks(runner),
     }
@@ -72,6 +73,8 @@ def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
     for name, hook in _counting_hooks(runner):
         if name in state['hooks']:
             _take(hook, state['hooks'][name])
+            if _has_stopped(hook):
+                loop.stop_training = True
     processes = state['processes']
     if len(processes) != runner.world_size:
         runner.logger.warning(
@@ -81,7 +84,16 @@ def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
         return
     own, model = processes[runner.rank], bare_model(runner.model)
     parameters = dict(model.named_parameters())
-    for name, gradient in own['gradients'].items():
+    counts = _batches_of_a_step(runner)
+    gradients = own['gradients']
+    if state.get('batches_of_a_step', counts) != counts:
+        # Those of the checkpoint are shares of a step of another number of batches.
+        gradients = {}
+        runner.logger.info(
+            'gradients of batches not yet stepped with are left out: the run adds '
+            'up another number of batches from here on'
+        )
+    for name, gradient in gradients.items():
         # In the memory layout of the weight, in which their norm is summed up.
         parameters[name].grad = torch.empty_like(parameters[name]).copy_(gradient)
     _fill(model, own.get('buffers', {}))
@@ -90,11 +102,16 @@ def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
         _fill(average, own.get('average', {}))
 
 
-def _gradients(runner: Any) -> dict[str, Tensor]:
-    """Return the gradients that wait for a step; after one there are none."""
+def _batches_of_a_step(runner: Any) -> list[int]:
+    """Return how many batches each optimizer adds up the gradients of before a step."""
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    if all(each._accumulative_counts == 1 for each in wrappers):
+    return [each._accumulative_counts for each in wrappers]
+
+
+def _gradients(runner: Any) -> dict[str, Tensor]:
+    """Return the gradients that wait for a step; after one there are none."""
+    if set(_batches_of_a_step(runner)) == {1}:
         return {}
     named = bare_model(runner.model).named_parameters()
     return _on_cpu((name, each.grad) for name, each in named if each.grad is not None)
@@ -144,6 +161,16 @@ def _take(hook: Any, state: Mapping[str, Any]) -> None:
             setattr(hook, key, state[key])
     else:
         hook.load_state_dict(state)
+
+
+def _has_stopped(hook: Hook) -> bool:
+    """Return whether a hook had ended its run, and would by its settings end it again."""
+    if not isinstance(hook, EarlyStoppingHook):
+        return False
+    least, best = hook.stopping_threshold, hook.best_score
+    return hook.wait_count >= hook.patience or bool(
+        least is not None and hook.rule_map[hook.rule](best, least)
+    )
 
 
 class KeepRunState(Hook):

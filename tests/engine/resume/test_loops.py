@@ -1,11 +1,30 @@
 """A run that is killed anywhere goes on exactly: steps, epochs, validations, checkpoints."""
 
+import argparse
+import signal
+
 import pytest
 
 pytest.importorskip('mmengine')
 
+from mmengine.hooks import Hook
+
 from benchmarks.kills import differences
+from rexdense.engine.resume.choice import choose_resumed
+from rexdense.engine.resume.stopping import RunStopped
+from rexdense.engine.runner import Runner
+from rexdense.engine.work_dir import newest_checkpoint
 from tests.engine.resume.toy_run import FORMS, Killed, last, run, toy_config
+
+
+class Gradients(Hook):
+    """Note whether there are gradients before the first step."""
+
+    begun = None
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        there = any(weight.grad is not None for weight in runner.model.parameters())
+        self.begun = self.begun or (runner.iter, there)
 
 
 @pytest.mark.parametrize('share', [0.1, 0.25, 0.3, 0.45, 0.6, 0.75, 0.9, 0.99])
@@ -33,3 +52,59 @@ def test_killed_again_and_again_without_checkpoints_in_between(undisturbed, tmp_
         run(toy_config(tmp_path, at=10, **settings), resume=True)
     run(toy_config(tmp_path, **settings), resume=True)
     assert differences(whole / last(whole), tmp_path / last(whole)) == []
+
+
+@pytest.mark.parametrize(('patience', 'epochs'), [(1, 3), (2, 4)])
+def test_a_run_that_has_ended_early_stays_ended(tmp_path, patience, epochs):
+    """Unless it is to wait for longer."""
+    for resume in (False, True):
+        config = toy_config(tmp_path)
+        config.custom_hooks[1].patience = patience if resume else 1
+        runner = run(config, resume=resume)
+        assert runner.epoch == (epochs if resume else 3)
+
+
+def test_another_number_of_batches_a_step(tmp_path):
+    """What was added up for a step of three batches is no part of one of a single batch."""
+    with pytest.raises(Killed):
+        run(toy_config(tmp_path, at=9))
+    config = toy_config(tmp_path)
+    config.optim_wrapper.accumulative_counts = 1
+    choose_resumed(config, argparse.Namespace(resume=True))
+    runner = Runner.from_cfg(config)
+    hook = Gradients()
+    runner.register_hook(hook)
+    runner.train()
+    assert hook.begun == (4, False)
+
+
+def test_the_seed_of_a_run_that_is_gone_on_with_by_name(undisturbed, tmp_path):
+    whole, events = undisturbed('epochs')
+    with pytest.raises(Killed):
+        run(toy_config(tmp_path, at=events // 2))
+    config = toy_config(tmp_path)
+    config.randomness.seed = None
+    config.update(load_from=str(newest_checkpoint(tmp_path)), resume=True)
+    run(config)
+    assert differences(whole / last(whole), tmp_path / last(whole)) == []
+
+
+def test_files_of_the_user_stay(tmp_path):
+    """Under names like those of checkpoints, and the best of the run that another goes on from."""
+    before = tmp_path / 'before'
+    with pytest.raises(RunStopped):
+        run(toy_config(before, at=20, how=int(signal.SIGTERM)))
+    names = {path.name for path in before.iterdir()}
+    assert 'best_score_epoch_1.pth' in names
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run/step_of_mine.pth').write_bytes(b'mine')
+    (tmp_path / 'run/step_1.pth').mkdir()
+    config = toy_config(tmp_path / 'run')
+    config.update(load_from=str(newest_checkpoint(before)), resume=True)
+    run(config)
+    assert {path.name for path in before.iterdir()} == names
+    found = {path.name for path in (tmp_path / 'run').glob('*.pth')}
+    assert found == {
+        *('best_score_epoch_4.pth', 'epoch_3.pth', 'epoch_4.pth'),
+        *('step_1.pth', 'step_of_mine.pth'),
+    }

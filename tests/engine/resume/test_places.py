@@ -145,3 +145,34 @@ def test_runs_that_count_iterations(tmp_path, workers, kind):
     numbers = [batch[1][0] for batch, _ in whole] + [number for _, number in whole]
     assert len(set(numbers)) == 12
     assert steps_of(tmp_path, 5, workers, kind) == whole[5:]
+
+
+class ByParity(InBuckets):
+    """Gathers batches of two even or two odd images, as mmdet's by aspect ratio does."""
+
+    def __init__(self, *args, **settings):
+        super().__init__(*args, **settings)
+        self.gathered = [[], []]
+
+    def __iter__(self):
+        for index in self.sampler:
+            self.gathered[index % 2].append(index)
+            if len(self.gathered[index % 2]) == 2:
+                yield self.gathered[index % 2][:]
+                self.gathered[index % 2].clear()
+
+
+def test_a_pass_that_is_left_leaves_nothing_to_the_next():
+    loader = loader_of(Drawn(tries=9), workers=0, collate_fn=list)
+    batches = ByParity(loader.sampler, 2, False)
+    object.__setattr__(loader, 'batch_sampler', batches)
+    placed = follow_places(loader, Seeds(0), endless=False)
+    placed.done = 0
+    indices = []
+    for most in (2, 1, 2):
+        given = [
+            [index for _, index in batch] for batch, _ in zip(placed, range(most), strict=False)
+        ]
+        indices.append(given)
+        placed.done = 0
+    assert indices == [[[0, 2], [1, 3]], [[0, 2]], [[0, 2], [1, 3]]]

@@ -97,6 +97,7 @@ def test_every_baseline_is_built_as_mmdet_has_it_and_trained_as_the_others(basel
         levels = model.backbone(torch.empty(1, 3, 64, 96, device='meta'))
     assert [level.shape[1] for level in levels] == config.model.neck.in_channels
     assert [level.shape[2] for level in levels] == [16, 8, 4, 2]
+    model.train()  # mmdet's EfficientNet freezes its layers here
     frozen = [name for name, value in model.backbone.named_parameters() if not value.requires_grad]
     assert frozen and all(
         name.startswith(('conv1', 'bn1', 'layer1', 'layers.0', 'layers.1', 'layers.2'))

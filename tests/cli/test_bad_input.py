@@ -97,7 +97,7 @@ def test_boxes_left_out_are_counted(shapes, tmp_path, capsys):
         (['--epoch', '3'], (), InvalidArgument, "unknown option '--epoch': did you mean '--epochs"),
         (['--lr', '0'], (), InvalidArgument, "--lr: '0': give a number above 0"),
         (['--scale', '64'], (), InvalidArgument, "--scale: '64' is no size: give width,height"),
-        (['--device', 'gpu'], (), InvalidArgument, "--device: invalid choice: 'gpu'"),
+        (['--device', 'gpu'], (), InvalidArgument, "device 'gpu': allowed are auto, cpu, cuda"),
         (['--launcher', 'pytorch'], (), InvalidArgument, 'start with torchrun --nproc-per-node N'),
         ([], ('lr',), InvalidArgument, 'lr: give KEY=VALUE, such as train_cfg.max_epochs=12'),
         ([], ('a=[1,(2]',), InvalidArgument, 'give KEY=VALUE, such as'),

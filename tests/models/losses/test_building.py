@@ -141,7 +141,7 @@ def test_losses_of_mmseg_that_compare_something_else(name):
     ('config', 'message'),
     [
         (dict(type='mmdet.DiceLoss'), 'mmdet.DiceLoss is no loss that this head can have'),
-        (dict(type='mmengine.ToyModel'), "no loss is called 'mmengine.ToyModel'"),
+        (dict(type='mmengine.NoSuchModel'), "no loss is called 'mmengine.NoSuchModel'"),
         (dict(type='rexdense.SiLogLoss'), 'rexdense.SiLogLoss is no loss that this head can'),
         (dict(type='rexdense.ReXNet'), 'rexdense.ReXNet is no loss that this head can have'),
         (dict(type=nn.CrossEntropyLoss), 'CrossEntropyLoss.* is no loss that this head can'),

@@ -73,7 +73,7 @@ class Timed:
 
     def _wait(self) -> None:
         if self.device != 'cpu':
-            getattr(torch, self.device).synchronize()
+            getattr(torch, self.device.partition(':')[0]).synchronize()
 
 
 def serve() -> None:

@@ -11,6 +11,7 @@ from rexdense.benchmark.report import losses, read_json, table_of, write_json
 from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination, prepare_output_dir
+from rexdense.device import find_device
 
 __all__ = ['main']
 
@@ -144,7 +145,7 @@ def _measure(options: argparse.Namespace) -> dict:
             peer_path=options.peer_path,
             threads=options.threads,
             rounds=options.rounds,
-            device=options.device or 'cpu',
+            device=find_device(options.device),
             dtype=options.dtype,
             compiled=options.compile,
             allocators=both if options.allocator == 'both' else (options.allocator,),

@@ -12,10 +12,11 @@ _FIRST_ASCEND = 220
 
 
 def has_bfloat16(device: str) -> bool:
-    """Return whether a device has instructions for bfloat16."""
-    if device == 'cuda':
+    """Return whether a device, such as 'cpu' or 'cuda:1', has instructions for bfloat16."""
+    kind = device.partition(':')[0]
+    if kind == 'cuda':
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device == 'npu':
+    if kind == 'npu':
         return soc_version() >= _FIRST_ASCEND
     known = getattr(torch.cpu, 'get_capabilities', None)
     if known is None:  # before torch 2.11

@@ -158,7 +158,7 @@ def test_files_of_the_repository_say_the_same_as_the_package():
     steps = (ROOT / '.github/workflows/tests.yml').read_text()
     assert '- run: .ci/run\n' in steps and (ROOT / '.ci/run').is_file()
     for name in ('image', 'image-cuda'):
-        done = run('make', '-n', name, 'CONTAINER=builder', 'ARGS=--more')
+        done = run('make', '--no-print-directory', '-n', name, 'CONTAINER=builder', 'ARGS=--more')
         words = done.stdout.split()
         assert words[0] == 'builder' and words[-2:] == ['--more', '.']
         text = (ROOT / words[words.index('-f') + 1]).read_text()

@@ -1,7 +1,8 @@
 """What makes a training step on a CPU shorter.
 
 Weights lie in channels_last while they are trained: oneDNN's convolutions then hand on what the
-next one takes. A step of the configs here is 5 to 15 % shorter (2 cores, torch 2.13), none longer.
+next one takes. A step of the demo U-Net is 15 % faster, of the demo classifier 9 % (2 cores, torch
+2.13); of the other backbones none is slower by more than 1 %.
 torch's fused optimizers update all of a tensor in one pass: 4 to 10 % of a step.
 """
 
@@ -19,8 +20,13 @@ FUSED = ('SGD', 'Adam', 'AdamW')
 
 
 def to_channels_last(model: nn.Module) -> None:
-    """Lay the weights of the convolutions of a model out in channels_last, their values kept."""
-    model.to(memory_format=torch.channels_last)
+    """Lay the weights of the convolutions of a model out in channels_last, their values kept.
+
+    A model with modules of ``mmcv.ops`` stays as it is: RoIAlign and its kind read memory as NCHW
+    whatever the strides say, and would compute with mixed-up maps without an error.
+    """
+    if not any(type(module).__module__.startswith('mmcv.ops') for module in model.modules()):
+        model.to(memory_format=torch.channels_last)
 
 
 def with_fused_optimizer(wrapper: Any) -> Any:

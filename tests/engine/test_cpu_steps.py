@@ -130,3 +130,15 @@ def test_the_values_stay():
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
     to_channels_last(model)
     torch.testing.assert_close(model.state_dict(), before, rtol=0, atol=0, check_stride=False)
+
+
+def test_regions_are_not_read_from_another_layout():
+    """mmcv's RoIAlign takes the memory of its input as NCHW."""
+    from mmcv.ops import RoIAlign
+
+    model = nn.ModuleDict(dict(conv=nn.Conv2d(3, 8, 3), align=RoIAlign(7, 1.0)))
+    to_channels_last(model)
+    maps = model['conv'](torch.randn(1, 3, 12, 12))
+    box = torch.tensor([[0, 1.0, 2.0, 8.0, 9.0]])
+    expected = model['align'](maps.contiguous(), box)
+    torch.testing.assert_close(model['align'](maps, box), expected, rtol=0, atol=0)

@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--dry-run',
         action='store_true',
-        help='build all, make one or two steps, tell their time and memory, and end; no file is '
+        help='build all, make the first steps, tell their time and memory, and end; no file is '
         'kept and none is replaced',
     )
     return result

@@ -24,7 +24,7 @@ ENVIRONMENT = os.environ | {'PYTHONPATH': f'{ROOT}{os.pathsep}{FOLDER}', 'OMP_NU
 
 @pytest.fixture(scope='module')
 def outcomes() -> dict[str, set[str]]:
-    """How the checks ended, by name, and all that was printed under an empty one."""
+    """How the checks ended, by name: PASSED, or FAILED and what pytest prints of it."""
     options = ('-q', '-rA', '-p', 'no:cacheprovider', '-p', 'no:xdist', '--durations=0')
     done = subprocess.run(
         [sys.executable, '-m', 'pytest', str(CHECKS), *options],
@@ -36,8 +36,16 @@ def outcomes() -> dict[str, set[str]]:
     print(done.stdout[-6000:], done.stderr[-2000:])
     found: dict[str, set[str]] = {}
     for outcome, name in re.findall(r'^(\w+) \S+::(\w+)', done.stdout, re.MULTILINE):
+        if outcome != 'PASSED':
+            outcome += f': {_section(done.stdout, name)}'
         found.setdefault(name, set()).add(outcome)
     return found
+
+
+def _section(printed: str, name: str) -> str:
+    """The end of what pytest prints of a failed check."""
+    found = re.search(rf'^_+ {name}\b.*?(?=^_+ \w+|^=+ )', printed, re.MULTILINE | re.DOTALL)
+    return found.group()[-3000:] if found else ''
 
 
 @pytest.mark.slow

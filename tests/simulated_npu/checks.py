@@ -39,6 +39,7 @@ from tests.tiny_run import (
 
 add_operators()
 NPU = ('--device', 'npu')
+METRICS = (['top1'], ['mean_class_accuracy'], ['calibration_error'])
 FAMILIES = {
     'rexnet_1.0': dict(width_mult=0.3),
     'rexnet_lite_1.0': dict(width_mult=0.5),
@@ -272,9 +273,11 @@ def test_classifier(image_folder, tmp_path, capsys, fresh_mmengine):
     tables = []
     for device in ('cpu', 'npu'):
         test.main([config, first, *arguments, '--device', device])
-        printed = capsys.readouterr().out.splitlines()
-        tables.append([line for line in printed if line.startswith(('top1', 'mean_', 'calibr'))])
-    assert len(tables[0]) == 3 and tables[0] == tables[1]
+        printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+        tables.append({words[0]: float(words[1]) for words in printed if words[0:1] in METRICS})
+    assert len(tables[0]) == len(METRICS)
+    # The CPU's network has its batch normalization folded: a figure may round the other way.
+    assert tables[0] == pytest.approx(tables[1], abs=2e-3)
     predict.main([first, str(image_folder / 'val/red'), '--out-dir', str(tmp_path / 'out'), *NPU])
     assert len(list((tmp_path / 'out').glob('*.jpg'))) or list((tmp_path / 'out').iterdir())
 

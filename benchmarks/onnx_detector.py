@@ -29,7 +29,7 @@ from rexdense.engine.config.apply import apply_run_options
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.runner import Runner
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.text_table import text_table

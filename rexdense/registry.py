@@ -63,8 +63,12 @@ METRICS = _child(
 HOOKS = _child(
     'hook',
     'HOOKS',
-    'rexdense.engine.hooks',
-    'rexdense.engine.precise_batch_norm',
+    'rexdense.engine.hooks.classes',
+    'rexdense.engine.hooks.earlier_runs',
+    'rexdense.engine.hooks.images',
+    'rexdense.engine.hooks.non_finite_loss',
+    'rexdense.engine.hooks.precise_batch_norm',
+    'rexdense.engine.hooks.strides',
     'rexdense.engine.resume.saving',
 )
 OPTIM_WRAPPERS = _child('optimizer wrapper', 'OPTIM_WRAPPERS', 'rexdense.engine.optimizer_wrappers')

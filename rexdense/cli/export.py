@@ -11,7 +11,7 @@ from rexdense.cli.parser import Parser, parse_size
 from rexdense.deploy import GRAPH_FORMATS, export_graph
 from rexdense.destinations import check_destination
 from rexdense.device import reuse_freed_memory
-from rexdense.engine import exported_parts
+from rexdense.engine.trained import exported_parts
 from rexdense.errors import InvalidArgument
 
 __all__ = ['main']

@@ -19,18 +19,18 @@ from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.pretrained import use_normalisation
 from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
-from rexdense.engine.hooks import require_same_classes
-from rexdense.engine.prediction_hooks import (
+from rexdense.engine.hooks.classes import require_same_classes
+from rexdense.engine.hooks.predictions import (
     DrawPredictions,
     OptimizeModel,
     PredictFlippedToo,
     WritePredictions,
     places_of_samples,
 )
+from rexdense.engine.hooks.strides import CheckStrides
 from rexdense.engine.report.metric_files import METRIC_FILES, write_metric_files
 from rexdense.engine.runner import Runner
-from rexdense.engine.stride_check import CheckStrides
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.engine.work_dir import prepare_work_dir, written_names
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_table

@@ -11,20 +11,17 @@ from mmengine.dist import is_main_process
 
 from rexdense.cli.options import add_data_options, add_run_options, add_training_options
 from rexdense.cli.parser import Parser
+from rexdense.datasets.skipping import skipped_images, skipped_sentence
 from rexdense.device import bare_model, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options, apply_training_options
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.data_places import refuse_data_places
-from rexdense.engine.hooks import (
-    CheckClasses,
-    CheckImages,
-    RemoveEarlierRuns,
-    ReportSkippedImages,
-    StopOnNonFiniteLoss,
-    skipped_images,
-    skipped_sentence,
-)
+from rexdense.engine.hooks.classes import CheckClasses
+from rexdense.engine.hooks.earlier_runs import RemoveEarlierRuns
+from rexdense.engine.hooks.images import CheckImages, ReportSkippedImages
+from rexdense.engine.hooks.non_finite_loss import StopOnNonFiniteLoss
+from rexdense.engine.hooks.strides import CheckStrides
 from rexdense.engine.prediction_sheet import draw_prediction_sheet
 from rexdense.engine.report.closing_line import best_checkpoint, closing_line
 from rexdense.engine.report.dry_run import FirstSteps, StepsDone, dry_run_lines
@@ -32,8 +29,7 @@ from rexdense.engine.report.trackers import without_trackers
 from rexdense.engine.resume.choice import choose_resumed
 from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.runner import Runner
-from rexdense.engine.stride_check import CheckStrides
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.engine.work_dir import (
     CURVES,
     SHEET,

@@ -1,6 +1,7 @@
 """Training images that cannot be used: left out, told of and counted."""
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from mmengine.logging import print_log
 
 from rexdense.datasets.images.loading import ImageError, UnreadableImage
 
-__all__ = ['SkipUnreadable']
+__all__ = ['SkipUnreadable', 'innermost_datasets', 'skipped_images', 'skipped_sentence']
 
 
 class SkipUnreadable:
@@ -73,3 +74,26 @@ class SkipUnreadable:
                 f'{where}: {skipped} of its {total} images cannot be used, more than the share of '
                 f'{self.most_unreadable:g} that most_unreadable allows; the last one: {error}'
             ) from error
+
+
+def skipped_sentence(number: int) -> str:
+    """Return the message about training images that could not be used."""
+    return (
+        f'{number} training {"image" if number == 1 else "images"} could not be used and '
+        f'{"was" if number == 1 else "were"} skipped; the log names them'
+    )
+
+
+def skipped_images(dataset: Any) -> int:
+    """Count the images that the data sets below the wrappers of ``dataset`` have skipped."""
+    return sum(getattr(part, 'skipped_images', 0) for part in innermost_datasets(dataset))
+
+
+def innermost_datasets(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets below the wrappers of ``dataset``."""
+    inner = getattr(dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
+    for part in inner:
+        if part is None:
+            yield dataset
+        else:
+            yield from innermost_datasets(part)

@@ -30,12 +30,12 @@ from rexdense.engine.cpu_steps import (
     with_fused_optimizer,
 )
 from rexdense.engine.dataloaders import OneThread, require_batches, without_idle_settings
+from rexdense.engine.hooks.saved_tensors import SavePlainTensors
 from rexdense.engine.resume.continuing import continue_run, take_last_weights
 from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints, StepSaver
 from rexdense.engine.resume.state import KeepRunState, run_state
 from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
-from rexdense.engine.saved_tensors import SavePlainTensors
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.engine.terminal_log import make_readable
 from rexdense.errors import CheckpointMismatch, UnwritableFile

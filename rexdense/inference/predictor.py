@@ -15,7 +15,7 @@ from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import VIDEO_ENDINGS, Video, VideoError, is_video
 from rexdense.destinations import refuse_inputs
 from rexdense.device import find_device
-from rexdense.engine.trained_model import load_trained_model
+from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.inference.packing import Packed, Packer
 from rexdense.inference.predictions import Prediction, prediction_of

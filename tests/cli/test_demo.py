@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip('mmseg')
 
 from rexdense.cli import demo, train
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import InvalidArgument
 from rexdense.shipped_configs import find_config
 from tests.tiny_run import ROOT

@@ -12,7 +12,7 @@ import torch
 import rexdense
 from rexdense.cli import export
 from rexdense.deploy.formats import GRAPH_FORMATS
-from rexdense.engine.trained_model import load_trained_model
+from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import (
     CheckpointMismatch,
     CheckpointUnreadable,

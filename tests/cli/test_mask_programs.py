@@ -18,7 +18,7 @@ from pycocotools.coco import COCO
 
 from rexdense.cli import predict, test, train
 from rexdense.datasets.coco.masks import decode_mask
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.visualization.scalars import read_scalars
 from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco

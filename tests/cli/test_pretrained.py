@@ -7,7 +7,7 @@ pytest.importorskip('mmseg')
 import torch
 
 from rexdense.cli import train
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import CheckpointUnreadable, InvalidArgument, UnknownName
 from tests.small_classification import CONFIG as CLASSIFICATION
 from tests.small_classification import NARROW, classification_arguments

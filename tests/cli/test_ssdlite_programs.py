@@ -15,7 +15,7 @@ from rexdense.cli import export, predict, test, train
 from rexdense.deploy.detection import detector_graph
 from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.formats import GRAPH_FORMATS
-from rexdense.engine.trained_model import load_trained_model
+from rexdense.engine.trained.model import load_trained_model
 from tests.deploy.small_detectors import spread_ssd
 from tests.models.networks import randomise
 from tests.tiny_run import ROOT, SSDLITE_CONFIG

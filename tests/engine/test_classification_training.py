@@ -9,7 +9,7 @@ pytest.importorskip('mmdet')
 import torch
 
 from rexdense.cli import train
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.visualization.scalars import read_scalars
 from tests.small_classification import (
     CLASSES,

@@ -16,9 +16,11 @@ from mmengine.model import BaseModel
 from torch import nn
 
 import rexdense
-from rexdense.engine.hooks import RemoveEarlierRuns, ReportSkippedImages, skipped_images
+from rexdense.datasets.skipping import skipped_images
+from rexdense.engine.hooks.earlier_runs import RemoveEarlierRuns
+from rexdense.engine.hooks.images import ReportSkippedImages
 from rexdense.engine.runner import Runner
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 

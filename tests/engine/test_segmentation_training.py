@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('mmseg')
 
 from rexdense.cli import train
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import DataError, InvalidArgument, UnknownName
 from rexdense.visualization.scalars import read_scalars
 from tests.small_segmentation import CLASSES, label_map, write_labels

@@ -18,7 +18,7 @@ from PIL import Image
 import rexdense
 from rexdense.datasets.images.loading import UnreadableImage
 from rexdense.datasets.images.videos import Video, VideoError
-from rexdense.engine.trained_model import load_trained_model
+from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.inference import DepthMap, Detections, ImageClass, LabelMap, Predictor
 from tests.small_videos import RATE, cut, write_frames

@@ -27,7 +27,7 @@ from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
 from rexdense.engine.report.main_figure import keep_best, stop_early
 from rexdense.engine.report.trackers import use_tensorboard, use_wandb
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import InvalidArgument
 

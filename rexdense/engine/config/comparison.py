@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from rexdense.checkpoint.formats.config_text import read_config_text
-from rexdense.engine.training_file import TrainingFile
+from rexdense.engine.trained.file import TrainingFile
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = ['differences', 'differences_sentence']

@@ -9,7 +9,7 @@ pytest.importorskip('mmengine')
 
 from rexdense.engine.config.comparison import differences, differences_sentence
 from rexdense.engine.config.load import load_config
-from rexdense.engine.training_file import TrainingFile
+from rexdense.engine.trained.file import TrainingFile
 from tests.tiny_run import CONFIG, ROOT
 
 RESIZE = dict(type='mmdet.Resize', scale=(640, 480), keep_ratio=True)

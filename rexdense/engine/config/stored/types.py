@@ -3,7 +3,7 @@
 import re
 from typing import Any, NamedTuple
 
-from rexdense.engine.config.stored_classes import (
+from rexdense.engine.config.stored.classes import (
     MODEL,
     ROI_LAYER,
     SCOPES,

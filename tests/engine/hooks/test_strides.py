@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rexdense.cli import train
-from rexdense.engine.stride_check import CheckStrides
+from rexdense.engine.hooks.strides import CheckStrides
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import train_arguments
 

@@ -5,7 +5,7 @@ import torch
 from mmengine.model import BaseModel
 from torch import nn
 
-from rexdense.engine.precise_batch_norm import PreciseBatchNorm
+from rexdense.engine.hooks.precise_batch_norm import PreciseBatchNorm
 from rexdense.errors import InvalidArgument
 from tests.runner_of_images import runner_of_images
 

@@ -12,7 +12,7 @@ pytest.importorskip('mmseg')
 
 from mmengine import registry as mmengine_registry
 
-from rexdense.engine.config.stored_classes import (
+from rexdense.engine.config.stored.classes import (
     MODEL,
     SCOPES,
     TASK_UTIL,

@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from rexdense.device import bare_model
-from rexdense.engine.trained_model import for_inference
+from rexdense.engine.trained.model import for_inference
 from rexdense.files import atomic_write
 from rexdense.models.mirroring import FlipTest
 from rexdense.output_names import Rename, output_paths

@@ -12,7 +12,7 @@ import torch
 pytest.importorskip('mmdet')
 
 from rexdense.datasets.classification.dataset import ClassificationDataset
-from rexdense.engine.hooks import CheckImages
+from rexdense.engine.hooks.images import CheckImages
 
 IMAGE = cv2.imencode('.png', np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 

@@ -12,10 +12,10 @@ import torch
 
 from rexdense.checkpoint import load_weights, read_checkpoint
 from rexdense.cli import export, predict, test, train
-from rexdense.engine.trained_model import load_trained_model
+from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 from rexdense.models import create_backbone
-from tests.engine.config.crafted_checkpoints import (
+from tests.engine.config.stored.crafted_checkpoints import (
     IGNORED,
     IN_BACKBONE,
     IN_DETECTOR,

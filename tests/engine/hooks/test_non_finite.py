@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from rexdense.cli import train
-from rexdense.engine.hooks import StopOnNonFiniteLoss
+from rexdense.engine.hooks.non_finite_loss import StopOnNonFiniteLoss
 from rexdense.errors import NonFiniteLoss
 from tests.tiny_run import train_arguments
 

@@ -11,13 +11,13 @@ from mmengine.utils import import_modules_from_strings
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.config.faults import config_faults
-from rexdense.engine.config.stored_classes import (
+from rexdense.engine.config.stored.classes import (
     MODEL,
     TRANSFORM,
     Kind,
     buildable_classes_only,
 )
-from rexdense.engine.config.stored_types import require_known_scope, require_known_types
+from rexdense.engine.config.stored.types import require_known_scope, require_known_types
 from rexdense.engine.runner import import_scope
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 
@@ -50,7 +50,7 @@ class StoredConfig:
 
     Only the model and the steps from an image to its input are ever taken: no hooks, loggers,
     visualizers, data sets, initial weights or file services, and nothing is imported. Each part
-    passes :func:`rexdense.engine.config.stored_types.require_known_types` before it is returned.
+    passes :func:`rexdense.engine.config.stored.types.require_known_types` before it is returned.
 
     Args:
         config: The whole config, as :func:`read_stored_config` returns it.

@@ -14,11 +14,11 @@ from mmengine.dataset import Compose
 
 from rexdense.cli import predict
 from rexdense.engine.config.load import load_config
-from rexdense.engine.config.stored import StoredConfig, read_stored_config
+from rexdense.engine.config.stored.config import StoredConfig, read_stored_config
 from rexdense.engine.runner import import_scope, require_same_tensors
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 from rexdense.registry import MODELS
-from tests.engine.config.crafted_checkpoints import IN_BACKBONE, IN_DETECTOR, IN_SEGMENTOR
+from tests.engine.config.stored.crafted_checkpoints import IN_BACKBONE, IN_DETECTOR, IN_SEGMENTOR
 from tests.tiny_run import CONFIG, ROOT, SEGMENTATION_CONFIG
 
 CONFIGS = sorted(

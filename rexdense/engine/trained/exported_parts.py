@@ -152,7 +152,7 @@ def backbone_part(source: Source) -> ExportedPart:
 def _configured_backbone(opened: OpenSource, levels: dict[str, Any]) -> nn.Module:
     # Here, because mmengine reads configs; a network that --arch names needs torch alone.
     with needed_packages(f'the config in {opened.name} (--arch NAME does without)'):
-        from rexdense.engine.config.stored import StoredConfig, read_stored_config
+        from rexdense.engine.config.stored.config import StoredConfig, read_stored_config
 
     config = read_stored_config(opened.config_text, opened.name)
     stored = StoredConfig(config, opened.name, opened.source.trust_config)
@@ -230,7 +230,7 @@ def _trained_part(
 ) -> ExportedPart:
     with needed_packages(f'the model that {opened.name} describes'):
         from rexdense.engine.runner import require_same_tensors
-        from rexdense.engine.trained_model import load_trained_model
+        from rexdense.engine.trained.model import load_trained_model
 
     model = load_trained_model(
         Path(opened.source.checkpoint), 'cpu', opened.source.trust_config

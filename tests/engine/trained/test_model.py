@@ -8,7 +8,7 @@ pytest.importorskip('mmseg')
 import torch
 
 from rexdense.cli import predict
-from rexdense.engine.trained_model import load_trained_model
+from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import CheckpointUnreadable
 from tests.tiny_run import CONFIG, SEGMENTATION_CONFIG
 from tests.untrained import untrained

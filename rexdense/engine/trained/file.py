@@ -10,7 +10,7 @@ from torch import Tensor
 from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.details import taught_classes, taught_palette
 from rexdense.checkpoint.formats.config_text import read_config_text
-from rexdense.engine.config.stored import read_stored_config
+from rexdense.engine.config.stored.config import read_stored_config
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = ['TrainingFile', 'read_training_file']

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import CheckpointUnreadable
 
 WEIGHTS = {'layer.weight': torch.ones(2)}

@@ -10,9 +10,9 @@ from mmengine.dist import is_main_process
 from torch import nn
 
 from rexdense.deploy import optimize
-from rexdense.engine.config.stored import StoredConfig
+from rexdense.engine.config.stored.config import StoredConfig
 from rexdense.engine.runner import require_same_tensors
-from rexdense.engine.training_file import read_training_file
+from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.registry import MODELS
 from rexdense.tasks import Depth, task_of
@@ -49,7 +49,7 @@ def load_trained_model(
     Args:
         trust_config: Build whatever that config names, and let it import any module; off, only
             registered classes are built of it, see
-            :class:`rexdense.engine.config.stored.StoredConfig`.
+            :class:`rexdense.engine.config.stored.config.StoredConfig`.
         optimized: Return the model as :func:`for_inference` gives it.
 
     Raises:

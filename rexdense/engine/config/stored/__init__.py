@@ -1,0 +1,1 @@
+"""The config that lies in a checkpoint, of which nothing is built unseen."""

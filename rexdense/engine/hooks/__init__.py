@@ -1,0 +1,1 @@
+"""Hooks of mmengine's runner: what is checked, guarded, kept and drawn around a run."""

@@ -1,0 +1,114 @@
+"""A check that the model, the training and the validation data have the same classes."""
+
+from collections.abc import Sequence
+
+from mmengine.hooks import Hook
+
+from rexdense.checkpoint.details import taught_classes
+from rexdense.datasets.segmentation.dataset import SegmentationDataset
+from rexdense.datasets.segmentation.label_counts import require_two_classes_of_some
+from rexdense.datasets.segmentation.label_maps import VOID
+from rexdense.datasets.skipping import innermost_datasets
+from rexdense.engine.config.load import class_heads, walk
+from rexdense.errors import InvalidArgument
+from rexdense.registry import HOOKS
+
+__all__ = ['CheckClasses', 'require_same_classes']
+
+
+@HOOKS.register_module()
+class CheckClasses(Hook):
+    """Check before training that the model and the validation data have the classes and the void
+    label of the training data, that a resumed run has had them too, and that label maps have pixels
+    of two classes.
+
+    Raises:
+        InvalidArgument: another number of classes, other classes or another order of them, or
+            another void label.
+        DataError: all labelled pixels are of one class.
+    """
+
+    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Compare the classes of a run that goes on with those it was taught."""
+        if runner._resume:
+            require_same_classes(
+                _classes(runner.train_dataloader),
+                taught_classes(checkpoint, runner._load_from or 'the checkpoint'),
+                'the training data',
+                'the run that is to be resumed',
+            )
+
+    def before_train(self, runner) -> None:
+        """Compare the classes; data sets without classes are left alone."""
+        classes = _classes(runner.train_dataloader)
+        if classes is None:
+            return
+        for section in class_heads(runner.cfg.model):
+            stated = section.num_classes
+            if stated != len(classes):
+                raise InvalidArgument(
+                    f'{section.get("type")} of the model has num_classes={stated}, the training '
+                    f'data {len(classes)} classes ({", ".join(classes[:12])}): set num_classes in '
+                    'the config, or name the folder with --data-root, which sets it'
+                )
+        if runner.val_loop is not None:
+            require_same_classes(
+                _classes(runner.val_dataloader), classes, 'the validation data', 'the training data'
+            )
+        for dataset in innermost_datasets(runner.train_dataloader.dataset):
+            if isinstance(dataset, SegmentationDataset):
+                _require_same_void(runner, dataset.ignore_index)
+                paths = [dataset.get_data_info(i)['seg_map_path'] for i in range(len(dataset))]
+                where = 'the training data'
+                require_two_classes_of_some(paths, classes, where, dataset.ignore_index)
+
+
+def _require_same_void(runner, void: int) -> None:
+    """Check that the heads, the padding, the validation data and the metrics know the void label of
+    the training data.
+
+    Raises:
+        InvalidArgument: they do not.
+    """
+    model = runner.cfg.model
+    stated = {
+        f'model.{name}.ignore_index': head.get('ignore_index', VOID)
+        for name in ('decode_head', 'auxiliary_head')
+        for head in walk(model.get(name))
+        if 'num_classes' in head
+    }
+    if 'data_preprocessor' in model and 'seg_pad_val' in model.data_preprocessor:
+        stated['model.data_preprocessor.seg_pad_val'] = model.data_preprocessor.seg_pad_val
+    if runner.val_loop is not None:
+        data = runner.val_dataloader.dataset
+        stated['val_dataloader.dataset.ignore_index'] = getattr(data, 'ignore_index', void)
+        for metric in runner.val_evaluator.metrics:
+            stated['val_evaluator.ignore_index'] = getattr(metric, 'ignore_index', void)
+    others = [name for name, label in stated.items() if label != void]
+    if others:
+        raise InvalidArgument(
+            f'void is {void} in the training data, but {others[0]}={stated[others[0]]}: set '
+            f'--cfg-options {" ".join(f"{name}={void}" for name in others)}'
+        )
+
+
+def _classes(dataloader) -> tuple[str, ...] | None:
+    classes = getattr(dataloader.dataset, 'metainfo', {}).get('classes')
+    return None if classes is None else tuple(classes)
+
+
+def require_same_classes(
+    found: Sequence[str] | None, wanted: Sequence[str] | None, of_found: str, of_wanted: str
+) -> None:
+    """Check that two lists of classes, where both are known, are the same in the same order.
+
+    Raises:
+        InvalidArgument: they are not.
+    """
+    if found is None or wanted is None or tuple(found) == tuple(wanted):
+        return
+    raise InvalidArgument(
+        f'the classes of {of_found} ({", ".join(found[:12])}) are not those of {of_wanted} '
+        f'({", ".join(wanted[:12])}) in the same order: state them in the config as metainfo='
+        'dict(classes=...) of the data set, or name the folder with --data-root'
+    )

@@ -1,0 +1,80 @@
+"""A look at the files of the images before a training, and at those left out during it."""
+
+from typing import Any
+
+from mmengine.hooks import Hook
+
+from rexdense.datasets.depth.dataset import DepthDataset
+from rexdense.datasets.depth.loading import DEPTH_MAP
+from rexdense.datasets.images.file_checks import Sample, check_files
+from rexdense.datasets.images.folders import unread_sentence
+from rexdense.datasets.segmentation.label_maps import LABEL_MAP
+from rexdense.datasets.skipping import (
+    SkipUnreadable,
+    innermost_datasets,
+    skipped_images,
+    skipped_sentence,
+)
+from rexdense.registry import HOOKS
+
+__all__ = ['CheckImages', 'ReportSkippedImages']
+
+
+@HOOKS.register_module()
+class CheckImages(Hook):
+    """Look before training at the headers of all images and their maps, so that a fault in the
+    validation data does not end a run hours later.
+
+    Training images that cannot be decoded are named; the data sets of rexdense skip them.
+
+    Raises:
+        DataError: an image or a map has another size than it should, or cannot be decoded where
+            that is no welcome surprise.
+    """
+
+    def before_train(self, runner) -> None:
+        """Look at the files of the training and the validation data."""
+        loaders = {'the training data': runner.train_dataloader}
+        if runner.val_loop is not None:
+            loaders['the validation data'] = runner.val_dataloader
+        for where, loader in loaders.items():
+            for dataset in innermost_datasets(loader.dataset):
+                if getattr(dataset, 'unread_images', None):
+                    runner.logger.warning(f'{where}: {unread_sentence(dataset.unread_images)}')
+                samples = _samples(dataset)
+                if samples:
+                    may_be_damaged = isinstance(dataset, SkipUnreadable) and not dataset.test_mode
+                    kind = DEPTH_MAP if isinstance(dataset, DepthDataset) else LABEL_MAP
+                    looked = check_files(samples, where, kind, may_be_damaged)
+                    for sentence in looked.sentences(where):
+                        runner.logger.warning(sentence)
+
+
+def _samples(dataset: Any) -> list[Sample]:
+    """Return the files of a data set, of mmengine's kind, that lie on a disk, each by itself."""
+    if getattr(dataset, 'backend_args', None) or not hasattr(dataset, 'get_data_info'):
+        return []
+    samples = []
+    for index in range(len(dataset)):
+        info = dataset.get_data_info(index)
+        image = info.get('img_path')
+        if isinstance(image, str) and '://' not in image and 'archive' not in info:
+            size = (info['height'], info['width']) if 'height' in info else None
+            belonging = info.get('depth_map_path') or info.get('seg_map_path')
+            samples.append(Sample(image, size, belonging))
+    return samples
+
+
+@HOOKS.register_module()
+class ReportSkippedImages(Hook):
+    """Log after each epoch in which it has grown how many training images could not be used."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def after_train_epoch(self, runner) -> None:
+        """Log the number, if it has grown."""
+        skipped = skipped_images(runner.train_dataloader.dataset)
+        if skipped > self._told:
+            self._told = skipped
+            runner.logger.warning(skipped_sentence(skipped))

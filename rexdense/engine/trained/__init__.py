@@ -1,0 +1,1 @@
+"""Checkpoints of training runs: read, built as models, cut into parts to export."""

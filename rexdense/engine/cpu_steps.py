@@ -11,23 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
-__all__ = ['keep_layouts', 'to_channels_last', 'with_fused_optimizer']
+__all__ = ['keep_layouts', 'with_fused_optimizer']
 
 FUSED = ('SGD', 'Adam', 'AdamW')
 """torch's optimizers that have a fused form on the CPU."""
-
-
-def to_channels_last(model: nn.Module) -> None:
-    """Lay the weights of the convolutions of a model out in channels_last, their values kept.
-
-    A model with modules of ``mmcv.ops`` stays as it is: RoIAlign and its kind read memory as NCHW
-    whatever the strides say, and would compute with mixed-up maps without an error.
-    """
-    if not any(type(module).__module__.startswith('mmcv.ops') for module in model.modules()):
-        model.to(memory_format=torch.channels_last)
 
 
 def with_fused_optimizer(wrapper: Any) -> Any:

@@ -24,9 +24,9 @@ from rexdense.checkpoint.details import configured_options, hidden_options, taug
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.destinations import refusals_told
 from rexdense.device import bare_model
+from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 from rexdense.engine.cpu_steps import (
     keep_layouts,
-    to_channels_last,
     with_fused_optimizer,
 )
 from rexdense.engine.dataloaders import OneThread, require_batches, without_idle_settings
@@ -175,8 +175,9 @@ class Runner(MMEngineRunner):
         On a CPU that wrapper must get no device numbers, which mmengine always gives it, and what
         is trained lies in channels_last.
         """
-        if get_device() == 'cpu' and self._train_dataloader is not None:
-            to_channels_last(model)
+        trained = self._train_dataloader is not None
+        if get_device() == 'cpu' and trained and trains_in_channels_last(model):
+            use_channels_last(model)
         if self.distributed and get_device() == 'cpu':
             model_wrapper_cfg = dict(
                 type='MMDistributedDataParallel',

@@ -8,11 +8,11 @@ from torch.nn.utils import parametrize
 
 from rexdense.deploy.optimization.compilation import compile_parts, require_compiler
 from rexdense.deploy.optimization.folding import fold_norms
-from rexdense.deploy.optimization.layout import use_channels_last
 from rexdense.deploy.optimization.parts import parts_of
 from rexdense.deploy.optimization.precision import set_precision
 from rexdense.deploy.optimization.refusals import checked_copy, require_dtype
 from rexdense.device.bfloat16 import require_bfloat16
+from rexdense.device.memory_layout import use_channels_last
 from rexdense.errors import InvalidArgument
 
 __all__ = ['optimize']

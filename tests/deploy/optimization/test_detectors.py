@@ -15,8 +15,9 @@ from torch import nn
 from rexdense.deploy import optimize
 from rexdense.deploy.detection import detector_graph
 from rexdense.deploy.detection.matching import detection_errors
-from rexdense.deploy.optimization import layout, optimizer
+from rexdense.deploy.optimization import optimizer
 from rexdense.deploy.relative_error import relative_error
+from rexdense.device import memory_layout
 from tests.deploy.small_detectors import detector, small_settings
 from tests.deploy.test_segmentors import ALL, FPN, UNET, WIDTHS, segmentor
 from tests.models.networks import image
@@ -52,7 +53,7 @@ def test_detectors_find_the_same(config):
 
 def test_regions_would_be_wrong_without_the_order_of_axes(monkeypatch):
     """What the hook is for, and that the comparison sees it."""
-    monkeypatch.setattr(layout, '_READS_NCHW', 'nothing')
+    monkeypatch.setattr(memory_layout, '_READS_NCHW', 'nothing')
     model = detector(small_settings(CONFIG))
     images = image(1, 3, 97, 131)
     errors = detection_errors(found(optimize(model), images), found(model, images))

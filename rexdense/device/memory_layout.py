@@ -3,12 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ['contiguous_inputs', 'use_channels_last']
+__all__ = ['contiguous_inputs', 'trains_in_channels_last', 'use_channels_last']
 
 # Ascend has formats of its own.
 _DEVICES = ('cpu', 'cuda')
 # Its compiled operators read memory as NCHW, whatever the strides say.
 _READS_NCHW = 'mmcv.ops'
+# Of these, those whose backward pass brings the gradient it gets into that order by itself.
+_ORDERS_GRADIENTS = ('RoIAlign',)
 
 
 def use_channels_last(network: nn.Module) -> None:
@@ -18,13 +20,29 @@ def use_channels_last(network: nn.Module) -> None:
     give wrong results without a word; their inputs are brought into that order.
     """
     for module in network.modules():
-        foreign = type(module).__module__.startswith(_READS_NCHW)
-        if foreign:
-            module.register_forward_pre_hook(contiguous_inputs)
+        if _reads_nchw(module):
+            if contiguous_inputs not in module._forward_pre_hooks.values():
+                module.register_forward_pre_hook(contiguous_inputs)
             continue
         for parameter in module.parameters(recurse=False):
             if parameter.dim() == 4 and parameter.device.type in _DEVICES:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def trains_in_channels_last(network: nn.Module) -> bool:
+    """Tell whether gradients are right with all that :func:`use_channels_last` lays out anew.
+
+    Operators of mmcv may read gradients as NCHW, too; RoIAlign's backward pass does not.
+    """
+    return all(
+        type(module).__name__ in _ORDERS_GRADIENTS
+        for module in network.modules()
+        if _reads_nchw(module)
+    )
+
+
+def _reads_nchw(module: nn.Module) -> bool:
+    return type(module).__module__.startswith(_READS_NCHW)
 
 
 def contiguous_inputs(module: nn.Module, inputs: tuple) -> tuple:

@@ -115,15 +115,22 @@ def told(path: str | Path) -> Iterator[None]:
 def refusals_told(folder: str | Path) -> Iterator[None]:
     """Turn what says that the disk of a folder takes no more into an UnwritableFile of the folder.
 
-    It is full, a quota is used up, it was mounted read-only, or the file would become too large.
-    Other errors of the operating system pass as they are.
+    It is full, a quota is used up, it was mounted read-only, or the file would become too large; or
+    what is refused lies in the folder, which somebody has deleted or closed. Other errors of the
+    operating system pass as they are.
     """
     try:
         yield
     except OSError as error:
-        if not takes_no_more(error):
+        if not (takes_no_more(error) or _lies_in(error.filename, folder)):
             raise
         raise unwritable(folder, error) from error
+
+
+def _lies_in(path: object, folder: str | Path) -> bool:
+    if not isinstance(path, (str, Path)):
+        return False
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def takes_no_more(error: BaseException | None) -> bool:

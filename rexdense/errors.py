@@ -10,6 +10,7 @@ __all__ = [
     'GraphMismatch',
     'IncompleteResults',
     'InvalidArgument',
+    'LostWorker',
     'MissingDependency',
     'NonFiniteLoss',
     'RexdenseError',
@@ -26,7 +27,8 @@ class RexdenseError(Exception):
     The message says what came, what is allowed and what to do next.
 
     Attributes:
-        exit_status: That of a program which it ends.
+        exit_status: That of a program which it ends: 2 where something else must be asked for, 1
+            where a file holds what cannot be used.
     """
 
     exit_status = 2
@@ -51,28 +53,42 @@ class MissingDependency(RexdenseError, ImportError):
 class DataError(RexdenseError):
     """Images or annotations that cannot be used as they are."""
 
+    exit_status = 1
+
 
 class IncompleteResults(DataError):
     """Some of the data could not be used; the results of all others are there."""
-
-    exit_status = 1
 
 
 class CheckpointUnreadable(RexdenseError):
     """A file that is no checkpoint, is damaged, or would need unsafe unpickling."""
 
+    exit_status = 1
+
 
 class CheckpointMismatch(RexdenseError):
     """A readable checkpoint whose tensors do not fit the module; the message names the tensors."""
+
+    exit_status = 1
 
 
 class GraphMismatch(RexdenseError):
     """An exported graph that does not compute what the network does; the message names the worst
     output."""
 
+    exit_status = 1
+
+
+class LostWorker(RexdenseError):
+    """A process that loads images has ended before its time."""
+
+    exit_status = 1
+
 
 class NonFiniteLoss(RexdenseError):
     """Training met a loss that is NaN or infinite."""
+
+    exit_status = 1
 
 
 def suggest(name: str, allowed: Iterable[str], limit: int = 3) -> str:

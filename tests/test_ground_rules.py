@@ -26,6 +26,7 @@ LEVELS = (
         'rexdense.findings',
         'rexdense.output_names',
         'rexdense.shipped_configs',
+        'rexdense.stop_signal',
         'rexdense.text_table',
     ),
     ('rexdense.host', 'rexdense.registry', 'rexdense.device'),

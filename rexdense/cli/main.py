@@ -8,6 +8,7 @@ from typing import NoReturn
 from rexdense import __version__
 from rexdense.cli.parser import Parser, run_command
 from rexdense.errors import UnknownName, suggest
+from rexdense.stop_signal import stop_with_status
 
 __all__ = ['PROGRAMS', 'main', 'module_of', 'run']
 
@@ -61,5 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
 def run(program: str | None = None) -> NoReturn:
     """Run a program, or the one that the command line names, and exit with its status."""
     arguments = [*([program] if program else []), *sys.argv[1:]]
+    if arguments[:1] in (['train'], ['demo']):
+        stop_with_status()
     named = arguments[:1] if arguments and arguments[0] in PROGRAMS else []
     run_command(main, arguments, ' '.join(['rexdense', *named]))

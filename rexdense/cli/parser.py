@@ -1,4 +1,4 @@
-"""What all programs share: one line and status 2 for a mistake, closest option names."""
+"""What all programs share: one line and a status for a mistake, closest option names."""
 
 import argparse
 import io
@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument, RexdenseError, suggest
+from rexdense.stop_signal import STOPPED, StoppedEarly
 
 __all__ = [
     'Parser',
@@ -159,7 +160,7 @@ def run_command(
     """Run a program and exit with the status that it returns, or 0.
 
     A mistake that the user can mend (a RexdenseError, a package that is not installed) ends in one
-    line on stderr and status 2, or 1 where there are results all the same. Any other exception
+    line on stderr and status 2, or 1 where a file holds what cannot be used. Any other exception
     keeps its traceback.
 
     Args:
@@ -178,6 +179,13 @@ def run_command(
         process = _after_the_first_process()
         print(f'{name}: error: {process}{" ".join(str(error).split())}', file=sys.stderr)
         status = error.exit_status
+    except StoppedEarly:
+        print(
+            f'{name}: stopped by SIGTERM before or after the training: start it again, with '
+            '--resume where it has saved a checkpoint',
+            file=sys.stderr,
+        )
+        status = STOPPED
     except KeyboardInterrupt:
         print(f'{name}: interrupted', file=sys.stderr)
         status = 130

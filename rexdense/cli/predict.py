@@ -1,6 +1,7 @@
 """The program that shows what a checkpoint finds in images and videos."""
 
 import argparse
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,6 +147,7 @@ class _Run:
     ) -> None:
         self.predictor, self.paths = predictor, paths
         self.folder, self.overwrite = options.out_dir, options.overwrite
+        self.had_results = (self.folder / RESULTS).exists()
         self.places = dict(
             zip(
                 paths,
@@ -180,6 +182,11 @@ class _Run:
             written.append(
                 write_results(self.folder, task, self.results, self.files, self.left_out)
             )
+        elif not self.had_results:
+            # Nothing of a run that could use nothing; a folder with something in it stays.
+            with contextlib.suppress(OSError):
+                (self.folder / RESULTS).unlink()
+                self.folder.rmdir()
         for file in written:
             print(file)
         self._tell_of_what_is_left_out()

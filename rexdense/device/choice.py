@@ -128,7 +128,7 @@ def choose_device(requested: str | None = None) -> str:
 
     kind, _, index = find_device(requested).partition(':')
     if index:
-        if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+        if os.environ.get('WORLD_SIZE', '1') not in ('', '0', '1'):
             raise InvalidArgument(
                 f'--device {requested} is one device, and each process takes its own: give '
                 f'--device {kind}'

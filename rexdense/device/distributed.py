@@ -39,8 +39,8 @@ def process_variables(launcher: str, environment: Mapping[str, str]) -> dict[str
     MASTER_ADDR, MASTER_PORT) from those of its launcher.
 
     Raises:
-        InvalidArgument: the process was not started by that launcher, or it does not say where the
-            first process is.
+        InvalidArgument: the process was not started by that launcher, a variable is no number, or
+            none says where the first process is.
     """
     names = {
         'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE'),
@@ -53,8 +53,14 @@ def process_variables(launcher: str, environment: Mapping[str, str]) -> dict[str
         raise InvalidArgument(
             f'--launcher {launcher} needs the variables that {_STARTED_BY[launcher]}'
         )
+    for name in (*names, 'MASTER_PORT'):
+        # Slurm writes 4(x2) for two machines of four.
+        if not re.match(r'\d+($|\(|,)', environment.get(name, '0')):
+            raise InvalidArgument(
+                f'{name}={environment[name]}: give a whole number, or start the processes with '
+                f'what sets it: {_STARTED_BY[launcher].partition(": ")[2]}'
+            )
     rank, world, local = (environment[name] for name in names[:3])
-    # Slurm writes 4(x2) for two machines of four.
     on_machine = re.match(r'\d+', environment.get(names[3], world))[0]
     address = environment.get('MASTER_ADDR')
     if address is None and launcher == 'slurm':

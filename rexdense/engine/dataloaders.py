@@ -1,6 +1,8 @@
 """Data loaders as rexdense's runner uses them."""
 
-from collections.abc import Callable
+import contextlib
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cv2
@@ -9,12 +11,16 @@ from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
 from rexdense.engine.resume.stopping import spare_workers
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, LostWorker
 
-__all__ = ['OneThread', 'require_batches', 'without_idle_settings']
+__all__ = ['OneThread', 'lost_workers_told', 'require_batches', 'without_idle_settings']
 
 _OF_PROCESSES = ('multiprocessing_context', 'persistent_workers', 'prefetch_factor', 'timeout')
 """Arguments of torch's loader that it refuses where it has no processes."""
+# torch's words, csrc/DataLoader.cpp and utils/data/dataloader.py.
+_LOST = re.compile(
+    r'DataLoader worker \(pid\(?s?\)? ?([\d, ]+)\) (?:is killed by signal: ([^.]*)|exited|has )'
+)
 
 
 class OneThread:
@@ -35,6 +41,27 @@ class OneThread:
         spare_workers()
         if self.then is not None:
             self.then(worker)
+
+
+@contextlib.contextmanager
+def lost_workers_told() -> Iterator[None]:
+    """Turn what torch raises where a process that loads images was killed, which may be anywhere,
+    into one line.
+
+    Raises:
+        LostWorker: one was.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        found = _LOST.search(str(error))
+        if found is None:
+            raise
+        why = f'was killed ({found[2].strip()})' if found[2] else 'has ended'
+        raise LostWorker(
+            f'process {found[1].strip()}, which loads images, {why}: where memory, or shared '
+            'memory (/dev/shm), is short, give fewer --workers; then go on with --resume'
+        ) from error
 
 
 def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:

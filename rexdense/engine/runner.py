@@ -25,11 +25,17 @@ from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.destinations import refusals_told
 from rexdense.device import bare_model
 from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
+from rexdense.engine.config.faults import require_known_optimizers
 from rexdense.engine.cpu_steps import (
     keep_layouts,
     with_fused_optimizer,
 )
-from rexdense.engine.dataloaders import OneThread, require_batches, without_idle_settings
+from rexdense.engine.dataloaders import (
+    OneThread,
+    lost_workers_told,
+    require_batches,
+    without_idle_settings,
+)
 from rexdense.engine.hooks.saved_tensors import SavePlainTensors
 from rexdense.engine.resume.continuing import continue_run, take_last_weights
 from rexdense.engine.resume.loops import placed_type
@@ -104,9 +110,19 @@ class Runner(MMEngineRunner):
         Raises:
             RunStopped: a signal has stopped it, and what was learnt is saved.
             UnwritableFile: the disk takes no more; the last checkpoint stays.
+            LostWorker: a process that loads images was killed.
         """
-        with self.stop_signals, refusals_told(self.work_dir):
+        with self.stop_signals, refusals_told(self.work_dir), lost_workers_told():
             return super().train()
+
+    def test(self) -> dict[str, float]:
+        """Measure, see mmengine.
+
+        Raises:
+            LostWorker: a process that loads images was killed.
+        """
+        with lost_workers_told():
+            return super().test()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Return the loop of training, mmengine's in the form that can be left after any step."""
@@ -188,6 +204,7 @@ class Runner(MMEngineRunner):
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """Return mmengine's optimizer wrapper; on a CPU its optimizer is torch's fused form."""
+        require_known_optimizers(optim_wrapper)
         if get_device() != 'cpu' or isinstance(optim_wrapper, OptimWrapper):
             return super().build_optim_wrapper(optim_wrapper)
         built = super().build_optim_wrapper(with_fused_optimizer(optim_wrapper))

@@ -6,7 +6,7 @@ import pytest
 
 from rexdense.benchmark import measurement
 from rexdense.cli import benchmark
-from rexdense.errors import InvalidArgument, UnknownName
+from rexdense.errors import InvalidArgument
 
 SMALL = ['--shape', '1x3x33x33', '--threads', '1', '--rounds', '1', '--allocator', 'default']
 
@@ -38,28 +38,6 @@ def test_a_step_of_training_keeps_less_where_it_recomputes(tmp_path):
     figures = json.loads(path.read_text())['figures']
     kept = [own['kept'] for own in figures.values()]
     assert kept[0] > 1.5 * kept[2] > 0 and kept[1] > 1.5 * kept[3] > 0
-
-
-BAD = [
-    (['backbone', 'rexnet_1.1'], UnknownName, 'did you mean'),
-    (['backbone', 'rexnet_1.0', '--shape', '3x224'], InvalidArgument, 'is no shape: give images,'),
-    (['backbone', 'rexnet_1.0', '--shape', '1x4x64x64'], InvalidArgument, '3 channels'),
-    (['backbone', 'rexnet_1.0', '--shape', '99999x3x900x900'], InvalidArgument,
-     r'would need at least [\d.]+ GB, and [\d.]+ GB are free: give a smaller shape'),
-    (['backbone', 'rexnet_1.0', '--against', 'smp'], InvalidArgument, "invalid choice: 'smp'"),
-    (['backbone', 'rexnet_1.0', '--against', 'onnxruntime'], InvalidArgument, 'as --graph'),
-    (['backbone', 'rexnet_1.0', *SMALL, '--against', 'timm', '--peer-python', 'nowhere/python'],
-     InvalidArgument, '--peer-python nowhere/python: No such file'),
-    (['import', '--rounds', '0'], InvalidArgument, 'give a whole number above 0'),
-    (['import', '--kept', 'nowhere.json'], InvalidArgument, 'nowhere.json is no file of figures'),
-    (['imports'], InvalidArgument, "invalid choice: 'imports'"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(('arguments', 'kind', 'message'), BAD, ids=[' '.join(b[0]) for b in BAD])
-def test_bad_input_is_told_in_one_line(arguments, kind, message, capfd):
-    with pytest.raises(kind, match=message):
-        benchmark.main(arguments)
 
 
 def test_imports(capsys):

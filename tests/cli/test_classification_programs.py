@@ -112,15 +112,3 @@ def test_an_image_of_the_name_of_the_sheet_gets_another(classified, image_folder
     (entry,) = json.loads((tmp_path / 'out/predictions.json').read_text())['images']
     assert entry['picture'] != 'predictions.png'
     assert (tmp_path / 'out' / entry['picture']).is_file()
-
-
-@pytest.mark.parametrize(
-    ('more', 'expected'),
-    [
-        (['--score', '0.5'], '--score goes with detectors; leave it out'),
-        (['--scales', 'all'], 'has a single output|outputs'),
-    ],
-)
-def test_options_that_do_not_fit(classified, image_folder, tmp_path, more, expected):
-    with pytest.raises(InvalidArgument, match=expected):
-        show(classified, image_folder / 'val/red', tmp_path / 'out', *more)

@@ -82,13 +82,6 @@ def test_weights_for_all_runs_of_pretraining_are_refused(options, tmp_path, monk
     assert not list(tmp_path.iterdir())
 
 
-def test_no_run_of_pretraining_to_resume(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidArgument, match='no checkpoint in classifier, from_random'):
-        demo.main(['pretrain', '--resume'])
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize('name', ['classifier', 'from_random', 'from_classifier'])
 def test_an_earlier_run_of_pretraining_is_kept(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -1,7 +1,6 @@
 """rexdense export: parts of checkpoints as weights and as graphs, and what it refuses."""
 
 import json
-import re
 
 import pytest
 
@@ -15,10 +14,6 @@ from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import (
     CheckpointMismatch,
-    CheckpointUnreadable,
-    InvalidArgument,
-    RexdenseError,
-    UnknownName,
 )
 from rexdense.models.unet import ReXUNet
 from tests.models.networks import image, network, randomise, relative_error
@@ -156,104 +151,6 @@ def test_weights_in_the_names_of_a_project(trained, tmp_path):
     beside = exported('weights', trained.checkpoint, tmp_path / 'timm.pth', format='timm')
     assert beside['architecture'] == 'rexnet_1.0' and beside['format'] == 'timm'
     assert 'stem.conv.weight' in torch.load(tmp_path / 'timm.pth', weights_only=True)
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'kind', 'expected'),
-    [
-        ('neck F --format onnx --out a.onnx', InvalidArgument, "invalid choice: 'neck'"),
-        ('backbone F --format tflite --out a', InvalidArgument, "--format: invalid choice: 'tfl"),
-        ('backbone F --out a.onnx', InvalidArgument, 'required: --format'),
-        ('classifier F --format timm --out a.pth', InvalidArgument, "invalid choice: 'timm'"),
-        ('backbone F --format timm --out a.pth', InvalidArgument, "invalid choice: 'timm'"),
-        ('weights F --format onnx --out a.onnx', InvalidArgument, "invalid choice: 'onnx'"),
-        ('detector F --format torchscript --out a.pt', InvalidArgument, "choice: 'torchscript'"),
-        (
-            'segmentor F --format onnx --out a.onnx --arch rexnet_1.0',
-            InvalidArgument,
-            "unknown option '--arch'",
-        ),
-        (
-            'weights F --format timm --out a.pth --opset 20',
-            InvalidArgument,
-            "unknown option '--opset'",
-        ),
-        (
-            'backbone F --format torchscript --out a.pt --opset 20',
-            InvalidArgument,
-            '--opset goes with --format onnx, not with torchscript',
-        ),
-        (
-            'classifier F --format onnx --out a.onnx --out-indice 1',
-            InvalidArgument,
-            "unknown option '--out-indice'",
-        ),
-        (
-            'backbone F --format onnx --out a.onnx --out-indices 1;2',
-            InvalidArgument,
-            "'1;2': give indices of levels, such as 1,2,3,4 for c2 to c5",
-        ),
-        (
-            'backbone F --format onnx --out a.onnx --out-indices 1,7',
-            InvalidArgument,
-            'out_indices=(1, 7): 7 is no level',
-        ),
-        (
-            'backbone F --format onnx --out a.onnx --size 32,32',
-            InvalidArgument,
-            'size=32,32: height and width of the example are at least 64',
-        ),
-        (
-            'backbone F --format onnx --out a.onnx --opset 7',
-            InvalidArgument,
-            'opset 7: versions 18 to 23 of the operator set are written',
-        ),
-        (
-            'backbone F --format onnx --out a.pt',
-            InvalidArgument,
-            'the name of a onnx file ends in .onnx',
-        ),
-        ('backbone F --format onnx --out no/a.onnx', InvalidArgument, 'make the folder '),
-        ('backbone F --format onnx --out F', InvalidArgument, 'is read by this command'),
-        (
-            'backbone no.pth --format onnx --out a.onnx',
-            CheckpointUnreadable,
-            'no.pth is not there',
-        ),
-        (
-            'backbone F --format onnx --out a.onnx --arch rexnet_1.1',
-            UnknownName,
-            "no backbone is called 'rexnet_1.1'",
-        ),
-        (
-            'backbone F --format onnx --out a.onnx --arch rexnet_1.3',
-            CheckpointMismatch,
-            'rexnet_1.0',
-        ),
-        (
-            'segmentor F --format onnx --out a.onnx',
-            CheckpointUnreadable,
-            'holds no config; give a checkpoint that rexdense train has written',
-        ),
-        (
-            'segmentor T --format onnx --out a.onnx',
-            CheckpointMismatch,
-            'holds a FasterRCNN, which is no segmentor; the parts that rexdense export writes are',
-        ),
-        (
-            'classifier T --format onnx --out a.onnx',
-            CheckpointMismatch,
-            'has no classification head: export its backbone, segmentor or detector',
-        ),
-    ],
-)
-def test_bad_input(arguments, kind, expected, weights, trained, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    places = {'F': str(weights), 'T': str(trained.checkpoint)}
-    with pytest.raises(kind, match=re.escape(expected)) as caught:
-        export.main([places.get(word, word) for word in arguments.split()])
-    assert isinstance(caught.value, RexdenseError) and '\n' not in str(caught.value)
-    assert not list(tmp_path.iterdir())
 
 
 def test_weights_of_no_number_are_refused(tmp_path):

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip('mmdet')
 
-from rexdense.cli import demo, test, train
-from rexdense.errors import InvalidArgument, MissingDependency
+from rexdense.cli import test, train
+from rexdense.errors import MissingDependency
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
 from tests.small_classification import classification_arguments
 from tests.tiny_run import CONFIG, ROOT, run_arguments, train_arguments
@@ -100,25 +100,6 @@ def test_measuring_draws_precision_confusion_and_errors(trained, shapes, tmp_pat
     assert table[0].endswith(',cross,(nothing)') and len(table) == 1 + 6 + 1
 
 
-@pytest.mark.parametrize(
-    ('options', 'expected'),
-    [
-        (['--accumulate', '0'], "argument --accumulate: '0': give a whole number above 0"),
-        (['--accumulate', '1.5'], "argument --accumulate: '1.5': give a whole number above 0"),
-        (['--early-stop', '0'], "argument --early-stop: '0': give a whole number above 0"),
-        (['--early-stop', 'never'], "argument --early-stop: 'never': give a whole number above"),
-        (['--coco-backend', 'fast'], "argument --coco-backend: invalid choice: 'fast'"),
-        (['--wandb', 'a/b'], "--wandb 'a/b': give the name of a project, without /"),
-        (['--wandb', ''], "--wandb '': give the name of a project"),
-        (['--dry-run', '--data-root', 'nowhere'], 'data root nowhere is not there'),
-    ],
-)
-def test_bad_options(options, expected, shapes, tmp_path):
-    with pytest.raises(Exception, match=re.escape(expected)) as caught:
-        train.main([*train_arguments(shapes, tmp_path / 'run'), *options])
-    assert '\n' not in str(caught.value) and not (tmp_path / 'run').exists()
-
-
 @pytest.mark.parametrize('options', [('--tensorboard',), ('--wandb', 'cells')])
 def test_trackers_that_are_missing(options, shapes, tmp_path, monkeypatch):
     find_spec = importlib.util.find_spec
@@ -131,22 +112,3 @@ def test_trackers_that_are_missing(options, shapes, tmp_path, monkeypatch):
     with pytest.raises(MissingDependency, match=f'{options[0]} needs the package'):
         train.main([*train_arguments(shapes, tmp_path / 'run'), *options])
     assert not (tmp_path / 'run').exists()
-
-
-def test_another_evaluator_of_what_is_no_detector(image_folder, tmp_path):
-    with pytest.raises(InvalidArgument, match=r'measures by no rexdense\.CocoMetric; leave it out'):
-        classifier(image_folder, tmp_path / 'run', '--coco-backend', 'faster')
-
-
-def test_early_stop_without_a_validation(shapes, tmp_path):
-    arguments = train_arguments(shapes, tmp_path / 'run', '--early-stop', '2')
-    none = [f'{key}=None' for key in ('val_cfg', 'val_dataloader', 'val_evaluator')]
-    with pytest.raises(InvalidArgument, match='--early-stop 2: the config validates by none of'):
-        train.main([*arguments, *none])
-
-
-def test_the_demo_of_pretraining_compares_equal_steps(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(InvalidArgument, match='--early-stop would end its runs at different steps'):
-        demo.main(['pretrain', '--early-stop', '2'])
-    assert not list(tmp_path.iterdir())

@@ -12,7 +12,6 @@ pytest.importorskip('mmdet')
 
 from rexdense.cli import prepare
 from rexdense.datasets.coco.folder import CocoFolder
-from rexdense.errors import RexdenseError
 from tests.pages import ROOT, code_blocks, text_of
 from tests.small_coco import coco_content, write_coco
 from tests.small_formats import labelme_shape, write_labelme, write_voc, write_yolo
@@ -92,58 +91,3 @@ def test_a_picture_of_boxes_beside_damaged_masks(tmp_path, capsys):
     write_coco(tmp_path / 'DIR', content)
     prepare.main([str(tmp_path / 'DIR'), '--picture', str(tmp_path / 'a.png')])
     assert cv2.imread(str(tmp_path / 'a.png')).shape[0] > 600
-
-
-MISTAKES = [
-    (['nowhere'], 'nowhere is not there; give the folder of the data, or a zip file'),
-    (['EMPTY'], r'EMPTY is of no known form \(it is empty\): looked for COCO annotations'),
-    (['DIR/annotations/train.json'], 'is a file; give the folder'),
-    (['DIR', '--convert', 'yolo'], 'is not laid out as YOLO does it'),
-    (['DIR', '--convert', 'voc'], 'is not laid out as Pascal VOC'),
-    (['DIR', '--convert', 'labelme', '--out', 'X'], 'nothing of all can be read'),
-    (['DIR', '--convert', 'masks', '--out', 'X'], 'has no masks'),
-    (['DIR', '--convert', 'coc'], 'invalid choice'),
-    (['DIR', '--out', 'X', '--write-fixed', 'Y'], 'give one'),
-    (['DIR', '--val-share', '0.2'], '--val-share goes with --out or --write-fixed'),
-    (['DIR', '--val-share', '0.2', '--out', 'X'], 'divides a folder without splits'),
-    (['DIR', '--val-share', '1', '--out', 'X'], 'a number between 0 and 1'),
-    (['DIR', '--json', 'DIR/report.json'], 'would lie in the data'),
-    (['DIR', '--write-fixed', 'DIR/fixed'], 'would lie in the data'),
-    (['DIR', '--write-fixed', 'OTHER'], 'OTHER exists: choose another folder'),
-    (['DIR', '--json', 'OTHER/a.txt'], r'a\.txt exists'),
-    (['DIR', '--write-fixed', 'X', '--json', 'X/report.json'], 'would lie in X, a new folder'),
-    (['DIR', '--json', 'a.png', '--picture', './a.png'], '--json and --picture are both a.png'),
-    (['C.zip', '--unpack', 'X', '--json', 'C.zip', '--overwrite'], r'C\.zip is read by this comm'),
-    (['DIR', '--picture', 'a.doc'], 'a picture ends in one of'),
-    (['DIR', '--unpack', 'X'], '--unpack goes with a zip file'),
-    (['A.zip'], 'is a zip file: name a new folder for it with --unpack'),
-    (['A.zip', '--unpack', 'X'], 'is no zip file or is damaged'),
-    (['B.zip', '--unpack', 'X'], 'is not there; give a zip file'),
-    (['TORN'], 'is cut off at line 1'),
-    (['LIST'], 'is not COCO: its JSON is a list'),
-    (['BARE'], 'its list of categories is empty'),
-]
-
-
-@pytest.mark.parametrize(('arguments', 'expected'), MISTAKES, ids=lambda each: ' '.join(each)[:40])
-def test_mistakes_end_in_one_line_and_leave_nothing(
-    root, tmp_path, monkeypatch, arguments, expected
-):
-    monkeypatch.chdir(tmp_path)
-    for folder in ('EMPTY', 'OTHER'):
-        (tmp_path / folder).mkdir()
-    (tmp_path / 'OTHER/a.txt').write_text('mine')
-    (tmp_path / 'A.zip').write_text('no zip')
-    with zipfile.ZipFile(tmp_path / 'C.zip', 'w') as archive:
-        archive.write(root / 'annotations/train.json', 'annotations/train.json')
-    for name, text in (('TORN', '{"images": ['), ('LIST', '[]')):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / 'result.json').write_text(text)
-    bare = {'images': coco_content()['images'], 'categories': [], 'annotations': []}
-    write_coco(tmp_path / 'BARE', bare)
-    before = sorted(tmp_path.rglob('*'))
-    with pytest.raises(RexdenseError, match=expected) as caught:
-        prepare.main(arguments)
-    assert '\n' not in str(caught.value)
-    assert sorted(tmp_path.rglob('*')) == before
-    assert (tmp_path / 'OTHER/a.txt').read_text() == 'mine'

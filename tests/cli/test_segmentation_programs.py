@@ -123,19 +123,6 @@ def test_another_split_is_measured(segmented, label_maps, tmp_path, capsys):
         measure(segmented, root, tmp_path / 'run')
 
 
-@pytest.mark.parametrize('option', ['--images', '--train-annotations', '--val-annotations'])
-def test_options_of_coco_folders_are_refused(segmented, label_maps, tmp_path, option):
-    with pytest.raises(InvalidArgument, match=f'{option} goes with folders in COCO form; images, '):
-        measure(segmented, label_maps, tmp_path / 'run', option, 'x')
-
-
-@pytest.mark.parametrize('option', ['--split', '--val-annotations', '--classes'])
-def test_options_that_need_a_data_root(segmented, tmp_path, option):
-    command = [str(ROOT / SEGMENTATION_CONFIG), str(segmented.checkpoint)]
-    with pytest.raises(InvalidArgument, match=f'{option} goes with --data-root; give the folder'):
-        test.main([*command, '--work-dir', str(tmp_path / 'run'), option, 'x'])
-
-
 @pytest.mark.slow
 def test_windows_that_slide(segmented, label_maps, tmp_path):
     """Windows as large as the image give what the whole does, by options of the command line."""
@@ -148,22 +135,6 @@ def test_windows_that_slide(segmented, label_maps, tmp_path):
     trained = metrics_of(read_scalars(segmented.work_dir).validation[-1])
     assert metrics['whole'] == pytest.approx(trained, abs=1e-6)
     assert metrics['parts'] != pytest.approx(trained, abs=1e-6)
-
-
-@pytest.mark.parametrize(
-    ('settings', 'expected'),
-    [
-        (['mode=slyde'], "model.test_cfg.mode='slyde': did you mean 'slide'"),
-        (['mode=slide'], 'crop_size=None: mode=slide takes height and width in pixels'),
-        (['mode=slide', 'crop_size=[32,32]'], 'stride=None: mode=slide takes'),
-        (['mode=slide', 'crop_size=32', 'stride=16'], 'crop_size=32: mode=slide takes'),
-        (['mode=slide', 'crop_size=[8,8]', 'stride=[8,9]'], r'stride=\[8, 9\] leaves gaps between'),
-    ],
-)
-def test_windows_that_cannot_be_used(segmented, label_maps, tmp_path, settings, expected):
-    options = ['--cfg-options', *(f'model.test_cfg.{setting}' for setting in settings)]
-    with pytest.raises(InvalidArgument, match=expected):
-        measure(segmented, label_maps, tmp_path / 'run', *options)
 
 
 @pytest.mark.slow
@@ -238,18 +209,3 @@ def test_images_of_every_kind(segmented, tmp_path):
         **{'tiny.png.png': (17, 23), 'tiny.bmp.png': (20, 9), 'tall.png': (130, 5)},
         **{'grey.png': (40, 50), 'alpha.png': (40, 50), 'deep.png': (97, 131)},
     }
-
-
-@pytest.mark.parametrize(
-    ('more', 'expected'),
-    [
-        (['--scales', '1,3'], 'has no output at stride 3; it has 1, 2, 4, 8, 16, 32'),
-        (['--scales', 'some'], "--scales: 'some': give all, or output strides such as 1,2,4"),
-        (['--score', '0.5'], '--score goes with detectors; leave it out'),
-        (['--depth-format', 'npy'], '--depth-format goes with depth estimators; leave it out'),
-    ],
-)
-def test_options_that_do_not_fit(segmented, label_maps, tmp_path, more, expected):
-    with pytest.raises(InvalidArgument, match=expected):
-        show(segmented, label_maps / 'images/val', tmp_path / 'out', *more)
-    assert not (tmp_path / 'out').exists()

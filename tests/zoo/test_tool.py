@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from rexdense.errors import InvalidArgument
 from rexdense.zoo import as_text, select, zoo_entries
 
 TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'zoo.py'
@@ -43,15 +42,6 @@ def test_a_page_is_rendered(main, tmp_path):
     path.write_text('<!-- zoo:begin -->\n<!-- zoo:end -->\n')
     main(['--page', str(path)])
     assert '`rexnet_1.0`' in path.read_text()
-
-
-@pytest.mark.parametrize(
-    'arguments',
-    ['--max-params many', '--sort size', '--plot a.png --measure', '--measure --family rexnet'],
-)
-def test_wrong_options_are_refused(main, arguments):
-    with pytest.raises(InvalidArgument):
-        main(arguments.split())
 
 
 def test_a_mistake_is_one_line_and_status_2():

@@ -3,14 +3,15 @@
 import contextlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-__all__ = ['config_faults']
+__all__ = ['config_faults', 'require_known_optimizers']
 
 # How mmengine words a type that no registry has (registry/build_functions.py).
 _UNKNOWN_TYPE = re.compile(r'(\S+) is not in the [\w-]+::([\w ]+) registry')
@@ -45,6 +46,25 @@ def config_faults() -> Iterator[None]:
             raise
         closest = f'; {suggest(found[2], inspect.signature(built).parameters)}' if found[2] else ''
         raise InvalidArgument(f'in the config: {error}{closest}') from error
+
+
+def require_known_optimizers(wrapper: Any) -> None:
+    """Check the names of the optimizers in the config of an optimizer wrapper, which mmengine looks
+    up without asking whether they are there.
+
+    Raises:
+        UnknownName: no optimizer is called so.
+    """
+    if not isinstance(wrapper, Mapping):
+        return
+    for section in wrapper.values():
+        require_known_optimizers(section)
+    optimizer = wrapper.get('optimizer')
+    name = optimizer.get('type') if isinstance(optimizer, Mapping) else None
+    if isinstance(name, str) and mmengine_registry.OPTIMIZERS.get(name) is None:
+        raise UnknownName(
+            f'no optimizer is called {name!r}: {suggest(name, _registered("optimizer"))}'
+        )
 
 
 def _registries() -> Iterator[tuple[str, Registry]]:

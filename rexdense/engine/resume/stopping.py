@@ -9,8 +9,9 @@ import torch
 from mmengine.dist import all_reduce
 from mmengine.hooks import Hook
 
+from rexdense.stop_signal import STOPPED
+
 __all__ = [
-    'STOPPED',
     'RunStopped',
     'StopAsked',
     'StopSignals',
@@ -18,10 +19,6 @@ __all__ = [
     'agreed',
     'spare_workers',
 ]
-
-STOPPED = 75
-"""Status of a run that SIGTERM has stopped and ``--resume`` goes on with: EX_TEMPFAIL of
-sysexits.h, "temporary failure, the user is invited to retry"."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 

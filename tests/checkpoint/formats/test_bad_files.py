@@ -229,7 +229,7 @@ def refusal(convert, capsys, source, *options) -> str:
     with pytest.raises(SystemExit) as ended:
         run_command(convert, [str(source), str(destination), *options], 'rexdense convert')
     output = capsys.readouterr()
-    assert ended.value.code == 2
+    assert ended.value.code == 1
     assert list(destination.parent.iterdir()) == []
     assert output.out == ''
     assert output.err.count('\n') == 1 and 'Traceback' not in output.err
@@ -348,7 +348,7 @@ def test_a_destination_that_cannot_be(name, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_program_ends_with_status_2(tmp_path):
+def test_the_program_ends_with_status_1(tmp_path):
     (tmp_path / 'a.pth').write_bytes(b'')
     done = subprocess.run(
         [sys.executable, 'tools/convert.py', tmp_path / 'a.pth', tmp_path / 'b.pth'],
@@ -357,7 +357,7 @@ def test_the_program_ends_with_status_2(tmp_path):
         capture_output=True,
         text=True,
     )
-    assert (done.returncode, done.stdout) == (2, '')
+    assert (done.returncode, done.stdout) == (1, '')
     assert (
         done.stderr
         == f'rexdense convert: error: {tmp_path}/a.pth is empty: copy or download it again\n'

@@ -2,10 +2,14 @@
 
 import contextlib
 import os
+import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -42,18 +46,7 @@ def test_a_signal_at_any_event(undisturbed, tmp_path, share, number):
 def test_a_process_is_stopped_by_its_scheduler(image_folder, tmp_path):
     """The signal goes to all processes, those that load images too; nobody else trains there."""
     work_dir = tmp_path / 'run'
-    options = classification_arguments(
-        image_folder, work_dir, '--epochs', '1000', '--workers', '1', '--seed', '0'
-    )
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'rexdense', 'train', str(ROOT / CLASSIFICATION_CONFIG), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        start_new_session=True,
-    )
+    process = started(image_folder, work_dir, '--workers', '1')
     for line in process.stdout:
         if 'Epoch(train)' in line:
             break
@@ -168,3 +161,63 @@ def test_two_processes(tmp_path):
     for rank in (0, 1):
         states = [torch.load(folder / f'rank_{rank}.pt') for folder in (whole, killed)]
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def started(image_folder, work_dir, *more):
+    """A training that goes on for ever, in a process of its own."""
+    options = classification_arguments(
+        image_folder, work_dir, '--epochs', '1000', '--seed', '0', *more
+    )
+    return subprocess.Popen(
+        [sys.executable, '-m', 'rexdense', 'train', str(ROOT / CLASSIFICATION_CONFIG), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+
+
+def test_a_loader_process_that_is_killed(image_folder, tmp_path):
+    """As by a system that is short of memory: told in a line, and the run can go on."""
+    process = started(image_folder, tmp_path / 'run', '--workers', '2', '--checkpoint-every', '1i')
+    for line in process.stdout:
+        if 'Epoch(train)' in line:
+            break
+    children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
+    loaders = [each for each in map(int, children) if b'train' in command_of(each)]
+    os.kill(loaders[0], signal.SIGKILL)
+    _, errors = process.communicate(timeout=60)
+    lines = errors.strip().splitlines()
+    assert (process.returncode, len(lines)) == (1, 1), errors
+    said = (
+        rf'rexdense train: error: process {loaders[0]}, which loads images, was killed \(Killed\)'
+    )
+    assert re.match(said, lines[0]) and newest_checkpoint(tmp_path / 'run') is not None
+
+
+def command_of(pid):
+    return Path(f'/proc/{pid}/cmdline').read_bytes()
+
+
+def test_a_signal_before_training_begins(image_folder, tmp_path):
+    process = started(image_folder, tmp_path / 'run', '--workers', '0')
+    # Once Python has read the program: a file of torch is mapped.
+    while b'torch' not in Path(f'/proc/{process.pid}/maps').read_bytes():
+        time.sleep(0.01)
+    process.terminate()
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 75 and 'Epoch(train)' not in output
+    said = 'rexdense train: stopped by SIGTERM before or after the training: start it again'
+    assert errors.startswith(said) and errors.count('\n') == 1
+
+
+def test_values_of_a_run_that_somebody_deletes(tmp_path, monkeypatch):
+    """Told in a line, by the folder; the checkpoints stay."""
+    monkeypatch.setattr(
+        KillAt, 'call', lambda: [shutil.rmtree(each) for each in tmp_path.glob('*/vis_data')]
+    )
+    with pytest.raises(UnwritableFile, match=r'No such file or directory'):
+        run(toy_config(tmp_path, at=9, how='call'))
+    assert newest_checkpoint(tmp_path) is not None

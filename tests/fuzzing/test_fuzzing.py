@@ -1,0 +1,30 @@
+"""Readers and networks take whatever comes, or refuse it in one line.
+
+``python -m benchmarks.fuzz`` runs the same cases for as long as asked, each target in a process
+whose memory is bounded.
+"""
+
+import pytest
+
+pytest.importorskip('mmdet')
+pytest.importorskip('mmseg')
+
+from tests.fuzzing.cases import TARGETS, fault_of
+
+FIRST_CASES = {
+    'config overrides': 12,
+    'backbone arguments': 25,
+    'decoder shapes': 25,
+    'image sizes': 8,
+}
+
+
+@pytest.mark.parametrize('target', TARGETS)
+def test_the_first_cases(target, tmp_path):
+    refused = 0
+    for number in range(FIRST_CASES.get(target, 150)):
+        was_refused, fault = fault_of(target, number, tmp_path)
+        refused += was_refused
+        if fault is not None:
+            raise AssertionError(f'case {number} of {target}: {fault!r}') from fault
+    assert refused or target == 'image sizes'

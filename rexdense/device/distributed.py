@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
+from rexdense.device.lost_processes import waiting_time
 from rexdense.errors import InvalidArgument, first_line
 
 __all__ = [
@@ -84,17 +85,24 @@ def _first_host(nodes: str) -> str | None:
     return listed[0] if listed and listed[0] else None
 
 
-def initialise_distributed(device: str, launcher: str = 'pytorch') -> None:
+def initialise_distributed(
+    device: str, launcher: str = 'pytorch', timeout: float | None = None
+) -> None:
     """Join the process group that the launcher's environment variables describe; a process that
     trains several models joins once.
 
     mmengine's own launchers call ``torch.cuda.set_device`` on every machine, so they cannot be
     used on a CPU, and those of Slurm and MPI not on an NPU.
 
+    Args:
+        timeout: Seconds for which a process waits for another one that does not answer; None takes
+            :data:`rexdense.device.lost_processes.DEFAULT_TIMEOUT`.
+
     Raises:
         InvalidArgument: the process was not started by that launcher, there are more processes
-            than devices on this machine, or the port is taken.
+            than devices on this machine, the port is taken, or ``timeout`` is no time.
     """
+    waiting = waiting_time(timeout)
     if torch.distributed.is_initialized():
         return
     os.environ.update(process_variables(launcher, os.environ))
@@ -110,7 +118,7 @@ def initialise_distributed(device: str, launcher: str = 'pytorch') -> None:
         getattr(torch, device).set_device(local)
     torch.set_num_threads(threads_per_process(on_machine, os.environ.get('OMP_NUM_THREADS')))
     try:
-        torch.distributed.init_process_group(BACKENDS[device])
+        torch.distributed.init_process_group(BACKENDS[device], timeout=waiting)
     except torch.distributed.DistNetworkError as error:
         address = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
         raise InvalidArgument(

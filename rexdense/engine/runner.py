@@ -23,7 +23,7 @@ from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.destinations import refusals_told
-from rexdense.device import bare_model
+from rexdense.device import bare_model, process_loss_told
 from rexdense.engine.cpu_steps import (
     keep_layouts,
     to_channels_last,
@@ -38,6 +38,7 @@ from rexdense.engine.resume.state import KeepRunState, run_state
 from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.engine.terminal_log import make_readable
+from rexdense.engine.zero import gather_moments, with_gathering_optimizer
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
 from rexdense.registry import MODELS
@@ -104,9 +105,19 @@ class Runner(MMEngineRunner):
         Raises:
             RunStopped: a signal has stopped it, and what was learnt is saved.
             UnwritableFile: the disk takes no more; the last checkpoint stays.
+            ProcessLost: another of several processes has ended or does not answer.
         """
-        with self.stop_signals, refusals_told(self.work_dir):
+        with self.stop_signals, refusals_told(self.work_dir), process_loss_told():
             return super().train()
+
+    def test(self) -> dict[str, float]:
+        """Measure, see mmengine.
+
+        Raises:
+            ProcessLost: another of several processes has ended or does not answer.
+        """
+        with process_loss_told():
+            return super().test()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Return the loop of training, mmengine's in the form that can be left after any step."""
@@ -187,6 +198,7 @@ class Runner(MMEngineRunner):
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """Return mmengine's optimizer wrapper; on a CPU its optimizer is torch's fused form."""
+        optim_wrapper = with_gathering_optimizer(optim_wrapper)
         if get_device() != 'cpu' or isinstance(optim_wrapper, OptimWrapper):
             return super().build_optim_wrapper(optim_wrapper)
         built = super().build_optim_wrapper(with_fused_optimizer(optim_wrapper))
@@ -242,6 +254,8 @@ class Runner(MMEngineRunner):
         loop, meta = self._train_loop, options.get('meta')
         resumable = isinstance(loop, BaseLoop) and options.get('save_optimizer', True) and meta
         self._run_state.state = run_state(self) if resumable else None
+        if options.get('save_optimizer', True):
+            gather_moments(self.optim_wrapper)
         try:
             self._save_whole(out_dir, filename, *args, **options)
         finally:

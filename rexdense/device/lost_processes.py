@@ -7,6 +7,8 @@ who has told already.
 import contextlib
 import os
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -98,6 +100,9 @@ def process_loss_told() -> Iterator[None]:
         if not _is_loss(error):
             raise
         told = _told_before()
+        if threading.current_thread() is threading.main_thread():
+            # torchrun ends those that are left within a tenth of a second; the line comes first.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if told:
             raise SystemExit(ProcessLost.exit_status) from error
         rank, world = distributed.get_rank(), distributed.get_world_size()

@@ -107,7 +107,7 @@ class Runner(MMEngineRunner):
             UnwritableFile: the disk takes no more; the last checkpoint stays.
             ProcessLost: another of several processes has ended or does not answer.
         """
-        with self.stop_signals, refusals_told(self.work_dir), process_loss_told():
+        with process_loss_told(), self.stop_signals, refusals_told(self.work_dir):
             return super().train()
 
     def test(self) -> dict[str, float]:

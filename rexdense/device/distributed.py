@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from rexdense.device.lost_processes import waiting_time
-from rexdense.errors import InvalidArgument, first_line
+from rexdense.device.meeting import join
+from rexdense.errors import InvalidArgument
 
 __all__ = [
     'BACKENDS',
@@ -117,15 +118,7 @@ def initialise_distributed(
             )
         getattr(torch, device).set_device(local)
     torch.set_num_threads(threads_per_process(on_machine, os.environ.get('OMP_NUM_THREADS')))
-    try:
-        torch.distributed.init_process_group(BACKENDS[device], timeout=waiting)
-    except torch.distributed.DistNetworkError as error:
-        address = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
-        raise InvalidArgument(
-            f'the processes cannot meet at {address} ({first_line(error)}): set '
-            'MASTER_PORT to a free port, and MASTER_ADDR to a name of the first machine that all '
-            'can reach'
-        ) from error
+    join(BACKENDS[device], waiting)
 
 
 def available_cores() -> int:

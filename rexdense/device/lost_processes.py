@@ -15,6 +15,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
+from rexdense.device.meeting import launcher_store
 from rexdense.errors import InvalidArgument, ProcessLost, first_line
 
 __all__ = [
@@ -31,8 +32,6 @@ DEFAULT_TIMEOUT = 1800
 """Seconds for which a process waits for the others; the default of torch for gloo. One of them
 measures a validation alone meanwhile, which takes minutes for COCO."""
 
-_STORE_SECONDS = 10
-_ENV_STORE = 'TORCHELASTIC_USE_AGENT_STORE'
 _ENV_RESTARTS, _ENV_MOST_RESTARTS = 'TORCHELASTIC_RESTART_COUNT', 'TORCHELASTIC_MAX_RESTARTS'
 
 # What gloo, nccl and the store say of a process that is gone or does not answer.
@@ -56,34 +55,19 @@ def may_restart() -> bool:
 def note_begun(work_dir: str) -> None:
     """Note for those that torchrun may start anew that a run has begun in a folder, which is
     therefore the one that they go on with."""
-    store = _launcher_store()
+    store = launcher_store()
     if store is not None:
         store.set(_key(work_dir), '1')
 
 
 def has_begun(work_dir: str) -> bool:
     """Return whether a process that torchrun has started before has begun a run in a folder."""
-    store = _launcher_store() if restarts() else None
+    store = launcher_store() if restarts() else None
     return store is not None and store.check([_key(work_dir)])
 
 
 def _key(work_dir: str) -> str:
     return f'rexdense/begun/{os.path.realpath(work_dir)}'
-
-
-def _launcher_store() -> 'distributed.TCPStore | None':
-    """Return torchrun's store without the prefix of the attempt; None where there is none."""
-    if os.environ.get(_ENV_STORE) != 'True':
-        return None
-    try:
-        return distributed.TCPStore(
-            os.environ['MASTER_ADDR'],
-            int(os.environ['MASTER_PORT']),
-            is_master=False,
-            timeout=timedelta(seconds=_STORE_SECONDS),
-        )
-    except (RuntimeError, KeyError, ValueError):
-        return None
 
 
 @contextlib.contextmanager
@@ -130,7 +114,7 @@ def _is_loss(error: RuntimeError) -> bool:
 
 def _told_before() -> bool | None:
     """Return whether another process tells the loss; None where nobody can know."""
-    store = _launcher_store()
+    store = launcher_store()
     if store is None:
         return None
     try:

@@ -59,6 +59,23 @@ def test_no_card_is_faster_than_its_loader():
     assert expect(slow, of(2)).by_loader and not expect(slow, of(2, cores_per_card=3)).by_loader
 
 
+# Of `python benchmarks/scaling.py measure` on two cores (AMD EPYC, torch 2.13): seconds of a
+# step of 8 images, of RegNetY-200MF at 128 pixels, in so many processes.
+STEPS = {1: 0.22470, 2: 0.21631, 4: 0.48552}
+SUM_OF_TWO, PARAMETERS, CORES = 0.013760, 3_162_996, 2
+
+
+@pytest.mark.parametrize('processes', STEPS)
+def test_what_was_measured_is_near(processes):
+    """Within a tenth of the range: the machine is not quieter than that."""
+    training = Training(images=8, step_seconds=STEPS[1], parameters=PARAMETERS)
+    link = 4 * PARAMETERS / SUM_OF_TWO
+    cluster = Cluster(processes, inside=link, latency=0, per_machine=4, at_once=CORES)
+    expected = expect(training, cluster)
+    rate = 8 * processes / STEPS[processes]
+    assert 0.9 * expected.lowest <= rate <= 1.1 * expected.highest
+
+
 @pytest.mark.parametrize(
     ('optimizer', 'zero', 'cards', 'copies'),
     [

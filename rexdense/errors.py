@@ -13,6 +13,7 @@ __all__ = [
     'LostWorker',
     'MissingDependency',
     'NonFiniteLoss',
+    'ProcessLost',
     'RexdenseError',
     'UnknownName',
     'UnwritableFile',
@@ -89,6 +90,18 @@ class NonFiniteLoss(RexdenseError):
     """Training met a loss that is NaN or infinite."""
 
     exit_status = 1
+
+
+class ProcessLost(RexdenseError):
+    """Another of the processes that work together has ended or does not answer; what they did until
+    their last checkpoint is there.
+
+    Attributes:
+        tells_at_once: No other process tells it.
+    """
+
+    exit_status = 75
+    tells_at_once = False
 
 
 def suggest(name: str, allowed: Iterable[str], limit: int = 3) -> str:

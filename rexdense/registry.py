@@ -10,6 +10,7 @@ __all__ = [
     'HOOKS',
     'METRICS',
     'MODELS',
+    'OPTIMIZERS',
     'OPTIM_WRAPPERS',
     'TRANSFORMS',
     'WEIGHT_INITIALIZERS',
@@ -71,4 +72,5 @@ HOOKS = _child(
     'rexdense.engine.hooks.strides',
     'rexdense.engine.resume.saving',
 )
+OPTIMIZERS = _child('optimizer', 'OPTIMIZERS', 'rexdense.engine.zero')
 OPTIM_WRAPPERS = _child('optimizer wrapper', 'OPTIM_WRAPPERS', 'rexdense.engine.optimizer_wrappers')

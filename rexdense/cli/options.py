@@ -190,6 +190,11 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         help='add up the gradients of N batches before a step: as a batch N times as large',
     )
     group.add_argument(
+        '--zero',
+        action='store_true',
+        help='several processes: each keeps a share of the moments of the optimizer (ZeRO)',
+    )
+    group.add_argument(
         '--early-stop',
         type=positive(int),
         metavar='N',

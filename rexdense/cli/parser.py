@@ -141,16 +141,20 @@ _RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
 _SECONDS_AFTER_THE_FIRST = 5
 
 
-def _after_the_first_process() -> str:
+def _after_the_first_process(at_once: bool) -> str:
     """Return what names this process among several.
 
     All of them meet most mistakes, and the first tells: the others wait, in which their launcher
     ends them. A mistake that the first has not met is told when it does not.
+
+    Args:
+        at_once: This one alone tells.
     """
     rank = next((os.environ[name] for name in _RANKS if name in os.environ), '0')
     if rank == '0':
         return ''
-    time.sleep(_SECONDS_AFTER_THE_FIRST)
+    if not at_once:
+        time.sleep(_SECONDS_AFTER_THE_FIRST)
     return f'process {rank}: '
 
 
@@ -176,7 +180,7 @@ def run_command(
             status = program(arguments) or 0
         sys.stdout.flush()
     except RexdenseError as error:
-        process = _after_the_first_process()
+        process = _after_the_first_process(getattr(error, 'tells_at_once', False))
         print(f'{name}: error: {process}{" ".join(str(error).split())}', file=sys.stderr)
         status = error.exit_status
     except StoppedEarly:

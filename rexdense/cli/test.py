@@ -11,7 +11,7 @@ from mmengine.dist import is_main_process
 from rexdense.cli.options import add_data_options, add_optimize_option, add_run_options
 from rexdense.cli.parser import Parser
 from rexdense.destinations import check_destination, prepare_output_dir
-from rexdense.device import reuse_freed_memory
+from rexdense.device import process_loss_told, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options
 from rexdense.engine.config.comparison import differences_sentence
 from rexdense.engine.config.data_root import VALIDATION
@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
+@process_loss_told()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a checkpoint's metrics; write predictions and pictures where asked to."""
     options = parser().parse_args(arguments)

@@ -12,7 +12,7 @@ from mmengine.dist import is_main_process
 from rexdense.cli.options import add_data_options, add_run_options, add_training_options
 from rexdense.cli.parser import Parser
 from rexdense.datasets.skipping import skipped_images, skipped_sentence
-from rexdense.device import bare_model, reuse_freed_memory
+from rexdense.device import bare_model, note_begun, process_loss_told, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options, apply_training_options
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
@@ -73,6 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(parser().parse_args(arguments))
 
 
+@process_loss_told()
 def run(options: argparse.Namespace) -> int:
     """Train as parsed options say, see :func:`main`; return the exit status.
 
@@ -95,6 +96,7 @@ def run(options: argparse.Namespace) -> int:
     with alone_in(config.work_dir) if is_main_process() else contextlib.nullcontext():
         if is_main_process():
             remove_unfinished(config.work_dir)
+            note_begun(config.work_dir)
         return train(config, replace=options.overwrite and not resuming)
 
 

@@ -17,6 +17,13 @@ from rexdense.device.distributed import (
     bare_model,
     initialise_distributed,
 )
+from rexdense.device.lost_processes import (
+    has_begun,
+    may_restart,
+    note_begun,
+    process_loss_told,
+    restarts,
+)
 from rexdense.device.memory import reuse_freed_memory
 
 __all__ = [
@@ -29,9 +36,14 @@ __all__ = [
     'choose_device',
     'device_sentence',
     'find_device',
+    'has_begun',
     'has_bfloat16',
     'initialise_distributed',
+    'may_restart',
+    'note_begun',
+    'process_loss_told',
     'require_bfloat16',
+    'restarts',
     'reuse_freed_memory',
     'set_jit_compile',
     'why_absent',

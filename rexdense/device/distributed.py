@@ -8,7 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from rexdense.errors import InvalidArgument, first_line
+from rexdense.device.lost_processes import waiting_time
+from rexdense.device.meeting import join
+from rexdense.errors import InvalidArgument
 
 __all__ = [
     'BACKENDS',
@@ -90,17 +92,24 @@ def _first_host(nodes: str) -> str | None:
     return listed[0] if listed and listed[0] else None
 
 
-def initialise_distributed(device: str, launcher: str = 'pytorch') -> None:
+def initialise_distributed(
+    device: str, launcher: str = 'pytorch', timeout: float | None = None
+) -> None:
     """Join the process group that the launcher's environment variables describe; a process that
     trains several models joins once.
 
     mmengine's own launchers call ``torch.cuda.set_device`` on every machine, so they cannot be
     used on a CPU, and those of Slurm and MPI not on an NPU.
 
+    Args:
+        timeout: Seconds for which a process waits for another one that does not answer; None takes
+            :data:`rexdense.device.lost_processes.DEFAULT_TIMEOUT`.
+
     Raises:
         InvalidArgument: the process was not started by that launcher, there are more processes
-            than devices on this machine, or the port is taken.
+            than devices on this machine, the port is taken, or ``timeout`` is no time.
     """
+    waiting = waiting_time(timeout)
     if torch.distributed.is_initialized():
         return
     os.environ.update(process_variables(launcher, os.environ))
@@ -115,15 +124,7 @@ def initialise_distributed(device: str, launcher: str = 'pytorch') -> None:
             )
         getattr(torch, device).set_device(local)
     torch.set_num_threads(threads_per_process(on_machine, os.environ.get('OMP_NUM_THREADS')))
-    try:
-        torch.distributed.init_process_group(BACKENDS[device])
-    except torch.distributed.DistNetworkError as error:
-        address = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
-        raise InvalidArgument(
-            f'the processes cannot meet at {address} ({first_line(error)}): set '
-            'MASTER_PORT to a free port, and MASTER_ADDR to a name of the first machine that all '
-            'can reach'
-        ) from error
+    join(BACKENDS[device], waiting)
 
 
 def available_cores() -> int:

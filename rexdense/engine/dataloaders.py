@@ -81,8 +81,8 @@ def require_batches(loader: DataLoader) -> None:
     """Check that a pass over the data is a batch at least, of images of its own in each process.
 
     Raises:
-        InvalidArgument: it is none, because the last batch, which is not full, is left out; or
-            processes that train would be given each other's images again.
+        InvalidArgument: it is none, because the last batch, which is not full, is left out;
+            processes that train would be given each other's images again, or uneven shares.
     """
     batches = loader.batch_sampler
     sampler = getattr(batches, 'sampler', loader.sampler)
@@ -91,6 +91,16 @@ def require_batches(loader: DataLoader) -> None:
         raise InvalidArgument(
             f'{processes} processes for {len(loader.dataset)} images to train on: start as many '
             'processes as images or fewer, torchrun --nproc-per-node'
+        )
+    if (
+        getattr(sampler, 'shuffle', False)
+        and not getattr(sampler, 'round_up', True)
+        and len(loader.dataset) % processes
+    ):
+        raise InvalidArgument(
+            f'round_up=False of the sampler: {processes} processes would train on uneven shares of '
+            f'{len(loader.dataset)} images, so that some wait for others that have ended, and '
+            'images of a step count unevenly: leave round_up out, which fills the shares up'
         )
     if isinstance(sampler, InfiniteSampler) or len(loader):
         return

@@ -23,7 +23,7 @@ from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.destinations import refusals_told
-from rexdense.device import bare_model
+from rexdense.device import bare_model, process_loss_told
 from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 from rexdense.engine.config.faults import require_known_optimizers
 from rexdense.engine.cpu_steps import (
@@ -44,6 +44,7 @@ from rexdense.engine.resume.state import KeepRunState, run_state
 from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.engine.terminal_log import make_readable
+from rexdense.engine.zero import gather_moments, with_gathering_optimizer
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
 from rexdense.registry import MODELS
@@ -111,8 +112,14 @@ class Runner(MMEngineRunner):
             RunStopped: a signal has stopped it, and what was learnt is saved.
             UnwritableFile: the disk takes no more; the last checkpoint stays.
             LostWorker: a process that loads images was killed.
+            ProcessLost: another of several processes has ended or does not answer.
         """
-        with self.stop_signals, refusals_told(self.work_dir), lost_workers_told():
+        with (
+            process_loss_told(),
+            self.stop_signals,
+            refusals_told(self.work_dir),
+            lost_workers_told(),
+        ):
             return super().train()
 
     def test(self) -> dict[str, float]:
@@ -120,8 +127,9 @@ class Runner(MMEngineRunner):
 
         Raises:
             LostWorker: a process that loads images was killed.
+            ProcessLost: another of several processes has ended or does not answer.
         """
-        with lost_workers_told():
+        with process_loss_told(), lost_workers_told():
             return super().test()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
@@ -205,6 +213,7 @@ class Runner(MMEngineRunner):
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
         """Return mmengine's optimizer wrapper; on a CPU its optimizer is torch's fused form."""
         require_known_optimizers(optim_wrapper)
+        optim_wrapper = with_gathering_optimizer(optim_wrapper)
         if get_device() != 'cpu' or isinstance(optim_wrapper, OptimWrapper):
             return super().build_optim_wrapper(optim_wrapper)
         built = super().build_optim_wrapper(with_fused_optimizer(optim_wrapper))
@@ -260,6 +269,8 @@ class Runner(MMEngineRunner):
         loop, meta = self._train_loop, options.get('meta')
         resumable = isinstance(loop, BaseLoop) and options.get('save_optimizer', True) and meta
         self._run_state.state = run_state(self) if resumable else None
+        if options.get('save_optimizer', True):
+            gather_moments(self.optim_wrapper)
         try:
             self._save_whole(out_dir, filename, *args, **options)
         finally:

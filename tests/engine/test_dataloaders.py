@@ -90,6 +90,22 @@ def test_fewer_images_than_processes(monkeypatch):
     assert len(loader(8, batch_size=1, shuffle=True)) == 1
 
 
+def test_uneven_shares_of_processes(monkeypatch):
+    """Filled up, each process has as many batches, of as many images, as the others."""
+    shares = []
+    for rank in range(2):
+        monkeypatch.setattr('mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, 2))
+        share = loader(5, batch_size=2, shuffle=True).batch_sampler
+        shares.append([len(batch) for batch in share])
+        section = dict(dataset=Threads(5), batch_size=2)
+        section['sampler'] = dict(type='DefaultSampler', shuffle=True, round_up=False)
+        with pytest.raises(InvalidArgument, match=r'^round_up=False .*2 processes .* 5 images'):
+            Runner.build_dataloader(section, seed=0)
+        section['dataset'] = Threads(6)
+        assert len(Runner.build_dataloader(section, seed=0)) == 2
+    assert shares == [[2, 1], [2, 1]]
+
+
 def test_training_by_iterations_starts_over():
     found = loader(5, 'InfiniteSampler', batch_size=8, drop_last=True)
     assert len(next(iter(found))[0]) == 8

@@ -1,13 +1,19 @@
-"""Two processes compute what one does with the same images a step."""
+"""Two and four processes compute what one does with the same images a step."""
 
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 pytest.importorskip('mmdet')
+
+import torch
+from mmengine.dataset import DefaultSampler
+from mmengine.registry import DATA_SAMPLERS
 
 from rexdense.checkpoint import read_checkpoint
 from rexdense.cli import test as test_program
@@ -71,9 +77,9 @@ KINDS = {'classifier': (CLASSIFIER, 4), 'detector': (DETECTOR, 2)}
 VALIDATION_IMAGES = 3
 
 
-def together(calls: list) -> subprocess.CompletedProcess:
-    """Run programs in two processes."""
-    launcher = (*('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2'),)
+def together(calls: list, processes: int = 2) -> subprocess.CompletedProcess:
+    """Run programs in several processes."""
+    launcher = ('-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={processes}')
     return subprocess.run(
         [sys.executable, *launcher, 'tests/programs_together.py', json.dumps(calls)],
         capture_output=True,
@@ -86,7 +92,8 @@ def together(calls: list) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope='module')
 def folders(tmp_path_factory, shapes, image_folder, texts_formatted_once):
-    """What one process and two leave: folders 1 and 2, a folder a kind in each."""
+    """What one process and two leave: folders 1 and 2, a folder a kind in each; and runs of two
+    whose moments are shared out, one from its beginning and one from the other's checkpoint."""
     root = tmp_path_factory.mktemp('together')
     calls = {1: [], 2: []}
     for kind, (text, batch) in KINDS.items():
@@ -95,20 +102,10 @@ def folders(tmp_path_factory, shapes, image_folder, texts_formatted_once):
         data = dict(classifier=image_folder, detector=shapes)[kind]
         for processes in calls:
             work_dir = root / str(processes) / kind
-            size = '32,32' if kind == 'classifier' else '64,64'
-            common = [
-                *(str(config), '--data-root', str(data), '--device', 'cpu', '--scale', size),
-                *('--workers', '0'),
-            ]
-            images = str(batch // processes)
+            common = common_options(config, kind, data)
+            images = batch // processes
             calls[processes] += [
-                [
-                    'train',
-                    [
-                        *(*common, '--work-dir', str(work_dir), '--batch-size', images),
-                        *('--epochs', '2', '--seed', '0', '--lr', '0.02'),
-                    ],
-                ],
+                ['train', train_options(common, work_dir, images)],
                 [
                     'test',
                     [
@@ -122,25 +119,100 @@ def folders(tmp_path_factory, shapes, image_folder, texts_formatted_once):
             ]
     for program, arguments in calls[1]:
         dict(train=train, test=test_program)[program].main(arguments)
+    common = common_options(root / 'classifier.py', 'classifier', image_folder)
+    zero, resumed = root / 'zero', root / 'zero_resumed'
+    calls[2].append(['train', [*train_options(common, zero, 2), '--zero']])
+    resumed.mkdir()
+    shutil.copy(root / '1/classifier/epoch_1.pth', resumed)
+    calls[2].append(['train', [*train_options(common, resumed, 2), '--zero', '--resume']])
     done = together(calls[2])
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return root
+
+
+def common_options(config, kind: str, data) -> list[str]:
+    size = '32,32' if kind == 'classifier' else '64,64'
+    return [
+        *(str(config), '--data-root', str(data), '--device', 'cpu', '--scale', size),
+        *('--workers', '0'),
+    ]
+
+
+def train_options(common: list[str], work_dir, images: int) -> list[str]:
+    """A run of two epochs with so many images on each device."""
+    return [
+        *(*common, '--work-dir', str(work_dir), '--batch-size', str(images)),
+        *('--epochs', '2', '--seed', '0', '--lr', '0.02'),
+    ]
+
+
+def furthest(first, second) -> float:
+    """The largest difference of the weights of two checkpoints, as a share of a tensor's norm."""
+    one, two = (read_checkpoint(file).content['state_dict'] for file in (first, second))
+    assert one.keys() == two.keys()
+    return max(
+        float((one[name] - two[name]).double().norm() / one[name].double().norm().clamp(min=1e-6))
+        for name in one
+        if one[name].is_floating_point()
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('kind', KINDS)
 def test_the_weights_are_those_of_one_process(kind, folders):
     """After six steps, to a hundred-thousandth."""
-    files = [read_checkpoint(folders / n / kind / 'epoch_2.pth').content for n in ('1', '2')]
-    assert [file['meta']['iter'] for file in files] == [6, 6]
-    one, two = (file['state_dict'] for file in files)
-    assert one.keys() == two.keys()
-    furthest = max(
-        float((one[name] - two[name]).double().norm() / one[name].double().norm().clamp(min=1e-6))
-        for name in one
-        if one[name].is_floating_point()
+    files = [folders / n / kind / 'epoch_2.pth' for n in ('1', '2')]
+    assert [read_checkpoint(file).content['meta']['iter'] for file in files] == [6, 6]
+    assert furthest(*files) < 1e-5
+
+
+@pytest.mark.slow
+def test_shared_out_moments_are_those_of_one_process(folders, image_folder, tmp_path):
+    """Whole in the checkpoint, from which a run goes on with and without ``--zero``."""
+    whole = folders / '1/classifier/epoch_2.pth'
+    assert furthest(whole, folders / 'zero/epoch_2.pth') < 1e-5
+    assert furthest(whole, folders / 'zero_resumed/epoch_2.pth') < 1e-5
+    moments, shared = (
+        read_checkpoint(file).content['optimizer']['state']
+        for file in (whole, folders / 'zero/epoch_2.pth')
     )
-    assert furthest < 1e-5
+    assert moments.keys() == shared.keys()
+    for place, state in moments.items():
+        (buffer,), (of_two,) = state.values(), shared[place].values()
+        assert torch.allclose(buffer, of_two, rtol=1e-3, atol=1e-5)
+    shutil.copy(folders / 'zero/epoch_1.pth', tmp_path)
+    common = common_options(folders / 'classifier.py', 'classifier', image_folder)
+    train.main([*train_options(common, tmp_path, 4), '--resume'])
+    assert furthest(whole, tmp_path / 'epoch_2.pth') < 1e-5
+
+
+class _FilledUp(DefaultSampler):
+    """The order of four processes, in which the first images fill their shares up, for one."""
+
+    def __init__(self, *arguments, **settings) -> None:
+        super().__init__(*arguments, **settings)
+        self.num_samples = self.total_size = math.ceil(len(self.dataset) / 4) * 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('kind', 'images'), [('classifier', 10), ('detector', 6)])
+def test_four_processes_with_a_last_step_to_fill_up(
+    kind, images, tmp_path, image_folder, shapes, monkeypatch
+):
+    """Each image of the last step counts as much as one of the others, also one that fills up."""
+    config = tmp_path / f'{kind}.py'
+    config.write_text(KINDS[kind][0])
+    common = common_options(config, kind, dict(classifier=image_folder, detector=shapes)[kind])
+    indices = ('--epochs', '3', '--cfg-options', f'train_dataloader.dataset.indices={images}')
+    one, four = tmp_path / 'one', tmp_path / 'four'
+    monkeypatch.setitem(DATA_SAMPLERS.module_dict, 'DefaultSampler', _FilledUp)
+    train.main([*train_options(common, one, 4), *indices])
+    done = together([['train', [*train_options(common, four, 1), *indices]]], 4)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    files = [folder / 'epoch_3.pth' for folder in (one, four)]
+    steps = 3 * math.ceil(images / 4)
+    assert [read_checkpoint(file).content['meta']['iter'] for file in files] == [steps, steps]
+    assert furthest(*files) < 1e-5
 
 
 @pytest.mark.slow

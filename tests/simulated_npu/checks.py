@@ -7,6 +7,7 @@ tests/device/test_npu.py starts it so: a process has one name for a device of on
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch_npu
@@ -39,6 +40,7 @@ from tests.tiny_run import (
 
 add_operators()
 NPU = ('--device', 'npu')
+DEPTH_METRICS = (['depth/abs_rel'], ['depth/rmse'], ['depth/d1'])
 METRICS = (['top1'], ['mean_class_accuracy'], ['calibration_error'])
 FAMILIES = {
     'rexnet_1.0': dict(width_mult=0.3),
@@ -305,6 +307,29 @@ def test_segmentor(label_maps, tmp_path, capsys, fresh_mmengine):
     predict.main(
         [checkpoint, str(label_maps / 'images/val'), '--out-dir', str(tmp_path / 'out'), *NPU]
     )
+
+
+def test_depth(shapes, tmp_path, capsys, fresh_mmengine):
+    """Training in float16, resuming, measuring and predicting, with the CPU's figures."""
+    work_dir = tmp_path / 'run'
+    arguments = segmentation_arguments(shapes, work_dir, *NPU)
+    config = str(ROOT / 'configs/depth/unet_rexnet-1.0_custom.py')
+    train.main([config, '--epochs', '1', '--seed', '0', '--amp', 'fp16', *arguments])
+    train.main([config, '--epochs', '2', '--amp', 'fp16', '--resume', *arguments])
+    checkpoint = str(work_dir / 'epoch_2.pth')
+    assert _state(checkpoint)['optimizer']['loss_scaler']['scale'] > 0
+    capsys.readouterr()
+    figures = []
+    for device in ('cpu', 'npu'):
+        test.main([config, checkpoint, *arguments, '--device', device])
+        printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+        figures.append({words[0]: words[1] for words in printed if words[:1] in DEPTH_METRICS})
+    cpu, npu = ({key: float(value) for key, value in found.items()} for found in figures)
+    assert len(cpu) == len(DEPTH_METRICS) and cpu == pytest.approx(npu, rel=5e-3, abs=5e-3)
+    image, out = str(shapes / 'images/val/000000.png'), tmp_path / 'out'
+    predict.main([checkpoint, image, '--out-dir', str(out), '--depth-format', 'npy', *NPU])
+    depth = np.load(out / 'depth/000000.npy')
+    assert depth.shape == (64, 64) and (depth > 0).all()
 
 
 def test_absent_operators_are_refused_by_name(tmp_path, shapes):

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 
 from rexdense.device import (
     amp_wrapper,
     choose_device,
     device_sentence,
+    has_begun,
     initialise_distributed,
+    may_restart,
+    restarts,
 )
 from rexdense.engine.config.agreement import require_agreement
 from rexdense.engine.config.ascend import suit_ascend
@@ -29,6 +32,7 @@ from rexdense.engine.report.main_figure import keep_best, stop_early
 from rexdense.engine.report.trackers import use_tensorboard, use_wandb
 from rexdense.engine.trained.file import read_training_file
 from rexdense.engine.work_dir import newest_checkpoint
+from rexdense.engine.zero import share_moments
 from rexdense.errors import InvalidArgument
 
 __all__ = ['apply_run_options', 'apply_training_options']
@@ -60,7 +64,8 @@ def apply_run_options(
     launcher = options.launcher if options.launcher != 'none' else config.get('launcher', 'none')
     if launcher != 'none':
         _require_no_sync_bn(config, device)
-        initialise_distributed(device, launcher)
+        waiting = (config.get('env_cfg') or {}).get('dist_cfg') or {}
+        initialise_distributed(device, launcher, waiting.get('timeout'))
         config.launcher = launcher
     if options.device == 'auto' and is_main_process():
         print(device_sentence(device))
@@ -75,6 +80,8 @@ def apply_run_options(
     elif not config.get('work_dir'):
         names = [Path(name).stem for name in (config.filename, *(options.pieces or ()))]
         config.work_dir = str(Path('work_dirs') / '_'.join(names))
+    if training:
+        _go_on_after_restart(config, options)
     if training and options.resume:
         classes = _taught_classes(config.work_dir)
     use_data_root(config, options, training, classes, split)
@@ -91,6 +98,29 @@ def apply_run_options(
     if options.coco_backend:
         _set_coco_backend(config, options.coco_backend)
     return device
+
+
+def _go_on_after_restart(config: Config, options: argparse.Namespace) -> None:
+    """Let a run that torchrun has started anew go on from its last checkpoint, if it has saved one;
+    the first process finds out for all.
+
+    Raises:
+        InvalidArgument: the run was to replace another one, whose checkpoints could be taken for
+            its own.
+    """
+    if may_restart() and options.overwrite and not options.resume:
+        raise InvalidArgument(
+            '--overwrite with --max-restarts of torchrun: the run would go on from the '
+            'checkpoints that it is to replace; empty the work dir, or choose another --work-dir'
+        )
+    if not restarts():
+        return
+    found = [has_begun(config.work_dir) and newest_checkpoint(config.work_dir) is not None]
+    broadcast_object_list(found)
+    if found[0] and not options.resume:
+        options.resume = True
+        if is_main_process():
+            print(f'Restart {restarts()} by torchrun: the run goes on', flush=True)
 
 
 def _set_coco_backend(config: Config, backend: str) -> None:
@@ -189,6 +219,8 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
             amp_wrapper(device, None if options.amp == 'auto' else options.amp)
         )
     chosen = set_learning_rate(config, options.lr)
+    if options.zero:
+        share_moments(config)
     require_agreement(config)
     if is_main_process():
         print(chosen)

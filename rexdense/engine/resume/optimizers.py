@@ -10,6 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop
 
 from rexdense.engine.resume.state import RUN, foreign
 from rexdense.engine.schedule import replay
+from rexdense.engine.zero import kind_of, param_groups_of
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
 __all__ = ['resume_optimizers']
@@ -71,8 +72,8 @@ def _optimizers(
 
 def _resume_moments(wrapper: OptimWrapper, stored: Mapping[str, Any]) -> None:
     """Take over the moments, not the settings."""
-    kind = type(wrapper.optimizer).__name__
-    ours = wrapper.optimizer.state_dict()['param_groups']
+    kind = kind_of(wrapper.optimizer).__name__
+    ours = param_groups_of(wrapper.optimizer)
     sizes, before = (
         [len(group['params']) for group in groups] for groups in (ours, stored['param_groups'])
     )
@@ -107,7 +108,7 @@ def _kept_by_a_step(
     probe = torch.nn.Parameter(torch.zeros_like(parameter))
     probe.grad = torch.zeros_like(probe)
     settings = {key: value for key, value in group.items() if key != 'params'}
-    trial = type(optimizer)([{**settings, 'params': [probe]}])
+    trial = kind_of(optimizer)([{**settings, 'params': [probe]}])
     trial.step()
     kept = {key for key, value in trial.state[probe].items() if value is not None}
     return kept, {key for key, value in state[stored].items() if value is not None}

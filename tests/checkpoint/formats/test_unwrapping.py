@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import rexdense
-from rexdense.checkpoint import convert_checkpoint, export_backbone
+from rexdense.checkpoint import convert_checkpoint, export_backbone, read_checkpoint
 from rexdense.checkpoint.schemes import SCHEMES
 from rexdense.errors import CheckpointMismatch, CheckpointUnreadable, InvalidArgument
 from tests.checkpoint.trained_networks import assert_equal, named_by, native
@@ -188,3 +188,15 @@ def test_networks_under_unknown_names_are_named(state):
     with pytest.raises(CheckpointUnreadable, match=said):
         rexdense.load_weights(backbone, content)
     assert not rexdense.load_weights(backbone, content['student']).missing
+
+
+@pytest.mark.parametrize('device', ['cuda:0', 'cuda:7', 'npu:0', 'xpu:1', 'mps'])
+@pytest.mark.parametrize('mmap', [False, True])
+def test_files_saved_on_a_device_that_is_not_here(device, mmap, tmp_path, monkeypatch):
+    """Their tensors come to the CPU."""
+    path, weight = tmp_path / 'saved.pth', torch.arange(6.0).reshape(2, 3)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.serialization, 'location_tag', lambda storage: device)
+        torch.save({'state_dict': {'weight': weight}}, path)
+    read = read_checkpoint(path, mmap=mmap).content['state_dict']['weight']
+    assert read.device.type == 'cpu' and torch.equal(read, weight)

@@ -146,6 +146,35 @@ def test_a_pass_goes_on_at_the_very_image(tmp_path):
     assert pixels(order)[7:] == pixels(order[7:])
 
 
+@pytest.mark.parametrize('processes', [2, 4])
+@pytest.mark.parametrize('images', [16, 18])
+def test_processes_share_the_images_of_archives(processes, images, tmp_path, monkeypatch):
+    """None is lost; twice are read those alone that fill the shares up, the first of the order."""
+    for shard in range(3):
+        members = {
+            f'{"ab"[place % 2]}/{place}.png': content(10 * place)
+            for place in range(images)
+            if place % 5 % 3 == shard
+        }
+        pack(tmp_path / 'train' / f'{shard}.tar', members)
+    data = ClassificationDataset(str(tmp_path), 'train', pipeline=LOAD)
+    for epoch in range(2):
+        read = []
+        for rank in range(processes):
+            monkeypatch.setattr(
+                'mmengine.dataset.sampler.get_dist_info', lambda rank=rank: (rank, processes)
+            )
+            share = DefaultSampler(data, shuffle=True, seed=3)
+            share.set_epoch(epoch)
+            loader = torch.utils.data.DataLoader(
+                data, 2, sampler=share, collate_fn=pseudo_collate, num_workers=0
+            )
+            read.append([int(image[0, 0, 0]) for batch in loader for image in batch['img']])
+        in_order = [value for step in zip(*read, strict=True) for value in step]
+        assert sorted(in_order[:images]) == [10 * place for place in range(images)]
+        assert in_order[images:] == in_order[: -images % processes]
+
+
 def test_an_image_is_found_by_its_path_alone(root):
     data = ClassificationDataset(str(root), 'train')
     values = [int(read_picture(data.get_data_info(i)['img_path'])[0, 0, 0]) for i in range(3)]

@@ -1,0 +1,138 @@
+"""What processes that train together do once one is lost, and what those after a restart know.
+
+torchrun's store outlives the processes that it starts: it knows what was done before a restart, and
+who has told already.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+
+import torch
+from torch import distributed
+
+from rexdense.device.meeting import launcher_store
+from rexdense.errors import InvalidArgument, ProcessLost, first_line
+
+__all__ = [
+    'DEFAULT_TIMEOUT',
+    'has_begun',
+    'may_restart',
+    'note_begun',
+    'process_loss_told',
+    'restarts',
+    'waiting_time',
+]
+
+DEFAULT_TIMEOUT = 1800
+"""Seconds for which a process waits for the others; the default of torch for gloo. One of them
+measures a validation alone meanwhile, which takes minutes for COCO."""
+
+_ENV_RESTARTS, _ENV_MOST_RESTARTS = 'TORCHELASTIC_RESTART_COUNT', 'TORCHELASTIC_MAX_RESTARTS'
+
+# What gloo, nccl and the store say of a process that is gone or does not answer.
+_GONE = re.compile(
+    'closed by peer|reset by peer|broken pipe|timed out|timeout|pair closure|connection refused|'
+    'remote process exited|network error|failed to recv',
+    re.IGNORECASE,
+)
+
+
+def restarts() -> int:
+    """Return how often torchrun has started this process anew (``--max-restarts``)."""
+    return int(os.environ.get(_ENV_RESTARTS, 0))
+
+
+def may_restart() -> bool:
+    """Return whether torchrun starts the processes anew once one has failed."""
+    return int(os.environ.get(_ENV_MOST_RESTARTS, 0)) > 0
+
+
+def note_begun(work_dir: str) -> None:
+    """Note for those that torchrun may start anew that a run has begun in a folder, which is
+    therefore the one that they go on with."""
+    store = launcher_store()
+    if store is not None:
+        store.set(_key(work_dir), '1')
+
+
+def has_begun(work_dir: str) -> bool:
+    """Return whether a process that torchrun has started before has begun a run in a folder."""
+    store = launcher_store() if restarts() else None
+    return store is not None and store.check([_key(work_dir)])
+
+
+def _key(work_dir: str) -> str:
+    return f'rexdense/begun/{os.path.realpath(work_dir)}'
+
+
+@contextlib.contextmanager
+def process_loss_told() -> Iterator[None]:
+    """End with one line, told by one of the processes that are left, once another one is lost.
+
+    Raises:
+        ProcessLost: one has ended, or has not answered for the time that is set.
+        SystemExit: likewise, where another process tells it.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not _is_loss(error):
+            raise
+        told = _told_before()
+        if threading.current_thread() is threading.main_thread():
+            # torchrun ends those that are left within a tenth of a second; the line comes first.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if told:
+            raise SystemExit(ProcessLost.exit_status) from error
+        rank, world = distributed.get_rank(), distributed.get_world_size()
+        lost = ProcessLost(
+            f'process {rank} of {world} has lost another one ({_short(error)}): it has ended, or '
+            'did not answer in the time of env_cfg.dist_cfg.timeout; what ended it stands above, '
+            'or was a kill or the machine; go on with --resume'
+        )
+        lost.tells_at_once = told is not None
+        raise lost from error
+
+
+def _short(error: BaseException) -> str:
+    """Return what a backend says, without the places in its source."""
+    return re.sub(r'^\[\S+?:\d+\] ', '', first_line(error))[:160]
+
+
+def _is_loss(error: RuntimeError) -> bool:
+    """Return whether an error says that another process is gone or does not answer."""
+    if not distributed.is_initialized() or distributed.get_world_size() == 1:
+        return False
+    known = isinstance(error, torch.distributed.DistError) or 'gloo' in str(error)
+    return known and bool(_GONE.search(str(error)))
+
+
+def _told_before() -> bool | None:
+    """Return whether another process tells the loss; None where nobody can know."""
+    store = launcher_store()
+    if store is None:
+        return None
+    try:
+        return store.add(f'rexdense/lost/{restarts()}', 1) > 1
+    except RuntimeError:
+        return None
+
+
+def waiting_time(seconds: object) -> timedelta:
+    """Return the time for which a process waits for the others, of ``env_cfg.dist_cfg.timeout``.
+
+    Raises:
+        InvalidArgument: that is no number of seconds above 0.
+    """
+    value = DEFAULT_TIMEOUT if seconds is None else seconds
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**7:
+        raise InvalidArgument(
+            f'env_cfg.dist_cfg.timeout={value!r}: give seconds, above 0; a process that measures '
+            'a validation alone must be ready within them'
+        )
+    return timedelta(seconds=value)

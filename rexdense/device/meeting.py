@@ -1,0 +1,88 @@
+"""How processes find each other: through the store of torchrun, or one that the first opens."""
+
+import os
+import time
+import uuid
+from datetime import timedelta
+
+from torch import distributed
+
+from rexdense.errors import InvalidArgument, first_line
+
+__all__ = ['join', 'launcher_store']
+
+_ENV_STORE = 'TORCHELASTIC_USE_AGENT_STORE'
+_STORE_SECONDS, _SECONDS_BETWEEN_LOOKS = 10, 0.05
+_ROUND = 'rexdense/round'
+
+
+def join(backend: str, waiting: timedelta) -> None:
+    """Join the process group that the environment variables of torch describe.
+
+    Raises:
+        InvalidArgument: the processes cannot reach each other.
+    """
+    try:
+        store, rank, world = next(distributed.rendezvous('env://', timeout=waiting))
+        store.set_timeout(waiting)
+        if os.environ.get(_ENV_STORE) == 'True':
+            prefix = _prefix_of_round(store, rank, world, waiting.total_seconds())
+            store = distributed.PrefixStore(prefix, store)
+        distributed.init_process_group(
+            backend, store=store, rank=rank, world_size=world, timeout=waiting
+        )
+    except RuntimeError as error:
+        known = isinstance(error, distributed.DistError) or 'gloo' in str(error).lower()
+        if not known:
+            raise
+        address = f'{os.environ["MASTER_ADDR"]}:{os.environ["MASTER_PORT"]}'
+        raise InvalidArgument(
+            f'the processes cannot meet at {address} ({first_line(error)}): set '
+            'MASTER_PORT to a free port, and MASTER_ADDR to a name of the first machine that all '
+            'can reach'
+        ) from error
+
+
+def _prefix_of_round(store: 'distributed.Store', rank: int, world: int, seconds: float) -> str:
+    """Return what the keys of the processes that are here begin with.
+
+    torchrun keeps its store when it starts processes anew (torch 2.13, ``_create_c10d_store`` in
+    distributed/rendezvous.py), where the addresses of those that have ended are still found. Here
+    the first process draws a name, and each other one takes it once the first has seen it: what it
+    reads before may be of an earlier start, and so may be what it is answered, but for a number
+    that it has drawn.
+
+    Raises:
+        RuntimeError: the first process has not seen this one in that time.
+    """
+    own = uuid.uuid4().hex
+    if rank == 0:
+        store.set(_ROUND, own)
+        for other in range(1, world):
+            store.set(f'{own}/seen/{other}', store.get(f'{own}/here/{other}'))
+        return own
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if store.check([_ROUND]):
+            found = store.get(_ROUND).decode()
+            store.set(f'{found}/here/{rank}', own)
+            seen = f'{found}/seen/{rank}'
+            if store.check([seen]) and store.get(seen).decode() == own:
+                return found
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    raise distributed.DistNetworkError(f'process 0 was not there within {seconds:g} s')
+
+
+def launcher_store() -> 'distributed.TCPStore | None':
+    """Return torchrun's store, which outlives the processes; None where there is none."""
+    if os.environ.get(_ENV_STORE) != 'True':
+        return None
+    try:
+        return distributed.TCPStore(
+            os.environ['MASTER_ADDR'],
+            int(os.environ['MASTER_PORT']),
+            is_master=False,
+            timeout=timedelta(seconds=_STORE_SECONDS),
+        )
+    except (RuntimeError, KeyError, ValueError):
+        return None

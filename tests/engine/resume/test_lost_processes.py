@@ -1,0 +1,143 @@
+"""A process that is killed or hangs ends the others in a set time, with one line; torchrun starts
+them anew, and they end where they would have ended."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+from benchmarks.kills import differences
+from rexdense.checkpoint import read_checkpoint
+from rexdense.cli import train
+from rexdense.device import lost_processes, may_restart
+from rexdense.errors import InvalidArgument, ProcessLost
+from tests.small_classification import CONFIG, NARROW, classification_arguments
+from tests.tiny_run import ROOT
+
+ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
+PROGRAM = 'tests.engine.resume.killed_program'
+
+
+def arguments(image_folder, work_dir, how, at, *more):
+    """Two epochs of three steps; at an event of it process 1 gets a signal."""
+    hook = f"custom_hooks=[dict(type='KillOnce', at={at}, how={int(how)})]"
+    config = work_dir.parent / f'{work_dir.name}.py'
+    config.write_text(f"_base_ = ['{ROOT / CONFIG}']\n{hook}\n")
+    return [
+        *('train', str(config), '--data-root', str(image_folder), '--work-dir', str(work_dir)),
+        *('--device', 'cpu', '--scale', '32,32', '--batch-size', '2', '--workers', '0'),
+        *('--epochs', '2', '--seed', '0', '--checkpoint-every', '1i', '--launcher', 'pytorch'),
+        *more,
+        *('--cfg-options', NARROW),
+    ]
+
+
+@pytest.mark.slow
+def test_a_killed_process_and_a_restart(image_folder, tmp_path):
+    """The others end with one line, and all go on to the weights of an undisturbed run."""
+
+    def go(name, at, *options):
+        launcher = ('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2')
+        command = arguments(image_folder, tmp_path / name, signal.SIGKILL, at)
+        return subprocess.run(
+            [sys.executable, *launcher, *options, '-m', PROGRAM, *command],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env=ENVIRONMENT,
+            timeout=200,
+        )
+
+    whole = go('whole', -1)
+    assert whole.returncode == 0, whole.stderr
+    done = go('killed', 8, '--max-restarts=1')
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if 'error: ' in line]
+    assert len(told) == 1, told
+    assert told[0].startswith('rexdense train: error: process 0 of 2 has lost another one (')
+    assert done.stdout.count('Restart 1 by torchrun: the run goes on') == 1
+    files = [tmp_path / name / 'epoch_2.pth' for name in ('whole', 'killed')]
+    assert [read_checkpoint(file).content['meta']['iter'] for file in files] == [6, 6]
+    assert differences(*files) == []
+    # Of another run, whose results nobody has said to replace or to go on with.
+    refused = go('killed', -1, '--max-restarts=1')
+    assert refused.returncode != 0 and 'the run goes on' not in refused.stdout
+    assert 'holds checkpoints of an earlier run' in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_process_that_hangs(image_folder, tmp_path):
+    """Without torchrun, as under Slurm or MPI."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    waiting = 'env_cfg.dist_cfg.timeout=8'
+    command = arguments(image_folder, tmp_path / 'run', signal.SIGSTOP, 2)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, '-m', PROGRAM, *command, waiting],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=ENVIRONMENT
+            | dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE='2', LOCAL_WORLD_SIZE='2')
+            | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=port),
+        )
+        for rank in ('0', '1')
+    ]
+    try:
+        for line in processes[0].stdout:
+            if 'Epoch(train)' in line:
+                break
+        began = time.monotonic()
+        _, errors = processes[0].communicate(timeout=60)
+        assert time.monotonic() - began < 25
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert processes[0].returncode == ProcessLost.exit_status, errors
+    (told,) = (line for line in errors.splitlines() if 'error: ' in line)
+    assert 'process 0 of 2 has lost another one (' in told and 'imed out' in told
+
+
+@pytest.mark.parametrize('timeout', ['"soon"', '0', '-3', 'True', '[1]'])
+def test_a_time_that_is_none(timeout, image_folder, tmp_path):
+    setting = f'env_cfg.dist_cfg.timeout={timeout}'
+    options = classification_arguments(
+        image_folder, tmp_path / 'run', '--launcher', 'pytorch', settings=(setting,)
+    )
+    with pytest.raises(InvalidArgument, match=r'^env_cfg\.dist_cfg\.timeout=.*: give seconds'):
+        train.main([str(ROOT / CONFIG), *options])
+
+
+def test_a_run_that_replaces_another_is_not_restarted(image_folder, tmp_path, monkeypatch):
+    """Its restart would take the checkpoints of the other for its own."""
+    options = classification_arguments(image_folder, tmp_path / 'run', '--overwrite')
+    monkeypatch.setenv('TORCHELASTIC_MAX_RESTARTS', '3')
+    assert may_restart()
+    with pytest.raises(InvalidArgument, match=r'^--overwrite with --max-restarts of torchrun'):
+        train.main([str(ROOT / CONFIG), *options])
+
+
+@pytest.mark.parametrize(
+    ('said', 'is_loss'),
+    [
+        ('[../gloo/transport/tcp/pair.cc:547] Connection closed by peer [127.0.0.1]:1', True),
+        ('[../gloo/transport/tcp/buffer.cc:71] Timed out waiting 8000ms for recv operation', True),
+        ('[enforce fail at gloo/algorithm.cc:1] op.preamble.length <= op.nbytes. 8 vs 4', False),
+        ('The size of tensor a (3) must match the size of tensor b (2)', False),
+        ('DataLoader timed out after 3 seconds', False),
+    ],
+)
+def test_which_errors_are_of_lost_processes(said, is_loss, monkeypatch):
+    monkeypatch.setattr(lost_processes.distributed, 'is_initialized', lambda: True)
+    monkeypatch.setattr(lost_processes.distributed, 'get_world_size', lambda: 2)
+    assert lost_processes._is_loss(RuntimeError(said)) is is_loss

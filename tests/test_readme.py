@@ -124,7 +124,6 @@ def check_python(words: list[str]) -> None:
         assert importlib.util.find_spec(words[1]), words[1]
     else:
         script = (ROOT / words[0]).read_text(encoding='utf-8')
-        script += (ROOT / 'benchmarks/in_turns.py').read_text(encoding='utf-8')
         for option in (word for word in words if word.startswith('--')):
             assert f"'{option}'" in script, f'{words[0]} has no option {option}'
 
@@ -186,7 +185,7 @@ def test_commands_are_found_on_every_page_and_in_every_config():
         'rexdense predict CHECKPOINT IMAGES --scales all',
         'torchrun --nproc-per-node 8 rexdense train CONFIG --launcher pytorch',
         'torchrun --nproc-per-nodes 8 -m rexdense train CONFIG --launcher pytorch',
-        'python benchmarks/loader.py --round 8',
+        'python benchmarks/kills.py --kill 8',
         'python -m rexdens train CONFIG',
         'make tests',
         'make test STAK=original',

@@ -13,6 +13,9 @@ from rexdense.errors import InvalidArgument
 
 __all__ = ['Contestant', 'contestants_of']
 
+AS_SHIPPED = ('onnxruntime', 'openvino')
+"""Packages that have one form alone."""
+
 # Makes this rexdense, and nothing that lies beside it, importable in an interpreter that has torch.
 _START = """
 import importlib.util, json, sys
@@ -40,14 +43,16 @@ class Contestant:
     """A process that runs a network when it is its turn.
 
     Args:
-        task: See :func:`rexdense.benchmark.networks.build_network`.
+        task: ``kind``, ``framework`` (the package) and ``threads``; the rest see
+            :func:`rexdense.benchmark.networks.build_network` and
+            :mod:`rexdense.benchmark.workloads`.
         interpreter: The Python that has the task's package; None takes this one.
         path: A folder in front of its module path; a ``torchvision_shim.py`` in it is imported
             first.
 
     Attributes:
-        facts: What the process says of itself: ``version``, ``kept`` and, after a turn, the
-            largest ``resident`` size in bytes.
+        facts: What the process says of itself: ``version``, after a turn the largest ``resident``
+            size in bytes, and what the task gives beside its time.
 
     Raises:
         InvalidArgument: the interpreter cannot be started, or lacks the package or the network.
@@ -99,6 +104,8 @@ class Contestant:
             ) from error
         if 'error' in said:
             self.close()
+            if self.package == 'rexdense':
+                raise InvalidArgument(said['error'])
             missing = said['missing']
             remedy = f'; give --peer-python one that has {missing}' if missing else ''
             raise InvalidArgument(f'{self.interpreter}: {said["error"]}{remedy}')
@@ -107,8 +114,9 @@ class Contestant:
     def run(self) -> float:
         """Return the milliseconds of a pass."""
         said = self._ask('')
-        self.facts['resident'] = said['resident']
-        return said['milliseconds']
+        milliseconds = said.pop('milliseconds')
+        self.facts |= said
+        return milliseconds
 
     def close(self) -> None:
         """End the process."""
@@ -125,7 +133,8 @@ def contestants_of(
 
     Ours are the plain network, and what :func:`rexdense.deploy.optimize` makes of it; in training
     also those that recompute. Those of others are as shipped, and at their best: channels_last, and
-    compiled with frozen weights.
+    compiled with frozen weights. Whole detectors of others are as shipped alone: RoIAlign takes no
+    channels_last.
     """
     if kind == 'train-step':
         ours = {
@@ -150,7 +159,7 @@ def contestants_of(
             theirs = {'': {}} | {f'{name}, {dtype}': form for name, form in theirs.items()}
     forms = {name: dict(framework='rexdense') | form for name, form in ours.items()}
     for package in against:
-        only = {'': {}} if package in ('onnxruntime', 'openvino') else theirs
+        only = {'': {}} if package in AS_SHIPPED or kind == 'detector' else theirs
         for suffix, form in only.items():
             forms[f'{package}{suffix}'] = dict(framework=package) | form
     return {

@@ -1,23 +1,18 @@
 """A network beside those of other packages: who competes, in which process, and what it says."""
 
-import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
-from rexdense.benchmark.contestants import Contestant, contestants_of
-from rexdense.benchmark.machine import (
-    busy_share,
-    describe_machine,
-    free_bytes,
-    measure_ceilings,
-)
+from rexdense.benchmark.contestants import contestants_of
+from rexdense.benchmark.machine import describe_machine, free_bytes, measure_ceilings
 from rexdense.benchmark.networks import PEERS, build_network
+from rexdense.benchmark.processes import Peer, run_in_turns
 from rexdense.benchmark.report import doubts, figures_of
-from rexdense.benchmark.rounds import take_turns
 from rexdense.device import require_bfloat16
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.zoo.complexity import Complexity, count_complexity
@@ -32,8 +27,8 @@ class Benchmark:
     """What is measured.
 
     Attributes:
-        kind: 'backbone', 'train-step' or 'segmentor'.
-        name: rexdense's name of the network.
+        kind: 'backbone', 'train-step', 'segmentor' or 'detector'.
+        name: rexdense's name of the network; of a detector its config.
         shape: Of a batch of images, (N, 3, H, W).
         against: Other packages, see :data:`rexdense.benchmark.networks.PEERS`.
         peer_python: The interpreter that has them; None takes this one.
@@ -87,28 +82,18 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
         benchmark.compiled,
         benchmark.allocators,
     )
-    network = build_network(benchmark.task(dict(framework='rexdense')))
-    counts = count_complexity(network, benchmark.shape)
+    counts = count_complexity(_counted_network(benchmark), benchmark.shape)
     _require_memory(benchmark, counts, len(forms))
     torch.set_num_threads(benchmark.threads)
-    busy = [busy_share()]
     ceilings = measure_ceilings()
-    with contextlib.ExitStack() as stack:
-        started = {}
-        # Those of others first: they may not be there.
-        for name in sorted(forms, key=lambda name: forms[name]['framework'] == 'rexdense'):
-            own = forms[name]['framework'] == 'rexdense'
-            peer = () if own else (benchmark.peer_python, benchmark.peer_path)
-            started[name] = Contestant(benchmark.task(forms[name]), *peer)
-            stack.callback(started[name].close)
-        contestants = {name: started[name] for name in forms}
-        times = take_turns(contestants, benchmark.rounds)
-        busy.append(busy_share())
+    tasks = {name: benchmark.task(form) for name, form in forms.items()}
+    peer = Peer(benchmark.peer_python, benchmark.peer_path)
+    times, facts, busy = run_in_turns(tasks, peer, benchmark.rounds)
     reference = next((name for name in times if not name.startswith('rexdense')), 'rexdense')
     reference = reference if reference in times else next(iter(times))
-    # A backward pass costs two forward passes.
+    # A backward pass costs two forward passes. Of a detector the backbone alone is counted.
     macs = counts.macs * (3 if benchmark.kind == 'train-step' else 1)
-    facts = {name: contestant.facts for name, contestant in contestants.items()}
+    macs = None if benchmark.kind == 'detector' else macs
     figures = figures_of(times, facts, reference, macs, ceilings)
     return dict(
         benchmark={name: _plain(value) for name, value in vars(benchmark).items()},
@@ -121,6 +106,16 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
         figures=figures,
         why_no_result=doubts(figures, busy),
     )
+
+
+def _counted_network(benchmark: Benchmark) -> nn.Module:
+    """Return the network whose cost can be counted: of a detector the backbone."""
+    if benchmark.kind != 'detector':
+        return build_network(benchmark.task(dict(framework='rexdense')))
+    # It needs mmengine and mmdet, which the other kinds do without.
+    from rexdense.benchmark.workloads.detector import build_detector
+
+    return build_detector(benchmark.name).backbone
 
 
 def _check(benchmark: Benchmark) -> None:

@@ -6,7 +6,6 @@ holds passes them by.
 
 import ctypes
 import os
-import resource
 from collections.abc import Iterable
 
 import torch
@@ -65,8 +64,14 @@ def resident_bytes_kept(model: torch.nn.Module, images: torch.Tensor) -> int:
 
 
 def most_resident_bytes() -> int:
-    """Return the largest size that this process has had, in bytes, on Linux."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Return the largest size that this process has had, in bytes, on Linux.
+
+    The system's ``ru_maxrss`` begins with the size of the process that started this one
+    (getrusage(2) of a child that runs another program); VmHWM does not (proc(5), status).
+    """
+    with open('/proc/self/status') as file:
+        (line,) = (line for line in file if line.startswith('VmHWM:'))
+    return int(line.split()[1]) * 1024
 
 
 def _train(model: torch.nn.Module, images: torch.Tensor) -> None:

@@ -21,6 +21,7 @@ PEERS = {
     'backbone': ('timm', 'torchvision', 'onnxruntime', 'openvino'),
     'train-step': ('timm', 'torchvision'),
     'segmentor': ('smp',),
+    'detector': ('mmdet', 'timm'),
 }
 """The packages that each kind of benchmark can measure beside rexdense."""
 

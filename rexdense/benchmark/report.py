@@ -118,6 +118,10 @@ def table_of(figures: Mapping[str, Mapping[str, Any]], reference: str) -> str:
         'resident': ('resident MB', lambda value: f'{value / 1e6:.0f}'),
         'kept': ('kept MB', lambda value: f'{value / 1e6:.0f}'),
         'share_of_ceiling': ('of ceiling', lambda value: f'{value:.0%}'),
+        'images_per_second': ('images/s', lambda value: f'{value:.1f}'),
+        'worker': ('worker MB', lambda value: f'{value / 1e6:.0f}'),
+        'average_precision': ('AP', lambda value: f'{value:.4f}'),
+        'size': ('file MB', lambda value: f'{value / 1e6:.1f}'),
     }
     shown = {key: each for key, each in optional.items() if any(key in f for f in figures.values())}
     header = ['', 'ms', 'spread', f'x {reference}', '95 %', *(each[0] for each in shown.values())]

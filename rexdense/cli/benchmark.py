@@ -5,8 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rexdense.benchmark.commands import measure_imports
+from rexdense.benchmark.comparisons import (
+    measure_annotations,
+    measure_evaluation,
+    measure_export,
+    measure_loaders,
+)
+from rexdense.benchmark.growth import (
+    faster_than_work,
+    growth_table,
+    measure_growth,
+    plot_growth,
+)
 from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import PEERS
+from rexdense.benchmark.processes import Peer
 from rexdense.benchmark.report import losses, read_json, table_of, write_json
 from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, positive
@@ -19,6 +32,7 @@ NETWORKS = {
     'backbone': ('the features of a backbone', '1x3x800x1216'),
     'train-step': ('forward and backward pass of a backbone', '8x3x224x224'),
     'segmentor': ('the logits of a U-Net', '1x3x360x480'),
+    'detector': ('a whole model of mmdet or mmseg, from its config', '1x3x800x1216'),
 }
 
 
@@ -32,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
     kinds = result.add_subparsers(dest='kind', title='kinds', metavar='KIND', required=True)
     for kind, (purpose, shape) in NETWORKS.items():
         part = kinds.add_parser(kind, help=purpose)
-        part.add_argument('name', help='a name that rexdense zoo lists')
+        detector = kind == 'detector'
+        part.add_argument('name', help='a config' if detector else 'a name that rexdense zoo lists')
         part.add_argument(
             '--shape', type=_shape, default=shape, metavar='NxCxHxW', help='of the batch of images'
         )
@@ -54,23 +69,63 @@ def parser() -> argparse.ArgumentParser:
         part.add_argument(
             '--graph', type=Path, metavar='FILE', help='an .onnx file of rexdense export backbone'
         )
-        part.add_argument(
-            '--peer-path',
-            type=Path,
-            metavar='DIR',
-            help="folder in front of --peer-python's module path; a torchvision_shim.py in it is "
-            'imported first, where torchvision does not fit torch',
-        )
         add_device_option(part)
-        _add_common(part, PEERS[kind])
-    _add_common(
-        kinds.add_parser('import', help='the start of Python, imports, and --help'),
-        ('timm', 'torchvision', 'segmentation_models_pytorch'),
-    )
+        _add_peers(part, PEERS[kind], with_path=True)
+        _add_common(part)
+    _add_others(kinds)
     return result
 
 
-def _add_common(part: argparse.ArgumentParser, peers: Sequence[str]) -> None:
+def _add_others(kinds: argparse._SubParsersAction) -> None:
+    """Add the kinds that time other work than a network's passes."""
+    part = kinds.add_parser('import', help='the start of Python, imports, and --help')
+    _add_peers(part, ('timm', 'torchvision', 'segmentation_models_pytorch'))
+    _add_common(part)
+    part = kinds.add_parser('loader', help='the classification loader, one core')
+    part.add_argument('images', type=Path, help='a folder of JPEG files')
+    part.add_argument(
+        '--count', type=positive(int), default=256, metavar='N', help='number of them to take'
+    )
+    _add_peers(part, ('timm',), with_path=True)
+    _add_common(part)
+    part = kinds.add_parser('eval', help="COCO's metrics by each package that computes them")
+    part.add_argument('annotations', type=Path, help='a COCO annotation file')
+    part.add_argument(
+        '--detections', type=Path, metavar='FILE', help="in COCO's results format; default: drawn"
+    )
+    part.add_argument(
+        '--iou', choices=('bbox', 'segm'), default='bbox', help='boxes or masks are compared'
+    )
+    _add_common(part)
+    part = kinds.add_parser('export', help='time and size of the graphs of a network')
+    part.add_argument('name', help='a backbone or U-Net that rexdense zoo lists')
+    _add_common(part)
+    part = kinds.add_parser('growth', help='time and memory against area, batch and network')
+    part.add_argument('name', help='a backbone that rexdense zoo lists')
+    part.add_argument(
+        '--threads', type=positive(int), default=2, metavar='N', help='of each process'
+    )
+    part.add_argument('--plot', type=Path, metavar='FILE', help='draw it as a .png, too')
+    _add_common(part, rounds=5)
+    part = kinds.add_parser('annotations', help='loading an annotation file of a size')
+    for name, default, purpose in (
+        ('--images', 118_000, 'images of the file that is drawn'),
+        ('--boxes', 860_000, 'boxes of it'),
+    ):
+        part.add_argument(name, type=positive(int), default=default, metavar='N', help=purpose)
+    part.add_argument(
+        '--corners',
+        type=int,
+        default=0,
+        metavar='N',
+        help='of a polygon around each; 0: boxes only',
+    )
+    _add_common(part, rounds=3)
+
+
+def _add_peers(
+    part: argparse.ArgumentParser, peers: Sequence[str], with_path: bool = False
+) -> None:
     part.add_argument(
         '--against',
         nargs='+',
@@ -82,8 +137,19 @@ def _add_common(part: argparse.ArgumentParser, peers: Sequence[str]) -> None:
     part.add_argument(
         '--peer-python', metavar='PYTHON', help='interpreter that has them; default: this one'
     )
+    if with_path:
+        part.add_argument(
+            '--peer-path',
+            type=Path,
+            metavar='DIR',
+            help="folder in front of --peer-python's module path; a torchvision_shim.py in it is "
+            'imported first, where torchvision does not fit torch',
+        )
+
+
+def _add_common(part: argparse.ArgumentParser, rounds: int = 9) -> None:
     part.add_argument(
-        '--rounds', type=positive(int), default=9, metavar='N', help='turns of each contestant'
+        '--rounds', type=positive(int), default=rounds, metavar='N', help='turns of each contestant'
     )
     part.add_argument('--json', type=Path, metavar='FILE', help='write all figures there, too')
     part.add_argument(
@@ -93,7 +159,7 @@ def _add_common(part: argparse.ArgumentParser, peers: Sequence[str]) -> None:
         help='figures of the same benchmark, of an earlier --json; the status is 1 where a ratio '
         'has dropped by more than 15 %%',
     )
-    part.add_argument('--overwrite', action='store_true', help='replace --json')
+    part.add_argument('--overwrite', action='store_true', help='replace files that are there')
 
 
 def _shape(text: str) -> tuple[int, ...]:
@@ -108,13 +174,19 @@ def _shape(text: str) -> tuple[int, ...]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table of a benchmark; return 1 where it is no result."""
     options = parser().parse_args(arguments)
-    if options.json is not None:
-        prepare_output_dir(options.json.parent, 'the folder of --json')
-        check_destination(options.json, options.overwrite)
+    for name in ('json', 'plot'):
+        file = getattr(options, name, None)
+        if file is not None:
+            prepare_output_dir(file.parent, f'the folder of --{name}')
+            check_destination(file, options.overwrite)
     kept = None if options.kept is None else read_json(options.kept)
     found = _measure(options)
-    print(table_of(found['figures'], found['reference']))
-    if 'ceilings' in found:
+    grown = options.kind == 'growth'
+    figures = found['figures']
+    print(growth_table(figures) if grown else table_of(figures, found['reference']))
+    for line in faster_than_work(figures) if grown else ():
+        print(f'Grows faster than its work: {line}')
+    if found.get('macs'):
         rates = found['ceilings']
         print(
             f'{found["macs"] / 1e9:.2f} GMAC a pass; a matrix product reaches '
@@ -122,6 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     for doubt in found['why_no_result']:
         print(f'No result: {doubt}. Repeat this on an idle machine.')
+    if grown and options.plot is not None:
+        print(plot_growth(figures, options.plot, options.overwrite))
     if options.json is not None:
         print(write_json(options.json, found, options.overwrite))
     lost = [] if kept is None else losses(found, kept)
@@ -131,9 +205,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _measure(options: argparse.Namespace) -> dict:
+    rounds = options.rounds
+    if options.kind == 'eval':
+        return measure_evaluation(options.annotations, options.detections, options.iou, rounds)
+    if options.kind == 'export':
+        return measure_export(options.name, rounds)
+    if options.kind == 'growth':
+        return measure_growth(options.name, options.threads, rounds)
+    if options.kind == 'annotations':
+        return measure_annotations(options.images, options.boxes, options.corners, rounds)
     against = tuple(dict.fromkeys(options.against))
     if options.kind == 'import':
-        return measure_imports(options.rounds, against, options.peer_python)
+        return measure_imports(rounds, against, options.peer_python)
+    if options.kind == 'loader':
+        peer = Peer(options.peer_python, options.peer_path)
+        return measure_loaders(options.images, options.count, rounds, against, peer)
     both = ('default', 'reuse')
     return measure_networks(
         Benchmark(
@@ -144,7 +230,7 @@ def _measure(options: argparse.Namespace) -> dict:
             peer_python=options.peer_python,
             peer_path=options.peer_path,
             threads=options.threads,
-            rounds=options.rounds,
+            rounds=rounds,
             device=find_device(options.device),
             dtype=options.dtype,
             compiled=options.compile,

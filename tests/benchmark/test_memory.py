@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from rexdense.benchmark.memory import bytes_kept
+from rexdense.benchmark.memory import bytes_kept, most_resident_bytes
 
 MEGABYTE = 1 << 20
 
@@ -74,3 +74,10 @@ for how in ('nothing', 'saved', 'closure', 'attribute'):
     for line in found.stdout.splitlines():
         resident, storages = map(int, line.split())
         assert abs(resident - storages) < 4 * MEGABYTE
+
+
+def test_the_size_of_the_process_that_started_this_one_does_not_count():
+    held = torch.ones(2**27)  # 512 MB
+    code = 'from rexdense.benchmark.memory import most_resident_bytes as most; print(most())'
+    said = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert 1e7 < int(said.stdout) < held.nbytes < most_resident_bytes()

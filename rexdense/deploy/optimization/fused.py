@@ -1,16 +1,18 @@
-"""Convolutions that apply their activation while the output is still in the processor's cache.
+"""Convolutions that add a shortcut and apply their activation while the output is in the cache.
 
-oneDNN does both in one pass over the map; torch compiles to the same operator (torch/_inductor,
-mkldnn_fusion.py), but does not use it by itself.
+oneDNN does it all in one pass over the map. It computes with weights in blocks of its own, which
+torch makes anew at each pass; here they are made once. torch compiles to the same operators
+(torch/_inductor, mkldnn_fusion.py), but does not use them by itself.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ['FusedConv2d', 'fuse_activation']
+__all__ = ['FusedConv2d', 'fuse_activation', 'fuse_convolutions']
 
 # By the name of the function: oneDNN's name, its bounds, and torch's function.
 _ACTIVATIONS = {
@@ -23,7 +25,7 @@ _OWN = 'rexdense.models.layers.activations'
 
 
 class FusedConv2d(nn.Conv2d):
-    """A convolution and its activation.
+    """A convolution, the sum with a shortcut where one is given, and an activation.
 
     Where autograd, a tracer or a compiler looks on, and on other devices than a CPU, it computes
     them one after the other.
@@ -33,15 +35,54 @@ class FusedConv2d(nn.Conv2d):
     """
 
     activation: str | None = None
+    _packed: tuple[tuple, Tensor] | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        """Return the layer's output for a map (N, C, H, W).
+
+        Args:
+            shortcut: A map of the output's shape, added before the activation.
+        """
         name, bounds, function = _ACTIVATIONS[self.activation]
         if not self._can_fuse(x):
-            return function(super().forward(x))
+            out = super().forward(x)
+            return function(out if shortcut is None else out.add_(shortcut))
+        # Packed weights do not say in which layout the output is wanted.
+        x = x.contiguous(memory_format=torch.channels_last)
+        weight = self._packed_weight(x)
         sizes = (self.padding, self.stride, self.dilation, self.groups)
-        return torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, *sizes, name, bounds, ''
+        if shortcut is None:
+            return torch.ops.mkldnn._convolution_pointwise(
+                x, weight, self.bias, *sizes, name, bounds, ''
+            )
+        return torch.ops.mkldnn._convolution_pointwise.binary(
+            x, shortcut, weight, self.bias, *sizes, 'add', 1.0, name, bounds, ''
         )
+
+    def _packed_weight(self, x: Tensor) -> Tensor:
+        """Return the weight in oneDNN's blocks, for maps like ``x``; others may go in, too. It is
+        packed again when the weight has changed."""
+        weight = self.weight
+        state = weight.data_ptr(), None if weight.is_inference() else weight._version
+        if self._packed is None or self._packed[0] != state:
+            packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
+                weight.detach().to_mkldnn(),
+                self.padding,
+                self.stride,
+                self.dilation,
+                self.groups,
+                list(x.shape),
+            )
+            self._packed = state, packed
+        return self._packed[1]
+
+    def _apply(self, *arguments: Any, **options: Any) -> nn.Module:
+        self._packed = None
+        return super()._apply(*arguments, **options)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Tensors in oneDNN's blocks cannot be pickled.
+        return {name: value for name, value in self.__dict__.items() if name != '_packed'}
 
     def _can_fuse(self, x: Tensor) -> bool:
         return (
@@ -79,8 +120,25 @@ def fuse_activation(conv: nn.Module, activation: Callable | None) -> bool:
         or conv.weight.dtype not in (torch.float32, torch.bfloat16)
         or not torch.backends.mkldnn.is_available()
         or not hasattr(torch.ops.mkldnn, '_convolution_pointwise')
+        or not hasattr(torch._C._nn, 'mkldnn_reorder_conv2d_weight')
     ):
         return False
     conv.__class__ = FusedConv2d
     conv.activation = name
     return True
+
+
+def fuse_convolutions(network: nn.Module) -> None:
+    """Let all convolutions compute as :class:`FusedConv2d` does; the last ones of residual blocks,
+    which name that layer as ``summing_layer``, add the shortcut and apply the ReLU after it.
+
+    Args:
+        network: Its batch norms are folded.
+    """
+    for module in network.modules():
+        name = getattr(type(module), 'summing_layer', None)
+        conv = None if name is None else getattr(module, name).conv
+        if type(conv) is FusedConv2d and conv.activation is None:
+            conv.activation, module.sums_in_conv = 'relu', True
+    for module in network.modules():
+        fuse_activation(module, None)

@@ -8,6 +8,7 @@ from torch.nn.utils import parametrize
 
 from rexdense.deploy.optimization.compilation import compile_parts, require_compiler
 from rexdense.deploy.optimization.folding import fold_norms
+from rexdense.deploy.optimization.fused import fuse_convolutions
 from rexdense.deploy.optimization.parts import parts_of
 from rexdense.deploy.optimization.precision import set_precision
 from rexdense.deploy.optimization.refusals import checked_copy, require_dtype
@@ -31,7 +32,8 @@ def optimize(
     """Return a copy of a network that computes the same in less time, for inference alone.
 
     Batch norms are folded into the convolutions before them, which apply the activations after them
-    as well; parametrised weights are computed once; weights lie with the channels last. Outputs in
+    as well; parametrised weights are computed once; weights lie with the channels last, and on a
+    CPU a second time in blocks of the processor's. Outputs in
     float32 stay within 1e-4 of the network's, relative to the largest value.
 
     Batch and size stay free, and inputs may have any layout. Run the copy under
@@ -81,6 +83,7 @@ def optimize(
     with torch.no_grad():
         _compute_parametrised(network)
         fold_norms(network)
+        fuse_convolutions(network)
         if dtype is not None:
             set_precision(network, dtype)
         use_channels_last(network)

@@ -21,7 +21,15 @@ class Bottleneck(nn.Module):
 
     Args:
         drop_path_rate: See :class:`~rexdense.models.layers.convolution.DropPath`.
+
+    Attributes:
+        summing_layer: The layer whose output is added to the shortcut, with a ReLU after it.
+        sums_in_conv: Whether the convolution of that layer does both, as
+            :func:`rexdense.deploy.optimize` makes it.
     """
+
+    summing_layer = 'conv3'
+    sums_in_conv = False
 
     def __init__(self, spec: BottleneckSpec, norm_cfg: dict, drop_path_rate: float = 0.0) -> None:
         super().__init__()
@@ -48,9 +56,10 @@ class Bottleneck(nn.Module):
         hidden = self.conv2(self.conv1(x))
         if self.squeeze_excitation is not None:
             hidden = self.squeeze_excitation(hidden)
-        out = self.drop_path(self.conv3(hidden))
         shortcut = x if self.downsample is None else self.downsample(x)
-        return relu(out.add_(shortcut))
+        if self.sums_in_conv:
+            return self.conv3.conv(hidden, shortcut)
+        return relu(self.drop_path(self.conv3(hidden)).add_(shortcut))
 
 
 class _Residual(Backbone):

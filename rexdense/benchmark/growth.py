@@ -1,0 +1,158 @@
+"""How time and memory of a backbone grow with its work: area, batch, and larger networks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rexdense.arch import architecture, list_backbones
+from rexdense.benchmark.machine import describe_machine
+from rexdense.benchmark.processes import Peer, run_in_turns
+from rexdense.benchmark.report import doubts, figures_of
+from rexdense.dependencies import needed_packages
+from rexdense.files import atomic_write
+from rexdense.models import create_backbone
+from rexdense.text_table import text_table
+from rexdense.zoo.complexity import Complexity, count_complexity
+
+__all__ = ['MOST', 'faster_than_work', 'growth_table', 'measure_growth', 'plot_growth']
+
+SIDES = (224, 448, 800, 1333)
+BATCHES = (1, 2, 4, 8)
+MOST = 1.25
+"""By how much a pass may take longer, for the same work, than at the smallest point."""
+_LARGEST = 4
+"""Networks of the family that are measured, from the one asked for on."""
+
+
+def measure_growth(name: str, threads: int, rounds: int) -> dict[str, Any]:
+    """Return the figures of an optimised backbone over images of 224 to 1333 pixels, batches of 1
+    to 8, and larger networks of its family, as plain values.
+
+    Each point of ``figures`` has its ``series``, ``macs`` and ``activations``.
+    """
+    points = _points(name)
+    tasks = {
+        label: dict(
+            kind='backbone',
+            framework='rexdense',
+            name=network,
+            shape=shape,
+            threads=threads,
+            device='cpu',
+            dtype='float32',
+            optimized=True,
+            allocator='reuse',
+        )
+        for label, (_, network, shape) in points.items()
+    }
+    counts = {label: _count(network, shape) for label, (_, network, shape) in points.items()}
+    times, facts, busy = run_in_turns(tasks, Peer(), rounds)
+    figures = figures_of(times, facts, next(iter(times)))
+    for label, own in figures.items():
+        own |= dict(
+            series=points[label][0],
+            macs=counts[label].macs,
+            activations=counts[label].activations,
+        )
+    return dict(
+        benchmark=dict(kind='growth', name=name, threads=threads, rounds=rounds),
+        machine=describe_machine(),
+        busy=busy,
+        reference=next(iter(times)),
+        figures=figures,
+        why_no_result=doubts(figures, busy),
+    )
+
+
+def _points(name: str) -> dict[str, tuple[str, str, tuple[int, ...]]]:
+    """Return (series, network, shape) by label."""
+    family = architecture(name).family
+    by_work = sorted(
+        (each for each in list_backbones() if architecture(each).family == family),
+        key=lambda each: _count(each, (1, 3, 224, 224)).macs,
+    )
+    larger = by_work[by_work.index(name) :][:_LARGEST]
+    return (
+        {f'{side} x {side}': ('area', name, (1, 3, side, side)) for side in SIDES}
+        | {f'batch {batch}': ('batch', name, (batch, 3, 224, 224)) for batch in BATCHES}
+        | {each: ('network', each, (1, 3, 448, 448)) for each in larger}
+    )
+
+
+def _count(name: str, shape: tuple[int, ...]) -> Complexity:
+    with torch.device('meta'):
+        network = create_backbone(name, out_indices=(0, 1, 2, 3, 4))
+    return count_complexity(network, shape)
+
+
+def _cost(own: Mapping[str, Any]) -> float:
+    """Return the milliseconds of a GMAC."""
+    return own['milliseconds'] / (own['macs'] / 1e9)
+
+
+def faster_than_work(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each point whose time has grown faster than its work since the smallest of
+    its series, by more than :data:`MOST`."""
+    first: dict[str, Mapping[str, Any]] = {}
+    lines = []
+    for label, own in figures.items():
+        smallest = first.setdefault(own['series'], own)
+        longer = _cost(own) / _cost(smallest)
+        if longer > MOST:
+            lines.append(f'a GMAC takes {longer:.2f} times as long at {label}')
+    return lines
+
+
+def growth_table(figures: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the points as a table."""
+    rows = [['', 'GMAC', 'ms', 'spread', 'ms a GMAC', 'resident MB']]
+    for label, own in figures.items():
+        rows.append(
+            [
+                label,
+                f'{own["macs"] / 1e9:.2f}',
+                f'{own["milliseconds"]:.1f}',
+                f'{own["spread"]:.0%}',
+                f'{_cost(own):.1f}',
+                f'{own["resident"] / 1e6:.0f}',
+            ]
+        )
+    return text_table(rows)
+
+
+def plot_growth(
+    figures: Mapping[str, Mapping[str, Any]], path: str | Path, overwrite: bool = False
+) -> Path:
+    """Draw time against work and memory against activations, a line a series.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    with needed_packages('drawing growth'):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4.2), layout='constrained')
+    times, memory = figure.subplots(1, 2)
+    for series in dict.fromkeys(own['series'] for own in figures.values()):
+        points = [own for own in figures.values() if own['series'] == series]
+        times.loglog(
+            [own['macs'] / 1e9 for own in points],
+            [own['milliseconds'] for own in points],
+            marker='o',
+            label=series,
+        )
+        memory.plot(
+            [own['activations'] * 4 / 1e6 for own in points],
+            [own['resident'] / 1e6 for own in points],
+            marker='o',
+            label=series,
+        )
+    times.set(xlabel='GMAC', ylabel='milliseconds')
+    memory.set(xlabel='outputs of all convolutions, MB', ylabel='resident MB', ylim=(0, None))
+    for axes in (times, memory):
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize='small')
+    return atomic_write(path, FigureCanvasAgg(figure).print_png, overwrite)

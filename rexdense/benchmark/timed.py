@@ -1,0 +1,71 @@
+"""A network on one batch of images, timed."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+from torch.utils._pytree import tree_leaves
+
+from rexdense.benchmark.memory import bytes_kept
+
+__all__ = ['Timed']
+
+SHORTEST = 0.2
+"""Seconds that a turn lasts at least: a single pass of a small network says little."""
+
+
+class Timed:
+    """A network on one batch of images.
+
+    Args:
+        training: A turn is forward and backward passes, otherwise forward passes alone.
+
+    Attributes:
+        facts: In training ``kept``, the bytes that are there between the forward and the backward
+            pass, and were not before.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module | Callable,
+        shape: Sequence[int],
+        training: bool,
+        device: str = 'cpu',
+        dtype: torch.dtype = torch.float32,
+        channels_last: bool = False,
+    ) -> None:
+        torch.manual_seed(0)
+        images = torch.randn(*shape, device=device, dtype=dtype)
+        if channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        self.network, self.images, self.training = network, images, training
+        self.device = device
+        self.facts = {}
+        if training:
+            network.train()
+            self.facts['kept'] = bytes_kept(network, images)
+            network.zero_grad(set_to_none=True)
+
+    def run(self) -> float:
+        """Return the milliseconds of a pass: the mean of as many as make up a turn."""
+        passes, start = 0, time.perf_counter()
+        while not passes or time.perf_counter() - start < SHORTEST:
+            self._train() if self.training else self._infer()
+            passes += 1
+        return (time.perf_counter() - start) / passes * 1e3
+
+    def _infer(self) -> None:
+        with torch.inference_mode():
+            self.network(self.images)
+        self._wait()
+
+    def _train(self) -> None:
+        maps = tree_leaves(self.network(self.images))
+        sum(each.float().mean() for each in maps).backward()
+        self.network.zero_grad(set_to_none=True)
+        self._wait()
+
+    def _wait(self) -> None:
+        if self.device != 'cpu':
+            getattr(torch, self.device.partition(':')[0]).synchronize()

@@ -1,0 +1,129 @@
+"""Annotations of COCO's size: how long a file takes to load, and what that takes of memory."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rexdense.benchmark.machine import free_bytes
+from rexdense.errors import InvalidArgument
+
+__all__ = ['drawn_annotations', 'prepare']
+
+CLASSES = 80
+SIDES = 640, 480
+_IMAGE, _BOX, _CORNER = 300, 800, 64
+"""Bytes that an image, a box and a corner take at least while they are drawn."""
+
+
+class _Loading:
+    """The dataset of an annotation file, built anew at each turn.
+
+    Attributes:
+        facts: ``images`` of a turn, and ``worker``, the bytes that a process started like a
+            worker has of its own once it has gone through all samples.
+    """
+
+    def __init__(self, path: Path, with_mask: bool) -> None:
+        # Files are drawn where mmdet is not needed.
+        from rexdense.datasets.coco.dataset import CocoDataset
+
+        self._dataset_class = CocoDataset
+        self._path, self._with_mask = path, with_mask
+        self.facts: dict[str, Any] = {}
+
+    def run(self) -> float:
+        start = time.perf_counter()
+        dataset = self._dataset_class(
+            ann_file=str(self._path),
+            backend_args=dict(backend='local'),  # the images are not looked for
+            pipeline=[
+                dict(type='mmdet.LoadAnnotations', with_bbox=True, with_mask=self._with_mask)
+            ],
+        )
+        elapsed = time.perf_counter() - start
+        self.facts = dict(images=len(dataset), worker=_bytes_of_worker(dataset))
+        return elapsed * 1e3
+
+
+def prepare(task: dict[str, Any]) -> _Loading:
+    """Return the loading of a task: ``annotations`` is a file, ``with_mask`` keeps the masks."""
+    return _Loading(Path(task['annotations']), bool(task.get('with_mask')))
+
+
+def _bytes_of_worker(dataset: Any) -> int:
+    """Return the memory that a forked process has of its own after all samples."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        for index in range(len(dataset)):
+            dataset.get_data_info(index)
+        os.write(writing, str(_own_bytes()).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as file:
+        said = file.read()
+    os.waitpid(child, 0)
+    return int(said)
+
+
+def _own_bytes() -> int:
+    """Return the memory that no other process shares with this one (proc(5), smaps_rollup)."""
+    lines = Path('/proc/self/smaps_rollup').read_text().splitlines()
+    kilobytes = [line.split()[1] for line in lines if line.startswith('Private_Dirty:')]
+    return int(kilobytes[0]) * 1024
+
+
+def drawn_annotations(images: int, boxes: int, corners: int = 0, seed: int = 0) -> bytes:
+    """Return an annotation file of random boxes, in COCO's form.
+
+    Args:
+        corners: Of the polygon that each object has as a mask; 0 leaves masks out.
+
+    Raises:
+        InvalidArgument: the numbers do not fit.
+    """
+    if corners and corners < 3:
+        raise InvalidArgument(f'--corners {corners}: a polygon has 3 at least, 0 leaves masks out')
+    needed = images * _IMAGE + boxes * (_BOX + corners * _CORNER)
+    free = free_bytes()
+    if free is not None and needed > free:
+        raise InvalidArgument(
+            f'--images {images} --boxes {boxes} --corners {corners} would need at least '
+            f'{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: give smaller numbers'
+        )
+    random = np.random.default_rng(seed)
+    width, height = SIDES
+    at = np.sort(random.integers(images, size=boxes))
+    sizes = np.stack([random.uniform(8, side / 2, boxes) for side in SIDES], 1).round(2)
+    places = (random.random((boxes, 2)) * (np.array(SIDES) - sizes)).round(2)
+    labels = random.integers(1, CLASSES + 1, size=boxes)
+    angles = np.arange(corners) * 2 * np.pi / max(corners, 1)
+    circle = np.stack([np.cos(angles), np.sin(angles)], 1) / 2 + 0.5
+    entries = []
+    for number in range(boxes):
+        (left, top), (wide, tall) = places[number].tolist(), sizes[number].tolist()
+        entry = dict(
+            id=number + 1,
+            image_id=int(at[number]) + 1,
+            category_id=int(labels[number]),
+            bbox=[left, top, wide, tall],
+            area=round(wide * tall, 2),
+            iscrowd=0,
+        )
+        if corners:
+            polygon = places[number] + circle * sizes[number]
+            entry['segmentation'] = [polygon.round(2).ravel().tolist()]
+        entries.append(entry)
+    content = dict(
+        images=[
+            dict(id=number, file_name=f'{number:012d}.jpg', width=width, height=height)
+            for number in range(1, images + 1)
+        ],
+        annotations=entries,
+        categories=[dict(id=number, name=f'class {number}') for number in range(1, CLASSES + 1)],
+    )
+    return json.dumps(content).encode()

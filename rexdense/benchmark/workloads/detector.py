@@ -1,0 +1,115 @@
+"""A whole model of mmdet or mmseg: its config, optimised, or with another project's backbone."""
+
+import importlib
+from typing import Any
+
+from mmengine.config import ConfigDict
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from rexdense.arch import architecture
+from rexdense.arch.residual import RegNetRule
+from rexdense.benchmark.networks import timm_name
+from rexdense.benchmark.timed import Timed
+from rexdense.deploy import optimize
+from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.load import load_config
+from rexdense.errors import InvalidArgument
+from rexdense.registry import MODELS
+
+__all__ = ['build_detector', 'prepare']
+
+_RESNEXT = {
+    'resnext50_32x4d': (50, 32, 4),
+    'resnext101_32x4d': (101, 32, 4),
+    'resnext101_64x4d': (101, 64, 4),
+    'resnext101_32x8d': (101, 32, 8),
+    'resnext152_32x4d': (152, 32, 4),
+}
+"""Depth, groups and base width, mmdet's arguments."""
+
+
+class _Predicts:
+    """From a batch of images to what the model finds in them, suppression included."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+
+    def __call__(self, images: Tensor) -> Any:
+        size = tuple(images.shape[2:])
+        about = dict(
+            img_shape=size,
+            ori_shape=size,
+            pad_shape=size,
+            batch_input_shape=size,
+            scale_factor=(1.0, 1.0),
+        )
+        samples = [BaseDataElement(metainfo=about) for _ in images]
+        return self._model.predict(images, samples)
+
+
+def prepare(task: dict[str, Any]) -> Timed:
+    """Return the model of a task, ready to be timed.
+
+    Args:
+        task: ``name`` is a config; ``framework`` 'rexdense', or the project whose backbone takes
+            the place of ours: 'mmdet' or 'timm'.
+    """
+    model = build_detector(task['name'], task['framework']).eval().to(task['device'])
+    if task.get('optimized'):
+        dtype = None if task['dtype'] == 'float32' else task['dtype']
+        model = optimize(model, dtype, bool(task.get('compiled')))
+    return Timed(_Predicts(model), task['shape'], False, task['device'])
+
+
+def build_detector(config: str, framework: str = 'rexdense') -> nn.Module:
+    """Return the model of a config with random weights.
+
+    Raises:
+        ImportError: the project is not there.
+        InvalidArgument: the config has no named backbone of ours, or the project lacks it.
+    """
+    section = load_config(config).model
+    with config_faults():
+        if framework == 'mmdet':
+            section.backbone = _mmdet_backbone(_name_of(section, config))
+        model = MODELS.build(section)
+    if not callable(getattr(model, 'predict', None)):
+        raise InvalidArgument(
+            f'{config} has a {section.type}, which predicts nothing for a batch of images: give '
+            'the config of a detector or a segmentor'
+        )
+    if framework == 'timm':
+        timm = importlib.import_module('timm')
+        levels = section.backbone.get('out_indices', (1, 2, 3, 4))
+        model.backbone = timm.create_model(
+            timm_name(_name_of(section, config)), features_only=True, out_indices=levels
+        )
+    return model
+
+
+def _name_of(section: ConfigDict, config: str) -> str:
+    name = section.get('backbone', {}).get('arch')
+    if not isinstance(name, str):
+        raise InvalidArgument(
+            f'{config} names no backbone of rexdense, which another could stand in for: leave '
+            '--against out'
+        )
+    return name
+
+
+def _mmdet_backbone(name: str) -> dict[str, Any]:
+    """Return the config of mmdet's own backbone of that name.
+
+    Raises:
+        InvalidArgument: mmdet has none.
+    """
+    common = dict(norm_cfg=dict(type='BN'), style='pytorch', out_indices=(0, 1, 2, 3))
+    if name in _RESNEXT:
+        depth, groups, width = _RESNEXT[name]
+        return dict(type='mmdet.ResNeXt', depth=depth, groups=groups, base_width=width, **common)
+    if name.startswith('regnetx_') and architecture(name).family == RegNetRule.family:
+        return dict(type='mmdet.RegNet', arch=name, **common)
+    raise InvalidArgument(
+        f'mmdet has no {name}, but ResNeXt and RegNetX: leave --against mmdet out'
+    )

@@ -1,0 +1,130 @@
+"""Loaders of classification training, one core: batches of ReXNet's recipe.
+
+Random resized crops of 224 pixels, bilinear or bicubic; flip; rand-m9-mstd0.5; erasing 0.2; to
+normalised float32 batches. timm is measured as its train.py loads (uint8 batches, normalised and
+erased as a whole) and as its create_transform stands alone (float32 image by image).
+"""
+
+import importlib
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from rexdense.errors import InvalidArgument
+
+__all__ = ['BATCH', 'enlarged', 'prepare']
+
+SIZE, BATCH = 224, 32
+SHORTER_SIDE = 500
+"""Of the images in pixels, as most of ImageNet's have it."""
+QUALITY = 90
+
+
+class _Batches:
+    """A loader, timed over one pass by the processor time of its one thread: the files are in
+    memory.
+
+    Attributes:
+        facts: ``images``, the number of a pass.
+    """
+
+    def __init__(self, loader: Iterable, prepare: Callable = lambda batch: batch[0]) -> None:
+        self._loader, self._prepare = loader, prepare
+        self.facts: dict[str, Any] = {}
+
+    def run(self) -> float:
+        start, images = time.process_time(), 0
+        for batch in self._loader:
+            pixels = self._prepare(batch)
+            images += len(pixels)
+        elapsed = time.process_time() - start
+        assert pixels.dtype == torch.float32 and pixels.shape[1:] == (3, SIZE, SIZE)
+        self.facts['images'] = images
+        return elapsed * 1e3
+
+
+def prepare(task: dict[str, Any]) -> _Batches:
+    """Return the loader of a task over ``folder``, which has a folder a class: of 'timm', with
+    ``prefetcher`` as its train.py loads, or ours, with ``full_decode`` in two steps."""
+    if task['framework'] == 'timm':
+        return _timm(task['folder'], bool(task.get('prefetcher')))
+    return _rexdense(Path(task['folder']), bool(task.get('full_decode')))
+
+
+def _timm(folder: str, prefetcher: bool) -> _Batches:
+    timm_data = importlib.import_module('timm.data')
+    dataset = timm_data.create_dataset('', root=folder)
+    recipe = dict(
+        is_training=True,
+        re_prob=0.2,
+        re_mode='pixel',
+        auto_augment='rand-m9-mstd0.5',
+        interpolation='random',
+    )
+    if prefetcher:
+        options = dict(num_workers=0, persistent_workers=False, device=torch.device('cpu'))
+        return _Batches(timm_data.create_loader(dataset, SIZE, BATCH, **options, **recipe))
+    dataset.transform = timm_data.create_transform(SIZE, **recipe)
+    return _Batches(torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, drop_last=True))
+
+
+def _rexdense(folder: Path, full_decode: bool) -> _Batches:
+    import cv2
+    from mmengine.dataset import pseudo_collate
+    from mmengine.model import ImgDataPreprocessor
+
+    import rexdense.datasets.transforms  # noqa: F401, which registers them
+    from rexdense.datasets.classification.dataset import ClassificationDataset
+
+    cv2.setNumThreads(0)
+    crop = dict(size=SIZE, interpolation='random')
+    first = [dict(type='rexdense.LoadRandomResizedCrop', **crop)]
+    if full_decode:
+        first = [dict(type='rexdense.LoadImage'), dict(type='rexdense.RandomResizedCrop', **crop)]
+    pipeline = [
+        *first,
+        dict(type='RandomFlip', prob=0.5),
+        dict(type='rexdense.RandAugment', policy='rand-m9-mstd0.5'),
+        dict(type='rexdense.RandomErasing', probability=0.2),
+        dict(type='rexdense.PackClassification'),
+    ]
+    dataset = ClassificationDataset(str(folder.parent), folder.name, pipeline=pipeline)
+    loader = torch.utils.data.DataLoader(
+        dataset, BATCH, shuffle=True, drop_last=True, collate_fn=pseudo_collate
+    )
+    preprocessor = ImgDataPreprocessor(
+        mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
+    )
+    return _Batches(loader, lambda batch: preprocessor(batch, training=True)['inputs'])
+
+
+def enlarged(images: Path, count: int) -> dict[str, bytes]:
+    """Return JPEG files by name, in two classes: images of a folder, evenly chosen, enlarged to a
+    shorter side of 500 pixels.
+
+    Raises:
+        InvalidArgument: the folder has too few, or one cannot be read.
+    """
+    import cv2
+
+    if not images.is_dir():
+        raise InvalidArgument(f'{images} is no folder: give one of JPEG files')
+    paths = sorted(path for path in images.rglob('*') if path.suffix.lower() in ('.jpeg', '.jpg'))
+    chosen = paths[:: max(1, len(paths) // count)][:count]
+    if len(chosen) < BATCH:
+        raise InvalidArgument(
+            f'{images} and --count {count} give {len(chosen)} JPEG files: a batch has {BATCH}'
+        )
+    files = {}
+    for number, path in enumerate(chosen):
+        image = cv2.imread(str(path))
+        if image is None:
+            raise InvalidArgument(f'{path} cannot be read as an image: take it out of the folder')
+        factor = SHORTER_SIDE / min(image.shape[:2])
+        image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+        _, coded = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        files[f'{"ab"[number % 2]}/{number:05d}.jpg'] = coded.tobytes()
+    return files

@@ -1,0 +1,137 @@
+"""Fused convolutions: shortcuts and ReLUs in them, and weights that are laid out once."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from rexdense.arch.residual import BottleneckSpec
+from rexdense.deploy.optimization.folding import fold_norms
+from rexdense.deploy.optimization.fused import FusedConv2d, fuse_convolutions
+from rexdense.deploy.relative_error import relative_error
+from rexdense.models.backbones.residual import Bottleneck
+from rexdense.models.layers.activations import relu
+from rexdense.models.layers.convolution import ConvNorm
+from tests.models.networks import image, randomise
+
+
+class Operators(TorchDispatchMode):
+    """Names of the operators that run while it is on."""
+
+    def __init__(self):
+        super().__init__()
+        self.names = []
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.names.append(str(operation))
+        return operation(*args, **kwargs or {})
+
+
+def built(stride, squeeze, norm_cfg):
+    spec = BottleneckSpec(
+        in_channels=16,
+        hidden_channels=32,
+        out_channels=16 if stride == 1 else 24,
+        stride=stride,
+        groups=4,
+        squeeze_channels=squeeze,
+        downsample=stride == 2,
+    )
+    torch.manual_seed(0)
+    return randomise(Bottleneck(spec, norm_cfg)).eval()
+
+
+@pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('squeeze', [0, 4])
+def test_the_shortcut_is_added_in_the_convolution(stride, squeeze):
+    block = built(stride, squeeze, dict(type='BN'))
+    folded = copy.deepcopy(block)
+    fold_norms(folded)
+    fuse_convolutions(folded)
+    assert folded.sums_in_conv and not block.sums_in_conv
+    for x in (image(2, 16, 13, 12), image(2, 16, 13, 12).to(memory_format=torch.channels_last)):
+        before = x.clone()
+        with torch.inference_mode(), Operators() as seen:
+            found = folded(x)
+        assert not [name for name in seen.names if name.startswith('aten.add')]
+        assert 'mkldnn._convolution_pointwise.binary' in seen.names
+        assert torch.equal(x, before), 'a level that others read was overwritten'
+        with torch.inference_mode():
+            expected = block(x)
+        assert (expected == 0).any() and relative_error(found, expected) < 1e-5
+    x = image(1, 16, 8, 8).requires_grad_()
+    gradients = [torch.autograd.grad(each(x).square().sum(), x)[0] for each in (folded, block)]
+    assert relative_error(*gradients) < 1e-4
+    again = pickle.loads(pickle.dumps(folded))
+    with torch.inference_mode():
+        assert torch.equal(again(before), folded(before))
+    with torch.no_grad():
+        assert 'mkldnn' not in str(torch.jit.trace(folded, x).inlined_graph)
+
+
+def test_other_norms_are_left_alone():
+    block = built(1, 0, dict(type='GN'))
+    folded = copy.deepcopy(block)
+    fold_norms(folded)
+    fuse_convolutions(folded)
+    assert not folded.sums_in_conv
+    with torch.inference_mode():
+        found, expected = folded(image(1, 16, 8, 8)), block(image(1, 16, 8, 8))
+    assert relative_error(found, expected) < 1e-5
+
+
+def test_convolutions_without_a_norm_are_fused_too():
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3), torch.nn.Conv2d(4, 4, 3, padding='same')
+    )
+    fused = copy.deepcopy(network)
+    fuse_convolutions(fused)
+    assert [type(each) for each in fused] == [FusedConv2d, torch.nn.Conv2d]
+    with torch.inference_mode():
+        assert relative_error(fused(image(2, 3, 9, 8)), network(image(2, 3, 9, 8))) < 1e-5
+
+
+def fused_layer():
+    network = randomise(ConvNorm(3, 8, 3, dict(type='BN'), relu)).eval()
+    fold_norms(network)
+    fuse_convolutions(network)
+    return network
+
+
+def test_weights_are_laid_out_once():
+    network = fused_layer()
+    with torch.inference_mode():
+        for count, size in enumerate((16, 16, 97)):
+            with Operators() as seen:
+                network(image(1, 3, size, size))
+            packed = [name for name in seen.names if 'mkldnn_reorder_conv2d_weight' in name]
+            assert len(packed) == (count == 0)
+
+
+CHANGES = {
+    'loaded': lambda network: network.load_state_dict(
+        {name: value * 2 for name, value in network.state_dict().items()}
+    ),
+    'in place': lambda network: network.conv.weight.mul_(3),
+    'another parameter': lambda network: setattr(
+        network.conv, 'weight', torch.nn.Parameter(network.conv.weight * 4)
+    ),
+    'other types': lambda network: network.double().float(),
+}
+
+
+@pytest.mark.parametrize('change', CHANGES)
+def test_weights_that_change_are_laid_out_again(change):
+    network, images = fused_layer(), image(1, 3, 16, 16)
+    with torch.no_grad():
+        network(images)
+        CHANGES[change](network)
+        found = network(images)
+        conv = network.conv
+        expected = torch.nn.functional.conv2d(images, conv.weight, conv.bias, padding=1).relu()
+    assert relative_error(found, expected) < 1e-5
+    for again in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        with torch.no_grad():
+            assert relative_error(again(images), expected) < 1e-5

@@ -52,7 +52,7 @@ setup(
     },
     entry_points={'console_scripts': ['rexdense = rexdense.cli.main:run']},
     install_requires=requirements('runtime'),
-    extras_require={'optional': requirements('optional'), 'tests': requirements('tests')},
+    extras_require={name: requirements(name) for name in ('optional', 'tests', 'web')},
     classifiers=[
         'Operating System :: OS Independent',
         'Programming Language :: Python :: 3',

@@ -30,6 +30,7 @@ _REMEDIES = {
             'captum',
             'faster_coco_eval',
             'gdown',
+            'gradio',
             'matplotlib',
             'numpy',
             'onnx',

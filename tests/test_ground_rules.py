@@ -47,6 +47,7 @@ LEVELS = (
     ('rexdense.tasks',),
     ('rexdense.engine',),
     ('rexdense.benchmark', 'rexdense.inference'),
+    ('rexdense.web',),
     ('rexdense.cli', 'rexdense.__main__'),
 )
 STANDARD_LIBRARY_ONLY = LEVELS[0]

@@ -42,12 +42,13 @@ RANKS = 'docs/analyze.md', 'feature_ranks'
 LOADER = 'docs/classification_data.md', 'LoadRandomResizedCrop'
 PREDICTOR = 'docs/predictor.md', 'to_coco'
 STREAM = 'docs/predictor.md', 'write_video'
+SHOWING = 'docs/web.md', 'showing('
 INHERITED, ASCEND = ('docs/install.md', 'rexdense::'), ('docs/ascend.md', 'devices/ascend.py')
 OPTIMIZED = 'docs/deploy.md', 'optimize(backbone)'
 CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
 EXAMPLES = [
     *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
-    *(ONNX, PASTED, ENTRY, RECORD, CASE, RANKS, LOADER, PREDICTOR, STREAM),
+    *(ONNX, PASTED, ENTRY, RECORD, CASE, RANKS, LOADER, PREDICTOR, STREAM, SHOWING),
     *(INHERITED, ASCEND, OPTIMIZED),
 ]
 
@@ -182,6 +183,11 @@ def test_a_predictor_of_a_video(run_folder, capsys):
     assert names['unreadable'] == []
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ['0', '1', '2']
     assert (run_folder / 'clip_found.mp4').is_file()
+
+
+def test_a_prediction_shown_otherwise(run_folder):
+    exec(example(*SHOWING).replace('a.jpg', '0.png'), {})
+    assert (run_folder / 'few.png').is_file()
 
 
 def test_depth_from_video():

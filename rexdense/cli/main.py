@@ -19,6 +19,8 @@ PROGRAMS = {
     'export': 'write a part of a checkpoint for other projects or runtimes',
     'convert': 'bring weights of any known project into the names of another',
     'prepare': 'look through a data set, show and clean it, turn other forms into COCO',
+    'browse': 'draw what a network sees of its data, after each transform',
+    'web': 'try checkpoints on images in a browser',
     'analyze': 'look into a network: ranks and maps of features, what a class rests on',
     'doctor': 'examine the installation and say what mends its faults',
     'configs': 'list the configs that come with rexdense',

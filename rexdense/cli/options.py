@@ -12,6 +12,7 @@ from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import BACKENDS
 
 __all__ = [
+    'add_config_options',
     'add_data_options',
     'add_device_option',
     'add_optimize_option',
@@ -94,14 +95,19 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         default='none',
         help='what started several processes; pytorch is torchrun',
     )
-    group.add_argument(
+    add_config_options(group)
+
+
+def add_config_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options that change the config itself."""
+    parser.add_argument(
         '--with',
         dest='pieces',
         nargs='+',
         metavar='PIECE',
         help='pieces of recipes, such as 3x or 1200x800: files in configs/_base_/pieces, or paths',
     )
-    group.add_argument(
+    parser.add_argument(
         '--cfg-options',
         nargs='+',
         action=_Assignments,

@@ -15,8 +15,8 @@ from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import Video, is_video
 from rexdense.device import device_sentence, reuse_freed_memory
 from rexdense.errors import DataError, IncompleteResults, InvalidArgument
-from rexdense.files import atomic_write
 from rexdense.inference import Prediction, Predictor, Progress
+from rexdense.inference.writing import write_prediction
 from rexdense.tasks import DEPTH_ENDINGS, Example, set_options
 from rexdense.tasks.prediction_files import (
     OVERVIEW,
@@ -214,20 +214,7 @@ class _Run:
     def _write_image(self, prediction: Prediction) -> str:
         """Write the results of one image, and return the line about them."""
         place = self.places[prediction.path]
-        write_picture(place.picture, prediction.draw(), self.overwrite)
-        result = dict(image=str(prediction.path), **self._named(place))
-        result |= prediction.describe()
-        task = self.predictor.task
-        if place.data is not None:
-            content = task.encode(prediction.sample)
-            atomic_write(place.data, content, self.overwrite, make_folder=True)
-            result['file'] = str(place.data.relative_to(self.folder))
-        for stride, file in place.scales.items():
-            content = task.encode(prediction.scales[stride].sample)
-            atomic_write(file, content, self.overwrite, make_folder=True)
-        if place.scales:
-            write_picture(place.scale_picture, prediction.draw_scales(), self.overwrite)
-        self.results.append(result)
+        self.results.append(write_prediction(prediction, place, self.folder, self.overwrite))
         self.files += place.files()
         return f'{prediction.path}: {prediction} -> {place.picture}'
 

@@ -2,19 +2,22 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
+from rexdense.arch.checks import require_ratio
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument
-from rexdense.tasks import Classification, Depth, Detection, Segmentation, Task
+from rexdense.tasks import Classification, Depth, Detection, Segmentation, Task, set_options
 from rexdense.visualization.boxes import Objects
 from rexdense.visualization.picture_files import read_picture, write_picture
 
 __all__ = ['DepthMap', 'Detections', 'ImageClass', 'LabelMap', 'Prediction', 'prediction_of']
+
+_Kind = TypeVar('_Kind', bound='Prediction')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,6 +77,33 @@ class Prediction:
             )
         samples = {stride: each.sample for stride, each in self.scales.items()}
         return self.task.draw_scales(self.image, samples)
+
+    def showing(
+        self: '_Kind',
+        classes: Collection[str] | None = None,
+        opacity: float | None = None,
+        score: float | None = None,
+        one_per_object: bool = False,
+    ) -> '_Kind':
+        """Return the same prediction, drawn and described otherwise, without computing it anew.
+
+        Args:
+            classes: Names of those that are drawn and described; None for all.
+            opacity: Of masks, label maps and depth over the image, from 0 to 1; None for what
+                suits the task.
+            score: Detectors: lowest score of objects; those below the predictor's are not there.
+            one_per_object: Detectors: keep of boxes of several classes around one object the best
+                alone.
+
+        Raises:
+            UnknownName: a class is none of the model's.
+            InvalidArgument: a number is not from 0 to 1, or a setting is for another kind of model.
+        """
+        if score is not None:
+            require_ratio('score', score)
+        task = self.task.showing(classes, opacity)
+        set_options(task, score=score, one_per_object=one_per_object or None)
+        return dataclasses.replace(self, task=task)
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
         """Write the picture of :meth:`draw` to a file, whose ending picks the format.

@@ -22,7 +22,7 @@ from rexdense.inference.predictions import Prediction, prediction_of
 from rexdense.inference.progress import Progress
 from rexdense.inference.sources import CHANNELS, Images, Source, images_in, sources_of
 from rexdense.tasks import set_options, task_of
-from rexdense.tasks.scale_outputs import chosen_strides, one_output
+from rexdense.tasks.scale_outputs import chosen_strides, one_output, output_strides
 from rexdense.visualization.video_files import write_video
 
 __all__ = ['Predictor']
@@ -43,7 +43,7 @@ class Predictor:
         one_per_object: Detectors: keep of boxes of several classes around one object the best
             alone.
         scales: Models with several outputs: the strides of those whose predictions are wanted,
-            too; 'all' for each.
+            too; 'all' for each; 'if any' for each, and for none of a model with a single output.
         batch_size: Images that the network takes at once.
         channels: Order of the channels of arrays, 'rgb' or 'bgr'; OpenCV reads 'bgr'.
         trust_config: Build whatever the config in the checkpoint names, which can run any code.
@@ -54,6 +54,7 @@ class Predictor:
         device: That of the network.
         task: How predictions are drawn and written.
         classes: Names in the order of the labels.
+        finds_masks: Whether it is a detector that finds masks.
 
     Raises:
         CheckpointUnreadable, CheckpointMismatch: the checkpoint cannot be used.
@@ -93,6 +94,7 @@ class Predictor:
         self.task = task
         set_options(self.task, score=score, one_per_object=one_per_object or None)
         self.classes = self.task.classes
+        self.finds_masks = bool(getattr(trained.model, 'with_mask', False))
         self.strides = _strides(trained.model, scales)
         self.batch_size, self.channels = batch_size, channels
         self._model: Any = trained.model
@@ -255,6 +257,10 @@ class Predictor:
 def _strides(model: torch.nn.Module, scales: str | Sequence[int] | None) -> list[int]:
     if scales is None:
         return []
+    if scales == 'if any':
+        return output_strides(model)
     if isinstance(scales, str) and scales != 'all':
-        raise InvalidArgument(f"scales={scales!r}: give 'all', or strides such as [1, 4]")
+        raise InvalidArgument(
+            f"scales={scales!r}: give 'all', or strides such as [1, 4]; or 'if any'"
+        )
     return chosen_strides(model, None if isinstance(scales, str) else scales)

@@ -58,17 +58,19 @@ class Classification(Task):
         likeliest = [
             dict(label=name, score=round(score, 4)) for name, score in self.likeliest(sample)
         ]
-        return self._said(sample), dict(label=likeliest[0]['label'], scores=likeliest)
+        return self._said(sample), dict(
+            label=likeliest[0]['label'] if likeliest else None, scores=likeliest
+        )
 
     def likeliest(self, sample: Any, most: int = MOST_NAMED) -> list[tuple[str, float]]:
         """Return the likeliest classes with their scores, the best first."""
         scores = sample.scores.float().cpu().numpy()
-        order = np.argsort(-scores, kind='stable')[:most]
-        return [(self.classes[label], float(scores[label])) for label in order]
+        order = [label for label in np.argsort(-scores, kind='stable') if self.shows(label)]
+        return [(self.classes[label], float(scores[label])) for label in order[:most]]
 
     def _said(self, sample: Any) -> str:
-        name, score = self.likeliest(sample)[0]
-        return f'{name} {score:.2f}'
+        best = self.likeliest(sample, 1)
+        return f'{best[0][0]} {best[0][1]:.2f}' if best else 'no class'
 
 
 def _tile(image: np.ndarray, frame: tuple[int, int, int] | None = None) -> np.ndarray:

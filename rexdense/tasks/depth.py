@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 
 from rexdense.tasks.task import Example, Task
@@ -34,11 +35,17 @@ class Depth(Task):
 
     def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
         """Return the image, the true depth if there is one, and the predicted one, above a scale;
-        the colours span the truth where there is one."""
+        the colours span the truth where there is one. With an opacity, the predicted depth lies
+        over the image."""
         named = {'predicted': _depth(sample, 'pred_depth_map')}
         if 'gt_depth_map' in sample:
             named = {'truth': _depth(sample, 'gt_depth_map'), **named}
         span = depth_range([next(iter(named.values()))])
+        if self.opacity is not None:
+            coloured = _coloured(image, named['predicted'], span)
+            below = fitted(image, legible(image))
+            mixed = cv2.addWeighted(below, 1 - self.opacity, coloured, self.opacity, 0)
+            return _with_scale(mixed, span)
         tiles = [titled(fitted(image, legible(image)), 'image')]
         tiles += [titled(_coloured(image, depth, span), title) for title, depth in named.items()]
         return _with_scale(beside(tiles), span)

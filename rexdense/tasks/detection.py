@@ -47,6 +47,8 @@ class Detection(Task):
     def objects(self, sample: Any) -> Objects:
         """Return the objects of a prediction that are drawn and described."""
         found = Objects.predicted(sample, self.lowest_score)
+        if self.shown_classes is not None:
+            found = found.chosen([self.shows(label) for label in found.labels])
         return found.one_per_object() if self.one_per_object else found
 
     def shown_part(self, sample: Any) -> Any:
@@ -62,7 +64,7 @@ class Detection(Task):
         """Return the image, enlarged where names would hide its objects, with these."""
         larger = fitted(image, _drawn_height(image, None if as_frame else objects))
         objects = objects.resized(image.shape[:2], larger.shape[:2])
-        return draw_objects(larger, objects, self.classes)
+        return draw_objects(larger, objects, self.classes, opacity=self.opacity)
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
         """Return pairs: annotated left, predicted right; with masks where the model finds them."""

@@ -7,7 +7,13 @@ from torch import nn
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['chosen_strides', 'one_output']
+__all__ = ['chosen_strides', 'one_output', 'output_strides']
+
+
+def output_strides(model: nn.Module) -> list[int]:
+    """Return the strides of the outputs of a model with several; none where it has a single one."""
+    head = getattr(model, 'decode_head', None)
+    return list(head.decoder.output_strides) if hasattr(head, 'predict_weights') else []
 
 
 def chosen_strides(model: nn.Module, wanted: Sequence[int] | None) -> list[int]:
@@ -16,13 +22,12 @@ def chosen_strides(model: nn.Module, wanted: Sequence[int] | None) -> list[int]:
     Raises:
         InvalidArgument: the model has a single output, or none at a stride that is wanted.
     """
-    head = getattr(model, 'decode_head', None)
-    if not hasattr(head, 'predict_weights'):
+    strides = output_strides(model)
+    if not strides:
         raise InvalidArgument(
             'scales: this model has a single output; it goes with heads that have several, such '
             'as rexdense.MultiScaleUNetHead'
         )
-    strides = list(head.decoder.output_strides)
     lacking = [stride for stride in wanted or () if stride not in strides]
     if lacking:
         raise InvalidArgument(

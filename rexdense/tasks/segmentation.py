@@ -42,7 +42,7 @@ class Segmentation(Task):
             pictures = [titled(*pair) for pair in zip(pictures, titles, strict=True)]
         # A legend's height goes by its length.
         found = range(len(self.classes)) if as_frame else _found(maps)
-        return self._with_legend(beside(pictures), found)
+        return self._with_legend(beside(pictures), self._shown(found))
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
         """Return rows of image, truth and prediction above one legend."""
@@ -62,7 +62,7 @@ class Segmentation(Task):
             titled(self._tinted(image, labels), f'stride {stride}')
             for stride, labels in zip(samples, maps, strict=True)
         ]
-        return self._with_legend(in_rows(tiles, SCALES_IN_A_ROW), _found(maps))
+        return self._with_legend(in_rows(tiles, SCALES_IN_A_ROW), self._shown(_found(maps)))
 
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
         """Return the number of classes found, and the share of the pixels that each has."""
@@ -70,8 +70,8 @@ class Segmentation(Task):
         counts = np.bincount(labels.ravel(), minlength=len(self.classes))
         shares = {
             name: round(int(count) / labels.size, 4)
-            for name, count in zip(self.classes, counts, strict=True)
-            if count
+            for label, (name, count) in enumerate(zip(self.classes, counts, strict=True))
+            if count and self.shows(label)
         }
         return f'{len(shares)} classes', dict(shares=shares)
 
@@ -85,9 +85,20 @@ class Segmentation(Task):
 
     def _tinted(self, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
         height = legible(image)
+        shown = None if self.shown_classes is None else self._shown(range(len(self.classes)))
         return draw_labels(
-            fitted(image, height), fitted(labels, height, keep_values=True), self.colours
+            fitted(image, height),
+            fitted(labels, height, keep_values=True),
+            self.colours,
+            self.opacity,
+            shown,
         )
+
+    def _shown(self, labels: Collection[int]) -> Collection[int]:
+        """Return those of some labels that are drawn; void is no class, and goes with all."""
+        if self.shown_classes is None:
+            return labels
+        return [label for label in labels if label < len(self.classes) and self.shows(label)]
 
     def _with_legend(self, picture: np.ndarray, found: Collection[int]) -> np.ndarray:
         return above_strip(

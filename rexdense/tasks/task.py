@@ -1,10 +1,14 @@
 """What the programs ask of each kind of model."""
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from rexdense.arch.checks import require_ratio
+from rexdense.errors import UnknownName, suggest
 
 __all__ = ['Example', 'Task']
 
@@ -32,14 +36,45 @@ class Task(ABC):
         data_ending: The ending of these files.
         overview_size: Of how many images at most one picture shows the predictions; 0 where each
             image's own picture says it better.
+        shown_classes: Names of the classes that are drawn and described; None for all.
+        opacity: Of what is laid over an image, from 0, where the image alone is seen, to 1; None
+            for what suits the task.
     """
 
     data_folder: str | None = None
     data_ending = '.png'
     overview_size = 0
+    shown_classes: frozenset[str] | None = None
+    opacity: float | None = None
 
     def __init__(self, metainfo: Mapping[str, Sequence]) -> None:
         self.classes: tuple[str, ...] = tuple(metainfo.get('classes') or ())
+
+    def showing(
+        self, classes: Collection[str] | None = None, opacity: float | None = None
+    ) -> 'Task':
+        """Return a task that draws and describes predictions otherwise; this one stays as it is.
+
+        Args:
+            classes, opacity: ``shown_classes`` and ``opacity`` of that task.
+
+        Raises:
+            UnknownName: a class is none of the model's.
+            InvalidArgument: the opacity is not from 0 to 1.
+        """
+        if opacity is not None:
+            require_ratio('opacity', opacity)
+        for name in classes or ():
+            if name not in self.classes:
+                raise UnknownName(f'no class {name!r}: {suggest(name, self.classes)}')
+        result = copy.copy(self)
+        result.shown_classes = None if classes is None else frozenset(classes)
+        result.opacity = opacity
+        return result
+
+    def shows(self, label: int) -> bool:
+        """Whether a class, by its place in ``classes``, is drawn and described."""
+        return self.shown_classes is None or self.classes[label] in self.shown_classes
 
     def shown_part(self, sample: Any) -> Any:
         """Return a data sample with what is drawn, written and described of it alone, in the

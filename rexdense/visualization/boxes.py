@@ -94,9 +94,15 @@ class Objects:
             rivals = [other for other in kept if self.labels[other] != self.labels[index]]
             if not (overlaps[index, rivals] >= SAME_PLACE).any():
                 kept.append(index)
-        chosen = np.sort(kept)
-        masks = None if self.masks is None else self.masks[chosen]
-        return Objects(self.boxes[chosen], self.labels[chosen], self.scores[chosen], masks)
+        return self.chosen(np.sort(kept))
+
+    def chosen(self, index: Sequence[int] | Sequence[bool] | np.ndarray) -> 'Objects':
+        """Return those of the objects that an index of NumPy names: places, or a bool for each."""
+        # An empty list would be one of floats.
+        index = np.asarray(index) if len(index) else np.zeros(0, np.int64)
+        scores = None if self.scores is None else self.scores[index]
+        masks = None if self.masks is None else self.masks[index]
+        return Objects(self.boxes[index], self.labels[index], scores, masks)
 
     def resized(self, before: tuple[int, int], after: tuple[int, int]) -> 'Objects':
         """Return the objects for an image that was enlarged or made smaller.
@@ -124,7 +130,11 @@ def _ious(boxes: np.ndarray) -> np.ndarray:
 
 
 def draw_objects(
-    image: np.ndarray, objects: Objects, classes: Sequence[str], named: bool = True
+    image: np.ndarray,
+    objects: Objects,
+    classes: Sequence[str],
+    named: bool = True,
+    opacity: float | None = None,
 ) -> np.ndarray:
     """Return a copy of an image (H, W, 3), uint8, RGB, with objects and their names drawn on it.
 
@@ -133,13 +143,15 @@ def draw_objects(
 
     Args:
         named: Whether names are written; where there is a single class they only hide objects.
+        opacity: Of masks, from 0 to 1; ``MASK_OPACITY`` if it is None.
     """
     image = image.copy()
+    opacity = MASK_OPACITY if opacity is None else opacity
     thickness = max(1, round(min(image.shape[:2]) / 450))
     for mask, label in zip(
         objects.masks if objects.masks is not None else (), objects.labels, strict=False
     ):
-        _draw_mask(image, mask, palette(label), thickness)
+        _draw_mask(image, mask, palette(label), thickness, opacity)
     for box, label in zip(objects.boxes, objects.labels, strict=True):
         left, top, right, bottom = (round(float(value)) for value in box)
         cv2.rectangle(image, (left, top), (right, bottom), palette(label), thickness)
@@ -155,11 +167,15 @@ def draw_objects(
 
 
 def _draw_mask(
-    image: np.ndarray, mask: np.ndarray, colour: tuple[int, int, int], thickness: int
+    image: np.ndarray,
+    mask: np.ndarray,
+    colour: tuple[int, int, int],
+    thickness: int,
+    opacity: float,
 ) -> None:
     """Tint the pixels of a mask, and draw its outline on top."""
-    tint = np.array(colour) * MASK_OPACITY
-    image[mask] = (image[mask] * (1 - MASK_OPACITY) + tint).astype(np.uint8)
+    tint = np.array(colour) * opacity
+    image[mask] = (image[mask] * (1 - opacity) + tint).astype(np.uint8)
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(image, outlines, -1, colour, thickness)
 

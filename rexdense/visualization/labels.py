@@ -41,14 +41,24 @@ def draw_labels(
     image: np.ndarray,
     labels: np.ndarray,
     colours: Sequence[Sequence[int]],
-    opacity: float = OPACITY,
+    opacity: float | None = None,
+    shown: Collection[int] | None = None,
 ) -> np.ndarray:
     """Return an image (H, W, 3), uint8, RGB, tinted with the colours of a label map (H, W).
 
     Its own colours are taken away: mixed with others, those of the classes would not be known.
+
+    Args:
+        opacity: Of the colours, from 0 to 1; ``OPACITY`` if it is None.
+        shown: Class indices whose pixels are tinted; None for all.
     """
+    opacity = OPACITY if opacity is None else opacity
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    return cv2.addWeighted(grey, 1 - opacity, colour_labels(labels, colours), opacity, 0)
+    tinted = cv2.addWeighted(grey, 1 - opacity, colour_labels(labels, colours), opacity, 0)
+    if shown is not None:
+        left_out = ~np.isin(labels, list(shown))
+        tinted[left_out] = grey[left_out]
+    return tinted
 
 
 def label_legend(

@@ -13,6 +13,7 @@ from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 
 __all__ = [
+    'check_picture_name',
     'encode_array',
     'encode_grey_16',
     'encode_labels',
@@ -47,6 +48,18 @@ def picture_name(image: str | Path) -> str:
     return path.name if path.suffix.lower() in WRITABLE_ENDINGS else f'{path.name}.png'
 
 
+def check_picture_name(path: str | Path) -> str:
+    """Return the ending of a file, in small letters, which picks the format of a picture.
+
+    Raises:
+        InvalidArgument: it is that of no format.
+    """
+    ending = Path(path).suffix.lower()
+    if ending not in WRITABLE_ENDINGS:
+        raise InvalidArgument(f'{path}: a picture ends in one of {", ".join(WRITABLE_ENDINGS)}')
+    return ending
+
+
 def write_picture(path: str | Path, image: np.ndarray, overwrite: bool = False) -> Path:
     """Write an RGB image (H, W, 3), uint8; the name's ending picks the format.
 
@@ -59,9 +72,7 @@ def write_picture(path: str | Path, image: np.ndarray, overwrite: bool = False) 
         UnwritableFile: the file cannot be written.
         InvalidArgument: the ending is that of no format.
     """
-    ending = Path(path).suffix.lower()
-    if ending not in WRITABLE_ENDINGS:
-        raise InvalidArgument(f'{path}: a picture ends in one of {", ".join(WRITABLE_ENDINGS)}')
+    ending = check_picture_name(path)
     image = _at_most(image, LONGEST_SIDES.get(ending, LONGEST_SIDE))
     _, data = cv2.imencode(ending, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return atomic_write(path, data.tobytes(), overwrite, make_folder=True)

@@ -1,0 +1,2 @@
+"""The demo page: checkpoints tried on images in a browser. Only ``page`` and ``server`` need
+gradio."""

@@ -1,0 +1,217 @@
+"""What was found in a visitor's images: kept, so that it is drawn anew without a forward."""
+
+import dataclasses
+import io
+import os
+import zipfile
+from collections.abc import Callable, Collection, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from rexdense.datasets.images.loading import ImageError
+from rexdense.files import scratch_folder
+from rexdense.inference import Prediction, Predictor
+from rexdense.inference.writing import write_prediction
+from rexdense.output_names import safe_name
+from rexdense.tasks import Classification, Depth, Detection, Segmentation, Task
+from rexdense.tasks.prediction_files import places_of, write_results
+from rexdense.visualization.picture_files import read_picture
+from rexdense.web.uploads import Limits, check_upload
+
+__all__ = ['Results', 'View', 'find', 'for_the_page', 'rows_of']
+
+LONGEST_SIDE, THUMBNAIL_SIDE = 1600, 240
+"""Pixels of a picture on the page, and of a small one; in the zip it has its own."""
+
+
+class View(NamedTuple):
+    """How results are shown.
+
+    Attributes:
+        score: Lowest score of objects; detectors alone.
+        one_per_object: Whether the best box around an object stands alone; detectors alone.
+        classes: Names of those shown; None, or none, for all.
+        opacity: Of masks, label maps and depth, from 0 to 1; None for what suits the task.
+    """
+
+    score: float | None = None
+    one_per_object: bool = False
+    classes: Collection[str] | None = None
+    opacity: float | None = None
+
+    def of(self, prediction: Prediction) -> Prediction:
+        """Return a prediction as it is shown. Settings for another kind of model, and classes of
+        another model, which a page may still hold, count for nothing."""
+        detected = isinstance(prediction.task, Detection)
+        classes = [name for name in self.classes or () if name in prediction.classes]
+        return prediction.showing(
+            classes or None,
+            self.opacity,
+            self.score if detected else None,
+            self.one_per_object and detected,
+        )
+
+
+class Image(NamedTuple):
+    """An image of a visitor, with what was found in it.
+
+    Attributes:
+        name: Its own among the visitor's.
+        file: Where the server keeps it.
+    """
+
+    name: str
+    file: Path
+    prediction: Prediction
+
+    def thumbnail(self) -> np.ndarray:
+        """Return a small picture (H, W, 3), uint8, RGB, of the image.
+
+        Raises:
+            ImageError: the file has gone.
+        """
+        return for_the_page(self.prediction_with_pixels().image, THUMBNAIL_SIDE)
+
+    def prediction_with_pixels(self) -> Prediction:
+        """Return the prediction with the image in memory, under the visitor's name of it.
+
+        Raises:
+            ImageError: the file has gone.
+        """
+        try:
+            pixels = read_picture(self.file)[..., ::-1]
+        except ImageError as error:
+            raise ImageError(f'{self.name} is no longer kept here: upload it again') from error
+        return dataclasses.replace(self.prediction, path=Path(self.name), pixels=pixels)
+
+
+class Results:
+    """What was found in the images of one visitor.
+
+    Attributes:
+        task: That of the checkpoint.
+        images: Those that could be used.
+        left_out: A line for each of the others.
+    """
+
+    def __init__(self, task: Task, images: Sequence[Image], left_out: Sequence[str]) -> None:
+        self.task, self.images, self.left_out = task, list(images), list(left_out)
+        self._current: tuple[int, Prediction] | None = None
+
+    def prediction(self, place: int, view: View) -> Prediction:
+        """Return what was found in an image, as it is shown; its pixels stay in memory until
+        another image is asked for.
+
+        Raises:
+            ImageError: the file has gone.
+        """
+        current = self._current
+        if current is None or current[0] != place:
+            current = place, self.images[place].prediction_with_pixels()
+            self._current = current
+        return view.of(current[1])
+
+    def sentence(self, place: int, view: View) -> str:
+        """Return a line about an image, and about those left out."""
+        said = []
+        if self.images:
+            said.append(f'{self.images[place].name}: {self.prediction(place, view)}')
+        return '. '.join([*said, *self.left_out])
+
+    def archive(self, view: View) -> bytes:
+        """Return a zip of what ``rexdense predict`` writes of all images, as they are shown.
+
+        Raises:
+            ImageError: a file has gone.
+        """
+        with scratch_folder() as folder:
+            names = [Path(image.name) for image in self.images]
+            strides = list(self.images[0].prediction.scales)
+            places = places_of(names, folder, self.task, strides)
+            entries = []
+            for image, place in zip(self.images, places, strict=True):
+                prediction = view.of(image.prediction_with_pixels())
+                entries.append(write_prediction(prediction, place, folder))
+            files = [file for place in places for file in place.files()]
+            reasons = [ImageError(line) for line in self.left_out]
+            written = write_results(folder, self.task, entries, files, reasons)
+            return _zipped(folder, [*files, written])
+
+
+def find(
+    predictor: Predictor,
+    files: Sequence[Path],
+    limits: Limits,
+    on_image: Callable[[int], object] = lambda done: None,
+) -> Results:
+    """Return what a predictor finds in uploaded files.
+
+    Args:
+        on_image: Is given the number of images that are done.
+    """
+    left_out = []
+    if len(files) > limits.images:
+        left_out.append(
+            f'{len(files)} files are too many at once: the first {limits.images} are taken'
+        )
+    images = []
+    for done, (name, file) in enumerate(_named(files[: limits.images])):
+        on_image(done)
+        try:
+            check_upload(file, limits)
+            (prediction,) = predictor(file)
+        except ImageError as error:
+            left_out.append(str(error).replace(str(file), name))
+            continue
+        images.append(Image(name, file, prediction))
+    return Results(predictor.task, images, left_out)
+
+
+def rows_of(prediction: Prediction) -> tuple[list[str], list[list[Any]]]:
+    """Return the table of a prediction: its titles and its rows."""
+    task, said = prediction.task, prediction.describe()
+    if isinstance(task, Detection):
+        rows = [
+            [entry['label'], entry['score'], ', '.join(f'{value:.0f}' for value in entry['box'])]
+            for entry in sorted(said['objects'], key=lambda entry: -entry['score'])
+        ]
+        return ['class', 'score', 'left, top, right, bottom'], rows
+    if isinstance(task, Segmentation):
+        rows = sorted(said['shares'].items(), key=lambda pair: -pair[1])
+        return ['class', 'share of the pixels'], [list(row) for row in rows]
+    if isinstance(task, Depth):
+        return ['depth', 'metres'], [[name, value] for name, value in said.items()]
+    assert isinstance(task, Classification)
+    return ['class', 'score'], [[entry['label'], entry['score']] for entry in said['scores']]
+
+
+def for_the_page(picture: np.ndarray, longest: int = LONGEST_SIDE) -> np.ndarray:
+    """Return a picture (H, W, 3), uint8, RGB, whose longer side has so many pixels at most."""
+    factor = longest / max(picture.shape[:2])
+    if factor >= 1:
+        return picture
+    size = tuple(max(1, round(side * factor)) for side in picture.shape[1::-1])
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _named(files: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """Yield the files with names of their own: later ones of the same name are numbered."""
+    taken: set[str] = set()
+    for file in files:
+        name, number = safe_name(file.name), 2
+        while name.lower() in taken:
+            stem, ending = os.path.splitext(safe_name(file.name))
+            name, number = f'{stem}_{number}{ending}', number + 1
+        taken.add(name.lower())
+        yield name, file
+
+
+def _zipped(folder: Path, files: Sequence[Path]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w') as archive:
+        for file in files:
+            archive.writestr(file.relative_to(folder).as_posix(), file.read_bytes())
+    return buffer.getvalue()

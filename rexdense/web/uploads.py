@@ -1,0 +1,67 @@
+"""What may be uploaded: images of the usual kinds, up to a size, told by their headers before
+anything is decoded."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from rexdense.datasets.images.headers import read_header
+from rexdense.datasets.images.loading import ImageError
+from rexdense.datasets.images.videos import is_video
+
+__all__ = ['MEGABYTE', 'UPLOAD_ENDINGS', 'Limits', 'check_upload']
+
+MEGABYTE = 10**6
+UPLOAD_ENDINGS = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff')
+
+
+class Limits(NamedTuple):
+    """The most that a visitor may ask for.
+
+    Attributes:
+        bytes: Of a file.
+        pixels: Of an image. Decoded it has three bytes a pixel, and several copies are made.
+        images: At once.
+    """
+
+    bytes: int = 20 * MEGABYTE
+    pixels: int = 40 * MEGABYTE
+    images: int = 100
+
+
+def check_upload(path: Path, limits: Limits) -> None:
+    """Check a file by its name, size and header.
+
+    Raises:
+        ImageError: it is too large, or no image that is taken; the message has its name alone,
+            without the folder, which is none of the visitor's.
+    """
+    name = path.name
+    if is_video(path):
+        raise ImageError(
+            f'{name} is a video: give images, or run rexdense predict CHECKPOINT {name} --out-dir '
+            'FOLDER'
+        )
+    try:
+        size = os.path.getsize(path)
+        with open(path, 'rb') as file:
+            header = read_header(file)
+    except OSError as error:
+        raise ImageError(f'{name} cannot be read ({error.strerror}): upload it again') from error
+    if size > limits.bytes:
+        raise ImageError(
+            f'{name} has {size / MEGABYTE:.1f} MB: at most {limits.bytes / MEGABYTE:g} MB are '
+            'taken; make it smaller, or start rexdense web with a larger --max-size'
+        )
+    if header is None:
+        kinds = ', '.join(ending[1:] for ending in UPLOAD_ENDINGS)
+        raise ImageError(
+            f'{name} is no image, or damaged at its beginning: give one of the kinds {kinds}'
+        )
+    if header.width * header.height > limits.pixels:
+        raise ImageError(
+            f'{name} has {header.width} x {header.height} pixels, '
+            f'{header.width * header.height / MEGABYTE:.0f} million: at most '
+            f'{limits.pixels / MEGABYTE:g} million are taken; make it smaller, or start rexdense '
+            'web with a larger --max-pixels'
+        )

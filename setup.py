@@ -48,6 +48,7 @@ setup(
             '.mim/requirements/*.txt',
             '.mim/requirements/install_mmcv.sh',
         ],
+        'rexdense.engine.report.page': ['*.css', '*.js'],
         'rexdense.zoo': ['*.json'],
     },
     entry_points={'console_scripts': ['rexdense = rexdense.cli.main:run']},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rexdense.destinations import told, unwritable
 
-__all__ = ['held_alone', 'one_at_a_time']
+__all__ = ['held_alone', 'holder_of', 'one_at_a_time']
 
 LONGEST_HOLDER = 240
 """Bytes that are read of what a lock file says of its holder."""
@@ -58,6 +58,23 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
         with contextlib.suppress(OSError):
             path.unlink()
         os.close(lock)
+
+
+def holder_of(path: Path) -> str | None:
+    """Return what a lock file says of the other process that holds it, see :func:`held_alone`; None
+    where none does, or where that cannot be told. The file is left as it is."""
+    import fcntl  # not on Windows
+
+    try:
+        with open(path, 'rb') as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno in (errno.EACCES, errno.EAGAIN):
+                    return file.read(LONGEST_HOLDER).decode(errors='replace').strip()
+    except OSError:
+        pass
+    return None
 
 
 @contextlib.contextmanager

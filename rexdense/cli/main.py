@@ -15,6 +15,7 @@ __all__ = ['PROGRAMS', 'main', 'module_of', 'run']
 PROGRAMS = {
     'train': 'train a model of a config',
     'test': 'measure a checkpoint on the validation data',
+    'report': 'write what runs have done into one page for a browser',
     'predict': 'draw and write what a checkpoint finds in images and videos',
     'export': 'write a part of a checkpoint for other projects or runtimes',
     'convert': 'bring weights of any known project into the names of another',

@@ -10,12 +10,13 @@ from rexdense.cli.parser import Parser, fraction
 from rexdense.datasets.formats.split_folders import subfolders
 from rexdense.datasets.formats.zip_files import unpack
 from rexdense.datasets.images.folders import IMAGE_ENDINGS
-from rexdense.datasets.inspection.boxes import BoxSplit, inspect_boxes
-from rexdense.datasets.inspection.class_folders import inspect_class_folders, is_class_folders
+from rexdense.datasets.inspection.boxes import BoxSplit
+from rexdense.datasets.inspection.class_folders import is_class_folders
 from rexdense.datasets.inspection.copies import write_box_copy, write_file_copy
 from rexdense.datasets.inspection.findings import Inspected
-from rexdense.datasets.inspection.label_maps import inspect_label_maps, is_label_maps
-from rexdense.datasets.inspection.sources import CONVERTED, read_box_splits, recognised
+from rexdense.datasets.inspection.folder import inspect_folder
+from rexdense.datasets.inspection.label_maps import is_label_maps
+from rexdense.datasets.inspection.sources import CONVERTED, recognised
 from rexdense.destinations import check_destination, refuse_inputs
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from rexdense.files import atomic_write
@@ -77,17 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _check_files(options)
     root = _root(options)
     _check_places(options, root)
-    form = options.convert or recognised(root)
-    splits: dict[str, BoxSplit] = {}
-    if form is not None:
-        splits = read_box_splits(root, form)
-        inspected = inspect_boxes(splits)
-    elif is_label_maps(root):
-        inspected = inspect_label_maps(root)
-    elif is_class_folders(root):
-        inspected = inspect_class_folders(root)
-    else:
-        raise DataError(_unknown(root))
+    inspected, form, splits = inspect_folder(root, options.convert)
     print(f'{root} holds {inspected.kind}{f" in the form {form}" if form else ""}.\n')
     print(inspected.text())
     if options.json:
@@ -168,16 +159,10 @@ def _draw(
     path: Path, inspected: Inspected, splits: dict[str, BoxSplit], root: Path, overwrite: bool
 ) -> Path:
     # Images are read with mmcv, which takes a while to load.
-    from rexdense.visualization import data_sheet
+    from rexdense.visualization.data_sheet import draw_overview
     from rexdense.visualization.picture_files import write_picture
 
-    if splits:
-        picture = data_sheet.draw_boxes_overview(inspected, splits)
-    elif inspected.kind == 'label maps':
-        picture = data_sheet.draw_label_maps_overview(inspected, root)
-    else:
-        picture = data_sheet.draw_classes_overview(inspected)
-    return write_picture(path, picture, overwrite)
+    return write_picture(path, draw_overview(inspected, splits, root), overwrite)
 
 
 def _write_copy(
@@ -202,18 +187,3 @@ def _write_copy(
         )
     if clean:
         print('Boxes that cover all, masks that disagree and images twice in a split stay: look.')
-
-
-def _unknown(root: Path) -> str:
-    """The message about a folder of no known form."""
-    there = sorted(entry.name for entry in root.iterdir())
-    held = (
-        f'it holds {", ".join(there[:6])}{", ..." if len(there) > 6 else ""}'
-        if there
-        else ('it is empty')
-    )
-    return (
-        f'{root} is of no known form ({held}): looked for COCO annotations, Pascal VOC, YOLO, '
-        'labelme, masks/ beside images/, label maps with classes.txt, and train/<class>/; '
-        'docs/detection.md shows them'
-    )

@@ -9,7 +9,7 @@ import numpy as np
 from rexdense.datasets.coco.masks import decode_mask
 from rexdense.visualization.tiles import text_size, write_text
 
-__all__ = ['Objects', 'draw_objects', 'palette']
+__all__ = ['Objects', 'box_overlaps', 'draw_objects', 'palette']
 
 MASK_OPACITY = 0.45
 SMALLEST_TEXT, TEXTS_IN_A_SIDE = 0.35, 1800
@@ -88,7 +88,7 @@ class Objects:
         """
         if self.scores is None or len(self.boxes) < 2:
             return self
-        overlaps = _ious(self.boxes)
+        overlaps = box_overlaps(self.boxes, self.boxes)
         kept: list[int] = []
         for index in np.argsort(-self.scores, kind='stable'):
             rivals = [other for other in kept if self.labels[other] != self.labels[index]]
@@ -118,14 +118,16 @@ class Objects:
         return Objects(self.boxes * np.tile(factors, 2), self.labels, self.scores, masks)
 
 
-def _ious(boxes: np.ndarray) -> np.ndarray:
-    """Return the intersection over union (K, K) of boxes (K, 4) with one another."""
-    corners = np.asarray(boxes, np.float64)
-    first = np.maximum(corners[:, None, :2], corners[None, :, :2])
-    last = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+def box_overlaps(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the intersection over union (K, L) of boxes (K, 4) with others (L, 4)."""
+    corners, opposite = (np.asarray(each, np.float64) for each in (boxes, others))
+    first = np.maximum(corners[:, None, :2], opposite[None, :, :2])
+    last = np.minimum(corners[:, None, 2:], opposite[None, :, 2:])
     common = (last - first).clip(0).prod(-1)
-    areas = (corners[:, 2:] - corners[:, :2]).clip(0).prod(-1)
-    union = areas[:, None] + areas[None] - common
+    areas, others_areas = (
+        (each[:, 2:] - each[:, :2]).clip(0).prod(-1) for each in (corners, opposite)
+    )
+    union = areas[:, None] + others_areas[None] - common
     return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
 
 

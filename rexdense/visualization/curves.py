@@ -8,7 +8,7 @@ from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.files import atomic_write
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['draw_curves', 'drawn_metrics']
+__all__ = ['draw_curves', 'drawn_metrics', 'loss_names']
 
 MASKS = '/segm_'
 """Part of the names of COCO's metrics of masks."""
@@ -35,7 +35,7 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
     figure = Figure(figsize=(15, 4.2), layout='constrained')
     losses, rates, metrics = figure.subplots(1, 3)
     steps = [row['step'] for row in scalars.training]
-    for name in _loss_names(scalars.training):
+    for name in loss_names(scalars.training):
         losses.plot(
             steps,
             [row.get(name, float('nan')) for row in scalars.training],
@@ -55,7 +55,7 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
     return atomic_write(path, FigureCanvasAgg(figure).print_png, overwrite=True)
 
 
-def _loss_names(rows: list[dict]) -> list[str]:
+def loss_names(rows: list[dict]) -> list[str]:
     """Return the names of the losses, the sum first, numbers in them by their value."""
     names = [name for name in rows[-1] if 'loss' in name]
     return sorted(

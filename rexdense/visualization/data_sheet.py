@@ -22,7 +22,7 @@ from rexdense.visualization.labels import draw_labels, label_legend
 from rexdense.visualization.picture_files import read_picture
 from rexdense.visualization.tiles import below, beside, fitted, text_size, titled, write_text
 
-__all__ = ['draw_boxes_overview', 'draw_classes_overview', 'draw_label_maps_overview']
+__all__ = ['draw_overview']
 
 SAMPLES = 12
 SUSPICIOUS = 8
@@ -32,7 +32,21 @@ LEAST_CROP = 96
 """Pixels of the image around a suspicious box."""
 
 
-def draw_boxes_overview(inspected: Inspected, splits: Mapping[str, BoxSplit]) -> np.ndarray:
+def draw_overview(inspected: Inspected, splits: Mapping[str, BoxSplit], root: Path) -> np.ndarray:
+    """Return a picture (H, W, 3), uint8, RGB, of a data set of any kind.
+
+    Args:
+        splits: Boxes and masks as they were read; empty for data of other kinds.
+        root: The folder of the data.
+    """
+    if splits:
+        return _draw_boxes(inspected, splits)
+    if inspected.kind == 'label maps':
+        return _draw_label_maps(inspected, root)
+    return _draw_classes(inspected)
+
+
+def _draw_boxes(inspected: Inspected, splits: Mapping[str, BoxSplit]) -> np.ndarray:
     """Return a picture (H, W, 3), uint8, RGB, of a data set of boxes or masks."""
     annotated = {split: _by_image(read.checked) for split, read in splits.items()}
 
@@ -53,7 +67,7 @@ def draw_boxes_overview(inspected: Inspected, splits: Mapping[str, BoxSplit]) ->
     return below(parts)
 
 
-def draw_label_maps_overview(inspected: Inspected, root: Path) -> np.ndarray:
+def _draw_label_maps(inspected: Inspected, root: Path) -> np.ndarray:
     """Return a picture (H, W, 3), uint8, RGB, of a folder of label maps."""
     names, palette = SegmentationFolder(root).classes()
     found: set[int] = set()
@@ -75,7 +89,7 @@ def draw_label_maps_overview(inspected: Inspected, root: Path) -> np.ndarray:
     return below([plot_counts(inspected.counts, 'pixels'), samples, legend])
 
 
-def draw_classes_overview(inspected: Inspected) -> np.ndarray:
+def _draw_classes(inspected: Inspected) -> np.ndarray:
     """Return a picture (H, W, 3), uint8, RGB, of a folder of classes."""
 
     def draw(split: str, entry: ImageEntry) -> np.ndarray:

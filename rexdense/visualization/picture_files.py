@@ -17,6 +17,7 @@ __all__ = [
     'encode_array',
     'encode_grey_16',
     'encode_labels',
+    'encode_picture',
     'picture_name',
     'read_picture',
     'write_picture',
@@ -73,9 +74,19 @@ def write_picture(path: str | Path, image: np.ndarray, overwrite: bool = False) 
         InvalidArgument: the ending is that of no format.
     """
     ending = check_picture_name(path)
+    return atomic_write(path, encode_picture(image, ending), overwrite, make_folder=True)
+
+
+def encode_picture(image: np.ndarray, ending: str) -> bytes:
+    """Return an RGB image (H, W, 3), uint8, as the content of a file; one that is larger than the
+    format allows is made smaller.
+
+    Args:
+        ending: '.jpg', '.png' or another of the formats.
+    """
     image = _at_most(image, LONGEST_SIDES.get(ending, LONGEST_SIDE))
     _, data = cv2.imencode(ending, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return atomic_write(path, data.tobytes(), overwrite, make_folder=True)
+    return data.tobytes()
 
 
 def _at_most(image: np.ndarray, longest: int) -> np.ndarray:

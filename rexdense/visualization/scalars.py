@@ -2,28 +2,37 @@
 
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ['Scalars', 'read_scalars']
 
 
 class Scalars(NamedTuple):
-    """The logged rows in the order of time: losses and rates of training, metrics of validation."""
+    """The logged rows in the order of time: losses and rates of training, metrics of validation.
+
+    Attributes:
+        damaged: What is said of each line that is no such row and was left out; the last line of a
+            run that was killed is one.
+    """
 
     training: list[dict[str, float]]
     validation: list[dict[str, float]]
+    damaged: tuple[str, ...] = ()
 
 
 def read_scalars(work_dir: str | Path) -> Scalars:
     """Read the rows of all runs in a work directory; a resumed run replaces what it redid."""
     training: dict[tuple[int, int], dict[str, float]] = {}
     validation: dict[tuple[int, int], dict[str, float]] = {}
+    damaged = []
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
-        for line in path.read_text().splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue  # the last line of a run that was killed
+        for number, line in enumerate(path.read_text(errors='replace').splitlines(), start=1):
+            if not line.strip():
+                continue
+            row = _row(line)
+            if row is None:
+                damaged.append(f'{path}: line {number} is no row of values')
+                continue
             rows = training if 'lr' in row else validation
             # The epoch counts first: another batch size changes the steps that an epoch has.
             place = row.get('epoch', 0), row['step']
@@ -31,4 +40,20 @@ def read_scalars(work_dir: str | Path) -> Scalars:
             for later in [earlier for earlier in rows if earlier > place]:
                 del rows[later]
             rows[place] = row
-    return Scalars(list(training.values()), list(validation.values()))
+    return Scalars(list(training.values()), list(validation.values()), tuple(damaged))
+
+
+def _row(line: str) -> dict[str, float] | None:
+    """Return the numbers of a logged row, None where the line is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict):
+        return None
+    numbers = {name: value for name, value in row.items() if _is_number(value)}
+    return numbers if 'step' in numbers else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

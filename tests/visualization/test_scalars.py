@@ -30,10 +30,12 @@ def test_a_resumed_run_replaces_what_it_did_again(tmp_path):
     scalars = read_scalars(tmp_path)
     assert [(row['step'], row['loss']) for row in scalars.training] == [(1, 9.0), (2, 6.0)]
     assert scalars.validation == [{'mAP': 0.5, 'step': 1}]
+    (damaged,) = scalars.damaged
+    assert damaged.endswith('20260102_000000/vis_data/scalars.json: line 3 is no row of values')
 
 
 def test_nothing_logged(tmp_path):
-    assert read_scalars(tmp_path) == ([], [])
+    assert read_scalars(tmp_path) == ([], [], ())
     assert draw_curves(tmp_path, tmp_path / 'curves.png') is None
     assert not (tmp_path / 'curves.png').exists()
 

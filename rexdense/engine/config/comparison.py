@@ -10,7 +10,7 @@ from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.trained.file import TrainingFile
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['differences', 'differences_sentence']
+__all__ = ['changed_settings', 'differences', 'differences_sentence']
 
 MOST_NAMED = 4
 LONGEST_VALUE = 60
@@ -20,6 +20,11 @@ _TRAINING_ONLY = re.compile(
     'init_cfg|train_cfg|pretrained|frozen_stages|norm_eval|with_cp|drop_path_rate|dropout_ratio'
     '|loss.*|scale_weights|label_resizing|batch_augments|pool_padding|meta_keys|backend_args'
     '|file_client_args'
+)
+# What mmengine's runner takes of a config (Runner.from_cfg), but for what every run has of its own.
+_SETTING = re.compile(
+    'model|.*_dataloader|.*_evaluator|.*_cfg|optim_wrapper|param_scheduler|auto_scale_lr'
+    '|(default|custom)_hooks|load_from|log_processor|find_unused_parameters'
 )
 # Steps of a test pipeline that do not change the image.
 _SCOPE = re.compile(r'^(mmdet|mmseg|mmengine)\.')
@@ -69,8 +74,28 @@ def differences(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[st
     return found
 
 
-def _unequal(here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
-    values, others = dict(_leaves(here)), dict(_leaves(there))
+def changed_settings(
+    here: Mapping[str, Any], there: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    """Return all settings of a run in which two configs differ: the dotted key, and both values as
+    text, the longer ones cut.
+
+    Variables of the files count for nothing, nor does what every run has of its own: its folder,
+    seed and resumption.
+    """
+    both = (
+        {key: value for key, value in each.items() if _SETTING.fullmatch(key)}
+        for each in (here, there)
+    )
+    return [
+        (key, _text(value), _text(other)) for key, value, other in _unequal(*both, left_out=None)
+    ]
+
+
+def _unequal(
+    here: Any, there: Any, left_out: re.Pattern | None = _TRAINING_ONLY
+) -> Iterator[tuple[str, Any, Any]]:
+    values, others = dict(_leaves(here, left_out)), dict(_leaves(there, left_out))
     for key in dict.fromkeys([*values, *others]):
         pair = values.get(key, _ABSENT), others.get(key, _ABSENT)
         # As text, in which nan equals nan.
@@ -78,16 +103,20 @@ def _unequal(here: Any, there: Any) -> Iterator[tuple[str, Any, Any]]:
             yield key, *pair
 
 
-def _leaves(node: Any, path: str = '') -> Iterator[tuple[str, Any]]:
-    """Yield the values of a tree with their dotted keys; a list of values is one value."""
+def _leaves(node: Any, left_out: re.Pattern | None, path: str = '') -> Iterator[tuple[str, Any]]:
+    """Yield the values of a tree with their dotted keys; a list of values is one value.
+
+    Args:
+        left_out: Keys below which nothing is yielded.
+    """
     if isinstance(node, Mapping):
         for key, value in node.items():
-            if key != '_scope_' and not _TRAINING_ONLY.fullmatch(str(key)):
+            if key != '_scope_' and not (left_out and left_out.fullmatch(str(key))):
                 value = _unscoped(value) if key == 'type' else value
-                yield from _leaves(value, f'{path}.{key}' if path else str(key))
+                yield from _leaves(value, left_out, f'{path}.{key}' if path else str(key))
     elif isinstance(node, (list, tuple)) and any(isinstance(each, Mapping) for each in node):
         for place, value in enumerate(node):
-            yield from _leaves(value, f'{path}.{place}')
+            yield from _leaves(value, left_out, f'{path}.{place}')
     elif node is not None:
         yield path, node
 

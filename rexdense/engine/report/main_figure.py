@@ -52,6 +52,8 @@ def main_figure(config: Config) -> MainFigure | None:
     with metrics of other kinds alone."""
     evaluators = config.get('val_evaluator') or []
     for section in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+        if not isinstance(section, Mapping):
+            continue
         found = _FIGURES.get(str(section.get('type')).rpartition('.')[2])
         if found is not None:
             prefix, figure = found

@@ -10,7 +10,7 @@ from rexdense.files import atomic_write
 from rexdense.visualization.confusion import confusion_table, draw_confusion
 from rexdense.visualization.detection_plots import plot_errors, plot_precision_recall
 
-__all__ = ['METRIC_FILES', 'write_metric_files']
+__all__ = ['METRIC_FILES', 'metric_files', 'write_metric_files']
 
 NOTHING = '(nothing)'
 """The class of what is not there, or was not found, in the confusion matrix of a detector."""
@@ -25,9 +25,8 @@ METRIC_FILES = (
 
 
 def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]:
-    """Write what a metric has found beside its figures, and return the paths: of classes and of
-    detectors a confusion matrix as a table and a picture, of detectors curves of precision over
-    recall and the kinds of errors as well. Where matplotlib is missing, a line says so.
+    """Write what a metric has found beside its figures, see :func:`metric_files`, and return the
+    paths.
 
     Args:
         folder: made if need be.
@@ -36,6 +35,16 @@ def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]
     Raises:
         UnwritableFile: one cannot be written.
     """
+    return [
+        atomic_write(folder / name, content, overwrite, make_folder=True)
+        for name, content in metric_files(metric).items()
+    ]
+
+
+def metric_files(metric: Any) -> dict[str, bytes]:
+    """Return by file name what a metric has found beside its figures: of classes and of detectors a
+    confusion matrix as a table and a picture, of detectors curves of precision over recall and the
+    kinds of errors as well. Where matplotlib is missing, a line says so."""
     contents: dict[str, bytes] = {}
     classes = (getattr(metric, 'dataset_meta', None) or {}).get('classes') or ()
     evaluation = getattr(metric, 'evaluation', None)
@@ -53,10 +62,7 @@ def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]
             )
         except MissingDependency as error:
             print(error)
-    return [
-        atomic_write(folder / name, content, overwrite, make_folder=True)
-        for name, content in contents.items()
-    ]
+    return contents
 
 
 def _confusion(name: str, confusion: Any, classes: Any) -> dict[str, bytes]:

@@ -7,7 +7,11 @@ import pytest
 
 pytest.importorskip('mmengine')
 
-from rexdense.engine.config.comparison import differences, differences_sentence
+from rexdense.engine.config.comparison import (
+    changed_settings,
+    differences,
+    differences_sentence,
+)
 from rexdense.engine.config.load import load_config
 from rexdense.engine.trained.file import TrainingFile
 from tests.tiny_run import CONFIG, ROOT
@@ -107,3 +111,25 @@ def test_the_sentence_is_one_line():
     said = sentence(config, text)
     assert said.startswith('Measured otherwise than a.pth was trained: model.test_cfg.a 1 for noth')
     assert said.endswith('; and 3 more (--scale W,H sets the size)') and '\n' not in said
+
+
+def test_all_settings_of_a_run_are_compared_and_nothing_else():
+    here = dict(
+        model=dict(type='mmdet.A', init_cfg=dict(checkpoint='a.pth')),
+        train_cfg=dict(max_epochs=3),
+        optim_wrapper=dict(lr=0.1),
+        custom_hooks=[dict(type='EMAHook')],
+        work_dir='one',
+        seed=1,
+        a_variable=1,
+    )
+    there = copy.deepcopy(here) | dict(work_dir='two', seed=2, a_variable=2, custom_hooks=[])
+    there['model']['type'] = 'A'
+    there['model']['init_cfg']['checkpoint'] = 'b.pth'
+    there['train_cfg']['max_epochs'] = 4
+    assert changed_settings(here, there) == [
+        ('model.init_cfg.checkpoint', "'a.pth'", "'b.pth'"),
+        ('train_cfg.max_epochs', '3', '4'),
+        ('custom_hooks.0.type', "'EMAHook'", 'nothing'),
+    ]
+    assert changed_settings(here, here) == []

@@ -10,7 +10,7 @@ import functools
 import importlib
 import importlib.util
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mmengine import registry as mmengine_registry
@@ -20,6 +20,8 @@ from mmengine.registry import registry as registry_module
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = [
+    'DATASET',
+    'METRIC',
     'MODEL',
     'ROI_LAYER',
     'SCOPES',
@@ -27,6 +29,7 @@ __all__ = [
     'TASK_UTIL',
     'TRANSFORM',
     'TRUST',
+    'TRUTH',
     'Kind',
     'buildable_classes_only',
     'is_scope',
@@ -143,6 +146,37 @@ TRANSFORM = Kind(
         'mmseg.datasets.transforms.transforms.ResizeToMultiple',
     ),
 )
+# The same with the steps that read what is annotated. Data sets open files that the config names,
+# to read them; metrics write none once ``outfile`` is taken out.
+TRUTH = TRANSFORM._replace(
+    homes=(
+        *TRANSFORM.homes,
+        'rexdense.datasets.depth.loading.LoadDepth',
+        'rexdense.datasets.segmentation.loading.LoadSegmentationAnnotations',
+        'mmdet.datasets.transforms.loading.LoadAnnotations',
+        'mmseg.datasets.transforms.loading.LoadAnnotations',
+    )
+)
+DATASET = Kind(
+    'data set',
+    'DATASETS',
+    (
+        'rexdense.datasets.coco.dataset.CocoDataset',
+        'rexdense.datasets.classification',
+        'rexdense.datasets.depth.dataset.DepthDataset',
+        'rexdense.datasets.segmentation.dataset.SegmentationDataset',
+    ),
+)
+METRIC = Kind(
+    'metric',
+    'METRICS',
+    (
+        'rexdense.evaluation.classification_metric.ClassificationMetric',
+        'rexdense.evaluation.coco_metric.CocoMetric',
+        'rexdense.evaluation.depth_metric.DepthMetric',
+        'rexdense.evaluation.segmentation_metric.SegmentationMetric',
+    ),
+)
 # mmcv evaluates this name as Python text (ops/nms.py, batched_nms).
 SUPPRESSION = Kind('function of non-maximum suppression', None, ('nms', 'soft_nms'))
 # mmdet takes this attribute of mmcv.ops (roi_extractors/base_roi_extractor.py).
@@ -220,21 +254,23 @@ def _nothing_imported() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def buildable_classes_only(source: str) -> Iterator[None]:
+def buildable_classes_only(source: str, kinds: Sequence[Kind] = ()) -> Iterator[None]:
     """Keep mmengine's registries from giving a class that may not be built from a stored config,
     under whatever key its name stands, and from importing any.
 
     Args:
         source: What messages call the file.
+        kinds: What may be built besides models and transforms, or in place of these.
 
     Raises:
         CheckpointUnreadable: such a class was asked for.
     """
+    allowed = _BY_REGISTRY | {kind.registry: kind for kind in kinds}
     with _nothing_imported():
         get = Registry.get
 
         def get_allowed(registry: Registry, name: str) -> Any:
-            found, kind = get(registry, name), _kind_of(registry)
+            found, kind = get(registry, name), _kind_of(registry, allowed)
             if found is not None and not (kind and _is_allowed(found, kind)):
                 raise CheckpointUnreadable(
                     f'the config in {source} asks for {name!r}, which is no {registry.name} that a '
@@ -249,9 +285,9 @@ def buildable_classes_only(source: str) -> Iterator[None]:
             Registry.get = get
 
 
-def _kind_of(registry: Registry) -> Kind | None:
+def _kind_of(registry: Registry, kinds: Mapping[str | None, Kind]) -> Kind | None:
     """Return the kind of what a registry holds, None where nothing of it may be built."""
-    for name, kind in _BY_REGISTRY.items():
+    for name, kind in kinds.items():
         if registry.root is getattr(mmengine_registry, name):
             return kind
     return None

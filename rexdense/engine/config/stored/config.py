@@ -12,12 +12,19 @@ from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.stored.classes import (
+    DATASET,
+    METRIC,
     MODEL,
     TRANSFORM,
+    TRUTH,
     Kind,
     buildable_classes_only,
 )
-from rexdense.engine.config.stored.types import require_known_scope, require_known_types
+from rexdense.engine.config.stored.types import (
+    require_known_scope,
+    require_known_types,
+    require_no_types,
+)
 from rexdense.engine.runner import import_scope
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 
@@ -27,6 +34,8 @@ __all__ = ['StoredConfig', 'read_stored_config']
 _LEFT_OUT = ('init_cfg', 'pretrained', 'backend_args', 'file_client_args')
 # Steps of a test pipeline that need what an image alone does not have.
 _LOADS_TRUTH = ('Annotation', 'LoadDepth')
+# Where data sets and metrics write files.
+_WRITES = ('cache', 'outfile', 'format_only')
 
 
 def read_stored_config(text: str, source: str) -> Config:
@@ -48,9 +57,10 @@ def read_stored_config(text: str, source: str) -> Config:
 class StoredConfig:
     """The parts of a checkpoint's config that may be built, taken and checked part by part.
 
-    Only the model and the steps from an image to its input are ever taken: no hooks, loggers,
-    visualizers, data sets, initial weights or file services, and nothing is imported. Each part
-    passes :func:`rexdense.engine.config.stored.types.require_known_types` before it is returned.
+    Only the model, the steps from an image to its input, and what measures on the validation data
+    are ever taken: no hooks, loggers, visualizers, initial weights or file services, and nothing is
+    imported. Each part passes :func:`rexdense.engine.config.stored.types.require_known_types`
+    before it is returned, but that data sets and metrics may name files to read.
 
     Args:
         config: The whole config, as :func:`read_stored_config` returns it.
@@ -107,9 +117,59 @@ class StoredConfig:
                 taken.append(self._taken(step, place, TRANSFORM))
         return taken
 
+    def validation(self) -> tuple[ConfigDict, list[ConfigDict]]:
+        """Return the configs of the validation data, below what repeats them, and of its metrics;
+        what writes files is taken out.
+
+        Raises:
+            CheckpointUnreadable: there are none, or they are none of rexdense's own.
+        """
+        where, section = 'val_dataloader', self.config
+        section = self._section(section, where, 'dataset')
+        while 'dataset' in section:
+            where += '.dataset'
+            section = self._section(section, 'dataset', 'type', where)
+        steps = section.get('pipeline')
+        if not isinstance(steps, list | tuple):
+            raise self._lacking(f'{where}.pipeline')
+        dataset = self._named(section, where, DATASET, ('pipeline', *_WRITES))
+        dataset.pipeline = [
+            self._taken(
+                self._section(steps, index, 'type', place := f'{where}.pipeline[{index}]'),
+                place,
+                TRUTH,
+            )
+            for index in range(len(steps))
+        ]
+        metrics = self.config.get('val_evaluator') or []
+        metrics = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
+        if not metrics:
+            raise self._lacking('val_evaluator')
+        return dataset, [
+            self._named(
+                self._section(metrics, index, 'type', place := f'val_evaluator[{index}]'),
+                place,
+                METRIC,
+                _WRITES,
+            )
+            for index in range(len(metrics))
+        ]
+
+    def _named(
+        self, section: dict[str, Any], where: str, kind: Kind, left_out: tuple[str, ...]
+    ) -> ConfigDict:
+        """Return a section of one class, whose values may name files; raises as :meth:`model`."""
+        taken = _without({**section}, (*_LEFT_OUT, *left_out))
+        require_known_types(dict(type=taken.pop('type')), where, kind, self.scope, self.source)
+        require_no_types(taken, where, self.source)
+        return ConfigDict(type=section['type'], **taken)
+
     @contextlib.contextmanager
-    def building(self) -> Iterator[None]:
+    def building(self, *kinds: Kind) -> Iterator[None]:
         """Build from the parts within this: in their scope, and of classes that may be built alone.
+
+        Args:
+            kinds: What may be built besides models and transforms, or in place of these.
 
         Raises:
             CheckpointUnreadable: building fails.
@@ -117,7 +177,9 @@ class StoredConfig:
         """
         install_safe_loader()
         import_scope({'default_scope': self.scope})
-        only = contextlib.nullcontext() if self.trusted else buildable_classes_only(self.source)
+        only = (
+            contextlib.nullcontext() if self.trusted else buildable_classes_only(self.source, kinds)
+        )
         try:
             # What is built needs no scope later, and other code of the process keeps its own.
             with only, config_faults(), DefaultScope.overwrite_default_scope(self.scope):

@@ -17,7 +17,7 @@ from rexdense.engine.config.stored.classes import (
 )
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['require_known_scope', 'require_known_types']
+__all__ = ['require_known_scope', 'require_known_types', 'require_no_types']
 
 LONGEST_SHOWN = 60
 
@@ -61,6 +61,22 @@ def require_known_scope(scope: Any, source: str) -> None:
         CheckpointUnreadable: it is none of the packages that rexdense stands on, or not installed.
     """
     _Check(source).scope(scope, 'default_scope')
+
+
+def require_no_types(section: Any, where: str, source: str) -> None:
+    """Check that nothing is to be built of a section of a stored config, at any depth.
+
+    Raises:
+        CheckpointUnreadable: it names a ``type`` or a scope.
+    """
+    if isinstance(section, dict):
+        for key, value in section.items():
+            if key in ('type', '_scope_'):
+                _Check(source).refuse(value, f'{where}.{key}', 'where no class may stand')
+            require_no_types(value, f'{where}.{key}', source)
+    elif isinstance(section, list | tuple | set):
+        for index, value in enumerate(section):
+            require_no_types(value, f'{where}[{index}]', source)
 
 
 class _Check(NamedTuple):

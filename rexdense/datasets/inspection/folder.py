@@ -1,0 +1,62 @@
+"""A folder of data in any form that is known, looked through."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from rexdense.datasets.inspection.boxes import BoxSplit, inspect_boxes
+from rexdense.datasets.inspection.class_folders import inspect_class_folders, is_class_folders
+from rexdense.datasets.inspection.findings import Inspected
+from rexdense.datasets.inspection.label_maps import inspect_label_maps, is_label_maps
+from rexdense.datasets.inspection.sources import read_box_splits, recognised
+from rexdense.errors import DataError
+
+__all__ = ['InspectedFolder', 'inspect_folder']
+
+
+class InspectedFolder(NamedTuple):
+    """What was found in a folder of data.
+
+    Attributes:
+        inspected: The findings.
+        form: That of boxes and masks, such as 'coco'; None for data of other kinds.
+        splits: Boxes and masks as they were read; empty for data of other kinds.
+    """
+
+    inspected: Inspected
+    form: str | None
+    splits: dict[str, BoxSplit]
+
+
+def inspect_folder(root: Path, form: str | None = None) -> InspectedFolder:
+    """Look through a folder of boxes, masks, label maps or classes.
+
+    Args:
+        form: Of boxes and masks; None recognises it.
+
+    Raises:
+        DataError: it is of no known form, or cannot be read.
+    """
+    form = form or recognised(root)
+    if form is not None:
+        splits = read_box_splits(root, form)
+        return InspectedFolder(inspect_boxes(splits), form, splits)
+    if is_label_maps(root):
+        return InspectedFolder(inspect_label_maps(root), None, {})
+    if is_class_folders(root):
+        return InspectedFolder(inspect_class_folders(root), None, {})
+    raise DataError(_unknown(root))
+
+
+def _unknown(root: Path) -> str:
+    """The message about a folder of no known form."""
+    there = sorted(entry.name for entry in root.iterdir())
+    held = (
+        f'it holds {", ".join(there[:6])}{", ..." if len(there) > 6 else ""}'
+        if there
+        else ('it is empty')
+    )
+    return (
+        f'{root} is of no known form ({held}): looked for COCO annotations, Pascal VOC, YOLO, '
+        'labelme, masks/ beside images/, label maps with classes.txt, and train/<class>/; '
+        'docs/detection.md shows them'
+    )

@@ -1,0 +1,164 @@
+"""The validation images of a run, predicted once more: figures, and the best and worst of them."""
+
+import bisect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from mmengine.evaluator import Evaluator
+
+from rexdense.engine.config.stored.classes import DATASET, METRIC, TRUTH
+from rexdense.engine.config.stored.config import StoredConfig, read_stored_config
+from rexdense.engine.report.metric_files import metric_files
+from rexdense.engine.report.run_record import RunRecord
+from rexdense.engine.trained.model import load_trained_model
+from rexdense.errors import DataError
+from rexdense.evaluation.coco_metric import CocoMetric
+from rexdense.registry import DATASETS, METRICS
+from rexdense.tasks import Example, Task, task_of
+from rexdense.tasks.detection import LOWEST_SCORE
+from rexdense.tasks.image_quality import Quality, quality_of
+from rexdense.visualization.picture_files import encode_picture, read_picture
+
+__all__ = ['MeasuredImages', 'ShownImage', 'measure_images']
+
+SHOWN = 6
+"""Images that are shown of the best, and of the worst."""
+WIDEST = 20
+"""Most heights that a drawn image is wide; strips are not drawn."""
+JPEG = '.jpg'
+
+
+class ShownImage(NamedTuple):
+    """An image with the truth beside the prediction.
+
+    Attributes:
+        name: Of its file.
+        value: Of :attr:`MeasuredImages.quality`.
+        picture: A JPEG.
+    """
+
+    name: str
+    value: float
+    picture: bytes
+
+
+class MeasuredImages(NamedTuple):
+    """What a checkpoint says of validation images.
+
+    Attributes:
+        checkpoint: That predicted.
+        images: How many were predicted, evenly from all over the set.
+        of_all: How many the set has.
+        parameters: Of the model.
+        quality: What orders the images, in words.
+        best, worst: The first is the best, or the worst.
+        metrics: By name, of these images.
+        files: What explains them, by the names that ``rexdense test`` writes.
+    """
+
+    checkpoint: Path
+    images: int
+    of_all: int
+    parameters: int
+    quality: str
+    best: list[ShownImage]
+    worst: list[ShownImage]
+    metrics: dict[str, float]
+    files: dict[str, bytes]
+
+
+def measure_images(
+    record: RunRecord, most: int, device: str, on_image: Callable[[], object]
+) -> MeasuredImages:
+    """Predict validation images with the best checkpoint of a run.
+
+    The config of the run is data: of its model, validation data and metrics rexdense's own kinds
+    alone are built, see :class:`rexdense.engine.config.stored.config.StoredConfig`.
+
+    Args:
+        most: How many images at most.
+        on_image: Called after each.
+
+    Raises:
+        RexdenseError: there is no checkpoint, the data are not where they were, or the config names
+            what may not be built.
+    """
+    if record.checkpoint is None:
+        raise DataError(f'{record.folder} holds no whole checkpoint')
+    source = str(record.folder)
+    stored = StoredConfig(read_stored_config(record.config_text, source), source)
+    section, metric_sections = stored.validation()
+    with stored.building(DATASET, METRIC, TRUTH):
+        dataset = DATASETS.build(section)
+        metrics = [METRICS.build(each) for each in metric_sections]
+    trained = load_trained_model(record.checkpoint, device, optimized=True)
+    task = task_of(trained.config.model, dataset.metainfo)
+    if task is None:
+        raise DataError(f'{record.folder} trained a {trained.config.model.type}, nothing to draw')
+    for metric in metrics:
+        if isinstance(metric, CocoMetric):
+            # As rexdense test counts errors.
+            metric.analysis = LOWEST_SCORE
+            metric.show_table = False
+    evaluator = Evaluator(metrics)
+    evaluator.dataset_meta = dataset.metainfo
+    ranked = _Ranked(task, quality_of(task))
+    places = np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int).tolist()
+    for place in places:
+        packed = dataset[place]
+        batch = dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
+        with torch.no_grad():
+            (sample,) = trained.model.test_step(batch)
+        evaluator.process([sample], batch)
+        ranked.add(sample.cpu(), dataset.get_data_info(place))
+        on_image()
+    parameters = sum(each.numel() for each in trained.model.parameters())
+    values = evaluator.evaluate(len(places))
+    return MeasuredImages(
+        record.checkpoint,
+        len(places),
+        len(dataset),
+        parameters,
+        ranked.quality.name,
+        *ranked.drawn(),
+        {name: float(value) for name, value in values.items()},
+        {name: content for each in metrics for name, content in metric_files(each).items()},
+    )
+
+
+class _Ranked:
+    """The best and the worst of the examples that it is given; it keeps no others."""
+
+    def __init__(self, task: Task, quality: Quality) -> None:
+        self.task, self.quality = task, quality
+        self._sorted: list[tuple[float, int, float, Any, dict]] = []
+        self._given = 0
+
+    def add(self, sample: Any, info: dict) -> None:
+        """Take one image into account."""
+        height, width = sample.ori_shape[:2]
+        value = self.quality.measure(Example(np.empty((0, 0, 3), np.uint8), sample, info))
+        if np.isnan(value) or width > WIDEST * height:
+            return
+        self._given += 1
+        # The number decides between equals, so that samples are never compared.
+        entry = self.quality.order(value), self._given, value, self.task.shown_part(sample), info
+        bisect.insort(self._sorted, entry)
+        if len(self._sorted) > 2 * SHOWN:
+            del self._sorted[SHOWN]
+
+    def drawn(self) -> tuple[list[ShownImage], list[ShownImage]]:
+        """Return the best and the worst; no image is among both."""
+        half = min(SHOWN, -(-len(self._sorted) // 2))
+        worst, best = self._sorted[:half], self._sorted[half:]
+        return [self._shown(*each[2:]) for each in reversed(best)], [
+            self._shown(*each[2:]) for each in worst
+        ]
+
+    def _shown(self, value: float, sample: Any, info: dict) -> ShownImage:
+        image = read_picture(sample.img_path, sample.ori_shape)
+        picture = self.task.draw_sheet([Example(image, sample, info)])
+        return ShownImage(Path(sample.img_path).name, value, encode_picture(picture, JPEG))

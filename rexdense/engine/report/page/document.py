@@ -1,0 +1,73 @@
+"""The frame of the page: head, navigation, and the style and script that lie in it."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib import resources
+from typing import NamedTuple
+
+from rexdense import __version__
+from rexdense.engine.report.page.markup import Markup, element, joined
+
+__all__ = ['Section', 'document']
+
+
+class Section(NamedTuple):
+    """A part of the page.
+
+    Attributes:
+        anchor: Its name in links.
+        title: Its heading.
+        content: What it shows; a section of None is left out.
+    """
+
+    anchor: str
+    title: str
+    content: Markup | None
+
+
+def document(title: str, notes: Sequence[str], sections: Sequence[Section]) -> bytes:
+    """Return the page. Its policy lets a browser fetch nothing, and run its own script alone.
+
+    Args:
+        notes: Shown above the sections, a line each.
+    """
+    style, script = (_part(name) for name in ('page.css', 'page.js'))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'"
+    )
+    there = [section for section in sections if section.content is not None]
+    head = element(
+        'head',
+        element('meta', charset='utf-8'),
+        element('meta', http_equiv='Content-Security-Policy', content=policy),
+        element('meta', name='viewport', content='width=device-width, initial-scale=1'),
+        element('title', title),
+        element('style', style),
+    )
+    links = [element('a', section.title, href=f'#{section.anchor}') for section in there]
+    body = element(
+        'body',
+        element('header', element('h1', title), element('nav', *links)),
+        element(
+            'main',
+            element('ul', *(element('li', note) for note in notes), class_='notes')
+            if notes
+            else None,
+            *(
+                element('section', element('h2', each.title), each.content, id=each.anchor)
+                for each in there
+            ),
+        ),
+        element('footer', f'Made by rexdense report, rexdense {__version__}.'),
+        element('script', script),
+    )
+    page = joined([Markup('<!DOCTYPE html>\n'), element('html', head, body, lang='en'), '\n'])
+    return page.encode()
+
+
+def _part(name: str) -> Markup:
+    """Return a file beside this module; it is written so that HTML and XML read it alike."""
+    return Markup(resources.files(__package__).joinpath(name).read_text(encoding='utf-8'))

@@ -1,0 +1,107 @@
+"""All that a report tells of one run: what it has left, what its data are, what it predicts."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rexdense.datasets.inspection.folder import inspect_folder
+from rexdense.engine.config.load import load_config
+from rexdense.engine.report.measured_images import JPEG, MeasuredImages, measure_images
+from rexdense.engine.report.run_record import RunRecord
+from rexdense.errors import RexdenseError, UnknownName
+from rexdense.shipped_configs import config_names
+from rexdense.visualization.data_sheet import draw_overview
+from rexdense.visualization.picture_files import encode_picture
+
+__all__ = ['DataCheck', 'RunContent', 'check_data', 'content_of_run', 'shipped_config']
+
+
+class DataCheck(NamedTuple):
+    """The data of a run, looked through.
+
+    Attributes:
+        root: The folder.
+        text: What ``rexdense prepare`` prints of it.
+        picture: A JPEG of plots and samples.
+    """
+
+    root: Path
+    text: str
+    picture: bytes
+
+
+@dataclasses.dataclass
+class RunContent:
+    """A run in a report.
+
+    Attributes:
+        record: What it has left.
+        base: The shipped config of the same name; None where there is none.
+        measured: What its best checkpoint predicts; None where nothing is predicted.
+        data: Its data; None where they are not looked through.
+    """
+
+    record: RunRecord
+    base: Mapping[str, Any] | None = None
+    measured: MeasuredImages | None = None
+    data: DataCheck | None = None
+
+    @property
+    def name(self) -> str:
+        """By which it is told from the others of a report."""
+        return self.record.name
+
+
+def content_of_run(
+    record: RunRecord,
+    images: int,
+    with_data: bool,
+    device: str,
+    on_image: Callable[[], object] = lambda: None,
+) -> RunContent:
+    """Return what a report tells of a run; what cannot be told is among the notes of the record.
+
+    Args:
+        images: How many validation images are predicted at most; 0 for none.
+        with_data: Whether the data are looked through.
+        on_image: Called after each image that was predicted.
+    """
+    content = RunContent(record, shipped_config(record.config_name))
+    if images and record.config and record.checkpoint:
+        try:
+            content.measured = measure_images(record, images, device, on_image)
+        except (RexdenseError, OSError) as error:
+            record.notes.append(f'{record.folder}: nothing is predicted, because {error}')
+    if with_data and record.config:
+        try:
+            content.data = check_data(record)
+        except (RexdenseError, OSError) as error:
+            record.notes.append(f'{record.folder}: the data are not looked through: {error}')
+    return content
+
+
+def shipped_config(name: str) -> dict[str, Any] | None:
+    """Return the values of the shipped config of a name, None where none is called so."""
+    try:
+        paths = list(config_names(name).values()) if name else []
+    except UnknownName:
+        return None
+    return load_config(paths[0]).to_dict() if len(paths) == 1 else None
+
+
+def check_data(record: RunRecord) -> DataCheck | None:
+    """Look through the folder of the training data of a run; None where its config names none.
+
+    Raises:
+        DataError: it is not there, or of no known form.
+    """
+    section = record.section('train_dataloader')
+    while isinstance(section.get('dataset'), dict):
+        section = section['dataset']
+    root = section.get('data_root')
+    if not isinstance(root, str) or not root:
+        return None
+    folder = inspect_folder(Path(root))
+    picture = draw_overview(folder.inspected, folder.splits, Path(root))
+    return DataCheck(Path(root), folder.inspected.text(), encode_picture(picture, JPEG))

@@ -1,0 +1,261 @@
+"""What a run has left in its work directory, read without running or building anything."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+from rexdense.checkpoint.formats.config_text import read_config_text
+from rexdense.engine.report.main_figure import MainFigure, main_figure
+from rexdense.engine.report.metric_files import METRIC_FILES
+from rexdense.engine.work_dir import LOCK, RUN_FOLDER, checkpoints_of_runs, newest_checkpoint
+from rexdense.errors import CheckpointUnreadable, InvalidArgument
+from rexdense.file_locks import holder_of
+from rexdense.visualization.scalars import Scalars, read_scalars
+
+__all__ = ['RunRecord', 'read_run']
+
+MOST_NAMED = 5
+FIRST_LINES = 200
+"""Of a log, among which mmengine writes the environment."""
+# The packages' own settings are pages long, and the seed is among the settings of the run.
+_NO_ENVIRONMENT = ('PyTorch compiling details', 'TorchVision compiling details')
+_FACT = re.compile(r'    ([\w ./-]+): (.*)')
+
+
+@dataclasses.dataclass
+class RunRecord:
+    """A training run.
+
+    Attributes:
+        folder: Its work directory.
+        name: By which it is told from the others of a report.
+        scalars: What it logged.
+        config: The config as it ran, as values; empty where it cannot be read.
+        config_text: The same as the text that mmengine wrote.
+        config_name: The name of the config file, without ``.py``; empty where there is none.
+        environment: Packages, devices and seed, by name.
+        started: The time of the last start, as mmengine names folders.
+        checkpoint: The best checkpoint, or the newest where none is kept as the best.
+        metric_files: What ``rexdense test`` has found in this folder, by file name; the newest.
+        trained_by: What the lock says of the process that is training there; None if none is.
+        notes: What is missing or damaged, a sentence each.
+    """
+
+    folder: Path
+    name: str
+    scalars: Scalars
+    config: dict[str, Any]
+    config_text: str
+    config_name: str
+    environment: dict[str, str]
+    started: str
+    checkpoint: Path | None
+    metric_files: dict[str, bytes]
+    trained_by: str | None
+    notes: list[str] = dataclasses.field(default_factory=list)
+
+    def section(self, *keys: str) -> dict[str, Any]:
+        """Return a section of the config by its place, empty where there is none."""
+        found: Any = self.config
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, dict) else {}
+
+    @property
+    def figure(self) -> MainFigure | None:
+        """The figure that says which weights are the best."""
+        return main_figure(self.config)
+
+    @property
+    def by_epoch(self) -> bool:
+        """Whether epochs are counted, and not iterations."""
+        return bool(self.scalars.training) and 'epoch' in self.scalars.training[-1]
+
+    @property
+    def unit(self) -> str:
+        """What the run counts."""
+        return 'epoch' if self.by_epoch else 'iteration'
+
+    @property
+    def done(self) -> int:
+        """Epochs or iterations that were begun."""
+        if not self.scalars.training:
+            return 0
+        return int(self.scalars.training[-1]['epoch' if self.by_epoch else 'step'])
+
+    @property
+    def planned(self) -> int | None:
+        """Epochs or iterations of the schedule; None where the config does not say."""
+        length = self.section('train_cfg').get('max_epochs' if self.by_epoch else 'max_iters')
+        return length if isinstance(length, int) else None
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The best validation, or the last where nothing says which is the best; empty if none."""
+        rows = self.scalars.validation
+        best = self.figure.best(rows) if self.figure else None
+        return dict(best or (rows[-1] if rows else {}))
+
+    @property
+    def seconds(self) -> float:
+        """The time of all steps, by what was logged of them."""
+        total, before = 0.0, 0
+        for row in self.scalars.training:
+            # A later start counts on from the place where it went on.
+            total += max(0, row['step'] - before) * row.get('time', 0.0)
+            before = row['step']
+        return total
+
+
+def read_run(folder: str | Path) -> RunRecord:
+    """Read the work directory of a run.
+
+    Raises:
+        InvalidArgument: it is not there, or holds no run.
+    """
+    folder = Path(folder)
+    starts = _starts(folder)
+    scalars = read_scalars(folder)
+    path, text = _config_file(folder, starts)
+    notes = []
+    config: dict[str, Any] = {}
+    try:
+        config = read_config_text(text, str(path or folder))
+    except CheckpointUnreadable as error:
+        notes.append(f'{error}; what rests on the config is left out.')
+    if not text:
+        notes.append(f'{folder} holds no config of the run; what rests on it is left out.')
+    if scalars.damaged:
+        more = len(scalars.damaged) - 1
+        notes.append(
+            f'{scalars.damaged[0]}, and was left out{f"; so were {more} more" if more else ""}.'
+        )
+    record = RunRecord(
+        folder,
+        folder.resolve().name,
+        scalars,
+        config,
+        text,
+        _config_name(folder),
+        _environment(starts[-1]),
+        starts[-1].name,
+        _best_checkpoint(folder),
+        _metric_files(starts),
+        holder_of(folder / LOCK),
+        notes,
+    )
+    _note_what_is_missing(record)
+    return record
+
+
+def _starts(folder: Path) -> list[Path]:
+    """Return the folders in a work directory that each start of a training has left.
+
+    Raises:
+        InvalidArgument: there is none.
+    """
+    if not folder.is_dir():
+        what = 'is a file' if folder.exists() else 'is not there'
+        raise InvalidArgument(f'{folder} {what}: give the work dir of a run, work_dirs/NAME')
+    starts = _trainings(folder)
+    if starts:
+        return starts
+    inner = sorted(each.name for each in folder.iterdir() if each.is_dir() and _trainings(each))
+    if inner:
+        shown = ', '.join(str(folder / name) for name in inner[:MOST_NAMED])
+        more = f' and {len(inner) - MOST_NAMED} more' if len(inner) > MOST_NAMED else ''
+        raise InvalidArgument(f'{folder} is no work dir but holds some: give {shown}{more}')
+    if any(RUN_FOLDER.fullmatch(each.name) for each in folder.iterdir()):
+        raise InvalidArgument(
+            f'{folder} holds a run that has logged no step of training yet: wait for its first '
+            'ones, or give another work dir'
+        )
+    raise InvalidArgument(
+        f'{folder} holds no run of rexdense train (looked for */vis_data/scalars.json): give the '
+        'folder that its closing line names'
+    )
+
+
+def _trainings(folder: Path) -> list[Path]:
+    return sorted(
+        path.parent.parent
+        for path in folder.glob('*/vis_data/scalars.json')
+        if RUN_FOLDER.fullmatch(path.parent.parent.name)
+    )
+
+
+def _config_file(folder: Path, starts: list[Path]) -> tuple[Path | None, str]:
+    """Return the file with the config as it ran last, and its text; empty if there is none."""
+    copies = [start / 'vis_data/config.py' for start in reversed(starts)]
+    for path in [*copies, *sorted(folder.glob('*.py'))]:
+        try:
+            return path, path.read_text(encoding='utf-8', errors='replace')
+        except OSError:
+            continue
+    return None, ''
+
+
+def _config_name(folder: Path) -> str:
+    """Return the name of the config file, of which mmengine keeps the newest copy."""
+    copies = sorted(folder.glob('*.py'), key=lambda path: path.stat().st_mtime)
+    return copies[-1].name.removesuffix('.py') if copies else ''
+
+
+def _environment(start: Path) -> dict[str, str]:
+    """Return what mmengine has logged of packages and devices."""
+    facts: dict[str, str] = {}
+    try:
+        with open(start / f'{start.name}.log', encoding='utf-8', errors='replace') as file:
+            lines = [line.rstrip('\n') for line, _ in zip(file, range(FIRST_LINES), strict=False)]
+    except OSError:
+        return facts
+    within = False
+    for line in lines:
+        if line.endswith(' environment:'):
+            within = True
+        elif line.startswith('-----'):
+            within = within and not facts
+        found = _FACT.fullmatch(line) if within else None
+        if found and found[1] not in _NO_ENVIRONMENT:
+            facts[found[1]] = found[2].strip()
+    return facts
+
+
+def _best_checkpoint(folder: Path) -> Path | None:
+    best = [path for path in checkpoints_of_runs(folder) if path.name.startswith('best_')]
+    return max(best, key=lambda path: path.stat().st_mtime) if best else newest_checkpoint(folder)
+
+
+def _metric_files(starts: list[Path]) -> dict[str, bytes]:
+    """Return what the last ``rexdense test`` in a work directory has written by its figures."""
+    tests = sorted(
+        folder
+        for folder in starts[-1].parent.iterdir()
+        if RUN_FOLDER.fullmatch(folder.name) and folder.is_dir()
+    )
+    for folder in reversed(tests):
+        found = {name: folder / name for name in METRIC_FILES if (folder / name).is_file()}
+        if found:
+            return {name: path.read_bytes() for name, path in found.items()}
+    return {}
+
+
+def _note_what_is_missing(record: RunRecord) -> None:
+    if record.trained_by is not None:
+        record.notes.append(
+            f'{record.folder} is still being trained ({record.trained_by or "unknown process"}): '
+            'this is how far it has come.'
+        )
+    elif record.planned and record.done < record.planned:
+        record.notes.append(
+            f'{record.folder} has ended after {record.done} of {record.planned} {record.unit}s; '
+            'rexdense train with --resume goes on.'
+        )
+    if not record.scalars.validation:
+        record.notes.append(
+            f'{record.folder} has logged no validation, so there are no figures of its quality; '
+            'rexdense test measures a checkpoint.'
+        )
+    if record.checkpoint is None:
+        record.notes.append(f'{record.folder} holds no whole checkpoint, so nothing is predicted.')

@@ -1,0 +1,105 @@
+"""How good the prediction for a single image is, in one number that orders images."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rexdense.evaluation.depth_evaluation import evaluate_depth
+from rexdense.evaluation.segmentation_evaluation import confusion_matrix
+from rexdense.tasks.classification import Classification
+from rexdense.tasks.depth import Depth
+from rexdense.tasks.detection import LOWEST_SCORE_ON_A_SHEET, Detection
+from rexdense.tasks.segmentation import Segmentation
+from rexdense.tasks.task import Example, Task
+from rexdense.visualization.boxes import Objects, box_overlaps
+
+__all__ = ['Quality', 'quality_of']
+
+MATCHED = 0.5
+"""IoU above which a predicted object is an annotated one, as in panoptic quality."""
+VOID = 255
+
+
+class Quality(NamedTuple):
+    """What orders the images of a task.
+
+    Attributes:
+        name: In words.
+        measure: Its value for an example; NaN where there is nothing to measure.
+        higher_is_better: Whether the best image has the highest value.
+    """
+
+    name: str
+    measure: Callable[[Example], float]
+    higher_is_better: bool = True
+
+    def order(self, value: float) -> float:
+        """Return the key that sorts the worst images first."""
+        return value if self.higher_is_better else -value
+
+
+def quality_of(task: Task) -> Quality:
+    """Return what orders the images of a task."""
+    return _QUALITIES[type(task)]
+
+
+def _of_objects(example: Example) -> float:
+    """Return the panoptic quality of the boxes of one image, all classes together: the sum of the
+    IoUs of matched pairs, divided by their number plus half of what is unmatched (Kirillov et al.
+    2019, equation 1). Nothing annotated and nothing found is 1."""
+    truth = Objects.annotated(
+        [each for each in example.info['instances'] if not each.get('ignore_flag')]
+    )
+    found = Objects.predicted(example.sample, LOWEST_SCORE_ON_A_SHEET)
+    if not len(truth.boxes) and not len(found.boxes):
+        return 1.0
+    overlaps = box_overlaps(found.boxes, truth.boxes)
+    overlaps[found.labels[:, None] != truth.labels[None]] = 0
+    pairs, summed = 0, 0.0
+    # From the largest overlap on: boxes of a detector may overlap, unlike panoptic segments.
+    while overlaps.size and overlaps.max() > MATCHED:
+        place = np.unravel_index(overlaps.argmax(), overlaps.shape)
+        pairs, summed = pairs + 1, summed + float(overlaps[place])
+        overlaps[place[0]], overlaps[:, place[1]] = 0, 0
+    unmatched = len(truth.boxes) + len(found.boxes) - 2 * pairs
+    return summed / (pairs + unmatched / 2)
+
+
+def _of_labels(example: Example) -> float:
+    """Return the mean IoU of the classes that the truth or the prediction of an image has."""
+    maps = [_map(example.sample, key).astype(np.int64) for key in ('gt_sem_seg', 'pred_sem_seg')]
+    void = int(example.info.get('ignore_index', VOID))
+    labelled = [labels[maps[0] != void] for labels in maps]
+    if not labelled[0].size:
+        return float('nan')
+    classes = 1 + max(int(labels.max()) for labels in labelled)
+    counts = confusion_matrix(*maps, classes, void)
+    union = counts.sum(0) + counts.sum(1) - counts.diagonal()
+    return float((counts.diagonal()[union > 0] / union[union > 0]).mean())
+
+
+def _of_depth(example: Example) -> float:
+    """Return the mean error of an image as a share of the true depth."""
+    true, predicted = (_map(example.sample, key) for key in ('gt_depth_map', 'pred_depth_map'))
+    counts = np.isfinite(true) & (true > 0) & (predicted > 0)
+    if not counts.any():
+        return float('nan')
+    return evaluate_depth(predicted[counts], true[counts])['abs_rel']
+
+
+def _of_class(example: Example) -> float:
+    """Return the score of the true class of an image."""
+    return float(example.sample.scores[int(example.sample.gt_label)])
+
+
+def _map(sample: Any, key: str) -> np.ndarray:
+    return sample.get(key).data.squeeze(0).float().cpu().numpy()
+
+
+_QUALITIES = {
+    Detection: Quality('quality of the boxes', _of_objects),
+    Segmentation: Quality('mean IoU', _of_labels),
+    Depth: Quality('error as a share of the depth', _of_depth, higher_is_better=False),
+    Classification: Quality('score of the true class', _of_class),
+}

@@ -1,0 +1,125 @@
+"""What is read of the work directory of a run."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip('mmengine')
+
+from rexdense.engine.report.run_record import read_run
+from rexdense.engine.work_dir import LOCK
+from rexdense.errors import InvalidArgument
+from tests.engine.report.logged_run import START, training_row, write_run
+
+VALIDATED = "val_evaluator = dict(type='rexdense.CocoMetric', metric='bbox')\n"
+
+
+def test_a_run_is_read_without_running_its_config(tmp_path):
+    config = f"{VALIDATED}train_cfg = dict(max_epochs=2)\nmodel = dict(type='FasterRCNN')\n"
+    rows = [
+        training_row(10, 1),
+        {'coco/bbox_mAP': 0.5, 'step': 1},
+        training_row(20, 2),
+        {'coco/bbox_mAP': 0.25, 'step': 2},
+    ]
+    record = read_run(write_run(tmp_path / 'run', rows, config))
+    assert (record.name, record.config_name, record.started) == ('run', 'mine', START)
+    assert record.config['model'] == {'type': 'FasterRCNN'}
+    assert record.environment == {
+        'sys.platform': 'linux',
+        'PyTorch': '2.13.0+cpu',
+        'seed': '7',
+    }
+    assert (record.done, record.planned, record.unit) == (2, 2, 'epoch')
+    assert record.best == {'coco/bbox_mAP': 0.5, 'step': 1}
+    assert record.seconds == 10.0
+    assert record.trained_by is None
+    assert record.notes == [f'{record.folder} holds no whole checkpoint, so nothing is predicted.']
+
+
+def test_a_config_that_is_code_is_told_and_not_run(tmp_path):
+    code = f"open({str(tmp_path / 'ran')!r}, 'w')\n"
+    record = read_run(write_run(tmp_path / 'run', config=code))
+    assert 'more than a list of values' in record.notes[0]
+    assert not (tmp_path / 'ran').exists() and record.config == {}
+
+
+@pytest.mark.parametrize(
+    'line',
+    ['{"lr": 0.1, "step": 3', '[1, 2]', '7', '"step"', '{"lr": 0.1}', '{"step": "x"}', '[' * 9999],
+)
+def test_a_damaged_line_is_left_out_and_told(tmp_path, line):
+    folder = write_run(tmp_path / 'run')
+    path = folder / START / 'vis_data/scalars.json'
+    first, second = path.read_text().splitlines()
+    path.write_text(f'{first}\n{line}\n{second}\n')
+    record = read_run(folder)
+    assert [row['step'] for row in record.scalars.training] == [10, 20]
+    assert f'{path}: line 2 is no row of values, and was left out.' in record.notes
+
+
+def test_bytes_that_are_no_text_are_a_damaged_line(tmp_path):
+    folder = write_run(tmp_path / 'run')
+    with open(folder / START / 'vis_data/scalars.json', 'ab') as file:
+        file.write(b'\xff\xfe\x00\n')
+    assert 'line 3 is no row' in ' '.join(read_run(folder).notes)
+
+
+def test_a_run_without_validation_or_end_is_told(tmp_path):
+    folder = write_run(tmp_path / 'run', config='train_cfg = dict(max_epochs=9)\n')
+    notes = ' '.join(read_run(folder).notes)
+    assert 'has ended after 2 of 9 epochs; rexdense train with --resume goes on' in notes
+    assert 'has logged no validation' in notes and 'rexdense test measures' in notes
+
+
+def test_a_run_that_goes_on_is_told(tmp_path):
+    folder = write_run(tmp_path / 'run', config='train_cfg = dict(max_epochs=9)\n')
+    holding = (
+        'import sys; from pathlib import Path; from rexdense.file_locks import held_alone\n'
+        f"with held_alone(Path({str(folder / LOCK)!r}), 'process 12 of here'):\n"
+        "    print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, '-c', holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        process.stdout.readline()
+        notes = ' '.join(read_run(folder).notes)
+        process.stdin.close()
+        process.wait(timeout=30)
+    assert 'is still being trained (process 12 of here): this is how far' in notes
+    assert 'has ended' not in notes
+    # A lock that a killed run has left holds nobody up.
+    (folder / LOCK).write_text('process 12 of here')
+    assert 'has ended after 2 of 9 epochs' in ' '.join(read_run(folder).notes)
+    assert (folder / LOCK).read_text() == 'process 12 of here'
+
+
+def test_what_is_no_work_dir_is_refused(tmp_path):
+    (tmp_path / 'file').write_text('')
+    (tmp_path / 'empty').mkdir()
+    write_run(tmp_path / 'runs/one')
+    (tmp_path / f'new/{START}').mkdir(parents=True)
+    for name, message in (
+        ('missing', 'is not there: give the work dir of a run'),
+        ('file', 'is a file: give the work dir'),
+        ('empty', 'holds no run of rexdense train'),
+        ('runs', f'is no work dir but holds some: give {tmp_path / "runs/one"}'),
+        ('new', 'has logged no step of training yet: wait for its first'),
+    ):
+        with pytest.raises(InvalidArgument, match=message):
+            read_run(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    'config',
+    [
+        "model = 'x'\ntrain_cfg = 3\nval_evaluator = 'x'\n",
+        'val_evaluator = [1, dict(type=2)]\n',
+        '',
+    ],
+)
+def test_a_config_of_other_shapes_has_no_figure(tmp_path, config):
+    record = read_run(write_run(tmp_path / 'run', config=config))
+    assert record.figure is None and record.planned is None and record.best == {}
+    assert record.section('model', 'backbone') == {}

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import gc
 import hashlib
 import http.server
 import io
@@ -24,14 +25,32 @@ from tests.tiny_run import (
     train_arguments,
 )
 
+TRAINED = ('trained', 'segmented', 'classified')
+"""Fixtures that train."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that runs more than one config of each kind."""
     parser.addoption(
         '--every-config',
         action='store_true',
-        help='tests/test_configs.py: one step of every config, which takes half an hour',
+        help='every config makes a step and is read back, which takes half an hour',
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that stand on a whole training run as slow."""
+    for item in items:
+        found = item._fixtureinfo.name2fixturedefs
+        if any(found[name][-1].baseid == 'tests' for name in TRAINED if name in found):
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what the imports have made: mmengine calls it for each data set,
+    and it takes a quarter of a second to look through."""
+    gc.freeze()
 
 
 @pytest.fixture(scope='session')
@@ -42,30 +61,22 @@ def shapes(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def texts_formatted_once():
-    """Format each text of a config once, and read mmdet's index of models once: mmengine does so
-    again and again, which takes half of a tiny run."""
+def quick_configs():
+    """Leave the texts of configs as mmengine writes them before yapf breaks their lines anew, and
+    read mmdet's index of models once: the two take half of a tiny run. It is yapf's function."""
     pytest.importorskip('mmengine')
     from mmengine.config import utils
     from yapf.yapflib import yapf_api
 
-    @functools.lru_cache(maxsize=32)
-    def formatted(text: str):
-        return format_code(text, style_config=dict(style))
-
-    def format_once(text: str, style_config: dict, **_: object):
-        style.update(style_config)
-        return formatted(text)
-
-    format_code, style = yapf_api.FormatCode, {}
+    format_code = yapf_api.FormatCode
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(yapf_api, 'FormatCode', format_once)
-        patch.setattr(utils, '_get_cfg_metainfo', functools.cache(utils._get_cfg_metainfo))
-        yield
+        patch.setattr(yapf_api, 'FormatCode', lambda text, **_: (text, True))
+        patch.setattr(utils, 'load', functools.cache(utils.load))
+        yield format_code
 
 
 @pytest.fixture
-def fresh_mmengine(texts_formatted_once):
+def fresh_mmengine(quick_configs):
     """Take away afterwards what mmengine keeps for the whole process: loggers, hubs, scopes."""
     pytest.importorskip('mmengine')
     from mmengine.logging import MessageHub, MMLogger
@@ -91,7 +102,7 @@ class Finished(NamedTuple):
 
 
 @pytest.fixture(scope='session')
-def trained(shapes, tmp_path_factory, texts_formatted_once) -> Finished:
+def trained(shapes, tmp_path_factory, quick_configs) -> Finished:
     """One epoch on Shapes; tests must not write there."""
     pytest.importorskip('mmdet')
     from rexdense.cli import train
@@ -110,7 +121,7 @@ def label_maps(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope='session')
-def segmented(label_maps, tmp_path_factory, texts_formatted_once) -> Finished:
+def segmented(label_maps, tmp_path_factory, quick_configs) -> Finished:
     """Two epochs of a U-Net on label maps; tests must not write there."""
     pytest.importorskip('mmseg')
     from rexdense.cli import train
@@ -173,7 +184,9 @@ def serve_weights(tmp_path, monkeypatch) -> Iterator[Callable]:
     folder.mkdir()
     handler = functools.partial(_Quiet, directory=str(folder))
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    # The interval is how long it takes to end.
+    ends_soon = dict(poll_interval=0.01)
+    threading.Thread(target=server.serve_forever, kwargs=ends_soon, daemon=True).start()
     monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'cache'))
 
     def serve(network, choice, state, alone=False, **changes):

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.tiny_run import NARROW, SHALLOW
+
 CLASSES = ('blue', 'green', 'red')
 COLOURS = ((30, 30, 200), (30, 200, 30), (200, 30, 30))
 CONFIG = 'configs/classification/rexnet-1.0_custom.py'
-# A tenth of the time of rexnet_1.0.
-NARROW = 'model.backbone.width_mult=0.3'
 
 
 def write_images(folder: Path, number: int, colour: tuple[int, int, int], size=(40, 48)) -> None:
@@ -36,5 +36,5 @@ def classification_arguments(
     return [
         *('--data-root', str(data_root), '--work-dir', str(work_dir), '--device', 'cpu'),
         *('--scale', '32,32', '--batch-size', '4', '--workers', '0', *more),
-        *('--cfg-options', NARROW, *settings),
+        *('--cfg-options', NARROW, SHALLOW, *settings),
     ]

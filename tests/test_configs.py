@@ -27,29 +27,10 @@ from rexdense.engine.config.load import (
 )
 from rexdense.engine.runner import Runner
 from rexdense.errors import InvalidArgument
-
-ROOT = Path(__file__).resolve().parents[1]
-CONFIGS = sorted(
-    str(path.relative_to(ROOT))
-    for path in (ROOT / 'configs').rglob('*.py')
-    if '_base_' not in path.parts
-)
-
-
-def one_of_each_kind(paths: list[str]) -> list[str]:
-    """Leave out configs of a folder and a recipe that another one stands for: all classifiers are
-    built in tests/test_classification_configs.py, all detectors in tests/test_coco_configs.py, and
-    --every-config runs the others, too."""
-    kinds = {}
-    for path in paths:
-        base = re.search(r"_base_ = \['(\S+/_base_/recipes/\w+\.py)'\]", (ROOT / path).read_text())
-        key = (Path(path).parent, base[1]) if base else path
-        if 'transfer' not in Path(path).parts:
-            kinds.setdefault(key, path)
-    return list(kinds.values())
-
+from tests.config_kinds import CONFIGS, ROOT, take_kinds
 
 SIZE = (64, 64)
+FEW = dict(nms_pre=50, max_per_img=20, num=16, fc_out_channels=32)
 BATCH = 2
 
 
@@ -134,7 +115,7 @@ def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
     for section in walk(config.model):
         if isinstance(section.get('init_cfg'), dict) and 'checkpoint' in section.init_cfg:
             section.init_cfg = None
-        for key, few in (('nms_pre', 50), ('max_per_img', 20), ('num', 16)):
+        for key, few in FEW.items():
             if key in section:
                 section[key] = few
     with contextlib.suppress(InvalidArgument):  # the config takes images of any size
@@ -179,10 +160,8 @@ def test_there_are_configs():
 
 
 def pytest_generate_tests(metafunc):
-    """Take a config of each kind, or with --every-config all of them."""
-    if 'stepped' in metafunc.fixturenames:
-        every = metafunc.config.getoption('--every-config')
-        metafunc.parametrize('stepped', CONFIGS if every else one_of_each_kind(CONFIGS))
+    """Take a config of each kind, or all of them."""
+    take_kinds(metafunc, 'stepped')
 
 
 @pytest.mark.slow

@@ -1,45 +1,51 @@
 """Checkpoints of models that nobody has trained, in the form of a training file."""
 
+import ast
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
-from rexdense.engine.config.load import set_num_classes, set_scale
+from rexdense.engine.config.load import load_config, set_num_classes, set_scale
+from rexdense.engine.config.override import override
 from rexdense.registry import MODELS
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
-from tests.tiny_run import CONFIG, MASK_CONFIG, ROOT, SEGMENTATION_CONFIG
+from tests.tiny_run import (
+    CONFIG,
+    FEW_REGIONS,
+    MASK_CONFIG,
+    NARROW,
+    NARROW_MASKS,
+    ROOT,
+    SEGMENTATION_CONFIG,
+    SHALLOW,
+)
 
 DEPTH_CONFIG = 'configs/depth/unet_rexnet-1.0_custom.py'
-FEW_REGIONS = {
-    'model.roi_head.bbox_head.fc_out_channels': 32,
-    'model.test_cfg.rpn.nms_pre': 50,
-    'model.test_cfg.rpn.max_per_img': 20,
-}
-NARROW = {'model.backbone.width_mult': 0.3}
 MODELS_OF_EACH_KIND = {
     'boxes': (CONFIG, FEW_REGIONS),
-    'masks': (MASK_CONFIG, FEW_REGIONS),
-    'labels': (SEGMENTATION_CONFIG, {}),
-    'depth': (DEPTH_CONFIG, {}),
-    'class': (CLASSIFICATION_CONFIG, NARROW),
+    'masks': (MASK_CONFIG, [*FEW_REGIONS, *NARROW_MASKS]),
+    'labels': (SEGMENTATION_CONFIG, [NARROW]),
+    'depth': (DEPTH_CONFIG, [NARROW]),
+    'class': (CLASSIFICATION_CONFIG, [NARROW]),
 }
 CLASSES = ('a', 'b', 'c')
 
 
-def untrained(file: str, settings: dict[str, Any] | None = None) -> dict[str, Any]:
+def untrained(file: str, settings: Sequence[str] = ()) -> dict[str, Any]:
     """The content of the checkpoint of a model of three classes, with weights of seed 0, for images
     that are scaled into 64 x 64.
 
     Args:
-        settings: Values of the config by their dotted keys.
+        settings: Values of the config, KEY=VALUE.
     """
-    config = Config.fromfile(ROOT / file)
+    config = load_config(ROOT / file)
     set_num_classes(config, 3)
     set_scale(config, (64, 64))
-    config.merge_from_dict(settings or {})
+    pairs = (each.split('=') for each in (SHALLOW, *settings))
+    override(config, {key: ast.literal_eval(value) for key, value in pairs})
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope(config.default_scope):
         state = MODELS.build(config.model).state_dict()

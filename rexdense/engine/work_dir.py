@@ -1,16 +1,18 @@
 """The folder of a run: guarded against loss, searched for what to go on from."""
 
 import contextlib
+import functools
 import os
 import re
 import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from numbers import Integral
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rexdense.checkpoint import read_checkpoint
-from rexdense.checkpoint.formats.reading import POINTER, pointed_name
+from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, pointed_name
 from rexdense.destinations import prepare_output_dir, told
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
@@ -45,6 +47,8 @@ RUN_FOLDER = re.compile(r'\d{8}_\d{6}')
 CURVES, SHEET = 'curves.png', 'predictions.png'
 LOCK = '.rexdense.lock'
 
+# Nanoseconds, ten times the coarsest tick of Linux.
+_TICK = 100_000_000
 # numpy's generators take seeds of 32 bits, torch counts steps in 64.
 _RANGES = {'epoch': (0, 2**63 - 1), 'iter': (0, 2**63 - 1), 'seed': (0, 2**32 - 1)}
 LONGEST_SHOWN = 60
@@ -233,40 +237,49 @@ def find_checkpoint(work_dir: str | Path) -> tuple[Found | None, list[str]]:
     faults, readable = {}, []
     for path in checkpoints_of_runs(work_dir):
         try:
-            readable.append((_age(path), path))
+            meta = run_meta(path)
+            readable.append((_age(path, meta), path, meta))
         except CheckpointUnreadable as error:
             faults[path] = str(error)
     found = None
-    for _, path in sorted(readable):
-        try:
-            meta = run_meta(path)
-        except CheckpointUnreadable as error:
-            faults[path] = str(error)
-            continue
+    if readable:
+        _, path, meta = min(readable, key=lambda each: each[:2])
         said = ''
         if named != path.name:
             says = 'is missing' if named is None else f'names {named}' if named else 'is empty'
             said = f'{POINTER} {says}; the newest whole checkpoint is {path.name}'
         found = Found(path, meta, said)
-        break
     oldest = found.path.stat().st_mtime if found else 0
     return found, [fault for path, fault in faults.items() if path.lstat().st_mtime >= oldest]
 
 
-def _age(path: Path) -> tuple[bool, int, int, float]:
+def _age(path: Path, meta: dict[str, Any]) -> tuple[bool, int, int, float]:
     """Return the key that sorts checkpoints from the newest, by what their run had done; the best
     of a run, which lack the optimizer, come last."""
-    meta = facts_of_run(read_checkpoint(path, mmap=True).content, path)
     # The epoch counts first: another batch size changes the steps that an epoch has.
     return path.name.startswith('best_'), -meta['epoch'], -meta['iter'], -path.stat().st_mtime
 
 
 def run_meta(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint's facts on its run, once the file was found to be whole.
+    """Read a checkpoint's facts on its run, once the file was found to be whole; a file that stays
+    as it is is read once.
 
     Raises:
         CheckpointUnreadable: it is cut, damaged, no checkpoint of a run, or says what no run can.
     """
+    path = checkpoint_file(Path(path))
+    status = path.stat()
+    state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    # Two writes within a tick of the file system's clock leave the same times.
+    settled = time.time_ns() - max(state[2:]) > _TICK
+    read = _facts_of_file if settled else _facts_of_file.__wrapped__
+    return dict(read(path.absolute(), path, state))
+
+
+@functools.lru_cache(maxsize=64)
+def _facts_of_file(place: Path, path: Path, state: tuple[int, ...]) -> dict[str, Any]:
+    """Return the facts of the file at a place while it is in a state; ``path`` is what messages
+    call it."""
     return facts_of_run(read_checkpoint(path, mmap=True).content, path)
 
 

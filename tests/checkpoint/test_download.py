@@ -108,7 +108,8 @@ def server(monkeypatch):
     running.asked, running.cut = [], None
     running.validators, running.heeds_if_range = {'ETag': '"1"'}, True
     running.content_range = 'bytes {start}-{end}/{all}'
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    ends_soon = dict(poll_interval=0.01)
+    threading.Thread(target=running.serve_forever, kwargs=ends_soon, daemon=True).start()
     running.address = f'http://127.0.0.1:{running.server_port}'
     yield running
     running.shutdown()

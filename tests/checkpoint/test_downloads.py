@@ -18,6 +18,8 @@ from rexdense.checkpoint.fetching import local_file
 from rexdense.errors import CheckpointUnreadable
 from tests.checkpoint.crafted_files import write_crafted
 
+ENDS_SOON = dict(poll_interval=0.01)
+
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_):
@@ -32,7 +34,7 @@ def server(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.hub, '_hub_dir', str(cache))
     handler = functools.partial(Quiet, directory=str(served))
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler) as host:
-        thread = threading.Thread(target=host.serve_forever)
+        thread = threading.Thread(target=host.serve_forever, kwargs=ENDS_SOON)
         thread.start()
         yield served, f'http://127.0.0.1:{host.server_port}'
         host.shutdown()
@@ -103,7 +105,7 @@ class CutOff(Quiet):
 @pytest.mark.parametrize('name', ['a.pth', '..%2f..%2fa.pth', '..\\..\\a.pth', 'C:a.pth?x=1'])
 def test_a_download_that_breaks_off_leaves_nothing(server, tmp_path, name):
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), CutOff) as host:
-        thread = threading.Thread(target=host.serve_forever)
+        thread = threading.Thread(target=host.serve_forever, kwargs=ENDS_SOON)
         thread.start()
         address = f'http://127.0.0.1:{host.server_port}/{name}'
         with pytest.raises(CheckpointUnreadable, match=r'\(4 of 1000 bytes came\): fetch it'):

@@ -11,6 +11,7 @@ import rexdense
 from rexdense.arch import architecture, feature_levels
 from rexdense.checkpoint import identify, write_checkpoint
 from rexdense.checkpoint.schemes import SCHEMES, Entry
+from rexdense.zoo import load_measured
 from tests.golden import SAMPLES, TOLERANCE, assert_samples, digest, filled, picture, sampled
 from tests.shared_files import SHARED, golden_case, golden_cases, golden_rule, needs_shared
 
@@ -49,6 +50,8 @@ CASES = {
     'mindcv_resnext50_32x4d': 'resnext50_32x4d',
 }
 
+MEASURED = load_measured()
+
 # MindCV names its stage ends by the index of the block or by the stage.
 MINDCV_LEVELS = {
     'rexnet': ('features_0', 'features_2', 'features_4', 'features_10', 'features_15'),
@@ -65,6 +68,7 @@ def test_every_reference_is_covered():
 
 
 @needs_shared
+@pytest.mark.slow
 @pytest.mark.parametrize('case', SAMPLES)
 def test_the_samples_are_those_of_the_whole_outputs(case):
     meta, state, outputs = golden_case(case)
@@ -98,7 +102,13 @@ def test_names_and_shapes_are_theirs_in_their_order(case):
     assert digest((entry.theirs, entry.shape) for entry in entries) == SAMPLES[case]['keys']
 
 
-@cases
+@pytest.mark.parametrize(
+    'case',
+    [
+        pytest.param(case, marks=pytest.mark.slow) if MEASURED[name].parameters > 8e6 else case
+        for case, name in CASES.items()
+    ],
+)
 def test_every_level_and_the_logits_are_theirs(case, tmp_path):
     state, samples = weights_of(case), SAMPLES[case]
     name = identify(state)

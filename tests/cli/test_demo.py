@@ -11,7 +11,7 @@ from rexdense.cli import demo, train
 from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import InvalidArgument
 from rexdense.shipped_configs import find_config
-from tests.tiny_run import ROOT
+from tests.tiny_run import NARROW, ROOT, SHALLOW
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_a_demo_leaves_a_checkpoint_and_its_pictures(shapes, tmp_path, monkeypat
 def test_the_demo_of_pretraining_compares_two_detectors(shapes, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     options = ['--epochs', '1', '--workers', '0', '--batch-size', '2', '--device', 'cpu']
-    narrow = ['--cfg-options', 'model.backbone.width_mult=0.3']
+    narrow = ['--cfg-options', NARROW, SHALLOW]
     demo.main(['pretrain', '--data-root', str(shapes), *options, *narrow])
     lines = capsys.readouterr().out.splitlines()
     header, row = lines[-2:]
@@ -54,7 +54,7 @@ def test_an_interrupted_demo_of_pretraining_goes_on(shapes, tmp_path, monkeypatc
     """The classifier was trained, at a seed of its own, and neither detector was begun."""
     monkeypatch.chdir(tmp_path)
     options = ['--epochs', '1', '--workers', '0', '--batch-size', '2', '--device', 'cpu']
-    narrow = ['--cfg-options', 'model.backbone.width_mult=0.3']
+    narrow = ['--cfg-options', NARROW, SHALLOW]
     runs = Path('work_dirs/pretrain_demo')
     places = ['--data-root', str(shapes / 'crops'), '--work-dir', str(runs / 'classifier')]
     train.main([demo.CLASSIFIER, '--seed', '5', *places, *options, *narrow])

@@ -51,7 +51,7 @@ def mixed(shapes, tmp_path_factory):
 
 
 @pytest.fixture(scope='module')
-def trained(mixed, tmp_path_factory, texts_formatted_once):
+def trained(mixed, tmp_path_factory, quick_configs):
     """One epoch of a Mask R-CNN; its work dir and what was printed."""
     work_dir = tmp_path_factory.mktemp('runs') / 'masks'
     output = io.StringIO()
@@ -78,7 +78,7 @@ def test_measuring_and_predicting_masks(trained, mixed, tmp_path, capsys):
     work_dir, _ = trained
     checkpoint = str(work_dir / 'epoch_1.pth')
     results = tmp_path / 'results.json'
-    options = run_arguments(mixed, tmp_path / 'run', '--out', str(results))
+    options = run_arguments(mixed, tmp_path / 'run', '--out', str(results), config=MASK_CONFIG)
     test.main([str(ROOT / MASK_CONFIG), checkpoint, *options])
     printed = capsys.readouterr().out
     # A table by class of boxes, and one of masks.

@@ -13,6 +13,15 @@ from rexdense.registry import MODELS
 from tests.models.networks import image, randomise
 from tests.tiny_run import ROOT
 
+THREE_LEVELS = {
+    'backbone.out_indices': (2, 3),
+    'neck.in_channels': channels('rexnet_1.0', (2, 3), depth_mult=0.1),
+    'neck.num_outs': 3,
+    'rpn_head.anchor_generator.strides': [8, 16, 32],
+    'roi_head.bbox_roi_extractor.featmap_strides': [8, 16],
+}
+"""Changes that take two of the five levels away, with most of the time of an export to ONNX."""
+
 
 def small_settings(config):
     """The model of a config, with a few blocks and regions."""

@@ -13,7 +13,7 @@ from rexdense.cli import depth_baseline, train
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.depth_metric import DepthMetric
 from rexdense.visualization.scalars import read_scalars
-from tests.tiny_run import ROOT
+from tests.tiny_run import NARROW, ROOT, SHALLOW
 
 CONFIG = ROOT / 'configs/depth/unet_rexnet-1.0_custom.py'
 
@@ -22,7 +22,7 @@ def arguments(data_root, work_dir, *more):
     return [
         *(str(CONFIG), '--data-root', str(data_root), '--work-dir', str(work_dir)),
         *('--device', 'cpu', '--scale', '64,64', '--batch-size', '2', '--workers', '0'),
-        *('--epochs', '1', '--seed', '0', *more),
+        *('--epochs', '1', '--seed', '0', '--cfg-options', NARROW, SHALLOW, *more),
     ]
 
 

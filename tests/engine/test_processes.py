@@ -1,6 +1,7 @@
 """The programs as processes: several of them, interrupted, refused."""
 
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -71,15 +72,12 @@ def test_interrupting_ends_in_one_line(shapes, tmp_path):
         ('predict', ['nowhere.pth'], 2, 'the following arguments are required: images, --out-d'),
     ],
 )
-@pytest.mark.slow
-def test_mistakes_end_in_one_line(program, arguments, status, expected):
-    done = subprocess.run(
-        [sys.executable, f'tools/{program}.py', *arguments],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-    )
-    assert done.returncode == status
-    assert done.stderr.startswith(f'rexdense {program}: error: {expected}')
-    assert done.stderr.count('\n') == 1
+def test_mistakes_end_in_one_line(program, arguments, status, expected, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(sys, 'argv', [f'tools/{program}.py', *arguments])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(f'tools/{program}.py', run_name='__main__')
+    assert ended.value.code == status
+    printed = capsys.readouterr().err
+    assert printed.startswith(f'rexdense {program}: error: {expected}')
+    assert printed.count('\n') == 1

@@ -14,17 +14,17 @@ from rexdense.errors import DataError, InvalidArgument, UnknownName
 from rexdense.visualization.scalars import read_scalars
 from tests.small_segmentation import CLASSES, label_map, write_labels
 from tests.small_segmentation import write_segmentation as write
-from tests.tiny_run import ROOT
+from tests.tiny_run import NARROW, ROOT, SHALLOW
 
 CONFIG = ROOT / 'configs/unet/unet_rexnet-1.0_custom.py'
 
 
-def arguments(data_root, work_dir, *more, settings=()):
+def arguments(data_root, work_dir, *more, settings=(), narrow=(NARROW, SHALLOW)):
     return [
         *(str(CONFIG), '--data-root', str(data_root), '--work-dir', str(work_dir)),
         *('--device', 'cpu', '--scale', '64,64', '--batch-size', '2', '--workers', '0'),
         *('--epochs', '1', '--seed', '0', *more),
-        *(('--cfg-options', *settings) if settings else ()),
+        *(('--cfg-options', *narrow, *settings) if narrow or settings else ()),
     ]
 
 
@@ -66,7 +66,7 @@ def test_tiny_grey_deep_and_void_images_are_trained_on(tmp_path, capsys):
 def test_another_backbone_takes_the_head_along(tmp_path):
     root = write(tmp_path / 'set')
     settings = ['model.backbone.type=rexdense.RegNet', 'model.backbone.arch=regnetx_200mf']
-    train.main(arguments(root, tmp_path / 'run', settings=settings))
+    train.main(arguments(root, tmp_path / 'run', settings=settings, narrow=()))
     state = read_training_file(tmp_path / 'run/epoch_1.pth').state
     assert state['decode_head.decoder.outputs.32.weight'].shape[1] == 368
 

@@ -51,11 +51,16 @@ DETECTOR = f"""
 _base_ = ['{ROOT / CONFIG}']
 {COMMON}
 from rexdense.arch import channels
+small = dict(width_mult=0.3, depth_mult=0.1)
 all_of_them = dict(num=10**6, add_gt_as_proposals=False)
 model = dict(
-    backbone=dict(norm_eval=True, width_mult=0.3),
-    neck=dict(norm_cfg=None, in_channels=channels('rexnet_1.0', width_mult=0.3)),
-    roi_head=dict(bbox_head=dict(fc_out_channels=32)),
+    backbone=dict(norm_eval=True, **small),
+    neck=dict(norm_cfg=None, in_channels=channels('rexnet_1.0', **small), out_channels=32),
+    rpn_head=dict(in_channels=32, feat_channels=32),
+    roi_head=dict(
+        bbox_roi_extractor=dict(out_channels=32),
+        bbox_head=dict(in_channels=32, fc_out_channels=32),
+    ),
     train_cfg=dict(
         rpn=dict(
             assigner=dict(pos_iou_thr=0.5, neg_iou_thr=0.5, min_pos_iou=0.5), sampler=all_of_them
@@ -91,7 +96,7 @@ def together(calls: list, processes: int = 2) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope='module')
-def folders(tmp_path_factory, shapes, image_folder, texts_formatted_once):
+def folders(tmp_path_factory, shapes, image_folder, quick_configs):
     """What one process and two leave: folders 1 and 2, a folder a kind in each; and runs of two
     whose moments are shared out, one from its beginning and one from the other's checkpoint."""
     root = tmp_path_factory.mktemp('together')

@@ -1,6 +1,7 @@
 """Choice of the checkpoint of a work directory that a run goes on from."""
 
 import os
+import time
 
 import pytest
 
@@ -96,10 +97,29 @@ def test_damaged_files_are_passed_over(folder, damage):
     assert found is None and len(faults) == 3
 
 
+def test_a_file_that_stays_as_it_is_is_read_once(folder, monkeypatch):
+    read, load = [], torch.load
+
+    def watched(file, **options):
+        read.append(file.name)
+        return load(file, **options)
+
+    monkeypatch.setattr(torch, 'load', watched)
+    time.sleep(0.15)
+    for _ in range(2):
+        assert find_checkpoint(folder)[0].meta['epoch'] == 11
+        assert sorted(read) == ['epoch_10.pth', 'epoch_11.pth', 'epoch_9.pth']
+    # Replaced, and then damaged in its place, where its size stays.
+    write(folder / 'epoch_11.pth', 12)
+    assert find_checkpoint(folder)[0].meta['epoch'] == 12
+    spoil(folder / 'epoch_11.pth')
+    assert find_checkpoint(folder)[0].meta['epoch'] == 10
+
+
 def test_names_without_a_number_go_by_their_time(tmp_path):
-    for name, time in (('best_old', 1), ('best_new', 2)):
+    for name, saved in (('best_old', 1), ('best_new', 2)):
         write(tmp_path / f'{name}.pth')
-        os.utime(tmp_path / f'{name}.pth', (time, time))
+        os.utime(tmp_path / f'{name}.pth', (saved, saved))
     assert newest_checkpoint(tmp_path).name == 'best_new.pth'
 
 

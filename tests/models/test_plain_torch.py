@@ -6,8 +6,10 @@ import pytest
 import torch
 
 import rexdense
-from tests.test_dependencies import run_program, without
+from tests.test_dependencies import without
 
+# Every test here is a process that imports torch anew.
+pytestmark = pytest.mark.slow
 ABSENT = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'cv2', 'matplotlib', 'safetensors', 'pycocotools')
 
 
@@ -88,26 +90,36 @@ export_graph(BackboneGraph(backbone), {str(tmp_path / f'g.{suffix}')!r}, {format
     assert max(described['relative_errors'].values()) < 1e-4
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'written'),
-    [
-        (('convert', 'SRC', 'OUT.pth', '--format=timm'), 'OUT.pth'),
-        (('zoo', '--family=rexnet_lite'), None),
-        (('export', 'weights', 'SRC', '--format=timm', '--out=OUT.pth'), 'OUT.pth'),
-        (('export', 'backbone', 'SRC', '--format=torchscript', '--out=OUT.pt'), 'OUT.pt'),
-        (('export', 'classifier', 'SRC', '--format=torchscript', '--out=OUT.pt'), 'OUT.pt'),
-    ],
-)
-def test_programs_run(arguments, written, trained, tmp_path):
-    places = {'SRC': str(trained[0]), 'OUT': str(tmp_path / 'out')}
-    for word, place in places.items():
-        arguments = tuple(argument.replace(word, place) for argument in arguments)
-    program, *rest = arguments
-    done = without(ABSENT, run_program(program, *rest))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout
-    if written:
-        assert (tmp_path / written.replace('OUT', 'out')).stat().st_size
+PROGRAMS = [
+    ('convert', 'SRC', 'converted.pth', '--format=timm'),
+    ('zoo', '--family=rexnet_lite'),
+    ('export', 'weights', 'SRC', '--format=timm', '--out=weights.pth'),
+    ('export', 'backbone', 'SRC', '--format=torchscript', '--out=backbone.pt'),
+    ('export', 'classifier', 'SRC', '--format=torchscript', '--out=classifier.pt'),
+]
+
+
+def test_programs_run(trained, tmp_path):
+    """One after another in one process, which imports torch once."""
+    lines = [[str(trained[0]) if word == 'SRC' else word for word in line] for line in PROGRAMS]
+    printed = plain(f"""
+import os, runpy, sys
+tools = os.path.abspath('tools')
+os.chdir({str(tmp_path)!r})
+torch.set_grad_enabled(True)
+for program, *arguments in {lines!r}:
+    sys.argv = [program, *arguments]
+    try:
+        runpy.run_path(f'{{tools}}/{{program}}.py', run_name='__main__')
+    except SystemExit as ended:
+        print('ENDED', program, ended.code, flush=True)
+""")
+    first, *parts = printed.split('ENDED ')
+    ended = [part.splitlines()[0] for part in parts]
+    assert ended == [f'{line[0]} 0' for line in PROGRAMS], printed
+    assert first and all(len(part.splitlines()) > 1 for part in parts[:-1]), printed
+    written = {path.name for path in tmp_path.iterdir() if path.stat().st_size}
+    assert {'converted.pth', 'weights.pth', 'backbone.pt', 'classifier.pt'} <= written
 
 
 HEAD = "rexdense.models.MultiScaleUNetHead('rexnet_1.0', num_classes=3, loss_decode="

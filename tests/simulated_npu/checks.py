@@ -289,7 +289,8 @@ def test_detector(shapes, tmp_path, config, capsys, fresh_mmengine):
     work_dir = tmp_path / 'run'
     train.main(train_arguments(shapes, work_dir, *NPU, '--amp', 'fp16', config=config))
     checkpoint = str(work_dir / 'epoch_1.pth')
-    test.main([str(ROOT / config), checkpoint, *run_arguments(shapes, tmp_path / 'test', *NPU)])
+    options = run_arguments(shapes, tmp_path / 'test', *NPU, config=config)
+    test.main([str(ROOT / config), checkpoint, *options])
     assert 'bbox_mAP' in capsys.readouterr().out
     images = shapes / 'images/val'
     predict.main([checkpoint, str(images), '--out-dir', str(tmp_path / 'out'), *NPU])

@@ -8,6 +8,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import broadcast_object_list, is_main_process
 
+from rexdense.checkpoint.details import taught_classes
 from rexdense.device import (
     amp_wrapper,
     choose_device,
@@ -30,8 +31,7 @@ from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
 from rexdense.engine.report.main_figure import keep_best, stop_early
 from rexdense.engine.report.trackers import use_tensorboard, use_wandb
-from rexdense.engine.trained.file import read_training_file
-from rexdense.engine.work_dir import newest_checkpoint
+from rexdense.engine.work_dir import find_checkpoint, newest_checkpoint
 from rexdense.engine.zero import share_moments
 from rexdense.errors import InvalidArgument
 
@@ -157,8 +157,8 @@ def _require_no_sync_bn(config: Config, device: str) -> None:
 
 def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
     """Return the classes of the run in a work directory, in the order of its labels."""
-    checkpoint = newest_checkpoint(work_dir)
-    return None if checkpoint is None else read_training_file(checkpoint).classes
+    found, _ = find_checkpoint(work_dir)
+    return None if found is None else taught_classes(dict(meta=found.meta), found.path)
 
 
 def _save_besides(config: Config, every: str) -> None:

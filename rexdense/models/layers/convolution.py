@@ -185,6 +185,9 @@ def draw(layer: nn.Conv2d) -> None:
     Source: He et al. 2015, equation 14, with the fan-out of one group, so that a depthwise layer
     does not start near 0.
     """
+    # Nothing is to be filled there, and torch takes a millisecond a layer to find out.
+    if layer.weight.is_meta:
+        return
     fan_out = layer.out_channels * math.prod(layer.kernel_size) // layer.groups
     nn.init.normal_(layer.weight, 0.0, math.sqrt(2.0 / fan_out))
     if layer.bias is not None:

@@ -232,7 +232,7 @@ def test_few_compilations_for_many_sizes(tmp_path, monkeypatch):
     monkeypatch.setenv('TORCHINDUCTOR_CACHE_DIR', str(tmp_path))
     torch._dynamo.reset()
     counters.clear()
-    network = built(lambda: rexdense.create_backbone('rexnet_1.0', out_indices=(1,)))
+    network = built(lambda: rexdense.create_backbone('rexnet_1.0', out_indices=(0,)))
     fast = optimize(network, compile=True)
     for step in range(10):
         images = image(1 + step % 3, 3, 64 + 16 * step, 160 - 11 * step)

@@ -4,7 +4,7 @@ import pytest
 
 
 @pytest.fixture(scope='session')
-def undisturbed(tmp_path_factory, texts_formatted_once):
+def undisturbed(tmp_path_factory, quick_configs):
     """The folder of a whole run of a form, and the number of its events."""
     pytest.importorskip('mmengine')
     from tests.engine.resume.toy_run import FORMS, KillAt, run, toy_config

@@ -13,7 +13,7 @@ from tests.fuzzing.cases import TARGETS, fault_of
 
 # Of those that build networks; of files 150.
 FIRST_CASES = {
-    'config overrides': 8,
+    'config overrides': 25,
     'backbone arguments': 12,
     'decoder shapes': 12,
     'image sizes': 6,

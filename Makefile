@@ -74,7 +74,7 @@ types: setup ## Check the types of the public API with mypy, which pip install m
 audit: setup ## Compare the pinned versions with published advisories; needs the network
 	@$(RUN) -m pip_audit --version > /dev/null || \
 		{ echo 'Install it first: $(RUN) -m pip install pip-audit'; exit 1; }
-	@$(RUN) -m pip_audit --no-deps --disable-pip -r requirements/pins.txt -r requirements/mminstall.txt $(ARGS)
+	@$(RUN) -m pip_audit --strict --no-deps --disable-pip -r requirements/pins.txt -r requirements/mminstall.txt $(ARGS)
 
 licences: setup ## List the packages that rexdense needs, with their versions and licences
 	@$(RUN) requirements/list_licences.py

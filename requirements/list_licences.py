@@ -15,6 +15,14 @@ HERE = Path(__file__).resolve().parent
 NAME = re.compile(r'[A-Za-z0-9][\w.-]*')
 
 
+# By words of their texts, where the metadata does not name it.
+TEXTS = {
+    'Apache-2.0': re.compile(r'Apache License\s+Version 2\.0'),
+    'MIT': re.compile(r'Permission is hereby granted, free of charge'),
+    'BSD': re.compile(r'Redistribution and use in source and binary forms'),
+}
+
+
 def normalised(name: str) -> str:
     """The name by which package indexes compare (PEP 503)."""
     return re.sub(r'[-_.]+', '-', name).lower()
@@ -44,7 +52,8 @@ def installed(names: Iterable[str]) -> dict[str, metadata.Distribution]:
 
 
 def licence(distribution: metadata.Distribution) -> str:
-    """The licence as the metadata states it: an SPDX expression, else classifiers, else a line."""
+    """The licence as the metadata states it: an SPDX expression, else classifiers, else a line; of
+    one that stands there as a text, or in a file alone, its name."""
     about = distribution.metadata
     classifiers = [
         text.rpartition(' :: ')[2]
@@ -52,7 +61,13 @@ def licence(distribution: metadata.Distribution) -> str:
         if text.startswith('License :: ') and text.count(' :: ') > 1
     ]
     stated = about.get('License-Expression') or ', '.join(classifiers) or about.get('License')
-    return (stated or '').strip().splitlines()[0] if stated and stated.strip() else 'not stated'
+    lines = (stated or '').strip().splitlines()
+    if len(lines) == 1:
+        return lines[0]
+    files = [file for file in distribution.files or () if file.name.startswith('LICEN')]
+    texts = [stated or '', *(file.read_text() for file in files if file.locate().is_file())]
+    named = [name for name, words in TEXTS.items() if any(map(words.search, texts))]
+    return ', '.join(named) or 'not stated'
 
 
 def main() -> None:

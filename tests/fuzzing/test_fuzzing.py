@@ -11,11 +11,12 @@ pytest.importorskip('mmseg')
 
 from tests.fuzzing.cases import TARGETS, fault_of
 
+# Of those that build networks; of files 150.
 FIRST_CASES = {
-    'config overrides': 12,
-    'backbone arguments': 25,
-    'decoder shapes': 25,
-    'image sizes': 8,
+    'config overrides': 25,
+    'backbone arguments': 12,
+    'decoder shapes': 12,
+    'image sizes': 6,
 }
 
 

@@ -55,17 +55,26 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
     """
     # A copy, so that a key at fault leaves the config as it was.
     root = copy.deepcopy(config._cfg_dict)
-    for key in assignments:
+    merged = dict(assignments)
+    for key, value in assignments.items():
         _require_known(key)
         node: Any = root
+        above: Any = None
         parts = key.split('.')
         for place, part in enumerate(parts[:-1]):
             whole = '.'.join(parts[: place + 1])
             fresh = ConfigDict if whole not in _LISTS else list
             may_be_new = place == 0 or part.endswith('_cfg') or f'{whole}.type' in assignments
-            node = _step(node, part, key, fresh if may_be_new else None)
+            above, node = node, _step(node, part, key, fresh if may_be_new else None)
         if isinstance(node, (list, tuple)):
-            _step(node, parts[-1], key)
+            there = _step(node, parts[-1], key)
+            both_sections = isinstance(there, dict) and isinstance(value, dict)
+            if not both_sections and isinstance(above, (dict, list)):
+                # mmengine merges sections alone into the elements of lists.
+                place = int(parts[-1])
+                replaced = type(node)([*node[:place], value, *node[place + 1 :]])
+                above[int(parts[-2]) if isinstance(above, list) else parts[-2]] = replaced
+                del merged[key]
         elif not isinstance(node, dict):
             raise UnknownName(
                 f'--cfg-options {key}: what {parts[-1]!r} is looked for in is a value: {node}'
@@ -74,7 +83,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
     before = ConfigDict(backbone=(config.get('model') or {}).get('backbone') or {})
     loop = config.get('train_cfg') or {}
     lengths = {key: loop.get(key) for key in RUN_LENGTHS}
-    config.merge_from_dict(assignments)
+    config.merge_from_dict(merged)
     model = config.get('model') or {}
     if before.backbone != model.get('backbone'):
         follow_channels(model, before)

@@ -23,7 +23,10 @@ _TEST = [
         'are not those of',
         logs=True,
     ),
-    Bad('test DETECTOR files/boxes.pth --data-root shapes RUN --out mine.txt', r'mine\.txt exists'),
+    Bad(
+        'test DETECTOR files/boxes.pth --data-root shapes RUN --out taken/mine.txt',
+        r'mine\.txt exists',
+    ),
     *(
         Bad(
             f'test SEGMENTOR files/labels.pth --data-root maps RUN {option} x',

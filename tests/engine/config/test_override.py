@@ -151,3 +151,19 @@ def test_unknown_backbone(config):
         UnknownName, match=re.escape("no backbone is called 'rexnet_1.1': did you mean 'rexnet_1")
     ):
         override(config, {'model.backbone.arch': 'rexnet_1.1'})
+
+
+@pytest.mark.parametrize(
+    ('assignments', 'expected'),
+    [
+        ({'model.data_preprocessor.mean.0': 0.5}, [0.5, 116.28, 103.53]),
+        (
+            {'model.data_preprocessor.mean.0': 1, 'model.data_preprocessor.mean.2': 2},
+            [1, 116.28, 2],
+        ),
+    ],
+)
+def test_an_element_of_a_list_of_numbers(assignments, expected):
+    config = Config(dict(model=dict(data_preprocessor=dict(mean=[123.675, 116.28, 103.53]))))
+    override(config, assignments)
+    assert config.model.data_preprocessor.mean == expected

@@ -84,7 +84,7 @@ def process_loss_told() -> Iterator[None]:
         if not _is_loss(error):
             raise
         told = _told_before()
-        if threading.current_thread() is threading.main_thread():
+        if told is not None and threading.current_thread() is threading.main_thread():
             # torchrun ends those that are left within a tenth of a second; the line comes first.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if told:

@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 
 import torch
@@ -23,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from rexdense import create_classifier
 from rexdense.benchmark.scaling import Cluster, Training, expect
+from rexdense.cli.parser import Parser, positive, run_command
 from rexdense.text_table import text_table
 
 STEPS, WARM_UP, SUMS = 8, 2, 8
@@ -116,28 +118,37 @@ def show(options: argparse.Namespace) -> None:
     print(text_table(rows))
 
 
-def main() -> None:
+def main(arguments: Sequence[str]) -> None:
     """Do what the command line says."""
-    parser = argparse.ArgumentParser(description=__doc__.partition('\n\n')[0])
+    parser = Parser(description=__doc__.partition('\n\n')[0])
     parts = parser.add_subparsers(dest='part', required=True)
     for name in ('measure', 'work'):
         part = parts.add_parser(name)
         part.add_argument('--network', default='regnety_200mf')
-        part.add_argument('--images', type=int, default=8)
-        part.add_argument('--size', type=int, default=128)
-    parts.choices['measure'].add_argument('--processes', type=int, nargs='+', default=[1, 2, 4])
+        part.add_argument('--images', type=positive(int), default=8)
+        part.add_argument('--size', type=positive(int), default=128)
+    parts.choices['measure'].add_argument(
+        '--processes', type=positive(int), nargs='+', default=[1, 2, 4]
+    )
     part = parts.add_parser('expect')
-    part.add_argument('--images', type=int, required=True, help='a step on a card')
-    part.add_argument('--step-seconds', type=float, required=True, help='of one card')
-    part.add_argument('--parameters', type=float, required=True)
+    part.add_argument('--images', type=positive(int), required=True, help='a step on a card')
+    part.add_argument('--step-seconds', type=positive(float), required=True, help='of one card')
+    part.add_argument('--parameters', type=positive(float), required=True)
     part.add_argument('--set', choices=tuple(SETS), default='ImageNet')
     part.add_argument('--optimizer', default='SGD')
-    part.add_argument('--activation-mb', type=float, default=0, help='of an image')
-    part.add_argument('--loader-rate', type=float, default=0, help='images a second of a core')
-    part.add_argument('--cores-per-card', type=int, default=8)
+    part.add_argument(
+        '--activation-mb', type=positive(float, or_zero=True), default=0, help='of an image'
+    )
+    part.add_argument(
+        '--loader-rate',
+        type=positive(float, or_zero=True),
+        default=0,
+        help='images a second of a core',
+    )
+    part.add_argument('--cores-per-card', type=positive(int), default=8)
     part.add_argument('--zero', action='store_true')
-    part.add_argument('--cards', type=int, nargs='+', default=[1, 8, 64])
-    options = parser.parse_args()
+    part.add_argument('--cards', type=positive(int), nargs='+', default=[1, 8, 64])
+    options = parser.parse_args(arguments)
     if options.part == 'work':
         work(options.network, options.images, options.size)
     else:
@@ -145,4 +156,4 @@ def main() -> None:
 
 
 if __name__ == '__main__':
-    main()
+    run_command(main, sys.argv[1:], 'scaling.py')

@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
+from rexdense.stop_signal import STOPPED
+
 __all__ = [
     'CheckpointMismatch',
     'CheckpointUnreadable',
@@ -100,7 +102,7 @@ class ProcessLost(RexdenseError):
         tells_at_once: No other process tells it.
     """
 
-    exit_status = 75
+    exit_status = STOPPED
     tells_at_once = False
 
 

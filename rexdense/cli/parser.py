@@ -4,6 +4,7 @@ import argparse
 import io
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -154,6 +155,8 @@ def _after_the_first_process(at_once: bool) -> str:
     if rank == '0':
         return ''
     if not at_once:
+        # The launcher ends those that wait by SIGTERM, of which they have nothing to say.
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         time.sleep(_SECONDS_AFTER_THE_FIRST)
     return f'process {rank}: '
 

@@ -22,7 +22,6 @@ from rexdense.device.lost_processes import (
     may_restart,
     note_begun,
     process_loss_told,
-    restarts,
 )
 from rexdense.device.memory import reuse_freed_memory
 
@@ -43,7 +42,6 @@ __all__ = [
     'note_begun',
     'process_loss_told',
     'require_bfloat16',
-    'restarts',
     'reuse_freed_memory',
     'set_jit_compile',
     'why_absent',

@@ -15,7 +15,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-from rexdense.device.meeting import launcher_store
+from rexdense.device.meeting import ROUND, launcher_store
 from rexdense.errors import InvalidArgument, ProcessLost, first_line
 
 __all__ = [
@@ -24,7 +24,6 @@ __all__ = [
     'may_restart',
     'note_begun',
     'process_loss_told',
-    'restarts',
     'waiting_time',
 ]
 
@@ -32,7 +31,7 @@ DEFAULT_TIMEOUT = 1800
 """Seconds for which a process waits for the others; the default of torch for gloo. One of them
 measures a validation alone meanwhile, which takes minutes for COCO."""
 
-_ENV_RESTARTS, _ENV_MOST_RESTARTS = 'TORCHELASTIC_RESTART_COUNT', 'TORCHELASTIC_MAX_RESTARTS'
+_ENV_MOST_RESTARTS = 'TORCHELASTIC_MAX_RESTARTS'
 
 # What gloo, nccl and the store say of a process that is gone or does not answer.
 _GONE = re.compile(
@@ -40,11 +39,6 @@ _GONE = re.compile(
     'remote process exited|network error|failed to recv',
     re.IGNORECASE,
 )
-
-
-def restarts() -> int:
-    """Return how often torchrun has started this process anew (``--max-restarts``)."""
-    return int(os.environ.get(_ENV_RESTARTS, 0))
 
 
 def may_restart() -> bool:
@@ -62,7 +56,7 @@ def note_begun(work_dir: str) -> None:
 
 def has_begun(work_dir: str) -> bool:
     """Return whether a process that torchrun has started before has begun a run in a folder."""
-    store = launcher_store() if restarts() else None
+    store = launcher_store() if may_restart() else None
     return store is not None and store.check([_key(work_dir)])
 
 
@@ -84,7 +78,7 @@ def process_loss_told() -> Iterator[None]:
         if not _is_loss(error):
             raise
         told = _told_before()
-        if threading.current_thread() is threading.main_thread():
+        if told is not None and threading.current_thread() is threading.main_thread():
             # torchrun ends those that are left within a tenth of a second; the line comes first.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if told:
@@ -118,7 +112,7 @@ def _told_before() -> bool | None:
     if store is None:
         return None
     try:
-        return store.add(f'rexdense/lost/{restarts()}', 1) > 1
+        return store.add(f'rexdense/lost/{store.get(ROUND).decode()}', 1) > 1
     except RuntimeError:
         return None
 

@@ -9,11 +9,12 @@ from torch import distributed
 
 from rexdense.errors import InvalidArgument, first_line
 
-__all__ = ['join', 'launcher_store']
+__all__ = ['ROUND', 'join', 'launcher_store']
 
 _ENV_STORE = 'TORCHELASTIC_USE_AGENT_STORE'
 _STORE_SECONDS, _SECONDS_BETWEEN_LOOKS = 10, 0.05
-_ROUND = 'rexdense/round'
+ROUND = 'rexdense/round'
+"""Key of the name that the processes of one start share, see :func:`_prefix_of_round`."""
 
 
 def join(backend: str, waiting: timedelta) -> None:
@@ -57,14 +58,14 @@ def _prefix_of_round(store: 'distributed.Store', rank: int, world: int, seconds:
     """
     own = uuid.uuid4().hex
     if rank == 0:
-        store.set(_ROUND, own)
+        store.set(ROUND, own)
         for other in range(1, world):
             store.set(f'{own}/seen/{other}', store.get(f'{own}/here/{other}'))
         return own
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        if store.check([_ROUND]):
-            found = store.get(_ROUND).decode()
+        if store.check([ROUND]):
+            found = store.get(ROUND).decode()
             store.set(f'{found}/here/{rank}', own)
             seen = f'{found}/seen/{rank}'
             if store.check([seen]) and store.get(seen).decode() == own:

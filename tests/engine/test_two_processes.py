@@ -200,24 +200,29 @@ class _FilledUp(DefaultSampler):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('kind', 'images'), [('classifier', 10), ('detector', 6)])
-def test_four_processes_with_a_last_step_to_fill_up(
-    kind, images, tmp_path, image_folder, shapes, monkeypatch
-):
+def test_four_processes_with_a_last_step_to_fill_up(tmp_path, image_folder, shapes, monkeypatch):
     """Each image of the last step counts as much as one of the others, also one that fills up."""
-    config = tmp_path / f'{kind}.py'
-    config.write_text(KINDS[kind][0])
-    common = common_options(config, kind, dict(classifier=image_folder, detector=shapes)[kind])
-    indices = ('--epochs', '3', '--cfg-options', f'train_dataloader.dataset.indices={images}')
-    one, four = tmp_path / 'one', tmp_path / 'four'
+    data = {'classifier': (image_folder, 10), 'detector': (shapes, 6)}
+    calls = {'one': [], 'four': []}
+    for kind, (folder, images) in data.items():
+        config = tmp_path / f'{kind}.py'
+        config.write_text(KINDS[kind][0])
+        few = ('--epochs', '3', '--cfg-options', f'train_dataloader.dataset.indices={images}')
+        for name, batch in (('one', 4), ('four', 1)):
+            options = train_options(
+                common_options(config, kind, folder), tmp_path / name / kind, batch
+            )
+            calls[name].append([*options, *few])
     monkeypatch.setitem(DATA_SAMPLERS.module_dict, 'DefaultSampler', _FilledUp)
-    train.main([*train_options(common, one, 4), *indices])
-    done = together([['train', [*train_options(common, four, 1), *indices]]], 4)
+    for arguments in calls['one']:
+        train.main(arguments)
+    done = together([['train', arguments] for arguments in calls['four']], 4)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    files = [folder / 'epoch_3.pth' for folder in (one, four)]
-    steps = 3 * math.ceil(images / 4)
-    assert [read_checkpoint(file).content['meta']['iter'] for file in files] == [steps, steps]
-    assert furthest(*files) < 1e-5
+    for kind, (_, images) in data.items():
+        files = [tmp_path / name / kind / 'epoch_3.pth' for name in calls]
+        steps = 3 * math.ceil(images / 4)
+        assert [read_checkpoint(file).content['meta']['iter'] for file in files] == [steps, steps]
+        assert furthest(*files) < 1e-5, kind
 
 
 @pytest.mark.slow

@@ -16,7 +16,6 @@ from rexdense.device import (
     has_begun,
     initialise_distributed,
     may_restart,
-    restarts,
 )
 from rexdense.engine.config.agreement import require_agreement
 from rexdense.engine.config.ascend import suit_ascend
@@ -113,14 +112,14 @@ def _go_on_after_restart(config: Config, options: argparse.Namespace) -> None:
             '--overwrite with --max-restarts of torchrun: the run would go on from the '
             'checkpoints that it is to replace; empty the work dir, or choose another --work-dir'
         )
-    if not restarts():
+    if not may_restart():
         return
     found = [has_begun(config.work_dir) and newest_checkpoint(config.work_dir) is not None]
     broadcast_object_list(found)
     if found[0] and not options.resume:
         options.resume = True
         if is_main_process():
-            print(f'Restart {restarts()} by torchrun: the run goes on', flush=True)
+            print('Started anew by torchrun: the run goes on', flush=True)
 
 
 def _set_coco_backend(config: Config, backend: str) -> None:

@@ -36,6 +36,7 @@ _REMEDIES = {
             'onnx',
             'onnxruntime',
             'onnxscript',
+            'openvino',
             'pycocotools',
             'safetensors',
             'supervision',

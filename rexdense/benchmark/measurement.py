@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from rexdense.benchmark.contestants import contestants_of
+from rexdense.benchmark.contestants import AS_SHIPPED, contestants_of
 from rexdense.benchmark.machine import describe_machine, free_bytes, measure_ceilings
 from rexdense.benchmark.networks import PEERS, build_network
 from rexdense.benchmark.processes import Peer, run_in_turns
@@ -18,8 +18,6 @@ from rexdense.errors import InvalidArgument, suggest
 from rexdense.zoo.complexity import Complexity, count_complexity
 
 __all__ = ['Benchmark', 'measure_networks']
-
-RUNTIMES = ('onnxruntime', 'openvino')
 
 
 @dataclass(frozen=True)
@@ -125,10 +123,11 @@ def _check(benchmark: Benchmark) -> None:
             raise InvalidArgument(
                 f'--against {package}: {benchmark.kind} has {suggest(package, allowed)}'
             )
-        if package in RUNTIMES and (benchmark.graph is None or not benchmark.graph.is_file()):
+        if package in AS_SHIPPED and (benchmark.graph is None or not benchmark.graph.is_file()):
             raise InvalidArgument(
-                f'--against {package} runs our own graph: write it by rexdense export backbone '
-                f'WEIGHTS --format onnx, and give it as --graph; {benchmark.graph} is no file'
+                f'--against {package} runs our own graph: write it by rexdense export '
+                f'{"detector" if benchmark.kind == "detector" else "backbone"} CHECKPOINT --format '
+                f'onnx, and give it as --graph; {benchmark.graph} is no file'
             )
     if len(benchmark.shape) != 4 or benchmark.shape[1] != 3:
         raise InvalidArgument(f'--shape {_text(benchmark.shape)}: images have 3 channels, N,3,H,W')

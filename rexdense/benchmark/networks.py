@@ -21,7 +21,7 @@ PEERS = {
     'backbone': ('timm', 'torchvision', 'onnxruntime', 'openvino'),
     'train-step': ('timm', 'torchvision'),
     'segmentor': ('smp',),
-    'detector': ('mmdet', 'timm'),
+    'detector': ('mmdet', 'timm', 'onnxruntime', 'openvino'),
 }
 """The packages that each kind of benchmark can measure beside rexdense."""
 

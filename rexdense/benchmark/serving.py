@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from rexdense.benchmark.contestants import AS_SHIPPED
 from rexdense.benchmark.memory import most_resident_bytes
 from rexdense.benchmark.networks import build_network
 from rexdense.benchmark.timed import Timed
@@ -45,7 +46,7 @@ def _prepare(task: dict[str, Any]) -> Any:
     if task.get('allocator') == 'reuse':
         reuse_freed_memory()
     torch.manual_seed(0)
-    if task['kind'] in WORKLOADS:
+    if task['kind'] in WORKLOADS and task['framework'] not in AS_SHIPPED:
         return prepare_workload(task)
     network = build_network(task)
     device = task['device']

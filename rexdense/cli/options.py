@@ -7,6 +7,7 @@ from mmengine.config import DictAction
 
 from rexdense.cli.parser import checkpoint_interval, parse_size, positive, random_seed
 from rexdense.datasets.coco.folder import CocoFolder
+from rexdense.deploy.runtimes import RUNTIMES
 from rexdense.device import AMP_TYPES, LAUNCHERS
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import BACKENDS
@@ -17,6 +18,7 @@ __all__ = [
     'add_device_option',
     'add_optimize_option',
     'add_run_options',
+    'add_runtime_option',
     'add_training_options',
 ]
 
@@ -133,6 +135,16 @@ def add_optimize_option(parser: argparse._ActionsContainer) -> None:
         action='store_true',
         help='run the network as it was trained; otherwise its batch norms are folded into the '
         'convolutions, which finds the same in less time',
+    )
+
+
+def add_runtime_option(parser: argparse._ActionsContainer) -> None:
+    """Add the choice of another runtime than torch."""
+    parser.add_argument(
+        '--runtime',
+        choices=list(RUNTIMES),
+        help='compute the network in it, on the CPU, from a graph that is exported at the first '
+        'time; default: torch',
     )
 
 

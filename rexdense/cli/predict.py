@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 
-from rexdense.cli.options import add_device_option, add_optimize_option
+from rexdense.cli.options import add_device_option, add_optimize_option, add_runtime_option
 from rexdense.cli.parser import Parser, fraction, parse_scales, positive
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import Video, is_video
@@ -91,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
         'only registered classes of models and transforms',
     )
     add_optimize_option(result)
+    add_runtime_option(result)
     add_device_option(result)
     return result
 
@@ -122,8 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         batch_size=options.batch_size,
         trust_config=options.trust_config,
         optimize=not options.no_optimize,
+        runtime=options.runtime,
     )
-    if options.device == 'auto':
+    if options.device == 'auto' and options.runtime is None:
         print(device_sentence(predictor.device))
     set_options(
         predictor.task,

@@ -8,8 +8,14 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rexdense.cli.options import add_data_options, add_optimize_option, add_run_options
+from rexdense.cli.options import (
+    add_data_options,
+    add_optimize_option,
+    add_run_options,
+    add_runtime_option,
+)
 from rexdense.cli.parser import Parser
+from rexdense.deploy.runtimes import device_of_runtime
 from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import process_loss_told, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options
@@ -24,6 +30,7 @@ from rexdense.engine.hooks.predictions import (
     DrawPredictions,
     OptimizeModel,
     PredictFlippedToo,
+    UseRuntime,
     WritePredictions,
     places_of_samples,
 )
@@ -78,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
         'measured; classifiers: the folder of classes, or train or test of a published set',
     )
     add_optimize_option(result)
+    add_runtime_option(result)
     add_data_options(result)
     add_run_options(result)
     return result
@@ -88,6 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print a checkpoint's metrics; write predictions and pictures where asked to."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
+    if options.runtime is not None:
+        options.device = device_of_runtime(options.runtime, options.device)
     config = load_config(options.config)
     file = read_training_file(options.checkpoint)
     keeps_maps = _keeps_maps(config)
@@ -114,7 +124,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = Runner.from_cfg(config)
         data = runner.test_dataloader.dataset.metainfo
         require_same_classes(data.get('classes'), file.classes, 'the data', str(options.checkpoint))
-        if not options.no_optimize:
+        if options.runtime is not None:
+            runner.register_hook(UseRuntime(options.runtime, options.checkpoint))
+        elif not options.no_optimize:
             runner.register_hook(OptimizeModel())
         runner.register_hook(CheckStrides())
         task = task_of(config.model, data)

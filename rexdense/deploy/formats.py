@@ -7,7 +7,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from rexdense.deploy.graph import Converted, Graph
-from rexdense.deploy.onnx_format import convert_to_onnx, run_onnx
+from rexdense.deploy.onnx_format import convert_to_onnx
+from rexdense.deploy.runtimes import RUNTIMES
 from rexdense.deploy.torch_formats import (
     convert_to_torch_export,
     convert_to_torchscript,
@@ -36,7 +37,7 @@ class GraphFormat(NamedTuple):
 
 
 GRAPH_FORMATS = {
-    'onnx': GraphFormat(convert_to_onnx, run_onnx, '.onnx'),
+    'onnx': GraphFormat(convert_to_onnx, RUNTIMES['onnxruntime'], '.onnx'),
     'torch_export': GraphFormat(convert_to_torch_export, run_torch_export, '.pt2'),
     'torchscript': GraphFormat(convert_to_torchscript, run_torchscript, '.pt'),
 }

@@ -1,8 +1,7 @@
-"""Graphs as ONNX, of standard operators alone, run by onnxruntime."""
+"""Graphs as ONNX, of standard operators alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,7 +16,7 @@ from rexdense.errors import GraphMismatch, InvalidArgument
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ['OPSETS', 'check_standard_operators', 'convert_to_onnx', 'run_onnx']
+__all__ = ['OPSETS', 'check_standard_operators', 'convert_to_onnx']
 
 OPSETS = range(18, 24)
 """Operator-set versions: below, torch's exporter writes none, above, onnxruntime 1.23 runs none."""
@@ -101,20 +100,3 @@ def check_standard_operators(model: 'onnx.ModelProto') -> None:
             f'the graph has operators that ONNX does not define ({", ".join(foreign)}), so that '
             'other runtimes could not run it: it was not written'
         )
-
-
-def run_onnx(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
-    """Return the graph in a file as a function, run by onnxruntime on the CPU."""
-    with needed_packages('comparing an ONNX graph with the network'):
-        import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors alone
-    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
-    names = [output.name for output in session.get_outputs()]
-
-    def run(images: Tensor) -> Mapping[str, Tensor]:
-        outputs = session.run(names, {session.get_inputs()[0].name: images.numpy()})
-        return {name: torch.from_numpy(value) for name, value in zip(names, outputs, strict=True)}
-
-    return run

@@ -13,9 +13,11 @@ import torch
 from rexdense.arch.checks import is_integer, require_ratio
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import VIDEO_ENDINGS, Video, VideoError, is_video
+from rexdense.deploy.runtimes import device_of_runtime
 from rexdense.destinations import refuse_inputs
 from rexdense.device import find_device
 from rexdense.engine.trained.model import load_trained_model
+from rexdense.engine.trained.runtime import use_runtime
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.inference.packing import Packed, Packer
 from rexdense.inference.predictions import Prediction, prediction_of
@@ -49,6 +51,8 @@ class Predictor:
         trust_config: Build whatever the config in the checkpoint names, which can run any code.
         optimize: Run the network as :func:`rexdense.deploy.optimize` makes it, which finds the
             same in less time.
+        runtime: 'onnxruntime' or 'openvino' computes the network, as the graph that ``rexdense
+            export`` writes; it is exported at the first time and compared. None is torch.
 
     Attributes:
         device: That of the network.
@@ -59,6 +63,8 @@ class Predictor:
     Raises:
         CheckpointUnreadable, CheckpointMismatch: the checkpoint cannot be used.
         InvalidArgument: a setting is none of those, or goes with another kind of model.
+        MissingDependency: the runtime is not installed.
+        GraphMismatch: it computes something else than the network.
     """
 
     def __init__(
@@ -73,6 +79,7 @@ class Predictor:
         channels: str = 'rgb',
         trust_config: bool = False,
         optimize: bool = True,
+        runtime: str | None = None,
     ) -> None:
         if channels not in CHANNELS:
             raise InvalidArgument(f'channels={channels!r}: {suggest(str(channels), CHANNELS)}')
@@ -80,10 +87,14 @@ class Predictor:
             raise InvalidArgument(f'batch_size={batch_size!r}: give a whole number above 0')
         if score is not None:
             require_ratio('score', score)
+        if runtime is not None:
+            device = device_of_runtime(runtime, device)
         self.device = find_device(device)
         # Layers draw initial weights, which the checkpoint's replace.
         with torch.random.fork_rng(devices=[]):
-            trained = load_trained_model(Path(checkpoint), self.device, trust_config, optimize)
+            trained = load_trained_model(
+                Path(checkpoint), self.device, trust_config, optimize and runtime is None
+            )
         data: dict[str, Any] = dict(classes=trained.classes, palette=trained.palette)
         task = task_of(trained.config.model, data)
         if task is None:
@@ -96,6 +107,8 @@ class Predictor:
         self.classes = self.task.classes
         self.finds_masks = bool(getattr(trained.model, 'with_mask', False))
         self.strides = _strides(trained.model, scales)
+        if runtime is not None:
+            use_runtime(trained.model, runtime, Path(checkpoint))
         self.batch_size, self.channels = batch_size, channels
         self._model: Any = trained.model
         self._packer = Packer(trained.pipeline)

@@ -16,6 +16,7 @@ from rexdense.datasets.coco.cleaned import clean_annotations
 from rexdense.datasets.coco.json_file import check_form, first_three, id_key, read_json
 from rexdense.datasets.file_names import find_files
 from rexdense.datasets.formats.voc import is_voc, read_voc
+from rexdense.datasets.garbage_collection import collector_paused
 from rexdense.datasets.images.file_checks import Sample
 from rexdense.errors import DataError, suggest
 
@@ -110,6 +111,7 @@ class CocoAnnotations:
         return len(self.dataset['images']) - len(annotated)
 
 
+@collector_paused()
 def read_annotations(
     path: str | os.PathLike[str],
     image_folder: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,

@@ -119,5 +119,8 @@ def _completed(
         'area': cleaning.clean_area(entry.get('area'), box, clipped, mask),
         'iscrowd': cleaning.crowd_flag(entry.get('iscrowd')),
     }
-    completed.pop('segmentation', None)
-    return completed if mask is None else {**completed, 'segmentation': mask}
+    if mask is None:
+        completed.pop('segmentation', None)
+    else:
+        completed['segmentation'] = mask
+    return completed

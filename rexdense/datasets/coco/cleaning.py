@@ -57,6 +57,7 @@ MASK_FAULTS = (
 NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
 """Boxes that stand for none; a mask then says where the object is."""
 
+_LARGEST = sys.float_info.max
 _ROUNDING = 0.5
 """By how many pixels a box may reach out of its image and stay as it is: tools round."""
 
@@ -75,16 +76,18 @@ def number_of(value: Any) -> int | float | None:
         >>> number_of('12'), number_of(' 0.5'), number_of('wide'), number_of(True)
         (12, 0.5, None, None)
     """
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
+    kind = type(value)
+    if kind is not float and kind is not int:  # most are; a file has millions
+        if isinstance(value, str):
+            try:
+                value = float(value)
+            except ValueError:
+                return None
+            value = int(value) if value.is_integer() else value
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        value = int(value) if value.is_integer() else value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
     # Whole numbers may be of any length in JSON. NaN is no number, and compares false.
-    return value if abs(value) <= sys.float_info.max else None
+    return value if abs(value) <= _LARGEST else None
 
 
 def crowd_flag(value: Any) -> int:

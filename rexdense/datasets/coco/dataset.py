@@ -8,6 +8,7 @@ from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
+from rexdense.datasets.garbage_collection import collector_paused
 from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
@@ -33,6 +34,11 @@ class CocoDataset(SkipUnreadable, _CocoDataset):
     """
 
     METAINFO: dict[str, Any] = {}
+
+    @collector_paused()
+    def full_init(self) -> None:
+        """Read the annotations, unless that was done."""
+        super().full_init()
 
     def load_data_list(self) -> list[dict]:
         """Return one dictionary an image, as mmdet's transforms expect it."""

@@ -78,6 +78,8 @@ def check_form(
 
 def id_key(value: Any) -> str | None:
     """Return the common form of the spellings of one id (7, 7.0 and '7'); None if it is no id."""
+    if type(value) is int:  # most are; a file has millions
+        return str(value)
     if isinstance(value, bool):
         return None
     if isinstance(value, float) and value.is_integer():

@@ -8,6 +8,7 @@ from mmengine.hooks import Hook
 
 from rexdense.device import bare_model
 from rexdense.engine.trained.model import for_inference
+from rexdense.engine.trained.runtime import use_runtime
 from rexdense.files import atomic_write
 from rexdense.models.mirroring import FlipTest
 from rexdense.output_names import Rename, output_paths
@@ -18,6 +19,7 @@ __all__ = [
     'DrawPredictions',
     'OptimizeModel',
     'PredictFlippedToo',
+    'UseRuntime',
     'WritePredictions',
     'places_of_samples',
 ]
@@ -31,6 +33,23 @@ class OptimizeModel(Hook):
     def before_test(self, runner) -> None:
         """Put the optimised model in the model's place."""
         runner.model = for_inference(bare_model(runner.model).eval())
+
+
+class UseRuntime(Hook):
+    """Lets another runtime compute the network once its weights are loaded.
+
+    Args:
+        runtime, checkpoint: See :func:`~rexdense.engine.trained.runtime.use_runtime`.
+    """
+
+    priority = 'HIGHEST'
+
+    def __init__(self, runtime: str, checkpoint: Path) -> None:
+        self.runtime, self.checkpoint = runtime, checkpoint
+
+    def before_test(self, runner) -> None:
+        """Put the graph in the network's place."""
+        use_runtime(bare_model(runner.model).eval(), self.runtime, self.checkpoint)
 
 
 class PredictFlippedToo(Hook):

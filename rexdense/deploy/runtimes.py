@@ -1,0 +1,95 @@
+"""Runtimes that run an ONNX graph on the CPU in torch's place."""
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from rexdense.dependencies import needed_packages
+from rexdense.errors import InvalidArgument, MissingDependency, suggest
+
+__all__ = ['RUNTIMES', 'device_of_runtime', 'open_graph']
+
+Run = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+def device_of_runtime(name: str, device: str) -> str:
+    """Return the device of a model that a runtime computes, once the runtime can.
+
+    Args:
+        device: The one asked for; 'auto' leaves it open.
+
+    Raises:
+        InvalidArgument: the runtime is not known, or another device than the CPU was asked for.
+        MissingDependency: a package is not installed: the runtime, or what writes its graphs.
+    """
+    _require_known(name)
+    for package in (name, 'onnx', 'onnxscript', 'onnxruntime'):
+        if importlib.util.find_spec(package) is None:
+            raise MissingDependency(
+                f'runtime={name!r} needs the package {package}, which is not installed: run pip '
+                f'install {package}'
+            )
+    if device not in ('auto', 'cpu'):
+        raise InvalidArgument(
+            f'runtime={name!r} computes on the CPU, not on {device}: leave device out'
+        )
+    return 'cpu'
+
+
+def open_graph(path: Path, runtime: str) -> Run:
+    """Return the ONNX graph in a file as a function from images (N, C, H, W) to its outputs by
+    name, in float32, with as many threads as torch has.
+
+    Raises:
+        InvalidArgument: the runtime is not known.
+        MissingDependency: it is not installed.
+    """
+    _require_known(runtime)
+    return RUNTIMES[runtime](path)
+
+
+def _require_known(name: str) -> None:
+    if name not in RUNTIMES:
+        raise InvalidArgument(f'runtime={name!r}: {suggest(str(name), RUNTIMES)}')
+
+
+def _onnxruntime(path: Path) -> Run:
+    with needed_packages("runtime='onnxruntime'"):
+        import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors alone
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
+    names = [output.name for output in session.get_outputs()]
+    (images_name,) = (each.name for each in session.get_inputs())
+
+    def run(images: Tensor) -> Mapping[str, Tensor]:
+        outputs = session.run(names, {images_name: images.numpy()})
+        return {name: torch.from_numpy(value) for name, value in zip(names, outputs, strict=True)}
+
+    return run
+
+
+def _openvino(path: Path) -> Run:
+    with needed_packages("runtime='openvino'"):
+        openvino = importlib.import_module('openvino')
+
+    settings = dict(INFERENCE_NUM_THREADS=torch.get_num_threads(), INFERENCE_PRECISION_HINT='f32')
+    model = openvino.Core().compile_model(str(path), 'CPU', settings)
+    names = [output.get_any_name() for output in model.outputs]
+
+    def run(images: Tensor) -> Mapping[str, Tensor]:
+        outputs = model(images.numpy())
+        # The next run writes into the same memory.
+        return {name: torch.from_numpy(outputs[place].copy()) for place, name in enumerate(names)}
+
+    return run
+
+
+RUNTIMES: dict[str, Callable[[Path], Run]] = {'onnxruntime': _onnxruntime, 'openvino': _openvino}
+"""By name what opens a graph."""

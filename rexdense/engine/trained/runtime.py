@@ -1,0 +1,195 @@
+"""A trained model whose network another runtime computes: its graph in the network's place."""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.structures import InstanceData
+from torch import Tensor, nn
+
+from rexdense.checkpoint.download import cache_folder
+from rexdense.deploy import ClassifierGraph, Graph, SegmentorGraph, export_graph
+from rexdense.deploy.pasting import paste_masks
+from rexdense.deploy.runtimes import device_of_runtime, open_graph
+from rexdense.destinations import prepare_output_dir
+from rexdense.errors import GraphMismatch, InvalidArgument, RexdenseError
+from rexdense.files import scratch_folder
+from rexdense.models.image_classifier import ImageClassifier
+
+__all__ = ['use_runtime']
+
+TOLERANCE = 1e-3
+"""Largest relative error with which a runtime is used."""
+COMPARED = (1, 3, 96, 128)
+
+Run = Callable[[Tensor], Mapping[str, Tensor]]
+
+
+def use_runtime(model: nn.Module, runtime: str, checkpoint: Path) -> None:
+    """Let a runtime compute what a model predicts, on the CPU.
+
+    The network is exported as ONNX into the folder of downloads, by what the weights and the
+    checkpoint's config are, unless it is there from an earlier time; what the runtime makes of it
+    is compared with the network once. What follows the network stays the model's own.
+
+    Args:
+        model: In evaluation mode, with the weights of ``checkpoint``. It is changed.
+        runtime: A name of :data:`rexdense.deploy.runtimes.RUNTIMES`.
+
+    Raises:
+        InvalidArgument: the runtime is not known, or the model has no graph.
+        MissingDependency: a package is not installed.
+        GraphMismatch: the runtime computes something else than the network.
+    """
+    device_of_runtime(runtime, 'cpu')
+    graph, put_in_place = _graph_of(model)
+    with contextlib.ExitStack() as stack:
+        run = open_graph(_written(graph, checkpoint, stack), runtime)
+    _compare(graph, run, runtime)
+    put_in_place(model, run)
+
+
+def _graph_of(model: nn.Module) -> tuple[Graph, Callable[[nn.Module, Run], None]]:
+    """Return the graph of a model, and what puts a run of it into the model."""
+    if isinstance(model, ImageClassifier):
+        return ClassifierGraph(model), _classify
+    if hasattr(model, 'decode_head'):
+        return SegmentorGraph(model), _segment
+    # Here, because its import registers operators with torch.
+    from rexdense.deploy.detection import detector_graph
+
+    try:
+        return detector_graph(model), _detect
+    except InvalidArgument as error:
+        raise InvalidArgument(f'runtime: {error}; leave runtime out') from error
+
+
+def _written(graph: Graph, checkpoint: Path, stack: contextlib.ExitStack) -> Path:
+    """Return the file of the graph: that of an earlier time, or a new one; in a folder that goes
+    with ``stack`` where no other can be written."""
+    folder = cache_folder() / 'graphs'
+    path = folder / f'{checkpoint.stem}-{_key(graph)}.onnx'
+    if path.is_file():
+        return path
+    try:
+        prepare_output_dir(folder, 'the folder of graphs')
+    except RexdenseError:
+        path = stack.enter_context(scratch_folder()) / path.name
+    export_graph(graph, path, overwrite=True)
+    return path
+
+
+def _key(graph: Graph) -> str:
+    """Return what tells one graph from another: its layers and settings, its weights, and the
+    versions of what writes it."""
+    from rexdense import __version__
+
+    digest = hashlib.sha256(f'{__version__} {torch.__version__} {graph}'.encode())
+    settings = graph.details(), getattr(graph.network, 'test_cfg', None)
+    digest.update(repr(settings).encode())
+    for name, tensor in graph.network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _compare(graph: Graph, run: Run, runtime: str) -> None:
+    images = graph.example(*COMPARED)
+    with torch.no_grad():
+        expected = graph.reference(images)
+    try:
+        errors = graph.errors(run(images), expected)
+    except RexdenseError:
+        raise
+    except Exception as error:  # of the runtime, each of its own kind
+        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise GraphMismatch(
+            f'{runtime} cannot run the graph: {first}; leave runtime out'
+        ) from error
+    worst = max(errors, key=errors.__getitem__)
+    if not errors[worst] < TOLERANCE:
+        raise GraphMismatch(
+            f'{runtime} computes something else than the network: {worst} is off by '
+            f'{errors[worst]:.2g} of its largest value; leave runtime out'
+        )
+
+
+class _Logits(nn.Module):
+    """A backbone whose last map is what the graph says."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self._run = run
+
+    def forward(self, images: Tensor) -> tuple[Tensor]:
+        return (self._run(images)['logits'],)
+
+
+def _classify(model: nn.Module, run: Run) -> None:
+    model.backbone, model.head = _Logits(run), nn.Identity()
+
+
+def _segment(model: nn.Module, run: Run) -> None:
+    """Let the head return the graph's outputs for the images that stand for its features."""
+    head = model.decode_head
+
+    def forward(images: Tensor, size: Any = None, strides: Sequence[int] | None = None) -> Any:
+        outputs = run(images.contiguous())
+        if not hasattr(head, 'decoder'):
+            return outputs['logits']
+        by_stride = {
+            stride: outputs.get(f'stride_{stride}', outputs.get('logits'))
+            for stride in head.decoder.output_strides
+        }
+        return {stride: by_stride[stride] for stride in strides or by_stride}
+
+    model.extract_feat = _itself
+    head.forward = forward
+    # Its weights are in the graph.
+    model.backbone = nn.Identity()
+
+
+def _itself(images: Tensor) -> Tensor:
+    return images
+
+
+def _detect(model: nn.Module, run: Run) -> None:
+    """Let the detector predict what the graph finds, in pixels of the images as they were read."""
+    threshold = (model.test_cfg.get('rcnn') or {}).get('mask_thr_binary')
+
+    def predict(images: Tensor, samples: list[Any], rescale: bool = True) -> list[Any]:
+        # Images of one size are run together, without the border that the batch has got.
+        for size in {sample.img_shape[:2] for sample in samples}:
+            places = [place for place, each in enumerate(samples) if each.img_shape[:2] == size]
+            outputs = run(images[places, :, : size[0], : size[1]].contiguous())
+            for row, place in enumerate(places):
+                own = {name: value[row] for name, value in outputs.items()}
+                _write_found(samples[place], own, threshold, rescale)
+        return samples
+
+    model.predict = predict
+
+
+def _write_found(
+    sample: Any, outputs: Mapping[str, Tensor], threshold: float | None, rescale: bool
+) -> None:
+    """Write what the graph has found in an image into its data sample, as mmdet does."""
+    found = outputs['labels'] >= 0
+    scale = torch.tensor(sample.scale_factor if rescale else (1.0, 1.0)).repeat(2)
+    size = sample.ori_shape if rescale else sample.img_shape
+    sample.pred_instances = InstanceData(
+        bboxes=outputs['boxes'][found] / scale,
+        scores=outputs['scores'][found],
+        labels=outputs['labels'][found],
+    )
+    if 'masks' in outputs:
+        pasted = paste_masks(
+            outputs['masks'][found].numpy(),
+            sample.pred_instances.bboxes.numpy(),
+            *size[:2],
+            threshold,
+        )
+        sample.pred_instances.masks = torch.from_numpy(pasted)

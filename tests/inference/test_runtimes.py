@@ -1,0 +1,111 @@
+"""Predictions through other runtimes: the same as torch's, from the same checkpoint."""
+
+import os
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mmdet')
+pytest.importorskip('mmseg')
+pytest.importorskip('onnxruntime')
+pytest.importorskip('onnxscript')
+
+from rexdense.cli import predict
+from rexdense.deploy import runtimes
+from rexdense.engine.trained import runtime as trained_runtime
+from rexdense.errors import GraphMismatch, InvalidArgument, MissingDependency
+from rexdense.inference import Predictor
+
+
+@pytest.fixture(scope='module', autouse=True)
+def cache(tmp_path_factory):
+    """The folder of graphs, of this module alone."""
+    folder = tmp_path_factory.mktemp('cache')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('REXDENSE_CACHE', str(folder))
+        yield folder / 'graphs'
+
+
+@pytest.fixture(scope='module')
+def images():
+    """Two of one size, and a larger one."""
+    random = np.random.default_rng(0)
+    sizes = (48, 64), (48, 64), (72, 80)
+    pixels = [random.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+    for each in pixels:
+        each[10:30, 10:30] = 250, 20, 20
+    return pixels
+
+
+def require_alike(found, expected, kind):
+    if kind == 'class':
+        assert np.allclose(found.scores, expected.scores, atol=1e-5)
+    elif kind == 'labels':
+        assert (found.labels != expected.labels).mean() < 1e-3
+    elif kind == 'depth':
+        assert np.allclose(found.depth, expected.depth, rtol=1e-4)
+    else:
+        assert len(found) == len(expected) > 0
+        assert np.allclose(found.scores, expected.scores, atol=1e-4)
+        assert np.allclose(found.boxes, expected.boxes, atol=0.05)
+    if kind == 'masks':
+        assert (found.masks != expected.masks).mean() < 1e-3
+
+
+@pytest.mark.parametrize('kind', ['class', 'labels'])
+def test_onnxruntime_predicts_what_torch_does(kind, untrained_models, images, cache, monkeypatch):
+    torchs, other = (
+        Predictor(untrained_models[kind], 'cpu', runtime=runtime, batch_size=2)
+        for runtime in (None, 'onnxruntime')
+    )
+    for found, expected in zip(other(images), torchs(images), strict=True):
+        require_alike(found, expected, kind)
+    assert len(list(cache.glob(f'{untrained_models[kind].stem}-*.onnx'))) == 1
+    # It is there for the next time.
+    monkeypatch.setattr(trained_runtime, 'export_graph', None)
+    Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime')
+
+
+@pytest.mark.parametrize('kind', ['boxes', 'masks', 'depth'])
+def test_what_follows_the_graph(kind, untrained_models, images, monkeypatch):
+    """With the graph as torch runs it; its export is tested in tests/deploy."""
+    settings = dict(batch_size=2) | ({} if kind == 'depth' else dict(score=0.0))
+    expected = Predictor(untrained_models[kind], 'cpu', **settings)(images)
+    monkeypatch.setattr(trained_runtime, '_written', lambda graph, *_: graph)
+    monkeypatch.setattr(trained_runtime, 'open_graph', lambda graph, runtime: graph)
+    found = Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime', **settings)(images)
+    for one, other in zip(found, expected, strict=True):
+        require_alike(one, other, kind)
+
+
+def test_a_runtime_that_computes_something_else(untrained_models, monkeypatch):
+    real = runtimes.RUNTIMES['onnxruntime']
+
+    def wrong(path):
+        run = real(path)
+        return lambda images: {name: value * 1.01 for name, value in run(images).items()}
+
+    monkeypatch.setitem(runtimes.RUNTIMES, 'onnxruntime', wrong)
+    with pytest.raises(GraphMismatch, match=r'onnxruntime computes something else.*leave runtime'):
+        Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
+
+
+def test_what_cannot_be_used_is_told(untrained_models, images, tmp_path, monkeypatch):
+    checkpoint = untrained_models['class']
+    with pytest.raises(InvalidArgument, match=r"runtime='tensorrt': .*onnxruntime"):
+        Predictor(checkpoint, runtime='tensorrt')
+    with pytest.raises(InvalidArgument, match='computes on the CPU, not on cuda: leave device out'):
+        Predictor(checkpoint, 'cuda', runtime='onnxruntime')
+    with pytest.raises(InvalidArgument, match="invalid choice: 'tensorrt'"):
+        predict.main([str(checkpoint), 'images', '--out-dir', 'out', '--runtime', 'tensorrt'])
+    monkeypatch.setattr(runtimes.importlib.util, 'find_spec', lambda name: None)
+    for name in runtimes.RUNTIMES:
+        with pytest.raises(MissingDependency, match=f'package {name}, .* pip install {name}$'):
+            Predictor(checkpoint, runtime=name)
+
+
+def test_a_folder_of_graphs_that_cannot_be_written(untrained_models, images, tmp_path, monkeypatch):
+    (tmp_path / 'file').touch()
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'file'))
+    predictor = Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
+    assert len(predictor(images)) == 3 and os.listdir(tmp_path) == ['file']

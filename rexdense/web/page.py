@@ -192,17 +192,19 @@ class _Page:
         drawn = [self.said, self.picture, self.scales, self.table]
         redraw = dict(fn=self._draw, inputs=[self.results, self.place, *view], outputs=drawn)
         quiet = dict(show_progress='hidden', concurrency_limit=DRAWINGS_AT_ONCE)
-        sources = [self.checkpoint, self.image, self.files]
         self.task.input(self._choose_task, self.task, self.checkpoint)
         self.checkpoint.change(
             self._choose_checkpoint,
             self.checkpoint,
             [self.score, self.one_per_object, self.classes, self.opacity, self.scales_tab],
-        ).then(self._find_any, sources, found).then(**redraw, **quiet)
-        self.image.input(self._find_one, sources[:2], found).then(**redraw, **quiet)
-        self.files.upload(self._find_several, [self.checkpoint, self.files], found).then(
-            **redraw, **quiet
-        )
+        ).then(self._find_again, [self.checkpoint, self.results], found).then(**redraw, **quiet)
+        # What the camera gives and what is pasted is input, and not uploaded.
+        for given, takes, find_in in (
+            (self.image, self.image.input, self._find_one),
+            (self.files, self.files.upload, self._find_several),
+        ):
+            for event in (takes, given.clear):
+                event(find_in, [self.checkpoint, given], found).then(**redraw, **quiet)
         for control in view:
             control.input(**redraw, **quiet, trigger_mode='always_last')
         self.gallery.select(self._choose_image, None, self.place).then(**redraw, **quiet)
@@ -246,17 +248,13 @@ class _Page:
     ) -> list[Any]:
         return self._find(name, files or [], progress)
 
-    def _find_any(
-        self,
-        name: str,
-        image: str | None,
-        files: Sequence[str] | None,
-        progress: gradio.Progress = _PROGRESS,
+    def _find_again(
+        self, name: str, results: Results | None, progress: gradio.Progress = _PROGRESS
     ) -> list[Any]:
         """Find with another checkpoint in the images that are there."""
-        return self._find(name, files or ([image] if image else []), progress)
+        return self._find(name, results.files if results else [], progress)
 
-    def _find(self, name: str, files: Sequence[str], progress: gradio.Progress) -> list[Any]:
+    def _find(self, name: str, files: Sequence[str | Path], progress: gradio.Progress) -> list[Any]:
         update = gradio.update
 
         def tell(done: int) -> None:

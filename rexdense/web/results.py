@@ -95,10 +95,14 @@ class Results:
         task: That of the checkpoint.
         images: Those that could be used.
         left_out: A line for each of the others.
+        files: All that were uploaded.
     """
 
-    def __init__(self, task: Task, images: Sequence[Image], left_out: Sequence[str]) -> None:
+    def __init__(
+        self, task: Task, images: Sequence[Image], left_out: Sequence[str], files: Sequence[Path]
+    ) -> None:
         self.task, self.images, self.left_out = task, list(images), list(left_out)
+        self.files = list(files)
         self._current: tuple[int, Prediction] | None = None
 
     def prediction(self, place: int, view: View) -> Prediction:
@@ -113,13 +117,6 @@ class Results:
             current = place, self.images[place].prediction_with_pixels()
             self._current = current
         return view.of(current[1])
-
-    def sentence(self, place: int, view: View) -> str:
-        """Return a line about an image, and about those left out."""
-        said = []
-        if self.images:
-            said.append(f'{self.images[place].name}: {self.prediction(place, view)}')
-        return '. '.join([*said, *self.left_out])
 
     def archive(self, view: View) -> bytes:
         """Return a zip of what ``rexdense predict`` writes of all images, as they are shown.
@@ -167,7 +164,7 @@ def find(
             left_out.append(str(error).replace(str(file), name))
             continue
         images.append(Image(name, file, prediction))
-    return Results(predictor.task, images, left_out)
+    return Results(predictor.task, images, left_out, files)
 
 
 def rows_of(prediction: Prediction) -> tuple[list[str], list[list[Any]]]:

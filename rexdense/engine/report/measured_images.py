@@ -15,7 +15,6 @@ from rexdense.engine.report.metric_files import metric_files
 from rexdense.engine.report.run_record import RunRecord
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError
-from rexdense.evaluation.coco_metric import CocoMetric
 from rexdense.registry import DATASETS, METRICS
 from rexdense.tasks import Example, Task, task_of
 from rexdense.tasks.detection import LOWEST_SCORE
@@ -91,6 +90,10 @@ def measure_images(
     source = str(record.folder)
     stored = StoredConfig(read_stored_config(record.config_text, source), source)
     section, metric_sections = stored.validation()
+    for each in metric_sections:
+        if each.type == 'rexdense.CocoMetric':
+            # As rexdense test counts errors.
+            each.update(analysis=LOWEST_SCORE, show_table=False)
     with stored.building(DATASET, METRIC, TRUTH):
         dataset = DATASETS.build(section)
         metrics = [METRICS.build(each) for each in metric_sections]
@@ -98,11 +101,6 @@ def measure_images(
     task = task_of(trained.config.model, dataset.metainfo)
     if task is None:
         raise DataError(f'{record.folder} trained a {trained.config.model.type}, nothing to draw')
-    for metric in metrics:
-        if isinstance(metric, CocoMetric):
-            # As rexdense test counts errors.
-            metric.analysis = LOWEST_SCORE
-            metric.show_table = False
     evaluator = Evaluator(metrics)
     evaluator.dataset_meta = dataset.metainfo
     ranked = _Ranked(task, quality_of(task))

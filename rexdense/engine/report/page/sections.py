@@ -13,7 +13,7 @@ from rexdense.engine.report.page.parts import by_run, number_cell, picture, tabl
 from rexdense.engine.report.run_content import RunContent
 from rexdense.evaluation.depth_evaluation import DEPTH_METRICS
 from rexdense.evaluation.metrics_table import metrics_of
-from rexdense.visualization.curves import drawn_metrics, loss_names
+from rexdense.visualization.curves import MASKS, drawn_metrics, loss_names
 
 __all__ = ['sections_of']
 
@@ -144,19 +144,33 @@ def _lines(
             run.name if len(runs) > 1 else name.rpartition('/')[2],
             [(row['step'], row.get(name, math.nan)) for row in rows(run)],
             colour=number if len(runs) > 1 else place,
+            dashed=len(runs) == 1 and MASKS in name,
         )
         for number, run in enumerate(runs)
         for place, name in enumerate(names)
     ]
 
 
+def _values(run: RunContent) -> dict[str, float]:
+    """Return the metrics of the best validation, or of what was predicted where none was logged."""
+    logged = metrics_of(run.record.best)
+    return logged or (run.measured.metrics if run.measured else {})
+
+
 def _figures(runs: Sequence[RunContent]) -> Markup | None:
-    """Return the metrics of the best validation, the best value of several runs emphasised."""
+    """Return the metrics, the best value of several runs emphasised."""
     found = [
-        {name: value for name, value in metrics_of(run.record.best).items() if name.count('/') < 2}
-        for run in runs
+        {name: value for name, value in _values(run).items() if name.count('/') < 2} for run in runs
     ]
-    return _compared('metric', runs, found)
+    compared = _compared('metric', runs, found)
+    if compared is None:
+        return None
+    said = [
+        element('p', f'{run.name} has logged none. {_predicted(run.measured)}', class_='soft')
+        for run in runs
+        if run.measured and not run.record.scalars.validation
+    ]
+    return joined([*said, compared])
 
 
 def _compared(
@@ -185,7 +199,7 @@ def _classes(runs: Sequence[RunContent]) -> Markup | None:
     columns: list[tuple[str, Mapping[str, float]]] = []
     for run in runs:
         by_metric: dict[str, dict[str, float]] = {}
-        for name, value in metrics_of(run.record.best).items():
+        for name, value in _values(run).items():
             parts = name.split('/', 2)
             if len(parts) == 3:
                 by_metric.setdefault(parts[1], {})[parts[2]] = value
@@ -324,6 +338,6 @@ def _data(run: RunContent) -> Markup | None:
         [
             element('p', f'{run.data.root}, as rexdense prepare finds it.', class_='soft'),
             element('pre', run.data.text),
-            element('div', picture(run.data.picture, 'the data'), class_='pictures'),
+            picture(run.data.picture, 'Counts, samples, and what is suspicious'),
         ]
     )

@@ -108,7 +108,7 @@ def test_data_that_are_gone_are_told(trained, tmp_path, capsys):
     config.write_text(re.sub(r"data_root='[^']*'", "data_root='gone'", config.read_text()))
     report.main([str(folder), '--device', 'cpu'])
     output = capsys.readouterr().out
-    assert 'nothing is predicted, because' in output and 'the data are not looked' in output
+    assert f'{folder}: its data, gone, are not there from here: start in the folder where' in output
     assert {'mistakes', 'images', 'data'}.isdisjoint(
         each.get('id') for each in read_page(folder / 'report.html').iter('section')
     )
@@ -130,6 +130,25 @@ def test_a_config_chooses_no_other_class(trained, tmp_path, capsys, setting, val
     report.main([str(folder), '--device', 'cpu', *OFFLINE[2:]])
     output = capsys.readouterr().out
     assert f"says '{value}' at val_" in output and 'nothing was built' in output
+
+
+def test_a_trusted_config_may_name_others(trained, tmp_path):
+    folder = tmp_path / 'run'
+    shutil.copytree(trained.work_dir, folder)
+    (config,) = folder.glob('*/vis_data/config.py')
+    config.write_text(config.read_text().replace('rexdense.CocoDataset', 'mmdet.CocoDataset'))
+    report.main([str(folder), '--device', 'cpu', *OFFLINE[2:], '--trust-config'])
+    assert len(list(section(read_page(folder / 'report.html'), 'images').iter('img'))) == 4
+
+
+def test_a_damaged_checkpoint_is_told(trained, tmp_path, capsys):
+    folder = tmp_path / 'run'
+    shutil.copytree(trained.work_dir, folder)
+    (best,) = folder.glob('best_*.pth')
+    best.write_bytes(best.read_bytes()[:9999])
+    report.main([str(folder), '--device', 'cpu', *OFFLINE[2:]])
+    assert f'nothing is predicted, because {best} is a zip archive, cut' in capsys.readouterr().out
+    assert read_page(folder / 'report.html').tag == 'html'
 
 
 def test_files_are_not_replaced_unasked(tmp_path):

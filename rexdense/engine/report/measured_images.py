@@ -68,9 +68,21 @@ class MeasuredImages(NamedTuple):
     metrics: dict[str, float]
     files: dict[str, bytes]
 
+    @property
+    def said(self) -> str:
+        """Return the sentence about what was predicted by what."""
+        of = f'{self.images} of the {self.of_all}'
+        if self.images == self.of_all:
+            of = f'all {self.images}'
+        return f'Predicted by {self.checkpoint.name} for {of} validation images.'
+
 
 def measure_images(
-    record: RunRecord, most: int, device: str, on_image: Callable[[], object]
+    record: RunRecord,
+    most: int,
+    device: str,
+    on_image: Callable[[], object],
+    trust_config: bool = False,
 ) -> MeasuredImages:
     """Predict validation images with the best checkpoint of a run.
 
@@ -80,6 +92,7 @@ def measure_images(
     Args:
         most: How many images at most.
         on_image: Called after each.
+        trust_config: Build whatever the config names, which can run any code.
 
     Raises:
         RexdenseError: there is no checkpoint, the data are not where they were, or the config names
@@ -88,7 +101,7 @@ def measure_images(
     if record.checkpoint is None:
         raise DataError(f'{record.folder} holds no whole checkpoint')
     source = str(record.folder)
-    stored = StoredConfig(read_stored_config(record.config_text, source), source)
+    stored = StoredConfig(read_stored_config(record.config_text, source), source, trust_config)
     section, metric_sections = stored.validation()
     for each in metric_sections:
         if each.type == 'rexdense.CocoMetric':
@@ -97,7 +110,7 @@ def measure_images(
     with stored.building(DATASET, METRIC, TRUTH):
         dataset = DATASETS.build(section)
         metrics = [METRICS.build(each) for each in metric_sections]
-    trained = load_trained_model(record.checkpoint, device, optimized=True)
+    trained = load_trained_model(record.checkpoint, device, trust_config, optimized=True)
     task = task_of(trained.config.model, dataset.metainfo)
     if task is None:
         raise DataError(f'{record.folder} trained a {trained.config.model.type}, nothing to draw')

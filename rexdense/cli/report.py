@@ -52,6 +52,12 @@ def parser() -> argparse.ArgumentParser:
         default=True,
         help='look through the data as rexdense prepare does',
     )
+    result.add_argument(
+        '--trust-config',
+        action='store_true',
+        help='predict with whatever the configs of the runs name, data sets of your own too, which '
+        "can run any code; off, only rexdense's",
+    )
     add_device_option(result)
     return result
 
@@ -74,7 +80,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     device = find_device(options.device)
     with Progress(options.images * len(records)) as progress:
         runs = [
-            content_of_run(record, options.images, options.data_check, device, progress.advance)
+            content_of_run(
+                record,
+                options.images,
+                options.data_check,
+                device,
+                progress.advance,
+                options.trust_config,
+            )
             for record in records
         ]
     notes = list(dict.fromkeys(note for record in records for note in record.notes))

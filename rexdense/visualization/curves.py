@@ -8,7 +8,7 @@ from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.files import atomic_write
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['draw_curves', 'drawn_metrics', 'loss_names']
+__all__ = ['MASKS', 'draw_curves', 'drawn_metrics', 'loss_names']
 
 MASKS = '/segm_'
 """Part of the names of COCO's metrics of masks."""

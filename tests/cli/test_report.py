@@ -1,5 +1,6 @@
 """The page about a run, made of what a training has really left, and opened in a browser."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,6 +13,7 @@ pytest.importorskip('mmdet')
 from rexdense.cli import report
 from rexdense.cli.main import PROGRAMS
 from rexdense.errors import InvalidArgument, UnwritableFile
+from tests.chromium import chromium
 from tests.engine.report.logged_run import training_row, write_run
 
 OFFLINE = ('--images', '0', '--no-data-check')
@@ -84,6 +86,21 @@ def test_other_tasks_show_their_images_too(kind, quality, images, request, tmp_p
     ]
 
 
+def test_a_run_without_validation_gets_the_figures_of_what_is_predicted(trained, tmp_path, capsys):
+    folder = tmp_path / 'run'
+    shutil.copytree(trained.work_dir, folder)
+    (values,) = folder.glob('*/vis_data/scalars.json')
+    lines = values.read_text().splitlines(keepends=True)
+    values.write_text(''.join(line for line in lines if '"lr"' in line))
+    report.main([str(folder), '--device', 'cpu', *OFFLINE[2:]])
+    assert 'has logged no validation' in capsys.readouterr().out
+    figures = section(read_page(folder / 'report.html'), 'figures')
+    assert 'has logged none. Predicted by' in ''.join(figures.itertext())
+    shown = {cell.text for cell in figures.iter('td')}
+    logged = json.loads(next(line for line in lines if 'coco/bbox_mAP' in line))
+    assert {'coco/bbox_mAP', f'{logged["coco/bbox_mAP"]:.3f}'} <= shown
+
+
 def test_data_that_are_gone_are_told(trained, tmp_path, capsys):
     folder = tmp_path / 'run'
     shutil.copytree(trained.work_dir, folder)
@@ -91,7 +108,7 @@ def test_data_that_are_gone_are_told(trained, tmp_path, capsys):
     config.write_text(re.sub(r"data_root='[^']*'", "data_root='gone'", config.read_text()))
     report.main([str(folder), '--device', 'cpu'])
     output = capsys.readouterr().out
-    assert 'nothing is predicted, because' in output and 'the data are not looked' in output
+    assert f'{folder}: its data, gone, are not there from here: start in the folder where' in output
     assert {'mistakes', 'images', 'data'}.isdisjoint(
         each.get('id') for each in read_page(folder / 'report.html').iter('section')
     )
@@ -113,6 +130,25 @@ def test_a_config_chooses_no_other_class(trained, tmp_path, capsys, setting, val
     report.main([str(folder), '--device', 'cpu', *OFFLINE[2:]])
     output = capsys.readouterr().out
     assert f"says '{value}' at val_" in output and 'nothing was built' in output
+
+
+def test_a_trusted_config_may_name_others(trained, tmp_path):
+    folder = tmp_path / 'run'
+    shutil.copytree(trained.work_dir, folder)
+    (config,) = folder.glob('*/vis_data/config.py')
+    config.write_text(config.read_text().replace('rexdense.CocoDataset', 'mmdet.CocoDataset'))
+    report.main([str(folder), '--device', 'cpu', *OFFLINE[2:], '--trust-config'])
+    assert len(list(section(read_page(folder / 'report.html'), 'images').iter('img'))) == 4
+
+
+def test_a_damaged_checkpoint_is_told(trained, tmp_path, capsys):
+    folder = tmp_path / 'run'
+    shutil.copytree(trained.work_dir, folder)
+    (best,) = folder.glob('best_*.pth')
+    best.write_bytes(best.read_bytes()[:9999])
+    report.main([str(folder), '--device', 'cpu', *OFFLINE[2:]])
+    assert f'nothing is predicted, because {best} is a zip archive, cut' in capsys.readouterr().out
+    assert read_page(folder / 'report.html').tag == 'html'
 
 
 def test_files_are_not_replaced_unasked(tmp_path):
@@ -151,19 +187,8 @@ def test_runs_of_one_name_are_told_apart(tmp_path):
 
 @pytest.fixture(scope='module')
 def browser():
-    """Chromium without a window, and without a network."""
-    selenium = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
-    paths = [shutil.which('chromium'), shutil.which('chromedriver')]
-    if None in paths:
-        pytest.skip('no chromium, or no chromedriver')
-    options = selenium.ChromeOptions()
-    options.binary_location = paths[0]
-    for each in ('headless=new', 'no-sandbox', 'disable-gpu', 'window-size=1400,1000'):
-        options.add_argument(f'--{each}')
-    options.set_capability('goog:loggingPrefs', {'browser': 'ALL', 'performance': 'ALL'})
-    driver = selenium.Chrome(options, selenium.ChromeService(paths[1]))
-    yield driver
-    driver.quit()
+    with chromium() as driver:
+        yield driver
 
 
 def test_the_page_works_in_a_browser(page, browser):

@@ -15,7 +15,6 @@ from rexdense.engine.report.metric_files import metric_files
 from rexdense.engine.report.run_record import RunRecord
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError
-from rexdense.evaluation.coco_metric import CocoMetric
 from rexdense.registry import DATASETS, METRICS
 from rexdense.tasks import Example, Task, task_of
 from rexdense.tasks.detection import LOWEST_SCORE
@@ -69,9 +68,21 @@ class MeasuredImages(NamedTuple):
     metrics: dict[str, float]
     files: dict[str, bytes]
 
+    @property
+    def said(self) -> str:
+        """Return the sentence about what was predicted by what."""
+        of = f'{self.images} of the {self.of_all}'
+        if self.images == self.of_all:
+            of = f'all {self.images}'
+        return f'Predicted by {self.checkpoint.name} for {of} validation images.'
+
 
 def measure_images(
-    record: RunRecord, most: int, device: str, on_image: Callable[[], object]
+    record: RunRecord,
+    most: int,
+    device: str,
+    on_image: Callable[[], object],
+    trust_config: bool = False,
 ) -> MeasuredImages:
     """Predict validation images with the best checkpoint of a run.
 
@@ -81,6 +92,7 @@ def measure_images(
     Args:
         most: How many images at most.
         on_image: Called after each.
+        trust_config: Build whatever the config names, which can run any code.
 
     Raises:
         RexdenseError: there is no checkpoint, the data are not where they were, or the config names
@@ -89,20 +101,19 @@ def measure_images(
     if record.checkpoint is None:
         raise DataError(f'{record.folder} holds no whole checkpoint')
     source = str(record.folder)
-    stored = StoredConfig(read_stored_config(record.config_text, source), source)
+    stored = StoredConfig(read_stored_config(record.config_text, source), source, trust_config)
     section, metric_sections = stored.validation()
+    for each in metric_sections:
+        if each.type == 'rexdense.CocoMetric':
+            # As rexdense test counts errors.
+            each.update(analysis=LOWEST_SCORE, show_table=False)
     with stored.building(DATASET, METRIC, TRUTH):
         dataset = DATASETS.build(section)
         metrics = [METRICS.build(each) for each in metric_sections]
-    trained = load_trained_model(record.checkpoint, device, optimized=True)
+    trained = load_trained_model(record.checkpoint, device, trust_config, optimized=True)
     task = task_of(trained.config.model, dataset.metainfo)
     if task is None:
         raise DataError(f'{record.folder} trained a {trained.config.model.type}, nothing to draw')
-    for metric in metrics:
-        if isinstance(metric, CocoMetric):
-            # As rexdense test counts errors.
-            metric.analysis = LOWEST_SCORE
-            metric.show_table = False
     evaluator = Evaluator(metrics)
     evaluator.dataset_meta = dataset.metainfo
     ranked = _Ranked(task, quality_of(task))

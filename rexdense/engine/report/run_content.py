@@ -14,7 +14,7 @@ from rexdense.shipped_configs import config_names
 from rexdense.visualization.data_sheet import draw_overview
 from rexdense.visualization.picture_files import encode_picture
 
-__all__ = ['DataCheck', 'RunContent', 'check_data', 'content_of_run', 'shipped_config']
+__all__ = ['DataCheck', 'RunContent', 'content_of_run']
 
 
 class DataCheck(NamedTuple):
@@ -59,6 +59,7 @@ def content_of_run(
     with_data: bool,
     device: str,
     on_image: Callable[[], object] = lambda: None,
+    trust_config: bool = False,
 ) -> RunContent:
     """Return what a report tells of a run; what cannot be told is among the notes of the record.
 
@@ -66,19 +67,37 @@ def content_of_run(
         images: How many validation images are predicted at most; 0 for none.
         with_data: Whether the data are looked through.
         on_image: Called after each image that was predicted.
+        trust_config: Build whatever the config names for that, which can run any code.
     """
     content = RunContent(record, shipped_config(record.config_name))
+    root = data_root(record)
+    if root is not None and not root.is_dir() and (images or with_data):
+        where = '' if root.is_absolute() else ' from here: start in the folder where the run was'
+        record.notes.append(
+            f'{record.folder}: its data, {root}, are not there{where}; without them nothing is '
+            'predicted or looked through.'
+        )
+        return content
     if images and record.config and record.checkpoint:
         try:
-            content.measured = measure_images(record, images, device, on_image)
+            content.measured = measure_images(record, images, device, on_image, trust_config)
         except (RexdenseError, OSError) as error:
             record.notes.append(f'{record.folder}: nothing is predicted, because {error}')
-    if with_data and record.config:
+    if with_data and root is not None:
         try:
-            content.data = check_data(record)
+            content.data = check_data(root)
         except (RexdenseError, OSError) as error:
             record.notes.append(f'{record.folder}: the data are not looked through: {error}')
     return content
+
+
+def data_root(record: RunRecord) -> Path | None:
+    """Return the folder of the training data of a run, None where its config names none."""
+    section = record.section('train_dataloader')
+    while isinstance(section.get('dataset'), dict):
+        section = section['dataset']
+    root = section.get('data_root')
+    return Path(root) if isinstance(root, str) and root else None
 
 
 def shipped_config(name: str) -> dict[str, Any] | None:
@@ -90,18 +109,12 @@ def shipped_config(name: str) -> dict[str, Any] | None:
     return load_config(paths[0]).to_dict() if len(paths) == 1 else None
 
 
-def check_data(record: RunRecord) -> DataCheck | None:
-    """Look through the folder of the training data of a run; None where its config names none.
+def check_data(root: Path) -> DataCheck:
+    """Look through a folder of data.
 
     Raises:
-        DataError: it is not there, or of no known form.
+        DataError: it is of no known form, or cannot be read.
     """
-    section = record.section('train_dataloader')
-    while isinstance(section.get('dataset'), dict):
-        section = section['dataset']
-    root = section.get('data_root')
-    if not isinstance(root, str) or not root:
-        return None
-    folder = inspect_folder(Path(root))
-    picture = draw_overview(folder.inspected, folder.splits, Path(root))
-    return DataCheck(Path(root), folder.inspected.text(), encode_picture(picture, JPEG))
+    folder = inspect_folder(root)
+    picture = draw_overview(folder.inspected, folder.splits, root)
+    return DataCheck(root, folder.inspected.text(), encode_picture(picture, JPEG))

@@ -11,7 +11,7 @@ __all__ = ['COLOURS', 'Line', 'line_chart']
 # Okabe and Ito's (2008), told apart with any colour vision; those that show on white and on black.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 WIDTH, HEIGHT = 480, 270
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 30, 38
+LEFT, RIGHT, TOP, BOTTOM = 52, 22, 30, 38
 MOST_POINTS = 500
 """Of a line; of more every second, third ... is drawn, and the last."""
 MOST_MARKED = 60

@@ -30,7 +30,7 @@ from tests.tiny_run import ROOT
 
 CHROMIUM = shutil.which('chromium') or shutil.which('google-chrome')
 CHROMEDRIVER = shutil.which('chromedriver')
-SECONDS = 60
+SECONDS = 30
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and CHROMEDRIVER), reason='chromium and chromedriver are not installed'
 )
@@ -98,7 +98,7 @@ def wait_for(condition):
             found = condition()
         except StaleElementReferenceException:
             continue
-        if found:
+        if isinstance(found, np.ndarray) or found:
             return found
         time.sleep(0.1)
     raise AssertionError('nothing came of it')

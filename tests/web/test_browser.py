@@ -249,7 +249,7 @@ def test_a_file_over_the_size_is_refused(browser, server, tmp_path):
     assert path.stat().st_size > 500_000
     start_anew(browser, server)
     upload(browser, path)
-    wait_for(lambda: 'exceeds' in browser.find_element(By.TAG_NAME, 'body').text.lower())
+    wait_for(lambda: 'exceed the maximum' in browser.find_element(By.TAG_NAME, 'body').text.lower())
 
 
 def test_two_visitors_at_once(new_browser, browser, server, tmp_path):

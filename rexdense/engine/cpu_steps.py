@@ -51,7 +51,8 @@ def keep_layouts(optimizer: Optimizer) -> None:
 
 def _match_moments(optimizer: Optimizer) -> None:
     for weight, state in optimizer.state.items():
-        for name, value in state.items():
+        # None where another process keeps the moments.
+        for name, value in (state or {}).items():
             if isinstance(value, Tensor) and value.shape == weight.shape:
                 state[name] = _laid_out_as(weight, value)
 

@@ -12,7 +12,7 @@ from mmengine.utils.dl_utils import set_multi_processing
 
 from rexdense.engine.config.followers import follow_channels
 from rexdense.engine.config.load import RUN_LENGTHS, stretch
-from rexdense.errors import UnknownName, suggest
+from rexdense.errors import InvalidArgument, UnknownName, suggest
 
 __all__ = ['KEYS', 'override']
 
@@ -51,7 +51,8 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
 
     Raises:
         UnknownName: nothing reads a key, or no backbone bears its new name.
-        InvalidArgument: the backbone's new arguments are outside what is allowed.
+        InvalidArgument: the backbone's new arguments are outside what is allowed, or a section is
+            given for a value.
     """
     # A copy, so that a key at fault leaves the config as it was.
     root = copy.deepcopy(config._cfg_dict)
@@ -83,7 +84,11 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
     before = ConfigDict(backbone=(config.get('model') or {}).get('backbone') or {})
     loop = config.get('train_cfg') or {}
     lengths = {key: loop.get(key) for key in RUN_LENGTHS}
-    config.merge_from_dict(merged)
+    try:
+        config.merge_from_dict(merged)
+    except TypeError as error:
+        # A section in place of a value; mmengine's words name it.
+        raise InvalidArgument(f'--cfg-options {", ".join(merged)}: {error}') from error
     model = config.get('model') or {}
     if before.backbone != model.get('backbone'):
         follow_channels(model, before)

@@ -12,6 +12,11 @@ _TEST = [
     Bad('test DETECTOR nowhere.pth --data-root shapes RUN', r'nowhere\.pth is not there', 1),
     Bad('test DETECTOR files/text.pth --data-root shapes RUN', r'files/text\.pth', 1),
     Bad('test DETECTOR files/cut.pth --data-root shapes RUN', r'files/cut\.pth', 1),
+    Bad(
+        'test DETECTOR files/boxes.pth --data-root shapes RUN',
+        "has no class 'a', 'b', 'c', whic",
+        1,
+    ),
     Bad('test DETECTOR files/boxes.pth --data-root nowhere RUN', 'nowhere is not there', 1),
     Bad('test DETECTOR files/boxes.pth --data-root shapes RUN --flip-test', 'leave it out'),
     Bad(
@@ -24,7 +29,7 @@ _TEST = [
         logs=True,
     ),
     Bad(
-        'test DETECTOR files/boxes.pth --data-root shapes RUN --out taken/mine.txt',
+        'test DETECTOR files/shapes.pth --data-root shapes RUN --out taken/mine.txt',
         r'mine\.txt exists',
     ),
     *(

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 import rexdense
+from rexdense.datasets.shapes import SHAPE_CLASSES
 from tests.small_classification import CLASSES as COLOURS
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
 from tests.small_classification import NARROW, write_classification, write_images
@@ -189,6 +190,9 @@ def _files(folder: Path, untrained: dict[str, Path]) -> None:
         if classes:
             content['meta']['dataset_meta'] = dict(classes=classes)
         torch.save(content, folder / f'{name}.pth')
+    content = torch.load(untrained['boxes'], weights_only=True)
+    content['meta']['dataset_meta'] = dict(classes=SHAPE_CLASSES)
+    torch.save(content, folder / 'shapes.pth')
     torch.manual_seed(0)
     state = rexdense.create_classifier('rexnet_1.0', 7).state_dict()
     torch.save(state, folder / 'weights.pth')

@@ -25,6 +25,8 @@ SLOW, SILENT = 10, 60
 """Seconds that a case may take, and after which a process that says nothing is killed."""
 MEMORY = 3 * 2**30
 """Bytes of address space that a process may use beside what its imports have taken."""
+LEAST = 10
+"""Seconds for a target, of which its imports take some."""
 KEPT = 3
 """Findings of one kind that are printed."""
 
@@ -142,6 +144,11 @@ def main() -> None:
         print('refused in one line' if was_refused else 'taken')
         return
     share = options.seconds / len(targets)
+    if share < LEAST:
+        parser.error(
+            f'--seconds {options.seconds:g} are {share:.1f} a target, less than a process takes to '
+            f'start: give {LEAST * len(targets)} at least, or name --targets'
+        )
     sys.exit(1 if sum([fuzz(target, share, options.first) for target in targets]) else 0)
 
 

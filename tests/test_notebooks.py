@@ -58,7 +58,6 @@ def test_a_backbone_elsewhere(tmp_path):
 
 @needs_peers
 def test_a_backbone_in_the_other_projects(tmp_path):
-    pytest.importorskip('safetensors')
     for package in ('torchvision', 'segmentation_models_pytorch'):
         if not (Path(peer_packages()) / package).is_dir():
             pytest.skip(f'{package} is not installed there')

@@ -10,7 +10,7 @@ pytest.importorskip('mmseg')
 import cv2
 import numpy as np
 
-from rexdense.cli import predict, test, train
+from rexdense.cli import predict, report, test, train
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.visualization.scalars import read_scalars
@@ -26,6 +26,11 @@ def test_training_measuring_and_predicting(shapes, tmp_path, capsys):
     train.main([CONFIG, *segmentation_arguments(shapes, run, *epochs)])
     # Rows of image, truth and prediction, on one scale.
     assert cv2.imread(str(run / 'predictions.png')).shape[1] == 3 * (240 + 8)
+
+    page = tmp_path / 'page.html'
+    report.main([str(run), '--device', 'cpu', '--no-data-check', '--out', str(page)])
+    # As a caption, and for those who hear the page.
+    assert page.read_text().count('.png: error as a share of the depth') == 2 * 4
 
     checkpoint = str(run / 'epoch_1.pth')
     more = ['--out', str(out), '--show-dir', str(pictures)]

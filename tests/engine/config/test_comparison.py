@@ -123,7 +123,8 @@ def test_all_settings_of_a_run_are_compared_and_nothing_else():
         seed=1,
         a_variable=1,
     )
-    there = copy.deepcopy(here) | dict(work_dir='two', seed=2, a_variable=2, custom_hooks=[])
+    there = copy.deepcopy(here) | dict(work_dir='two', seed=2, a_variable=2)
+    del there['custom_hooks']
     there['model']['type'] = 'A'
     there['model']['init_cfg']['checkpoint'] = 'b.pth'
     there['train_cfg']['max_epochs'] = 4

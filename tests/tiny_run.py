@@ -8,7 +8,7 @@ SSDLITE_CONFIG = 'configs/ssdlite/ssdlite_rexnet-1.0_320_custom_coco.py'
 SEGMENTATION_CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
 ROOT = Path(__file__).resolve().parents[1]
 # Most of a tiny run's time goes into the reading and writing of tensors.
-SHALLOW, NARROW = 'model.backbone.depth_mult=0.1', 'model.backbone.width_mult=0.3'
+SHALLOW, NARROW = 'model.backbone.depth_mult=0.3', 'model.backbone.width_mult=0.3'
 FEW_REGIONS = [
     'model.neck.out_channels=32',
     'model.rpn_head.in_channels=32',

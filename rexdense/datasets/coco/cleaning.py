@@ -92,6 +92,8 @@ def number_of(value: Any) -> int | float | None:
 
 def crowd_flag(value: Any) -> int:
     """Return 1 for an annotation of a crowd, 0 for one of a single object; '0' is 0."""
+    if type(value) is int:
+        return int(value != 0)
     number = number_of(value)
     if number is None:
         number = value.strip().lower() not in _NO if isinstance(value, str) else value
@@ -119,7 +121,12 @@ def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, boo
     right, bottom = left + box_width, top + box_height
     if left >= width or top >= height or right <= 0 or bottom <= 0:
         return OUTSIDE_BOX, False
-    clipped = max(-left, -top, right - width, bottom - height) > _ROUNDING
+    clipped = (
+        left < -_ROUNDING
+        or top < -_ROUNDING
+        or right - width > _ROUNDING
+        or bottom - height > _ROUNDING
+    )
     if clipped:
         left, top = max(left, 0), max(top, 0)
         box_width, box_height = min(right, width) - left, min(bottom, height) - top
@@ -239,5 +246,9 @@ def _numbers(values: Any) -> list[int | float] | None:
     """Return a list of numbers, some perhaps written as text; None where it is no such list."""
     if not isinstance(values, list | tuple):
         return None
-    numbers = [number_of(value) for value in values]
+    # The call is left out for most: a file has millions.
+    numbers = [
+        value if type(value) is float and -_LARGEST <= value <= _LARGEST else number_of(value)
+        for value in values
+    ]
     return None if None in numbers else numbers

@@ -10,8 +10,8 @@ from torch import nn
 from rexdense.benchmark.contestants import AS_SHIPPED
 from rexdense.benchmark.memory import most_resident_bytes
 from rexdense.benchmark.networks import build_network
-from rexdense.benchmark.timed import Timed
 from rexdense.benchmark.workloads import WORKLOADS, prepare_workload
+from rexdense.benchmark.workloads.network import Timed
 from rexdense.device.memory import reuse_freed_memory
 from rexdense.errors import RexdenseError
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rexdense.arch import architecture
 from rexdense.arch.residual import RegNetRule
 from rexdense.benchmark.networks import timm_name
-from rexdense.benchmark.timed import Timed
+from rexdense.benchmark.workloads.network import Timed
 from rexdense.deploy import optimize
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config

@@ -1,14 +1,12 @@
 """A training run of numbers instead of images, in which all that a checkpoint has to keep is used.
 
-As a program: ``python -m tests.engine.resume.toy_run RUN [RUN ...]``, several one after another; a
-RUN is ``WORK_DIR[,resume][,kill=N][,stop=N]``.
+As a program: ``python -m tests.engine.resume.toy_run WORK_DIR [--resume] [--kill-at N]``.
 """
 
 import argparse
 import itertools
 import os
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +22,6 @@ from torch.utils.data import Dataset
 
 from rexdense.device import bare_model, initialise_distributed
 from rexdense.engine.resume.choice import choose_resumed
-from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.runner import Runner
 
 IMAGES = 8
@@ -197,25 +194,23 @@ def run(config, resume=False):
 
 
 def main():
-    """Make the runs that the command line names, also below torchrun."""
+    """Train as the command line says, also below torchrun."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument('work_dir', type=Path)
+    parser.add_argument('--resume', action='store_true')
+    parser.add_argument('--kill-at', type=int, default=-1)
+    parser.add_argument('--stop-at', type=int, default=-1)
+    options = parser.parse_args()
     launcher = 'none'
     if 'RANK' in os.environ:
         launcher = 'pytorch'
         initialise_distributed('cpu')
-    for each in sys.argv[1:]:
-        folder, *words = each.split(',')
-        options = dict(word.split('=') for word in words if '=' in word)
-        config = toy_config(folder, launcher=launcher, at=int(options.get('kill', -1)), how='exit')
-        if 'stop' in options and os.environ.get('RANK', '1') == '1':
-            config.custom_hooks[-1].update(at=int(options['stop']), how=int(signal.SIGTERM))
-        try:
-            runner = run(config, resume='resume' in words)
-        except RunStopped as stopped:
-            print(stopped, file=sys.stderr)
-            continue
-        # The second process's statistics are its own.
-        states = bare_model(runner.model).state_dict()
-        torch.save(states, Path(folder, f'rank_{get_rank()}.pt'))
+    config = toy_config(options.work_dir, launcher=launcher, at=options.kill_at, how='exit')
+    if options.stop_at >= 0 and os.environ.get('RANK', '1') == '1':
+        config.custom_hooks[-1].update(at=options.stop_at, how=int(signal.SIGTERM))
+    runner = run(config, options.resume)
+    # The second process's statistics are its own.
+    torch.save(bare_model(runner.model).state_dict(), options.work_dir / f'rank_{get_rank()}.pt')
 
 
 if __name__ == '__main__':

@@ -152,8 +152,8 @@ def _segment(model: nn.Module, run: Run) -> None:
     model.backbone = nn.Identity()
 
 
-def _itself(images: Tensor) -> Tensor:
-    return images
+def _itself(images: Tensor, *_: Any) -> Tensor:
+    return images  # mmseg's depth estimators give what is known of the images, too
 
 
 def _detect(model: nn.Module, run: Run) -> None:

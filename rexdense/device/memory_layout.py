@@ -1,9 +1,16 @@
 """Weights in channels_last, the layout in which convolutions are quickest."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ['contiguous_inputs', 'trains_in_channels_last', 'use_channels_last']
+__all__ = [
+    'contiguous_inputs',
+    'contiguous_output',
+    'trains_in_channels_last',
+    'use_channels_last',
+]
 
 # Ascend has formats of its own.
 _DEVICES = ('cpu', 'cuda')
@@ -17,12 +24,17 @@ def use_channels_last(network: nn.Module) -> None:
     """Lay out the weights of convolutions with the channels last, where the device knows that.
 
     Their outputs follow. Operators of mmcv, such as RoIAlign, read any memory as NCHW, and would
-    give wrong results without a word; their inputs are brought into that order.
+    give wrong results without a word; what their modules take, and what the layers in these hand
+    them, such as the offsets of a deformable convolution, is brought into that order. Functions of
+    mmcv that other modules call are not.
     """
     for module in network.modules():
         if _reads_nchw(module):
             if contiguous_inputs not in module._forward_pre_hooks.values():
-                module.register_forward_pre_hook(contiguous_inputs)
+                module.register_forward_pre_hook(contiguous_inputs, with_kwargs=True)
+            for part in module.modules():
+                if part is not module and contiguous_output not in part._forward_hooks.values():
+                    part.register_forward_hook(contiguous_output)
             continue
         for parameter in module.parameters(recurse=False):
             if parameter.dim() == 4 and parameter.device.type in _DEVICES:
@@ -42,9 +54,23 @@ def trains_in_channels_last(network: nn.Module) -> bool:
 
 
 def _reads_nchw(module: nn.Module) -> bool:
-    return type(module).__module__.startswith(_READS_NCHW)
+    # Others inherit from them.
+    return any(kind.__module__.startswith(_READS_NCHW) for kind in type(module).__mro__)
 
 
-def contiguous_inputs(module: nn.Module, inputs: tuple) -> tuple:
+def contiguous_inputs(
+    module: nn.Module, inputs: tuple, named: dict[str, Any]
+) -> tuple[tuple, dict[str, Any]]:
     """Return a module's inputs with their tensors in the order of their axes."""
-    return tuple(each.contiguous() if isinstance(each, Tensor) else each for each in inputs)
+    return tuple(map(_contiguous, inputs)), {
+        name: _contiguous(value) for name, value in named.items()
+    }
+
+
+def contiguous_output(module: nn.Module, inputs: tuple, output: Any) -> Any:
+    """Return a module's output, if it is a tensor, in the order of its axes."""
+    return _contiguous(output)
+
+
+def _contiguous(value: Any) -> Any:
+    return value.contiguous() if isinstance(value, Tensor) else value

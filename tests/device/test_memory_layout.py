@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from rexdense.deploy import optimize
 from rexdense.device import memory_layout
 from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 
@@ -65,3 +66,33 @@ def test_a_second_call_adds_nothing(plain):
 def test_operators_that_may_read_gradients_wrongly_are_not_trained_so(plain):
     plain.extra = ops.DeformConv2d(3, 8, 3)
     assert not trains_in_channels_last(plain)
+
+
+@pytest.mark.parametrize(
+    'name', ['DeformConv2dPack', 'ModulatedDeformConv2dPack', 'SAConv2d', 'of another package']
+)
+def test_offsets_are_read_as_in_the_usual_layout(name):
+    class Inherited(ops.ModulatedDeformConv2dPack):
+        pass
+
+    torch.manual_seed(0)
+    options = dict(use_deform=True) if name == 'SAConv2d' else {}
+    kind = getattr(ops, name, Inherited)
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), kind(4, 4, 3, padding=1, **options)).eval()
+    for weight in plain.parameters():
+        nn.init.normal_(weight, std=0.3)
+    fast, optimized = copy.deepcopy(plain), optimize(plain)
+    use_channels_last(fast)
+    images = torch.randn(1, 3, 9, 8)
+    with torch.no_grad():
+        expected = plain(images)
+        for network in (fast, optimized, optimize(fast)):
+            torch.testing.assert_close(network(images), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_inputs_by_name_are_read_as_in_the_usual_layout(plain):
+    images = torch.randn(1, 3, 12, 12)
+    expected = plain.align(images, BOXES)
+    use_channels_last(plain)
+    images = images.contiguous(memory_format=torch.channels_last)
+    assert torch.equal(plain.align(input=images, rois=BOXES), expected)

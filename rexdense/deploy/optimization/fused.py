@@ -35,7 +35,7 @@ class FusedConv2d(nn.Conv2d):
     """
 
     activation: str | None = None
-    _packed: tuple[tuple, Tensor] | None = None
+    _packed: tuple[Tensor, int | None, Tensor] | None = None
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         """Return the layer's output for a map (N, C, H, W).
@@ -61,10 +61,14 @@ class FusedConv2d(nn.Conv2d):
 
     def _packed_weight(self, x: Tensor) -> Tensor:
         """Return the weight in oneDNN's blocks, for maps like ``x``; others may go in, too. It is
-        packed again when the weight has changed."""
-        weight = self.weight
-        state = weight.data_ptr(), None if weight.is_inference() else weight._version
-        if self._packed is None or self._packed[0] != state:
+        packed again when the weight has changed, but for changes through ``.data``, which torch
+        counts nowhere."""
+        weight, held = self.weight, self._packed
+        if held is None or not _is_as_it_was(weight, *held[:2]):
+            # The memory that is held is given to no other weight. Of inference tensors torch counts
+            # no changes.
+            counted = not weight.is_inference()
+            before = weight.detach() if counted else weight.clone()
             packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
                 weight.detach().to_mkldnn(),
                 self.padding,
@@ -73,8 +77,8 @@ class FusedConv2d(nn.Conv2d):
                 self.groups,
                 list(x.shape),
             )
-            self._packed = state, packed
-        return self._packed[1]
+            self._packed = held = before, weight._version if counted else None, packed
+        return held[2]
 
     def _apply(self, *arguments: Any, **options: Any) -> nn.Module:
         self._packed = None
@@ -91,7 +95,7 @@ class FusedConv2d(nn.Conv2d):
             and x.dtype == self.weight.dtype
             and x.dim() == 4
             and x.numel() > 0
-            and (x.dtype == torch.float32 or torch.ops.mkldnn._is_mkldnn_bf16_supported())
+            and (x.dtype == torch.float32 or _is_bfloat16_that_can_be(x.dtype))
             and not torch.is_grad_enabled()
             and not torch.is_autocast_enabled('cpu')
             and not torch.compiler.is_compiling()
@@ -102,6 +106,16 @@ class FusedConv2d(nn.Conv2d):
 
     def extra_repr(self) -> str:
         return f'{super().extra_repr()}, activation={self.activation}'
+
+
+def _is_as_it_was(weight: Tensor, before: Tensor, version: int | None) -> bool:
+    if weight.is_inference():
+        return version is None and weight.dtype == before.dtype and torch.equal(weight, before)
+    return weight.data_ptr() == before.data_ptr() and weight._version == version
+
+
+def _is_bfloat16_that_can_be(dtype: torch.dtype) -> bool:
+    return dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def fuse_activation(conv: nn.Module, activation: Callable | None) -> bool:

@@ -74,13 +74,15 @@ def optimize(
             f'this network is optimised already, with dtype={done.dtype} and '
             f'compile={done.compiled}: give optimize the network that it was made from'
         )
-    network = checked_copy(module)
+    # Of the tensors of inference mode torch would not tell whether they have changed.
+    with torch.inference_mode(False):
+        network = checked_copy(module)
     device = next((tensor.device.type for tensor in network.parameters()), 'cpu')
     if dtype == torch.bfloat16:
         require_bfloat16(device)
     if compile:
         require_compiler(device)
-    with torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad():
         _compute_parametrised(network)
         fold_norms(network)
         fuse_convolutions(network)

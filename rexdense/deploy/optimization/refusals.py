@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedTensorMixin
 
-from rexdense.device.memory_layout import contiguous_inputs
+from rexdense.device.memory_layout import contiguous_inputs, contiguous_output
 from rexdense.errors import InvalidArgument
 
 __all__ = ['DTYPES', 'checked_copy', 'require_dtype']
@@ -22,6 +22,7 @@ _HOOKS = {
     '_backward_pre_hooks': 'a backward pre-hook',
     '_backward_hooks': 'a backward hook',
 }
+_OWN_HOOKS = (contiguous_inputs, contiguous_output)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
@@ -87,7 +88,7 @@ def _check(name: str, module: nn.Module) -> None:
                 f'{name} has no weights yet: load them, or run a batch through the network first'
             )
     for attribute, kind in _HOOKS.items():
-        if any(hook is not contiguous_inputs for hook in getattr(module, attribute).values()):
+        if any(hook not in _OWN_HOOKS for hook in getattr(module, attribute).values()):
             raise InvalidArgument(
                 f'{name} has {kind}, which would see other values in the optimised network: '
                 'remove it first, and weight or spectral norms by '

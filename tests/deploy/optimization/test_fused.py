@@ -110,6 +110,17 @@ def test_weights_are_laid_out_once():
             assert len(packed) == (count == 0)
 
 
+def give_new_weights(network):
+    """Until they lie where others lay, whose memory became free."""
+    network.conv.weight.data = network.conv.weight.data.clone()
+    network(image(1, 3, 16, 16))
+    first = network.conv.weight.data_ptr()
+    for _ in range(50):
+        network.conv.weight.data = network.conv.weight.data * 1.5
+        if network.conv.weight.data_ptr() == first:
+            break
+
+
 CHANGES = {
     'loaded': lambda network: network.load_state_dict(
         {name: value * 2 for name, value in network.state_dict().items()}
@@ -119,6 +130,7 @@ CHANGES = {
         network.conv, 'weight', torch.nn.Parameter(network.conv.weight * 4)
     ),
     'other types': lambda network: network.double().float(),
+    'where others lay': give_new_weights,
 }
 
 
@@ -135,3 +147,29 @@ def test_weights_that_change_are_laid_out_again(change):
     for again in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
         with torch.no_grad():
             assert relative_error(again(images), expected) < 1e-5
+
+
+def test_weights_of_inference_mode_are_laid_out_again():
+    images = image(1, 3, 16, 16)
+    with torch.inference_mode():
+        network = copy.deepcopy(fused_layer())
+        assert network.conv.weight.is_inference()
+        for factor in (1, 3):
+            network.conv.weight.mul_(factor)
+            conv = network.conv
+            expected = torch.nn.functional.conv2d(images, conv.weight, conv.bias, padding=1).relu()
+            assert relative_error(network(images), expected) < 1e-5
+        with Operators() as seen:
+            network(images)
+        assert not [name for name in seen.names if 'mkldnn_reorder_conv2d_weight' in name]
+
+
+@pytest.mark.parametrize('dtype', [torch.float64, torch.float16])
+def test_other_types_run_where_bfloat16_can_be(monkeypatch, dtype):
+    monkeypatch.setattr(torch.ops.mkldnn, '_is_mkldnn_bf16_supported', lambda: True)
+    network, images = fused_layer(), image(1, 3, 16, 16)
+    with torch.inference_mode():
+        expected = network(images)
+        found = network.to(dtype)(images.to(dtype))
+    assert found.dtype == dtype
+    assert relative_error(found.float(), expected) < 1e-2

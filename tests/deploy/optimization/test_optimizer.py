@@ -242,3 +242,13 @@ def test_few_compilations_for_many_sizes(tmp_path, monkeypatch):
     again = pickle.loads(pickle.dumps(fast))
     assert again._compiled_call_impl is None
     assert optimize(again, compile=True) is again and again._compiled_call_impl is not None
+
+
+def test_made_in_inference_mode_it_takes_other_weights(backbone):
+    images = image(1, 3, 64, 64)
+    with torch.inference_mode():
+        fast = optimize(copy.deepcopy(backbone))
+        assert not any(tensor.is_inference() for tensor in fast.state_dict().values())
+        fast(images)
+        fast.load_state_dict({name: value * 0 for name, value in fast.state_dict().items()})
+        assert not any(map.abs().max() for map in fast(images))

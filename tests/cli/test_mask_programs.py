@@ -123,6 +123,7 @@ FAULTS = {
     'mask is neither polygons nor run lengths': mask_of('0,1,2'),
     'mask polygon of fewer than 3 points': mask_of([[1, 1, 9, 9]]),
     'mask polygon of an odd number of coordinates': mask_of([[1, 1, 9, 1, 9, 9, 2]]),
+    'mask polygon of points far outside the image': mask_of([[0, 0, 1e9, 0, 1e9, 1e9]]),
     'mask run lengths of another size than the image': mask_of(
         dict(size=[WIDTH, HEIGHT], counts=[WIDTH * HEIGHT])
     ),

@@ -10,6 +10,7 @@ __all__ = [
     'BOX_WITHOUT_NUMBERS',
     'DAMAGED_RUNS',
     'EMPTY_MASK',
+    'FAR_POINTS',
     'FEW_POINTS',
     'MASK_FAULTS',
     'MASK_OUTSIDE_BOX',
@@ -46,13 +47,14 @@ NO_MASK = 'no mask'
 OTHER_MASK = 'mask is neither polygons nor run lengths'
 FEW_POINTS = 'mask polygon of fewer than 3 points'
 ODD_COORDINATES = 'mask polygon of an odd number of coordinates'
+FAR_POINTS = 'mask polygon of points far outside the image'
 RUNS_OF_OTHER_SIZE = 'mask run lengths of another size than the image'
 DAMAGED_RUNS = 'mask run lengths that cannot be decoded'
 EMPTY_MASK = 'mask without a pixel'
 MASK_OUTSIDE_BOX = 'mask outside its box'
 MASK_FAULTS = (
     *(NO_MASK, OTHER_MASK, FEW_POINTS, ODD_COORDINATES, RUNS_OF_OTHER_SIZE, DAMAGED_RUNS),
-    *(EMPTY_MASK, MASK_OUTSIDE_BOX),
+    *(EMPTY_MASK, MASK_OUTSIDE_BOX, FAR_POINTS),
 )
 NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
 """Boxes that stand for none; a mask then says where the object is."""
@@ -64,6 +66,10 @@ _ROUNDING = 0.5
 
 _MOST_OF_BOX = 4
 """Above so many times the area of its box, an object's area is in other units, or of another."""
+
+_FARTHEST = 100_000
+"""By how many pixels a polygon may reach out of its image. pycocotools fills it point by point, in
+whole numbers of 32 bits, and ends the process where memory or these do not suffice."""
 
 _NO = ('false', 'no', 'n', 'f', '')
 """Words that exporters write for an iscrowd of 0."""
@@ -157,8 +163,8 @@ def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dic
     reason why there is none.
 
     A single polygon that stands without its outer list gets one. Polygons of four numbers go,
-    because pycocotools takes them for boxes. Whether the text of compressed run lengths is whole,
-    :func:`box_of_mask` finds out.
+    because pycocotools takes them for boxes, and those with points that it cannot count up to.
+    Whether the text of compressed run lengths is whole, :func:`box_of_mask` finds out.
 
     Args:
         segmentation: polygons [[x, y, x, y, ...], ...] in pixels, or run lengths
@@ -174,7 +180,8 @@ def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dic
     if number_of(segmentation[0]) is not None:
         segmentation = [segmentation]
     polygons = [_numbers(polygon) for polygon in segmentation]
-    faults = [_fault_of_polygon(polygon) for polygon in polygons]
+    most = max(width, height) + _FARTHEST
+    faults = [_fault_of_polygon(polygon, most) for polygon in polygons]
     whole = [polygon for polygon, fault in zip(polygons, faults, strict=True) if fault is None]
     return whole or faults[0]
 
@@ -185,20 +192,22 @@ def _clean_runs(segmentation: dict, width: int, height: int) -> dict | str:
         return RUNS_OF_OTHER_SIZE
     if isinstance(counts, list | tuple):
         counts = _numbers(counts)
+        counts = None if counts is None else list(map(int, counts))
         if counts is None or min(counts, default=0) < 0 or sum(counts) != height * width:
             return DAMAGED_RUNS
-        counts = list(map(int, counts))
     elif not isinstance(counts, str) or not counts:
         return DAMAGED_RUNS
     return {**segmentation, 'counts': counts, 'size': [height, width]}
 
 
-def _fault_of_polygon(polygon: list[int | float] | None) -> str | None:
+def _fault_of_polygon(polygon: list[int | float] | None, most: int) -> str | None:
     if polygon is None:
         return OTHER_MASK
     if len(polygon) % 2:
         return ODD_COORDINATES
-    return FEW_POINTS if len(polygon) < 6 else None
+    if len(polygon) < 6:
+        return FEW_POINTS
+    return None if min(polygon) >= -_FARTHEST and max(polygon) <= most else FAR_POINTS
 
 
 def box_of_mask(mask: list | dict) -> list[float] | str:
@@ -227,7 +236,8 @@ def area_of_mask(mask: list | dict) -> float:
 
 def _area_of_polygon(polygon: list[float]) -> float:
     """Return the area of a polygon [x, y, x, y, ...] (the shoelace formula)."""
-    across, down = polygon[::2], polygon[1::2]
+    # Products of whole numbers of any length may be more than a float can hold.
+    across, down = list(map(float, polygon[::2])), list(map(float, polygon[1::2]))
     following = zip(across, down, [*across[1:], across[0]], [*down[1:], down[0]], strict=True)
     return abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in following)) / 2
 

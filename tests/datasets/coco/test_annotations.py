@@ -702,6 +702,27 @@ def test_an_area_that_is_missing_is_the_mask_s(tmp_path, segmentation, area):
     assert read.dataset['annotations'][0]['area'] == area
 
 
+@pytest.mark.parametrize('far', [10**200, 1e300, -(10**9), '1e9'])
+@pytest.mark.parametrize('need_masks', [False, True])
+def test_polygons_that_reach_far_out_are_left_out(tmp_path, far, need_masks):
+    """pycocotools, which would fill them, ends the process without a word."""
+    content = coco_content()
+    whole = [[0, 0, WIDTH, 0, WIDTH, HEIGHT]]
+    for entry in content['annotations']:
+        entry['segmentation'] = whole
+    content['annotations'][0]['segmentation'] = [[0, 0, far, 0, far, far]]
+    del content['annotations'][0]['area']
+    read = read_annotations(write_coco(tmp_path, content), need_masks=need_masks)
+    assert read.dropped == ({cleaning.FAR_POINTS: 1} if need_masks else {})
+    masks = [entry.get('segmentation', whole) for entry in read.dataset['annotations']]
+    assert masks == [whole] * len(masks)
+
+
+def test_parts_of_pixels_are_no_run_lengths():
+    runs = dict(size=[2, 5], counts=[0.5, 9.5])
+    assert cleaning.clean_segmentation(runs, 5, 2) == cleaning.DAMAGED_RUNS
+
+
 @pytest.mark.parametrize(('box', 'need_masks'), [(None, False), ([1, 2, 30, 20], True)])
 def test_run_lengths_of_another_size_are_named(tmp_path, box, need_masks):
     content = coco_content()

@@ -11,6 +11,7 @@ __all__ = [
     'is_integer',
     'is_number',
     'require_config',
+    'require_depth',
     'require_flag',
     'require_known',
     'require_norm_cfg',
@@ -20,6 +21,9 @@ __all__ = [
     'require_ratio',
     'require_sequence',
 ]
+
+MOST_BLOCKS = 1000
+"""Thirty times the deepest named network; a mistyped depth would otherwise be built for hours."""
 
 
 def require_positive(name: str, value: Any) -> None:
@@ -32,6 +36,19 @@ def require_positive_integer(name: str, value: Any) -> None:
     """Raise InvalidArgument unless ``value`` is a whole number above 0."""
     if not is_integer(value) or value < 1:
         raise InvalidArgument(f'{name}={value!r}: give a whole number above 0')
+
+
+def require_depth(name: str, value: Any, blocks: float) -> None:
+    """Raise InvalidArgument where a network would have more than ``MOST_BLOCKS`` blocks.
+
+    Args:
+        name, value: The argument that decides of them.
+        blocks: How many it makes.
+    """
+    if blocks > MOST_BLOCKS:
+        raise InvalidArgument(
+            f'{name}={value!r}: a network of more than {MOST_BLOCKS} blocks; give a smaller number'
+        )
 
 
 def require_ratio(name: str, value: Any, below_one: bool = False) -> None:

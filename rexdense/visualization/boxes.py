@@ -135,16 +135,15 @@ def draw_objects(
     image: np.ndarray,
     objects: Objects,
     classes: Sequence[str],
-    named: bool = True,
     opacity: float | None = None,
 ) -> np.ndarray:
     """Return a copy of an image (H, W, 3), uint8, RGB, with objects and their names drawn on it.
 
-    Masks are filled and outlined. Names are written where they cover no other name, those of the
-    best scores first; one for which there is no room around its box is left out.
+    Masks are filled and outlined. Names and scores are written where they cover no others, those of
+    the best scores first; what finds no room around its box is left out. A single class is not
+    named, which would tell nothing and hide objects.
 
     Args:
-        named: Whether names are written; where there is a single class they only hide objects.
         opacity: Of masks, from 0 to 1; ``MASK_OPACITY`` if it is None.
     """
     image = image.copy()
@@ -157,13 +156,16 @@ def draw_objects(
     for box, label in zip(objects.boxes, objects.labels, strict=True):
         left, top, right, bottom = (round(float(value)) for value in box)
         cv2.rectangle(image, (left, top), (right, bottom), palette(label), thickness)
-    names = [classes[label] for label in objects.labels]
+    names = [classes[label] if len(classes) > 1 else '' for label in objects.labels]
     order = range(len(names))
     if objects.scores is not None:
-        names = [f'{name} {score:.2f}' for name, score in zip(names, objects.scores, strict=True)]
+        scored = zip(names, objects.scores, strict=True)
+        names = [f'{name} {score:.2f}'.lstrip() for name, score in scored]
         order = np.argsort(-objects.scores, kind='stable')
     taken: list[_Rectangle] = []
-    for index in order if named else ():
+    for index in order:
+        if not names[index]:
+            continue
         _draw_name(image, names[index], objects.boxes[index], palette(objects.labels[index]), taken)
     return image
 

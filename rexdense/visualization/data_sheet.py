@@ -57,7 +57,7 @@ def _draw_boxes(inspected: Inspected, splits: Mapping[str, BoxSplit]) -> np.ndar
         before = image.shape[:2]
         image = _fitted(image)
         objects = objects.resized(before, image.shape[:2])
-        return draw_objects(image, objects, read.classes, named=len(read.classes) > 1)
+        return draw_objects(image, objects, read.classes)
 
     plots = plot_counts(inspected.counts, 'objects', inspected.sides, inspected.objects)
     parts = [plots, _samples(inspected, draw)]

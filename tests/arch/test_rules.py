@@ -126,6 +126,8 @@ def test_a_rule_needs_no_name():
             for argument in ('w_0', 'depth', 'group_width')
             for value in (0, -8, 8.5)
         ),
+        ('rexnet_lite_1.0', dict(depth_mult=1e9), 'depth_mult=1000000000.0: .* more than 1000 blo'),
+        ('regnetx_200mf', dict(depth=2**63), 'more than 1000 blocks; give a smaller number'),
         ('regnetx_200mf', dict(w_0=30), 'w_0=30: give a multiple of 8'),
         ('regnetx_200mf', dict(w_a=0), 'w_a=0: give a number above 0'),
         ('regnetx_200mf', dict(w_m=1.0), 'w_m=1.0: give a number above 1'),

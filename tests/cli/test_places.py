@@ -302,7 +302,8 @@ class TestPredicting:
         program = (
             'import os, signal, sys\n'
             'from rexdense.cli import predict\n'
-            'predict.write_picture = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n'
+            'from rexdense.inference import writing\n'
+            'writing.write_picture = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n'
             'predict.main(sys.argv[1:])\n'
         )
         command = [str(segmented.checkpoint), str(images), '--out-dir', str(out)]

@@ -35,8 +35,20 @@ def test_boxes_lie_where_they_should():
 def test_labels_stay_inside_the_image():
     image = np.zeros((40, 60, 3), np.uint8)
     objects = Objects(np.array([[50.0, 0.0, 59.0, 20.0]]), np.array([0]))
-    drawn = draw_objects(image, objects, ['long name'])
+    drawn = draw_objects(image, objects, ['long name', 'other'])
     assert drawn[:12].any(axis=(0, 2)).sum() > 40
+
+
+def test_a_single_class_is_not_named(monkeypatch):
+    written = []
+    monkeypatch.setattr(
+        'rexdense.visualization.boxes.write_text', lambda image, text, *_: written.append(text)
+    )
+    image, box = np.zeros((90, 90, 3), np.uint8), np.array([[20.0, 30.0, 60.0, 80.0]])
+    draw_objects(image, Objects(box, np.array([0])), ['nucleus'])
+    assert not written
+    draw_objects(image, Objects(box, np.array([0]), np.array([0.987])), ['nucleus'])
+    assert written == ['0.99']
 
 
 def test_of_several_classes_on_one_object_the_best_stays():

@@ -53,7 +53,8 @@ class TiffDirectory:
                 (value,) = self._read(word)
             else:
                 file.read(room)
-            self._entries[tag] = kind, number, value
+            # Of a tag that is there twice, libtiff takes the first.
+            self._entries.setdefault(tag, (kind, number, value))
 
     def integers(self, tag: int) -> tuple[int, ...]:
         """Return the whole numbers of a tag; none where it is missing."""

@@ -155,7 +155,7 @@ def draw_stage(
     size = f'{width} x {height}'
     if shown.objects is not None:
         objects = shown.objects.resized((height, width), image.shape[:2])
-        image = draw_objects(image, objects, classes, named=len(classes) > 1)
+        image = draw_objects(image, objects, classes)
         size += f', {len(objects.boxes)} {"object" if len(objects.boxes) == 1 else "objects"}'
     if shown.labels is not None:
         labels = fitted(shown.labels, image.shape[0], keep_values=True)[:, : image.shape[1]]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import struct
 
 import numpy as np
 import pytest
@@ -49,6 +50,20 @@ def decodes(path):
 @pytest.mark.parametrize('format_name', FORMATS)
 def test_headers_have_the_size(tmp_path, format_name):
     assert header(saved(tmp_path / 'x', format_name)) == ImageHeader(64, 48)
+
+
+def test_of_a_tag_that_is_there_twice_the_first_counts(tmp_path):
+    """As for libtiff, with which OpenCV decodes."""
+    path = saved(tmp_path / 'x.tif', 'TIFF')
+    content = bytearray(path.read_bytes())
+    (place,) = struct.unpack_from('<I', content, 4)
+    entries = [place + 2 + 12 * each for each in range(struct.unpack_from('<H', content, place)[0])]
+    width = next(at for at in entries if struct.unpack_from('<H', content, at)[0] == 256)
+    last = entries[-1]
+    content[last : last + 12] = struct.pack('<HHII', 256, 4, 1, 7)
+    assert width < last
+    path.write_bytes(content)
+    assert header(path).width == decode_image(bytes(content), str(path)).shape[1] == 64
 
 
 @pytest.mark.parametrize('share', [0, 0.01, 0.1, 0.5, 0.9, 0.99])

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from rexdense.arch import channels
 from rexdense.engine.config.override import KEYS, override
-from rexdense.errors import UnknownName
+from rexdense.errors import InvalidArgument, UnknownName
 
 
 @pytest.fixture
@@ -167,3 +167,57 @@ def test_an_element_of_a_list_of_numbers(assignments, expected):
     config = Config(dict(model=dict(data_preprocessor=dict(mean=[123.675, 116.28, 103.53]))))
     override(config, assignments)
     assert config.model.data_preprocessor.mean == expected
+
+
+@pytest.mark.parametrize(
+    ('assignments', 'expected'),
+    [
+        ({'model': 3}, 'model=3: model is a section of the config; give its values by model.NAME'),
+        ({'model.backbone': [dict(type='a')]}, 'model.backbone is a section of the config'),
+        ({'default_hooks.logger': 'off'}, 'default_hooks.logger is a section of the config'),
+        ({'train_cfg': True}, 'train_cfg is a section of the config'),
+        ({'train_cfg.max_epochs': 2.5}, 'train_cfg.max_epochs=2.5: give a whole number above 0'),
+        ({'train_cfg.max_epochs': True}, 'give a whole number above 0'),
+        ({'train_cfg.max_epochs': 0}, 'give a whole number above 0'),
+        ({'model.head': {1: 2}}, 'a section names its values, and 1 is no name'),
+        ({'model.head': [dict(a={1: 2})]}, 'a section names its values, and 1 is no name'),
+        (
+            {'model.head': 1, 'model.head.lr': 2},
+            'model.head=1 and model.head.lr: model.head would be a value and a section',
+        ),
+    ],
+)
+def test_sections_stay_sections_and_lengths_whole(assignments, expected):
+    text = dict(
+        model=dict(backbone=dict(type='a')),
+        default_hooks=dict(logger=dict(type='LoggerHook')),
+        train_cfg=dict(max_epochs=3),
+    )
+    config = Config(text)
+    with pytest.raises(InvalidArgument, match=re.escape(expected)):
+        override(config, assignments)
+    assert config._cfg_dict == text
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('default_hooks.logger', None),
+        ('compile', False),
+        ('val_evaluator', [dict(type='a'), dict(type='b')]),
+        ('model.backbone', dict(_delete_=True, type='b')),
+    ],
+)
+def test_sections_may_be_left_out_and_become_several(key, value):
+    config = Config(
+        dict(
+            model=dict(backbone=dict(type='a')),
+            default_hooks=dict(logger=dict(type='LoggerHook')),
+            val_evaluator=dict(type='a'),
+            compile=dict(backend='eager'),
+        )
+    )
+    override(config, {key: value})
+    section, _, name = key.rpartition('.')
+    found = config[section][name] if section else config[name]
+    assert found == (dict(type='b') if isinstance(value, dict) else value)

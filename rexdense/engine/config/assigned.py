@@ -1,0 +1,88 @@
+"""What may be assigned to keys of a config: sections stay sections, lengths whole numbers."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mmengine.config import Config
+
+from rexdense.engine.config.load import RUN_LENGTHS
+from rexdense.errors import InvalidArgument
+
+__all__ = ['require_fitting_values']
+
+_LENGTHS = tuple(f'train_cfg.{name}' for name in RUN_LENGTHS)
+# Where a list of sections may not take the place of a section.
+_SINGLE = ('env_cfg', 'model', 'model.backbone', 'optim_wrapper', 'train_cfg')
+LONGEST_SHOWN = 60
+
+
+def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> None:
+    """Check that values fit the places of a config that they are assigned to.
+
+    Raises:
+        InvalidArgument: a section would become a value, the run's length no whole number above 0,
+            or a key both a section and a value; or a section has keys that are no text.
+    """
+    for key, value in assignments.items():
+        parts = key.split('.')
+        for place in range(1, len(parts)):
+            above = '.'.join(parts[:place])
+            if above in assignments and not isinstance(assignments[above], dict):
+                raise InvalidArgument(
+                    f'--cfg-options {above}={_shown(assignments[above])} and {key}: {above} would '
+                    'be a value and a section; give one of them'
+                )
+        for name in _keys(value):
+            if not isinstance(name, str):
+                raise InvalidArgument(
+                    f'--cfg-options {key}: a section names its values, and {name!r} is no name; '
+                    'write values with such keys in the config file'
+                )
+        if key in _LENGTHS and not (type(value) is int and value > 0):
+            raise InvalidArgument(
+                f'--cfg-options {key}={_shown(value)}: give a whole number above 0'
+            )
+        if isinstance(_found(config, parts), dict) and not _is_section(key, value):
+            raise InvalidArgument(
+                f'--cfg-options {key}={_shown(value)}: {key} is a section of the config; give its '
+                f'values by {key}.NAME=VALUE, or {key}=None to leave it out'
+            )
+
+
+def _is_section(key: str, value: Any) -> bool:
+    """Tell whether a value may stand where a section stands: one, several, none, or a switch for
+    arguments of classes and for ``compile``, whose section refines what True means."""
+    if isinstance(value, bool):
+        return key == 'compile' or ('.' in key and key not in _SINGLE)
+    if isinstance(value, (list, tuple)) and key not in _SINGLE:
+        return all(isinstance(each, dict) for each in value)
+    return value is None or isinstance(value, dict)
+
+
+def _found(config: Config, parts: list[str]) -> Any:
+    node: Any = config._cfg_dict
+    for part in parts:
+        if isinstance(node, dict):
+            node = node.get(part)
+        elif isinstance(node, (list, tuple)) and part.isdigit() and int(part) < len(node):
+            node = node[int(part)]
+        else:
+            return None
+    return node
+
+
+def _keys(value: Any) -> Iterator[Any]:
+    """Yield the keys of all dictionaries in a value."""
+    if isinstance(value, dict):
+        yield from value
+    for part in value.values() if isinstance(value, dict) else value if _is_list(value) else ():
+        yield from _keys(part)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple))
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f'{text[:LONGEST_SHOWN]}...'

@@ -121,8 +121,12 @@ def expect(training: Training, cluster: Cluster) -> Expectation:
     Raises:
         InvalidArgument: a figure is none, such as a step that takes no time.
     """
-    if min(training.images, training.step_seconds, training.parameters, cluster.cards) <= 0:
-        raise InvalidArgument('images, step_seconds, parameters and cards are above 0')
+    _require(
+        training, ('images', 'step_seconds', 'parameters'), ('activation_bytes', 'loader_rate')
+    )
+    _require(cluster, ('cards', 'per_machine', 'inside', 'between', 'cores_per_card'), ('latency',))
+    if cluster.at_once is not None:
+        _require(cluster, ('at_once',))
     waves = max(1.0, cluster.cards / (cluster.at_once or cluster.cards))
     compute = training.step_seconds * waves
     exchange = exchange_seconds(FLOAT32 * training.parameters, cluster)
@@ -135,3 +139,15 @@ def expect(training: Training, cluster: Cluster) -> Expectation:
         state_bytes(training, cluster.cards) + training.activation_bytes * training.images,
         loader < fastest,
     )
+
+
+def _require(
+    figures: Training | Cluster, above: tuple[str, ...], at_least: tuple[str, ...] = ()
+) -> None:
+    """Check that figures are above 0, or at least 0. NaN is neither."""
+    wrong = [name for name in above if not getattr(figures, name) > 0]
+    if wrong:
+        raise InvalidArgument(f'{", ".join(above)} are above 0, and {wrong[0]} is not')
+    wrong = [name for name in at_least if not getattr(figures, name) >= 0]
+    if wrong:
+        raise InvalidArgument(f'{wrong[0]} is at least 0')

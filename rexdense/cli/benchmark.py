@@ -164,7 +164,7 @@ def _add_common(part: argparse.ArgumentParser, rounds: int = 9) -> None:
 
 def _shape(text: str) -> tuple[int, ...]:
     parts = text.replace(',', 'x').split('x')
-    if len(parts) != 4 or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) != 4 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(
             f'{text!r} is no shape: give images, channels, height and width, such as 8x3x224x224'
         )

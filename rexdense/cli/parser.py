@@ -72,7 +72,7 @@ class Parser(argparse.ArgumentParser):
 def parse_size(text: str) -> tuple[int, int]:
     """Parse 'W,H' or 'WxH', in pixels, into (W, H)."""
     parts = text.replace('x', ',').split(',')
-    if len(parts) != 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+    if len(parts) != 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(
             f'{text!r} is no size: give width,height in pixels, such as 320,240'
         )
@@ -82,7 +82,7 @@ def parse_size(text: str) -> tuple[int, int]:
 def parse_scales(text: str) -> list[int]:
     """Parse output strides such as '1,2,4'; 'all' gives an empty list."""
     parts = [] if text == 'all' else text.split(',')
-    if not all(part.isdigit() and int(part) > 0 for part in parts):
+    if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f'{text!r}: give all, or output strides such as 1,2,4')
     return [int(part) for part in parts]
 

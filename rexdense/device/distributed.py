@@ -41,8 +41,8 @@ def process_variables(launcher: str, environment: Mapping[str, str]) -> dict[str
     MASTER_ADDR, MASTER_PORT) from those of its launcher.
 
     Raises:
-        InvalidArgument: the process was not started by that launcher, a variable is no number, or
-            none says where the first process is.
+        InvalidArgument: the process was not started by that launcher, a variable is no number or
+            one that cannot be, or none says where the first process is.
     """
     names = {
         'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE'),
@@ -57,14 +57,23 @@ def process_variables(launcher: str, environment: Mapping[str, str]) -> dict[str
         )
     for name in (*names, 'MASTER_PORT'):
         # Slurm writes 4(x2) for two machines of four.
-        if not re.match(r'\d+($|\(|,)', environment.get(name, '0')):
+        form = r'[0-9]+([(,].*)?' if name == names[3] else '[0-9]+'
+        if not re.fullmatch(form, environment.get(name, '0')):
             raise InvalidArgument(
                 f'{name}={environment[name]}: give a whole number, or start the processes with '
                 f'what sets it: {_STARTED_BY[launcher].partition(": ")[2]}'
             )
     rank, world, local = (environment[name] for name in names[:3])
     on_machine = re.match(r'\d+', environment.get(names[3], world))[0]
-    address = environment.get('MASTER_ADDR')
+    if int(rank) >= int(world):
+        raise InvalidArgument(
+            f'{names[0]}={rank} and {names[1]}={world}: of so many processes the last has the '
+            f'number {int(world) - 1}; set them anew'
+        )
+    port = environment.get('MASTER_PORT', _PORT)
+    if not 0 < int(port) < 2**16:
+        raise InvalidArgument(f'MASTER_PORT={port}: give a free port, from 1 to {2**16 - 1}')
+    address = environment.get('MASTER_ADDR') or None
     if address is None and launcher == 'slurm':
         address = _first_host(environment.get('SLURM_NODELIST', ''))
     elif address is None and on_machine == world:
@@ -77,7 +86,7 @@ def process_variables(launcher: str, environment: Mapping[str, str]) -> dict[str
         LOCAL_RANK=local,
         LOCAL_WORLD_SIZE=on_machine,
         MASTER_ADDR=address,
-        MASTER_PORT=environment.get('MASTER_PORT', _PORT),
+        MASTER_PORT=port,
     )
 
 
@@ -144,7 +153,7 @@ def threads_per_process(processes: int, asked: str | None) -> int:
         >>> threads_per_process(8, '3')
         3
     """
-    if asked and asked.isdigit() and int(asked) > 1:
+    if asked and asked.isdecimal() and int(asked) > 1:
         return int(asked)
     return max(1, available_cores() // processes)
 

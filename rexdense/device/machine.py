@@ -108,7 +108,7 @@ def _backends() -> list[str]:
 def _cores() -> Finding:
     cores, asked = available_cores(), os.environ.get('OMP_NUM_THREADS')
     value = f'{cores} cores for this process, {torch.get_num_threads()} threads'
-    if asked and asked.isdigit() and int(asked) > cores:
+    if asked and asked.isdecimal() and int(asked) > cores:
         return Finding(
             'cores',
             value,

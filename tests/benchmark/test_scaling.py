@@ -101,6 +101,28 @@ def test_figures_that_are_none(changes, cards):
         expect(dataclasses.replace(TRAINING, **changes), of(cards))
 
 
+@pytest.mark.parametrize(
+    'changes',
+    [
+        dict(cores_per_card=0),
+        dict(per_machine=0),
+        dict(inside=0),
+        dict(between=float('nan')),
+        dict(at_once=-1),
+    ],
+)
+def test_clusters_that_are_none(changes):
+    """No cores once stood for a loader that is always fast enough."""
+    with pytest.raises(InvalidArgument, match='above 0, and'):
+        expect(dataclasses.replace(TRAINING, loader_rate=3), of(2, **changes))
+
+
+@pytest.mark.parametrize('name', ['loader_rate', 'activation_bytes'])
+def test_less_than_nothing(name):
+    with pytest.raises(InvalidArgument, match=f'{name} is at least 0'):
+        expect(dataclasses.replace(TRAINING, **{name: -1}), of(2))
+
+
 def test_an_optimizer_whose_moments_are_not_known():
     with pytest.raises(InvalidArgument, match="optimizer 'LBFGS': allowed are SGD, Adam, AdamW"):
         expect(dataclasses.replace(TRAINING, optimizer='LBFGS'), of(1))

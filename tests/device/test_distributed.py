@@ -74,11 +74,38 @@ def test_where_the_first_process_is_must_be_known():
         process_variables('mpi', environment)
 
 
+STARTED = dict(RANK='1', WORLD_SIZE='2', LOCAL_RANK='1')
+
+
+@pytest.mark.parametrize(
+    ('variable', 'value', 'said'),
+    [
+        ('LOCAL_RANK', '0(x2)', 'give a whole number'),
+        ('RANK', '0,1', 'give a whole number'),
+        ('WORLD_SIZE', '²', 'give a whole number'),
+        ('MASTER_PORT', '29500\n', 'give a whole number'),
+        ('MASTER_PORT', '70000', 'give a free port, from 1 to 65535'),
+        ('RANK', '2', 'the last has the number 1'),
+        ('WORLD_SIZE', '0', 'and WORLD_SIZE=0'),
+    ],
+)
+def test_numbers_that_cannot_be(variable, value, said):
+    with pytest.raises(InvalidArgument, match=said):
+        process_variables('pytorch', {**STARTED, variable: value})
+
+
+def test_an_empty_address_is_none():
+    assert (
+        process_variables('pytorch', {**STARTED, 'MASTER_ADDR': ''})['MASTER_ADDR'] == '127.0.0.1'
+    )
+
+
 def test_threads_are_shared_out():
     cores = available_cores()
     assert threads_per_process(1, None) == threads_per_process(1, '1') == cores
     assert threads_per_process(2 * cores, '1') == 1
     assert threads_per_process(2, '7') == 7
+    assert threads_per_process(1, '²') == cores
 
 
 @pytest.fixture

@@ -55,18 +55,31 @@ def prepare(task: dict[str, Any]) -> _Loading:
 
 
 def _bytes_of_worker(dataset: Any) -> int:
-    """Return the memory that a forked process has of its own after all samples."""
+    """Return the memory that a forked process has of its own after all samples.
+
+    Raises:
+        InvalidArgument: it has not said so.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        for index in range(len(dataset)):
-            dataset.get_data_info(index)
-        os.write(writing, str(_own_bytes()).encode())
-        os._exit(0)
+        # Whatever happens, what called this function goes on in one process alone.
+        try:
+            for index in range(len(dataset)):
+                dataset.get_data_info(index)
+            os.write(writing, str(_own_bytes()).encode())
+        finally:
+            os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as file:
         said = file.read()
     os.waitpid(child, 0)
+    if not said:
+        raise InvalidArgument(
+            'a process that went through the samples ended before it told its memory, which needs '
+            '/proc/self/smaps_rollup of Linux: give fewer --images and --boxes if the memory ran '
+            'out'
+        )
     return int(said)
 
 

@@ -64,7 +64,7 @@ def _found(config: Config, parts: list[str]) -> Any:
     for part in parts:
         if isinstance(node, dict):
             node = node.get(part)
-        elif isinstance(node, (list, tuple)) and part.isdigit() and int(part) < len(node):
+        elif isinstance(node, (list, tuple)) and part.isdecimal() and int(part) < len(node):
             node = node[int(part)]
         else:
             return None

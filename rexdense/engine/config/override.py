@@ -129,7 +129,7 @@ def _step(node: Any, part: str, key: str, fresh: type | None = None) -> Any:
     if isinstance(node, list) and fresh and part == str(len(node)):
         node.append(fresh())
     if isinstance(node, (list, tuple)):
-        if not part.isdigit() or int(part) >= len(node):
+        if not part.isdecimal() or int(part) >= len(node):
             raise UnknownName(
                 f'--cfg-options {key}: {part!r} is no index into a list of {len(node)}'
             )

@@ -21,6 +21,8 @@ _ACTIVATIONS = {
     'relu6': ('hardtanh', [0, 6], F.relu6),
     'silu': ('swish', [], F.silu),
 }
+# What oneDNN applies to a sum, by the same names.
+_OF_SUMS = {None: None, 'relu': 'relu'}
 _OWN = 'rexdense.models.layers.activations'
 
 
@@ -44,7 +46,8 @@ class FusedConv2d(nn.Conv2d):
             shortcut: A map of the output's shape, added before the activation.
         """
         name, bounds, function = _ACTIVATIONS[self.activation]
-        if not self._can_fuse(x):
+        can_fuse = shortcut is None or self.activation in _OF_SUMS
+        if not (can_fuse and self._can_fuse(x)):
             out = super().forward(x)
             return function(out if shortcut is None else out.add_(shortcut))
         # Packed weights do not say in which layout the output is wanted.
@@ -56,7 +59,7 @@ class FusedConv2d(nn.Conv2d):
                 x, weight, self.bias, *sizes, name, bounds, ''
             )
         return torch.ops.mkldnn._convolution_pointwise.binary(
-            x, shortcut, weight, self.bias, *sizes, 'add', 1.0, name, bounds, ''
+            x, shortcut, weight, self.bias, *sizes, 'add', 1.0, _OF_SUMS[self.activation], [], ''
         )
 
     def _packed_weight(self, x: Tensor) -> Tensor:

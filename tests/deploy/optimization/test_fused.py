@@ -9,10 +9,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from rexdense.arch.residual import BottleneckSpec
 from rexdense.deploy.optimization.folding import fold_norms
-from rexdense.deploy.optimization.fused import FusedConv2d, fuse_convolutions
+from rexdense.deploy.optimization.fused import FusedConv2d, fuse_activation, fuse_convolutions
 from rexdense.deploy.relative_error import relative_error
 from rexdense.models.backbones.residual import Bottleneck
-from rexdense.models.layers.activations import relu
+from rexdense.models.layers.activations import relu, relu6, silu
 from rexdense.models.layers.convolution import ConvNorm
 from tests.models.networks import image, randomise
 
@@ -69,6 +69,22 @@ def test_the_shortcut_is_added_in_the_convolution(stride, squeeze):
         assert torch.equal(again(before), folded(before))
     with torch.no_grad():
         assert 'mkldnn' not in str(torch.jit.trace(folded, x).inlined_graph)
+
+
+@pytest.mark.parametrize('activation', [None, relu, relu6, silu])
+@pytest.mark.parametrize('turned', [False, True])
+def test_sums_before_any_activation(activation, turned):
+    """oneDNN knows ReLU alone; shortcuts may have any layout."""
+    torch.manual_seed(0)
+    conv = torch.nn.Conv2d(1, 8, 3, padding=1)
+    images, shortcut = image(2, 1, 9, 7), image(2, 8, 9, 7, seed=1) * 9
+    if turned:
+        shortcut = shortcut.transpose(2, 3).contiguous().transpose(2, 3)
+    with torch.inference_mode():
+        expected = conv(images) + shortcut
+        expected = expected if activation is None else activation(expected)
+        assert fuse_activation(conv, activation)
+        assert relative_error(conv(images, shortcut), expected) < 1e-5
 
 
 def test_other_norms_are_left_alone():

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
+from rexdense.datasets.coco.cleaning import number_of
+from rexdense.datasets.coco.run_lengths import runs_of_text
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import evaluate_detections, require_backend
 
@@ -55,7 +57,8 @@ def read_detections(path: Path, iou_type: str) -> list[dict]:
     """Return the detections of a file in COCO's results format.
 
     Raises:
-        InvalidArgument: it is no such file, or lacks the masks or the boxes.
+        InvalidArgument: it is no such file, or lacks the masks or the boxes, or has one that is
+            none: pycocotools may never end with such a mask.
     """
     try:
         detections = json.loads(path.read_bytes())
@@ -71,7 +74,41 @@ def read_detections(path: Path, iou_type: str) -> list[dict]:
             f'--detections {path} is no list of detections with {", ".join(sorted(needed))}, such '
             'as rexdense test --out writes'
         )
+    is_whole = _is_mask if iou_type == 'segm' else _is_box
+    for place, each in enumerate(detections):
+        where = each['segmentation' if iou_type == 'segm' else 'bbox']
+        if type(each['score']) not in (int, float) or number_of(each['score']) is None:
+            what = 'score that is no number'
+        elif not is_whole(where):
+            what = (
+                'segmentation that is no run lengths, as text, of its size'
+                if iou_type == 'segm'
+                else 'bbox that is not four numbers'
+            )
+        else:
+            continue
+        raise InvalidArgument(f'--detections {path}: detection {place + 1} has a {what}')
     return detections
+
+
+def _is_box(box: Any) -> bool:
+    return (
+        isinstance(box, list)
+        and len(box) == 4
+        and all(type(each) in (int, float) and number_of(each) is not None for each in box)
+    )
+
+
+def _is_mask(mask: Any) -> bool:
+    """Tell whether run lengths are as many pixels as the size that they state."""
+    if not isinstance(mask, dict) or not isinstance(mask.get('counts'), str):
+        return False
+    size = mask.get('size')
+    if not isinstance(size, list) or len(size) != 2:
+        return False
+    if not all(type(side) is int and side > 0 for side in size):
+        return False
+    return sum(runs_of_text(mask['counts'])) == size[0] * size[1]
 
 
 def drawn_detections(annotations: CocoAnnotations, seed: int = 0) -> list[dict]:

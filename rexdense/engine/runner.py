@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop
@@ -26,10 +26,7 @@ from rexdense.destinations import refusals_told
 from rexdense.device import bare_model, process_loss_told
 from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 from rexdense.engine.config.faults import require_known_optimizers
-from rexdense.engine.cpu_steps import (
-    keep_layouts,
-    with_fused_optimizer,
-)
+from rexdense.engine.cpu_steps import keep_layouts, with_fused_optimizer
 from rexdense.engine.dataloaders import (
     OneThread,
     lost_workers_told,
@@ -44,6 +41,7 @@ from rexdense.engine.resume.state import KeepRunState, run_state
 from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.engine.terminal_log import make_readable
+from rexdense.engine.work_dir import take_run_folder
 from rexdense.engine.zero import gather_moments, with_gathering_optimizer
 from rexdense.errors import CheckpointMismatch, UnwritableFile
 from rexdense.files import path_written_aside
@@ -141,6 +139,13 @@ class Runner(MMEngineRunner):
         if isinstance(hook, dict) and hook.get('type') in _CHECKPOINT_HOOKS:
             hook = {**hook, 'type': KeepCheckpoints}
         super().register_hook(hook, priority)
+
+    def setup_env(self, env_cfg: dict) -> None:
+        """Set up the processes, see mmengine, and take a folder for the log that no run has."""
+        super().setup_env(env_cfg)
+        stamp = [take_run_folder(self.work_dir, self._timestamp) if is_main_process() else '']
+        broadcast_object_list(stamp)
+        self._timestamp = stamp[0]
 
     def set_randomness(
         self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False

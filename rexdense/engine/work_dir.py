@@ -33,6 +33,7 @@ __all__ = [
     'newest_checkpoint',
     'prepare_work_dir',
     'remove_earlier_runs',
+    'take_run_folder',
     'remove_unfinished',
     'run_meta',
     'written_names',
@@ -43,7 +44,7 @@ _CHECKPOINT = re.compile(r'(epoch|iter|step)_\d+\.pth|best_.+\.pth')
 STEP = 'step_{}.pth'
 """Name of a checkpoint between those of the schedule."""
 # mmengine names a run's folder after the time of its start.
-RUN_FOLDER = re.compile(r'\d{8}_\d{6}')
+RUN_FOLDER, STAMP = re.compile(r'\d{8}_\d{6}'), '%Y%m%d_%H%M%S'
 CURVES, SHEET = 'curves.png', 'predictions.png'
 LOCK = '.rexdense.lock'
 
@@ -307,3 +308,19 @@ def facts_of_run(content: Any, path: str | Path) -> dict[str, Any]:
 def _abridged(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f'{text[:LONGEST_SHOWN]}...'
+
+
+def take_run_folder(work_dir: str | Path, stamp: str) -> str:
+    """Make the folder of a run's log, and return its name: the second in which the run begins, or
+    the first one after it that no other run has taken.
+
+    Args:
+        stamp: The second, as mmengine names folders: 20261231_235959.
+    """
+    while True:
+        try:
+            Path(work_dir, stamp).mkdir(parents=True)
+            return stamp
+        except FileExistsError:
+            later = time.mktime(time.strptime(stamp, STAMP)) + 1
+            stamp = time.strftime(STAMP, time.localtime(later))

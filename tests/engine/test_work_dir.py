@@ -16,6 +16,7 @@ from rexdense.engine.work_dir import (
     prepare_work_dir,
     remove_earlier_runs,
     run_meta,
+    take_run_folder,
     written_names,
 )
 from rexdense.errors import CheckpointUnreadable, InvalidArgument, UnwritableFile
@@ -296,3 +297,10 @@ def test_results_of_a_run_without_checkpoints_are_not_replaced_unasked(tmp_path,
 
 def test_measuring_replaces_a_copy_of_the_config_alone():
     assert written_names('configs/mine.py', training=False) == ['mine.py']
+
+
+def test_runs_of_one_second_have_a_folder_each(tmp_path):
+    """Over midnight, too."""
+    found = [take_run_folder(tmp_path / 'run', '20261231_235959') for _ in range(3)]
+    assert found == ['20261231_235959', '20270101_000000', '20270101_000001']
+    assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == found

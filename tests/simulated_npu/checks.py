@@ -40,7 +40,7 @@ from tests.tiny_run import (
 
 add_operators()
 NPU = ('--device', 'npu')
-DEPTH_METRICS = (['depth/abs_rel'], ['depth/rmse'], ['depth/d1'])
+DEPTH_METRICS = (['abs_rel'], ['rmse'], ['d1'])
 METRICS = (['top1'], ['mean_class_accuracy'], ['calibration_error'])
 FAMILIES = {
     'rexnet_1.0': dict(width_mult=0.3),

@@ -36,6 +36,9 @@ def optimize(
     CPU a second time in blocks of the processor's. Outputs in
     float32 stay within 1e-4 of the network's, relative to the largest value.
 
+    What reads the output of a convolution inside an ``nn.Sequential``, or calls mmcv's
+    ``ConvModule`` without its norm, would get that of the norm.
+
     Batch and size stay free, and inputs may have any layout. Run the copy under
     ``torch.inference_mode()``, where it overwrites maps that it no longer needs. It can be copied
     and pickled, which loses what is compiled, until it is given to ``optimize`` again. It is not

@@ -1,12 +1,13 @@
 """What a run has left in its work directory, read without running or building anything."""
 
 import dataclasses
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 from rexdense.checkpoint.formats.config_text import read_config_text
-from rexdense.engine.report.main_figure import MainFigure, main_figure
+from rexdense.engine.report.main_figure import MainFigure, kept_figure, main_figure
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.work_dir import LOCK, RUN_FOLDER, checkpoints_of_runs, newest_checkpoint
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
@@ -64,8 +65,9 @@ class RunRecord:
 
     @property
     def figure(self) -> MainFigure | None:
-        """The figure that says which weights are the best."""
-        return main_figure(self.config)
+        """The figure that says which weights are the best: that by which the run kept them, or the
+        main one of its task."""
+        return kept_figure(self.config) or main_figure(self.config)
 
     @property
     def by_epoch(self) -> bool:
@@ -103,7 +105,9 @@ class RunRecord:
         total, before = 0.0, 0
         for row in self.scalars.training:
             # A later start counts on from the place where it went on.
-            total += max(0, row['step'] - before) * row.get('time', 0.0)
+            seconds = row.get('time', 0.0)
+            if math.isfinite(seconds):
+                total += max(0, row['step'] - before) * seconds
             before = row['step']
         return total
 

@@ -1,8 +1,10 @@
 """What a run has left in its work directory, read without running or building anything."""
 
+import contextlib
 import dataclasses
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -144,11 +146,12 @@ def read_run(folder: str | Path) -> RunRecord:
         _config_name(folder),
         _environment(starts[-1]),
         starts[-1].name,
-        _best_checkpoint(folder),
+        None,
         _metric_files(starts),
         holder_of(folder / LOCK),
         notes,
     )
+    record.checkpoint = _best_checkpoint(folder, record.figure)
     _note_what_is_missing(record)
     return record
 
@@ -202,8 +205,8 @@ def _config_file(folder: Path, starts: list[Path]) -> tuple[Path | None, str]:
 
 def _config_name(folder: Path) -> str:
     """Return the name of the config file, of which mmengine keeps the newest copy."""
-    copies = sorted(folder.glob('*.py'), key=lambda path: path.stat().st_mtime)
-    return copies[-1].name.removesuffix('.py') if copies else ''
+    newest = _last_changed(sorted(folder.glob('*.py'), reverse=True))
+    return newest.name.removesuffix('.py') if newest else ''
 
 
 def _environment(start: Path) -> dict[str, str]:
@@ -226,9 +229,25 @@ def _environment(start: Path) -> dict[str, str]:
     return facts
 
 
-def _best_checkpoint(folder: Path) -> Path | None:
+def _best_checkpoint(folder: Path, figure: MainFigure | None) -> Path | None:
+    """Return the best checkpoint, that by a figure where a run has kept them by several; the newest
+    where it has kept none."""
     best = [path for path in checkpoints_of_runs(folder) if path.name.startswith('best_')]
-    return max(best, key=lambda path: path.stat().st_mtime) if best else newest_checkpoint(folder)
+    if figure is not None:
+        name = re.escape(figure.name.replace('/', '_'))
+        by_figure = re.compile(rf'best_{name}_(epoch|iter|step)_\d+\.pth')
+        best = [path for path in best if by_figure.fullmatch(path.name)] or best
+    return _last_changed(best) or newest_checkpoint(folder)
+
+
+def _last_changed(paths: Iterable[Path]) -> Path | None:
+    """Return the file that was changed last; those that are not there count for nothing, such as a
+    checkpoint that a training has replaced meanwhile."""
+    times = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            times[path] = path.stat().st_mtime
+    return max(times, key=times.__getitem__, default=None)
 
 
 def _metric_files(starts: list[Path]) -> dict[str, bytes]:

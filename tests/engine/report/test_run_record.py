@@ -1,6 +1,7 @@
 """What is read of the work directory of a run."""
 
 import math
+import os
 import subprocess
 import sys
 
@@ -183,3 +184,28 @@ def test_data_that_may_not_be_looked_for(tmp_path):
     run = read_run(write_run(tmp_path, config=config))
     assert content_of_run(run, 0, True, 'cpu').data is None
     assert run.notes[-1].startswith(f'{run.folder}: its data, aaa')
+
+
+def test_the_checkpoint_is_that_by_the_figure(tmp_path):
+    config = f'{VALIDATED}default_hooks = dict(checkpoint=dict(save_best={{}}))'
+    names = ('best_coco_bbox_mAP_epoch_1.pth', 'best_coco_bbox_mAP_50_epoch_2.pth', 'best_x.pth')
+    both = "['coco/bbox_mAP', 'coco/bbox_mAP_50']"
+    for kept, expected in (
+        (both, 0),
+        ("'coco/bbox_mAP_50', rule='greater'", 1),
+        ("'other', rule='less'", 2),
+    ):
+        folder = write_run(tmp_path / str(expected), config=config.format(kept))
+        for age, name in enumerate(names):
+            (folder / name).write_bytes(b'')
+            os.utime(folder / name, (1000 + age, 1000 + age))
+        assert read_run(folder).checkpoint.name == names[expected]
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='links need rights on Windows')
+def test_files_that_have_gone_meanwhile(tmp_path):
+    folder = write_run(tmp_path)
+    for name in ('best_coco_bbox_mAP_epoch_1.pth', 'other.py'):
+        (folder / name).symlink_to(tmp_path / 'not there')
+    run = read_run(folder)
+    assert run.checkpoint is None and run.config_name == 'mine'

@@ -35,6 +35,8 @@ OF_FILES = {
     'referrer-policy': 'no-referrer',
 }
 _FILES = ('/gradio_api/file=', '/gradio_api/file/')
+# Gradio counts the bytes of what comes there.
+_UPLOAD = '/gradio_api/upload'
 # Gradio would fetch what lies elsewhere and hand it on, and give a visitor's video to FFmpeg.
 _REFUSED = re.compile('/gradio_api/(proxy=|file[=/]https?:|process_recording)', re.IGNORECASE)
 # It would fetch a file, too, that a message of the page says lies there.
@@ -71,19 +73,14 @@ class OnlyFromHere:
             await self.app(scope, receive, send)
             return
         status = 404 if _REFUSED.search(scope['path']) else None
-        if status is None and scope['method'] == 'POST' and not _is_upload(scope):
+        upload = scope['path'].rstrip('/') == _UPLOAD
+        if status is None and scope['method'] == 'POST' and not upload:
             status, receive = await _checked(receive)
         if status is not None:
             await send_with_headers(dict(type='http.response.start', status=status, headers=[]))
             await send_with_headers(dict(type='http.response.body', body=b''))
             return
         await self.app(scope, receive, send_with_headers)
-
-
-def _is_upload(scope: dict) -> bool:
-    """Whether a request brings files, which gradio counts the bytes of."""
-    kinds = [value for name, value in scope['headers'] if name.lower() == b'content-type']
-    return any(kind.strip().lower().startswith(b'multipart/form-data') for kind in kinds)
 
 
 async def _checked(receive: Callable) -> tuple[int | None, Callable]:

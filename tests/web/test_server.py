@@ -81,7 +81,7 @@ def _get(path):
     return dict(type='http', method='GET', path=path, headers=[])
 
 
-def _posted(content, kind=b'application/json', size=7):
+def _posted(content, path='/gradio_api/queue/join', size=7):
     """What an application within is given of a message that comes in pieces, and the status."""
     pieces = [content[at : at + size] for at in range(0, len(content), size)]
     parts = [dict(type='http.request', body=piece, more_body=True) for piece in pieces]
@@ -102,8 +102,9 @@ def _posted(content, kind=b'application/json', size=7):
     async def send(message):
         sent.append(message)
 
-    scope = dict(type='http', method='POST', path='/gradio_api/queue/join')
-    scope['headers'] = [(b'Content-Type', kind)]
+    kinds = (b'application/json', b'multipart/form-data; boundary=x')
+    scope = dict(type='http', method='POST', path=path)
+    scope['headers'] = [(b'content-type', kind) for kind in kinds]
     asyncio.run(OnlyFromHere(app)(scope, receive, send))
     return sent[0]['status'], b''.join(given)
 
@@ -122,7 +123,7 @@ def test_messages_that_are_none():
     assert _posted(b'[' * 200_000, size=1000) == (400, b'')
     assert _posted(b' ' * (LONGEST_MESSAGE + 1), size=100_000) == (413, b'')
     many = b'x' * (LONGEST_MESSAGE + 1)
-    assert _posted(many, b'Multipart/Form-Data; boundary=x', size=100_000) == (200, many)
+    assert _posted(many, '/gradio_api/upload', size=100_000) == (200, many)
 
 
 def test_nothing_from_elsewhere_is_allowed():

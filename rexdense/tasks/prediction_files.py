@@ -44,14 +44,12 @@ def find_images(path: Path) -> list[Path]:
     """
     if not path.exists():
         raise DataError(f'{path} is not there; give an image or a folder of images, or a video')
-    found = (
-        [path]
-        if not path.is_dir()
-        else sorted(
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() in IMAGE_ENDINGS and is_data(file.name)
-        )
+    if not path.is_dir():
+        return [path]
+    with os.scandir(path) as entries:
+        files = [path / entry.name for entry in entries if not entry.is_dir()]
+    found = sorted(
+        file for file in files if file.suffix.lower() in IMAGE_ENDINGS and is_data(file.name)
     )
     if not found:
         hint = '; give its videos one by one' if any(map(is_video, path.iterdir())) else ''

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 __all__ = ['Scalars', 'read_scalars']
 
+_BEYOND_FLOATS = 10**300
+
 
 class Scalars(NamedTuple):
     """The logged rows in the order of time: losses and rates of training, metrics of validation.
@@ -52,8 +54,16 @@ def _row(line: str) -> dict[str, float] | None:
     if not isinstance(row, dict):
         return None
     numbers = {name: value for name, value in row.items() if _is_number(value)}
-    return numbers if 'step' in numbers else None
+    place = [numbers[name] for name in ('step', 'epoch') if name in numbers]
+    return numbers if 'step' in numbers and all(map(_is_whole, place)) else None
+
+
+def _is_whole(value: float) -> bool:
+    return float(value).is_integer() and abs(value) < _BEYOND_FLOATS
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether a value is one that a float holds; losses may be NaN or infinite."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return abs(value) < _BEYOND_FLOATS
+    return isinstance(value, float)

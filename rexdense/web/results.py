@@ -19,6 +19,7 @@ from rexdense.output_names import safe_name
 from rexdense.tasks import Classification, Depth, Detection, Segmentation, Task
 from rexdense.tasks.prediction_files import places_of, write_results
 from rexdense.visualization.picture_files import read_picture
+from rexdense.web.kept_predictions import KeptPrediction
 from rexdense.web.uploads import Limits, check_upload
 
 __all__ = ['Results', 'View', 'find', 'for_the_page', 'rows_of']
@@ -61,11 +62,17 @@ class Image(NamedTuple):
     Attributes:
         name: Its own among the visitor's.
         file: Where the server keeps it.
+        kept: What was found.
     """
 
     name: str
     file: Path
-    prediction: Prediction
+    kept: KeptPrediction
+
+    @property
+    def prediction(self) -> Prediction:
+        """What was found, without the image."""
+        return self.kept.prediction()
 
     def thumbnail(self) -> np.ndarray:
         """Return a small picture (H, W, 3), uint8, RGB, of the image.
@@ -73,7 +80,7 @@ class Image(NamedTuple):
         Raises:
             ImageError: the file has gone.
         """
-        return for_the_page(self.prediction_with_pixels().image, THUMBNAIL_SIDE)
+        return for_the_page(self._picture(), THUMBNAIL_SIDE)
 
     def prediction_with_pixels(self) -> Prediction:
         """Return the prediction with the image in memory, under the visitor's name of it.
@@ -81,11 +88,14 @@ class Image(NamedTuple):
         Raises:
             ImageError: the file has gone.
         """
+        pixels = self._picture()[..., ::-1]
+        return dataclasses.replace(self.prediction, path=Path(self.name), pixels=pixels)
+
+    def _picture(self) -> np.ndarray:
         try:
-            pixels = read_picture(self.file)[..., ::-1]
+            return read_picture(self.file)
         except ImageError as error:
             raise ImageError(f'{self.name} is no longer kept here: upload it again') from error
-        return dataclasses.replace(self.prediction, path=Path(self.name), pixels=pixels)
 
 
 class Results:
@@ -126,7 +136,7 @@ class Results:
         """
         with scratch_folder() as folder:
             names = [Path(image.name) for image in self.images]
-            strides = list(self.images[0].prediction.scales)
+            strides = self.images[0].kept.strides
             places = places_of(names, folder, self.task, strides)
             entries = []
             for image, place in zip(self.images, places, strict=True):
@@ -163,7 +173,7 @@ def find(
         except ImageError as error:
             left_out.append(str(error).replace(str(file), name))
             continue
-        images.append(Image(name, file, prediction))
+        images.append(Image(name, file, KeptPrediction(prediction)))
     return Results(predictor.task, images, left_out, files)
 
 

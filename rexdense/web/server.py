@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument
+from rexdense.web.uploads import MEGABYTE
 
 __all__ = ['HEADERS', 'OnlyFromHere', 'listen', 'prepare_gradio', 'serve']
 
@@ -32,14 +34,20 @@ OF_FILES = {
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
 }
-_FILES = '/gradio_api/file='
-# Gradio would fetch what lies elsewhere and hand it on.
-_FROM_ELSEWHERE = re.compile('/gradio_api/(proxy=|file=https?:)', re.IGNORECASE)
+_FILES = ('/gradio_api/file=', '/gradio_api/file/')
+# Gradio counts the bytes of what comes there.
+_UPLOAD = '/gradio_api/upload'
+# Gradio would fetch what lies elsewhere and hand it on, and give a visitor's video to FFmpeg.
+_REFUSED = re.compile('/gradio_api/(proxy=|file[=/]https?:|process_recording)', re.IGNORECASE)
+# It would fetch a file, too, that a message of the page says lies there.
+_ELSEWHERE = re.compile(r'\s*https?:', re.IGNORECASE)
+LONGEST_MESSAGE = 4 * MEGABYTE
+"""Bytes of a message of the page: it names settings and files; images are uploaded beside it."""
 
 
 class OnlyFromHere:
     """ASGI middleware that puts ``HEADERS`` on every answer, and ``OF_FILES`` on those with files;
-    what lies elsewhere is not fetched.
+    what lies elsewhere is not fetched, whether an address or a message of the page asks for it.
 
     Args:
         app: The application within.
@@ -53,19 +61,68 @@ class OnlyFromHere:
 
         async def send_with_headers(message: dict) -> None:
             if message['type'] == 'http.response.start':
-                chosen = OF_FILES if _FILES in scope['path'] else HEADERS
+                of_file = any(start in scope['path'] for start in _FILES)
+                chosen = OF_FILES if of_file else HEADERS
                 added = [(name.encode(), value.encode()) for name, value in chosen.items()]
                 names = {name for name, _ in added}
                 kept = [pair for pair in message['headers'] if pair[0].lower() not in names]
                 message = {**message, 'headers': [*kept, *added]}
             await send(message)
 
-        whole = scope['type'] == 'http'
-        if whole and _FROM_ELSEWHERE.search(scope['path']):
-            await send(dict(type='http.response.start', status=404, headers=[]))
-            await send(dict(type='http.response.body', body=b''))
+        if scope['type'] != 'http':
+            await self.app(scope, receive, send)
             return
-        await self.app(scope, receive, send_with_headers if whole else send)
+        status = 404 if _REFUSED.search(scope['path']) else None
+        upload = scope['path'].rstrip('/') == _UPLOAD
+        if status is None and scope['method'] == 'POST' and not upload:
+            status, receive = await _checked(receive)
+        if status is not None:
+            await send_with_headers(dict(type='http.response.start', status=status, headers=[]))
+            await send_with_headers(dict(type='http.response.body', body=b''))
+            return
+        await self.app(scope, receive, send_with_headers)
+
+
+async def _checked(receive: Callable) -> tuple[int | None, Callable]:
+    """Return with what status a message of the page is refused, None where it is not, and what
+    gives it anew."""
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more:
+        part = await receive()
+        if part['type'] != 'http.request':
+            return 400, receive
+        chunks.append(part.get('body', b''))
+        size, more = size + len(chunks[-1]), part.get('more_body', False)
+        if size > LONGEST_MESSAGE:
+            return 413, receive
+    content = b''.join(chunks)
+    given: list[dict] = [dict(type='http.request', body=content, more_body=False)]
+
+    async def again() -> dict:
+        return given.pop() if given else await receive()
+
+    try:
+        return (403 if _names_elsewhere(json.loads(content)) else None), again
+    except RecursionError:
+        return 400, again
+    except ValueError:  # nothing that gradio takes for a message
+        return None, again
+
+
+def _names_elsewhere(message: Any) -> bool:
+    """Whether a file is among the values of a message that lies elsewhere."""
+    left = [message]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            path = value.get('path')
+            if isinstance(path, str) and _ELSEWHERE.match(path):
+                return True
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return False
 
 
 def prepare_gradio(folder: Path) -> None:

@@ -62,8 +62,33 @@ def test_onnxruntime_predicts_what_torch_does(untrained_models, images, cache, m
         require_alike(found, expected, kind)
     assert len(list(cache.glob(f'{untrained_models[kind].stem}-*.onnx'))) == 1
     # It is there for the next time.
-    monkeypatch.setattr(trained_runtime, 'export_graph', None)
-    Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime')
+    with monkeypatch.context() as patch:
+        patch.setattr(trained_runtime, 'export_graph', None)
+        Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime')
+    # Damaged, it is written anew.
+    (graph,) = cache.glob(f'{untrained_models[kind].stem}-*.onnx')
+    whole, exported = graph.read_bytes(), []
+    graph.write_bytes(whole[:1000])
+
+    def export(_, path, overwrite):
+        exported.append((path, overwrite))
+        path.write_bytes(whole)
+
+    monkeypatch.setattr(trained_runtime, 'export_graph', export)
+    again = Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime')
+    assert exported == [(graph, True)]
+    for found, expected in zip(again(images), torchs(images), strict=True):
+        require_alike(found, expected, kind)
+
+
+def test_a_graph_that_the_runtime_does_not_open(untrained_models, monkeypatch):
+    def fail(*_):
+        raise RuntimeError('no such operator\nin detail')
+
+    monkeypatch.setattr(trained_runtime, '_written', lambda graph, *_: (graph, True))
+    monkeypatch.setattr(trained_runtime, 'open_graph', fail)
+    with pytest.raises(GraphMismatch, match='cannot open the graph: no such operator; leave'):
+        Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
 
 
 @pytest.mark.parametrize('kind', ['boxes', 'masks', 'labels', 'depth'])
@@ -71,7 +96,7 @@ def test_what_follows_the_graph(kind, untrained_models, images, monkeypatch):
     """With the graph as torch runs it; its export is tested in tests/deploy."""
     settings = dict(batch_size=2) | (dict(score=0.0) if kind in ('boxes', 'masks') else {})
     expected = Predictor(untrained_models[kind], 'cpu', **settings)(images)
-    monkeypatch.setattr(trained_runtime, '_written', lambda graph, *_: graph)
+    monkeypatch.setattr(trained_runtime, '_written', lambda graph, *_: (graph, True))
     monkeypatch.setattr(trained_runtime, 'open_graph', lambda graph, runtime: graph)
     found = Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime', **settings)(images)
     for one, other in zip(found, expected, strict=True):

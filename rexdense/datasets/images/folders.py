@@ -32,12 +32,14 @@ def is_data(name: str) -> bool:
 
 
 def images_below(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> list[Path]:
-    """Return the images in a folder and in the folders in it, sorted."""
-    return sorted(
-        path
-        for path in folder.rglob('*')
-        if path.suffix.lower() in endings and all(map(is_data, path.relative_to(folder).parts))
-    )
+    """Return the images in a folder and in those in it, sorted; a folder is none, whatever its
+    name ends with."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = filter(is_data, folders)
+        paths = (Path(place, name) for name in files if is_data(name))
+        found += [path for path in paths if path.suffix.lower() in endings]
+    return sorted(found)
 
 
 def unread_images(names: Iterable[str | os.PathLike[str]]) -> Counter[str]:

@@ -18,6 +18,9 @@ __all__ = ['ImageHeader', 'read_header']
 
 _TAIL = 4096
 """Bytes at the end of a file in which its end mark is looked for: some tools append their own."""
+_LONGEST_NPY = 10_000
+"""Bytes of the header of a .npy file up to which it is parsed, as for NumPy: values of Python take
+hundreds of times the memory of their text."""
 
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:\s*=\s*["\']|>)\s*([1-8])')
 # JPEG markers that start a frame: all of C0 to CF but DHT, JPG and DAC.
@@ -71,7 +74,7 @@ def read_header(file: BinaryIO) -> ImageHeader | None:
 
 
 def _jpeg(file: BinaryIO, end: int) -> ImageHeader | None:
-    place, exif, xmp = 2, b'', b''
+    place, exif, xmp = 2, b'', []
     while True:
         file.seek(place)
         mark, marker = file.read(2)
@@ -87,7 +90,7 @@ def _jpeg(file: BinaryIO, end: int) -> ImageHeader | None:
         if marker in _FRAMES:
             _, height, width = struct.unpack('>BHH', file.read(5))
             whole = b'\xff\xd9' in _tail(file, place, end)
-            return ImageHeader(width, height, _orientation(exif, xmp), whole)
+            return ImageHeader(width, height, _orientation(exif, b''.join(xmp)), whole)
         if marker in (0xD9, 0xDA) or length < 2:
             return None
         if marker == 0xE1:
@@ -95,12 +98,12 @@ def _jpeg(file: BinaryIO, end: int) -> ImageHeader | None:
             if segment.startswith(b'Exif\0\0'):
                 exif = exif or segment[6:]
             elif segment.startswith(b'http://ns.adobe.com/xap/'):
-                xmp += segment
+                xmp.append(segment)
         place += 2 + length
 
 
 def _png(file: BinaryIO, end: int) -> ImageHeader:
-    place, size, exif, xmp = 8, (0, 0), b'', b''
+    place, size, exif, xmp = 8, (0, 0), b'', []
     while True:
         file.seek(place)
         length, kind = struct.unpack('>I4s', file.read(8))
@@ -109,7 +112,7 @@ def _png(file: BinaryIO, end: int) -> ImageHeader:
         elif kind == b'eXIf':
             exif = file.read(length)
         elif kind == b'iTXt':
-            xmp += file.read(length)
+            xmp.append(file.read(length))
         elif kind in (b'IDAT', b'IEND'):
             break
         place += 12 + length
@@ -120,7 +123,7 @@ def _png(file: BinaryIO, end: int) -> ImageHeader:
         # exiftool writes it behind the pixels.
         (length,) = struct.unpack('>I', tail[late - 4 : late])
         exif = tail[late + 4 : late + 4 + length]
-    return ImageHeader(*size, _orientation(exif, xmp), last >= 0)
+    return ImageHeader(*size, _orientation(exif, b''.join(xmp)), last >= 0)
 
 
 def _webp(file: BinaryIO, end: int) -> ImageHeader | None:
@@ -175,6 +178,8 @@ def _npy(file: BinaryIO, end: int) -> ImageHeader:
     file.seek(6)
     code = '<H' if file.read(2)[0] == 1 else '<I'
     (length,) = struct.unpack(code, file.read(struct.calcsize(code)))
+    if length > _LONGEST_NPY:
+        raise ValueError(f'a header of {length} bytes')
     described = ast.literal_eval(file.read(length).decode('latin-1'))
     sides = [side for side in described['shape'] if side > 1] or [1]
     height, width = described['shape'] if len(described['shape']) == 2 else sides

@@ -95,9 +95,12 @@ def _packed(inputs: torch.Tensor, sample: Any, num_classes: int) -> Shown:
 
 
 def _colour(image: np.ndarray) -> np.ndarray:
-    """Return an image with channels blue, green, red, of any type, as RGB of uint8."""
+    """Return an image with channels blue, green, red, of any type, as RGB of uint8; one without
+    colour, of one or two channels, as the grey of its first."""
     if image.ndim == 2:
-        image = image[..., None].repeat(3, 2)
+        image = image[..., None]
+    if image.shape[2] < 3:
+        image = image[..., :1].repeat(3, 2)
     return (
         np.rint(image[..., :3].astype(np.float32)).clip(0, 255).astype(np.uint8)[..., ::-1].copy()
     )

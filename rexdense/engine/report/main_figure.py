@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['MainFigure', 'keep_best', 'main_figure', 'stop_early']
+__all__ = ['MainFigure', 'keep_best', 'kept_figure', 'main_figure', 'stop_early']
 
 LEAST_GAIN = 1e-6
 """What a figure must gain to be better, so that one that stands still stops a run; mmengine's hook
@@ -58,10 +58,32 @@ def main_figure(config: Config) -> MainFigure | None:
         if found is not None:
             prefix, figure = found
             prefix = section.get('prefix') or prefix
-            if 'segm' in (section.get('metric') or ()):
+            metrics = section.get('metric')
+            if 'segm' in (metrics if isinstance(metrics, (str, list, tuple)) else ()):
                 figure = figure._replace(name=figure.name.replace('bbox', 'segm'))
             return figure._replace(name=f'{prefix}/{figure.name}' if prefix else figure.name)
     return None
+
+
+def kept_figure(config: Mapping[str, Any]) -> MainFigure | None:
+    """Return the figure by which a run with a config keeps its best checkpoint; None where it keeps
+    none, or by several or by one that mmengine picks."""
+    hooks = config.get('default_hooks')
+    checkpoint = hooks.get('checkpoint') if isinstance(hooks, Mapping) else None
+    if not isinstance(checkpoint, Mapping):
+        return None
+    names = checkpoint.get('save_best')
+    name = names[0] if isinstance(names, (list, tuple)) and len(names) == 1 else names
+    if not isinstance(name, str) or name == 'auto':
+        return None
+    rule = checkpoint.get('rule')
+    rule = rule[0] if isinstance(rule, (list, tuple)) and len(rule) == 1 else rule
+    if rule is None:
+        try:
+            rule = CheckpointHook(save_best=name).rules[0]
+        except (AssertionError, KeyError, ValueError):
+            return None
+    return MainFigure(name, rule) if rule in ('greater', 'less') else None
 
 
 def keep_best(config: Config) -> None:

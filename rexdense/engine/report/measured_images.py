@@ -120,6 +120,11 @@ def measure_images(
     places = np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int).tolist()
     for place in places:
         packed = dataset[place]
+        if not isinstance(packed, dict) or not {'inputs', 'data_samples'} <= packed.keys():
+            raise DataError(
+                f'{record.folder}: the pipeline of its validation data does not end with packing '
+                'the inputs'
+            )
         batch = dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
         with torch.no_grad():
             (sample,) = trained.model.test_step(batch)

@@ -1,6 +1,7 @@
 """All that a report tells of one run: what it has left, what its data are, what it predicts."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +72,8 @@ def content_of_run(
     """
     content = RunContent(record, shipped_config(record.config_name))
     root = data_root(record)
-    if root is not None and not root.is_dir() and (images or with_data):
+    # Path.is_dir raises where a folder above it may not be entered.
+    if root is not None and not os.path.isdir(root) and (images or with_data):
         where = '' if root.is_absolute() else ' from here: start in the folder where the run was'
         record.notes.append(
             f'{record.folder}: its data, {root}, are not there{where}; without them nothing is '

@@ -1,12 +1,15 @@
 """What a run has left in its work directory, read without running or building anything."""
 
+import contextlib
 import dataclasses
+import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from rexdense.checkpoint.formats.config_text import read_config_text
-from rexdense.engine.report.main_figure import MainFigure, main_figure
+from rexdense.engine.report.main_figure import MainFigure, kept_figure, main_figure
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.work_dir import LOCK, RUN_FOLDER, checkpoints_of_runs, newest_checkpoint
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
@@ -64,8 +67,9 @@ class RunRecord:
 
     @property
     def figure(self) -> MainFigure | None:
-        """The figure that says which weights are the best."""
-        return main_figure(self.config)
+        """The figure that says which weights are the best: that by which the run kept them, or the
+        main one of its task."""
+        return kept_figure(self.config) or main_figure(self.config)
 
     @property
     def by_epoch(self) -> bool:
@@ -103,7 +107,9 @@ class RunRecord:
         total, before = 0.0, 0
         for row in self.scalars.training:
             # A later start counts on from the place where it went on.
-            total += max(0, row['step'] - before) * row.get('time', 0.0)
+            seconds = row.get('time', 0.0)
+            if math.isfinite(seconds):
+                total += max(0, row['step'] - before) * seconds
             before = row['step']
         return total
 
@@ -140,11 +146,12 @@ def read_run(folder: str | Path) -> RunRecord:
         _config_name(folder),
         _environment(starts[-1]),
         starts[-1].name,
-        _best_checkpoint(folder),
+        None,
         _metric_files(starts),
         holder_of(folder / LOCK),
         notes,
     )
+    record.checkpoint = _best_checkpoint(folder, record.figure)
     _note_what_is_missing(record)
     return record
 
@@ -198,8 +205,8 @@ def _config_file(folder: Path, starts: list[Path]) -> tuple[Path | None, str]:
 
 def _config_name(folder: Path) -> str:
     """Return the name of the config file, of which mmengine keeps the newest copy."""
-    copies = sorted(folder.glob('*.py'), key=lambda path: path.stat().st_mtime)
-    return copies[-1].name.removesuffix('.py') if copies else ''
+    newest = _last_changed(sorted(folder.glob('*.py'), reverse=True))
+    return newest.name.removesuffix('.py') if newest else ''
 
 
 def _environment(start: Path) -> dict[str, str]:
@@ -222,9 +229,25 @@ def _environment(start: Path) -> dict[str, str]:
     return facts
 
 
-def _best_checkpoint(folder: Path) -> Path | None:
+def _best_checkpoint(folder: Path, figure: MainFigure | None) -> Path | None:
+    """Return the best checkpoint, that by a figure where a run has kept them by several; the newest
+    where it has kept none."""
     best = [path for path in checkpoints_of_runs(folder) if path.name.startswith('best_')]
-    return max(best, key=lambda path: path.stat().st_mtime) if best else newest_checkpoint(folder)
+    if figure is not None:
+        name = re.escape(figure.name.replace('/', '_'))
+        by_figure = re.compile(rf'best_{name}_(epoch|iter|step)_\d+\.pth')
+        best = [path for path in best if by_figure.fullmatch(path.name)] or best
+    return _last_changed(best) or newest_checkpoint(folder)
+
+
+def _last_changed(paths: Iterable[Path]) -> Path | None:
+    """Return the file that was changed last; those that are not there count for nothing, such as a
+    checkpoint that a training has replaced meanwhile."""
+    times = {}
+    for path in paths:
+        with contextlib.suppress(OSError):
+            times[path] = path.stat().st_mtime
+    return max(times, key=times.__getitem__, default=None)
 
 
 def _metric_files(starts: list[Path]) -> dict[str, bytes]:

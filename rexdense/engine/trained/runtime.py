@@ -47,7 +47,15 @@ def use_runtime(model: nn.Module, runtime: str, checkpoint: Path) -> None:
     device_of_runtime(runtime, 'cpu')
     graph, put_in_place = _graph_of(model)
     with contextlib.ExitStack() as stack:
-        run = open_graph(_written(graph, checkpoint, stack), runtime)
+        path, is_new = _written(graph, checkpoint, stack)
+        try:
+            run = _opened(path, runtime)
+        except GraphMismatch:
+            if is_new:
+                raise
+            # That of an earlier time may be damaged.
+            export_graph(graph, path, overwrite=True)
+            run = _opened(path, runtime)
     _compare(graph, run, runtime)
     put_in_place(model, run)
 
@@ -67,19 +75,30 @@ def _graph_of(model: nn.Module) -> tuple[Graph, Callable[[nn.Module, Run], None]
         raise InvalidArgument(f'runtime: {error}; leave runtime out') from error
 
 
-def _written(graph: Graph, checkpoint: Path, stack: contextlib.ExitStack) -> Path:
-    """Return the file of the graph: that of an earlier time, or a new one; in a folder that goes
-    with ``stack`` where no other can be written."""
+def _written(graph: Graph, checkpoint: Path, stack: contextlib.ExitStack) -> tuple[Path, bool]:
+    """Return the file of the graph, that of an earlier time or a new one, and whether it is new; in
+    a folder that goes with ``stack`` where no other can be written."""
     folder = cache_folder() / 'graphs'
     path = folder / f'{checkpoint.stem}-{_key(graph)}.onnx'
     if path.is_file():
-        return path
+        return path, False
     try:
         prepare_output_dir(folder, 'the folder of graphs')
     except RexdenseError:
         path = stack.enter_context(scratch_folder()) / path.name
     export_graph(graph, path, overwrite=True)
-    return path
+    return path, True
+
+
+def _opened(path: Path, runtime: str) -> Run:
+    try:
+        return open_graph(path, runtime)
+    except RexdenseError:
+        raise
+    except Exception as error:  # of the runtime, each of its own kind
+        raise GraphMismatch(
+            f'{runtime} cannot open the graph: {_first_line(error)}; leave runtime out'
+        ) from error
 
 
 def _key(graph: Graph) -> str:
@@ -105,9 +124,8 @@ def _compare(graph: Graph, run: Run, runtime: str) -> None:
     except RexdenseError:
         raise
     except Exception as error:  # of the runtime, each of its own kind
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise GraphMismatch(
-            f'{runtime} cannot run the graph: {first}; leave runtime out'
+            f'{runtime} cannot run the graph: {_first_line(error)}; leave runtime out'
         ) from error
     worst = max(errors, key=errors.__getitem__)
     if not errors[worst] < TOLERANCE:
@@ -115,6 +133,10 @@ def _compare(graph: Graph, run: Run, runtime: str) -> None:
             f'{runtime} computes something else than the network: {worst} is off by '
             f'{errors[worst]:.2g} of its largest value; leave runtime out'
         )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 class _Logits(nn.Module):

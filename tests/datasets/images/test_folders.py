@@ -4,6 +4,7 @@ import pytest
 
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.segmentation.folder import find_pairs
+from rexdense.errors import DataError
 from rexdense.tasks.prediction_files import find_images
 
 NO_DATA = ('@eaDir/0.jpg', '.ipynb_checkpoints/0.png', '__MACOSX/in/0.png', '._0.jpg', '.git/0.png')
@@ -30,6 +31,17 @@ def test_what_systems_lay_beside_images_is_left_alone(folder):
     assert images_below(folder) == [folder / '0.jpg', folder / 'in' / '1.PNG']
     assert images_below(folder, ('.txt',)) == [folder / 'in' / 'notes.txt']
     assert find_images(folder) == [folder / '0.jpg']
+
+
+def test_folders_named_like_images_are_none(folder):
+    """As programs that cut a slide into tiles name them."""
+    tile = folder / 'slide.tif' / 'tile.png'
+    tile.parent.mkdir()
+    tile.write_bytes(b'')
+    assert images_below(folder) == [folder / '0.jpg', folder / 'in' / '1.PNG', tile]
+    assert find_images(folder) == [folder / '0.jpg']
+    with pytest.raises(DataError, match='no image in'):
+        find_images(folder.parent)
 
 
 def test_label_maps_are_asked_for_of_images_alone(folder):

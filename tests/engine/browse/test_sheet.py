@@ -11,14 +11,17 @@ pytest.importorskip('mmseg')
 
 import torch
 from mmengine.registry import DATASETS, DefaultScope
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
 
 from rexdense.cli import browse as program
-from rexdense.engine.browse.pictures import shown_at
+from rexdense.engine.browse.pictures import draw_stage, shown_at
 from rexdense.engine.browse.sheet import browse, draw_browsed
-from rexdense.engine.browse.stages import NETWORK, seeded
+from rexdense.engine.browse.stages import NETWORK, Stage, seeded
 from rexdense.engine.config.data_root import use_data_root
 from rexdense.engine.config.load import load_config, set_scale
 from rexdense.errors import DataError, InvalidArgument
+from tests.small_classification import CLASSES
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
 from tests.tiny_run import CONFIG, MASK_CONFIG, ROOT, SEGMENTATION_CONFIG
 
@@ -132,3 +135,23 @@ def test_a_split_that_is_not_there(configs):
     config.val_dataloader = None
     with pytest.raises(InvalidArgument, match='--split val: the config has no val_dataloader'):
         browse(config, 'val', 2, seed=0)
+
+
+@pytest.mark.parametrize('channels', [None, 1, 2, 3, 4])
+def test_images_of_any_number_of_channels_are_shown(channels):
+    """As microscopes and multispectral cameras give them, before and after packing."""
+    grey = np.arange(40 * 50, dtype=np.uint8).reshape(40, 50)
+    image = grey if channels is None else np.dstack([grey, 255 - grey, grey, grey][:channels])
+    expected = np.dstack([grey] * 3)
+    if (channels or 1) >= 3:
+        expected[..., 1] = 255 - grey
+    boxes = dict(gt_bboxes=np.array([[5, 5, 30, 30.0]]), gt_bboxes_labels=np.array([0]))
+    stages = [dict(img=image, **boxes), dict(img=image, gt_seg_map=grey % 3)]
+    if channels is not None:
+        sample = SegDataSample(gt_sem_seg=PixelData(data=torch.from_numpy(grey % 3)[None]))
+        inputs = torch.from_numpy(image.transpose(2, 0, 1).copy())
+        stages.append(dict(inputs=inputs, data_samples=sample))
+    for results in stages:
+        shown = shown_at(results, 3)
+        assert np.array_equal(shown.image, expected)
+        assert draw_stage(Stage('x', results), shown, None, dict(classes=CLASSES)).ndim == 3

@@ -1,5 +1,7 @@
 """What is read of the work directory of a run."""
 
+import math
+import os
 import subprocess
 import sys
 
@@ -7,6 +9,7 @@ import pytest
 
 pytest.importorskip('mmengine')
 
+from rexdense.engine.report.run_content import content_of_run
 from rexdense.engine.report.run_record import read_run
 from rexdense.engine.work_dir import LOCK
 from rexdense.errors import InvalidArgument
@@ -123,3 +126,86 @@ def test_a_config_of_other_shapes_has_no_figure(tmp_path, config):
     record = read_run(write_run(tmp_path / 'run', config=config))
     assert record.figure is None and record.planned is None and record.best == {}
     assert record.section('model', 'backbone') == {}
+
+
+@pytest.mark.parametrize(
+    'more',
+    [dict(step=math.inf), dict(step=math.nan), dict(step=1e301), dict(epoch=math.nan)],
+)
+def test_rows_without_a_place_are_damaged(tmp_path, more):
+    run = read_run(write_run(tmp_path, [training_row(10, 1), training_row(20, 2) | more]))
+    assert [row['step'] for row in run.scalars.training] == [10]
+    assert run.done == 1 and any('line 2 is no row of values' in note for note in run.notes)
+
+
+def test_times_that_are_no_numbers_count_for_nothing(tmp_path):
+    rows = [training_row(10), training_row(20, time=math.nan), training_row(30, time=math.inf)]
+    assert read_run(write_run(tmp_path, rows)).seconds == 5.0
+
+
+BY_ANOTHER_FIGURE = """
+val_evaluator = dict(type='rexdense.CocoMetric', metric='bbox')
+default_hooks = dict(checkpoint=dict(save_best={}))
+"""
+
+
+@pytest.mark.parametrize(
+    ('save_best', 'place'),
+    [
+        ("'coco/bbox_mAP_50', rule='greater'", 2),
+        ("'coco/bbox_mAP_50'", 2),
+        ("['coco/bbox_mAP_50'], rule=['greater']", 2),
+        ("'coco/bbox_mAP_50', rule='less'", 1),
+        ("'auto'", 1),
+        ("['coco/bbox_mAP', 'coco/bbox_mAP_50']", 1),
+        ('None', 1),
+        ('7', 1),
+    ],
+)
+def test_the_best_is_what_the_run_kept(tmp_path, save_best, place):
+    rows = [
+        training_row(10, 1),
+        {'coco/bbox_mAP': 0.5, 'coco/bbox_mAP_50': 0.6, 'step': 1},
+        training_row(20, 2),
+        {'coco/bbox_mAP': 0.4, 'coco/bbox_mAP_50': 0.7, 'step': 2},
+    ]
+    run = read_run(write_run(tmp_path, rows, BY_ANOTHER_FIGURE.format(save_best)))
+    assert run.best['step'] == place
+
+
+def test_a_config_of_other_values(tmp_path):
+    run = read_run(write_run(tmp_path, config="val_evaluator = dict(type='CocoMetric', metric=5)"))
+    assert run.figure.name == 'coco/bbox_mAP'
+
+
+def test_data_that_may_not_be_looked_for(tmp_path):
+    """As in a folder of somebody else's: the operating system refuses even to look."""
+    config = f"train_dataloader = dict(dataset=dict(data_root='{'a' * 300}'))"
+    run = read_run(write_run(tmp_path, config=config))
+    assert content_of_run(run, 0, True, 'cpu').data is None
+    assert run.notes[-1].startswith(f'{run.folder}: its data, aaa')
+
+
+def test_the_checkpoint_is_that_by_the_figure(tmp_path):
+    config = f'{VALIDATED}default_hooks = dict(checkpoint=dict(save_best={{}}))'
+    names = ('best_coco_bbox_mAP_epoch_1.pth', 'best_coco_bbox_mAP_50_epoch_2.pth', 'best_x.pth')
+    both = "['coco/bbox_mAP', 'coco/bbox_mAP_50']"
+    for kept, expected in (
+        (both, 0),
+        ("'coco/bbox_mAP_50', rule='greater'", 1),
+        ("'other', rule='less'", 2),
+    ):
+        folder = write_run(tmp_path / str(expected), config=config.format(kept))
+        for age, name in enumerate(names):
+            (folder / name).write_bytes(b'')
+            os.utime(folder / name, (1000 + age, 1000 + age))
+        assert read_run(folder).checkpoint.name == names[expected]
+
+
+@pytest.mark.skipif(os.name != 'posix', reason='links need rights on Windows')
+def test_files_that_have_gone_meanwhile(tmp_path):
+    folder = write_run(tmp_path)
+    for name in ('best_coco_bbox_mAP_epoch_1.pth', 'other.py'):
+        (folder / name).symlink_to(tmp_path / 'not there')
+    run = read_run(folder)
+    assert run.checkpoint is None and run.config_name == 'mine'

@@ -12,6 +12,8 @@ __all__ = ['COLOURS', 'Line', 'line_chart']
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 WIDTH, HEIGHT = 480, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 22, 30, 38
+LARGEST, SMALLEST = 1e300, 1e-300
+"""A value beyond is drawn as if it were this far off; axes do not reach further."""
 MOST_POINTS = 500
 """Of a line; of more every second, third ... is drawn, and the last."""
 MOST_MARKED = 60
@@ -41,6 +43,7 @@ def line_chart(title: str, unit: str, lines: Sequence[Line]) -> Markup | None:
     Args:
         unit: Of the horizontal axis.
     """
+    lines = [line._replace(points=[(x, _within(y)) for x, y in line.points]) for line in lines]
     kept = [line for line in lines if any(math.isfinite(y) for _, y in line.points)]
     if not kept:
         return None
@@ -64,6 +67,12 @@ def line_chart(title: str, unit: str, lines: Sequence[Line]) -> Markup | None:
     drawing = element('svg', *parts, viewBox=f'0 0 {WIDTH} {HEIGHT}', role='img', aria_label=title)
     legend = element('figcaption', *(_legend(line, number) for number, line in enumerate(kept)))
     return element('figure', drawing, legend, class_='chart')
+
+
+def _within(y: float) -> float:
+    if not math.isfinite(y):
+        return y
+    return 0.0 if abs(y) < SMALLEST else max(-LARGEST, min(y, LARGEST))
 
 
 class _Axes(NamedTuple):

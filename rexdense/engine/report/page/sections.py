@@ -1,5 +1,6 @@
 """The sections of the page, each made of all runs."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from rexdense.engine.config.comparison import changed_settings
@@ -74,6 +75,8 @@ def _best(run: RunContent) -> str | None:
     if record.figure is None or record.figure.name not in best:
         return None
     value = best[record.figure.name]
+    if math.isnan(value):
+        return None
     return f'{record.figure.name} {value:.3f} at {record.unit} {best["step"]:.0f}'
 
 

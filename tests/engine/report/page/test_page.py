@@ -141,3 +141,20 @@ def test_a_table_keeps_the_whole_value_for_sorting():
 
 def test_a_damaged_picture_is_told():
     assert picture(b'', 'errors') == '<p class="soft">errors: the file is damaged</p>'
+
+
+@pytest.mark.parametrize('values', [(1e308, -1e308), (5e-324, 0.0), (10**300, 1.0)])
+def test_values_at_the_ends_of_what_floats_hold(values):
+    """As diverging losses are, and rates that have died down."""
+    chart = line_chart('x', 'step', [Line('a', [(step, y) for step, y in enumerate(values)])])
+    places = re.findall(r'points="([^"]+)"', chart)
+    assert len(places) == 1 and len(places[0].split()) == 2
+    assert not re.search('nan|inf', places[0])
+
+
+def test_a_best_validation_without_a_value_is_left_out(tmp_path):
+    rows = [training_row(10, 1), {'coco/bbox_mAP': math.nan, 'step': 1}]
+    config = "val_evaluator = dict(type='rexdense.CocoMetric', metric='bbox')"
+    run = read_run(write_run(tmp_path / 'run', rows, config))
+    page = document('x', [], sections_of([RunContent(run)])).decode()
+    assert 'best validation' not in page

@@ -22,7 +22,7 @@ pytest.importorskip('selenium', reason='selenium is not installed')
 
 from PIL import Image
 from selenium import webdriver
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
@@ -96,7 +96,8 @@ def wait_for(condition):
     while time.monotonic() < end:
         try:
             found = condition()
-        except StaleElementReferenceException:
+        # What is seen is drawn anew meanwhile.
+        except (NoSuchElementException, StaleElementReferenceException):
             continue
         if isinstance(found, np.ndarray) or found:
             return found

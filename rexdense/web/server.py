@@ -136,7 +136,7 @@ def prepare_gradio(folder: Path) -> None:
     os.environ['GRADIO_RUN_HISTORY'] = 'False'
     os.environ['GRADIO_TEMP_DIR'] = str(folder)
     os.environ['HF_HUB_OFFLINE'] = '1'
-    with needed_packages('rexdense web'):
+    with needed_packages('the page'):
         import gradio  # noqa: F401
 
 
@@ -179,7 +179,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def serve(app: Any, listening: socket.socket) -> None:
     """Serve an ASGI application on a socket until the process is interrupted, or asked to end."""
-    with needed_packages('rexdense web'):
+    with needed_packages('the page'):
         import uvicorn
 
     settings = uvicorn.Config(

@@ -13,7 +13,7 @@ from rexdense.web.server import listen
 
 def test_gradio_is_missing(monkeypatch):
     monkeypatch.setitem(sys.modules, 'gradio', None)
-    with pytest.raises(MissingDependency, match=r'^rexdense web: the package gradio is not inst'):
+    with pytest.raises(MissingDependency, match=r'^the page: the package gradio is not inst'):
         web.main(['a.pth', '--port', '0'])
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +91,20 @@ def _written(graph: Graph, checkpoint: Path, stack: contextlib.ExitStack) -> tup
 
 
 def _opened(path: Path, runtime: str) -> Run:
-    try:
+    with _refusals_told(runtime, 'open'):
         return open_graph(path, runtime)
+
+
+@contextlib.contextmanager
+def _refusals_told(runtime: str, doing: str) -> Iterator[None]:
+    """Turn what a runtime raises, each an error of its own kind, into GraphMismatch."""
+    try:
+        yield
     except RexdenseError:
         raise
-    except Exception as error:  # of the runtime, each of its own kind
+    except Exception as error:
         raise GraphMismatch(
-            f'{runtime} cannot open the graph: {_first_line(error)}; leave runtime out'
+            f'{runtime} cannot {doing} the graph: {_first_line(error)}; leave runtime out'
         ) from error
 
 
@@ -119,14 +126,8 @@ def _compare(graph: Graph, run: Run, runtime: str) -> None:
     images = graph.example(*COMPARED)
     with torch.no_grad():
         expected = graph.reference(images)
-    try:
+    with _refusals_told(runtime, 'run'):
         errors = graph.errors(run(images), expected)
-    except RexdenseError:
-        raise
-    except Exception as error:  # of the runtime, each of its own kind
-        raise GraphMismatch(
-            f'{runtime} cannot run the graph: {_first_line(error)}; leave runtime out'
-        ) from error
     worst = max(errors, key=errors.__getitem__)
     if not errors[worst] < TOLERANCE:
         raise GraphMismatch(

@@ -60,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
         'and images that are in a later split, too',
     )
     result.add_argument(
+        '--crops',
+        type=Path,
+        metavar='DIR',
+        help='write a crop of each object into DIR/<split>/<class>, to pretrain a classifier on',
+    )
+    result.add_argument(
         '--val-share',
         type=fraction,
         metavar='X',
@@ -88,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.picture:
         print(_draw(options.picture, inspected, splits, root, options.overwrite))
     _write_copy(options, root, inspected, splits)
+    if options.crops:
+        _write_crops(options.crops, root, inspected, splits)
 
 
 def _root(options: argparse.Namespace) -> Path:
@@ -120,6 +128,10 @@ def _check_files(options: argparse.Namespace) -> None:
     copy = options.write_fixed or options.out
     if options.write_fixed and options.out:
         raise InvalidArgument('--out keeps annotations as they are, --write-fixed cleans: give one')
+    if options.crops and copy:
+        raise InvalidArgument(
+            '--crops cuts objects out of the data as it is: give it without a copy'
+        )
     if options.val_share is not None:
         if copy is None:
             raise InvalidArgument('--val-share goes with --out or --write-fixed; give one')
@@ -134,13 +146,14 @@ def _check_files(options: argparse.Namespace) -> None:
     if len({os.path.realpath(file) for file in files}) < len(files):
         raise InvalidArgument(f'--json and --picture are both {files[0]}: choose two places')
     for file in files:
-        for folder in filter(None, (copy, options.unpack)):
+        for folder in filter(None, (copy, options.crops, options.unpack)):
             if Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder)):
                 raise InvalidArgument(f'{file} would lie in {folder}, a new folder: choose another')
         if file.parent.is_dir():
             check_destination(file, options.overwrite)
-    if copy is not None and (copy.is_file() or (copy.is_dir() and any(copy.iterdir()))):
-        raise UnwritableFile(f'{copy} exists: choose another folder')
+    folder = copy or options.crops
+    if folder is not None and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
+        raise UnwritableFile(f'{folder} exists: choose another folder')
 
 
 def _check_places(options: argparse.Namespace, root: Path) -> None:
@@ -150,7 +163,8 @@ def _check_places(options: argparse.Namespace, root: Path) -> None:
         InvalidArgument: it is not.
     """
     source = Path(os.path.realpath(root))
-    for place in filter(None, (options.json, options.picture, options.write_fixed, options.out)):
+    places = options.json, options.picture, options.write_fixed, options.out, options.crops
+    for place in filter(None, places):
         if Path(os.path.realpath(place)).is_relative_to(source):
             raise InvalidArgument(f'{place} would lie in the data, {root}: choose another place')
 
@@ -163,6 +177,21 @@ def _draw(
     from rexdense.visualization.picture_files import write_picture
 
     return write_picture(path, draw_overview(inspected, splits, root), overwrite)
+
+
+def _write_crops(
+    target: Path, root: Path, inspected: Inspected, splits: dict[str, BoxSplit]
+) -> None:
+    """Write the crops of the objects, and say how many of which class there are."""
+    if not splits:
+        raise InvalidArgument(
+            f'--crops goes with boxes and masks, and {root} holds {inspected.kind}'
+        )
+    from rexdense.datasets.inspection.crops import write_crops
+
+    for split, classes in write_crops(splits, target).items():
+        counts = ', '.join(f'{count} {name}' for name, count in sorted(classes.items()))
+        print(f'{target}: {split} has {counts}')
 
 
 def _write_copy(

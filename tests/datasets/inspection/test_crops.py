@@ -1,0 +1,99 @@
+"""Crops of objects are cut where the boxes are, and lie in the folders that classifiers read."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rexdense.cli import prepare
+from rexdense.datasets.classification.dataset import ClassificationDataset
+from rexdense.datasets.inspection.crops import MARGIN, write_crops
+from rexdense.datasets.inspection.sources import read_box_splits
+from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco
+
+
+@pytest.fixture
+def root(tmp_path):
+    write_coco(tmp_path / 'data')
+    return tmp_path / 'data'
+
+
+def test_crops_are_the_pixels_of_their_boxes(root, tmp_path):
+    splits = read_box_splits(root, 'coco')
+    counts = write_crops(splits, tmp_path / 'crops')
+    dataset = splits['train'].checked.dataset
+    assert sum(counts['train'].values()) == len(dataset['annotations'])
+    images = {image['id']: image['file_name'] for image in dataset['images']}
+    names = {category['id']: category['name'] for category in dataset['categories']}
+    for entry in dataset['annotations']:
+        file_name = images[entry['image_id']]
+        whole = np.asarray(Image.open(root / 'images' / file_name).convert('RGB'))
+        x, y, width, height = entry['bbox']
+        margin = MARGIN * max(width, height)
+        rows = slice(max(int(np.floor(y - margin)), 0), int(np.ceil(y + height + margin)))
+        columns = slice(max(int(np.floor(x - margin)), 0), int(np.ceil(x + width + margin)))
+        stem = file_name.rsplit('.', 1)[0]
+        path = tmp_path / 'crops/train' / names[entry['category_id']] / f'{stem}_{entry["id"]}.png'
+        np.testing.assert_array_equal(np.asarray(Image.open(path)), whole[rows, columns])
+
+
+def test_the_program_writes_what_a_classifier_reads(root, tmp_path, capsys):
+    prepare.main([str(root), '--crops', str(tmp_path / 'crops')])
+    assert f'{tmp_path / "crops"}: train has 2 cat, 2 dog' in capsys.readouterr().out
+    dataset = ClassificationDataset(data_root=str(tmp_path / 'crops'), split='train')
+    assert (len(dataset), list(dataset.metainfo['classes'])) == (4, ['cat', 'dog'])
+    with pytest.raises(UnwritableFile, match='exists'):
+        prepare.main([str(root), '--crops', str(tmp_path / 'crops')])
+    with pytest.raises(InvalidArgument, match='--crops'):
+        prepare.main([str(root), '--crops', str(tmp_path / 'a'), '--out', str(tmp_path / 'b')])
+    with pytest.raises(InvalidArgument, match='would lie in the data'):
+        prepare.main([str(root), '--crops', str(root / 'crops')])
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        (lambda content: content['annotations'].clear(), 'has no object of at least 4 pixels'),
+        (
+            lambda content: [
+                entry.update(bbox=[1, 1, 3, 3], area=9) for entry in content['annotations']
+            ],
+            'has no object of at least 4 pixels',
+        ),
+        (
+            lambda content: [
+                category.update(name=name)
+                for category, name in zip(content['categories'], ('a/b', 'A_b'), strict=True)
+            ],
+            "the classes 'a/b', 'A_b' would share the folder 'a_b'",
+        ),
+    ],
+)
+def test_nothing_is_left_of_crops_that_cannot_be_cut(tmp_path, change, message):
+    content = coco_content()
+    change(content)
+    write_coco(tmp_path / 'data', content)
+    with pytest.raises(DataError, match=message):
+        prepare.main([str(tmp_path / 'data'), '--crops', str(tmp_path / 'crops')])
+    assert not (tmp_path / 'crops').exists()
+
+
+def test_names_lead_nowhere_else(tmp_path):
+    content = coco_content()
+    content['categories'][0]['name'] = '../../out'
+    write_coco(tmp_path / 'data', content)
+    prepare.main([str(tmp_path / 'data'), '--crops', str(tmp_path / 'crops')])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['crops', 'data']
+    assert len(list((tmp_path / 'crops/train').iterdir())) == 2
+
+
+def test_crowds_are_left_out_and_large_boxes_are_cut(tmp_path):
+    content = coco_content()
+    content['annotations'][0].update(iscrowd=1)
+    content['annotations'][1].update(bbox=[0, 0, WIDTH, HEIGHT], area=WIDTH * HEIGHT)
+    write_coco(tmp_path / 'data', content)
+    splits = read_box_splits(tmp_path / 'data', 'coco')
+    counts = write_crops(splits, tmp_path / 'crops')
+    assert sum(counts['train'].values()) == len(content['annotations']) - 1
+    sizes = [Image.open(path).size for path in (tmp_path / 'crops/train').rglob('*.png')]
+    assert max(sizes) == (WIDTH, HEIGHT)

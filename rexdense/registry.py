@@ -64,6 +64,7 @@ METRICS = _child(
 HOOKS = _child(
     'hook',
     'HOOKS',
+    'rexdense.engine.hooks.class_weights',
     'rexdense.engine.hooks.classes',
     'rexdense.engine.hooks.earlier_runs',
     'rexdense.engine.hooks.images',

@@ -1,4 +1,5 @@
-"""What may be assigned to keys of a config: sections stay sections, lengths whole numbers."""
+"""What may be assigned to keys of a config: sections and lists of them stay such, lengths whole
+numbers."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +14,8 @@ __all__ = ['require_fitting_values']
 _LENGTHS = tuple(f'train_cfg.{name}' for name in RUN_LENGTHS)
 # Where a list of sections may not take the place of a section.
 _SINGLE = ('env_cfg', 'model', 'model.backbone', 'optim_wrapper', 'train_cfg')
+# Lists of sections, by the last part of the key, that a config need not have.
+_LISTS = ('custom_hooks', 'param_scheduler', 'pipeline', 'vis_backends')
 LONGEST_SHOWN = 60
 
 
@@ -20,8 +23,9 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
     """Check that values fit the places of a config that they are assigned to.
 
     Raises:
-        InvalidArgument: a section would become a value, the run's length no whole number above 0,
-            or a key both a section and a value; or a section has keys that are no text.
+        InvalidArgument: a section or a list of sections would become a value, the run's length no
+            whole number above 0, or a key both a section and a value; or a section has keys that
+            are no text.
     """
     for key, value in assignments.items():
         parts = key.split('.')
@@ -42,11 +46,24 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
             raise InvalidArgument(
                 f'--cfg-options {key}={_shown(value)}: give a whole number above 0'
             )
-        if isinstance(_found(config, parts), dict) and not _is_section(key, value):
+        found = _found(config, parts)
+        if (parts[-1] in _LISTS or _has_sections(found)) and not _has_sections(value, or_none=True):
+            raise InvalidArgument(
+                f'--cfg-options {key}={_shown(value)}: {key} is a list of sections; change one by '
+                f'{key}.0.NAME=VALUE, leave all out by {key}=None, or write them in a config file'
+            )
+        if isinstance(found, dict) and not _is_section(key, value):
             raise InvalidArgument(
                 f'--cfg-options {key}={_shown(value)}: {key} is a section of the config; give its '
                 f'values by {key}.NAME=VALUE, or {key}=None to leave it out'
             )
+
+
+def _has_sections(value: Any, or_none: bool = False) -> bool:
+    """Tell whether a value is a list of sections, a single one for it, or nothing."""
+    if or_none and (value is None or isinstance(value, dict) or value in ([], ())):
+        return True
+    return _is_list(value) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _is_section(key: str, value: Any) -> bool:

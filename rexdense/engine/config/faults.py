@@ -19,6 +19,8 @@ _UNKNOWN_TYPE = re.compile(r'(\S+) is not in the [\w-]+::([\w ]+) registry')
 _WRONG_ARGUMENTS = re.compile(
     r"(.+)\.__init__\(\) (?:missing \d|got an unexpected keyword argument '(\w+)')"
 )
+# How mmengine words a value of another kind than it takes: a hook, a scheduler, a transform.
+_WRONG_KIND = re.compile(r'[^\n]*\b(?:should be|must be|only accepts?)\b[^\n]* but got ')
 
 
 @contextlib.contextmanager
@@ -27,7 +29,8 @@ def config_faults() -> Iterator[None]:
 
     Raises:
         UnknownName: a ``type`` that no registry has.
-        InvalidArgument: arguments that the class named by ``type`` does not take, or misses.
+        InvalidArgument: arguments that the class named by ``type`` does not take, or misses, or a
+            value where mmengine takes sections.
     """
     try:
         yield
@@ -42,6 +45,8 @@ def config_faults() -> Iterator[None]:
     except TypeError as error:
         found = _WRONG_ARGUMENTS.match(str(error))
         built = found and _registered_class(found[1])
+        if not built and _WRONG_KIND.match(str(error)):
+            raise InvalidArgument(f'in the config: {error}'.replace('\n', ' ')) from error
         if not built:
             raise
         closest = f'; {suggest(found[2], inspect.signature(built).parameters)}' if found[2] else ''

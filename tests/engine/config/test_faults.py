@@ -4,7 +4,9 @@ import pytest
 
 pytest.importorskip('mmdet')
 
+from mmengine.dataset import Compose
 from mmengine.registry import MODELS
+from mmengine.runner import Runner
 
 from rexdense.engine.config.faults import config_faults
 from rexdense.errors import InvalidArgument, UnknownName
@@ -39,6 +41,25 @@ import mmdet.models  # noqa: F401  # isort: skip
 def test_the_fault_is_told(section, kind, message):
     with pytest.raises(kind, match=message), config_faults():
         MODELS.build(section)
+
+
+@pytest.mark.parametrize(
+    ('build', 'message'),
+    [
+        (lambda: Compose([1]), 'in the config: transform must be a callable object or dict, but'),
+        (
+            lambda: Runner.register_hook(None, 'x'),
+            'in the config: hook should be an instance of Hook or dict, but got x',
+        ),
+        (
+            lambda: Runner._check_scheduler_cfg(None, [1]),
+            'in the config: `param_scheduler` should be a `_ParamScheduler`, `dict`, list',
+        ),
+    ],
+)
+def test_values_in_the_place_of_sections(build, message):
+    with pytest.raises(InvalidArgument, match=message), config_faults():
+        build()
 
 
 class NotRegistered:

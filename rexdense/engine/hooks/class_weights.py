@@ -1,0 +1,99 @@
+"""Weights of classes by how rare they are in the label maps that are trained on."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+
+from rexdense.arch.checks import require_ratio
+from rexdense.datasets.segmentation.dataset import SegmentationDataset
+from rexdense.datasets.segmentation.label_counts import count_labels
+from rexdense.datasets.skipping import innermost_datasets
+from rexdense.device import bare_model
+from rexdense.errors import InvalidArgument
+from rexdense.models.losses.label_loss import PixelLoss
+from rexdense.registry import HOOKS
+
+__all__ = ['WeighRareClasses', 'rarity_weights']
+
+
+@HOOKS.register_module()
+class WeighRareClasses(Hook):
+    """Weigh the pixels of rare classes more, in the losses of a segmentor that have no
+    ``class_weight`` of their own.
+
+    Cross-entropy is a mean over pixels, so a class with few of them is learnt late or never. The
+    shares are those of the training labels, of 1000 maps at most; the weights are printed. Losses
+    of regions (Dice, Lovasz, Tversky) count each class alike already and stay as they are.
+
+    Args:
+        power: Weights are the shares to the power of ``-power``: 0.5, the square root, 1 gives all
+            classes the same part in the loss. (Median frequency balancing, Eigen and Fergus 2015,
+            arXiv:1411.4734, is 1 up to a factor.)
+        most: The largest weight; the mean over the pixels is 1 before.
+
+    Raises:
+        InvalidArgument: ``power`` is not between 0 and 1, ``most`` is below 1, the training data is
+            no ``rexdense.SegmentationDataset``, or the model has no loss to weigh.
+    """
+
+    def __init__(self, power: float = 0.5, most: float = 20.0) -> None:
+        require_ratio('power', power)
+        if isinstance(most, bool) or not isinstance(most, int | float) or not 1 <= most < np.inf:
+            raise InvalidArgument(f'most={most!r}: give a number from 1 on')
+        self.power, self.most = power, most
+
+    def before_train(self, runner) -> None:
+        """Count the pixels of each class and set the weights."""
+        losses = [
+            loss for loss in bare_model(runner.model).modules() if isinstance(loss, PixelLoss)
+        ]
+        losses = [loss for loss in losses if loss.class_weight is None]
+        if not losses:
+            raise InvalidArgument(
+                'WeighRareClasses: the model has no rexdense.CrossEntropyLoss or '
+                'rexdense.FocalLoss without class_weight; leave the hook out of custom_hooks'
+            )
+        datasets = list(innermost_datasets(runner.train_dataloader.dataset))
+        pixels = _pixels(datasets)
+        weights = rarity_weights(pixels, self.power, self.most)
+        for loss in losses:
+            loss.class_weight = weights
+        if is_main_process():
+            names = datasets[0].metainfo['classes']
+            shown = ', '.join(
+                f'{name} {weight:.2f}' for name, weight in zip(names, weights, strict=True)
+            )
+            runner.logger.info(f'Weights of the classes by their rarity: {shown}')
+
+
+def _pixels(datasets: Iterable) -> np.ndarray:
+    """Return the number of pixels of each class in the label maps of all data sets."""
+    total = 0
+    for dataset in datasets:
+        if not isinstance(dataset, SegmentationDataset):
+            raise InvalidArgument(
+                f'WeighRareClasses counts the labels of rexdense.SegmentationDataset, and the '
+                f'training data is a {type(dataset).__name__}: state class_weight of the loss'
+            )
+        paths = [dataset.get_data_info(i)['seg_map_path'] for i in range(len(dataset))]
+        classes = len(dataset.metainfo['classes'])
+        total = total + count_labels(paths, classes, dataset.ignore_index)[:, :-1].sum(0)
+    return total
+
+
+def rarity_weights(pixels: Sequence[int], power: float, most: float) -> tuple[float, ...]:
+    """Return the weight of each class from its number of pixels; see :class:`WeighRareClasses`.
+    Classes without pixels, which no term of a loss has, get 1.
+
+    Example:
+        >>> [round(weight, 3) for weight in rarity_weights([900, 100, 0], 0.5, 20)]
+        [0.833, 2.5, 1.0]
+    """
+    shares = np.asarray(pixels, float) / np.sum(pixels)
+    weights = np.ones_like(shares)
+    present = shares > 0
+    weights[present] = shares[present] ** -power
+    weights[present] /= (weights * shares).sum()
+    return tuple(np.minimum(weights, most).tolist())

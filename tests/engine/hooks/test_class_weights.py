@@ -1,0 +1,73 @@
+"""Classes are weighed by their share of the training pixels, in losses without weights."""
+
+import re
+
+import numpy as np
+import pytest
+
+pytest.importorskip('mmseg')
+
+from rexdense.cli import train
+from rexdense.engine.hooks.class_weights import WeighRareClasses, rarity_weights
+from rexdense.errors import InvalidArgument
+from tests.small_segmentation import CLASSES, write_labels, write_segmentation
+from tests.tiny_run import NARROW, SHALLOW
+
+CONFIG = """
+_base_ = ['rexdense::unet/unet_rexnet-1.0_custom.py']
+custom_hooks = [dict(type='rexdense.WeighRareClasses')]
+"""
+
+
+@pytest.mark.parametrize('pixels', [[3, 5, 7], [1000, 10, 1]])
+def test_weights_follow_the_shares(pixels):
+    shares = np.array(pixels) / sum(pixels)
+    weights = np.array(rarity_weights(pixels, 0.5, 1e6))
+    np.testing.assert_allclose((weights * shares).sum(), 1)
+    np.testing.assert_allclose(weights[0] / weights[1], (pixels[1] / pixels[0]) ** 0.5)
+    np.testing.assert_allclose(rarity_weights(pixels, 1, 1e6) * shares, 1 / len(pixels))
+    assert rarity_weights(pixels, 0, 20) == (1, 1, 1)
+
+
+def test_weights_have_a_limit_and_absent_classes_none():
+    assert rarity_weights([10**6, 1, 0], 0.5, 20)[1:] == (20, 1)
+
+
+def train_with(root, work_dir, *settings):
+    config = root / 'weighed.py'
+    config.write_text(CONFIG)
+    options = ['--data-root', root, '--work-dir', work_dir, '--device', 'cpu', '--scale', '64,64']
+    options += ['--batch-size', '2', '--workers', '0', '--epochs', '1', '--seed', '0', '--dry-run']
+    options += ['--cfg-options', NARROW, SHALLOW, *settings]
+    train.main([str(config), *map(str, options)])
+
+
+def test_a_training_counts_its_labels(tmp_path, capsys):
+    root = write_segmentation(tmp_path / 'set')
+    labels = np.zeros((40, 50), np.uint8)
+    labels[:4, :5] = 1
+    labels[-1] = 255
+    for path in (root / 'labels/train').iterdir():
+        write_labels(path, labels)
+    for path in (root / 'images/train').iterdir():
+        write_labels(path, labels)
+    train_with(root, tmp_path / 'run')
+    shown = re.search('by their rarity: (.*)', capsys.readouterr().out)[1]
+    expected = rarity_weights([1930, 20, *(0 for _ in CLASSES[2:])], 0.5, 20)
+    assert shown == ', '.join(
+        f'{name} {weight:.2f}' for name, weight in zip(CLASSES, expected, strict=True)
+    )
+
+
+def test_weights_that_are_given_stay(tmp_path):
+    given = ','.join('1' for _ in CLASSES)
+    setting = f'model.decode_head.loss_decode.class_weight=[{given}]'
+    with pytest.raises(InvalidArgument, match='without class_weight; leave the hook out'):
+        train_with(write_segmentation(tmp_path / 'set'), tmp_path / 'run', setting)
+
+
+@pytest.mark.parametrize('arguments', [dict(power=1.5), dict(power='x'), dict(most=0.5)])
+def test_arguments(arguments):
+    (name,) = arguments
+    with pytest.raises(InvalidArgument, match=f'{name}='):
+        WeighRareClasses(**arguments)

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rexdense.destinations import reason
+
 __all__ = ['Scalars', 'read_scalars']
 
 _BEYOND_FLOATS = 10**300
@@ -13,8 +15,8 @@ class Scalars(NamedTuple):
     """The logged rows in the order of time: losses and rates of training, metrics of validation.
 
     Attributes:
-        damaged: What is said of each line that is no such row and was left out; the last line of a
-            run that was killed is one.
+        damaged: What is said of each line that is no such row and was left out, and of each file
+            that cannot be read; the last line of a run that was killed is one.
     """
 
     training: list[dict[str, float]]
@@ -28,7 +30,12 @@ def read_scalars(work_dir: str | Path) -> Scalars:
     validation: dict[tuple[int, int], dict[str, float]] = {}
     damaged = []
     for path in sorted(Path(work_dir).glob('*/vis_data/scalars.json')):
-        for number, line in enumerate(path.read_text(errors='replace').splitlines(), start=1):
+        try:
+            lines = path.read_text(errors='replace').splitlines()
+        except OSError as error:
+            damaged.append(f'{path} cannot be read ({reason(error)})')
+            continue
+        for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
             row = _row(line)

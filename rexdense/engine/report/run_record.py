@@ -205,7 +205,9 @@ def _config_file(folder: Path, starts: list[Path]) -> tuple[Path | None, str]:
 
 def _config_name(folder: Path) -> str:
     """Return the name of the config file, of which mmengine keeps the newest copy."""
-    newest = _last_changed(sorted(folder.glob('*.py'), reverse=True))
+    newest = _last_changed(
+        path for path in sorted(folder.glob('*.py'), reverse=True) if not path.is_dir()
+    )
     return newest.name.removesuffix('.py') if newest else ''
 
 
@@ -258,9 +260,13 @@ def _metric_files(starts: list[Path]) -> dict[str, bytes]:
         if RUN_FOLDER.fullmatch(folder.name) and folder.is_dir()
     )
     for folder in reversed(tests):
-        found = {name: folder / name for name in METRIC_FILES if (folder / name).is_file()}
+        found = {}
+        for name in METRIC_FILES:
+            # Most are not there; one may be a folder, or not be for this user.
+            with contextlib.suppress(OSError):
+                found[name] = (folder / name).read_bytes()
         if found:
-            return {name: path.read_bytes() for name, path in found.items()}
+            return found
     return {}
 
 

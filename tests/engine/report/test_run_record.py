@@ -69,6 +69,27 @@ def test_bytes_that_are_no_text_are_a_damaged_line(tmp_path):
     assert 'line 3 is no row' in ' '.join(read_run(folder).notes)
 
 
+@pytest.mark.parametrize(
+    'name', ['vis_data/scalars.json', 'vis_data/config.py', f'{START}.log', 'confusion_matrix.png']
+)
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path, name):
+    folder = write_run(tmp_path / 'run')
+    (folder / START / name).unlink(missing_ok=True)
+    (folder / START / name).mkdir()
+    run = read_run(folder)
+    told = f'{folder / START / name} cannot be read (Is a directory), and was left out.'
+    assert (told in run.notes) == name.endswith('.json')
+    assert run.metric_files == {}
+
+
+def test_folders_that_are_called_as_the_files_of_a_work_dir(tmp_path):
+    folder = write_run(tmp_path / 'run')
+    for name in (LOCK, 'last_checkpoint', 'other.py', 'best_x.pth', 'epoch_1.pth'):
+        (folder / name).mkdir()
+    run = read_run(folder)
+    assert run.checkpoint is None and run.trained_by is None and run.config_name == 'mine'
+
+
 def test_a_run_without_validation_or_end_is_told(tmp_path):
     folder = write_run(tmp_path / 'run', config='train_cfg = dict(max_epochs=9)\n')
     notes = ' '.join(read_run(folder).notes)

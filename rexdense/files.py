@@ -8,21 +8,18 @@ hidden file, which may be deleted.
 
 import contextlib
 import errno
-import io
 import os
-import re
-import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from rexdense.destinations import already_there, check_destination, reason, told, unwritable
+from rexdense.destinations import check_destination, told
 from rexdense.errors import UnwritableFile
+from rexdense.hidden_files import HiddenFile, hidden_name, take_places
 
 __all__ = [
-    'LONGEST_NAME',
     'atomic_write',
     'files_written_aside',
     'finish_partial',
@@ -30,19 +27,7 @@ __all__ = [
     'partial_file',
     'path_written_aside',
     'scratch_folder',
-    'written_for',
 ]
-
-ASIDE, BACKUP = 'part', 'old'
-"""The endings of hidden files: one that is being written, and one that another is replacing."""
-LONGEST_NAME = 240
-"""Bytes of a file's name; most file systems allow 255."""
-
-_HIDDEN_NAME = re.compile(rf'\.(.+)\.[0-9a-f]{{16}}\.{ASIDE}')
-# What says that a file system has no hard links, or none to this file.
-_NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-# What says that a file system cannot sync folders.
-_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 
 
 def atomic_write(
@@ -127,169 +112,23 @@ def files_written_aside(
     places = [check_destination(path, overwrite, inputs) for path in paths]
     if len(set(places)) < len(places):
         raise UnwritableFile(f'{paths[-1]} would be written twice: choose another name')
-    asides: list[_Aside] = []
+    hidden_files: list[HiddenFile] = []
     try:
         for path, place in zip(paths, places, strict=True):
             with told(path):
-                asides.append(_open_aside(Path(path), place, ending))
+                hidden_files.append(HiddenFile.opened(Path(path), place, ending))
         try:
-            yield [aside.file for aside in asides]
+            yield [each.file for each in hidden_files]
         except Exception:
-            _check(asides)
+            for each in hidden_files:
+                each.check()
             raise
-        for aside in asides:
-            with told(aside.path):
-                aside.file.flush()
-                _check([aside])
-                _keep_permissions(aside)
-                os.fsync(aside.raw.fileno())
-                aside.file.close()
-        _move(asides, overwrite)
+        for each in hidden_files:
+            each.finish()
+        take_places(hidden_files, overwrite)
     finally:
-        for aside in asides:
-            # Without a last flush, which would fail once more on a full disk.
-            aside.raw.close()
-            aside.hidden.unlink(missing_ok=True)
-
-
-class _Watched(io.FileIO):
-    """A file that remembers why it could not be written: torch's writer of zip files makes a
-    RuntimeError of it that does not say."""
-
-    failure: OSError | None = None
-
-    def write(self, content) -> int:
-        try:
-            return super().write(content)
-        except OSError as error:
-            self.failure = error
-            raise
-
-
-class _Aside(NamedTuple):
-    """A file that is being written: what was asked for, the place, and the hidden file."""
-
-    path: Path
-    place: Path
-    hidden: Path
-    raw: _Watched
-    file: BinaryIO
-
-
-def _open_aside(path: Path, place: Path, ending: str) -> _Aside:
-    # Others can never read more of it than of the file that it replaces.
-    mode = place.stat().st_mode & 0o777 if place.exists() else 0o666
-    hidden = _hidden(place, ASIDE + ending)
-    raw = _Watched(hidden, 'x+', opener=lambda name, flags: os.open(name, flags, mode | 0o600))
-    return _Aside(path, place, hidden, raw, io.BufferedRandom(raw))
-
-
-def written_for(name: str) -> str | None:
-    """Return the name of the file for which a hidden one was written, None for any other.
-
-    Example:
-        >>> written_for('.epoch_1.pth.0123456789abcdef.part'), written_for('epoch_1.pth')
-        ('epoch_1.pth', None)
-    """
-    found = _HIDDEN_NAME.fullmatch(name)
-    return found and found[1]
-
-
-def _hidden(place: Path, ending: str) -> Path:
-    """Return a new name beside a place."""
-    start = os.fsencode(place.name)[: LONGEST_NAME - 40].decode(errors='ignore')
-    return place.with_name(f'.{start}.{secrets.token_hex(8)}.{ending}')
-
-
-def _check(asides: Iterable[_Aside]) -> None:
-    for aside in asides:
-        if aside.raw.failure is not None:
-            raise unwritable(aside.path, aside.raw.failure) from aside.raw.failure
-
-
-def _keep_permissions(aside: _Aside) -> None:
-    """Give the file the owner, as far as possible, and the permissions of the one it replaces."""
-    if os.name == 'posix' and aside.place.exists():
-        there = aside.place.stat()
-        # Not all may give files away, and not all file systems have permissions.
-        with contextlib.suppress(OSError):
-            os.fchown(aside.raw.fileno(), there.st_uid, there.st_gid)
-        with contextlib.suppress(OSError):
-            os.fchmod(aside.raw.fileno(), there.st_mode & 0o777)
-
-
-def _move(asides: list[_Aside], overwrite: bool) -> None:
-    """Give all files their names, or none."""
-    backups: dict[Path, Path] = {}
-    moved: list[_Aside] = []
-    try:
-        for aside in asides if len(asides) > 1 else ():
-            if os.path.lexists(aside.place):
-                backups[aside.place] = _hidden(aside.place, BACKUP)
-                with told(aside.path):
-                    _link_or_copy(aside.place, backups[aside.place])
-        for aside in asides:
-            with told(aside.path):
-                os.replace(aside.hidden, aside.place) if overwrite else _rename_to_new(aside)
-                moved.append(aside)
-                _sync_folder(aside.place.parent)
-    except BaseException:
-        for aside in moved:
-            _put_back(aside, backups.pop(aside.place, None))
-        raise
-    finally:
-        for backup in backups.values():
-            backup.unlink(missing_ok=True)
-
-
-def _put_back(aside: _Aside, backup: Path | None) -> None:
-    """Bring back what a file has replaced."""
-    try:
-        if backup is None:
-            aside.place.unlink(missing_ok=True)
-        else:
-            os.replace(backup, aside.place)
-    except OSError as error:
-        kept = 'delete it' if backup is None else f'what was there is {backup}: rename it'
-        raise UnwritableFile(
-            f'{aside.path} was written and could not be taken back ({reason(error)}); {kept}'
-        ) from error
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError as error:
-        if error.errno not in _NO_LINKS:
-            raise
-        shutil.copy2(source, target)
-
-
-def _rename_to_new(aside: _Aside) -> None:
-    """Rename a file; unlike os.replace, never onto one that came to be there meanwhile."""
-    try:
-        os.link(aside.hidden, aside.place)
-    except OSError as error:
-        if error.errno == errno.EEXIST or os.path.lexists(aside.place):
-            raise already_there(aside.path) from error
-        if error.errno not in _NO_LINKS:
-            raise
-        os.replace(aside.hidden, aside.place)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power failure, where the system can."""
-    if os.name != 'posix':
-        return
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
+        for each in hidden_files:
+            each.discard()
 
 
 @contextlib.contextmanager
@@ -303,7 +142,7 @@ def folder_written_aside(path: str | Path) -> Iterator[Callable[[str, bytes], No
         UnwritableFile: it cannot be written, or something is there.
     """
     path = Path(path)
-    hidden = _hidden(path, ASIDE)
+    hidden = hidden_name(path)
 
     def write(name: str, content: bytes) -> None:
         file = hidden / name

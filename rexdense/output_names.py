@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from rexdense.errors import InvalidArgument
-from rexdense.files import LONGEST_NAME
+from rexdense.hidden_files import LONGEST_NAME
 
 __all__ = ['Rename', 'output_names', 'output_path', 'output_paths', 'safe_name']
 

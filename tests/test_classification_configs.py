@@ -12,8 +12,8 @@ import torch
 from mmengine.registry import PARAM_SCHEDULERS
 
 from rexdense.engine.config.load import load_config
-from rexdense.engine.runner import import_scope
 from rexdense.engine.schedule import replay
+from rexdense.engine.scope import import_scope
 from rexdense.registry import MODELS
 from rexdense.zoo import load_measured
 

@@ -12,7 +12,7 @@ from mmengine.registry import init_default_scope
 
 from rexdense.arch import channels
 from rexdense.engine.config.load import load_config
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.registry import MODELS
 from rexdense.zoo import load_measured_detectors, load_published
 from rexdense.zoo.coco_configs import BASELINES, DETECTORS, coco_configs, write_coco_configs

@@ -24,6 +24,7 @@ LEVELS = (
         'rexdense.file_locks',
         'rexdense.files',
         'rexdense.findings',
+        'rexdense.hidden_files',
         'rexdense.output_names',
         'rexdense.shipped_configs',
         'rexdense.stop_signal',
@@ -57,8 +58,14 @@ WITHOUT_NETWORKS = ('rexdense.checkpoint', 'rexdense.zoo', 'rexdense.deploy')
 ADAPTERS = ('rexdense.datasets.coco.dataset', 'rexdense.evaluation.coco_metric')
 
 
-# The one writer of files, and what asks the operating system whether one may be written.
-WRITERS = ('rexdense.files', 'rexdense.file_locks', 'rexdense.destinations')
+# The one writer of files with its hidden files, and what asks the operating system whether one may
+# be written.
+WRITERS = (
+    'rexdense.files',
+    'rexdense.hidden_files',
+    'rexdense.file_locks',
+    'rexdense.destinations',
+)
 # Calls that write, make or rename a file, by the last part of their names.
 FORBIDDEN = (
     *('imwrite', 'write_text', 'write_bytes', 'tofile', 'savetxt', 'download_url_to_file'),

@@ -8,7 +8,8 @@ from pathlib import Path, PurePath, PurePosixPath
 import pytest
 
 from rexdense.errors import InvalidArgument
-from rexdense.files import LONGEST_NAME, atomic_write
+from rexdense.files import atomic_write
+from rexdense.hidden_files import LONGEST_NAME
 from rexdense.output_names import output_names, output_path, output_paths, safe_name
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, 'é.jpg') for form in ('NFC', 'NFD'))

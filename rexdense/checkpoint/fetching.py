@@ -32,7 +32,8 @@ from rexdense.errors import (
     UnwritableFile,
     suggest,
 )
-from rexdense.files import LONGEST_NAME, atomic_write
+from rexdense.files import atomic_write
+from rexdense.hidden_files import LONGEST_NAME
 from rexdense.output_names import safe_name
 
 __all__ = ['is_address', 'local_file', 'open_checkpoint', 'source_files']

@@ -12,7 +12,7 @@ from rexdense.cli.options import add_data_options
 from rexdense.cli.parser import Parser
 from rexdense.engine.config.data_root import use_data_root
 from rexdense.engine.config.load import innermost_dataset, load_config, walk
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.depth_metric import DepthMetric
 from rexdense.registry import DATASETS, METRICS, TRANSFORMS

@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.cli import train
-from rexdense.engine.work_dir import (
-    checkpoints_of_runs,
-    newest_checkpoint,
-    prepare_work_dir,
-    run_meta,
-)
+from rexdense.engine.resume.checkpoints import checkpoints_of_runs, newest_checkpoint, run_meta
+from rexdense.engine.work_dir import prepare_work_dir
 from rexdense.errors import InvalidArgument
 from rexdense.text_table import text_table
 from rexdense.visualization.scalars import read_scalars

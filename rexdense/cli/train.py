@@ -26,6 +26,7 @@ from rexdense.engine.prediction_sheet import draw_prediction_sheet
 from rexdense.engine.report.closing_line import best_checkpoint, closing_line
 from rexdense.engine.report.dry_run import FirstSteps, StepsDone, dry_run_lines
 from rexdense.engine.report.trackers import without_trackers
+from rexdense.engine.resume.checkpoints import newest_checkpoint
 from rexdense.engine.resume.choice import choose_resumed
 from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.runner import Runner
@@ -34,7 +35,6 @@ from rexdense.engine.work_dir import (
     CURVES,
     SHEET,
     alone_in,
-    newest_checkpoint,
     prepare_work_dir,
     remove_unfinished,
     written_names,

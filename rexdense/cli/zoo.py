@@ -141,7 +141,7 @@ def _built(path: Path) -> nn.Module:
         from mmengine.registry import DefaultScope
 
         from rexdense.engine.config.load import load_config
-        from rexdense.engine.runner import import_scope
+        from rexdense.engine.scope import import_scope
         from rexdense.registry import MODELS
 
     config = load_config(path)

@@ -1,10 +1,5 @@
 """mmengine's Runner with a readable terminal, strict weights and whole checkpoints."""
 
-import contextlib
-import importlib
-import importlib.util
-import io
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +11,13 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader
 
 from rexdense.checkpoint import install_safe_loader
-from rexdense.checkpoint.details import configured_options, hidden_options, taught_classes
-from rexdense.checkpoint.fine_tuning import with_own_class_layers
+from rexdense.checkpoint.details import hidden_options
 from rexdense.destinations import refusals_told
-from rexdense.device import bare_model, process_loss_told
+from rexdense.device import process_loss_told
 from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 from rexdense.engine.config.faults import require_known_optimizers
 from rexdense.engine.cpu_steps import keep_layouts, with_fused_optimizer
@@ -33,44 +27,24 @@ from rexdense.engine.dataloaders import (
     require_batches,
     without_idle_settings,
 )
+from rexdense.engine.hooks.same_tensors import RequireSameTensors, backbone_of
 from rexdense.engine.hooks.saved_tensors import SavePlainTensors
-from rexdense.engine.resume.continuing import continue_run, take_last_weights
+from rexdense.engine.resume.continuing import continue_run
 from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints, StepSaver
 from rexdense.engine.resume.state import KeepRunState, run_state
 from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
 from rexdense.engine.schedule import shorten_warm_ups
+from rexdense.engine.scope import import_scope
 from rexdense.engine.terminal_log import make_readable
 from rexdense.engine.work_dir import take_run_folder
 from rexdense.engine.zero import gather_moments, with_gathering_optimizer
-from rexdense.errors import CheckpointMismatch, UnwritableFile
+from rexdense.errors import UnwritableFile
 from rexdense.files import path_written_aside
-from rexdense.registry import MODELS
 
-__all__ = ['Runner', 'import_scope', 'require_same_tensors']
+__all__ = ['Runner']
 
-MOST_TENSORS_NAMED = 3
 _CHECKPOINT_HOOKS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
-
-
-def import_scope(config: Config) -> None:
-    """Import the data sets of the config's scope, such as mmseg's, without what they print; and
-    mmdet's, on which a data set of rexdense stands."""
-    for scope in {config.get('default_scope', 'mmengine'), 'mmdet'} - {'mmengine'}:
-        if importlib.util.find_spec(scope) and importlib.util.find_spec(f'{scope}.datasets'):
-            with contextlib.redirect_stdout(io.StringIO()):
-                importlib.import_module(f'{scope}.datasets')
-    if config.get('default_scope') == 'mmdet' and importlib.util.find_spec('mmdet'):
-        _mend_ssd_head()
-
-
-def _mend_ssd_head() -> None:
-    """Let mmdet's SSDHead predict: it has no loss module (it computes its loss itself), and since
-    mmdet 3.2 the prediction of all heads asks that module about its classes
-    (models/dense_heads/base_dense_head.py, ``custom_cls_channels``)."""
-    head = MODELS.get('mmdet.SSDHead')
-    if head is not None and not hasattr(head, 'loss_cls'):
-        head.loss_cls = None
 
 
 class Runner(MMEngineRunner):
@@ -267,7 +241,7 @@ class Runner(MMEngineRunner):
         Raises:
             UnwritableFile: it cannot be written, the disk being full for example.
         """
-        backbone = _backbone_of(self.model)
+        backbone = backbone_of(self.model)
         if backbone is not None and 'backbone' in self.cfg.get('model', {}):
             # Weights may have turned on what the config did not state; predict.py builds from it.
             self.cfg.model.backbone.update(hidden_options(backbone))
@@ -296,88 +270,3 @@ class Runner(MMEngineRunner):
                 super().save_checkpoint(str(aside.parent), aside.name, *args, **options)
         except UnwritableFile as error:
             raise UnwritableFile(f'checkpoint {error}, then go on with --resume') from error
-
-
-class RequireSameTensors(Hook):
-    """Check a checkpoint before any of it is used; mmengine would log a warning and go on.
-
-    Training that starts from a model of another number of classes keeps the layers of these.
-
-    Raises:
-        CheckpointMismatch: its tensors are not those of the model.
-    """
-
-    # Before the EMA hook.
-    priority = 'VERY_HIGH'
-
-    def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Compare the tensors; a bare state dict gets the form that mmengine's hooks expect."""
-        if 'state_dict' not in checkpoint:
-            checkpoint['state_dict'] = dict(checkpoint)
-        source = runner._load_from or 'the checkpoint'
-        if runner._resume:
-            take_last_weights(runner, checkpoint)
-        if isinstance(runner._train_loop, BaseLoop) and not runner._resume:
-            _keep_own_class_layers(runner, checkpoint, source)
-        require_same_tensors(bare_model(runner.model), checkpoint['state_dict'], source)
-        backbone = _backbone_of(runner.model)
-        if backbone is not None:
-            family = backbone.architecture.family
-            for option, value in configured_options(checkpoint.get('meta') or {}, family).items():
-                setattr(backbone, option, value)
-
-
-def _keep_own_class_layers(runner: MMEngineRunner, checkpoint: dict, source: str) -> None:
-    """Leave the layers whose size is that of the classes as they are, where training starts from a
-    model of another number of classes, and say which."""
-    own = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('classes')
-    if not own:
-        return
-    classes = taught_classes(checkpoint, source)
-    before, now = len(classes) if classes else None, len(own)
-    checkpoint['state_dict'], left_out = with_own_class_layers(
-        bare_model(runner.model), checkpoint['state_dict'], before, now
-    )
-    if left_out:
-        runner.logger.info(
-            f'{source}: all is taken but {len(left_out)} tensors of layers for '
-            f'{before or "other"} classes, which start anew for {now}: {", ".join(left_out)}'
-        )
-
-
-def _backbone_of(model: nn.Module) -> nn.Module | None:
-    """Return the backbone of a detector or segmentor, if it is one of rexdense."""
-    backbone = getattr(bare_model(model), 'backbone', None)
-    return backbone if hasattr(backbone, 'architecture') else None
-
-
-def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Check that a state dict has the model's tensors, no more and no fewer, in the same shapes.
-
-    Raises:
-        CheckpointMismatch: names the first tensors that differ, by kind.
-    """
-    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    other = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    differences = {
-        'of another shape': [
-            f'{name} {other[name]} where the model has {own[name]}'
-            for name in own
-            if name in other and other[name] != own[name]
-        ],
-        'missing': [name for name in own if name not in other],
-        'left over': [name for name in other if name not in own],
-    }
-    found = [
-        f'{len(names)} {kind} ({", ".join(names[:MOST_TENSORS_NAMED])}'
-        + (', ...)' if len(names) > MOST_TENSORS_NAMED else ')')
-        for kind, names in differences.items()
-        if names
-    ]
-    if found:
-        raise CheckpointMismatch(
-            f'{source} does not fit this model: {"; ".join(found)}. '
-            'Use the config and the classes that the checkpoint was trained with; its backbone '
-            "alone is read by model.backbone.init_cfg=dict(type='rexdense.Pretrained', "
-            'checkpoint=FILE)'
-        )

@@ -14,7 +14,7 @@ from mmengine.utils import get_installed_path
 from torch import nn
 
 from rexdense.arch import channels
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.errors import first_line
 from rexdense.findings import Finding
 from rexdense.registry import MODELS, TRANSFORMS

@@ -8,7 +8,7 @@ from mmengine.registry import init_default_scope
 from rexdense.arch import channels
 from rexdense.deploy.detection import SSDGraph
 from rexdense.engine.config.load import load_config
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.registry import MODELS
 from tests.models.networks import image, randomise
 from tests.tiny_run import ROOT

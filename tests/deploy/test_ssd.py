@@ -12,7 +12,7 @@ from rexdense.deploy.detection import SSDGraph, detector_graph
 from rexdense.deploy.detection.matching import detection_errors
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.override import override
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
 from tests.deploy.small_detectors import spread_ssd

@@ -20,7 +20,7 @@ from rexdense.engine.browse.pictures import (
 )
 from rexdense.engine.browse.stages import PACKED, Stage, as_batch, seeded, stages
 from rexdense.engine.config.faults import config_faults
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.visualization.depth import depth_scale
 from rexdense.visualization.labels import label_legend

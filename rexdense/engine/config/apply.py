@@ -30,7 +30,7 @@ from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.config.windows import require_windows
 from rexdense.engine.report.main_figure import keep_best, stop_early
 from rexdense.engine.report.trackers import use_tensorboard, use_wandb
-from rexdense.engine.work_dir import find_checkpoint, newest_checkpoint
+from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint
 from rexdense.engine.zero import share_moments
 from rexdense.errors import InvalidArgument
 

@@ -11,7 +11,8 @@ from typing import Any
 from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.report.main_figure import MainFigure, kept_figure, main_figure
 from rexdense.engine.report.metric_files import METRIC_FILES
-from rexdense.engine.work_dir import LOCK, RUN_FOLDER, checkpoints_of_runs, newest_checkpoint
+from rexdense.engine.resume.checkpoints import checkpoints_of_runs, newest_checkpoint
+from rexdense.engine.work_dir import LOCK, RUN_FOLDER
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.file_locks import holder_of
 from rexdense.visualization.scalars import Scalars, read_scalars

@@ -5,7 +5,7 @@ import argparse
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rexdense.engine.work_dir import find_checkpoint, run_meta
+from rexdense.engine.resume.checkpoints import find_checkpoint, run_meta
 from rexdense.errors import InvalidArgument
 
 __all__ = ['choose_resumed']

@@ -11,10 +11,10 @@ from typing import Any
 from mmengine.hooks import EMAHook
 from mmengine.runner import EpochBasedTrainLoop
 
+from rexdense.engine.resume.checkpoints import facts_of_run
 from rexdense.engine.resume.loops import PlacedEpochLoop
 from rexdense.engine.resume.optimizers import resume_optimizers
 from rexdense.engine.resume.state import RUN, foreign, take_run_state
-from rexdense.engine.work_dir import facts_of_run
 
 __all__ = ['continue_run', 'take_last_weights']
 

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
-from rexdense.engine.work_dir import POINTER, STEP, checkpoints_of_runs
+from rexdense.checkpoint.formats.reading import POINTER
+from rexdense.engine.resume.checkpoints import STEP, checkpoints_of_runs
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.registry import HOOKS

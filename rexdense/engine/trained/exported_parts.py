@@ -229,7 +229,7 @@ def _trained_part(
     opened: OpenSource, graph: Callable[[nn.Module], Graph], heads: Sequence[str], kind: str
 ) -> ExportedPart:
     with needed_packages(f'the model that {opened.name} describes'):
-        from rexdense.engine.runner import require_same_tensors
+        from rexdense.engine.hooks.same_tensors import require_same_tensors
         from rexdense.engine.trained.model import load_trained_model
 
     model = load_trained_model(

@@ -11,7 +11,7 @@ from torch import nn
 
 from rexdense.deploy import optimize
 from rexdense.engine.config.stored.config import StoredConfig
-from rexdense.engine.runner import require_same_tensors
+from rexdense.engine.hooks.same_tensors import require_same_tensors
 from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.registry import MODELS

@@ -15,7 +15,7 @@ from rexdense.arch import channels
 from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.override import override
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
 from tests.tiny_run import CONFIG, ROOT, SEGMENTATION_CONFIG

@@ -15,7 +15,7 @@ from rexdense.engine.config.apply import apply_run_options
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces, piece_names
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.errors import InvalidArgument, UnknownName
 from rexdense.registry import MODELS
 

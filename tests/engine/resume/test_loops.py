@@ -10,10 +10,10 @@ pytest.importorskip('mmengine')
 from mmengine.hooks import Hook
 
 from benchmarks.kills import differences
+from rexdense.engine.resume.checkpoints import newest_checkpoint
 from rexdense.engine.resume.choice import choose_resumed
 from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.runner import Runner
-from rexdense.engine.work_dir import newest_checkpoint
 from tests.engine.resume.toy_run import FORMS, Killed, last, run, toy_config
 
 

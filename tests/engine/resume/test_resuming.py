@@ -13,8 +13,8 @@ import torch
 from mmengine.hooks import EMAHook
 
 from rexdense.cli import train
+from rexdense.engine.resume.checkpoints import newest_checkpoint
 from rexdense.engine.resume.loops import PlacedEpochLoop
-from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import (
     CheckpointMismatch,
     CheckpointUnreadable,

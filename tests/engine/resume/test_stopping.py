@@ -17,8 +17,9 @@ import torch
 pytest.importorskip('mmengine')
 
 from benchmarks.kills import differences
+from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint
 from rexdense.engine.resume.stopping import RunStopped
-from rexdense.engine.work_dir import alone_in, find_checkpoint, newest_checkpoint
+from rexdense.engine.work_dir import alone_in
 from rexdense.errors import InvalidArgument, UnwritableFile
 from tests.engine.resume.toy_run import KillAt, last, run, toy_config
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG

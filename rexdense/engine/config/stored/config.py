@@ -25,7 +25,7 @@ from rexdense.engine.config.stored.types import (
     require_known_types,
     require_no_types,
 )
-from rexdense.engine.runner import import_scope
+from rexdense.engine.scope import import_scope
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 
 __all__ = ['StoredConfig', 'read_stored_config']

@@ -15,7 +15,8 @@ from mmengine.dataset import Compose
 from rexdense.cli import predict
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.stored.config import StoredConfig, read_stored_config
-from rexdense.engine.runner import import_scope, require_same_tensors
+from rexdense.engine.hooks.same_tensors import require_same_tensors
+from rexdense.engine.scope import import_scope
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 from rexdense.registry import MODELS
 from tests.config_kinds import CONFIGS, take_kinds

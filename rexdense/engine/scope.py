@@ -1,0 +1,32 @@
+"""The packages whose classes a config names without a prefix."""
+
+import contextlib
+import importlib
+import importlib.util
+import io
+
+from mmengine.config import Config
+
+from rexdense.registry import MODELS
+
+__all__ = ['import_scope']
+
+
+def import_scope(config: Config) -> None:
+    """Import the data sets of the config's scope, such as mmseg's, without what they print; and
+    mmdet's, on which a data set of rexdense stands."""
+    for scope in {config.get('default_scope', 'mmengine'), 'mmdet'} - {'mmengine'}:
+        if importlib.util.find_spec(scope) and importlib.util.find_spec(f'{scope}.datasets'):
+            with contextlib.redirect_stdout(io.StringIO()):
+                importlib.import_module(f'{scope}.datasets')
+    if config.get('default_scope') == 'mmdet' and importlib.util.find_spec('mmdet'):
+        _mend_ssd_head()
+
+
+def _mend_ssd_head() -> None:
+    """Let mmdet's SSDHead predict: it has no loss module (it computes its loss itself), and since
+    mmdet 3.2 the prediction of all heads asks that module about its classes
+    (models/dense_heads/base_dense_head.py, ``custom_cls_channels``)."""
+    head = MODELS.get('mmdet.SSDHead')
+    if head is not None and not hasattr(head, 'loss_cls'):
+        head.loss_cls = None

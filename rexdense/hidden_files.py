@@ -1,0 +1,206 @@
+"""Files under a hidden name, ``.NAME.TOKEN.part``, until they take their places, all or none."""
+
+import contextlib
+import errno
+import io
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from rexdense.destinations import already_there, reason, told, unwritable
+from rexdense.errors import UnwritableFile
+
+__all__ = ['LONGEST_NAME', 'HiddenFile', 'hidden_name', 'take_places', 'written_for']
+
+ASIDE, BACKUP = 'part', 'old'
+"""The endings of hidden files: one that is being written, and one that another is replacing."""
+LONGEST_NAME = 240
+"""Bytes of a file's name; most file systems allow 255."""
+
+_HIDDEN_NAME = re.compile(rf'\.(.+)\.[0-9a-f]{{16}}\.{ASIDE}')
+# What says that a file system has no hard links, or none to this file.
+_NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+# What says that a file system cannot sync folders.
+_NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
+
+
+def hidden_name(place: Path, ending: str = ASIDE) -> Path:
+    """Return a new name beside a place."""
+    start = os.fsencode(place.name)[: LONGEST_NAME - 40].decode(errors='ignore')
+    return place.with_name(f'.{start}.{secrets.token_hex(8)}.{ending}')
+
+
+def written_for(name: str) -> str | None:
+    """Return the name of the file for which a hidden one was written, None for any other.
+
+    Example:
+        >>> written_for('.epoch_1.pth.0123456789abcdef.part'), written_for('epoch_1.pth')
+        ('epoch_1.pth', None)
+    """
+    found = _HIDDEN_NAME.fullmatch(name)
+    return found and found[1]
+
+
+class _Watched(io.FileIO):
+    """A file that remembers why it could not be written: torch's writer of zip files makes a
+    RuntimeError of it that does not say."""
+
+    failure: OSError | None = None
+
+    def write(self, content) -> int:
+        try:
+            return super().write(content)
+        except OSError as error:
+            self.failure = error
+            raise
+
+
+class HiddenFile(NamedTuple):
+    """A file that is being written.
+
+    Attributes:
+        path: What was asked for; messages name it.
+        place: The file that it becomes.
+        hidden: The file that it is.
+        raw: The file without a buffer.
+        file: The file that is written to.
+    """
+
+    path: Path
+    place: Path
+    hidden: Path
+    raw: _Watched
+    file: BinaryIO
+
+    @classmethod
+    def opened(cls, path: Path, place: Path, ending: str = '') -> 'HiddenFile':
+        """Open a new file.
+
+        Args:
+            ending: What its name ends with, behind ``.part``.
+        """
+        # Others can never read more of it than of the file that it replaces.
+        mode = place.stat().st_mode & 0o777 if place.exists() else 0o666
+        hidden = hidden_name(place, ASIDE + ending)
+        raw = _Watched(hidden, 'x+', opener=lambda name, flags: os.open(name, flags, mode | 0o600))
+        return cls(path, place, hidden, raw, io.BufferedRandom(raw))
+
+    def check(self) -> None:
+        """Check that all that was written got there.
+
+        Raises:
+            UnwritableFile: the operating system has refused some of it.
+        """
+        if self.raw.failure is not None:
+            raise unwritable(self.path, self.raw.failure) from self.raw.failure
+
+    def finish(self) -> None:
+        """Sync it to the disk, with the permissions of what it replaces, and close it.
+
+        Raises:
+            UnwritableFile: the operating system refuses it.
+        """
+        with told(self.path):
+            self.file.flush()
+            self.check()
+            self._keep_permissions()
+            os.fsync(self.raw.fileno())
+            self.file.close()
+
+    def _keep_permissions(self) -> None:
+        """Give it the owner, as far as possible, and the permissions of the one it replaces."""
+        if os.name == 'posix' and self.place.exists():
+            there = self.place.stat()
+            # Not all may give files away, and not all file systems have permissions.
+            with contextlib.suppress(OSError):
+                os.fchown(self.raw.fileno(), there.st_uid, there.st_gid)
+            with contextlib.suppress(OSError):
+                os.fchmod(self.raw.fileno(), there.st_mode & 0o777)
+
+    def discard(self) -> None:
+        """Close it, without a last flush, which would fail once more on a full disk, and delete
+        what is left under the hidden name."""
+        self.raw.close()
+        self.hidden.unlink(missing_ok=True)
+
+
+def take_places(files: Sequence[HiddenFile], overwrite: bool) -> None:
+    """Give finished files their names, all or none.
+
+    Raises:
+        UnwritableFile: one cannot get its name; what the others have replaced is back.
+    """
+    backups: dict[Path, Path] = {}
+    moved: list[HiddenFile] = []
+    try:
+        for file in files if len(files) > 1 else ():
+            if os.path.lexists(file.place):
+                backups[file.place] = hidden_name(file.place, BACKUP)
+                with told(file.path):
+                    _link_or_copy(file.place, backups[file.place])
+        for file in files:
+            with told(file.path):
+                os.replace(file.hidden, file.place) if overwrite else _rename_to_new(file)
+                moved.append(file)
+                _sync_folder(file.place.parent)
+    except BaseException:
+        for file in moved:
+            _put_back(file, backups.pop(file.place, None))
+        raise
+    finally:
+        for backup in backups.values():
+            backup.unlink(missing_ok=True)
+
+
+def _put_back(file: HiddenFile, backup: Path | None) -> None:
+    """Bring back what a file has replaced."""
+    try:
+        if backup is None:
+            file.place.unlink(missing_ok=True)
+        else:
+            os.replace(backup, file.place)
+    except OSError as error:
+        kept = 'delete it' if backup is None else f'what was there is {backup}: rename it'
+        raise UnwritableFile(
+            f'{file.path} was written and could not be taken back ({reason(error)}); {kept}'
+        ) from error
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        shutil.copy2(source, target)
+
+
+def _rename_to_new(file: HiddenFile) -> None:
+    """Rename a file; unlike os.replace, never onto one that came to be there meanwhile."""
+    try:
+        os.link(file.hidden, file.place)
+    except OSError as error:
+        if error.errno == errno.EEXIST or os.path.lexists(file.place):
+            raise already_there(file.path) from error
+        if error.errno not in _NO_LINKS:
+            raise
+        os.replace(file.hidden, file.place)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlast a power failure, where the system can."""
+    if os.name != 'posix':
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise

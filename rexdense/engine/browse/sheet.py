@@ -20,6 +20,7 @@ from rexdense.engine.browse.pictures import (
 )
 from rexdense.engine.browse.stages import PACKED, Stage, as_batch, seeded, stages
 from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.scope import import_scope
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.visualization.depth import depth_scale
@@ -57,12 +58,14 @@ def browse(
         seed: Of the choice, and of what transforms draw.
 
     Raises:
-        InvalidArgument: the config has no data loader of that name.
+        InvalidArgument: the config has no data loader of that name, or a transform would leave
+            masks behind.
         DataError: the data cannot be used, or transforms drop every sample that was tried.
     """
     loader = config.get(f'{split}_dataloader')
     if not loader:
         raise InvalidArgument(f'--split {split}: the config has no {split}_dataloader')
+    require_masks_that_follow(loader)
     import_scope(config)
     with _scope(config), config_faults():
         dataset = DATASETS.build(loader.dataset)

@@ -24,6 +24,7 @@ from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data
 from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
 from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale, walk
+from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces
 from rexdense.engine.config.pretrained import use_pretrained
@@ -204,6 +205,7 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         if is_main_process():
             print(said)
     require_two_images(config)
+    require_masks_that_follow(config.get('train_dataloader') or {})
     if options.accumulate:
         config.optim_wrapper.accumulative_counts = options.accumulate
     keep_best(config)

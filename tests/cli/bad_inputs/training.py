@@ -53,6 +53,16 @@ _OPTIONS = [
         'val_dataloader=None val_evaluator=None',
         '--early-stop 2: the config validates by none of',
     ),
+    *(
+        Bad(
+            f'{program} DETECTOR --data-root shapes {more} --cfg-options '
+            'train_dataloader.dataset.pipeline.1.with_mask=True '
+            f'train_dataloader.dataset.pipeline.3.type={transform}',
+            f'{transform} of mmdet changes boxes and not the masks .*: use {advice}',
+        )
+        for program, more in (('train', 'RUN'), ('browse', '--out a.png'))
+        for transform, advice in (('Mosaic', 'CachedMosaic'), ('RandomShift', 'TranslateX'))
+    ),
     Bad('demo pretrain --early-stop 2', '--early-stop would end its runs at different steps'),
     Bad('demo pretrain --resume', 'no checkpoint in classifier, from_random'),
     Bad('demo moon', "invalid choice: 'moon'"),

@@ -1,0 +1,67 @@
+"""The check that the transforms of a pipeline move masks along with the boxes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rexdense.engine.config.load import walk
+from rexdense.errors import InvalidArgument
+
+__all__ = ['require_masks_that_follow']
+
+# mmdet's transforms that change boxes and leave masks as they are, or give up at masks
+# (datasets/transforms/transforms.py), and what does the like with masks.
+_OF_BOXES_ALONE = {
+    'Mosaic': "CachedMosaic in the data set's own pipeline",
+    'MixUp': "CachedMixUp in the data set's own pipeline",
+    'RandomShift': 'TranslateX and TranslateY',
+    'RandomAffine': 'Rotate, ShearX, ShearY, TranslateX and TranslateY',
+    'RandomCenterCropPad': 'RandomCrop and Pad',
+}
+# Those that take masks as pixels alone.
+_OF_BITMAPS = ('CopyPaste', 'Expand', 'RandomErasing')
+
+
+def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
+    """Check the pipelines of a data loader for transforms of mmdet after which masks do not belong
+    to their boxes, of which it says nothing, or with an error at some later image.
+
+    Raises:
+        InvalidArgument: masks are loaded and one of them would be used, or one that needs masks
+            is used without.
+    """
+    steps = list(walk(loader.get('dataset')))
+    masks = [step for step in steps if step.get('with_mask')]
+    as_polygons = any(step.get('poly2mask') is False for step in masks)
+    for step in steps:
+        name, scale = _class_name(step), step.get('img_scale')
+        if not masks:
+            if name == 'CopyPaste' and not step.get('paste_by_box'):
+                raise InvalidArgument(
+                    'CopyPaste pastes masks, and none are loaded: give it paste_by_box=True, or '
+                    'LoadAnnotations with_mask=True'
+                )
+        elif name in _OF_BOXES_ALONE:
+            raise InvalidArgument(
+                f'{name} of mmdet changes boxes and not the masks that LoadAnnotations loads '
+                f'(with_mask=True): use {_OF_BOXES_ALONE[name]}, or a config for boxes alone'
+            )
+        elif as_polygons and name in _OF_BITMAPS:
+            raise InvalidArgument(
+                f'{name} of mmdet takes masks as pixels alone: leave poly2mask=False out of '
+                'LoadAnnotations'
+            )
+        elif name == 'CachedMosaic' and not _is_square(scale):
+            raise InvalidArgument(
+                f'CachedMosaic img_scale={scale}: mmdet gives its masks height and width the wrong '
+                'way round; give a square, such as img_scale=(640, 640)'
+            )
+
+
+def _class_name(step: Mapping[str, Any]) -> str:
+    kind = step.get('type')
+    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+
+
+def _is_square(scale: Any) -> bool:
+    """Whether a size is a square; what is no size is for the transform to refuse."""
+    return not isinstance(scale, (list, tuple)) or len(set(scale)) == 1

@@ -13,7 +13,7 @@ MODULES = [
     module.name for module in pkgutil.walk_packages(rexdense.__path__, f'{rexdense.__name__}.')
 ]
 # Modules that import a package which make setup does not install.
-OPTIONAL = {'rexdense.web.page': 'gradio'}
+OPTIONAL = dict.fromkeys(('rexdense.web.components', 'rexdense.web.page'), 'gradio')
 
 
 @pytest.mark.parametrize('name', ['rexdense', *MODULES])

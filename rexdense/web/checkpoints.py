@@ -1,12 +1,21 @@
 """The checkpoints that the page offers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from rexdense.inference import Predictor
-from rexdense.tasks import Detection, set_options
+from rexdense.tasks import Depth, Detection, Segmentation, set_options
 
-__all__ = ['LEAST_SCORE', 'checkpoint_names', 'load_checkpoints', 'task_name']
+__all__ = [
+    'LEAST_SCORE',
+    'Settings',
+    'checkpoint_names',
+    'load_checkpoints',
+    'names_of_task',
+    'settings_of',
+    'task_name',
+]
 
 LEAST_SCORE = 0.05
 """Lowest score of objects that are kept, and with it the lowest to which the page's slider goes."""
@@ -52,5 +61,37 @@ def checkpoint_names(paths: Sequence[Path]) -> dict[str, Path]:
 
 
 def task_name(predictor: Predictor) -> str:
-    """Return what the page calls the task of a predictor, such as 'Detection'."""
+    """Return the page's name for the task of a predictor, such as 'Detection'."""
     return type(predictor.task).__name__
+
+
+def names_of_task(predictors: Mapping[str, Predictor], task: str) -> list[str]:
+    """Return the names of the checkpoints for a task."""
+    return [name for name, predictor in predictors.items() if task_name(predictor) == task]
+
+
+class Settings(NamedTuple):
+    """The settings that have an effect on the predictions of a checkpoint.
+
+    Attributes:
+        score: Whether there is a lowest score.
+        opacity: Whether something lies over the image.
+        classes: Those to choose among; empty where there is no choice.
+        scales: Whether there are outputs at several scales.
+    """
+
+    score: bool
+    opacity: bool
+    classes: tuple[str, ...]
+    scales: bool
+
+
+def settings_of(predictor: Predictor) -> Settings:
+    """Return the settings for a predictor."""
+    task = predictor.task
+    return Settings(
+        score=isinstance(task, Detection),
+        opacity=isinstance(task, Segmentation | Depth) or predictor.finds_masks,
+        classes=() if isinstance(task, Depth) else tuple(predictor.classes),
+        scales=bool(predictor.strides),
+    )

@@ -1,4 +1,4 @@
-"""The page: what is seen and set, on gradio."""
+"""The page: what happens when its components are used, on gradio."""
 
 import contextlib
 import html
@@ -13,21 +13,18 @@ import gradio
 from rexdense.errors import RexdenseError
 from rexdense.files import atomic_write
 from rexdense.inference import Predictor
-from rexdense.tasks import Depth, Detection, Segmentation
-from rexdense.web.checkpoints import LEAST_SCORE, task_name
+from rexdense.web.checkpoints import names_of_task, settings_of
+from rexdense.web.components import INVITATION, Components, as_html
 from rexdense.web.results import Results, View, find, for_the_page, rows_of
-from rexdense.web.uploads import UPLOAD_ENDINGS, Limits
+from rexdense.web.uploads import Limits
 
 __all__ = ['application']
 
-SCORE, OPACITY = 0.3, 0.5
-"""Where the sliders stand at first."""
 KEPT_SECONDS = 6 * 3600
 """How long uploaded images and drawn pictures are kept at most, while the page is served."""
 LOOKED_AFTER_SECONDS = 600
 DRAWINGS_AT_ONCE = 4
 ZIP = 'predictions.zip'
-INVITATION = 'Drop an image, or take one with the camera.'
 STYLE = """
 .gradio-container { max-width: 1500px !important; }
 #said { min-height: 1.6em; }
@@ -66,7 +63,7 @@ _PROGRESS = gradio.Progress()
 
 
 class _Page:
-    """The components of the page, and what happens when they are used."""
+    """The page, with what happens when its components are used."""
 
     def __init__(self, predictors: Mapping[str, Predictor], limits: Limits, folder: Path) -> None:
         self.predictors, self.limits, self.folder = predictors, limits, folder
@@ -75,167 +72,43 @@ class _Page:
             analytics_enabled=False,
             delete_cache=(LOOKED_AFTER_SECONDS, KEPT_SECONDS),
         ) as self.blocks:
-            self._lay_out()
-            self._connect()
+            self._connect(Components(predictors))
 
-    def _lay_out(self) -> None:
-        first = next(iter(self.predictors))
-        tasks = list(dict.fromkeys(map(task_name, self.predictors.values())))
-        shown = self._settings(first)
-        self.results = gradio.State(None)
-        self.place = gradio.State(0)
-        with gradio.Row():
-            with gradio.Column(scale=2, min_width=320):
-                self.task = gradio.Radio(
-                    tasks, value=tasks[0], label='Task', visible=len(tasks) > 1, elem_id='task'
-                )
-                self.checkpoint = gradio.Dropdown(
-                    self._of_task(tasks[0]), value=first, label='Checkpoint', elem_id='checkpoint'
-                )
-                with gradio.Tab('One image'):
-                    self.image = gradio.Image(
-                        type='filepath',
-                        sources=['upload', 'webcam', 'clipboard'],
-                        label='Image',
-                        elem_id='image',
-                        height=280,
-                    )
-                with gradio.Tab('Several images'):
-                    self.files = gradio.File(
-                        file_count='multiple',
-                        file_types=list(UPLOAD_ENDINGS),
-                        label='Images',
-                        elem_id='files',
-                        height=280,
-                    )
-                # Decoding, and the message about what cannot be decoded, is ours.
-                self.image.preprocess = _path_of
-                self.score = gradio.Slider(
-                    LEAST_SCORE,
-                    1,
-                    value=SCORE,
-                    step=0.01,
-                    label='Lowest score',
-                    elem_id='score',
-                    visible=shown['score'],
-                )
-                self.opacity = gradio.Slider(
-                    0,
-                    1,
-                    value=OPACITY,
-                    step=0.01,
-                    label='Opacity',
-                    elem_id='opacity',
-                    visible=shown['opacity'],
-                )
-                self.classes = gradio.Dropdown(
-                    list(shown['classes']),
-                    value=[],
-                    multiselect=True,
-                    elem_id='classes',
-                    label='Classes (all, unless some are chosen)',
-                    visible=bool(shown['classes']),
-                )
-                self.one_per_object = gradio.Checkbox(
-                    False,
-                    label='Best class alone for each object',
-                    elem_id='one-per-object',
-                    visible=shown['score'],
-                )
-            with gradio.Column(scale=5, min_width=480):
-                self.said = gradio.HTML(_html(INVITATION), elem_id='said')
-                self.gallery = gradio.Gallery(
-                    label='Images',
-                    elem_id='gallery',
-                    visible=False,
-                    columns=8,
-                    height=150,
-                    allow_preview=False,
-                    interactive=False,
-                )
-                with gradio.Tabs():
-                    with gradio.Tab('Prediction'):
-                        self.picture = gradio.Image(
-                            label='Prediction',
-                            elem_id='picture',
-                            interactive=False,
-                            format='jpeg',
-                            buttons=['download', 'fullscreen'],
-                            show_label=False,
-                        )
-                    with gradio.Tab(
-                        'Outputs by scale', visible=shown['scales'], elem_id='scales-tab'
-                    ) as self.scales_tab:
-                        self.scales = gradio.Image(
-                            label='Outputs by scale',
-                            elem_id='scales',
-                            interactive=False,
-                            format='jpeg',
-                            buttons=['download', 'fullscreen'],
-                            show_label=False,
-                        )
-                    with gradio.Tab('Table'):
-                        self.table = gradio.Dataframe(
-                            elem_id='table', interactive=False, wrap=True, show_label=False
-                        )
-                with gradio.Row():
-                    self.make_zip = gradio.Button(
-                        'Zip of pictures and JSON', elem_id='make-zip', interactive=False
-                    )
-                    self.zip = gradio.File(
-                        label='Zip', elem_id='zip', interactive=False, visible=False
-                    )
-
-    def _connect(self) -> None:
-        view = [self.score, self.one_per_object, self.classes, self.opacity]
-        found = [self.results, self.place, self.gallery, self.make_zip, self.zip]
-        drawn = [self.said, self.picture, self.scales, self.table]
-        redraw = dict(fn=self._draw, inputs=[self.results, self.place, *view], outputs=drawn)
+    def _connect(self, parts: Components) -> None:
+        found = [parts.results, parts.place, parts.gallery, parts.make_zip, parts.zip]
+        drawn = [parts.said, parts.picture, parts.scales, parts.table]
+        redraw = dict(
+            fn=self._draw, inputs=[parts.results, parts.place, *parts.view], outputs=drawn
+        )
         quiet = dict(show_progress='hidden', concurrency_limit=DRAWINGS_AT_ONCE)
-        self.task.input(self._choose_task, self.task, self.checkpoint)
-        self.checkpoint.change(
-            self._choose_checkpoint,
-            self.checkpoint,
-            [self.score, self.one_per_object, self.classes, self.opacity, self.scales_tab],
-        ).then(self._find_again, [self.checkpoint, self.results], found).then(**redraw, **quiet)
+        parts.task.input(self._choose_task, parts.task, parts.checkpoint)
+        parts.checkpoint.change(
+            self._choose_checkpoint, parts.checkpoint, [*parts.view, parts.scales_tab]
+        ).then(self._find_again, [parts.checkpoint, parts.results], found).then(**redraw, **quiet)
         # What the camera gives and what is pasted is input, and not uploaded.
         for given, takes, find_in in (
-            (self.image, self.image.input, self._find_one),
-            (self.files, self.files.upload, self._find_several),
+            (parts.image, parts.image.input, self._find_one),
+            (parts.files, parts.files.upload, self._find_several),
         ):
             for event in (takes, given.clear):
-                event(find_in, [self.checkpoint, given], found).then(**redraw, **quiet)
-        for control in view:
+                event(find_in, [parts.checkpoint, given], found).then(**redraw, **quiet)
+        for control in parts.view:
             control.input(**redraw, **quiet, trigger_mode='always_last')
-        self.gallery.select(self._choose_image, None, self.place).then(**redraw, **quiet)
-        self.make_zip.click(self._write_zip, [self.results, *view], self.zip)
-
-    def _of_task(self, task: str) -> list[str]:
-        return [name for name, each in self.predictors.items() if task_name(each) == task]
-
-    def _settings(self, name: str) -> dict[str, Any]:
-        """Return which settings have an effect on the predictions of a checkpoint."""
-        predictor = self.predictors[name]
-        task = predictor.task
-        return dict(
-            score=isinstance(task, Detection),
-            opacity=isinstance(task, Segmentation | Depth) or predictor.finds_masks,
-            classes=() if isinstance(task, Depth) else predictor.classes,
-            scales=bool(predictor.strides),
-        )
+        parts.gallery.select(self._choose_image, None, parts.place).then(**redraw, **quiet)
+        parts.make_zip.click(self._write_zip, [parts.results, *parts.view], parts.zip)
 
     def _choose_task(self, task: str) -> Any:
-        names = self._of_task(task)
+        names = names_of_task(self.predictors, task)
         return gradio.update(choices=names, value=names[0])
 
     def _choose_checkpoint(self, name: str) -> list[Any]:
-        update, shown = gradio.update, self._settings(name)
+        update, shown = gradio.update, settings_of(self.predictors[name])
         return [
-            update(visible=shown['score']),
-            update(visible=shown['score']),
-            update(choices=list(shown['classes']), value=[], visible=bool(shown['classes'])),
-            update(visible=shown['opacity']),
-            update(visible=shown['scales']),
+            update(visible=shown.score),
+            update(visible=shown.score),
+            update(choices=list(shown.classes), value=[], visible=bool(shown.classes)),
+            update(visible=shown.opacity),
+            update(visible=shown.scales),
         ]
 
     def _find_one(
@@ -276,17 +149,17 @@ class _Page:
         return event.index
 
     def _draw(self, results: Results | None, place: int, *view: Any) -> tuple[str, Any, Any, Any]:
-        """Return what is said of an image, its picture, that of single outputs, and its table."""
+        """Return the sentence about an image, its picture, that of its scales, and its table."""
         if results is None or not results.images:
             left_out = results.left_out if results else ()
-            return _html('' if left_out else INVITATION, left_out), None, None, None
+            return as_html('' if left_out else INVITATION, left_out), None, None, None
         with _told():
             shown = results.prediction(place, View(*view))
         scales = for_the_page(shown.draw_scales()) if shown.scales else None
         titles, rows = rows_of(shown)
         table = dict(headers=titles, data=rows)
         name = results.images[place].name
-        said = _html(f'{name}: {shown}', results.left_out)
+        said = as_html(f'{name}: {shown}', results.left_out)
         return said, for_the_page(shown.draw()), scales, table
 
     def _write_zip(self, results: Results, *view: Any) -> Any:
@@ -296,11 +169,6 @@ class _Page:
         return gradio.update(value=str(place), visible=True)
 
 
-def _path_of(payload: Any) -> str | None:
-    """Return where gradio keeps an uploaded image."""
-    return payload.path if payload else None
-
-
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     """Show the message of an error that the visitor can mend."""
@@ -308,9 +176,3 @@ def _told() -> Iterator[None]:
         yield
     except RexdenseError as error:
         raise gradio.Error(html.escape(str(error)), duration=None, print_exception=False) from error
-
-
-def _html(said: str, left_out: Sequence[str] = ()) -> str:
-    lines = [f'<div>{html.escape(said)}</div>'] if said else []
-    lines += [f'<div class="left-out">{html.escape(line)}</div>' for line in left_out]
-    return ''.join(lines)

@@ -1,4 +1,4 @@
-"""What was found in a visitor's images: kept, so that it is drawn anew without a forward."""
+"""Predictions for a visitor's images, kept, so that they are drawn anew without a forward."""
 
 import dataclasses
 import io
@@ -29,7 +29,7 @@ LONGEST_SIDE, THUMBNAIL_SIDE = 1600, 240
 
 
 class View(NamedTuple):
-    """How results are shown.
+    """The settings by which results are shown.
 
     Attributes:
         score: Lowest score of objects; detectors alone.
@@ -71,7 +71,7 @@ class Image(NamedTuple):
 
     @property
     def prediction(self) -> Prediction:
-        """What was found, without the image."""
+        """The prediction, without the image."""
         return self.kept.prediction()
 
     def thumbnail(self) -> np.ndarray:
@@ -99,7 +99,7 @@ class Image(NamedTuple):
 
 
 class Results:
-    """What was found in the images of one visitor.
+    """The predictions for the images of one visitor.
 
     Attributes:
         task: That of the checkpoint.
@@ -116,7 +116,7 @@ class Results:
         self._current: tuple[int, Prediction] | None = None
 
     def prediction(self, place: int, view: View) -> Prediction:
-        """Return what was found in an image, as it is shown; its pixels stay in memory until
+        """Return the prediction for an image, as it is shown; its pixels stay in memory until
         another image is asked for.
 
         Raises:
@@ -154,7 +154,7 @@ def find(
     limits: Limits,
     on_image: Callable[[int], object] = lambda done: None,
 ) -> Results:
-    """Return what a predictor finds in uploaded files.
+    """Return the predictions for uploaded files.
 
     Args:
         on_image: Is given the number of images that are done.

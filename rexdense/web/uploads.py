@@ -1,4 +1,4 @@
-"""What may be uploaded: images of the usual kinds, up to a size, told by their headers before
+"""Checks of uploads: images of the usual kinds, up to a size, told by their headers before
 anything is decoded."""
 
 import os

@@ -37,7 +37,13 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope='module')
-def server(untrained_models):
+def temporary(tmp_path_factory):
+    """The folder in which the server keeps what it is given."""
+    return tmp_path_factory.mktemp('temporary')
+
+
+@pytest.fixture(scope='module')
+def server(untrained_models, temporary):
     """The address of the page for three checkpoints, served as a user serves it."""
     command = [sys.executable, '-m', 'rexdense', 'web', '--port', '0', '--device', 'cpu']
     command += ['--max-size', '0.5', '--max-pixels', '1']
@@ -48,7 +54,7 @@ def server(untrained_models):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {'PYTHONPATH': str(ROOT)},
+        env=os.environ | {'PYTHONPATH': str(ROOT), 'TMPDIR': str(temporary)},
     ) as process:
         try:
             said = []
@@ -184,7 +190,7 @@ def test_an_image_and_its_settings(browser, tmp_path):
     assert archive.testzip() is None and 'mine.png' in archive.namelist()
 
 
-def test_other_tasks_and_several_images(browser, server, tmp_path):
+def test_other_tasks_and_several_images(browser, server, temporary, tmp_path):
     start_anew(browser, server)
     for label in browser.find_elements(By.CSS_SELECTOR, '#task label'):
         if label.text == 'Segmentation':
@@ -204,6 +210,9 @@ def test_other_tasks_and_several_images(browser, server, tmp_path):
     press_tab(browser, 'Outputs by scale')
     assert wait_for(lambda: picture(browser, 'scales')).shape[1] > first.shape[1]
     choose(browser, 'checkpoint', 'labels')
+    kept = [path for path in temporary.rglob('*') if path.is_file()]
+    assert {'0.png', '1.png', '2.png'} <= {path.name for path in kept}
+    assert [path for path in kept if not path.stat().st_size] == []
 
 
 def value_of(browser, control):

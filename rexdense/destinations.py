@@ -95,7 +95,7 @@ def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -
 
 
 def _identities(path: str | Path) -> Iterator[object]:
-    """Yield what two names of one file have in common."""
+    """Yield the identities of a file, which two names of one file share."""
     yield os.path.realpath(path)
     with contextlib.suppress(OSError, ValueError):
         found = os.stat(path)

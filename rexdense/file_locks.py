@@ -61,8 +61,9 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
 
 
 def holder_of(path: Path) -> str | None:
-    """Return what a lock file says of the other process that holds it, see :func:`held_alone`; None
-    where none does, or where that cannot be told. The file is left as it is."""
+    """Return the words of a lock file about the other process that holds it, see
+    :func:`held_alone`; None where none does, or where that cannot be told. The file is left as it
+    is."""
     import fcntl  # not on Windows
 
     try:

@@ -1,4 +1,4 @@
-"""What an examination of the installation found, a line each."""
+"""Findings of an examination of the installation, a line each."""
 
 from dataclasses import dataclass
 

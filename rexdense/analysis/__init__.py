@@ -1,1 +1,1 @@
-"""What a network's features are like: their rank, their maps, and what a class rests on."""
+"""Analysis of a network's features: their rank, their maps, and what a class rests on."""

@@ -16,7 +16,7 @@ __all__ = ['ClassActivation', 'class_activation', 'level_maps', 'strongest_chann
 
 
 class ClassActivation(NamedTuple):
-    """What a classifier says of an image, and where it sees it.
+    """The class that a classifier sees in an image, with the map of its evidence.
 
     Attributes:
         label: The class that is explained.

@@ -1,4 +1,4 @@
-"""How long a Python process takes: to start, to import a package, to show a program's help."""
+"""Times of a Python process: to start, to import a package, to show a program's help."""
 
 import os
 import subprocess

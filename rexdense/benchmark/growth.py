@@ -1,4 +1,4 @@
-"""How time and memory of a backbone grow with its work: area, batch, and larger networks."""
+"""Growth of a backbone's time and memory with its work: area, batch, and larger networks."""
 
 from collections.abc import Mapping
 from pathlib import Path

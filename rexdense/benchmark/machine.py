@@ -18,7 +18,7 @@ _COPIED = 32 * 2**20
 
 
 class Ceilings(NamedTuple):
-    """What the machine did at most, in the run itself.
+    """The most that the machine did, in the run itself.
 
     Attributes:
         multiplications: Multiply-accumulates a second of a float32 matrix product.
@@ -61,7 +61,7 @@ def busy_share(seconds: float = 1.0) -> float | None:
 
 
 def _ticks() -> tuple[int, int] | None:
-    """Return how long all processors were idle, and that time in all (proc(5), /proc/stat)."""
+    """Return the idle time of all processors, and their time in all (proc(5), /proc/stat)."""
     try:
         fields = Path('/proc/stat').read_text().splitlines()[0].split()[1:9]
     except OSError:
@@ -81,7 +81,7 @@ def free_bytes() -> int | None:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return what a reader of figures must know of the machine, as plain values."""
+    """Return the machine's facts that a reader of figures must know, as plain values."""
     return dict(
         processor=_processor(),
         cores=os.cpu_count(),

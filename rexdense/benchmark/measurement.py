@@ -22,7 +22,7 @@ __all__ = ['Benchmark', 'measure_networks']
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is measured.
+    """The subject of a measurement.
 
     Attributes:
         kind: 'backbone', 'train-step', 'segmentor' or 'detector'.

@@ -13,7 +13,7 @@ __all__ = ['Peer', 'Turns', 'run_in_turns']
 
 
 class Peer(NamedTuple):
-    """Where the packages of others are.
+    """An environment with the packages of others.
 
     Attributes:
         python: The interpreter that has them; None takes this one.
@@ -26,7 +26,7 @@ class Peer(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """What contestants took and said, by their names.
+    """Times and answers of contestants, by their names.
 
     Attributes:
         times: Milliseconds in each round.

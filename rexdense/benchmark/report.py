@@ -1,4 +1,4 @@
-"""What a benchmark says: a table, JSON, and whether it is a result."""
+"""Reports of a benchmark: a table, JSON, and whether it is a result."""
 
 import json
 import statistics
@@ -69,8 +69,8 @@ def doubts(figures: Mapping[str, Mapping[str, Any]], busy: Sequence[float | None
 
 
 def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
-    """Return which contestants have lost speed against kept figures: a line each where the ratio to
-    the reference has dropped by more than :data:`LARGEST_LOSS`.
+    """Return a line for each contestant that has lost speed against kept figures: its ratio to the
+    reference has dropped by more than :data:`LARGEST_LOSS`.
 
     Raises:
         InvalidArgument: the kept figures are of another benchmark.
@@ -96,7 +96,7 @@ def _plain(content: Any) -> Any:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return what :func:`write_json` has written.
+    """Return the figures that :func:`write_json` has written.
 
     Raises:
         InvalidArgument: it is no such file.
@@ -140,7 +140,7 @@ def table_of(figures: Mapping[str, Mapping[str, Any]], reference: str) -> str:
 
 
 def write_json(path: Path, content: Mapping[str, Any], overwrite: bool) -> Path:
-    """Write what was measured.
+    """Write the figures.
 
     Raises:
         UnwritableFile: the file is there, or cannot be written.

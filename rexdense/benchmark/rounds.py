@@ -43,7 +43,7 @@ class Ratio(NamedTuple):
 
 
 def ratio(times: Sequence[float], reference: Sequence[float]) -> Ratio:
-    """Return how much longer ``times`` are than ``reference``, round by round.
+    """Return the ratio of ``times`` to ``reference``, round by round.
 
     The interval is that of order statistics, which assumes nothing about the noise (Conover 1999,
     section 3.2).

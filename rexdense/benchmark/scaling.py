@@ -1,4 +1,4 @@
-"""How fast a training on many cards is, and what it holds in memory, from figures of one card.
+"""Speed and memory of a training on many cards, expected from figures of one card.
 
 The model: each card makes its step; then all add up their gradients in a ring, in which each sends
 ``2 (n - 1) / n`` times their bytes (Patarasu and Yuan 2009, "Bandwidth optimal all-reduce
@@ -66,7 +66,7 @@ class Cluster:
 
 
 class Expectation(NamedTuple):
-    """What is expected of a training on a cluster.
+    """The expected speed and memory of a training on a cluster.
 
     Attributes:
         lowest: Images a second, if no sum of gradients runs beside the backward pass.
@@ -98,7 +98,7 @@ def exchange_seconds(number_of_bytes: float, cluster: Cluster) -> float:
 
 
 def state_bytes(training: Training, cards: int) -> float:
-    """Return what a card holds besides activations: weights, gradients, the copy of these that is
+    """Return the bytes of a card besides activations: weights, gradients, the copy of these that is
     summed up (torch's DistributedDataParallel, where there are several cards), and moments.
 
     Raises:

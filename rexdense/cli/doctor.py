@@ -61,7 +61,7 @@ def _line(finding: Finding) -> str:
 
 
 def _examine(options: argparse.Namespace) -> Iterator[Finding]:
-    """Yield what is found; what needs a package that is missing is left out."""
+    """Yield findings; those that need a package that is missing are left out."""
     yield Finding('rexdense', __version__)
     packages = package_findings()
     yield from packages

@@ -159,7 +159,7 @@ PARTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write what is asked for, and print what was written."""
+    """Write the parts that are asked for, and print their files."""
     options = parser().parse_args(arguments)
     if getattr(options, 'opset', None) is not None and options.format != 'onnx':
         raise InvalidArgument(f'--opset goes with --format onnx, not with {options.format}')

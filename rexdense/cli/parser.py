@@ -1,4 +1,4 @@
-"""What all programs share: one line and a status for a mistake, closest option names."""
+"""The parser of all programs: one line and a status for a mistake, closest option names."""
 
 import argparse
 import io
@@ -143,7 +143,7 @@ _SECONDS_AFTER_THE_FIRST = 5
 
 
 def _after_the_first_process(at_once: bool) -> str:
-    """Return what names this process among several.
+    """Return the name of this process among several.
 
     All of them meet most mistakes, and the first tells: the others wait, in which their launcher
     ends them. A mistake that the first has not met is told when it does not.

@@ -129,5 +129,5 @@ def _table(folders: dict[str, Path]) -> str:
 
 
 def _curve(work_dir: Path, name: str) -> dict[int, float]:
-    """Return what a run measured by epoch."""
+    """Return the values that a run measured, by epoch."""
     return {int(row['step']): row[name] for row in read_scalars(work_dir).validation if name in row}

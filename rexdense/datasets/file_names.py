@@ -68,8 +68,8 @@ def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str
 def _by_last_part(
     names: Sequence[str], found: Sequence[str | None], files: Sequence[str]
 ) -> list[str | None]:
-    """Return what was found, and for names that lead out of the folder the only file whose last
-    part is theirs."""
+    """Return the files that were found, and for names that lead out of the folder the only file
+    whose last part is theirs."""
     by_key: dict[str, list[str]] = {}
     for file in files:
         by_key.setdefault(name_key(os.path.basename(file)), []).append(file)
@@ -84,8 +84,8 @@ def _by_last_part(
 
 
 def not_a_file(path: str | os.PathLike[str]) -> str | None:
-    """Return what is at a path in place of a regular file, for a message; None for a file or a link
-    to one, and where nothing is.
+    """Return the words for whatever is at a path in place of a regular file; None for a file or a
+    link to one, and where nothing is.
 
     Annotations may name anything, and the reading of a pipe or of a device may never end.
 

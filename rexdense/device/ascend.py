@@ -1,4 +1,4 @@
-"""What torch_npu says and is told: the generation of the SoC, the compile mode."""
+"""Facts and settings of torch_npu: the generation of the SoC, the compile mode."""
 
 import os
 
@@ -28,7 +28,7 @@ def soc_version() -> int:
 
 
 def asked_jit_compile() -> bool | None:
-    """Return what the environment variable NPUJITCompile says; None where it is not set.
+    """Return the value of the environment variable NPUJITCompile; None where it is not set.
 
     Raises:
         InvalidArgument: it says neither yes nor no.

@@ -1,4 +1,4 @@
-"""Which devices compute in bfloat16, and which only imitate it."""
+"""Devices that compute in bfloat16, told from those that only imitate it."""
 
 import torch
 

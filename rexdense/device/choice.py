@@ -142,7 +142,7 @@ def choose_device(requested: str | None = None) -> str:
 
 
 def device_sentence(kind: str) -> str:
-    """Return which device was taken where none was asked for, and why none that comes before it."""
+    """Return the sentence about the device that was taken, and why none that comes before it."""
     reasons = [f'{other}: {why_absent(other)}' for other in DEVICES[: DEVICES.index(kind)]]
     return f'Device {kind}' + (f' ({"; ".join(reasons)})' if reasons else '')
 

@@ -144,7 +144,7 @@ def available_cores() -> int:
 
 
 def threads_per_process(processes: int, asked: str | None) -> int:
-    """Return how many threads each of several processes on a machine computes with.
+    """Return the number of threads with which each of several processes on a machine computes.
 
     Args:
         asked: OMP_NUM_THREADS. torchrun sets it to 1 wherever it is not set, so 1 is no wish.

@@ -1,4 +1,4 @@
-"""What processes that train together do once one is lost, and what those after a restart know.
+"""The loss of one of several processes that train together, and the restart after it.
 
 torchrun's store outlives the processes that it starts: it knows what was done before a restart, and
 who has told already.
@@ -94,7 +94,7 @@ def process_loss_told() -> Iterator[None]:
 
 
 def _short(error: BaseException) -> str:
-    """Return what a backend says, without the places in its source."""
+    """Return the message of a backend, without the places in its source."""
     return re.sub(r'^\[\S+?:\d+\] ', '', first_line(error))[:160]
 
 

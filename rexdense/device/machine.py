@@ -1,4 +1,4 @@
-"""What a machine offers: devices with their software, types of mixed precision, cores."""
+"""Facts about a machine: devices with their software, types of mixed precision, cores."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ _ASCEND_TOOLKIT = Path('/usr/local/Ascend/ascend-toolkit')
 
 
 def machine_findings() -> list[Finding]:
-    """Return what is here of devices, and what would mend those that should be but are not."""
+    """Return findings about devices, with what would mend those that should be here but are not."""
     return [
         *_devices(),
         _cuda_software(),

@@ -1,4 +1,4 @@
-"""How processes find each other: through the store of torchrun, or one that the first opens."""
+"""The meeting of several processes: in the store of torchrun, or in one that the first opens."""
 
 import os
 import time
@@ -45,7 +45,7 @@ def join(backend: str, waiting: timedelta) -> None:
 
 
 def _prefix_of_round(store: 'distributed.Store', rank: int, world: int, seconds: float) -> str:
-    """Return what the keys of the processes that are here begin with.
+    """Return the beginning of the keys of the processes that are here.
 
     torchrun keeps its store when it starts processes anew (torch 2.13, ``_create_c10d_store`` in
     distributed/rendezvous.py), where the addresses of those that have ended are still found. Here

@@ -42,7 +42,7 @@ def use_channels_last(network: nn.Module) -> None:
 
 
 def trains_in_channels_last(network: nn.Module) -> bool:
-    """Tell whether gradients are right with all that :func:`use_channels_last` lays out anew.
+    """Return whether gradients are right with all that :func:`use_channels_last` lays out anew.
 
     Operators of mmcv may read gradients as NCHW, too; RoIAlign's backward pass does not.
     """

@@ -1,4 +1,4 @@
-"""What makes a training step on a CPU shorter.
+"""Shorter training steps on a CPU: weights in channels_last, and fused optimizers.
 
 Weights lie in channels_last while they are trained: oneDNN's convolutions then hand on what the
 next one takes. A step of the demo U-Net is 15 % faster, of the demo classifier 9 % (2 cores, torch

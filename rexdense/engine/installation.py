@@ -21,7 +21,7 @@ _ANEW = 'make clean-environment setup, or install one line alone in a new enviro
 
 
 def package_findings() -> list[Finding]:
-    """Return what is installed of torch, the OpenMMLab packages and decoders."""
+    """Return findings about torch, the OpenMMLab packages and decoders."""
     found = [Finding('Python', f'{sys.version.split()[0]} in {sys.prefix}')]
     found.append(_package('torch', ('torch',)))
     found += [_package(name, distributions) for name, distributions in _OPENMMLAB.items()]

@@ -102,7 +102,7 @@ def _predictions(
     paths: Sequence[str],
     classes: Sequence[str],
 ) -> list[dict[str, Any]]:
-    """Return what is written of each image."""
+    """Return the entries of the images in the file of predictions."""
     return [
         dict(
             image=path,

@@ -113,7 +113,7 @@ def _best(detections: list[dict], most: int) -> list[dict]:
 
 
 def _shape(entry: dict, in_masks: bool, size: tuple[int, int], mask_tools: ModuleType) -> Any:
-    """Return what pycocotools compares: a box, or run lengths of a mask."""
+    """Return the shape that pycocotools compares: a box, or run lengths of a mask."""
     if not in_masks:
         return entry['bbox']
     mask = entry['segmentation']

@@ -1,4 +1,4 @@
-"""What kinds of errors a detector makes, and which classes it takes for one another."""
+"""Errors of a detector by kind, and its confusion matrix."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence

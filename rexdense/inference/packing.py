@@ -31,7 +31,7 @@ class Packed(NamedTuple):
 
     @property
     def size(self) -> tuple[int, ...]:
-        """What the images of a batch have in common: mmseg takes no others together, and mmdet
+        """The size that all images of a batch share: mmseg takes no others together, and mmdet
         would fill up the smaller ones, which changes what is found in them."""
         return (*self.inputs.shape, *self.sample.ori_shape)
 

@@ -22,7 +22,7 @@ _Kind = TypeVar('_Kind', bound='Prediction')
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model says of one image.
+    """The prediction of a model for one image.
 
     Attributes:
         task: How it is drawn and written.
@@ -114,7 +114,7 @@ class Prediction:
         return write_picture(path, self.draw(), overwrite)
 
     def describe(self) -> dict[str, Any]:
-        """Return what ``rexdense predict`` writes of it into its JSON."""
+        """Return the entry that ``rexdense predict`` writes of it into its JSON."""
         return self.task.describe(self.sample)[1]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""What a predictor is given, as single images in their order."""
+"""Sources of a predictor as single images in their order."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -59,8 +59,10 @@ def create_classifier(
         arguments: Those of the backbone, as for :func:`rexdense.create_backbone`.
 
     Raises:
-        UnknownName: no such name.
+        UnknownName: no such name, or no such weights.
         InvalidArgument: an argument is not taken, or outside what is allowed.
+        CheckpointMismatch: the arguments make another network than the published one.
+        CheckpointUnreadable: the weights cannot be downloaded.
 
     Example:
         >>> from rexdense import create_classifier

@@ -1,4 +1,4 @@
-"""What is shown, written and said of predictions, for each kind of model."""
+"""Drawing, files and descriptions of predictions, for each kind of model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -164,7 +164,7 @@ def _drawn_height(image: np.ndarray, objects: Objects | None) -> int:
 
 
 def _extent(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what COCO says of where an object is: ``bbox`` as left, top, width, height."""
+    """Return the place of an object as COCO writes it: ``bbox`` as left, top, width, height."""
     left, top, right, bottom = entry['box']
     box = [left, top, round(right - left, 2), round(bottom - top, 2)]
     found = dict(bbox=box, area=box[2] * box[3], iscrowd=0, score=entry['score'])

@@ -1,4 +1,4 @@
-"""How good the prediction for a single image is, in one number that orders images."""
+"""The quality of the prediction for a single image, one number that orders images."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ VOID = 255
 
 
 class Quality(NamedTuple):
-    """What orders the images of a task.
+    """The number that orders the images of a task.
 
     Attributes:
         name: In words.
@@ -40,7 +40,7 @@ class Quality(NamedTuple):
 
 
 def quality_of(task: Task) -> Quality:
-    """Return what orders the images of a task."""
+    """Return the number that orders the images of a task."""
     return _QUALITIES[type(task)]
 
 

@@ -58,7 +58,7 @@ def find_images(path: Path) -> list[Path]:
 
 
 class Place(NamedTuple):
-    """Where the results of one image go.
+    """The files for the results of one image.
 
     Attributes:
         picture: The picture, or the video, of what was found.
@@ -86,7 +86,7 @@ class Place(NamedTuple):
 def places_of(
     paths: Sequence[Path], folder: Path, task: Task, strides: Sequence[int]
 ) -> list[Place]:
-    """Return where the results of each image go.
+    """Return the files for the results of each image.
 
     Args:
         strides: Of the outputs whose predictions are wanted, too.
@@ -119,8 +119,8 @@ def _shown_name(path: str) -> str:
 
 
 def data_renames(ending: str) -> list[Rename]:
-    """Return what the file of a prediction is called, by the name of its image: the ending takes
-    the place of the image's, or stands behind it where images differ in nothing else."""
+    """Return the functions that name the file of a prediction by its image: the ending takes the
+    place of the image's, or stands behind it where images differ in nothing else."""
     return [lambda name: PurePath(name).stem + ending, lambda name: name + ending]
 
 
@@ -175,7 +175,7 @@ def check_places(
 
 
 def _earlier_files(folder: Path) -> list[str]:
-    """Return what the JSON of an earlier run says was written."""
+    """Return the files that an earlier run has written, by its JSON."""
     try:
         content = json.loads((folder / RESULTS).read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What each output of a model with several of them predicts by itself."""
+"""Single outputs of a model that has several, each as a prediction by itself."""
 
 import contextlib
 from collections.abc import Iterator, Sequence

@@ -28,7 +28,7 @@ class Example(NamedTuple):
 
 
 class Task(ABC):
-    """What is shown, written and said of the predictions of one kind of model.
+    """The drawing, the files and the description of the predictions of one kind of model.
 
     Attributes:
         data_folder: Folder, below that of the pictures, for files that hold the predictions
@@ -97,10 +97,10 @@ class Task(ABC):
 
     @abstractmethod
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
-        """Return what is said of a prediction in a line, and in a JSON."""
+        """Return the description of a prediction in a line, and in a JSON."""
 
     def header(self) -> dict[str, Any]:
-        """Return what the JSON says of all predictions."""
+        """Return the part of the JSON about all predictions."""
         return dict(classes=list(self.classes))
 
     def document(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How well a detector finds objects, and where it errs, as plots."""
+"""Plots of a detector's precision over recall, and of its errors by kind."""
 
 import io
 from collections.abc import Mapping, Sequence

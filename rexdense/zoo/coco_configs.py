@@ -42,7 +42,7 @@ class Detector(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What measured.json and the pages call it."""
+        """Its name in measured.json and on the pages."""
         return self.arch
 
     def printed_in(self, row: PublishedRow) -> bool:

@@ -106,7 +106,7 @@ def _classifiers() -> Iterator[dict[str, Any]]:
 
 
 def _top1(network: str, recipe: str) -> _Figures | None:
-    """Return what the publisher of a recipe prints of a network."""
+    """Return the accuracy that the publisher of a recipe prints for a network."""
     for table in _TABLES.get(recipe, ()):
         for row in load_published():
             if (row.table, row.name) == (table, network) and row.top1 is not None:

@@ -1,4 +1,4 @@
-"""What is timed beside networks, a module a kind of benchmark, imported where it runs.
+"""Workloads beside networks, a module a kind of benchmark, imported where it runs.
 
 Each has ``prepare(task)``, which returns an object whose ``run()`` returns milliseconds and whose
 ``facts`` are what else it says of itself.

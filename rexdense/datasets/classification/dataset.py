@@ -106,7 +106,7 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
 
     @property
     def unread_images(self) -> dict[str, int]:
-        """How many images lie in the folders that are of kinds that are not read, by endings."""
+        """The number of images in the folders of each kind that is not read, by endings."""
         self.full_init()
         return self._files.unread
 

@@ -72,7 +72,7 @@ class FileIndex:
         return self._paths[index]
 
     def describe(self, index: int) -> dict[str, Any]:
-        """Return what :func:`~rexdense.datasets.images.content.read_content` needs of an image."""
+        """Return the keys by which :mod:`rexdense.datasets.images.content` reads an image."""
         return dict(img_path=str(self.folder / self.path(index)))
 
     def subset(self, places: Iterable[int]) -> 'FileIndex':

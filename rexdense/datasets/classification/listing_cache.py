@@ -28,7 +28,7 @@ class ListingCache:
     def get(
         self, place: Path, is_current: Callable[[dict], bool], read: Callable[[], dict]
     ) -> dict:
-        """Return what ``read`` gives for a folder or file, from the cache if that is current.
+        """Return the listing of a folder or file by ``read``, from the cache if that is current.
 
         What cannot be written is left: the next run only takes longer.
 

@@ -206,8 +206,8 @@ def _read_members(path: Path) -> dict:
 
 
 def _key(name: PurePosixPath) -> str:
-    """Return what the members of one sample of webdataset share: all to the first dot of the
-    name."""
+    """Return the key that the members of one sample of webdataset share: all to the first dot of
+    the name."""
     return str(name.parent / name.name.partition('.')[0])
 
 

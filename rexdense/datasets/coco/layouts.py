@@ -34,8 +34,8 @@ def coco_files(root: Path, split: str) -> list[Path]:
 
 
 def annotation_files(root: Path, split: str) -> list[Path]:
-    """Return what holds the annotations of a split: COCO files, else VOC lists, else folders of XML
-    files."""
+    """Return the sources of the annotations of a split: COCO files, else VOC lists, else folders of
+    XML files."""
     found = coco_files(root, split)
     if found:
         return found
@@ -49,8 +49,8 @@ def annotation_files(root: Path, split: str) -> list[Path]:
 
 
 def undivided_files(root: Path) -> list[Path]:
-    """Return what holds the annotations of a folder that is not divided into splits; the first is
-    the likeliest."""
+    """Return the sources of the annotations of a folder that is not divided into splits; the first
+    is the likeliest."""
     places = [root / name for name in _UNDIVIDED]
     return [path for path in places if path.is_file() or (path.is_dir() and is_voc(path))]
 

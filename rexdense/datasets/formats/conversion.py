@@ -110,7 +110,7 @@ class CocoBuilder:
         self._annotations.append(annotation | more)
 
     def content(self) -> dict[str, Any]:
-        """Return what a COCO file holds."""
+        """Return the content of a COCO file."""
         names = self._classes
         if names is None:
             names = sorted({entry['category_id'] for entry in self._annotations})

@@ -49,7 +49,7 @@ def unread_images(names: Iterable[str | os.PathLike[str]]) -> Counter[str]:
 
 
 def unread_sentence(counts: Mapping[str, int]) -> str:
-    """Return how many images are left out for their kind, and what to do.
+    """Return the sentence about images that are left out for their kind, with what to do.
 
     Example:
         >>> unread_sentence({'.gif': 1, '.jfif': 4})

@@ -1,4 +1,4 @@
-"""What is found in a data set, in words and as JSON."""
+"""Findings in a data set, in words and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Suspicion(NamedTuple):
     annotations: tuple[int | str, ...] = ()
 
     def text(self) -> str:
-        """Return where it is."""
+        """Return its place."""
         place = f'{self.split} {self.image}'.strip()
         return f'{place}: {self.detail}' if self.detail else place
 

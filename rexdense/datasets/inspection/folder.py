@@ -14,7 +14,7 @@ __all__ = ['InspectedFolder', 'inspect_folder']
 
 
 class InspectedFolder(NamedTuple):
-    """What was found in a folder of data.
+    """A folder of data with the findings in it.
 
     Attributes:
         inspected: The findings.

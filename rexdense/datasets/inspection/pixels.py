@@ -75,7 +75,7 @@ def _stored_size(path: Path) -> tuple[int, int] | None:
 
 
 def _doubles(found: Sequence[tuple[str, ImageEntry]]) -> list[Suspicion]:
-    """Return what is suspicious of images with the same pixels."""
+    """Return the findings about images with the same pixels."""
     rank = {name: place for place, name in enumerate(_ORDER)}
     found = sorted(found, key=lambda pair: rank.get(pair[0], len(rank)))
     last_split, last = found[-1]

@@ -74,7 +74,7 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
 
 
 def _grey_unit(image: Image.Image) -> int:
-    """Return what 1 in the file of a grey image, not decoded yet, becomes in its pixels."""
+    """Return the value in pixels of 1 in the file of a grey image that is not decoded yet."""
     packing = image.tile[0][3] if getattr(image, 'tile', None) else ''
     name = packing if isinstance(packing, str) else str(packing[0]) if packing else ''
     scaled = _SCALED.match(name)

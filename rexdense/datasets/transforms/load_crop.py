@@ -105,7 +105,7 @@ def _decode_reduced(content: bytes, factor: int) -> np.ndarray | None:
 def _reduced_box(
     box: Sequence[int], factor: int, size: tuple[int, int], orientation: int
 ) -> list[float]:
-    """Return where a box (left, top, width, height) of an upright image lies in the reduced one.
+    """Return a box (left, top, width, height) of an upright image as it lies in the reduced one.
 
     libjpeg's pixels begin at the first row and column of the file; the last ones are of parts of
     the image where its sides are no multiples of the factor. Turning may put these first.

@@ -1,4 +1,4 @@
-"""What the graphs of mmdet's detectors have in common: images in, detections out."""
+"""The base of the graphs of mmdet's detectors: images in, detections out."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -75,7 +75,7 @@ class DetectorGraph(Graph):
     def reference_found(
         self, features: tuple[Tensor, ...], height: int, width: int
     ) -> dict[str, Tensor]:
-        """Return what :meth:`found` should, by mmdet's own code."""
+        """Return the detections by mmdet's own code, which those of :meth:`found` should equal."""
         batch = len(features[0])
         info = dict(img_shape=(height, width))
         samples = [BaseDataElement(metainfo=info) for _ in range(batch)]

@@ -20,7 +20,7 @@ __all__ = ['optimize']
 
 
 class _Optimized(NamedTuple):
-    """What was done to a network, which it carries as ``optimized``."""
+    """The record of an optimization, which a network carries as ``optimized``."""
 
     dtype: torch.dtype | None
     compiled: bool

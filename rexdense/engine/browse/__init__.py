@@ -1,2 +1,2 @@
-"""What a network sees of its data: samples after each transform of the pipeline, and as the batch
+"""The data as a network sees them: samples after each transform of the pipeline, and as the batch
 that it is given."""

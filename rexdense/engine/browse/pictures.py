@@ -21,7 +21,7 @@ LEAST_SHARE = 0.005
 
 
 class Shown(NamedTuple):
-    """What a sample has at a stage, whatever the kind of data.
+    """The content of a sample at a stage, whatever the kind of data.
 
     Attributes:
         image: (H, W, 3), uint8, RGB.
@@ -52,7 +52,7 @@ class Shown(NamedTuple):
 
 
 def shown_at(results: Mapping[str, Any], num_classes: int) -> Shown | None:
-    """Return what a sample has at a stage; None before there is an image.
+    """Return the content of a sample at a stage; None before there is an image.
 
     Args:
         results: What a transform of mmdet, mmseg or rexdense has returned.

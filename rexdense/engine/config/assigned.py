@@ -1,4 +1,4 @@
-"""What may be assigned to keys of a config: sections and lists of them stay such, lengths whole
+"""Values that may be assigned in a config: sections and lists of them stay such, lengths whole
 numbers."""
 
 from collections.abc import Iterator, Mapping
@@ -67,7 +67,7 @@ def _has_sections(value: Any, or_none: bool = False) -> bool:
 
 
 def _is_section(key: str, value: Any) -> bool:
-    """Tell whether a value may stand where a section stands: one, several, none, or a switch for
+    """Return whether a value may stand where a section stands: one, several, none, or a switch for
     arguments of classes and for ``compile``, whose section refines what True means."""
     if isinstance(value, bool):
         return key == 'compile' or ('.' in key and key not in _SINGLE)

@@ -1,4 +1,4 @@
-"""Whether the batches of a run can be mixed."""
+"""The check that the batches of a run can be mixed."""
 
 from mmengine.config import Config
 

@@ -1,4 +1,4 @@
-"""What --data-root changes in the config of a classifier."""
+"""Changes by --data-root in the config of a classifier."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -115,7 +115,7 @@ def _built_backbone(section: dict[str, Any]) -> nn.Module:
 
 
 def _chosen(choice: str, network: str | None) -> tuple[str, PublishedWeights | None]:
-    """Return what :func:`load_weights` calls the weights, and their row if they are published."""
+    """Return the weights for :func:`load_weights`, and their row if they are published."""
     path = Path(choice).expanduser()
     place = path.suffix in _ENDINGS or '/' in choice
     if names_checkpoint(path) or is_address(choice) or (place and path.exists()):
@@ -142,8 +142,8 @@ def _chosen(choice: str, network: str | None) -> tuple[str, PublishedWeights | N
 
 
 def detector_sections(arch: str, weights: str | None) -> dict[str, Any]:
-    """Return what a backbone decides of a detector's ``model``: ``backbone``, the channels of the
-    ``neck`` and, where weights are named, their ``data_preprocessor``.
+    """Return the part of a detector's ``model`` that its backbone decides: ``backbone``, the
+    channels of the ``neck`` and, where weights are named, their ``data_preprocessor``.
 
     As in mmdet's configs, the levels up to c2 and the statistics of batch normalisation stay those
     of the weights; of random weights nothing is frozen.
@@ -170,8 +170,9 @@ def detector_sections(arch: str, weights: str | None) -> dict[str, Any]:
 def ssdlite_sections(
     arch: str, weights: str | None, taps: Sequence[int], added_channels: Sequence[int]
 ) -> dict[str, Any]:
-    """Return what a backbone decides of an SSDLite's ``model``: ``backbone``, the channels of the
-    ``neck`` and of the ``bbox_head`` and, where weights are named, their ``data_preprocessor``.
+    """Return the part of an SSDLite's ``model`` that its backbone decides: ``backbone``, the
+    channels of the ``neck`` and the ``bbox_head`` and, where weights are named, their
+    ``data_preprocessor``.
 
     As in mmdet's config nothing is frozen, and statistics follow slowly (momentum 0.03).
 

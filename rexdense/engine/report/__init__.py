@@ -1,1 +1,1 @@
-"""What is said and shown of a run beside its log."""
+"""Summaries of a run beside its log: lines, figures, a page."""

@@ -80,7 +80,7 @@ class FirstSteps(Hook):
 
 
 def dry_run_lines(runner: Runner, first_steps: FirstSteps) -> list[str]:
-    """Return what the first steps of a run took, and what the whole training would take."""
+    """Return the times of the first steps of a run, and the expected time of the whole training."""
     loader = runner.train_dataloader
     seconds, steps = first_steps.seconds, first_steps.steps
     wait, compute = seconds[-1]

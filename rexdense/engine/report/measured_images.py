@@ -45,7 +45,7 @@ class ShownImage(NamedTuple):
 
 
 class MeasuredImages(NamedTuple):
-    """What a checkpoint says of validation images.
+    """The predictions of a checkpoint for validation images, measured.
 
     Attributes:
         checkpoint: That predicted.

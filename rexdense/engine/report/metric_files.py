@@ -25,8 +25,7 @@ METRIC_FILES = (
 
 
 def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]:
-    """Write what a metric has found beside its figures, see :func:`metric_files`, and return the
-    paths.
+    """Write the tables and pictures of a metric, see :func:`metric_files`, and return the paths.
 
     Args:
         folder: made if need be.

@@ -62,7 +62,7 @@ def content_of_run(
     on_image: Callable[[], object] = lambda: None,
     trust_config: bool = False,
 ) -> RunContent:
-    """Return what a report tells of a run; what cannot be told is among the notes of the record.
+    """Return the content of a report about a run; the notes of the record say what is missing.
 
     Args:
         images: How many validation images are predicted at most; 0 for none.

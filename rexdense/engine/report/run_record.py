@@ -1,4 +1,4 @@
-"""What a run has left in its work directory, read without running or building anything."""
+"""The record of a run in its work directory, read without running or building anything."""
 
 import contextlib
 import dataclasses
@@ -79,7 +79,7 @@ class RunRecord:
 
     @property
     def unit(self) -> str:
-        """What the run counts."""
+        """The unit in which the run counts."""
         return 'epoch' if self.by_epoch else 'iteration'
 
     @property
@@ -213,7 +213,7 @@ def _config_name(folder: Path) -> str:
 
 
 def _environment(start: Path) -> dict[str, str]:
-    """Return what mmengine has logged of packages and devices."""
+    """Return the packages and devices that mmengine has logged."""
     facts: dict[str, str] = {}
     try:
         with open(start / f'{start.name}.log', encoding='utf-8', errors='replace') as file:
@@ -254,7 +254,7 @@ def _last_changed(paths: Iterable[Path]) -> Path | None:
 
 
 def _metric_files(starts: list[Path]) -> dict[str, bytes]:
-    """Return what the last ``rexdense test`` in a work directory has written by its figures."""
+    """Return the files that the last ``rexdense test`` in a work directory has written, by name."""
     tests = sorted(
         folder
         for folder in starts[-1].parent.iterdir()

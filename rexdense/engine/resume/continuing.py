@@ -92,7 +92,7 @@ def _resume_seed(runner: Any, stored: int | None) -> None:
 
 
 def _epoch_length(checkpoint: Mapping[str, Any]) -> int | None:
-    """Return how many steps an epoch had in the run of a checkpoint, None if it does not say."""
+    """Return the steps of an epoch in the run of a checkpoint, None if it does not say."""
     if RUN in checkpoint:
         return int(checkpoint[RUN]['epoch_length'])
     # As mmengine's RuntimeInfoHook notes it (hooks/runtime_info_hook.py).

@@ -20,7 +20,7 @@ __all__ = ['PlacedEpochLoop', 'PlacedIterationLoop', 'PlacedLoop', 'placed_type'
 
 
 class PlacedLoop:
-    """What both loops share.
+    """The base of both loops.
 
     Attributes:
         begun: The batches of the running epoch that were made; 0 in runs that count iterations.

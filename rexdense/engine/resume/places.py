@@ -22,7 +22,7 @@ __all__ = ['Place', 'PlacedBatches', 'Seeds', 'follow_places']
 
 
 class Place(NamedTuple):
-    """Where a sample stands in a run, each counted from 0.
+    """The place of a sample in a run, each counted from 0.
 
     A run that counts iterations stays in epoch 0, where ``batch`` is the iteration.
     """

@@ -1,4 +1,4 @@
-"""What a checkpoint says of its run besides mmengine's: of each process, of hooks that count."""
+"""The state of a run that mmengine's checkpoints lack: of each process, of hooks that count."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,7 @@ def foreign(runner: Any, part: str) -> Iterator[None]:
 
 
 def run_state(runner: Any) -> dict[str, Any]:
-    """Return what is saved of a run in all its processes, which all have to call this.
+    """Return the saved state of a run in all its processes, which all have to call this.
 
     ``processes`` holds a dictionary for each: the gradients that were added up since the last step
     of the optimizer; the buffers, such as the statistics of batch normalisation, which each keeps
@@ -103,7 +103,7 @@ def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
 
 
 def _batches_of_a_step(runner: Any) -> list[int]:
-    """Return how many batches each optimizer adds up the gradients of before a step."""
+    """Return the number of batches whose gradients each optimizer adds up before a step."""
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
     return [each._accumulative_counts for each in wrappers]

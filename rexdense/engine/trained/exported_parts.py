@@ -113,8 +113,8 @@ class OpenSource(NamedTuple):
 
 
 def _described(backbone: nn.Module, options: dict[str, Any]) -> dict[str, Any]:
-    """Return which network a backbone is; of the arguments that replace those of its name, options
-    count for nothing: weights have them beside the name."""
+    """Return the name of a backbone's network and the arguments that replace those of its name;
+    options are not among them: weights have them beside the name."""
     if not isinstance(backbone, Backbone) or backbone.arch is None:
         return dict(architecture=None)
     overrides = {key: value for key, value in backbone.overrides.items() if key not in options}

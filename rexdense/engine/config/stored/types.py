@@ -1,4 +1,4 @@
-"""What the config in a checkpoint may say: names of buildable classes, plain words and numbers."""
+"""Values in the config of a checkpoint: names of buildable classes, plain words and numbers."""
 
 import re
 from typing import Any, NamedTuple

@@ -24,6 +24,10 @@ __all__ = [
 ]
 
 
+LONGEST_LINE = 300
+"""Characters of another package's message that are repeated."""
+
+
 class RexdenseError(Exception):
     """A mistake that the user can mend.
 
@@ -106,7 +110,7 @@ class ProcessLost(RexdenseError):
     tells_at_once = False
 
 
-def suggest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
+def suggest(name: str, allowed: Iterable[str]) -> str:
     """Return the end of an error message: the names closest to ``name``, or all of a short list.
 
     Example:
@@ -114,7 +118,7 @@ def suggest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
         "did you mean 'rexnet_1.3' or 'rexnet_1.0'?"
     """
     allowed = sorted(allowed)
-    close = difflib.get_close_matches(str(name), allowed, n=limit, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), allowed, n=3, cutoff=0.5)
     if close:
         return f'did you mean {" or ".join(repr(candidate) for candidate in close)}?'
     if len(allowed) <= 12:
@@ -123,5 +127,5 @@ def suggest(name: str, allowed: Iterable[str], limit: int = 3) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of what an exception says."""
-    return str(error).strip().partition('\n')[0]
+    """Return the first line of an exception's message; of one without, the name of its type."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:LONGEST_LINE]

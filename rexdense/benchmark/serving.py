@@ -13,7 +13,7 @@ from rexdense.benchmark.networks import build_network
 from rexdense.benchmark.workloads import WORKLOADS, prepare_workload
 from rexdense.benchmark.workloads.network import Timed
 from rexdense.device.memory import reuse_freed_memory
-from rexdense.errors import RexdenseError
+from rexdense.errors import RexdenseError, first_line
 
 __all__ = ['serve']
 
@@ -37,8 +37,7 @@ def serve() -> None:
         missing = task['framework'] if isinstance(error, ImportError) else None
         answer(error=' '.join(str(error).split()), missing=missing)
     except Exception as error:  # of the packages, each of its own kind
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
-        answer(error=f'{first} ({type(error).__name__})', missing=None)
+        answer(error=f'{first_line(error)} ({type(error).__name__})', missing=None)
 
 
 def _prepare(task: dict[str, Any]) -> Any:

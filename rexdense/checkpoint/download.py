@@ -40,14 +40,10 @@ SECONDS_BETWEEN_TRIES = 0.5
 _CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
 
 
-def cache_folder(folder: str | Path | None = None) -> Path:
-    """Return the folder of downloads.
-
-    Args:
-        folder: The user's choice; None takes the environment variable REXDENSE_CACHE, else the
-            ``checkpoints`` folder of torch's hub.
-    """
-    chosen = folder or os.environ.get('REXDENSE_CACHE')
+def cache_folder() -> Path:
+    """Return the folder of downloads: the environment variable REXDENSE_CACHE, else the
+    ``checkpoints`` folder of torch's hub."""
+    chosen = os.environ.get('REXDENSE_CACHE')
     if chosen:
         return Path(chosen).expanduser()
     import torch
@@ -68,7 +64,6 @@ def download(
     address: str,
     path: Path,
     sha256: str | None = None,
-    progress: bool = True,
 ) -> Path:
     """Download ``address`` to ``path`` unless the file is there, and return ``path``.
 
@@ -84,7 +79,6 @@ def download(
         path: The file to write.
         sha256: The hash in hexadecimal digits, or its first digits. Without it what comes must be a
             whole checkpoint by its form.
-        progress: Show how much has come on stderr, where that is a terminal.
 
     Raises:
         CheckpointUnreadable: nothing came, or not what the hash says.
@@ -99,7 +93,7 @@ def download(
             return path
         part = path.with_name(f'{path.name}.part')
         try:
-            _fetch(address, part, progress)
+            _fetch(address, part)
         except (OSError, HTTPException, ValueError) as error:
             raise CheckpointUnreadable(
                 f'{address} could not be downloaded ({_reason(error)}): try again, or fetch it in '
@@ -144,11 +138,11 @@ def require_weights(file: Path, address: str, path: Path) -> None:
         ) from error
 
 
-def _fetch(address: str, part: Path, progress: bool) -> None:
+def _fetch(address: str, part: Path) -> None:
     """Append what is missing to ``part``, going on after interruptions."""
     for attempt in range(1, TRIES + 1):
         try:
-            if _fetch_rest(address, part, progress):
+            if _fetch_rest(address, part):
                 return
         except urllib.error.HTTPError as error:
             if error.code == 416 and part.exists():
@@ -163,7 +157,7 @@ def _fetch(address: str, part: Path, progress: bool) -> None:
     raise OSError(f'the connection was cut {TRIES} times')
 
 
-def _fetch_rest(address: str, part: Path, progress: bool) -> bool:
+def _fetch_rest(address: str, part: Path) -> bool:
     """Append what one connection sends; return whether the file is whole."""
     notes = _read_notes(part, address)
     held = part.stat().st_size if notes else 0
@@ -190,8 +184,8 @@ def _fetch_rest(address: str, part: Path, progress: bool) -> bool:
             while block := answer.read(BLOCK):
                 file.write(block)
                 held += len(block)
-                _show(progress, part, held, total)
-    _show(progress, part, held, total, last=True)
+                _show(part, held, total)
+    _show(part, held, total, last=True)
     return total is None or held == total
 
 
@@ -213,7 +207,7 @@ def _total_of_rest(headers: Any, held: int, notes: dict[str, Any]) -> int | None
 
 
 def _version(headers: Any) -> str | None:
-    """Return what a server calls the version of a file; None where it does not say, or says that
+    """Return a server's name for the version of a file; None where it does not say, or says that
     files of one version may differ."""
     tag = headers.get('ETag')
     return tag if tag and not tag.startswith('W/') else headers.get('Last-Modified')
@@ -249,8 +243,8 @@ def _discard(part: Path) -> None:
     _notes_path(part).unlink(missing_ok=True)
 
 
-def _show(progress: bool, part: Path, held: int, total: int | None, last: bool = False) -> None:
-    if not progress or not sys.stderr.isatty():
+def _show(part: Path, held: int, total: int | None, last: bool = False) -> None:
+    if not sys.stderr.isatty():
         return
     share = f'{held / total:4.0%}' if total else ''
     end = '\n' if last else ''

@@ -30,13 +30,12 @@ def is_published_name(name: str) -> bool:
     return match is not None and match[1] in list_backbones() and not names_checkpoint(Path(name))
 
 
-def published_file(name: str, cache: str | Path | None = None) -> Path:
+def published_file(name: str) -> Path:
     """Return the file of a published checkpoint, downloaded if it is not in the cache.
 
     Args:
         name: A network, a colon, and a publisher with or without its tag: 'rexnet_1.0:clovaai',
             'rexnet_1.0:timm.nav_in1k'; see :func:`rexdense.zoo.weights.list_pretrained`.
-        cache: Folder of downloads, see :func:`rexdense.checkpoint.download.cache_folder`.
 
     Raises:
         UnknownName: nothing is published under that name.
@@ -44,19 +43,19 @@ def published_file(name: str, cache: str | Path | None = None) -> Path:
         CheckpointUnreadable: it cannot be downloaded, or is not the one that was published.
         MissingDependency: it lies on Google Drive, and gdown is not installed.
     """
-    row, path = _row(name), published_path(name, cache)
+    row, path = _row(name), published_path(name)
     if row.address.startswith('gdrive:'):
         return _from_drive(row, path)
     return download(row.address, path, row.sha256)
 
 
-def published_path(name: str, cache: str | Path | None = None) -> Path:
-    """Return where :func:`published_file` keeps a file, which may not be there yet.
+def published_path(name: str) -> Path:
+    """Return the path at which :func:`published_file` keeps a file, which may not be there yet.
 
     Raises:
         UnknownName: nothing is published under that name.
     """
-    return cache_folder(cache) / _file_name(_row(name))
+    return cache_folder() / _file_name(_row(name))
 
 
 def _row(name: str) -> PublishedWeights:

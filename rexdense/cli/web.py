@@ -40,20 +40,17 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--port', type=positive(int, or_zero=True), default=PORT, metavar='N', help='0: any free'
     )
-    result.add_argument(
-        '--max-size',
-        type=positive(float),
-        default=Limits().bytes / MEGABYTE,
-        metavar='MB',
-        help='largest file that is taken, in megabytes',
-    )
-    result.add_argument(
-        '--max-pixels',
-        type=positive(float),
-        default=Limits().pixels / MEGABYTE,
-        metavar='MILLIONS',
-        help='largest image that is taken, in millions of pixels',
-    )
+    for option, most, unit, what in (
+        ('--max-size', Limits().bytes, 'MB', 'file that is taken, in megabytes'),
+        ('--max-pixels', Limits().pixels, 'MILLIONS', 'image that is taken, in millions of pixels'),
+    ):
+        result.add_argument(
+            option,
+            type=positive(float),
+            default=most / MEGABYTE,
+            metavar=unit,
+            help=f'largest {what}',
+        )
     result.add_argument(
         '--trust-config',
         action='store_true',

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rexdense.deploy.graph import Graph
-from rexdense.errors import GraphMismatch, RexdenseError
+from rexdense.errors import GraphMismatch, RexdenseError, first_line
 
 __all__ = ['TOLERANCE', 'check_outputs']
 
@@ -59,5 +59,4 @@ def _attempt(action: Callable[[], Any], failure: str) -> Any:
         raise
     # Each runtime has exceptions of its own.
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise GraphMismatch(f'{failure} ({first[:200]}): it was not written') from error
+        raise GraphMismatch(f'{failure} ({first_line(error)}): it was not written') from error

@@ -13,7 +13,7 @@ from rexdense.deploy.comparison import check_outputs
 from rexdense.deploy.formats import graph_format_named
 from rexdense.deploy.graph import Converted, Graph
 from rexdense.destinations import check_destination
-from rexdense.errors import InvalidArgument, RexdenseError
+from rexdense.errors import InvalidArgument, RexdenseError, first_line
 from rexdense.files import files_written_aside
 
 __all__ = ['GraphReport', 'export_graph']
@@ -137,9 +137,9 @@ def _converted(graph: Graph, format: str, example: Tensor, opset: int | None) ->
         raise
     # The exporters raise whatever the network's own code does under their tracers.
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
         raise InvalidArgument(
-            f'the network cannot be written as {format}: {first} ({type(error).__name__})'
+            f'the network cannot be written as {format}: {first_line(error)} '
+            f'({type(error).__name__})'
         ) from error
 
 

@@ -64,19 +64,13 @@ def measure_detector(methods: Mapping[str, Callable[[], nn.Module]]) -> Detector
     )
 
 
-def count_parts(
-    network: Any,
-    image: tuple[int, int],
-    regions: int = REGIONS,
-    objects: int = OBJECTS,
-) -> dict[str, int]:
-    """Return the multiply-accumulates of each part of a detector for one image.
+def count_parts(network: Any, image: tuple[int, int]) -> dict[str, int]:
+    """Return the multiply-accumulates of each part of a detector for one image, whose box head
+    reads ``REGIONS`` and whose mask head ``OBJECTS``.
 
     Args:
         network: mmdet's Faster or Mask R-CNN, on the meta device.
         image: Height and width in pixels; nothing is padded.
-        regions: How many the box head reads.
-        objects: How many the mask head reads.
     """
     network.eval()
     macs = {}
@@ -96,7 +90,7 @@ def count_parts(
         size = extractor.roi_layers[0].output_size
         return torch.empty(number, extractor.out_channels, *size, device='meta')
 
-    run('boxes', head.bbox_head, pooled(head.bbox_roi_extractor, regions))
+    run('boxes', head.bbox_head, pooled(head.bbox_roi_extractor, REGIONS))
     if head.with_mask:
-        run('masks', head.mask_head, pooled(head.mask_roi_extractor, objects))
+        run('masks', head.mask_head, pooled(head.mask_roi_extractor, OBJECTS))
     return macs

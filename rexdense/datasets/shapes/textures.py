@@ -34,11 +34,9 @@ def random_color(rng: np.random.Generator) -> np.ndarray:
     return rng.integers(32, 224, 3)
 
 
-def contrasting_color(
-    rng: np.random.Generator, others: list[np.ndarray], candidates: int = 6
-) -> np.ndarray:
-    """Return the one of several random colours that differs most from the closest of ``others``."""
-    colors = [random_color(rng) for _ in range(candidates)]
+def contrasting_color(rng: np.random.Generator, others: list[np.ndarray]) -> np.ndarray:
+    """Return the one of six random colours that differs most from the closest of ``others``."""
+    colors = [random_color(rng) for _ in range(6)]
     return max(colors, key=lambda color: min(int(np.abs(color - other).sum()) for other in others))
 
 

@@ -11,7 +11,7 @@ from rexdense.deploy.detection.operators import kept_by_nms
 from rexdense.deploy.graph import Graph
 from rexdense.errors import InvalidArgument
 
-__all__ = ['DROPPED', 'Proposals', 'RPNGraph', 'nms_threshold']
+__all__ = ['DROPPED', 'Proposals', 'RPNGraph', 'nms_threshold', 'with_fillers']
 
 DROPPED = -1.0
 """The score of what is no longer a candidate; a real one is not below 0."""
@@ -119,13 +119,23 @@ class Proposals(nn.Module):
         scores = logits.permute(0, 2, 3, 1).reshape(batch, -1).sigmoid()
         deltas = deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4)
         boxes = anchors(height, width)
-        # A small map has fewer: with fillers the number is the same for images of every size.
-        fillers = self.candidates
-        scores = torch.cat((scores, scores.new_full((batch, fillers), DROPPED)), dim=1)
-        deltas = torch.cat((deltas, deltas.new_zeros(batch, fillers, 4)), dim=1)
-        boxes = torch.cat((boxes, boxes.new_zeros(fillers, 4)))
+        scores, deltas, boxes = with_fillers(scores, deltas, boxes, self.candidates)
         scores, places = scores.topk(self.candidates, dim=1)
         return scores, boxes[places], deltas.gather(1, places[..., None].expand(-1, -1, 4))
+
+
+def with_fillers(
+    scores: Tensor, deltas: Tensor, boxes: Tensor, number: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the scores (N, A), deltas (N, B, 4) and boxes (B, 4) of one level with so many more
+    that are dropped. A small map has fewer than are taken of each level; with fillers the number is
+    the same for images of every size."""
+    batch = scores.shape[0]
+    return (
+        torch.cat((scores, scores.new_full((batch, number), DROPPED)), dim=1),
+        torch.cat((deltas, deltas.new_zeros(batch, number, 4)), dim=1),
+        torch.cat((boxes, boxes.new_zeros(number, 4))),
+    )
 
 
 def nms_threshold(settings: Mapping[str, Any], name: str) -> tuple[float, bool]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from rexdense.deploy.detection.boxes import Anchors, BoxDecoder, require_kind
 from rexdense.deploy.detection.detector import DetectorGraph
 from rexdense.deploy.detection.operators import kept_by_nms
-from rexdense.deploy.detection.rpn import DROPPED, nms_threshold
+from rexdense.deploy.detection.rpn import DROPPED, nms_threshold, with_fillers
 from rexdense.errors import InvalidArgument
 
 __all__ = ['SSDGraph']
@@ -99,11 +99,7 @@ class SSDGraph(DetectorGraph):
         scores = torch.where(scores > self.score_threshold, scores, DROPPED)
         deltas = deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4)
         boxes = anchors(height, width)
-        # A small map has fewer: with fillers the number is the same for images of every size.
-        fillers = self.candidates
-        scores = torch.cat((scores, scores.new_full((batch, fillers), DROPPED)), dim=1)
-        deltas = torch.cat((deltas, deltas.new_zeros(batch, fillers, 4)), dim=1)
-        boxes = torch.cat((boxes, boxes.new_zeros(fillers, 4)))
+        scores, deltas, boxes = with_fillers(scores, deltas, boxes, self.candidates)
         scores, places = scores.topk(self.candidates, dim=1)
         anchor = places // self.classes
         deltas = deltas.gather(1, anchor[..., None].expand(-1, -1, 4))

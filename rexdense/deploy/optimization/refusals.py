@@ -1,4 +1,4 @@
-"""What cannot be optimised, told in one line."""
+"""Refusals of networks and options that cannot be optimised, in one line."""
 
 import copy
 
@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.parameter import UninitializedTensorMixin
 
 from rexdense.device.memory_layout import contiguous_inputs, contiguous_output
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, first_line
 
 __all__ = ['DTYPES', 'checked_copy', 'require_dtype']
 
@@ -69,10 +69,9 @@ def checked_copy(network: nn.Module) -> nn.Module:
         return copy.deepcopy(network)
     # Whatever a network keeps may refuse to be copied, each with an exception of its own.
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise InvalidArgument(
             f'optimize works on a copy, and this {type(network).__name__} cannot be copied: '
-            f'{first}; delete what it keeps of an earlier forward pass'
+            f'{first_line(error)}; delete what it keeps of an earlier forward pass'
         ) from error
 
 

@@ -25,14 +25,14 @@ _EVERY = re.compile(r'(\d+)\s*(i|min)')
 
 
 class Every(NamedTuple):
-    """How often a checkpoint is saved besides those of the schedule: by steps, or by the clock."""
+    """The interval of checkpoints besides those of the schedule: by steps, or by the clock."""
 
     steps: int = 0
     seconds: float = 0
 
     @classmethod
     def parse(cls, text: str) -> 'Every':
-        """Return what 500i (steps) or 10min says.
+        """Return the interval that 500i (steps) or 10min states.
 
         Raises:
             InvalidArgument: it says neither.
@@ -52,26 +52,22 @@ class StepSaver:
     """When the next checkpoint besides those of the schedule is due.
 
     Args:
-        every: How often; None, never.
-        clock: Returns seconds.
+        every: The interval; None, never.
     """
 
-    def __init__(
-        self, every: Every | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.every, self.clock = every or Every(), clock
-        self._last = clock()
+    def __init__(self, every: Every | None = None) -> None:
+        self.every = every or Every()
+        self._last = time.monotonic()
 
     def is_due(self, iteration: int) -> bool:
         """Return whether one is due after this many steps."""
         steps, seconds = self.every
-        return bool(
-            (steps and iteration % steps == 0) or (seconds and self.clock() - self._last >= seconds)
-        )
+        waited = time.monotonic() - self._last
+        return bool((steps and iteration % steps == 0) or (seconds and waited >= seconds))
 
     def saved(self) -> None:
         """Begin the time to the next."""
-        self._last = self.clock()
+        self._last = time.monotonic()
 
 
 def save_step(runner: Any) -> Path:

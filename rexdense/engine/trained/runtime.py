@@ -15,7 +15,7 @@ from rexdense.deploy import ClassifierGraph, Graph, SegmentorGraph, export_graph
 from rexdense.deploy.pasting import paste_masks
 from rexdense.deploy.runtimes import device_of_runtime, open_graph
 from rexdense.destinations import prepare_output_dir
-from rexdense.errors import GraphMismatch, InvalidArgument, RexdenseError
+from rexdense.errors import GraphMismatch, InvalidArgument, RexdenseError, first_line
 from rexdense.files import scratch_folder
 from rexdense.models.image_classifier import ImageClassifier
 
@@ -104,13 +104,13 @@ def _refusals_told(runtime: str, doing: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise GraphMismatch(
-            f'{runtime} cannot {doing} the graph: {_first_line(error)}; leave runtime out'
+            f'{runtime} cannot {doing} the graph: {first_line(error)}; leave runtime out'
         ) from error
 
 
 def _key(graph: Graph) -> str:
-    """Return what tells one graph from another: its layers and settings, its weights, and the
-    versions of what writes it."""
+    """Return the key that tells one graph from another: its layers and settings, its weights, and
+    the versions of the packages that write it."""
     from rexdense import __version__
 
     digest = hashlib.sha256(f'{__version__} {torch.__version__} {graph}'.encode())
@@ -134,10 +134,6 @@ def _compare(graph: Graph, run: Run, runtime: str) -> None:
             f'{runtime} computes something else than the network: {worst} is off by '
             f'{errors[worst]:.2g} of its largest value; leave runtime out'
         )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 class _Logits(nn.Module):
@@ -199,7 +195,7 @@ def _detect(model: nn.Module, run: Run) -> None:
 def _write_found(
     sample: Any, outputs: Mapping[str, Tensor], threshold: float | None, rescale: bool
 ) -> None:
-    """Write what the graph has found in an image into its data sample, as mmdet does."""
+    """Write the graph's detections in an image into its data sample, as mmdet does."""
     found = outputs['labels'] >= 0
     scale = torch.tensor(sample.scale_factor if rescale else (1.0, 1.0)).repeat(2)
     size = sample.ori_shape if rescale else sample.img_shape

@@ -1,4 +1,4 @@
-"""What sections are made of: tables, pictures, and columns of runs."""
+"""The parts of sections: tables, pictures, and columns of runs."""
 
 import base64
 import math
@@ -37,14 +37,14 @@ def text_cell(content: object) -> Markup:
     return element('td', content)
 
 
-def number_cell(value: float | None, form: str = '.3f', best: bool = False) -> Markup:
+def number_cell(value: float | None, best: bool = False) -> Markup:
     """Return a cell with a number; a dash stands for None and NaN.
 
     Args:
         best: Whether it is emphasised.
     """
     there = value is not None and not math.isnan(value)
-    shown = format(value, form) if there else '-'
+    shown = f'{value:.3f}' if there else '-'
     return element(
         'td',
         shown,
@@ -68,7 +68,7 @@ def picture(content: bytes, caption: str) -> Markup:
 
 
 def by_run(columns: Mapping[str, Markup | None]) -> Markup | None:
-    """Return what there is of each run side by side, below its name where there are several; None
+    """Return the contents of runs side by side, below their names where there are several; None
     where there is nothing of any."""
     there = {name: column for name, column in columns.items() if column is not None}
     if not there:

@@ -1,4 +1,4 @@
-"""Which images a prediction is of, and where its results go."""
+"""The images of a prediction, and the files of its results."""
 
 import json
 import os

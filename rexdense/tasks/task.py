@@ -1,4 +1,4 @@
-"""What the programs ask of each kind of model."""
+"""The interface of the tasks: all that the programs ask of each kind of model."""
 
 import copy
 from abc import ABC, abstractmethod

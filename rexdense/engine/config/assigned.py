@@ -60,7 +60,7 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
 
 
 def _has_sections(value: Any, or_none: bool = False) -> bool:
-    """Tell whether a value is a list of sections, a single one for it, or nothing."""
+    """Return whether a value is a list of sections, a single one for it, or nothing."""
     if or_none and (value is None or isinstance(value, dict) or value in ([], ())):
         return True
     return _is_list(value) and bool(value) and all(isinstance(each, dict) for each in value)

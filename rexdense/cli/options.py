@@ -171,6 +171,12 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         choices=('auto', *AMP_TYPES),
         help='mixed precision; auto: fp16 on accelerators, bf16 on a cpu',
     )
+    _add_weight_options(group)
+    _add_long_run_options(group)
+
+
+def _add_weight_options(group: argparse._ActionsContainer) -> None:
+    """Add the options that say from which weights a training starts."""
     group.add_argument(
         '--load-from',
         metavar='FILE',
@@ -188,6 +194,10 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         metavar='DIR',
         help="folder of downloaded weights; default: REXDENSE_CACHE, else that of torch's hub",
     )
+
+
+def _add_long_run_options(group: argparse._ActionsContainer) -> None:
+    """Add the options that say when a training saves, steps, ends, logs and goes on."""
     group.add_argument(
         '--checkpoint-every',
         type=checkpoint_interval,

@@ -6,13 +6,17 @@ import torch
 import rexdense
 from tests.models.networks import SMALL
 
+SHALLOW = {name: dict(depth_mult=0.1) for name in SMALL if name.startswith('rexnet')}
+# Two of their stages have all kinds of blocks.
+SHALLOW |= dict(regnetx_200mf=dict(out_indices=(1, 3)), regnety_200mf=dict(out_indices=(1, 3)))
+SHALLOW |= dict(resnext50_32x4d=dict(out_indices=(0, 1)))
+
 
 @pytest.fixture(params=SMALL)
 def backbone(request):
     """A network of each kind; of ReXNet a block a level, with a partial shortcut among them."""
     torch.manual_seed(0)
-    shallow = dict(depth_mult=0.1) if request.param.startswith('rexnet') else {}
-    return rexdense.create_backbone(request.param, **shallow).eval()
+    return rexdense.create_backbone(request.param, **SHALLOW.get(request.param, {})).eval()
 
 
 def assert_same_levels(found, backbone, images):

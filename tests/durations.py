@@ -1,6 +1,6 @@
 """How long tests took, as ``durations.json`` has it: which cases are slow, which files go first.
 
-``make test ARGS=--write-durations`` measures anew. The file has the tests that took half a second
+``make test ARGS=--write-durations`` measures anew. The file has the tests that took the budget
 or more, all cases of a parametrised one together: the number of its cases, and their seconds.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 FILE = Path(__file__).with_name('durations.json')
-BUDGET = 0.5
+BUDGET = 0.4
 """Seconds that each test function has in ``make test-fast``: of its cases as many run as fit."""
 
 

@@ -1,6 +1,6 @@
 """How long tests took, as ``durations.json`` has it: which cases are slow, which files go first.
 
-``make test ARGS=--write-durations`` measures anew. The file has the tests that took the budget
+``make test ARGS=--write-durations`` measures anew, all tests or those that are run. The file has the tests that took the budget
 or more, all cases of a parametrised one together: the number of its cases, and their seconds.
 """
 
@@ -62,11 +62,12 @@ class Recorder:
         self._cases.setdefault(name, set()).add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        """Write the file."""
+        """Write the file; of tests that were not run it keeps what it has."""
         entries = {
-            name: [len(self._cases[name]), round(seconds, 1)]
-            for name, seconds in sorted(self._seconds.items())
-            if seconds >= BUDGET
+            name: entry for name, entry in read_durations().items() if name not in self._seconds
         }
-        lines = (f'{json.dumps(name)}: {json.dumps(entry)}' for name, entry in entries.items())
+        for name, seconds in self._seconds.items():
+            if seconds >= BUDGET:
+                entries[name] = (len(self._cases[name]), round(seconds, 1))
+        lines = (f'{json.dumps(name)}: {json.dumps(entries[name])}' for name in sorted(entries))
         FILE.write_text('{\n' + ',\n'.join(lines) + '\n}\n')

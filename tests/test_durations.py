@@ -54,14 +54,17 @@ def test_the_longest_file_is_first_and_its_order_stays(measured):
 
 
 def test_what_is_written_is_read(measured, monkeypatch):
-    measured()
+    measured(other=[3, 5.0])
     recorder = durations.Recorder()
     for case, phase in (('[0]', 0.3), ('[0]', 0.4), ('[1]', 0.5)):
         report = dict(nodeid=f'tests/a.py::test{case}', location=(), keywords={}, outcome='passed')
         report |= dict(longrepr=None, when='call', duration=phase)
         recorder.pytest_runtest_logreport(pytest.TestReport(**report))
     recorder.pytest_sessionfinish()
-    assert durations.read_durations() == {'tests/a.py::test': (2, 1.2)}
+    assert durations.read_durations() == {
+        'tests/a.py::test': (2, 1.2),
+        'tests/other.py::test': (3, 5.0),
+    }
 
 
 def test_the_tests_that_were_measured_are_there():

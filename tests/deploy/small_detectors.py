@@ -20,8 +20,8 @@ TWO_LEVELS = {
     'rpn_head.anchor_generator.strides': [2, 4],
     'roi_head.bbox_roi_extractor.featmap_strides': [2, 4],
 }
-"""Changes that take the upper levels away, with most of the time of an export to ONNX: it goes into
-formulas of sizes, which grow with each halving."""
+"""Changes that take the upper levels away, with most of the time of an export to ONNX: it handles
+sizes as formulas, which grow with each halving."""
 
 
 def small_settings(config):

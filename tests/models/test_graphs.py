@@ -4,19 +4,23 @@ import pytest
 import torch
 
 import rexdense
-from tests.models.networks import SMALL
 
-SHALLOW = {name: dict(depth_mult=0.1) for name in SMALL if name.startswith('rexnet')}
-# Two of their stages have all kinds of blocks.
-SHALLOW |= dict(regnetx_200mf=dict(out_indices=(1, 3)), regnety_200mf=dict(out_indices=(1, 3)))
-SHALLOW |= dict(resnext50_32x4d=dict(out_indices=(0, 1)))
+# Two of their stages have all kinds of blocks; of ReXNet a block a level.
+FEW_BLOCKS = {
+    'rexnet_1.0': dict(depth_mult=0.1, out_indices=(1, 3)),
+    'rexnet_lite_1.0': dict(depth_mult=0.1, out_indices=(1, 3)),
+    'rexnetr_1.0': dict(depth_mult=0.1, out_indices=(1, 3)),
+    'regnetx_200mf': dict(out_indices=(1, 3)),
+    'regnety_200mf': dict(out_indices=(1, 3)),
+    'resnext50_32x4d': dict(out_indices=(0, 1)),
+}
 
 
-@pytest.fixture(params=SMALL)
+@pytest.fixture(params=FEW_BLOCKS)
 def backbone(request):
-    """A network of each kind; of ReXNet a block a level, with a partial shortcut among them."""
+    """A network of each kind, with a partial shortcut where there are any."""
     torch.manual_seed(0)
-    return rexdense.create_backbone(request.param, **SHALLOW.get(request.param, {})).eval()
+    return rexdense.create_backbone(request.param, **FEW_BLOCKS[request.param]).eval()
 
 
 def assert_same_levels(found, backbone, images):

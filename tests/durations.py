@@ -1,7 +1,8 @@
 """How long tests took, as ``durations.json`` has it: which cases are slow, which files go first.
 
-``make test ARGS=--write-durations`` measures anew, all tests or those that are run. The file has the tests that took the budget
-or more, all cases of a parametrised one together: the number of its cases, and their seconds.
+``make test ARGS=--write-durations`` measures anew, all tests or those that are run. The file has
+the tests that took the budget or more, all cases of a parametrised one together: the number of its
+cases, and their seconds.
 """
 
 import json

@@ -12,8 +12,9 @@ endif
 
 VENV ?= $(if $(filter original,$(STACK)),.venv-original,.venv)
 RUN := $(VENV)/bin/python
-# A process a core, each with one thread: torch's own threads would wait for one another.
-PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n logical --dist loadfile
+# A process a core, each with one thread: torch's own threads would wait for one another. The order of
+# the files is that of tests/durations.py: the longest first.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(RUN) -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo mask-demo unet-demo pretrain-demo bench-guard test test-fast lint format types audit \

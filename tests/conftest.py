@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from rexdense.datasets import make_shapes
+from tests import durations
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
 from tests.small_classification import classification_arguments, write_classification
 from tests.small_segmentation import write_segmentation
@@ -25,8 +26,12 @@ from tests.tiny_run import (
     train_arguments,
 )
 
-TRAINED = ('trained', 'segmented', 'classified')
-"""Fixtures that train."""
+SLOW_FIXTURES = {
+    ('trained', 'tests'),
+    ('segmented', 'tests'),
+    ('classified', 'tests'),
+}
+"""Fixtures that take seconds, by name and the folder or file that has them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -36,15 +41,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action='store_true',
         help='every config makes a step and is read back, which takes half an hour',
     )
+    parser.addoption(
+        '--write-durations',
+        action='store_true',
+        help='write down what each test takes, by which make test-fast chooses',
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record durations where they are asked for; workers report them to the process that asks."""
+    if config.getoption('--write-durations') and not hasattr(config, 'workerinput'):
+        config.pluginmanager.register(durations.Recorder())
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests that stand on a whole training run as slow."""
+    """Mark tests as slow by their time, and those that stand on a training run."""
     for item in items:
-        found = item._fixtureinfo.name2fixturedefs
-        if any(found[name][-1].baseid == 'tests' for name in TRAINED if name in found):
+        found = item._fixtureinfo.name2fixturedefs.items()
+        if any((name, each[-1].baseid) in SLOW_FIXTURES for name, each in found):
             item.add_marker(pytest.mark.slow)
+    durations.mark_slow(items)
+    durations.longest_first(items)
 
 
 def pytest_collection_finish() -> None:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from tests.shared_files import golden_case, golden_cases
+from tests.shared_files import golden_cases, golden_meta, golden_outputs
 
 __all__ = [
     'SAMPLES',
@@ -118,12 +118,12 @@ def record(
 
 
 def _samples_of(case: str) -> dict[str, Any]:
-    meta, _, outputs = golden_case(case)
+    meta = golden_meta(case)
     return dict(
         input=meta['input'],
         gamma=meta['gamma'],
         keys=digest(meta['keys']),
-        outputs={name: sampled(output) for name, output in outputs.items()},
+        outputs={name: sampled(output) for name, output in golden_outputs(case).items()},
     )
 
 

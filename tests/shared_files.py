@@ -32,12 +32,20 @@ def golden_rule():
     return module
 
 
+def golden_meta(name: str) -> dict:
+    """Return what the JSON of a golden case says: shapes, keys, sizes."""
+    return json.loads((SHARED / 'golden' / f'{name}.json').read_text())
+
+
+def golden_outputs(name: str) -> dict[str, np.ndarray]:
+    """Return the whole outputs of a golden case, the arrays of its npz."""
+    with np.load(SHARED / 'golden' / f'{name}.npz') as archive:
+        return dict(archive)
+
+
 def golden_case(name: str) -> tuple[dict, dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return (meta, state, outputs): the JSON, the weights by name, the arrays of the npz."""
-    folder = SHARED / 'golden'
-    meta = json.loads((folder / f'{name}.json').read_text())
+    meta = golden_meta(name)
     fill = golden_rule().fill
     state = {key: fill(key, tuple(shape), meta['gamma']) for key, shape in meta['keys']}
-    with np.load(folder / f'{name}.npz') as archive:
-        outputs = dict(archive)
-    return meta, state, outputs
+    return meta, state, golden_outputs(name)

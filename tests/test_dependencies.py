@@ -14,20 +14,27 @@ PROGRAMS = ('train', 'test', 'predict', 'demo', 'convert', 'export', 'zoo')
 HEAVY = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmseg', 'cv2', 'matplotlib')
 
 
-def without(packages, code: str) -> subprocess.CompletedProcess:
-    """Run code in a process where importing these modules fails as if they were not there."""
-    program = f"""
+def program_without(packages, code: str) -> str:
+    """A program in which importing these modules fails as if they were not there."""
+    return f"""
 import sys
 
 class Absent:
+    names = {set(packages)!r}
+
     def find_spec(self, name, path=None, target=None):
-        if name in {set(packages)!r}:
+        if name in self.names:
             raise ModuleNotFoundError(f'No module named {{name!r}}', name=name)
 
 sys.meta_path.insert(0, Absent())
 sys.path.insert(0, {str(ROOT)!r})
 {code}
 """
+
+
+def without(packages, code: str) -> subprocess.CompletedProcess:
+    """Run such a program."""
+    program = program_without(packages, code)
     return subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, cwd=ROOT)
 
 

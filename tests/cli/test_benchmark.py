@@ -2,16 +2,27 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from rexdense.benchmark import comparisons, growth, processes
+from rexdense.benchmark import comparisons, contestants, growth, processes
+from rexdense.benchmark.serving import serve
 from rexdense.benchmark.workloads import graphs
 from rexdense.benchmark.workloads.annotations import drawn_annotations
 from rexdense.cli import benchmark
 from rexdense.errors import InvalidArgument, UnknownName, UnwritableFile
+from tests.forked import ForkedProgram
+
+
+@pytest.fixture
+def quick_contestants(monkeypatch):
+    """Contestants are forked, which spares each the imports; theirs is the same program."""
+    forking = SimpleNamespace(PIPE=None, Popen=lambda *_, **__: ForkedProgram(serve))
+    monkeypatch.setattr(contestants, 'subprocess', forking)
+
 
 SMALL = ['--shape', '1x3x33x33', '--threads', '1', '--rounds', '1', '--allocator', 'default']
 
@@ -37,7 +48,7 @@ def test_a_backbone_in_turns_on_a_busy_machine(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_a_step_of_training_keeps_less_where_it_recomputes(tmp_path):
+def test_a_step_of_training_keeps_less_where_it_recomputes(tmp_path, quick_contestants):
     path = tmp_path / 'figures.json'
     benchmark.main(['train-step', 'rexnet_1.0', *SMALL, '--json', str(path)])
     figures = json.loads(path.read_text())['figures']
@@ -65,7 +76,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(('arguments', 'kind', 'message'), BAD, ids=[' '.join(b[0]) for b in BAD])
-def test_bad_input_is_told_in_one_line(arguments, kind, message, capfd):
+def test_bad_input_is_told_in_one_line(arguments, kind, message, capfd, quick_contestants):
     with pytest.raises(kind, match=message):
         benchmark.main(arguments)
 
@@ -87,7 +98,7 @@ def figures(tmp_path, *arguments):
 
 
 @pytest.mark.slow
-def test_a_whole_detector(tmp_path):
+def test_a_whole_detector(tmp_path, quick_contestants):
     found = figures(
         tmp_path, 'detector', 'faster-rcnn_resnext50-32x4d_fpn_1x_coco', '--shape', '1x3x64x64',
         '--threads', '1', '--allocator', 'default', '--against', 'mmdet',
@@ -96,7 +107,7 @@ def test_a_whole_detector(tmp_path):
     assert found['reference'] == 'mmdet' and found['macs'] is None
 
 
-def test_packages_that_evaluate_agree(tmp_path, capsys):
+def test_packages_that_evaluate_agree(tmp_path, capsys, quick_contestants):
     annotations = tmp_path / 'annotations.json'
     annotations.write_bytes(drawn_annotations(20, 150))
     found = figures(tmp_path, 'eval', str(annotations))['figures']
@@ -118,7 +129,7 @@ def test_packages_that_disagree_are_no_result(monkeypatch):
     ]
 
 
-def test_annotations_of_a_size(tmp_path):
+def test_annotations_of_a_size(tmp_path, quick_contestants):
     found = figures(tmp_path, 'annotations', '--images', '50', '--boxes', '300', '--corners', '9')
     assert list(found['figures']) == ['boxes', 'boxes and masks']
     for own in found['figures'].values():
@@ -129,7 +140,7 @@ def test_annotations_of_a_size(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_loader_over_images(tmp_path):
+def test_the_loader_over_images(tmp_path, quick_contestants):
     folder = tmp_path / 'images'
     folder.mkdir()
     for number in range(32):
@@ -141,7 +152,7 @@ def test_the_loader_over_images(tmp_path):
     assert all(own['images_per_second'] > 1 for own in found.values())
 
 
-def test_growth(tmp_path, monkeypatch, capsys):
+def test_growth(tmp_path, monkeypatch, capsys, quick_contestants):
     monkeypatch.setattr(growth, 'SIDES', (33, 65))
     monkeypatch.setattr(growth, 'BATCHES', ())
     monkeypatch.setattr(growth, '_LARGEST', 0)

@@ -17,7 +17,7 @@ from rexdense.deploy.detection import FasterRCNNGraph, RPNGraph
 from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.errors import InvalidArgument
-from tests.deploy.small_detectors import THREE_LEVELS, detector, small_settings
+from tests.deploy.small_detectors import TWO_LEVELS, detector, small_settings
 from tests.models.networks import image, relative_error
 from tests.tiny_run import CONFIG
 
@@ -64,7 +64,7 @@ def test_it_computes_what_mmdet_does(settings, changes):
 
 @pytest.mark.slow
 def test_the_whole_detector_in_onnxruntime(settings, shapes, tmp_path):
-    model = detector(settings, **THREE_LEVELS)
+    model = detector(settings, **TWO_LEVELS)
     report = export_graph(FasterRCNNGraph(model), tmp_path / 'detector.onnx')
     picture = cv2.imread(str(next((shapes / 'images/val').iterdir())))
     images = torch.from_numpy(picture.transpose(2, 0, 1)[None].copy()).float().sub(128).div(58)

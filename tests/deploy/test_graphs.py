@@ -26,16 +26,17 @@ from rexdense.errors import GraphMismatch, InvalidArgument, UnknownName
 from rexdense.models.unet import ReXDepth, ReXUNet, UNet
 from tests.models.networks import image, network, randomise, relative_error
 
-# A few blocks of each kind; with this depth ReXNet still has a partial shortcut.
+# A few blocks of each kind; with this depth ReXNet still has a partial shortcut. An export takes
+# the longer the more often sizes are halved: it handles them as formulas.
 TINY = {
-    'rexnet_1.0': dict(depth_mult=0.1),
-    'rexnet_lite_1.0': dict(depth_mult=0.1),
+    'rexnet_1.0': dict(depth_mult=0.1, out_indices=(2, 3)),
+    'rexnet_lite_1.0': dict(depth_mult=0.1, out_indices=(1, 2)),
     'rexnetr_1.0': dict(depth_mult=0.1, out_indices=(2, 3)),
     'regnetx_200mf': dict(out_indices=(0, 2)),
     'regnety_200mf': dict(out_indices=(2, 1)),
     'resnext50_32x4d': dict(out_indices=(0, 1)),
 }
-REXNET = dict(depth_mult=0.1, out_indices=(0, 1, 2, 3, 4))
+REXNET = dict(depth_mult=0.1, out_indices=(0, 1, 2, 3))
 
 
 def written(graph, folder, format='onnx', **options):
@@ -105,7 +106,7 @@ def test_the_network_is_left_as_it_is(tmp_path):
         ),
         (
             lambda: SegmentorGraph(randomise(UNet(network('rexnet_1.0', **REXNET), 4))),
-            ['stride_1', 'stride_2', 'stride_4', 'stride_8', 'stride_16', 'stride_32'],
+            ['stride_1', 'stride_2', 'stride_4', 'stride_8', 'stride_16'],
             # Its torch.export is in tests/deploy/test_segmentors.py.
             ('onnx', 'torchscript'),
         ),

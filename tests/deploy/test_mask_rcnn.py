@@ -19,7 +19,7 @@ from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.deploy.pasting import paste_masks
 from rexdense.errors import InvalidArgument
-from tests.deploy.small_detectors import THREE_LEVELS, detector, small_settings
+from tests.deploy.small_detectors import TWO_LEVELS, detector, small_settings
 from tests.tiny_run import CONFIG, MASK_CONFIG
 
 pytestmark = pytest.mark.usefixtures('fresh_mmengine')
@@ -105,7 +105,7 @@ def test_masks_are_pasted_as_mmdet_does(settings, threshold):
 
 @pytest.mark.slow
 def test_the_whole_detector_in_onnxruntime(settings, tmp_path):
-    levels = THREE_LEVELS | {'roi_head.mask_roi_extractor.featmap_strides': [8, 16]}
+    levels = TWO_LEVELS | {'roi_head.mask_roi_extractor.featmap_strides': [2, 4]}
     model = detector(settings, **levels)
     graph = detector_graph(model)
     report = export_graph(graph, tmp_path / 'detector.onnx')

@@ -3,65 +3,42 @@
 import os
 import runpy
 import signal
-import subprocess
 import sys
 
 import pytest
 
 pytest.importorskip('mmdet')
 
+from tests.forked import Forked, rexdense, run_together
 from tests.tiny_run import CONFIG, ROOT, train_arguments
-
-ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
 
 
 @pytest.mark.slow
 def test_two_processes_train_together(shapes, tmp_path):
     work_dir = tmp_path / 'run'
     arguments = train_arguments(shapes, work_dir, '--launcher', 'pytorch', '--amp')
-    done = subprocess.run(
-        [
-            *(sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2'),
-            *('tools/train.py', *arguments),
-        ],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-    )
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    group = run_together(rexdense, ['train', *arguments])
+    for process in group:
+        assert process.returncode == 0, process.stderr
+    lines = ''.join(process.stdout for process in group).splitlines()
     assert sum('for 4 images a step, AdamW' in line for line in lines) == 1
     assert sum(line.startswith('images  ') for line in lines) == 1
     assert sum('Epoch(train) [1][2/2]' in line for line in lines) == 1
     assert sum(line.startswith('bbox_mAP ') for line in lines) == 1
     assert f'predictions {work_dir}/predictions.png' in lines
-    assert lines[-1].startswith('Done: bbox_mAP ')
+    assert group[0].stdout.splitlines()[-1].startswith('Done: bbox_mAP ')
     assert (work_dir / 'epoch_1.pth').is_file()
 
 
 @pytest.mark.slow
 def test_interrupting_ends_in_one_line(shapes, tmp_path):
     arguments = train_arguments(shapes, tmp_path / 'run', '--epochs', '1000', '--workers', '1')
-    process = subprocess.Popen(
-        [sys.executable, 'tools/train.py', *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        start_new_session=True,
-        # A shell that runs the tests in the background has them ignore the signal.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    for line in process.stdout:
-        if 'Epoch(train)' in line:
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    output, errors = process.communicate()
-    assert process.returncode == 130
-    assert output.splitlines()[-1].startswith('stopped by SIGINT after iteration ')
-    assert 'Traceback' not in errors
+    process = Forked(rexdense, ['train', *arguments])
+    process.wait_for('Epoch(train)')
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait() == 130
+    assert process.stdout.splitlines()[-1].startswith('stopped by SIGINT after iteration ')
+    assert 'Traceback' not in process.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,6 @@ import json
 import math
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 
@@ -14,10 +12,12 @@ pytest.importorskip('mmdet')
 import torch
 from mmengine.dataset import DefaultSampler
 from mmengine.registry import DATA_SAMPLERS
+from torch import distributed
 
 from rexdense.checkpoint import read_checkpoint
 from rexdense.cli import test as test_program
 from rexdense.cli import train
+from tests.forked import rexdense, run_together
 from tests.small_classification import CONFIG as CLASSIFICATION
 from tests.tiny_run import CONFIG, ROOT
 
@@ -82,17 +82,18 @@ KINDS = {'classifier': (CLASSIFIER, 4), 'detector': (DETECTOR, 2)}
 VALIDATION_IMAGES = 3
 
 
-def together(calls: list, processes: int = 2) -> subprocess.CompletedProcess:
+def run_programs(calls: list) -> None:
+    """Run programs one after another in the process group that the first of them makes."""
+    for main, arguments in calls:
+        main([*arguments, '--launcher', 'pytorch'])
+    distributed.destroy_process_group()
+
+
+def together(calls: list, processes: int = 2) -> None:
     """Run programs in several processes."""
-    launcher = ('-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={processes}')
-    return subprocess.run(
-        [sys.executable, *launcher, 'tests/programs_together.py', json.dumps(calls)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
-        timeout=300,
-    )
+    group = run_together(run_programs, calls, processes=processes)
+    for each in group:
+        assert each.returncode == 0, each.stdout[-3000:] + each.stderr[-3000:]
 
 
 @pytest.fixture(scope='module')
@@ -110,9 +111,9 @@ def folders(tmp_path_factory, shapes, image_folder, quick_configs):
             common = common_options(config, kind, data)
             images = batch // processes
             calls[processes] += [
-                ['train', train_options(common, work_dir, images)],
+                [train.main, train_options(common, work_dir, images)],
                 [
-                    'test',
+                    test_program.main,
                     [
                         # Of one process's weights, which are those of both but for rounding.
                         *(common[0], str(root / '1' / kind / 'epoch_2.pth'), *common[1:]),
@@ -122,16 +123,15 @@ def folders(tmp_path_factory, shapes, image_folder, quick_configs):
                     ],
                 ],
             ]
-    for program, arguments in calls[1]:
-        dict(train=train, test=test_program)[program].main(arguments)
+    for main, arguments in calls[1]:
+        main(arguments)
     common = common_options(root / 'classifier.py', 'classifier', image_folder)
     zero, resumed = root / 'zero', root / 'zero_resumed'
-    calls[2].append(['train', [*train_options(common, zero, 2), '--zero']])
+    calls[2].append([train.main, [*train_options(common, zero, 2), '--zero']])
     resumed.mkdir()
     shutil.copy(root / '1/classifier/epoch_1.pth', resumed)
-    calls[2].append(['train', [*train_options(common, resumed, 2), '--zero', '--resume']])
-    done = together(calls[2])
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    calls[2].append([train.main, [*train_options(common, resumed, 2), '--zero', '--resume']])
+    together(calls[2])
     return root
 
 
@@ -216,8 +216,7 @@ def test_four_processes_with_a_last_step_to_fill_up(tmp_path, image_folder, shap
     monkeypatch.setitem(DATA_SAMPLERS.module_dict, 'DefaultSampler', _FilledUp)
     for arguments in calls['one']:
         train.main(arguments)
-    done = together([['train', arguments] for arguments in calls['four']], 4)
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    together([[train.main, arguments] for arguments in calls['four']], 4)
     for kind, (_, images) in data.items():
         files = [tmp_path / name / kind / 'epoch_3.pth' for name in calls]
         steps = 3 * math.ceil(images / 4)
@@ -238,26 +237,28 @@ def test_no_image_is_lost_or_doubled_in_evaluation(kind, folders):
     assert metrics[0] and metrics[0] == metrics[1]
 
 
+def differ(arguments: list[str]) -> None:
+    """Run the command with another learning rate in each process."""
+    rexdense([*arguments, '--lr', f'0.0{3 + int(os.environ["RANK"])}'])
+
+
 @pytest.mark.slow
 def test_processes_with_different_configs_are_one_line(tmp_path, image_folder):
     """The first alone tells what both meet."""
-    command = (
-        f'exec {sys.executable} -m rexdense train {CLASSIFICATION} --data-root {image_folder} '
-        f'--work-dir {tmp_path}/run --device cpu --launcher pytorch '
-        '--lr 0.0$((3 + RANK))'
-    )
-    launcher = ('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2')
-    done = subprocess.run(
-        [sys.executable, *launcher, '--no-python', 'sh', '-c', command],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
-        timeout=120,
-    )
-    told = [line for line in done.stderr.splitlines() if line.startswith('rexdense train: error:')]
+    command = [
+        *('train', str(ROOT / CLASSIFICATION), '--data-root', str(image_folder)),
+        *('--work-dir', f'{tmp_path}/run', '--device', 'cpu', '--launcher', 'pytorch'),
+    ]
+    group = run_together(differ, command, timeout=60)
+    told = [
+        line
+        for each in group
+        for line in each.stderr.splitlines()
+        if line.startswith('rexdense train: error:')
+    ]
     assert told == [
         'rexdense train: error: process 1 has optim_wrapper.optimizer.lr=0.04 and process 0 0.03: '
         'start all with the same config and options'
     ]
+    assert all(each.returncode for each in group)
     assert not (tmp_path / 'run').exists()

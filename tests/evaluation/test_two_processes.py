@@ -2,19 +2,14 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 pytest.importorskip('mmseg')
 pytest.importorskip('mmdet')
 
-from tests.evaluation.two_processes import CASES, annotations, measure
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.evaluation.two_processes import CASES, annotations, measure, measure_all
+from tests.forked import run_together
 
 
 @pytest.fixture(scope='module')
@@ -23,19 +18,8 @@ def of_two(tmp_path_factory):
     directory = tmp_path_factory.mktemp('two')
     for count in {case[1] for case in CASES}:
         (directory / f'{count}.json').write_text(json.dumps(annotations(count)))
-    processes = [
-        subprocess.Popen(
-            [sys.executable, '-m', 'tests.evaluation.two_processes', str(rank), str(directory)],
-            cwd=directory,
-            env=os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=300)[1] for process in processes]
-    assert all(process.returncode == 0 for process in processes), errors
+    for process in run_together(measure_all, directory):
+        assert process.returncode == 0, process.stderr
     return directory, json.loads((directory / 'metrics.json').read_text())
 
 

@@ -1,8 +1,7 @@
-"""One of two processes that measure together: ``python -m tests.evaluation.two_processes RANK
-DIRECTORY``. Process 0 writes the metrics of every case there."""
+"""What two processes measure together."""
 
 import json
-import sys
+import os
 from pathlib import Path
 
 import numpy as np
@@ -109,8 +108,9 @@ def measure(case, directory: Path) -> dict[str, float]:
     return evaluator.evaluate(count)
 
 
-def main() -> None:
-    rank, directory = int(sys.argv[1]), Path(sys.argv[2])
+def measure_all(directory: Path) -> None:
+    """Measure every case in one of two processes; the first of them writes the metrics down."""
+    rank = int(os.environ['RANK'])
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{directory}/meeting', rank=rank, world_size=2
     )
@@ -118,7 +118,3 @@ def main() -> None:
     if rank == 0:
         (directory / 'metrics.json').write_text(json.dumps(metrics))
     torch.distributed.destroy_process_group()
-
-
-if __name__ == '__main__':
-    main()

@@ -4,15 +4,23 @@ import pytest
 import torch
 
 import rexdense
-from tests.models.networks import SMALL
+
+# Two of their stages have all kinds of blocks; of ReXNet a block a level.
+FEW_BLOCKS = {
+    'rexnet_1.0': dict(depth_mult=0.1, out_indices=(1, 3)),
+    'rexnet_lite_1.0': dict(depth_mult=0.1, out_indices=(1, 3)),
+    'rexnetr_1.0': dict(depth_mult=0.1, out_indices=(1, 3)),
+    'regnetx_200mf': dict(out_indices=(1, 3)),
+    'regnety_200mf': dict(out_indices=(1, 3)),
+    'resnext50_32x4d': dict(out_indices=(0, 1)),
+}
 
 
-@pytest.fixture(params=SMALL)
+@pytest.fixture(params=FEW_BLOCKS)
 def backbone(request):
-    """A network of each kind; of ReXNet a block a level, with a partial shortcut among them."""
+    """A network of each kind, with a partial shortcut where there are any."""
     torch.manual_seed(0)
-    shallow = dict(depth_mult=0.1) if request.param.startswith('rexnet') else {}
-    return rexdense.create_backbone(request.param, **shallow).eval()
+    return rexdense.create_backbone(request.param, **FEW_BLOCKS[request.param]).eval()
 
 
 def assert_same_levels(found, backbone, images):
@@ -82,4 +90,5 @@ def test_trains_under_bfloat16_autocast(backbone):
 def test_every_tensor_follows_to_the_meta_device(backbone):
     """A tensor that is no parameter or buffer would stay behind and mix devices."""
     levels = backbone.to('meta')(torch.empty(1, 3, 65, 65, device='meta'))
-    assert [tuple(level.shape[2:]) for level in levels] == [(17, 17), (9, 9), (5, 5), (3, 3)]
+    sizes = [-(-65 // level.stride) for level in backbone.out_levels]
+    assert [tuple(level.shape[2:]) for level in levels] == [(size, size) for size in sizes]

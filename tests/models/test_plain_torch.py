@@ -1,14 +1,16 @@
 """Features that torch alone is enough for, without any OpenMMLab package."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
 
 import rexdense
-from tests.test_dependencies import without
+from tests.test_dependencies import ROOT, program_without
 
-# Every test here is a process that imports torch anew.
 pytestmark = pytest.mark.slow
 ABSENT = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'cv2', 'matplotlib', 'safetensors', 'pycocotools')
 
@@ -24,15 +26,56 @@ def trained(tmp_path_factory):
         return path, classifier(torch.ones(1, 3, 64, 64))[0].tolist()
 
 
-def plain(code: str, *absent: str) -> str:
-    done = without(
-        (*ABSENT, *absent), f'import torch, rexdense\ntorch.set_grad_enabled(False)\n{code}'
+# It imports torch once, and forks for each piece of code.
+SERVER = """
+import json, os, sys
+import torch, rexdense
+torch.set_grad_enabled(False)
+for line in sys.stdin:
+    code, absent, place = json.loads(line)
+    process = os.fork()
+    if process == 0:
+        for number, name in ((1, 'output'), (2, 'errors')):
+            os.dup2(os.open(os.path.join(place, name), os.O_WRONLY | os.O_CREAT), number)
+        sys.meta_path[0].names.update(absent)
+        status = 1
+        try:
+            exec(code, dict(torch=torch, rexdense=rexdense))
+            status = 0
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        sys.stdout.flush()
+        os._exit(status)
+    _, status = os.waitpid(process, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+
+
+@pytest.fixture(scope='module')
+def plain(tmp_path_factory) -> Iterator[Callable]:
+    """A function that runs code where those packages and the others that it is given are absent,
+    and returns what that prints."""
+    server = subprocess.Popen(
+        [sys.executable, '-c', program_without(ABSENT, SERVER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+
+    def run(code: str, *absent: str) -> str:
+        place = tmp_path_factory.mktemp('plain')
+        server.stdin.write(json.dumps([code, absent, str(place)]) + '\n')
+        server.stdin.flush()
+        status = server.stdout.readline()
+        assert status == '0\n', (place / 'errors').read_text()
+        return (place / 'output').read_text()
+
+    yield run
+    server.communicate()
 
 
-def test_networks_are_built_and_run():
+def test_networks_are_built_and_run(plain):
     printed = plain("""
 for name in ('rexnet_1.0', 'rexnet_lite_1.0', 'regnety_200mf', 'resnext50_32x4d'):
     backbone = rexdense.create_backbone(name).eval()
@@ -47,7 +90,7 @@ print(tuple(unet(torch.rand(2, 1, 65, 97)).shape), len(rexdense.list_unets()))
     assert printed == f'(2, 3, 65, 97) {len(rexdense.list_unets())}\n'
 
 
-def test_weights_go_in_and_out(trained, tmp_path):
+def test_weights_go_in_and_out(plain, trained, tmp_path):
     path, logits = trained
     plain(f"""
 from rexdense.checkpoint import convert_checkpoint, export_backbone
@@ -65,7 +108,7 @@ torch.testing.assert_close(found[0], torch.tensor({logits!r}), rtol=1e-4, atol=1
 """)
 
 
-def test_a_training_file_of_mmengine_is_read(trained, tmp_path):
+def test_a_training_file_of_mmengine_is_read(plain, trained, tmp_path):
     from mmengine.logging import HistoryBuffer
 
     path, _ = trained
@@ -80,7 +123,7 @@ print(len(rexdense.load_weights(backbone, {str(tmp_path / 'epoch_1.pth')!r}).loa
 
 
 @pytest.mark.parametrize(('format', 'suffix'), [('torchscript', 'pt'), ('torch_export', 'pt2')])
-def test_graphs_are_written(format, suffix, tmp_path):
+def test_graphs_are_written(plain, format, suffix, tmp_path):
     plain(f"""
 from rexdense.deploy import BackboneGraph, export_graph
 backbone = rexdense.create_backbone('regnetx_200mf', out_indices=(1,))
@@ -99,7 +142,7 @@ PROGRAMS = [
 ]
 
 
-def test_programs_run(trained, tmp_path):
+def test_programs_run(plain, trained, tmp_path):
     """One after another in one process, which imports torch once."""
     lines = [[str(trained[0]) if word == 'SRC' else word for word in line] for line in PROGRAMS]
     printed = plain(f"""
@@ -139,7 +182,7 @@ NEEDING_MORE = {
 }
 
 
-def test_what_needs_more_says_so_in_one_line(tmp_path):
+def test_what_needs_more_says_so_in_one_line(plain, tmp_path):
     printed = plain(
         f"""
 import os

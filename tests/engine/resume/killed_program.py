@@ -13,7 +13,7 @@ from rexdense.cli.main import run
 from tests.engine.resume.toy_run import KillAt
 
 
-@HOOKS.register_module()
+@HOOKS.register_module(force=True)
 class KillOnce(KillAt):
     """Send a signal to process 1 at one of its events, unless it was started anew."""
 

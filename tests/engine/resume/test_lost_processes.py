@@ -3,7 +3,6 @@ them anew, and they end where they would have ended."""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from rexdense.checkpoint import read_checkpoint
 from rexdense.cli import train
 from rexdense.device import lost_processes, may_restart
 from rexdense.errors import InvalidArgument, ProcessLost
+from tests.engine.resume import killed_program  # noqa: F401  (registers the hook)
+from tests.forked import fork_together, rexdense, run_together
 from tests.small_classification import CONFIG, NARROW, classification_arguments
 from tests.tiny_run import ROOT
 
@@ -42,21 +43,19 @@ def arguments(image_folder, work_dir, how, at, *more):
 def test_a_killed_process_and_a_restart(image_folder, tmp_path):
     """The others end with one line, and all go on to the weights of an undisturbed run."""
 
-    def go(name, at, *options):
-        launcher = ('-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2')
-        command = arguments(image_folder, tmp_path / name, signal.SIGKILL, at)
-        return subprocess.run(
-            [sys.executable, *launcher, *options, '-m', PROGRAM, *command],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=ENVIRONMENT,
-            timeout=200,
-        )
-
-    whole = go('whole', -1)
-    assert whole.returncode == 0, whole.stderr
-    done = go('killed', 8, '--max-restarts=1')
+    command = arguments(image_folder, tmp_path / 'whole', signal.SIGKILL, -1)
+    for process in run_together(rexdense, command):
+        assert process.returncode == 0, process.stderr
+    launcher = ('torch.distributed.run', '--standalone', '--nproc-per-node=2', '--max-restarts=1')
+    command = arguments(image_folder, tmp_path / 'killed', signal.SIGKILL, 8)
+    done = subprocess.run(
+        [sys.executable, '-m', *launcher, '-m', PROGRAM, *command],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        timeout=200,
+    )
     assert done.returncode == 0, done.stderr
     told = [line for line in done.stderr.splitlines() if 'error: ' in line]
     assert len(told) == 1, told
@@ -70,37 +69,19 @@ def test_a_killed_process_and_a_restart(image_folder, tmp_path):
 @pytest.mark.slow
 def test_a_process_that_hangs(image_folder, tmp_path):
     """Without torchrun, as under Slurm or MPI."""
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = str(free.getsockname()[1])
-    waiting = 'env_cfg.dist_cfg.timeout=8'
+    waiting = 'env_cfg.dist_cfg.timeout=3'
     command = arguments(image_folder, tmp_path / 'run', signal.SIGSTOP, 2)
-    processes = [
-        subprocess.Popen(
-            [sys.executable, '-m', PROGRAM, *command, waiting],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env=ENVIRONMENT
-            | dict(RANK=rank, LOCAL_RANK=rank, WORLD_SIZE='2', LOCAL_WORLD_SIZE='2')
-            | dict(MASTER_ADDR='127.0.0.1', MASTER_PORT=port),
-        )
-        for rank in ('0', '1')
-    ]
+    first, second = fork_together(rexdense, [*command, waiting])
     try:
-        for line in processes[0].stdout:
-            if 'Epoch(train)' in line:
-                break
+        first.wait_for('Epoch(train)')
         began = time.monotonic()
-        _, errors = processes[0].communicate(timeout=60)
-        assert time.monotonic() - began < 25
+        first.wait(60)
+        assert time.monotonic() - began < 20
     finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
-    assert processes[0].returncode == ProcessLost.exit_status, errors
-    (told,) = (line for line in errors.splitlines() if 'error: ' in line)
+        first.kill()
+        second.kill()
+    assert first.returncode == ProcessLost.exit_status, first.stderr
+    (told,) = (line for line in first.stderr.splitlines() if 'error: ' in line)
     assert 'process 0 of 2 has lost another one (' in told and 'imed out' in told
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,8 @@ from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoin
 from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.work_dir import alone_in
 from rexdense.errors import InvalidArgument, UnwritableFile
-from tests.engine.resume.toy_run import KillAt, last, run, toy_config
+from tests.engine.resume.toy_run import KillAt, last, run, run_in_group, toy_config
+from tests.forked import Forked, rexdense, run_together
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
 from tests.small_classification import classification_arguments
 from tests.tiny_run import ROOT
@@ -47,20 +49,19 @@ def test_a_signal_at_any_event(undisturbed, tmp_path, share, number):
 def test_a_process_is_stopped_by_its_scheduler(image_folder, tmp_path):
     """The signal goes to all processes, those that load images too; nobody else trains there."""
     work_dir = tmp_path / 'run'
-    process = started(image_folder, work_dir, '--workers', '1')
-    for line in process.stdout:
-        if 'Epoch(train)' in line:
-            break
+    process = Forked(rexdense, training(image_folder, work_dir, '--workers', '1'))
+    process.wait_for('Epoch(train)')
     with (
         pytest.raises(InvalidArgument, match=rf'that is training \(process {process.pid} of '),
         alone_in(work_dir),
     ):
         pass
     os.killpg(process.pid, signal.SIGTERM)
-    output, errors = process.communicate(timeout=30)
-    assert process.returncode == 75, errors
-    assert 'Traceback' not in errors
-    (said,) = (line for line in output.splitlines() if line.startswith('stopped by SIGTERM'))
+    assert process.wait(30) == 75, process.stderr
+    assert 'Traceback' not in process.stderr
+    (said,) = (
+        line for line in process.stdout.splitlines() if line.startswith('stopped by SIGTERM')
+    )
     file = newest_checkpoint(work_dir)
     assert said.endswith(f'saved in {file}: go on with --resume')
     with alone_in(work_dir):
@@ -137,61 +138,42 @@ def test_files_that_may_not_be_as_large(tmp_path):
 def test_two_processes(tmp_path):
     """Killed, stopped by a signal to one of them, gone on with: each ends as it would have."""
 
-    def go(folder, *options):
-        return subprocess.run(
-            [
-                *(sys.executable, '-m', 'torch.distributed.run', '--standalone'),
-                *('--nproc-per-node=2', '-m', 'tests.engine.resume.toy_run'),
-                *(str(folder), *options),
-            ],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=ENVIRONMENT,
-        )
+    def go(folder, **options):
+        """Return what the processes told as errors, or None where both went to the end."""
+        group = run_together(partial(run_in_group, folder, **options))
+        failed = any(each.returncode for each in group)
+        return ''.join(each.stderr for each in group) if failed else None
 
     whole, killed = tmp_path / 'whole', tmp_path / 'killed'
-    done = go(whole)
-    assert done.returncode == 0, done.stderr
-    assert go(killed, '--kill-at', '11').returncode != 0
-    done = go(killed, '--resume', '--stop-at', '3')
-    assert done.returncode != 0 and 'stopped by SIGTERM after iteration' in done.stderr
-    done = go(killed, '--resume')
-    assert done.returncode == 0, done.stderr
+    assert go(whole) is None
+    assert go(killed, kill_at=11) is not None
+    assert 'stopped by SIGTERM after iteration' in go(killed, resume=True, stop_at=3)
+    assert go(killed, resume=True) is None
     assert differences(whole / last(whole), killed / last(whole)) == []
     for rank in (0, 1):
         states = [torch.load(folder / f'rank_{rank}.pt') for folder in (whole, killed)]
         assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def started(image_folder, work_dir, *more):
-    """A training that goes on for ever, in a process of its own."""
+def training(image_folder, work_dir, *more):
+    """The command line of a training that goes on for ever."""
     options = classification_arguments(
         image_folder, work_dir, '--epochs', '1000', '--seed', '0', *more
     )
-    return subprocess.Popen(
-        [sys.executable, '-m', 'rexdense', 'train', str(ROOT / CLASSIFICATION_CONFIG), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        start_new_session=True,
-    )
+    return ['train', str(ROOT / CLASSIFICATION_CONFIG), *options]
 
 
 def test_a_loader_process_that_is_killed(image_folder, tmp_path):
     """As by a system that is short of memory: told in a line, and the run can go on."""
-    process = started(image_folder, tmp_path / 'run', '--workers', '2', '--checkpoint-every', '1i')
-    for line in process.stdout:
-        if 'Epoch(train)' in line:
-            break
+    options = ('--workers', '2', '--checkpoint-every', '1i')
+    process = Forked(rexdense, training(image_folder, tmp_path / 'run', *options))
+    process.wait_for('Epoch(train)')
     children = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text().split()
-    loaders = [each for each in map(int, children) if b'train' in command_of(each)]
+    own = command_of(process.pid)
+    loaders = [each for each in map(int, children) if command_of(each) == own]
     os.kill(loaders[0], signal.SIGKILL)
-    _, errors = process.communicate(timeout=60)
-    lines = errors.strip().splitlines()
-    assert (process.returncode, len(lines)) == (1, 1), errors
+    status, lines = process.wait(60), process.stderr.strip().splitlines()
+    assert (status, len(lines)) == (1, 1), lines
     said = (
         rf'rexdense train: error: process {loaders[0]}, which loads images, was killed \(Killed\)'
     )
@@ -203,7 +185,19 @@ def command_of(pid):
 
 
 def test_a_signal_before_training_begins(image_folder, tmp_path):
-    process = started(image_folder, tmp_path / 'run', '--workers', '0')
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            '-m',
+            'rexdense',
+            *training(image_folder, tmp_path / 'run', '--workers', '0'),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env=ENVIRONMENT,
+    )
     # Once Python has read the program: a file of torch is mapped.
     while b'torch' not in Path(f'/proc/{process.pid}/maps').read_bytes():
         time.sleep(0.01)

@@ -1,13 +1,9 @@
-"""A training run of numbers instead of images, in which all that a checkpoint has to keep is used.
-
-As a program: ``python -m tests.engine.resume.toy_run WORK_DIR [--resume] [--kill-at N]``.
-"""
+"""A training run of numbers instead of images; all that a checkpoint has to keep is used in it."""
 
 import argparse
 import itertools
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -193,25 +189,12 @@ def run(config, resume=False):
     return runner
 
 
-def main():
-    """Train as the command line says, also below torchrun."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument('work_dir', type=Path)
-    parser.add_argument('--resume', action='store_true')
-    parser.add_argument('--kill-at', type=int, default=-1)
-    parser.add_argument('--stop-at', type=int, default=-1)
-    options = parser.parse_args()
-    launcher = 'none'
-    if 'RANK' in os.environ:
-        launcher = 'pytorch'
-        initialise_distributed('cpu')
-    config = toy_config(options.work_dir, launcher=launcher, at=options.kill_at, how='exit')
-    if options.stop_at >= 0 and os.environ.get('RANK', '1') == '1':
-        config.custom_hooks[-1].update(at=options.stop_at, how=int(signal.SIGTERM))
-    runner = run(config, options.resume)
+def run_in_group(work_dir, resume=False, kill_at=-1, stop_at=-1):
+    """Train in one of the processes of a distributed run; the second gets the signal, if any."""
+    initialise_distributed('cpu')
+    config = toy_config(work_dir, launcher='pytorch', at=kill_at, how='exit')
+    if stop_at >= 0 and get_rank() == 1:
+        config.custom_hooks[-1].update(at=stop_at, how=int(signal.SIGTERM))
+    runner = run(config, resume)
     # The second process's statistics are its own.
-    torch.save(bare_model(runner.model).state_dict(), options.work_dir / f'rank_{get_rank()}.pt')
-
-
-if __name__ == '__main__':
-    main()
+    torch.save(bare_model(runner.model).state_dict(), work_dir / f'rank_{get_rank()}.pt')

@@ -40,10 +40,10 @@ def test_every_backbone_has_an_output_at_every_scale(name):
     with torch.device('meta'), torch.no_grad():
         backbone = rexdense.create_backbone(name, out_indices=range(5))
         unet = UNet(backbone, num_classes=3).eval()
-        for height, width in [(97, 131), (31, 17)]:
-            logits = unet(torch.empty(2, 3, height, width))
-            assert list(logits) == list(STRIDES)
-            assert shapes(logits) == expected_shapes(STRIDES, height, width, images=2)
+        # One side is smaller than the largest stride.
+        logits = unet(torch.empty(2, 3, 97, 31))
+    assert list(logits) == list(STRIDES)
+    assert shapes(logits) == expected_shapes(STRIDES, 97, 31, images=2)
 
 
 @blocks

@@ -12,7 +12,7 @@ from rexdense.errors import CheckpointMismatch, InvalidArgument
 from rexdense.models.unet import ReXDepth, ReXUNet
 from rexdense.zoo import count_complexity
 from tests.golden import SAMPLES, TOLERANCE, assert_samples, digest, filled, picture
-from tests.shared_files import SHARED, golden_case
+from tests.shared_files import SHARED, golden_meta, golden_outputs
 
 CASE = 'zshn25_rexunet'
 
@@ -35,7 +35,7 @@ def test_size_is_the_references():
     complexity = count_complexity(ReXUNet(), (1, 3, 224, 224))
     assert (complexity.parameters, complexity.macs) == (4_009_167, 416_744_756)
     if SHARED is not None:
-        meta, _, _ = golden_case(CASE)
+        meta = golden_meta(CASE)
         assert (meta['params'], meta['macs_224']) == (complexity.parameters, complexity.macs)
 
 
@@ -51,7 +51,7 @@ def test_outputs_are_the_references(state):
     for scale, output in enumerate(outputs):
         assert_samples(output, SAMPLE['outputs'][f'output{scale}'], f'output{scale}')
         if SHARED is not None:
-            reference = golden_case(CASE)[2][f'output{scale}']
+            reference = golden_outputs(CASE)[f'output{scale}']
             assert output.shape == reference.shape
             assert np.abs(output.numpy() - reference).max() / np.abs(reference).max() < TOLERANCE
 

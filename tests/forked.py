@@ -1,0 +1,187 @@
+"""Functions in forked processes, alone and as the processes of a distributed run.
+
+A process that Python starts anew imports torch and mmdet for five seconds; a fork has them.
+"""
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import torch
+
+
+class Forked:
+    """A function in a process of its own, the head of a session, which prints into files.
+
+    Args:
+        function: What runs. Its end is the process's: status 0, that of a ``SystemExit``, or 1
+            after a traceback.
+        arguments: What it takes.
+        environment: Variables beside those of the tests.
+    """
+
+    def __init__(self, function: Callable, *arguments, **environment: str) -> None:
+        self._files = [tempfile.NamedTemporaryFile('w+') for _ in range(2)]  # noqa: SIM115
+        self.returncode: int | None = None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._become(function, arguments, environment)
+
+    def _become(self, function, arguments, environment) -> None:
+        status = 1
+        try:
+            os.setsid()
+            # Where the tests run in a shell's background, they ignore it.
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for number, file in enumerate(self._files, start=1):
+                os.dup2(file.fileno(), number)
+            sys.stdout, sys.stderr = (open(n, 'w', 1, closefd=False) for n in (1, 2))  # noqa: SIM115
+            os.environ.update(environment, OMP_NUM_THREADS='1')
+            # The threads of the process that was forked are not there to be waited for.
+            torch.set_num_threads(1)
+            cv2.setNumThreads(0)
+            function(*arguments)
+            status = 0
+        except SystemExit as ended:
+            status = ended.code or 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    @property
+    def stdout(self) -> str:
+        """What it has printed."""
+        return Path(self._files[0].name).read_text()
+
+    @property
+    def stderr(self) -> str:
+        """What it has printed as errors."""
+        return Path(self._files[1].name).read_text()
+
+    def poll(self) -> int | None:
+        """Its status, minus the signal that killed it, or None where it runs."""
+        if self.returncode is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.returncode = os.waitstatus_to_exitcode(status)
+        return self.returncode
+
+    def wait(self, timeout: float = 120) -> int:
+        """Wait for its end.
+
+        Raises:
+            TimeoutError: It goes on after so many seconds, and has been killed.
+        """
+        return self._wait_until(lambda: self.poll() is not None, timeout)
+
+    def wait_for(self, text: str, timeout: float = 120) -> None:
+        """Wait until it has printed a text, or ends."""
+        self._wait_until(lambda: text in self.stdout or self.poll() is not None, timeout)
+
+    def _wait_until(self, reached: Callable[[], bool], timeout: float) -> int | None:
+        end = time.monotonic() + timeout
+        while not reached():
+            if time.monotonic() > end:
+                self.kill()
+                raise TimeoutError(f'still running: {self.stdout[-2000:]}{self.stderr[-2000:]}')
+            time.sleep(0.01)
+        return self.returncode
+
+    def terminate(self) -> None:
+        """Send SIGTERM, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it, whatever it does, with its children."""
+        if self.poll() is None:
+            os.killpg(self.pid, signal.SIGKILL)
+            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+
+def rexdense(arguments: list[str]) -> None:
+    """The ``rexdense`` command, to be forked."""
+    from rexdense.cli.main import run
+
+    sys.argv = ['rexdense', *arguments]
+    run()
+
+
+def fork_together(function: Callable, *arguments, processes: int = 2) -> list[Forked]:
+    """Start a function in the processes of a distributed run, as torchrun and Slurm do."""
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = str(free.getsockname()[1])
+    count = str(processes)
+    common = dict(WORLD_SIZE=count, LOCAL_WORLD_SIZE=count, MASTER_ADDR='127.0.0.1')
+    return [
+        Forked(function, *arguments, RANK=rank, LOCAL_RANK=rank, MASTER_PORT=port, **common)
+        for rank in map(str, range(processes))
+    ]
+
+
+def run_together(
+    function: Callable, *arguments, processes: int = 2, timeout: float = 200
+) -> list[Forked]:
+    """Run a function in the processes of a distributed run; where one fails, the others get
+    SIGTERM, as from torchrun."""
+    group = fork_together(function, *arguments, processes=processes)
+    end = time.monotonic() + timeout
+    try:
+        while any(each.poll() is None for each in group):
+            if any(each.poll() for each in group):
+                for each in group:
+                    each.terminate()
+                    each.wait(30)
+            if time.monotonic() > end:
+                raise TimeoutError(''.join(each.stdout + each.stderr for each in group)[-4000:])
+            time.sleep(0.01)
+    finally:
+        for each in group:
+            each.kill()
+    return group
+
+
+class ForkedProgram:
+    """A function in a forked process that reads and writes lines, with what a ``Popen`` of it has.
+
+    Args:
+        function: What runs, without arguments.
+    """
+
+    def __init__(self, function: Callable) -> None:
+        inward, outward = os.pipe(), os.pipe()
+        self._process = Forked(self._connect, function, inward[0], outward[1])
+        self.stdin, self.stdout = open(inward[1], 'w'), open(outward[0])  # noqa: SIM115
+        for end in (inward[0], outward[1]):
+            os.close(end)
+
+    @staticmethod
+    def _connect(function: Callable, inward: int, outward: int) -> None:
+        for here, place in ((inward, 0), (outward, 1)):
+            os.dup2(here, place)
+        # With a copy of another one's pipe, that one would wait for lines after its end.
+        os.closerange(3, 1000)
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+        function()
+
+    @property
+    def returncode(self) -> int | None:
+        """Its status, or None before :meth:`wait`."""
+        return self._process.returncode
+
+    def wait(self) -> int:
+        """Wait for its end."""
+        return self._process.wait()

@@ -12,7 +12,7 @@ from rexdense.datasets.segmentation.label_counts import count_labels
 from rexdense.datasets.skipping import innermost_datasets
 from rexdense.device import bare_model
 from rexdense.errors import InvalidArgument
-from rexdense.models.losses.label_loss import PixelLoss
+from rexdense.models.losses.cross_entropy import CrossEntropyLoss
 from rexdense.registry import HOOKS
 
 __all__ = ['WeighRareClasses', 'rarity_weights']
@@ -20,12 +20,13 @@ __all__ = ['WeighRareClasses', 'rarity_weights']
 
 @HOOKS.register_module()
 class WeighRareClasses(Hook):
-    """Weigh the pixels of rare classes more, in the losses of a segmentor that have no
-    ``class_weight`` of their own.
+    """Weigh the pixels of rare classes more, in the cross-entropy of a segmentor that has no
+    ``class_weight`` of its own.
 
     Cross-entropy is a mean over pixels, so a class with few of them is learnt late or never. The
     shares are those of the training labels, of 1000 maps at most; the weights are printed. Losses
-    of regions (Dice, Lovasz, Tversky) count each class alike already and stay as they are.
+    of regions (Dice, Lovasz, Tversky) count each class alike already, focal loss has means of its
+    own; they stay as they are.
 
     Args:
         power: Weights are the shares to the power of ``-power``: 0.5, the square root, 1 gives all
@@ -34,8 +35,8 @@ class WeighRareClasses(Hook):
         most: The largest weight; the mean over the pixels is 1 before.
 
     Raises:
-        InvalidArgument: ``power`` is not between 0 and 1, ``most`` is below 1, the training data is
-            no ``rexdense.SegmentationDataset``, or the model has no loss to weigh.
+        InvalidArgument: ``power`` is not between 0 and 1, ``most`` is below 1, or the training data
+            is no ``rexdense.SegmentationDataset``.
     """
 
     def __init__(self, power: float = 0.5, most: float = 20.0) -> None:
@@ -47,14 +48,12 @@ class WeighRareClasses(Hook):
     def before_train(self, runner) -> None:
         """Count the pixels of each class and set the weights."""
         losses = [
-            loss for loss in bare_model(runner.model).modules() if isinstance(loss, PixelLoss)
+            loss
+            for loss in bare_model(runner.model).modules()
+            if isinstance(loss, CrossEntropyLoss) and loss.class_weight is None
         ]
-        losses = [loss for loss in losses if loss.class_weight is None]
         if not losses:
-            raise InvalidArgument(
-                'WeighRareClasses: the model has no rexdense.CrossEntropyLoss or '
-                'rexdense.FocalLoss without class_weight; leave the hook out of custom_hooks'
-            )
+            return
         datasets = list(innermost_datasets(runner.train_dataloader.dataset))
         pixels = _pixels(datasets)
         weights = rarity_weights(pixels, self.power, self.most)

@@ -13,11 +13,6 @@ from rexdense.errors import InvalidArgument
 from tests.small_segmentation import CLASSES, write_labels, write_segmentation
 from tests.tiny_run import NARROW, SHALLOW
 
-CONFIG = """
-_base_ = ['rexdense::unet/unet_rexnet-1.0_custom.py']
-custom_hooks = [dict(type='rexdense.WeighRareClasses')]
-"""
-
 
 @pytest.mark.parametrize('pixels', [[3, 5, 7], [1000, 10, 1]])
 def test_weights_follow_the_shares(pixels):
@@ -34,12 +29,10 @@ def test_weights_have_a_limit_and_absent_classes_none():
 
 
 def train_with(root, work_dir, *settings):
-    config = root / 'weighed.py'
-    config.write_text(CONFIG)
     options = ['--data-root', root, '--work-dir', work_dir, '--device', 'cpu', '--scale', '64,64']
     options += ['--batch-size', '2', '--workers', '0', '--epochs', '1', '--seed', '0', '--dry-run']
     options += ['--cfg-options', NARROW, SHALLOW, *settings]
-    train.main([str(config), *map(str, options)])
+    train.main(['unet/unet_rexnet-1.0_custom', *map(str, options)])
 
 
 def test_a_training_counts_its_labels(tmp_path, capsys):
@@ -59,11 +52,17 @@ def test_a_training_counts_its_labels(tmp_path, capsys):
     )
 
 
-def test_weights_that_are_given_stay(tmp_path):
-    given = ','.join('1' for _ in CLASSES)
-    setting = f'model.decode_head.loss_decode.class_weight=[{given}]'
-    with pytest.raises(InvalidArgument, match='without class_weight; leave the hook out'):
-        train_with(write_segmentation(tmp_path / 'set'), tmp_path / 'run', setting)
+@pytest.mark.parametrize(
+    'settings',
+    [
+        [f'loss_decode.class_weight=[{",".join("1" for _ in CLASSES)}]'],
+        ['loss_decode._delete_=True', 'loss_decode.type=rexdense.DiceLoss'],
+    ],
+)
+def test_weights_that_are_given_and_other_losses_stay(tmp_path, capsys, settings):
+    settings = [f'model.decode_head.{setting}' for setting in settings]
+    train_with(write_segmentation(tmp_path / 'set'), tmp_path / 'run', *settings)
+    assert 'by their rarity' not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('arguments', [dict(power=1.5), dict(power='x'), dict(most=0.5)])

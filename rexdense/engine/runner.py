@@ -20,6 +20,7 @@ from rexdense.destinations import refusals_told
 from rexdense.device import process_loss_told
 from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 from rexdense.engine.config.faults import require_known_optimizers
+from rexdense.engine.config.formatted import FormattedOnce
 from rexdense.engine.cpu_steps import keep_layouts, with_fused_optimizer
 from rexdense.engine.dataloaders import (
     OneThread,
@@ -27,6 +28,7 @@ from rexdense.engine.dataloaders import (
     require_batches,
     without_idle_settings,
 )
+from rexdense.engine.hooks.histories import ShortHistories
 from rexdense.engine.hooks.same_tensors import RequireSameTensors, backbone_of
 from rexdense.engine.hooks.saved_tensors import SavePlainTensors
 from rexdense.engine.resume.continuing import continue_run
@@ -61,10 +63,13 @@ class Runner(MMEngineRunner):
         self.stop_signals, self.step_saver = StopSignals(), StepSaver()
         self.last_saved: Path | None = None
         self._last_place: tuple | None = None
+        if isinstance(settings.get('cfg'), Config):
+            settings['cfg'] = FormattedOnce.of(settings['cfg'])
         super().__init__(*args, **settings)
         self._run_state = KeepRunState()
         for hook in (
             RequireSameTensors(),
+            ShortHistories(),
             SavePlainTensors(),
             self._run_state,
             StopWithinValidation(),

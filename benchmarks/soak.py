@@ -5,10 +5,10 @@
 
 ``train`` trains a U-Net on drawn shapes with an evaluation and a checkpoint each epoch; ``predict``
 predicts images of ``--sizes`` sizes in turns. Memory of the process, and of all with those that it
-starts, open files, threads and bytes in /dev/shm are sampled each second. The first third is
-warm-up. A slope is that of a line through the means of 20 blocks of the rest, which hardly depend
-on one another, with its interval of 95 % (Student's t). The slopes of the three thirds tell what
-fills up at the start from what grows for ever.
+starts, shared memory, open files and threads are sampled each second. The first third is warm-up. A
+slope is that of a line through the means of 20 blocks of the rest, which hardly depend on one
+another, with its interval of 95 % (Student's t). The slopes of the three thirds tell what fills up
+at the start from what grows for ever.
 """
 
 import argparse
@@ -26,9 +26,10 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
-MEASURES = ('process MiB', 'all MiB', 'open files', 'threads', '/dev/shm MiB')
+MEASURES = ('process MiB', 'all MiB', 'shared MiB', 'open files', 'threads')
 """What is sampled: resident memory of the process, then that of all processes, in which pages that
-several share count once (PSS): what a loader process has copied of a page of its parent is seen."""
+several share count once (PSS): what a loader process has copied of a page of its parent is seen;
+then what of it lies in shared memory (/dev/shm)."""
 KINDS = ('class', 'boxes', 'masks', 'labels', 'depth')
 BLOCKS = 20
 STUDENT = 2.101
@@ -47,7 +48,7 @@ def family(pid: int) -> list[int]:
 
 def sample(pid: int) -> list[float]:
     """Return what a process and those that it has started hold, see ``MEASURES``."""
-    resident = everyone = files = threads = 0.0
+    resident = everyone = shared = files = threads = 0.0
     for each in family(pid):
         # It may end meanwhile.
         with contextlib.suppress(OSError, KeyError):
@@ -55,11 +56,10 @@ def sample(pid: int) -> list[float]:
             mebibytes = {line.split()[0]: int(line.split()[1]) / 1024 for line in lines}
             resident += mebibytes['Rss:'] if each == pid else 0
             everyone += mebibytes['Pss:']
+            shared += mebibytes['Pss_Shmem:']
             files += len(os.listdir(f'/proc/{each}/fd'))
             threads += len(os.listdir(f'/proc/{each}/task'))
-    disk = os.statvfs('/dev/shm')
-    shared = (disk.f_blocks - disk.f_bfree) * disk.f_frsize / 2**20
-    return [resident, everyone, files, threads, shared]
+    return [resident, everyone, shared, files, threads]
 
 
 def slope(seconds: np.ndarray, values: np.ndarray) -> tuple[float, float]:
@@ -95,7 +95,8 @@ def report(samples: np.ndarray, picture: Path | None) -> None:
     for place, name in enumerate(MEASURES, 1):
         rise, half = slope(steady[:, 0], steady[:, place])
         low, high = steady[:, place].min(), steady[:, place].max()
-        flat = 'flat' if rise - half <= 0 else 'GROWS'
+        # As far as it is printed: of a constant the slope is what rounding leaves.
+        flat = 'flat' if round(rise - half, 2) <= 0 else 'GROWS'
         thirds = [slope(part[:, 0], part[:, place])[0] for part in np.array_split(samples, 3)]
         print(
             f'{name:<13} {low:.1f} to {high:.1f}, slope {rise:+.2f} an hour, '
@@ -119,7 +120,7 @@ def draw(samples: np.ndarray, picture: Path) -> None:
         panel.plot(samples[:, 0] / 60, samples[:, place], linewidth=0.8)
         panel.axvspan(0, samples[-1, 0] / 180, color='0.93')
         panel.set_ylabel(name)
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 1.1 * max(1, samples[:, place].max()))
     panels[-1].set_xlabel('minutes; grey: warm-up')
     figure.savefig(picture, dpi=100, bbox_inches='tight')
 

@@ -24,6 +24,7 @@ from rexdense.engine.config.formatted import FormattedOnce
 from rexdense.engine.cpu_steps import keep_layouts, with_fused_optimizer
 from rexdense.engine.dataloaders import (
     OneThread,
+    end_stuck_processes,
     lost_workers_told,
     require_batches,
     without_idle_settings,
@@ -244,6 +245,7 @@ class Runner(MMEngineRunner):
             workers = getattr(getattr(loop, 'dataloader', None), '_iterator', None)
             if workers is not None:
                 workers._shutdown_workers()
+        end_stuck_processes()
 
     def save_checkpoint(self, out_dir: str, filename: str, *args, **options) -> None:
         """Save a checkpoint aside and rename it, so that it is whole whenever it is there.

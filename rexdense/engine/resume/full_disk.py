@@ -4,12 +4,13 @@ import contextlib
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from mmengine.visualization import LocalVisBackend, Visualizer
 
 from rexdense.errors import InvalidArgument
+from rexdense.files import appended_whole
 
 __all__ = ['DiskWait', 'is_full', 'minutes_of']
 
@@ -91,27 +92,15 @@ class DiskWait:
 class _Dump:
     """mmengine's writer of a line of values, whose part of a line that was refused goes."""
 
-    def __init__(self, dump: Callable[..., None], disk: DiskWait) -> None:
-        self.dump, self.disk = dump, disk
+    def __init__(self, write: Callable[..., None], disk: DiskWait) -> None:
+        self.write, self.disk = write, disk
 
     def __call__(self, value_dict: dict, file_path: str, file_format: str) -> None:
         def write() -> None:
-            with _cut_back(file_path):
-                self.dump(value_dict, file_path, file_format)
+            with appended_whole(file_path):
+                self.write(value_dict, file_path, file_format)
 
         self.disk.write(write, os.path.dirname(file_path))
-
-
-@contextlib.contextmanager
-def _cut_back(path: str) -> Iterator[None]:
-    """Take what was appended to a file away again where the block fails."""
-    size = os.path.getsize(path) if os.path.exists(path) else 0
-    try:
-        yield
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.truncate(path, size)
-        raise
 
 
 def _say(sentence: str) -> None:

@@ -27,9 +27,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
 MEASURES = ('process MiB', 'all MiB', 'shared MiB', 'open files', 'threads')
-"""What is sampled: resident memory of the process, then that of all processes, in which pages that
-several share count once (PSS): what a loader process has copied of a page of its parent is seen;
-then what of it lies in shared memory (/dev/shm)."""
+"""What is sampled: resident memory of the process, then that of all processes but for files that
+are mapped, in which pages that several share count once (PSS): what a loader process has copied of
+a page of its parent is seen; then what of it lies in shared memory (/dev/shm)."""
 KINDS = ('class', 'boxes', 'masks', 'labels', 'depth')
 BLOCKS = 20
 STUDENT = 2.101
@@ -55,7 +55,7 @@ def sample(pid: int) -> list[float]:
             lines = Path(f'/proc/{each}/smaps_rollup').read_text().splitlines()[1:]
             mebibytes = {line.split()[0]: int(line.split()[1]) / 1024 for line in lines}
             resident += mebibytes['Rss:'] if each == pid else 0
-            everyone += mebibytes['Pss:']
+            everyone += mebibytes['Pss_Anon:'] + mebibytes['Pss_Shmem:']
             shared += mebibytes['Pss_Shmem:']
             files += len(os.listdir(f'/proc/{each}/fd'))
             threads += len(os.listdir(f'/proc/{each}/task'))

@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip('mmengine')
 
 from benchmarks.kills import differences
+from rexdense.engine.resume.checkpoints import newest_checkpoint
 from rexdense.engine.resume.full_disk import DiskWait
-from rexdense.engine.work_dir import newest_checkpoint
 from rexdense.errors import InvalidArgument, UnwritableFile
 from tests.engine.resume.toy_run import KillAt, fill, last, run, toy_config
 

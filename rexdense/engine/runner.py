@@ -274,14 +274,14 @@ class Runner(MMEngineRunner):
             self._last_place = place
 
     def _save_whole(self, out_dir: str, filename: str, *args, **options) -> None:
-        save = super().save_checkpoint
+        save_checkpoint = super().save_checkpoint
         if '://' in str(out_dir) or not is_main_process():
-            save(out_dir, filename, *args, **options)
+            save_checkpoint(out_dir, filename, *args, **options)
             return
 
         def write() -> None:
             with path_written_aside(Path(out_dir, filename), overwrite=True) as aside:
-                save(str(aside.parent), aside.name, *args, **options)
+                save_checkpoint(str(aside.parent), aside.name, *args, **options)
 
         try:
             self.disk.write(write, out_dir)

@@ -69,14 +69,14 @@ def test_a_killed_process_and_a_restart(image_folder, tmp_path):
 @pytest.mark.slow
 def test_a_process_that_hangs(image_folder, tmp_path):
     """Without torchrun, as under Slurm or MPI."""
-    waiting = 'env_cfg.dist_cfg.timeout=3'
+    waiting = 'env_cfg.dist_cfg.timeout=8'
     command = arguments(image_folder, tmp_path / 'run', signal.SIGSTOP, 2)
     first, second = fork_together(rexdense, [*command, waiting])
     try:
         first.wait_for('Epoch(train)')
         began = time.monotonic()
         first.wait(60)
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 40
     finally:
         first.kill()
         second.kill()

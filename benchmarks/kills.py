@@ -6,13 +6,21 @@ Each run is tiny and of real images: a classifier, a detector, one with masks, a
 counts epochs and one that counts iterations. It is killed (SIGKILL, to all its processes) and gone
 on with until it ends; every second kill waits for a checkpoint that is being written. When a run
 has ended, another begins, until the kills asked for are done. Equal are weights, averages, the
-optimizer's state and the logged losses, to the last bit.
+optimizer's state and the logged losses, to the last bit. The undisturbed run is the command; those
+that are killed are forks of a process that has imported what the command imports, and nothing else,
+so that a kill costs the time of a run and not of the imports.
+
+    python benchmarks/kills.py --loaders 20
+
+kills one of the processes that load images instead: the run has to say so in one line and to end
+with status 1 in half a minute.
 """
 
 import argparse
 import contextlib
 import itertools
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -21,6 +29,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +57,15 @@ default_hooks = dict(
 log_processor = dict(by_epoch=False)
 """
 EPOCHS = ('--epochs', '3')
+IMPORTED = [
+    'rexdense.cli.train',
+    'mmdet.datasets',
+    'mmdet.models',
+    'mmseg.datasets',
+    'mmseg.models',
+]
+LONGEST_END = 30
+"""Seconds in which a run ends that has lost a loader process."""
 KINDS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     'classifier': (
         *('configs/classification/rexnet-1.0_custom.py', 'crops'),
@@ -116,47 +134,57 @@ def same(one: Any, other: Any) -> bool:
     return one == other or (one != one and other != other)
 
 
-def command(kind: str, data: Path, work_dir: Path, resume: bool) -> list[str]:
-    """Return the command line of a run."""
+def command(
+    kind: str, data: Path, work_dir: Path, resume: bool = False, *more: str, workers: int = 1
+) -> list[str]:
+    """Return the command line of a run, behind ``rexdense``."""
     config, folder, options, values = KINDS[kind]
     if not config:
         config = data.parent / 'by_iteration.py'
         config.write_text(BY_ITERATION.format(root=ROOT))
     return [
-        *(
-            sys.executable,
-            '-m',
-            'rexdense',
-            'train',
-            str(config),
-            '--data-root',
-            str(data / folder),
-        ),
-        *('--work-dir', str(work_dir), '--device', 'cpu', '--seed', '3', '--workers', '1'),
-        *(*options, '--checkpoint-every', '1i', *(['--resume'] if resume else [])),
+        *('train', str(config), '--data-root', str(data / folder)),
+        *('--work-dir', str(work_dir), '--device', 'cpu', '--seed', '3'),
+        *('--workers', str(workers), *options, '--checkpoint-every', '1i'),
+        *(*(['--resume'] if resume else []), *more),
         *('--cfg-options', 'default_hooks.logger.interval=1', *values),
     ]
 
 
+def log_of(work_dir: Path) -> Path:
+    """Return the file of what the runs in a folder have printed."""
+    return work_dir.with_suffix('.txt')
+
+
+def _as_command(arguments: list[str], log: Path) -> None:
+    """Do in a fork what the command does in a process of its own."""
+    os.setsid()
+    os.chdir(ROOT)
+    written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(written, stream)
+    sys.argv = ['rexdense', *arguments]
+    from rexdense.cli.main import run
+
+    run()
+
+
 @contextlib.contextmanager
-def started(kind: str, data: Path, work_dir: Path, resume: bool) -> Iterator[subprocess.Popen]:
+def started(arguments: list[str], work_dir: Path) -> Iterator[BaseProcess]:
     """Start a run in a session of its own, and leave none of it behind."""
     work_dir.mkdir(parents=True, exist_ok=True)
-    with open(work_dir.with_suffix('.txt'), 'ab') as log:
-        process = subprocess.Popen(
-            command(kind, data, work_dir, resume),
-            cwd=ROOT,
-            env=os.environ | {'PYTHONPATH': str(ROOT)},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(IMPORTED)
+    process = context.Process(target=_as_command, args=(arguments, log_of(work_dir)))
+    process.start()
     try:
         yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        # It may not have begun its session.
+        process.kill()
+        process.join()
 
 
 def writing(work_dir: Path) -> bool:
@@ -174,23 +202,21 @@ def has_saved_since(work_dir: Path, begun: float) -> bool:
     return False
 
 
-def wait_for(process: subprocess.Popen, event: Callable[[], bool]) -> bool:
+def wait_for(process: BaseProcess, event: Callable[[], bool]) -> bool:
     """Wait for an event; return False where the process ends first."""
-    while process.poll() is None and not event():
+    while process.is_alive() and not event():
         time.sleep(0.001)
-    return process.poll() is None
+    return process.is_alive()
 
 
-def kill(
-    process: subprocess.Popen, work_dir: Path, in_writing: bool, draw: random.Random
-) -> str | None:
+def kill(process: BaseProcess, work_dir: Path, in_writing: bool, draw: random.Random) -> str | None:
     """Kill a run at a random moment of its training; return what it was at, None if it has ended.
 
     A sixth of the kills come before it trains.
     """
     begun = time.time()
     if draw.random() < 1 / 6:
-        time.sleep(draw.uniform(0, 8))
+        time.sleep(draw.uniform(0, 3))
     else:
         if not wait_for(process, lambda: has_saved_since(work_dir, begun)):
             return None
@@ -198,22 +224,24 @@ def kill(
         if in_writing and not wait_for(process, lambda: writing(work_dir)):
             return None
         time.sleep(draw.uniform(0, 0.02))
-    if process.poll() is not None:
+    if not process.is_alive():
         return None
     was_writing = writing(work_dir)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
+    process.join()
     return 'writing' if was_writing else 'another'
 
 
-def require_success(process: subprocess.Popen, work_dir: Path) -> None:
-    """Wait for the end of a run.
+def require_success(status: int | None, work_dir: Path) -> None:
+    """Check the status of a run that has ended.
 
     Raises:
         SystemExit: it failed; what it has written last.
     """
-    if process.wait():
-        raise SystemExit(f'{work_dir.name}: {work_dir.with_suffix(".txt").read_text()[-2000:]}')
+    if status:
+        raise SystemExit(f'{work_dir.name}: {log_of(work_dir).read_text()[-2000:]}')
 
 
 def checkpoint_of(work_dir: Path) -> Path:
@@ -225,8 +253,15 @@ def show(kind: str, kills: int, folder: Path, draw: random.Random) -> bool:
     """Kill runs of a kind, print how they ended; return whether all were equal."""
     data = folder / 'data'
     whole = folder / kind.replace(' ', '_')
-    with started(kind, data, whole, resume=False) as process:
-        require_success(process, whole)
+    whole.mkdir(parents=True)
+    with open(log_of(whole), 'ab') as log:
+        status = subprocess.run(
+            [sys.executable, '-m', 'rexdense', *command(kind, data, whole)],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        ).returncode
+    require_success(status, whole)
     done, all_equal = 0, True
     for number in itertools.count():
         if done >= kills:
@@ -234,10 +269,12 @@ def show(kind: str, kills: int, folder: Path, draw: random.Random) -> bool:
         work_dir, moments = whole.with_name(f'{whole.name}_{number}'), []
         while not moments or moments[-1] is not None:
             left = kills - done - len(moments)
-            with started(kind, data, work_dir, any(work_dir.glob('*.pth'))) as process:
+            arguments = command(kind, data, work_dir, any(work_dir.glob('*.pth')))
+            with started(arguments, work_dir) as process:
                 moments.append(kill(process, work_dir, left % 2 == 0, draw) if left else None)
                 if moments[-1] is None:
-                    require_success(process, work_dir)
+                    process.join()
+                    require_success(process.exitcode, work_dir)
         found = differences(checkpoint_of(whole), checkpoint_of(work_dir))
         done, all_equal = done + len(moments) - 1, all_equal and not found
         said = f'{len(moments) - 1} kills, {moments.count("writing")} of them while writing'
@@ -246,10 +283,41 @@ def show(kind: str, kills: int, folder: Path, draw: random.Random) -> bool:
     return all_equal
 
 
+def loaders_of(pid: int) -> list[int]:
+    """Return the processes that load images for a run."""
+    with contextlib.suppress(OSError):
+        return list(map(int, Path(f'/proc/{pid}/task/{pid}/children').read_text().split()))
+    return []
+
+
+def show_loaders(kills: int, folder: Path, draw: random.Random) -> bool:
+    """Kill a loader process of each run at a random moment; return whether all have said so."""
+    seconds, faults = [], []
+    for number in range(kills):
+        work_dir = folder / f'loaders_{number}'
+        more = ('--epochs', '10000')
+        arguments = command('classifier', folder / 'data', work_dir, False, *more, workers=2)
+        with started(arguments, work_dir) as process:
+            wait_for(process, lambda pid=process.pid: len(loaders_of(pid)) > 1)
+            time.sleep(draw.uniform(0, 6))
+            os.kill(draw.choice(loaders_of(process.pid)), signal.SIGKILL)
+            began = time.monotonic()
+            process.join(120)
+            seconds.append(time.monotonic() - began)
+            lines = log_of(work_dir).read_text().splitlines()
+            said = [line for line in lines if 'which loads images, ' in line]
+            if process.exitcode != 1 or len(said) != 1 or 'Traceback' in '\n'.join(lines):
+                faults.append(f'status {process.exitcode}: {lines[-1:]}')
+    verdict = f'{len(faults)} otherwise: {faults[:3]}' if faults else 'each told in a line'
+    print(f'loaders: {kills} kills, ended after {max(seconds):.1f} s at most: {verdict}')
+    return not faults and max(seconds) < LONGEST_END
+
+
 def main() -> None:
     """Kill runs of all kinds; end with status 1 if one is not equal."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--kills', type=int, default=20, help='of each kind')
+    parser.add_argument('--loaders', type=int, metavar='KILLS', help='of loader processes instead')
     parser.add_argument('--kinds', nargs='+', choices=KINDS, default=list(KINDS))
     parser.add_argument('--seed', type=int, default=0, help='of the moments')
     options = parser.parse_args()
@@ -260,6 +328,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         make_shapes(Path(folder, 'data'), train=6, val=2, size=(64, 64))
         draw = random.Random(options.seed)
+        os.environ['PYTHONPATH'] = str(ROOT)
+        if options.loaders:
+            sys.exit(0 if show_loaders(options.loaders, Path(folder), draw) else 1)
         equal = [show(kind, options.kills, Path(folder), draw) for kind in options.kinds]
     sys.exit(0 if all(equal) else 1)
 

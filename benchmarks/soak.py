@@ -4,10 +4,11 @@
     python -m benchmarks.soak predict --minutes 60 --picture soak.png
 
 ``train`` trains a U-Net on drawn shapes with an evaluation and a checkpoint each epoch; ``predict``
-predicts one image again and again. Resident memory of the process and those that it starts, open
-files, threads and bytes in /dev/shm are sampled each second. The first third is warm-up. A slope is
-that of a line through the means of 20 blocks of the rest, which hardly depend on one another, with
-its interval of 95 % (Student's t).
+predicts images of ``--sizes`` sizes in turns. Memory of the process, and of all with those that it
+starts, shared memory, open files and threads are sampled each second. The first third is warm-up. A
+slope is that of a line through the means of 20 blocks of the rest, which hardly depend on one
+another, with its interval of 95 % (Student's t). The slopes of the three thirds tell what fills up
+at the start from what grows for ever.
 """
 
 import argparse
@@ -25,7 +26,11 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
-MEASURES = ('resident MiB', 'open files', 'threads', '/dev/shm MiB')
+MEASURES = ('process MiB', 'all MiB', 'shared MiB', 'open files', 'threads')
+"""What is sampled: resident memory of the process, then that of all processes but for files that
+are mapped, in which pages that several share count once (PSS): what a loader process has copied of
+a page of its parent is seen; then what of it lies in shared memory (/dev/shm)."""
+KINDS = ('class', 'boxes', 'masks', 'labels', 'depth')
 BLOCKS = 20
 STUDENT = 2.101
 """The quantile 0.975 of Student's t with BLOCKS - 2 degrees of freedom."""
@@ -43,17 +48,18 @@ def family(pid: int) -> list[int]:
 
 def sample(pid: int) -> list[float]:
     """Return what a process and those that it has started hold, see ``MEASURES``."""
-    resident = files = threads = 0.0
+    resident = everyone = shared = files = threads = 0.0
     for each in family(pid):
         # It may end meanwhile.
-        with contextlib.suppress(OSError, IndexError):
-            pages = int(Path(f'/proc/{each}/statm').read_text().split()[1])
-            resident += pages * os.sysconf('SC_PAGE_SIZE') / 2**20
+        with contextlib.suppress(OSError, KeyError):
+            lines = Path(f'/proc/{each}/smaps_rollup').read_text().splitlines()[1:]
+            mebibytes = {line.split()[0]: int(line.split()[1]) / 1024 for line in lines}
+            resident += mebibytes['Rss:'] if each == pid else 0
+            everyone += mebibytes['Pss_Anon:'] + mebibytes['Pss_Shmem:']
+            shared += mebibytes['Pss_Shmem:']
             files += len(os.listdir(f'/proc/{each}/fd'))
             threads += len(os.listdir(f'/proc/{each}/task'))
-    disk = os.statvfs('/dev/shm')
-    shared = (disk.f_blocks - disk.f_bfree) * disk.f_frsize / 2**20
-    return [resident, files, threads, shared]
+    return [resident, everyone, shared, files, threads]
 
 
 def slope(seconds: np.ndarray, values: np.ndarray) -> tuple[float, float]:
@@ -89,10 +95,13 @@ def report(samples: np.ndarray, picture: Path | None) -> None:
     for place, name in enumerate(MEASURES, 1):
         rise, half = slope(steady[:, 0], steady[:, place])
         low, high = steady[:, place].min(), steady[:, place].max()
-        flat = 'flat' if rise - half <= 0 else 'GROWS'
+        # As far as it is printed: of a constant the slope is what rounding leaves.
+        flat = 'flat' if round(rise - half, 2) <= 0 else 'GROWS'
+        thirds = [slope(part[:, 0], part[:, place])[0] for part in np.array_split(samples, 3)]
         print(
             f'{name:<13} {low:.1f} to {high:.1f}, slope {rise:+.2f} an hour, '
-            f'{rise - half:+.2f} to {rise + half:+.2f}: {flat}'
+            f'{rise - half:+.2f} to {rise + half:+.2f}: {flat}; by thirds '
+            f'{", ".join(f"{each:+.1f}" for each in thirds)}'
         )
     if picture is not None:
         draw(samples, picture)
@@ -111,7 +120,7 @@ def draw(samples: np.ndarray, picture: Path) -> None:
         panel.plot(samples[:, 0] / 60, samples[:, place], linewidth=0.8)
         panel.axvspan(0, samples[-1, 0] / 180, color='0.93')
         panel.set_ylabel(name)
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 1.1 * max(1, samples[:, place].max()))
     panels[-1].set_xlabel('minutes; grey: warm-up')
     figure.savefig(picture, dpi=100, bbox_inches='tight')
 
@@ -154,10 +163,13 @@ def train(minutes: float, folder: Path, workers: int) -> np.ndarray:
     return samples
 
 
-def predict(minutes: float, folder: Path) -> np.ndarray:
+def predict(minutes: float, folder: Path, kind: str, sizes: int) -> np.ndarray:
     """Predict in a process of its own, and stop it; return the samples."""
     process = subprocess.Popen(
-        [sys.executable, '-m', 'benchmarks.soak', 'predicting', '--folder', str(folder)],
+        [
+            *(sys.executable, '-m', 'benchmarks.soak', 'predicting', '--folder', str(folder)),
+            *('--kind', kind, '--sizes', str(sizes)),
+        ],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -173,15 +185,18 @@ def predict(minutes: float, folder: Path) -> np.ndarray:
     return samples
 
 
-def predict_for_ever(folder: Path) -> None:
-    """Predict images of four sizes in turns until interrupted; print how many were."""
+def predict_for_ever(folder: Path, kind: str, sizes: int) -> None:
+    """Predict images of some sizes in turns until interrupted; print how many were."""
     from rexdense import Predictor
     from tests.untrained import write_untrained_models
 
-    checkpoint = write_untrained_models(folder)['class']
+    checkpoint = write_untrained_models(folder)[kind]
     predictor = Predictor(checkpoint, 'cpu')
     noise = np.random.default_rng(0)
-    images = [noise.integers(0, 256, (48 + 8 * each, 64, 3), np.uint8) for each in range(4)]
+    images = [
+        noise.integers(0, 256, (40 + 8 * (each % 7), 64 + 8 * (each // 7), 3), np.uint8)
+        for each in range(sizes)
+    ]
     print('begins', flush=True)
     number = 0
     try:
@@ -198,18 +213,20 @@ def main() -> None:
     parser.add_argument('what', choices=('train', 'predict', 'predicting'))
     parser.add_argument('--minutes', type=float, default=5)
     parser.add_argument('--workers', type=int, default=1)
+    parser.add_argument('--kind', choices=KINDS, default='class', help='of model that predicts')
+    parser.add_argument('--sizes', type=int, default=4, help='of images that it is given')
     parser.add_argument('--picture', type=Path, help='file of the plot')
     parser.add_argument('--folder', type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.what == 'predicting':
-        predict_for_ever(options.folder)
+        predict_for_ever(options.folder, options.kind, options.sizes)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.what == 'train':
             samples = train(options.minutes, folder, options.workers)
         else:
-            samples = predict(options.minutes, folder)
+            samples = predict(options.minutes, folder, options.kind, options.sizes)
     report(samples, options.picture)
 
 

@@ -15,6 +15,7 @@ __all__ = [
     'LostWorker',
     'MissingDependency',
     'NonFiniteLoss',
+    'OutOfMemory',
     'ProcessLost',
     'RexdenseError',
     'UnknownName',
@@ -96,6 +97,10 @@ class NonFiniteLoss(RexdenseError):
     """Training met a loss that is NaN or infinite."""
 
     exit_status = 1
+
+
+class OutOfMemory(RexdenseError):
+    """The host or a device has no memory left for what was asked."""
 
 
 class ProcessLost(RexdenseError):

@@ -20,6 +20,7 @@ from rexdense.errors import UnwritableFile
 from rexdense.hidden_files import HiddenFile, hidden_name, take_places
 
 __all__ = [
+    'appended_whole',
     'atomic_write',
     'files_written_aside',
     'finish_partial',
@@ -179,6 +180,19 @@ def partial_file(part: Path, continued: bool) -> Iterator[BinaryIO]:
 def finish_partial(part: Path, path: Path) -> None:
     """Give the finished file its name, in place of one that is there."""
     os.replace(part, path)
+
+
+@contextlib.contextmanager
+def appended_whole(path: str | Path) -> Iterator[None]:
+    """Take what the block has appended to a file away again where the operating system refuses it:
+    a full disk takes a part of a line."""
+    size = os.path.getsize(path) if os.path.exists(path) else 0
+    try:
+        yield
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.truncate(path, size)
+        raise
 
 
 @contextlib.contextmanager

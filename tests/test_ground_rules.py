@@ -25,6 +25,7 @@ LEVELS = (
         'rexdense.files',
         'rexdense.findings',
         'rexdense.hidden_files',
+        'rexdense.memory_shortage',
         'rexdense.output_names',
         'rexdense.shipped_configs',
         'rexdense.stop_signal',

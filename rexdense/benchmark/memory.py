@@ -4,7 +4,6 @@ What autograd's hooks for saved tensors see is no measure: memory that a closure
 holds passes them by.
 """
 
-import ctypes
 import os
 from collections.abc import Iterable
 
@@ -12,6 +11,8 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from rexdense.device import return_freed_memory
 
 __all__ = ['StorageCounter', 'bytes_kept', 'most_resident_bytes', 'resident_bytes_kept']
 
@@ -80,6 +81,6 @@ def _train(model: torch.nn.Module, images: torch.Tensor) -> None:
 
 
 def _resident_bytes() -> int:
-    ctypes.CDLL(None).malloc_trim(0)
+    return_freed_memory()
     with open('/proc/self/statm') as file:
         return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')

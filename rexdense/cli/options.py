@@ -206,6 +206,12 @@ def _add_long_run_options(group: argparse._ActionsContainer) -> None:
         'config says',
     )
     group.add_argument(
+        '--wait-for-disk',
+        type=positive(float),
+        metavar='MINUTES',
+        help='where the disk is full, wait so long for room; default: end at once',
+    )
+    group.add_argument(
         '--deterministic',
         action='store_true',
         help='on accelerators take the operations that give the same each time, where there are; '

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument, RexdenseError, suggest
+from rexdense.memory_shortage import memory_shortage_told
 from rexdense.stop_signal import STOPPED, StoppedEarly
 
 __all__ = [
@@ -179,7 +180,7 @@ def run_command(
         # Names of files may hold bytes that are no text.
         sys.stdout.reconfigure(errors='backslashreplace')
     try:
-        with needed_packages():
+        with needed_packages(), memory_shortage_told():
             status = program(arguments) or 0
         sys.stdout.flush()
     except RexdenseError as error:

@@ -23,7 +23,7 @@ from rexdense.device.lost_processes import (
     note_begun,
     process_loss_told,
 )
-from rexdense.device.memory import reuse_freed_memory
+from rexdense.device.memory import return_freed_memory, reuse_freed_memory
 
 __all__ = [
     'AMP_TYPES',
@@ -42,6 +42,7 @@ __all__ = [
     'note_begun',
     'process_loss_told',
     'require_bfloat16',
+    'return_freed_memory',
     'reuse_freed_memory',
     'set_jit_compile',
     'why_absent',

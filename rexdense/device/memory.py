@@ -3,7 +3,7 @@
 import ctypes
 import platform
 
-__all__ = ['reuse_freed_memory']
+__all__ = ['return_freed_memory', 'reuse_freed_memory']
 
 # Names of glibc's mallopt parameters (malloc.h).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
@@ -18,14 +18,27 @@ def reuse_freed_memory() -> bool:
     map costs its page faults again at every step. This is a setting of the whole process, so
     programs call it, never a library.
     """
-    if platform.libc_ver()[0] != 'glibc':
-        return False
-    mallopt = ctypes.CDLL('libc.so.6').mallopt
-    return all(
-        mallopt(parameter, value)
+    library = _glibc()
+    return library is not None and all(
+        library.mallopt(parameter, value)
         for parameter, value in (
             (_M_MMAP_THRESHOLD, 2**31 - 1),
             (_M_TRIM_THRESHOLD, 2**31 - 1),
             (_M_TOP_PAD, _TOP_PAD_BYTES),
         )
     )
+
+
+def return_freed_memory() -> bool:
+    """Give the host memory that is free in the process back to the kernel; return whether that was
+    possible.
+
+    A process that was forked has all the freed memory of its parent, and keeps the pages in which
+    the parent has written anew since.
+    """
+    library = _glibc()
+    return library is not None and bool(library.malloc_trim(0))
+
+
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL('libc.so.6') if platform.libc_ver()[0] == 'glibc' else None

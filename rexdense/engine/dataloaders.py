@@ -1,7 +1,9 @@
 """Data loaders as rexdense's runner uses them."""
 
 import contextlib
+import multiprocessing
 import re
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,10 +12,17 @@ import torch
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
+from rexdense.device import return_freed_memory
 from rexdense.engine.resume.stopping import spare_workers
 from rexdense.errors import InvalidArgument, LostWorker
 
-__all__ = ['OneThread', 'lost_workers_told', 'require_batches', 'without_idle_settings']
+__all__ = [
+    'OneThread',
+    'end_stuck_processes',
+    'lost_workers_told',
+    'require_batches',
+    'without_idle_settings',
+]
 
 _OF_PROCESSES = ('multiprocessing_context', 'persistent_workers', 'prefetch_factor', 'timeout')
 """Arguments of torch's loader that it refuses where it has no processes."""
@@ -21,11 +30,15 @@ _OF_PROCESSES = ('multiprocessing_context', 'persistent_workers', 'prefetch_fact
 _LOST = re.compile(
     r'DataLoader worker \(pid\(?s?\)? ?([\d, ]+)\) (?:is killed by signal: ([^.]*)|exited|has )'
 )
+_TIMED_OUT = re.compile(r'DataLoader timed out after ([\d.]+) seconds')
+_LONGEST_END = 5
+"""Seconds that a process is given to end after it was killed."""
 
 
 class OneThread:
     """Let a loader process compute with one thread: it is one of several that share the cores with
-    the training. It outlives the signal that asks the training to stop.
+    the training. It outlives the signal that asks the training to stop, and gives back what the
+    training had in memory when it was forked: that of the validation comes after the first epoch.
 
     Args:
         then: What the process is to begin with besides, called with its number.
@@ -39,33 +52,57 @@ class OneThread:
         torch.set_num_threads(1)
         cv2.setNumThreads(0)
         spare_workers()
+        return_freed_memory()
         if self.then is not None:
             self.then(worker)
 
 
 @contextlib.contextmanager
 def lost_workers_told() -> Iterator[None]:
-    """Turn what torch raises where a process that loads images was killed into one line. It may be
-    raised anywhere, so that what comes out may be what somebody has made of it.
+    """Turn what torch raises where a process that loads images was killed, or has given nothing
+    for the loader's ``timeout``, into one line. It may be raised anywhere, so that what comes out
+    may be what somebody has made of it.
 
     Raises:
-        LostWorker: one was.
+        LostWorker: one was, or has not.
     """
     try:
         yield
     except Exception as error:
-        found = next(filter(None, map(_lost_worker, _causes(error))), None)
-        if found is None:
+        said = next(filter(None, map(_loss, _causes(error))), None)
+        if said is None:
             raise
+        raise LostWorker(f'{said}; then go on with --resume') from error
+
+
+def _loss(error: BaseException) -> str | None:
+    """Return what is said of an error, None of one of something else."""
+    if not isinstance(error, RuntimeError):
+        return None
+    if found := _LOST.search(str(error)):
         why = f'was killed ({found[2].strip()})' if found[2] else 'has ended'
-        raise LostWorker(
+        return (
             f'process {found[1].strip()}, which loads images, {why}: where memory, or shared '
-            'memory (/dev/shm), is short, give fewer --workers; then go on with --resume'
-        ) from error
+            'memory (/dev/shm), is short, give fewer --workers'
+        )
+    if found := _TIMED_OUT.search(str(error)):
+        return (
+            f'no batch of images has come for {float(found[1]):g} seconds, the timeout of the data '
+            'loader: see whether the disk of the data answers, or give a longer '
+            'train_dataloader.timeout'
+        )
+    return None
 
 
-def _lost_worker(error: BaseException) -> re.Match[str] | None:
-    return _LOST.search(str(error)) if isinstance(error, RuntimeError) else None
+def end_stuck_processes() -> None:
+    """Kill the loader processes that are still there, because their disk does not answer for
+    example: Python waits for them as it ends, without end."""
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            # torch raises it as it notes the end of a process of a loader that was left.
+            with contextlib.suppress(RuntimeError):
+                process.kill()
+                process.join(_LONGEST_END)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -79,13 +116,26 @@ def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:
     """Return a loader's section of a config without what its processes need, where it has none: so
     that the number of processes can be changed alone.
 
+    Raises:
+        InvalidArgument: its ``timeout`` is no number of seconds.
+
     Example:
         >>> without_idle_settings(dict(batch_size=2, num_workers=0, prefetch_factor=4))
         {'batch_size': 2, 'num_workers': 0}
     """
     if section.get('num_workers', 0):
+        _require_seconds(section.get('timeout', 0))
         return section
     return {key: value for key, value in section.items() if key not in _OF_PROCESSES}
+
+
+def _require_seconds(value: Any) -> None:
+    known = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not known or not 0 <= value < threading.TIMEOUT_MAX:
+        raise InvalidArgument(
+            f'timeout={value!r} of a data loader: give seconds, such as 300, or 0 to wait without '
+            'end'
+        )
 
 
 def require_batches(loader: DataLoader) -> None:

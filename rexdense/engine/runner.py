@@ -20,16 +20,20 @@ from rexdense.destinations import refusals_told
 from rexdense.device import process_loss_told
 from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 from rexdense.engine.config.faults import require_known_optimizers
+from rexdense.engine.config.formatted import FormattedOnce
 from rexdense.engine.cpu_steps import keep_layouts, with_fused_optimizer
 from rexdense.engine.dataloaders import (
     OneThread,
+    end_stuck_processes,
     lost_workers_told,
     require_batches,
     without_idle_settings,
 )
+from rexdense.engine.hooks.histories import ShortHistories
 from rexdense.engine.hooks.same_tensors import RequireSameTensors, backbone_of
 from rexdense.engine.hooks.saved_tensors import SavePlainTensors
 from rexdense.engine.resume.continuing import continue_run
+from rexdense.engine.resume.full_disk import DiskWait
 from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints, StepSaver
 from rexdense.engine.resume.state import KeepRunState, run_state
@@ -53,18 +57,23 @@ class Runner(MMEngineRunner):
     Attributes:
         stop_signals: Whether a signal asks the run to stop.
         step_saver: When a checkpoint is due besides those of the schedule.
+        disk: Writes checkpoints and logs, and waits where it is full and that was asked for.
         last_saved: The file of the last checkpoint that the run can go on from; None before.
     """
 
     def __init__(self, *args, **settings) -> None:
         install_safe_loader()
         self.stop_signals, self.step_saver = StopSignals(), StepSaver()
+        self.disk = DiskWait(lambda: bool(self.stop_signals.number))
         self.last_saved: Path | None = None
         self._last_place: tuple | None = None
+        if isinstance(settings.get('cfg'), Config):
+            settings['cfg'] = FormattedOnce.of(settings['cfg'])
         super().__init__(*args, **settings)
         self._run_state = KeepRunState()
         for hook in (
             RequireSameTensors(),
+            ShortHistories(),
             SavePlainTensors(),
             self._run_state,
             StopWithinValidation(),
@@ -147,7 +156,7 @@ class Runner(MMEngineRunner):
     def build_logger(self, *args, **settings):
         """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""
         logger = super().build_logger(*args, **settings)
-        make_readable(logger)
+        make_readable(logger, self.disk)
         return logger
 
     @staticmethod
@@ -170,7 +179,9 @@ class Runner(MMEngineRunner):
         second run in a process would get that of the first and log into its folder."""
         if isinstance(visualizer, dict):
             visualizer = visualizer | dict(name=self.experiment_name)
-        return super().build_visualizer(visualizer)
+        built = super().build_visualizer(visualizer)
+        self.disk.guard(built)
+        return built
 
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Return the model on its device, for several processes in mmengine's wrapper.
@@ -234,6 +245,7 @@ class Runner(MMEngineRunner):
             workers = getattr(getattr(loop, 'dataloader', None), '_iterator', None)
             if workers is not None:
                 workers._shutdown_workers()
+        end_stuck_processes()
 
     def save_checkpoint(self, out_dir: str, filename: str, *args, **options) -> None:
         """Save a checkpoint aside and rename it, so that it is whole whenever it is there.
@@ -262,11 +274,16 @@ class Runner(MMEngineRunner):
             self._last_place = place
 
     def _save_whole(self, out_dir: str, filename: str, *args, **options) -> None:
+        save_checkpoint = super().save_checkpoint
         if '://' in str(out_dir) or not is_main_process():
-            super().save_checkpoint(out_dir, filename, *args, **options)
+            save_checkpoint(out_dir, filename, *args, **options)
             return
-        try:
+
+        def write() -> None:
             with path_written_aside(Path(out_dir, filename), overwrite=True) as aside:
-                super().save_checkpoint(str(aside.parent), aside.name, *args, **options)
+                save_checkpoint(str(aside.parent), aside.name, *args, **options)
+
+        try:
+            self.disk.write(write, out_dir)
         except UnwritableFile as error:
             raise UnwritableFile(f'checkpoint {error}, then go on with --resume') from error

@@ -5,6 +5,7 @@ import re
 import sys
 
 from rexdense.destinations import takes_no_more
+from rexdense.engine.resume.full_disk import DiskWait, is_full
 
 __all__ = ['make_readable']
 
@@ -23,11 +24,11 @@ _NOISE = (
 _BY_CLASS = re.compile(r' {2,}[\w@]+/[\w@]+/[^:]+: \S+')
 
 
-def make_readable(logger: logging.Logger) -> None:
+def make_readable(logger: logging.Logger, disk: DiskWait) -> None:
     """Let a logger show on the terminal what a person reads, and the program end where nobody reads
-    it any more."""
+    it any more, or the disk stays full."""
     for handler in logger.handlers:
-        _end_on_refusal(handler)
+        _end_on_refusal(handler, disk)
         if type(handler) is logging.StreamHandler:
             handler.addFilter(_TerminalFilter())
             _leave_out_classes(handler)
@@ -41,13 +42,17 @@ class _TerminalFilter(logging.Filter):
         return message.count('\n') < MOST_TERMINAL_LINES and not message.startswith(_NOISE)
 
 
-def _end_on_refusal(handler: logging.Handler) -> None:
+def _end_on_refusal(handler: logging.Handler, disk: DiskWait) -> None:
     """Let the program end when the reader of its output went away or the disk of its log takes no
     more; logging would go on and print a traceback for every line."""
     inherited = handler.handleError
 
     def handle_error(record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
+        if is_full(error):
+            # The line is in the buffer of the file.
+            disk.write(handler.flush, getattr(handler, 'baseFilename', 'the log'))
+            return
         if isinstance(error, BrokenPipeError) or takes_no_more(error):
             raise  # logging calls this while it handles the exception
         inherited(record)

@@ -1,5 +1,12 @@
 """Data loaders: threads of their processes, and passes without a batch."""
 
+import multiprocessing
+import os
+import platform
+import signal
+import time
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -8,8 +15,9 @@ from torch.utils.data import Dataset
 
 pytest.importorskip('mmengine')
 
+from rexdense.engine.dataloaders import end_stuck_processes, lost_workers_told
 from rexdense.engine.runner import Runner
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, LostWorker
 
 
 class Threads(Dataset):
@@ -49,6 +57,12 @@ def test_settings_of_processes_are_left_out_where_there_are_none(settings):
     (name, value), *_ = settings.items()
     held = getattr(kept, name)
     assert (held.get_start_method() if name == 'multiprocessing_context' else held) == value
+
+
+@pytest.mark.parametrize('timeout', [-1, 'soon', float('nan'), float('inf'), True, None])
+def test_a_timeout_that_is_none(timeout):
+    with pytest.raises(InvalidArgument, match=r'^timeout=.* of a data loader: give seconds'):
+        loader(batch_size=2, num_workers=1, timeout=timeout)
 
 
 def test_processes_compute_with_one_thread():
@@ -109,3 +123,55 @@ def test_uneven_shares_of_processes(monkeypatch):
 def test_training_by_iterations_starts_over():
     found = loader(5, 'InfiniteSampler', batch_size=8, drop_last=True)
     assert len(next(iter(found))[0]) == 8
+
+
+class Stuck(Threads):
+    """Samples of a disk that does not answer: their process can be killed alone."""
+
+    def __getitem__(self, index: int) -> tuple:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@pytest.mark.parametrize('persistent', [False, True])
+def test_a_process_that_gives_nothing(persistent):
+    built = Runner.build_dataloader(
+        dict(
+            dataset=Stuck(),
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            **dict(batch_size=2, num_workers=1, timeout=1, persistent_workers=persistent),
+        ),
+        seed=0,
+    )
+    began = time.monotonic()
+    said = r'^no batch of images has come for 1 seconds, the timeout of the data loader'
+    with pytest.raises(LostWorker, match=said), lost_workers_told():
+        list(built)
+    end_stuck_processes()
+    assert time.monotonic() - began < 15
+    assert not multiprocessing.active_children()
+
+
+class Memory(Threads):
+    """Samples that are the memory of their process that no file is mapped into, in MiB."""
+
+    def __getitem__(self, index: int) -> int:
+        return own_memory()
+
+
+def own_memory() -> int:
+    lines = Path('/proc/self/status').read_text().splitlines()
+    return int(next(line for line in lines if line.startswith('RssAnon:')).split()[1]) // 1024
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != 'glibc', reason='needs glibc')
+def test_processes_have_no_freed_memory_of_their_parent():
+    # Blocks of the heap, of which the last one keeps the others from going back to the kernel.
+    blocks = [b'x' * 100_000 for _ in range(1000)]
+    del blocks[:-1]
+    section = dict(
+        dataset=Memory(),
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        **dict(batch_size=1, num_workers=1),
+    )
+    (found, *_) = Runner.build_dataloader(section, seed=0)
+    assert int(found[0]) < own_memory() - 80

@@ -161,17 +161,21 @@ def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
     return None if found is None else taught_classes(dict(meta=found.meta), found.path)
 
 
-def _save_besides(config: Config, every: str) -> None:
-    """Let the hook of checkpoints save at further times, see
-    :class:`rexdense.engine.resume.saving.KeepCheckpoints`."""
+def _set_saving(config: Config, option: str, key: str, value: str | float) -> None:
+    """Set how the hook of checkpoints saves, see
+    :class:`rexdense.engine.resume.saving.KeepCheckpoints`.
+
+    Raises:
+        InvalidArgument: the config has none.
+    """
     hooks = config.setdefault('default_hooks', {})
     hook = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
     if hook is None:
         raise InvalidArgument(
-            f'--checkpoint-every {every}: default_hooks.checkpoint of the config is None, which '
+            f'{option} {value}: default_hooks.checkpoint of the config is None, which '
             'saves nothing; leave that line out'
         )
-    hook['every'] = every
+    hook[key] = value
 
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
@@ -190,7 +194,9 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         # Read by cuBLAS when a process first uses it (CUDA's manual, "Results reproducibility").
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     if options.checkpoint_every:
-        _save_besides(config, options.checkpoint_every)
+        _set_saving(config, '--checkpoint-every', 'every', options.checkpoint_every)
+    if options.wait_for_disk:
+        _set_saving(config, '--wait-for-disk', 'wait_for_disk', options.wait_for_disk)
     if options.load_from:
         config.load_from = options.load_from
     if options.cache:

@@ -12,6 +12,7 @@ from mmengine.hooks import CheckpointHook
 
 from rexdense.checkpoint.formats.reading import POINTER
 from rexdense.engine.resume.checkpoints import STEP, checkpoints_of_runs
+from rexdense.engine.resume.full_disk import minutes_of
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.registry import HOOKS
@@ -84,13 +85,16 @@ def save_step(runner: Any) -> Path:
         runner.logger.info(f'Saving checkpoint at {loop.iter} iterations')
         runner.save_checkpoint(str(folder), name, meta=meta, by_epoch=False)
         if is_main_process():
-            _point_to(folder, folder / name)
+            _point_to(runner, folder / name)
             _keep_steps(folder, KEPT_STEPS)
     return runner.last_saved
 
 
-def _point_to(work_dir: Path, file: str | Path) -> None:
-    atomic_write(work_dir / POINTER, str(file).encode(), overwrite=True)
+def _point_to(runner: Any, file: str | Path) -> None:
+    pointer = Path(runner.work_dir, POINTER)
+    runner.disk.write(
+        lambda: atomic_write(pointer, str(file).encode(), overwrite=True), runner.work_dir
+    )
 
 
 def _keep_steps(work_dir: Path, number: int) -> None:
@@ -143,15 +147,24 @@ class KeepCheckpoints(CheckpointHook):
 
     Args:
         every: How often besides, such as '500i' or '10min'; see :class:`Every`.
+        wait_for_disk: Minutes that the run waits at most where the disk is full, for each file; see
+            :class:`rexdense.engine.resume.full_disk.DiskWait`.
         settings: As for mmengine's.
 
     Raises:
-        InvalidArgument: ``every`` is none.
+        InvalidArgument: ``every`` or ``wait_for_disk`` is none.
     """
 
-    def __init__(self, *args: Any, every: str | None = None, **settings: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        every: str | None = None,
+        wait_for_disk: float = 0,
+        **settings: Any,
+    ) -> None:
         super().__init__(*args, **settings)
         self.every = None if every is None else Every.parse(every)
+        self.wait_for_disk = minutes_of(wait_for_disk)
         self._is_validating, self._again = False, None
 
     def before_train(self, runner: Any) -> None:
@@ -159,6 +172,7 @@ class KeepCheckpoints(CheckpointHook):
         super().before_train(runner)
         self.file_backend = _RemovedLater(self.file_backend, self.out_dir)
         runner.step_saver = StepSaver(self.every)
+        runner.disk.seconds = 60 * self.wait_for_disk
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
         if self._is_validating:
@@ -182,7 +196,7 @@ class KeepCheckpoints(CheckpointHook):
         )
         runner.step_saver.saved()
         if is_main_process():
-            _point_to(Path(runner.work_dir), self.last_ckpt)
+            _point_to(runner, self.last_ckpt)
             _keep_steps(Path(runner.work_dir), KEPT_STEPS)
             self.file_backend.flush(self.last_ckpt)
 

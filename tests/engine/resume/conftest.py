@@ -1,5 +1,7 @@
 """Fixtures of the tests of resumed runs."""
 
+import subprocess
+
 import pytest
 
 
@@ -20,3 +22,16 @@ def undisturbed(tmp_path_factory, quick_configs):
         return made[form]
 
     return whole
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of its own."""
+    folder = tmp_path / 'disk'
+    folder.mkdir()
+    command = ['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip('file systems cannot be mounted here')
+    yield folder
+    # Logs may still be open.
+    subprocess.run(['umount', '--lazy', str(folder)], check=True)

@@ -1,6 +1,5 @@
 """Runs that are stopped by a signal, by a full disk, or by another run in their folder."""
 
-import contextlib
 import os
 import re
 import resource
@@ -22,7 +21,7 @@ from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoin
 from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.work_dir import alone_in
 from rexdense.errors import InvalidArgument, UnwritableFile
-from tests.engine.resume.toy_run import KillAt, last, run, run_in_group, toy_config
+from tests.engine.resume.toy_run import KillAt, fill, last, run, run_in_group, toy_config
 from tests.forked import Forked, rexdense, run_together
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
 from tests.small_classification import classification_arguments
@@ -80,37 +79,20 @@ def test_a_newer_checkpoint_that_is_damaged(undisturbed, tmp_path):
     assert differences(whole / last(whole), tmp_path / last(whole)) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of its own."""
-    folder = tmp_path / 'disk'
-    folder.mkdir()
-    command = ['mount', '-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip('file systems cannot be mounted here')
-    yield folder
-    # Logs may still be open.
-    subprocess.run(['umount', '--lazy', str(folder)], check=True)
-
-
 def test_a_full_disk(undisturbed, small_disk, monkeypatch):
     whole, events = undisturbed('epochs')
     with pytest.raises(RunStopped):
         run(toy_config(small_disk / 'run', at=events // 2, how=signal.SIGTERM))
     kept = newest_checkpoint(small_disk / 'run')
 
-    def fill():
-        with open(small_disk / 'filling', 'wb', buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(bytes(4096)):
-                pass
-
-    monkeypatch.setattr(KillAt, 'call', fill)
+    filling = small_disk / 'filling'
+    monkeypatch.setattr(KillAt, 'call', lambda: fill(filling))
     with pytest.raises(
         UnwritableFile, match=r'cannot be written \(No space left on device\): make'
     ):
         run(toy_config(small_disk / 'run', at=3, how='call'), resume=True)
     assert newest_checkpoint(small_disk / 'run').is_file() and kept.is_file()
-    (small_disk / 'filling').unlink()
+    filling.unlink()
     run(toy_config(small_disk / 'run'), resume=True)
     assert differences(whole / last(whole), small_disk / 'run' / last(whole)) == []
 

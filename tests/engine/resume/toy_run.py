@@ -1,6 +1,7 @@
 """A training run of numbers instead of images; all that a checkpoint has to keep is used in it."""
 
 import argparse
+import contextlib
 import itertools
 import os
 import signal
@@ -173,6 +174,13 @@ def toy_config(work_dir, by_epoch=True, every='1i', launcher='none', **changes):
             resume=False,
         )
     )
+
+
+def fill(file):
+    """Write a file until its disk is full."""
+    with open(file, 'wb', buffering=0) as opened, contextlib.suppress(OSError):
+        while opened.write(bytes(4096)):
+            pass
 
 
 def last(folder):

@@ -1,0 +1,54 @@
+"""Memory that is used up, of the host or of a device, told in one line."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+
+from rexdense.errors import OutOfMemory, RexdenseError
+
+__all__ = ['memory_shortage_told']
+
+# What torch says on a CPU (c10/core/impl/alloc_cpu.cpp), CUDA and Ascend, and OpenCV.
+_SHORT = re.compile(
+    r"out of memory|DefaultCPUAllocator: (?:not enough|can't allocate) memory|bad_alloc"
+    r'|CUBLAS_STATUS_ALLOC_FAILED|Insufficient memory',
+    re.IGNORECASE,
+)
+_LONGEST = 160
+
+
+@contextlib.contextmanager
+def memory_shortage_told() -> Iterator[None]:
+    """Turn what says that no memory is left into one line.
+
+    Raises:
+        OutOfMemory: some could not be had. A process that the system kills for it says nothing.
+    """
+    try:
+        yield
+    except RexdenseError:
+        raise
+    except Exception as error:
+        if not _is_shortage(error):
+            raise
+        raise OutOfMemory(
+            f'no memory is left ({_said(error)}): give smaller images (--scale), fewer of them at '
+            'once (--batch-size) or fewer --workers; training takes --amp and --accumulate too, '
+            'and goes on with --resume where it has saved a checkpoint'
+        ) from error
+
+
+def _is_shortage(error: Exception) -> bool:
+    if isinstance(error, MemoryError):
+        return True
+    known = isinstance(error, RuntimeError) or type(error).__module__ == 'cv2'
+    return known and bool(_SHORT.search(str(error)))
+
+
+def _said(error: Exception) -> str:
+    """Return what was said without places in a source; of a loader process, whose traceback torch
+    repeats, the last line."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    line = lines[-1] if lines[0].startswith('Caught ') else lines[0]
+    line = re.sub(r'^\[enforce fail at \S+\] (?:err == 0\. )?', '', line)
+    return line if len(line) <= _LONGEST else f'{line[:_LONGEST]}...'

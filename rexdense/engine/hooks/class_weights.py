@@ -97,7 +97,7 @@ def rarity_weights(pixels: Sequence[int], power: float, most: float) -> tuple[fl
         >>> [round(weight, 3) for weight in rarity_weights([900, 100, 0], 0.5, 20)]
         [0.833, 2.5, 1.0]
     """
-    shares = np.asarray(pixels, float) / np.sum(pixels)
+    shares = np.asarray(pixels, float) / (np.sum(pixels) or 1)
     weights = np.ones_like(shares)
     present = shares > 0
     weights[present] = shares[present] ** -power

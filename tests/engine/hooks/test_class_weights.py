@@ -34,8 +34,10 @@ def test_weights_follow_the_shares(pixels):
     assert rarity_weights(pixels, 0, 20) == (1, 1, 1)
 
 
+@pytest.mark.filterwarnings('error')
 def test_weights_have_a_limit_and_absent_classes_none():
     assert rarity_weights([10**6, 1, 0], 0.5, 20)[1:] == (20, 1)
+    assert rarity_weights([0, 0], 0.5, 20) == (1, 1)
 
 
 def train_with(root, work_dir, *settings):

@@ -132,13 +132,15 @@ def take_places(files: Sequence[HiddenFile], overwrite: bool) -> None:
     """Give finished files their names, all or none.
 
     Raises:
-        UnwritableFile: one cannot get its name; what the others have replaced is back.
+        UnwritableFile: one cannot get its name, and what the others have replaced is back; or the
+            name of a single one, which stays, may not outlast a power failure.
     """
     backups: dict[Path, Path] = {}
+    replacing = {file.place for file in files if os.path.lexists(file.place)}
     moved: list[HiddenFile] = []
     try:
         for file in files if len(files) > 1 else ():
-            if os.path.lexists(file.place):
+            if file.place in replacing:
                 backups[file.place] = hidden_name(file.place, BACKUP)
                 with told(file.path):
                     _link_or_copy(file.place, backups[file.place])
@@ -149,7 +151,9 @@ def take_places(files: Sequence[HiddenFile], overwrite: bool) -> None:
                 _sync_folder(file.place.parent)
     except BaseException:
         for file in moved:
-            _put_back(file, backups.pop(file.place, None))
+            # Without a backup the new file is all that is left of what it has replaced.
+            if file.place in backups or file.place not in replacing:
+                _put_back(file, backups.pop(file.place, None))
         raise
     finally:
         for backup in backups.values():

@@ -7,6 +7,7 @@ import gc
 import hashlib
 import http.server
 import io
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -69,6 +70,13 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what the imports have made: mmengine calls it for each data set,
     and it takes a quarter of a second to look through."""
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """End the forked processes that tests which failed have left."""
+    forked = sys.modules.get('tests.forked')
+    for each in list(forked.RUNNING) if forked else ():
+        each.kill()
 
 
 @pytest.fixture(scope='session')

@@ -3,6 +3,7 @@
 A process that Python starts anew imports torch and mmdet for five seconds; a fork has them.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -16,13 +17,16 @@ from pathlib import Path
 import cv2
 import torch
 
+RUNNING: set['Forked'] = set()
+"""Those whose end was not seen; conftest.py ends what tests that failed have left."""
+
 
 class Forked:
     """A function in a process of its own, the head of a session, which prints into files.
 
     Args:
-        function: What runs. Its end is the process's: status 0, that of a ``SystemExit``, or 1
-            after a traceback.
+        function: What runs. Its end is the process's: status 0, that of a ``SystemExit``, as
+            Python ends with it, or 1 after a traceback.
         arguments: What it takes.
         environment: Variables beside those of the tests.
     """
@@ -35,6 +39,7 @@ class Forked:
         self.pid = os.fork()
         if self.pid == 0:
             self._become(function, arguments, environment)
+        RUNNING.add(self)
 
     def _become(self, function, arguments, environment) -> None:
         status = 1
@@ -50,14 +55,19 @@ class Forked:
             torch.set_num_threads(1)
             cv2.setNumThreads(0)
             function(*arguments)
+            # What is printed at the end counts too.
+            sys.stdout.flush()
             status = 0
         except SystemExit as ended:
-            status = ended.code or 0
+            status = _status(ended.code)
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            # Nothing may keep it from its end: it would go on as a second process of the tests.
+            with contextlib.suppress(BaseException):
+                sys.stdout.flush()
+            with contextlib.suppress(BaseException):
+                sys.stderr.flush()
             os._exit(status)
 
     @property
@@ -76,6 +86,7 @@ class Forked:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self.returncode = os.waitstatus_to_exitcode(status)
+                RUNNING.discard(self)
         return self.returncode
 
     def wait(self, timeout: float = 120) -> int:
@@ -105,10 +116,25 @@ class Forked:
             os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it, whatever it does, with its children."""
+        """End it, whatever it does, with its children, which may be there after its end."""
         if self.poll() is None:
-            os.killpg(self.pid, signal.SIGKILL)
+            # It heads no session before it is in its function.
+            os.kill(self.pid, signal.SIGKILL)
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+            RUNNING.discard(self)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+
+def _status(code: int | str | None) -> int:
+    """Return the status with which Python ends after ``sys.exit(code)``."""
+    if code is None:
+        return 0
+    if not isinstance(code, int):
+        print(code, file=sys.stderr)
+        return 1
+    # The system has eight bits for it, of which 256 would leave those of success.
+    return code & 0xFF or int(code != 0)
 
 
 def rexdense(arguments: list[str]) -> None:

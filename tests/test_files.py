@@ -71,6 +71,25 @@ def test_what_is_there_stays_unless_it_may_be_replaced(tmp_path):
     assert contents(tmp_path) == {'a': b'old'}
 
 
+@pytest.mark.parametrize('overwrite', [True, False])
+def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch, overwrite):
+    """The new file has replaced the one before, so that it stays; nothing is left of a first."""
+    path = tmp_path / 'a'
+    if overwrite:
+        path.write_bytes(b'before')
+    sync = os.fsync
+
+    def refuse_folders(descriptor):
+        if os.path.isdir(f'/proc/self/fd/{descriptor}'):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', refuse_folders)
+    with pytest.raises(UnwritableFile, match='No space left'):
+        atomic_write(path, b'after', overwrite=overwrite)
+    assert contents(tmp_path) == ({'a': b'after'} if overwrite else {})
+
+
 def test_what_comes_to_be_there_meanwhile_stays_too(tmp_path):
     def write(file):
         file.write(b'ours')

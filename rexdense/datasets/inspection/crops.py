@@ -1,6 +1,8 @@
 """Crops of the objects of a data set of boxes, as a data set of classes to pretrain on."""
 
+import hashlib
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +23,9 @@ MARGIN = 0.1
 of what it looks like."""
 LEAST_SIDE = 4
 """Pixels of the longer side below which a box is left out: there is nothing to see in it."""
+LONGEST_STEM = 50
+"""Characters, of up to four bytes each, of which a name may have 255."""
+_PLAIN_ID = re.compile(r'[0-9A-Za-z-]{1,40}')
 
 
 def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Counter[str]]:
@@ -44,7 +49,7 @@ def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Count
                     crop = _cut(image, entry['bbox'])
                     folder = folders[entry['category_id']]
                     write(
-                        f'{split}/{folder}/{stem}_{safe_name(str(entry["id"]))}.png',
+                        f'{split}/{folder}/{stem}_{_number(entry["id"])}.png',
                         encode_png(crop),
                     )
                     counts[split][folder] += 1
@@ -59,7 +64,7 @@ def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Count
 
 def _class_folders(categories: Sequence[Mapping]) -> dict[int | str, str]:
     """Return the name of each category's folder by its id."""
-    folders = {category['id']: safe_name(category['name']) for category in categories}
+    folders = {category['id']: _shown_name(category['name']) for category in categories}
     (folder, count), *_ = Counter(map(str.casefold, folders.values())).most_common(1)
     if count > 1:
         names = ', '.join(
@@ -69,6 +74,19 @@ def _class_folders(categories: Sequence[Mapping]) -> dict[int | str, str]:
         )
         raise DataError(f'the classes {names} would share the folder {folder!r}: rename one')
     return folders
+
+
+def _shown_name(name: str) -> str:
+    """Return a safe name that does not begin with a dot, which hides files from their readers."""
+    name = safe_name(name)
+    return f'_{name[1:]}' if name.startswith('.') else name
+
+
+def _number(key: int | str) -> str:
+    """Return an annotation's id, or a digest of one that could be no part of a file's name, or of
+    another's."""
+    text = str(key)
+    return text if _PLAIN_ID.fullmatch(text) else hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _images(read: BoxSplit) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
@@ -85,7 +103,7 @@ def _images(read: BoxSplit) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
             path = Path(read.checked.image_folder, image['file_name'])
             pixels = load.transform(dict(img_path=str(path)))['img']
             # Ids are unique in a file, stems are for people.
-            stem = safe_name(Path(image['file_name']).stem)[:100]
+            stem = _shown_name(Path(image['file_name']).stem)[:LONGEST_STEM]
             yield pixels[..., ::-1], stem, objects[image['id']]
 
 

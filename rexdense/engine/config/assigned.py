@@ -47,7 +47,9 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
                 f'--cfg-options {key}={_shown(value)}: give a whole number above 0'
             )
         found = _found(config, parts)
-        if (parts[-1] in _LISTS or _has_sections(found)) and not _has_sections(value, or_none=True):
+        # An argument of some class, such as a name, may be called like one.
+        is_list = parts[-1] in _LISTS and (found is None or _is_list(found))
+        if (is_list or _has_sections(found)) and not _has_sections(value, or_none=True):
             raise InvalidArgument(
                 f'--cfg-options {key}={_shown(value)}: {key} is a list of sections; change one by '
                 f'{key}.0.NAME=VALUE, leave all out by {key}=None, or write them in a config file'

@@ -30,7 +30,7 @@ def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
             is used without.
     """
     steps = list(walk(loader.get('dataset')))
-    masks = [step for step in steps if step.get('with_mask')]
+    masks = [step for step in steps if _loads_masks(step)]
     as_polygons = any(step.get('poly2mask') is False for step in masks)
     for step in steps:
         name, scale = _class_name(step), step.get('img_scale')
@@ -57,9 +57,17 @@ def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
             )
 
 
+def _loads_masks(step: Mapping[str, Any]) -> bool:
+    return bool(step.get('with_mask', _class_name(step) == 'LoadPanopticAnnotations'))
+
+
 def _class_name(step: Mapping[str, Any]) -> str:
+    """Return the name of a class of mmdet; nothing of another project's, which may move masks."""
     kind = step.get('type')
-    return getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+    if isinstance(kind, type):
+        kind = f'{kind.__module__}.{kind.__name__}'
+    project, _, name = str(kind).rpartition('.')
+    return name if project.partition('.')[0] in ('', 'mmdet') else ''
 
 
 def _is_square(scale: Any) -> bool:

@@ -23,6 +23,7 @@ class WeighRareClasses(Hook):
     """Weigh the pixels of rare classes more, in the cross-entropy of a segmentor that has no
     ``class_weight`` of its own.
 
+    The loss is ``rexdense.CrossEntropyLoss``, which the heads of rexdense make of mmseg's.
     Cross-entropy is a mean over pixels, so a class with few of them is learnt late or never. The
     shares are those of the training labels, of 1000 maps at most; the weights are printed. Losses
     of regions (Dice, Lovasz, Tversky) count each class alike already, focal loss has means of its
@@ -53,6 +54,10 @@ class WeighRareClasses(Hook):
             if isinstance(loss, CrossEntropyLoss) and loss.class_weight is None
         ]
         if not losses:
+            runner.logger.info(
+                'WeighRareClasses: the model has no rexdense.CrossEntropyLoss without class_weight,'
+                ' so that its losses stay as they are'
+            )
             return
         datasets = list(innermost_datasets(runner.train_dataloader.dataset))
         pixels = _pixels(datasets)
@@ -68,7 +73,8 @@ class WeighRareClasses(Hook):
 
 
 def _pixels(datasets: Iterable) -> np.ndarray:
-    """Return the number of pixels of each class in the label maps of all data sets."""
+    """Return the number of pixels of each class in the label maps of all data sets, where not all
+    maps are read as many as all would have."""
     total = 0
     for dataset in datasets:
         if not isinstance(dataset, SegmentationDataset):
@@ -78,7 +84,8 @@ def _pixels(datasets: Iterable) -> np.ndarray:
             )
         paths = [dataset.get_data_info(i)['seg_map_path'] for i in range(len(dataset))]
         classes = len(dataset.metainfo['classes'])
-        total = total + count_labels(paths, classes, dataset.ignore_index)[:, :-1].sum(0)
+        counts = count_labels(paths, classes, dataset.ignore_index)
+        total = total + counts[:, :-1].sum(0) * (len(paths) / len(counts))
     return total
 
 
@@ -90,7 +97,7 @@ def rarity_weights(pixels: Sequence[int], power: float, most: float) -> tuple[fl
         >>> [round(weight, 3) for weight in rarity_weights([900, 100, 0], 0.5, 20)]
         [0.833, 2.5, 1.0]
     """
-    shares = np.asarray(pixels, float) / np.sum(pixels)
+    shares = np.asarray(pixels, float) / (np.sum(pixels) or 1)
     weights = np.ones_like(shares)
     present = shares > 0
     weights[present] = shares[present] ** -power

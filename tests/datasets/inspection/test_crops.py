@@ -87,6 +87,19 @@ def test_names_lead_nowhere_else(tmp_path):
     assert len(list((tmp_path / 'crops/train').iterdir())) == 2
 
 
+def test_ids_and_names_that_would_be_hidden_or_one(tmp_path):
+    content = coco_content()
+    content['categories'][0]['name'] = '.cat'
+    content['images'][0]['file_name'] = '.1.png'
+    for entry, key in zip(content['annotations'], ('a/b', 'a_b', 'x' * 300, 7), strict=True):
+        entry.update(id=key, image_id=1, category_id=1 + (key == 7))
+    content['annotations'][0]['bbox'] = [2, 3, 10, 10]
+    write_coco(tmp_path / 'data', content)
+    prepare.main([str(tmp_path / 'data'), '--crops', str(tmp_path / 'crops')])
+    dataset = ClassificationDataset(data_root=str(tmp_path / 'crops'), split='train')
+    assert (len(dataset), list(dataset.metainfo['classes'])) == (4, ['_cat', 'dog'])
+
+
 def test_crowds_are_left_out_and_large_boxes_are_cut(tmp_path):
     content = coco_content()
     content['annotations'][0].update(iscrowd=1)

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip('mmdet')
 
+from mmdet.datasets import transforms
 from mmengine.config import ConfigDict
 from mmengine.registry import DATASETS, DefaultScope
 
@@ -17,6 +18,13 @@ from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.scope import import_scope
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import MASK_CONFIG, ROOT
+
+
+class OtherMixUp:
+    """A transform of another project, which moves masks."""
+
+
+OtherMixUp.__name__ = 'MixUp'
 
 
 def loader_of(*steps, mixed=(), **loading):
@@ -48,6 +56,11 @@ def loader_of(*steps, mixed=(), **loading):
             'leave poly2mask=False out',
         ),
         (loader_of(mixed=[dict(type='CopyPaste')]), 'paste_by_box=True, or'),
+        (
+            loader_of(dict(type='mmdet.LoadPanopticAnnotations'), dict(type='MixUp')),
+            'use CachedMixUp',
+        ),
+        (loader_of(dict(type=transforms.Mosaic), with_mask=True), 'use CachedMosaic'),
     ],
 )
 def test_what_leaves_masks_behind(loader, advice):
@@ -63,6 +76,9 @@ def test_what_leaves_masks_behind(loader, advice):
         loader_of(dict(type='CachedMosaic', img_scale=(64, 48)), with_bbox=True),
         loader_of(dict(type='Expand'), dict(type='CachedMixUp'), with_mask=True),
         loader_of(dict(type='CachedMosaic'), with_mask=True, poly2mask=False),
+        loader_of(dict(type='other.Mosaic'), dict(type=OtherMixUp), with_mask=True),
+        loader_of(dict(type='LoadPanopticAnnotations'), mixed=[dict(type='CopyPaste')]),
+        loader_of(dict(type='LoadPanopticAnnotations', with_mask=False), dict(type='Mosaic')),
         ConfigDict(),
     ],
 )

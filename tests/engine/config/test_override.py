@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from rexdense.arch import channels
+from rexdense.engine.config.assigned import require_fitting_values
 from rexdense.engine.config.override import KEYS, override
 from rexdense.errors import InvalidArgument, UnknownName
 
@@ -168,6 +169,27 @@ def test_an_element_of_a_list_of_numbers(assignments, expected):
     config = Config(dict(model=dict(data_preprocessor=dict(mean=[123.675, 116.28, 103.53]))))
     override(config, assignments)
     assert config.model.data_preprocessor.mean == expected
+
+
+@pytest.mark.parametrize(
+    ('key', 'value'),
+    [
+        ('model.pipeline', 'slow'),
+        ('custom_hooks', []),
+        ('param_scheduler', None),
+        ('visualizer.vis_backends', dict(type='LocalVisBackend')),
+        ('train_dataloader.dataset.pipeline.0', dict(type='b')),
+    ],
+)
+def test_lists_of_sections_and_what_is_called_like_them(key, value):
+    text = dict(
+        model=dict(pipeline='fast'),
+        custom_hooks=[dict(type='a')],
+        param_scheduler=[dict(type='a')],
+        visualizer=dict(vis_backends=[dict(type='a')]),
+        train_dataloader=dict(dataset=dict(pipeline=[dict(type='a')])),
+    )
+    require_fitting_values(Config(text), {key: value})
 
 
 @pytest.mark.parametrize(

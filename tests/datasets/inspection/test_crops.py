@@ -9,6 +9,7 @@ from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.inspection.crops import MARGIN, write_crops
 from rexdense.datasets.inspection.sources import read_box_splits
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from rexdense.hidden_files import LONGEST_NAME
 from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco
 
 
@@ -67,6 +68,13 @@ def test_the_program_writes_what_a_classifier_reads(root, tmp_path, capsys):
             ],
             "the classes 'a/b', 'A_b' would share the folder 'a_b'",
         ),
+        (
+            lambda content: [
+                category.update(name=name)
+                for category, name in zip(content['categories'], ('\u00e9', 'e\u0301'), strict=True)
+            ],
+            'would share the folder',
+        ),
     ],
 )
 def test_nothing_is_left_of_crops_that_cannot_be_cut(tmp_path, change, message):
@@ -85,6 +93,30 @@ def test_names_lead_nowhere_else(tmp_path):
     prepare.main([str(tmp_path / 'data'), '--crops', str(tmp_path / 'crops')])
     assert sorted(path.name for path in tmp_path.iterdir()) == ['crops', 'data']
     assert len(list((tmp_path / 'crops/train').iterdir())) == 2
+
+
+def test_ids_of_text_that_make_one_name_keep_a_crop_each(tmp_path):
+    content = coco_content()
+    ids = ['x/y', 'x_y', 'X_Y', 'z' * 300]
+    for entry, given in zip(content['annotations'], ids, strict=True):
+        entry['id'] = given
+    write_coco(tmp_path / 'data', content)
+    write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
+    names = [path.name.casefold() for path in (tmp_path / 'crops/train').rglob('*.png')]
+    assert len(set(names)) == len(ids)
+
+
+def test_hidden_and_long_names_become_those_that_a_classifier_reads(tmp_path):
+    content = coco_content()
+    for category, name in zip(content['categories'], ('.cat', '\u732b' * 100), strict=True):
+        category['name'] = name
+    for image, start in zip(content['images'], ('.', '\u732b' * 80), strict=False):
+        image['file_name'] = start + image['file_name']
+    write_coco(tmp_path / 'data', content)
+    write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
+    dataset = ClassificationDataset(data_root=str(tmp_path / 'crops'), split='train')
+    assert len(dataset) == len(content['annotations'])
+    assert list(dataset.metainfo['classes']) == ['_.cat', '\u732b' * (LONGEST_NAME // 3)]
 
 
 def test_crowds_are_left_out_and_large_boxes_are_cut(tmp_path):

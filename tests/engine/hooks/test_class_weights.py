@@ -24,8 +24,15 @@ def test_weights_follow_the_shares(pixels):
     assert rarity_weights(pixels, 0, 20) == (1, 1, 1)
 
 
-def test_weights_have_a_limit_and_absent_classes_none():
-    assert rarity_weights([10**6, 1, 0], 0.5, 20)[1:] == (20, 1)
+def test_weights_have_a_limit():
+    assert rarity_weights([10**6, 1, 0], 0.5, 20)[1:] == (20, 20)
+
+
+def test_a_class_that_the_counted_maps_do_not_show_is_no_common_one():
+    *_, rare, unseen = rarity_weights([900, 99, 1, 0], 0.5, 1e6)
+    assert unseen == rare
+    assert rarity_weights([900, 100, 0], 0, 20) == (1, 1, 1)
+    assert rarity_weights([0, 0], 0.5, 20) == (1, 1)
 
 
 def train_with(root, work_dir, *settings):

@@ -39,7 +39,8 @@ def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Count
         target: A new folder.
 
     Raises:
-        DataError: two classes would have one folder, an image cannot be read, or no crop is left.
+        DataError: two classes would have one folder, an image cannot be read or is of another size
+            than annotated, or no crop is left.
         UnwritableFile: the target cannot be written, or is there.
     """
     counts = {split: Counter() for split in splits}
@@ -92,7 +93,9 @@ def _images(read: BoxSplit) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
     for image in dataset['images']:
         if image['id'] in objects:
             path = Path(read.checked.image_folder, image['file_name'])
-            pixels = load.transform(dict(img_path=str(path)))['img']
+            # The boxes are of the image in the orientation that has its stated size.
+            stated = dict(height=int(image['height']), width=int(image['width']))
+            pixels = load.transform(dict(img_path=str(path), **stated))['img']
             yield pixels[..., ::-1], Path(image['file_name']).stem, objects[image['id']]
 
 

@@ -95,6 +95,36 @@ def test_names_lead_nowhere_else(tmp_path):
     assert len(list((tmp_path / 'crops/train').iterdir())) == 2
 
 
+@pytest.mark.parametrize('upright', [False, True])
+def test_a_turned_image_is_cut_in_the_orientation_of_its_annotation(tmp_path, upright):
+    content = coco_content()
+    image, entry = content['images'][0], content['annotations'][0]
+    image.update(file_name='turned.png')
+    if upright:
+        image.update(width=HEIGHT, height=WIDTH)
+    entry.update(bbox=[2, 3, 10, 10], area=100)
+    content.update(images=[image], annotations=[entry])
+    stored = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right
+    (tmp_path / 'data/images').mkdir(parents=True)
+    Image.fromarray(stored).save(tmp_path / 'data/images/turned.png', exif=exif)
+    write_coco(tmp_path / 'data', content)
+    write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
+    annotated = np.rot90(stored, -1) if upright else stored
+    (crop,) = (tmp_path / 'crops').rglob('*.png')
+    np.testing.assert_array_equal(np.asarray(Image.open(crop)), annotated[2:14, 1:13])
+
+
+def test_an_image_of_another_size_than_annotated_is_refused(tmp_path):
+    write_coco(tmp_path / 'data')
+    image = np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8)
+    Image.fromarray(image).save(tmp_path / 'data/images/1.png')
+    with pytest.raises(DataError, match=r'1\.png is 96 x 64 pixels .* says 48 x 32'):
+        write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
+    assert not (tmp_path / 'crops').exists()
+
+
 def test_ids_of_text_that_make_one_name_keep_a_crop_each(tmp_path):
     content = coco_content()
     ids = ['x/y', 'x_y', 'X_Y', 'z' * 300]

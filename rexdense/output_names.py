@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from rexdense.errors import InvalidArgument
 from rexdense.hidden_files import LONGEST_NAME
 
-__all__ = ['Rename', 'output_names', 'output_path', 'output_paths', 'safe_name']
+__all__ = ['Rename', 'name_key', 'output_names', 'output_path', 'output_paths', 'safe_name']
 
 Rename = Callable[[str], str]
 """From the name of an input file to that of an output file."""
@@ -86,7 +86,7 @@ def output_names(
     ways = [lambda name, _, rename=rename: rename(name) for rename in renames]
     ways += [functools.partial(_with_digest, renames[-1], digits) for digits in _DIGITS]
     chosen = {path: 0 for path in parts}
-    taken = {_key(name) for name in reserved}
+    taken = {name_key(name) for name in reserved}
     while True:
         names = {path: _joined(parts[path], path, ways[way]) for path, way in chosen.items()}
         colliding = _colliding(names, taken)
@@ -110,6 +110,11 @@ def safe_name(name: str) -> str:
     except UnicodeEncodeError:
         name = name.encode(errors='replace').decode()
     return '_' if name in ('', '.', '..') else name
+
+
+def name_key(name: str) -> str:
+    """Return the common form of names that some system takes for one."""
+    return unicodedata.normalize('NFC', unicodedata.normalize('NFC', name).casefold())
 
 
 def _absolute(path: str | Path) -> Path:
@@ -156,18 +161,13 @@ def _fitting(name: str, path: Path) -> str:
     return os.fsencode(name)[: LONGEST_NAME - len(end)].decode(errors='ignore') + end
 
 
-def _key(name: str) -> str:
-    """Return the common form of names that some system takes for one."""
-    return unicodedata.normalize('NFC', unicodedata.normalize('NFC', name).casefold())
-
-
 def _colliding(names: dict[Path, str], taken: set[str]) -> set[Path]:
     """Return the inputs whose names are another's, reserved, or those of folders."""
     users = defaultdict(list)
     folders = set()
     for path, name in names.items():
-        users[_key(name)].append(path)
-        folders |= {str(parent) for parent in PurePosixPath(_key(name)).parents}
+        users[name_key(name)].append(path)
+        folders |= {str(parent) for parent in PurePosixPath(name_key(name)).parents}
     return {
         path
         for key, paths in users.items()

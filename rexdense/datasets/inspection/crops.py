@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-import re
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +14,8 @@ from rexdense.datasets.inspection.boxes import BoxSplit
 from rexdense.datasets.shapes.encoding import encode_png
 from rexdense.errors import DataError
 from rexdense.files import folder_written_aside
-from rexdense.output_names import safe_name
+from rexdense.hidden_files import LONGEST_NAME
+from rexdense.output_names import name_key, safe_name
 
 __all__ = ['LEAST_SIDE', 'MARGIN', 'write_crops']
 
@@ -23,35 +24,36 @@ MARGIN = 0.1
 of what it looks like."""
 LEAST_SIDE = 4
 """Pixels of the longer side below which a box is left out: there is nothing to see in it."""
-LONGEST_STEM = 50
-"""Characters, of up to four bytes each, of which a name may have 255."""
-_PLAIN_ID = re.compile(r'[0-9A-Za-z-]{1,40}')
 
 
 def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Counter[str]]:
     """Write ``<split>/<class>/<image>_<annotation>.png``, a crop an object, crowds left out; return
     the number of crops of each split and class.
 
+    A dot at the beginning of a name gets ``_`` before it, since readers of folders pass over hidden
+    files. Names that are too long are cut, and a digest of the annotation's id is put in where two
+    crops of a split would have one name, as those of ids that are text may.
+
     Args:
         splits: As :func:`rexdense.datasets.inspection.sources.read_box_splits` reads them.
         target: A new folder.
 
     Raises:
-        DataError: two classes would have one folder, an image cannot be read, or no crop is left.
+        DataError: two classes would have one folder, an image cannot be read or is of another size
+            than annotated, or no crop is left.
         UnwritableFile: the target cannot be written, or is there.
     """
     counts = {split: Counter() for split in splits}
     with folder_written_aside(target) as write:
         for split, read in splits.items():
             folders = _class_folders(read.checked.dataset['categories'])
+            taken: set[str] = set()
             for image, stem, annotations in _images(read):
                 for entry in annotations:
                     crop = _cut(image, entry['bbox'])
                     folder = folders[entry['category_id']]
-                    write(
-                        f'{split}/{folder}/{stem}_{_number(entry["id"])}.png',
-                        encode_png(crop),
-                    )
+                    name = _free_name(stem, entry['id'], taken)
+                    write(f'{split}/{folder}/{name}.png', encode_png(crop))
                     counts[split][folder] += 1
         empty = [split for split, classes in counts.items() if not classes]
         if empty:
@@ -64,29 +66,19 @@ def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Count
 
 def _class_folders(categories: Sequence[Mapping]) -> dict[int | str, str]:
     """Return the name of each category's folder by its id."""
-    folders = {category['id']: _shown_name(category['name']) for category in categories}
-    (folder, count), *_ = Counter(map(str.casefold, folders.values())).most_common(1)
+    folders = {
+        category['id']: _shortened(_visible(category['name']), LONGEST_NAME)
+        for category in categories
+    }
+    (folder, count), *_ = Counter(map(name_key, folders.values())).most_common(1)
     if count > 1:
         names = ', '.join(
             repr(category['name'])
             for category in categories
-            if folders[category['id']].casefold() == folder
+            if name_key(folders[category['id']]) == folder
         )
         raise DataError(f'the classes {names} would share the folder {folder!r}: rename one')
     return folders
-
-
-def _shown_name(name: str) -> str:
-    """Return a safe name that does not begin with a dot, which hides files from their readers."""
-    name = safe_name(name)
-    return f'_{name[1:]}' if name.startswith('.') else name
-
-
-def _number(key: int | str) -> str:
-    """Return an annotation's id, or a digest of one that could be no part of a file's name, or of
-    another's."""
-    text = str(key)
-    return text if _PLAIN_ID.fullmatch(text) else hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _images(read: BoxSplit) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
@@ -101,10 +93,36 @@ def _images(read: BoxSplit) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
     for image in dataset['images']:
         if image['id'] in objects:
             path = Path(read.checked.image_folder, image['file_name'])
-            pixels = load.transform(dict(img_path=str(path)))['img']
-            # Ids are unique in a file, stems are for people.
-            stem = _shown_name(Path(image['file_name']).stem)[:LONGEST_STEM]
-            yield pixels[..., ::-1], stem, objects[image['id']]
+            # The boxes are of the image in the orientation that has its stated size.
+            stated = dict(height=int(image['height']), width=int(image['width']))
+            pixels = load.transform(dict(img_path=str(path), **stated))['img']
+            yield pixels[..., ::-1], Path(image['file_name']).stem, objects[image['id']]
+
+
+def _free_name(stem: str, annotation: int | str, taken: set[str]) -> str:
+    """Return the name of a crop, without ending, and add it to the names that are taken.
+
+    Args:
+        stem: The image's name, for people.
+        annotation: Its id, which no other of the file has.
+    """
+    stem, number = _shortened(_visible(stem), 100), safe_name(str(annotation))
+    name = _shortened(f'{stem}_{number}', 200)
+    if name_key(name) in taken:
+        name += f'~{hashlib.sha256(str(annotation).encode()).hexdigest()[:16]}'
+    taken.add(name_key(name))
+    return name
+
+
+def _visible(name: str) -> str:
+    """Return a file name that no reader of folders passes over."""
+    name = safe_name(name)
+    return f'_{name}' if name.startswith('.') else name
+
+
+def _shortened(name: str, most: int) -> str:
+    """Return the beginning of a file name, of at most so many bytes."""
+    return os.fsencode(name)[:most].decode(errors='ignore')
 
 
 def _cut(image: np.ndarray, box: Sequence[float]) -> np.ndarray:

@@ -91,15 +91,16 @@ def _pixels(datasets: Iterable) -> np.ndarray:
 
 def rarity_weights(pixels: Sequence[int], power: float, most: float) -> tuple[float, ...]:
     """Return the weight of each class from its number of pixels; see :class:`WeighRareClasses`.
-    Classes without pixels, which no term of a loss has, get 1.
+    A class that has none is weighed as if it had one: label maps that were not counted may show it.
 
     Example:
-        >>> [round(weight, 3) for weight in rarity_weights([900, 100, 0], 0.5, 20)]
-        [0.833, 2.5, 1.0]
+        >>> [round(weight, 3) for weight in rarity_weights([900, 100, 0], 0.5, 30)]
+        [0.833, 2.5, 25.0]
     """
-    shares = np.asarray(pixels, float) / (np.sum(pixels) or 1)
-    weights = np.ones_like(shares)
-    present = shares > 0
-    weights[present] = shares[present] ** -power
-    weights[present] /= (weights * shares).sum()
+    counts = np.asarray(pixels, float)
+    total = counts.sum()
+    if not total:
+        return (1.0,) * len(counts)
+    weights = (np.maximum(counts, 1) / total) ** -power
+    weights /= (weights * counts).sum() / total
     return tuple(np.minimum(weights, most).tolist())

@@ -9,6 +9,7 @@ from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.inspection.crops import MARGIN, write_crops
 from rexdense.datasets.inspection.sources import read_box_splits
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from rexdense.hidden_files import LONGEST_NAME
 from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco
 
 
@@ -67,6 +68,13 @@ def test_the_program_writes_what_a_classifier_reads(root, tmp_path, capsys):
             ],
             "the classes 'a/b', 'A_b' would share the folder 'a_b'",
         ),
+        (
+            lambda content: [
+                category.update(name=name)
+                for category, name in zip(content['categories'], ('\u00e9', 'e\u0301'), strict=True)
+            ],
+            'would share the folder',
+        ),
     ],
 )
 def test_nothing_is_left_of_crops_that_cannot_be_cut(tmp_path, change, message):
@@ -87,17 +95,58 @@ def test_names_lead_nowhere_else(tmp_path):
     assert len(list((tmp_path / 'crops/train').iterdir())) == 2
 
 
-def test_ids_and_names_that_would_be_hidden_or_one(tmp_path):
+@pytest.mark.parametrize('upright', [False, True])
+def test_a_turned_image_is_cut_in_the_orientation_of_its_annotation(tmp_path, upright):
     content = coco_content()
-    content['categories'][0]['name'] = '.cat'
-    content['images'][0]['file_name'] = '.1.png'
-    for entry, key in zip(content['annotations'], ('a/b', 'a_b', 'x' * 300, 7), strict=True):
-        entry.update(id=key, image_id=1, category_id=1 + (key == 7))
-    content['annotations'][0]['bbox'] = [2, 3, 10, 10]
+    image, entry = content['images'][0], content['annotations'][0]
+    image.update(file_name='turned.png')
+    if upright:
+        image.update(width=HEIGHT, height=WIDTH)
+    entry.update(bbox=[2, 3, 10, 10], area=100)
+    content.update(images=[image], annotations=[entry])
+    stored = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned right
+    (tmp_path / 'data/images').mkdir(parents=True)
+    Image.fromarray(stored).save(tmp_path / 'data/images/turned.png', exif=exif)
     write_coco(tmp_path / 'data', content)
-    prepare.main([str(tmp_path / 'data'), '--crops', str(tmp_path / 'crops')])
+    write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
+    annotated = np.rot90(stored, -1) if upright else stored
+    (crop,) = (tmp_path / 'crops').rglob('*.png')
+    np.testing.assert_array_equal(np.asarray(Image.open(crop)), annotated[2:14, 1:13])
+
+
+def test_an_image_of_another_size_than_annotated_is_refused(tmp_path):
+    write_coco(tmp_path / 'data')
+    image = np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8)
+    Image.fromarray(image).save(tmp_path / 'data/images/1.png')
+    with pytest.raises(DataError, match=r'1\.png is 96 x 64 pixels .* says 48 x 32'):
+        write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
+    assert not (tmp_path / 'crops').exists()
+
+
+def test_ids_of_text_that_make_one_name_keep_a_crop_each(tmp_path):
+    content = coco_content()
+    ids = ['x/y', 'x_y', 'X_Y', 'z' * 300]
+    for entry, given in zip(content['annotations'], ids, strict=True):
+        entry['id'] = given
+    write_coco(tmp_path / 'data', content)
+    write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
+    names = [path.name.casefold() for path in (tmp_path / 'crops/train').rglob('*.png')]
+    assert len(set(names)) == len(ids)
+
+
+def test_hidden_and_long_names_become_those_that_a_classifier_reads(tmp_path):
+    content = coco_content()
+    for category, name in zip(content['categories'], ('.cat', '\u732b' * 100), strict=True):
+        category['name'] = name
+    for image, start in zip(content['images'], ('.', '\u732b' * 80), strict=False):
+        image['file_name'] = start + image['file_name']
+    write_coco(tmp_path / 'data', content)
+    write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
     dataset = ClassificationDataset(data_root=str(tmp_path / 'crops'), split='train')
-    assert (len(dataset), list(dataset.metainfo['classes'])) == (4, ['_cat', 'dog'])
+    assert len(dataset) == len(content['annotations'])
+    assert list(dataset.metainfo['classes']) == ['_.cat', '\u732b' * (LONGEST_NAME // 3)]
 
 
 def test_crowds_are_left_out_and_large_boxes_are_cut(tmp_path):

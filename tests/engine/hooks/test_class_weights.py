@@ -35,8 +35,14 @@ def test_weights_follow_the_shares(pixels):
 
 
 @pytest.mark.filterwarnings('error')
-def test_weights_have_a_limit_and_absent_classes_none():
-    assert rarity_weights([10**6, 1, 0], 0.5, 20)[1:] == (20, 1)
+def test_weights_have_a_limit():
+    assert rarity_weights([10**6, 1, 0], 0.5, 20)[1:] == (20, 20)
+
+
+def test_a_class_that_the_counted_maps_do_not_show_is_no_common_one():
+    *_, rare, unseen = rarity_weights([900, 99, 1, 0], 0.5, 1e6)
+    assert unseen == rare
+    assert rarity_weights([900, 100, 0], 0, 20) == (1, 1, 1)
     assert rarity_weights([0, 0], 0.5, 20) == (1, 1)
 
 
@@ -104,7 +110,8 @@ def test_data_sets_count_by_their_size(tmp_path, monkeypatch):
     loss = CrossEntropyLoss()
     hooked(ConcatDataset([many, few]), loss)
     assert len(many) > 1
-    expected = rarity_weights([len(many), 1, *(0 for _ in CLASSES[2:])], 0.5, 20)
+    pixels = [16 * len(many), 16, *(0 for _ in CLASSES[2:])]
+    expected = rarity_weights(pixels, 0.5, 20)
     np.testing.assert_allclose(loss.class_weight, expected)
 
 

@@ -69,7 +69,7 @@ class WeighRareClasses(Hook):
             shown = ', '.join(
                 f'{name} {weight:.2f}' for name, weight in zip(names, weights, strict=True)
             )
-            runner.logger.info(f'Weights of the classes by their rarity: {shown}')
+            runner.logger.info(f'Classes weighed by their rarity: {shown}')
 
 
 def _pixels(datasets: Iterable) -> np.ndarray:

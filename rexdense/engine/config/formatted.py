@@ -16,8 +16,8 @@ class FormattedOnce(Config):
     Example:
         >>> config = FormattedOnce.of(Config(dict(a=1)))
         >>> config.a = 2
-        >>> config.pretty_text
-        'a = 2\\n'
+        >>> config.pretty_text == Config(dict(a=2)).pretty_text
+        True
     """
 
     @classmethod

@@ -9,7 +9,7 @@ from rexdense.errors import InvalidArgument
 __all__ = ['require_masks_that_follow']
 
 # mmdet's transforms that change boxes and leave masks as they are, or give up at masks
-# (datasets/transforms/transforms.py), and what does the like with masks.
+# (datasets/transforms/transforms.py), and what to use with masks instead.
 _OF_BOXES_ALONE = {
     'Mosaic': "CachedMosaic in the data set's own pipeline",
     'MixUp': "CachedMixUp in the data set's own pipeline",

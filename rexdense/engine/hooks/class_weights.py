@@ -80,7 +80,8 @@ def _pixels(datasets: Iterable) -> np.ndarray:
         if not isinstance(dataset, SegmentationDataset):
             raise InvalidArgument(
                 f'WeighRareClasses counts the labels of rexdense.SegmentationDataset, and the '
-                f'training data is a {type(dataset).__name__}: state class_weight of the loss'
+                f'training data is a {type(dataset).__name__}: state class_weight of the loss, or '
+                'leave the hook out of custom_hooks'
             )
         paths = [dataset.get_data_info(i)['seg_map_path'] for i in range(len(dataset))]
         classes = len(dataset.metainfo['classes'])

@@ -46,8 +46,8 @@ class FusedConv2d(nn.Conv2d):
             shortcut: A map of the output's shape, added before the activation.
         """
         name, bounds, function = _ACTIVATIONS[self.activation]
-        can_fuse = shortcut is None or self.activation in _OF_SUMS
-        if not (can_fuse and self._can_fuse(x)):
+        fuses_sum = shortcut is None or self.activation in _OF_SUMS
+        if not (fuses_sum and self.can_fuse(x)):
             out = super().forward(x)
             return function(out if shortcut is None else out.add_(shortcut))
         # Packed weights do not say in which layout the output is wanted.
@@ -91,7 +91,8 @@ class FusedConv2d(nn.Conv2d):
         # Tensors in oneDNN's blocks cannot be pickled.
         return {name: value for name, value in self.__dict__.items() if name != '_packed'}
 
-    def _can_fuse(self, x: Tensor) -> bool:
+    def can_fuse(self, x: Tensor) -> bool:
+        """Return whether a map goes through one operator of oneDNN, seen by nobody."""
         return (
             type(x) is Tensor
             and x.device.type == 'cpu'

@@ -12,6 +12,7 @@ from rexdense.deploy.optimization.fused import fuse_convolutions
 from rexdense.deploy.optimization.parts import parts_of
 from rexdense.deploy.optimization.precision import set_precision
 from rexdense.deploy.optimization.refusals import checked_copy, require_dtype
+from rexdense.deploy.optimization.strips import compute_in_strips
 from rexdense.device.bfloat16 import require_bfloat16
 from rexdense.device.memory_layout import use_channels_last
 from rexdense.errors import InvalidArgument
@@ -33,8 +34,9 @@ def optimize(
 
     Batch norms are folded into the convolutions before them, which apply the activations after them
     as well; parametrised weights are computed once; weights lie with the channels last, and on a
-    CPU a second time in blocks of the processor's. Outputs in
-    float32 stay within 1e-4 of the network's, relative to the largest value.
+    CPU a second time in blocks of the processor's; there, the widest maps of large images are
+    computed in strips. Outputs in float32 stay within 1e-4 of the network's, relative to the
+    largest value.
 
     What reads the output of a convolution inside an ``nn.Sequential``, or calls mmcv's
     ``ConvModule`` without its norm, would get that of the norm.
@@ -89,6 +91,7 @@ def optimize(
         _compute_parametrised(network)
         fold_norms(network)
         fuse_convolutions(network)
+        compute_in_strips(network)
         if dtype is not None:
             set_precision(network, dtype)
         use_channels_last(network)

@@ -23,11 +23,13 @@ class Bottleneck(nn.Module):
         drop_path_rate: See :class:`~rexdense.models.layers.convolution.DropPath`.
 
     Attributes:
+        local_layers: As of :class:`~rexdense.models.backbones.rexnet.InvertedBottleneck`.
         summing_layer: The layer whose output is added to the shortcut, with a ReLU after it.
         sums_in_conv: Whether the convolution of that layer does both, as
             :func:`rexdense.deploy.optimize` makes it.
     """
 
+    local_layers = ('conv1', 'conv2')
     summing_layer = 'conv3'
     sums_in_conv = False
 

@@ -33,6 +33,10 @@ class InvertedBottleneck(nn.Module):
             squeeze-excitation, after the depthwise convolution; ReXNet has SiLU after the expansion
             and ReLU6 after the squeeze-excitation.
         drop_path_rate: See :class:`~rexdense.models.layers.convolution.DropPath`.
+
+    Attributes:
+        local_layers: Names of the layers through which few rows of the input make few of the
+            output, by which :func:`rexdense.deploy.optimize` computes them in strips.
     """
 
     def __init__(
@@ -68,6 +72,13 @@ class InvertedBottleneck(nn.Module):
         self.drop_path = DropPath(drop_path_rate if spec.shortcut else 0.0)
         self.shortcut, self.lite = spec.shortcut, lite
         self.in_channels, self.out_channels = spec.in_channels, spec.out_channels
+
+    @property
+    def local_layers(self) -> tuple[str, ...]:
+        if self.expand is None:
+            return ()
+        narrow = () if self.squeeze_excitation else ('project',)
+        return ('expand', 'depthwise', *narrow)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = x if self.expand is None else self.expand(x)

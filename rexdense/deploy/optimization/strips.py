@@ -1,0 +1,100 @@
+"""Wide maps inside blocks, computed a strip at a time.
+
+An inverted bottleneck widens its input many times and narrows it again. Above 32 MiB glibc maps the
+memory of a map anew at each pass, whose page faults take as long as a convolution; strips are below
+that, and the wide map is never there as a whole. Patches through whole stages (MCUNetV2, Lin et al.
+2021) would compute their overlaps in every layer; here these are a row or two of one layer.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from rexdense.deploy.optimization.fused import FusedConv2d
+
+__all__ = ['LayersInStrips', 'compute_in_strips']
+
+_LARGEST_REUSED = 32 * 2**20
+"""Bytes of the largest block of memory that glibc hands out again (malloc.h,
+DEFAULT_MMAP_THRESHOLD_MAX on 64-bit systems)."""
+_STRIP = 16 * 2**20
+"""Bytes of a wide map at once: of 1 to 16 MiB, 4 to 8 were quickest for one large image and 16 for
+eight small ones, at most 4 % apart from it each."""
+
+
+class LayersInStrips(nn.Module):
+    """A 1x1 layer, a 3x3 layer that alone reads its output, and layers of 1x1 after that.
+
+    Each has a ``conv``. Maps that are small, and those that a
+    :class:`~rexdense.deploy.optimization.fused.FusedConv2d` does not fuse, where autograd or a
+    tracer looks on, go through all of it at once.
+    """
+
+    def __init__(self, pointwise: nn.Module, spatial: nn.Module, *after: nn.Module) -> None:
+        super().__init__()
+        self.pointwise, self.spatial = pointwise, spatial
+        self.after = nn.Sequential(*after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the last layer's output for a map (N, C, H, W)."""
+        count, _, height, width = x.shape
+        row = self.pointwise.conv.out_channels * width * x.element_size()
+        if count * height * row <= _LARGEST_REUSED or not self.pointwise.conv.can_fuse(x):
+            return self._layers(x)
+        if height * row <= _STRIP:
+            return torch.cat([self._layers(some) for some in x.split(_STRIP // (height * row))])
+        rows = max(_STRIP // row // self.spatial.conv.stride[0], 1)
+        return torch.cat([self._in_rows(x[index : index + 1], rows) for index in range(count)])
+
+    def _layers(self, x: Tensor, first: int = 0, last: int | None = None) -> Tensor:
+        """All layers, of the rows of ``x`` whose outputs are from ``first`` to before ``last``."""
+        out = self.spatial(self.pointwise(x))
+        return self.after(out if last is None else out[:, :, first:last])
+
+    def _in_rows(self, image: Tensor, rows: int) -> Tensor:
+        """The output for one image, that many of its rows at a time."""
+        (stride, _), (padding, _) = self.spatial.conv.stride, self.spatial.conv.padding
+        height = image.shape[2]
+        out_height = (height - 1) // stride + 1
+        # The padding spoils that many outputs at the upper edge of a strip.
+        spoilt = -(-padding // stride)
+        out = None
+        for start in range(0, out_height, rows):
+            stop = min(start + rows, out_height)
+            above = min(spoilt, start)
+            strip = image[:, :, (start - above) * stride : (stop - 1) * stride + padding + 1]
+            part = self._layers(strip, above, above + stop - start)
+            if out is None:
+                shape = (1, part.shape[1], out_height, part.shape[3])
+                out = part.new_empty(shape).contiguous(memory_format=torch.channels_last)
+            out[:, :, start:stop] = part
+        return out
+
+
+def compute_in_strips(network: nn.Module) -> None:
+    """Let blocks compute their widest maps in strips: those that name such layers as
+    ``local_layers``, in the order of their calls, each of which alone reads the output before it.
+
+    Args:
+        network: Its convolutions are fused; where they are not, or normalised by other norms, it is
+            left as it is.
+    """
+    for block in list(network.modules()):
+        *names, last = getattr(block, 'local_layers', ()) or (None,)
+        layers = [getattr(block, name) for name in (*names, last)] if names else []
+        if layers and all(map(_is_folded, layers)) and _keep_size(*layers):
+            for name in names:
+                setattr(block, name, nn.Identity())
+            setattr(block, last, LayersInStrips(*layers))
+
+
+def _is_folded(layer: nn.Module | None) -> bool:
+    conv, norm = (getattr(layer, name, None) for name in ('conv', 'norm'))
+    return type(conv) is FusedConv2d and type(norm) is nn.Identity
+
+
+def _keep_size(pointwise: nn.Module, spatial: nn.Module, *after: nn.Module) -> bool:
+    """Whether maps keep their size, but for the stride of the second layer."""
+    conv = spatial.conv
+    return conv.padding == conv.dilation and all(
+        layer.conv.kernel_size == (1, 1) for layer in (pointwise, *after)
+    )

@@ -1,0 +1,144 @@
+"""Wide maps in strips: the same outputs, and no wide map as a whole."""
+
+import copy
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from rexdense.arch.residual import BottleneckSpec
+from rexdense.arch.rexnet import InvertedBottleneckSpec
+from rexdense.deploy.optimization import strips
+from rexdense.deploy.optimization.folding import fold_norms
+from rexdense.deploy.optimization.fused import fuse_convolutions
+from rexdense.deploy.relative_error import relative_error
+from rexdense.models.backbones.residual import Bottleneck
+from rexdense.models.backbones.rexnet import InvertedBottleneck
+from tests.models.networks import image, randomise
+
+WIDTH, HIDDEN = 11, 24
+ROW = 4 * HIDDEN * WIDTH
+"""Bytes of a row of the wide map."""
+
+
+class Largest(TorchDispatchMode):
+    """Bytes of the largest tensor that an operator returns while it is on."""
+
+    def __init__(self):
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        out = operation(*args, **kwargs or {})
+        tensors = [each for each in tree_leaves(out) if isinstance(each, torch.Tensor)]
+        self.bytes = max([self.bytes, *(each.numel() * each.element_size() for each in tensors)])
+        return out
+
+
+def inverted(stride, dilation, squeeze, lite=False, norm='BN'):
+    spec = InvertedBottleneckSpec(
+        in_channels=4,
+        hidden_channels=HIDDEN,
+        out_channels=6,
+        stride=stride,
+        dilation=dilation,
+        squeeze_channels=squeeze,
+        shortcut=stride == 1,
+    )
+    return InvertedBottleneck(spec, dict(type=norm), lite)
+
+
+def residual(stride, dilation, squeeze):
+    spec = BottleneckSpec(
+        in_channels=4,
+        hidden_channels=HIDDEN,
+        out_channels=8,
+        stride=stride,
+        dilation=dilation,
+        groups=2,
+        squeeze_channels=squeeze,
+        downsample=True,
+    )
+    return Bottleneck(spec, dict(type='BN'))
+
+
+def in_strips(block, largest, strip, monkeypatch):
+    """The block folded, before and after its layers run in strips of that many rows."""
+    monkeypatch.setattr(strips, '_LARGEST_REUSED', largest * ROW)
+    monkeypatch.setattr(strips, '_STRIP', strip * ROW)
+    torch.manual_seed(0)
+    whole = randomise(block).eval()
+    fold_norms(whole)
+    fuse_convolutions(whole)
+    cut = copy.deepcopy(whole)
+    strips.compute_in_strips(cut)
+    assert any(isinstance(module, strips.LayersInStrips) for module in cut.modules())
+    return whole, cut
+
+
+@pytest.mark.parametrize('build', [inverted, residual])
+@pytest.mark.parametrize('squeeze', [0, 2])
+@pytest.mark.parametrize(('stride', 'dilation'), [(1, 1), (2, 1), (1, 2), (1, 4)])
+@pytest.mark.parametrize('rows', [1, 2, 3, 5])
+def test_outputs_are_the_same(build, squeeze, stride, dilation, rows, monkeypatch):
+    whole, cut = in_strips(build(stride, dilation, squeeze), 4, rows, monkeypatch)
+    for count, height in ((1, 12), (1, 13), (3, 9), (1, 1), (2, 3)):
+        x = image(count, 4, height, WIDTH)
+        for images in (x, x.to(memory_format=torch.channels_last)):
+            before = images.clone()
+            with torch.inference_mode():
+                found, expected = cut(images), whole(images)
+            assert found.shape == expected.shape
+            assert relative_error(found, expected) < 1e-5
+            assert torch.equal(images, before)
+
+
+def test_several_images_at_once(monkeypatch):
+    whole, cut = in_strips(inverted(2, 1, 0), 20, 20, monkeypatch)
+    x = image(5, 4, 9, WIDTH)
+    with torch.inference_mode(), Largest() as seen:
+        found = cut(x)
+    assert seen.bytes == 2 * 9 * ROW
+    with torch.inference_mode():
+        assert relative_error(found, whole(x)) < 1e-5
+
+
+@pytest.mark.parametrize('lite', [False, True])
+@pytest.mark.parametrize(('stride', 'squeeze'), [(1, 0), (2, 0), (2, 2)])
+def test_the_wide_map_is_never_there_as_a_whole(stride, squeeze, lite, monkeypatch):
+    whole, cut = in_strips(inverted(stride, 1, squeeze, lite), 8, 8, monkeypatch)
+    x = image(1, 4, 64, WIDTH)
+    sizes = []
+    for block in (whole, cut):
+        with torch.inference_mode(), Largest() as seen:
+            block(x)
+        sizes.append(seen.bytes)
+    assert sizes[0] == 64 * ROW
+    # Strips overlap by two rows; the output and what squeeze-excitation takes are there as a whole.
+    assert sizes[1] < 18 * ROW
+
+
+def test_small_maps_gradients_and_graphs_are_not_cut(monkeypatch):
+    whole, cut = in_strips(inverted(1, 1, 0), 12, 4, monkeypatch)
+    small, large = image(1, 4, 12, WIDTH), image(1, 4, 13, WIDTH)
+    with torch.inference_mode(), Largest() as seen:
+        cut(small)
+    assert seen.bytes == 12 * ROW
+    gradients = []
+    for block in (whole, cut):
+        x = large.clone().requires_grad_()
+        gradients += torch.autograd.grad(block(x).square().sum(), x)
+    assert relative_error(*gradients) < 1e-5
+    with torch.no_grad():
+        graph = torch.jit.trace(cut, large)
+        taller = image(1, 4, 40, WIDTH)
+        assert relative_error(graph(taller), whole(taller)) < 1e-5
+
+
+def test_other_norms_need_the_map_as_a_whole():
+    block = inverted(1, 1, 0, norm='GN').eval()
+    fold_norms(block)
+    fuse_convolutions(block)
+    strips.compute_in_strips(block)
+    assert not [each for each in block.modules() if isinstance(each, strips.LayersInStrips)]

@@ -1,5 +1,5 @@
 """Pieces of recipes that are added to a config from the command line: schedule, size of the images,
-optimizer, normalisation (``configs/_base_/pieces``)."""
+optimizer, normalisation, cascaded heads (``configs/_base_/pieces``)."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -8,6 +8,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from rexdense.engine.config.cascade import cascade_model
 from rexdense.engine.config.load import dataloader_names, innermost_dataset, load_config
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
@@ -17,6 +18,8 @@ PIECES = Path('_base_/pieces')
 """Where pieces lie below the folder of the configs."""
 TRAIN_RESIZE, TEST_RESIZE = 'train_resize', 'test_resize'
 """What a piece calls the transforms that stand for those by which pipelines scale images."""
+CASCADE = 'cascade'
+"""What a piece calls the arguments of :func:`~rexdense.engine.config.cascade.cascade_model`."""
 _RESIZING = ('Resize', 'RandomResize', 'RandomChoiceResize')
 
 
@@ -40,6 +43,8 @@ def add_pieces(config: Config, pieces: Sequence[str]) -> None:
     set_by: dict[str, str] = {}
     for piece in pieces:
         content = copy.deepcopy(load_config(_file(config, piece))._cfg_dict)
+        if CASCADE in content:
+            content.merge(dict(model=_cascade(config, content.pop(CASCADE), piece)))
         for value in _values(content):
             for other, name in set_by.items():
                 if f'{value}.'.startswith(f'{other}.') or f'{other}.'.startswith(f'{value}.'):
@@ -80,11 +85,23 @@ def _values(node: dict[str, Any], prefix: str = '') -> Iterator[str]:
     arguments of one class, count as one."""
     for key, value in node.items():
         name = f'{prefix}{key}'
-        whole = not isinstance(value, dict) or '_delete_' in value or 'type' in value
+        is_class = isinstance(value, dict) and 'type' in value and name != 'model'
+        whole = not isinstance(value, dict) or '_delete_' in value or is_class
         if whole:
             yield name
         else:
             yield from _values(value, f'{name}.')
+
+
+def _cascade(config: Config, arguments: Any, piece: str) -> dict[str, Any]:
+    if not isinstance(arguments, dict) or set(arguments) - {'stages'}:
+        raise InvalidArgument(
+            f'--with {piece}: {CASCADE}={arguments!r} is not known; give dict(stages=3)'
+        )
+    try:
+        return cascade_model(config.get('model') or {}, **arguments)
+    except InvalidArgument as error:
+        raise InvalidArgument(f'--with {piece}: {error}') from error
 
 
 def _put_over(config: Config, content: ConfigDict, piece: str) -> None:

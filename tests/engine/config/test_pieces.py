@@ -60,7 +60,7 @@ def norms(config):
 def test_the_pieces():
     assert piece_names(load_config(CONFIGS / REXNET)) == [
         *('1200x640-800', '1200x800', '1333x640-800', '1333x800'),
-        *('2x', '3x', 'adamw', 'frozen-bn', 'syncbn'),
+        *('2x', '3x', 'adamw', 'cascade', 'frozen-bn', 'syncbn'),
     ]
 
 
@@ -114,6 +114,41 @@ def test_all_kinds_compose_in_any_order(path):
     config = config_with(*pieces, path=path)
     assert all(isinstance(layer, torch.nn.SyncBatchNorm) for layer in norms(config))
     assert all(layer.training and layer.weight.requires_grad for layer in norms(config))
+
+
+@pytest.mark.parametrize('path', ON_COCO)
+def test_cascaded_heads(path):
+    before = load_config(CONFIGS / path)
+    orders = [
+        config_with(*order, path=path) for order in (('cascade', 'syncbn'), ('syncbn', 'cascade'))
+    ]
+    assert orders[0]._cfg_dict == orders[1]._cfg_dict
+    model = orders[0].model
+    assert model.type == 'CascadeRCNN' and len(model.roi_head.bbox_head) == 3
+    assert model.get('mask_head') == before.model.get('mask_head')
+    assert model.backbone.norm_cfg.type == 'SyncBN'
+    for section in ('neck', 'rpn_head', 'test_cfg'):
+        assert model[section] == before.model[section]
+
+
+def test_a_model_without_heads_to_cascade(tmp_path):
+    piece = str(CONFIGS / '_base_/pieces/cascade.py')
+    with pytest.raises(
+        InvalidArgument, match=r'--with .*cascade.py: a cascade is made of FasterRCNN'
+    ):
+        config_with(piece, path='ssdlite/ssdlite_rexnet-1.0_320_custom_coco.py')
+    own = tmp_path / 'own.py'
+    own.write_text('cascade = dict(stages=4)')
+    with pytest.raises(InvalidArgument, match=r'own.py: stages=4: 2 and 3 are known'):
+        config_with(str(own))
+    own.write_text('model = dict(roi_head=dict(bbox_head=dict(fc_out_channels=8)))')
+    with pytest.raises(InvalidArgument, match=r'both set model\.roi_head'):
+        config_with(str(own), 'cascade')
+    own.write_text('cascade = 3')
+    with pytest.raises(
+        InvalidArgument, match=r'own.py: cascade=3 is not known; give dict\(stages=3\)'
+    ):
+        config_with(str(own))
 
 
 @pytest.mark.parametrize('path', [path for path in ON_COCO if 'faster' in path])

@@ -1,0 +1,81 @@
+"""Cascade R-CNN: the model of a Faster or Mask R-CNN whose boxes are refined stage by stage."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from rexdense.errors import InvalidArgument
+
+__all__ = ['cascade_model']
+
+_STAGES = (
+    # IoU of an object, standard deviations of the offsets of its box, weight of the losses.
+    (0.5, (0.1, 0.1, 0.2, 0.2), 1.0),
+    (0.6, (0.05, 0.05, 0.1, 0.1), 0.5),
+    (0.7, (0.033, 0.033, 0.067, 0.067), 0.25),
+)
+"""Source: Cai and Vasconcelos 2018, section 5.1, as mmdet's cascade-rcnn_r50_fpn.py has it."""
+_MODELS = ('FasterRCNN', 'MaskRCNN')
+
+
+def cascade_model(model: Mapping[str, Any], stages: int = 3) -> dict[str, Any]:
+    """Return what makes a Cascade R-CNN of a Faster or Mask R-CNN, to be put over its section.
+
+    Each stage has a head of its own, which learns from the boxes of the one before, and counts as
+    objects only those that overlap more; boxes are refined alike for all classes.
+
+    Args:
+        model: The config's ``model``, with one head for boxes, and one for masks or none.
+        stages: 2 or 3.
+
+    Raises:
+        InvalidArgument: it is another kind of model, or has cascaded heads already.
+    """
+    kind, head = (_class_name(section) for section in (model, model.get('roi_head') or {}))
+    if kind not in _MODELS or head != 'StandardRoIHead':
+        raise InvalidArgument(
+            f'a cascade is made of {" or ".join(_MODELS)} with StandardRoIHead; this model is '
+            f'{kind or "of no type"}' + (f' with {head}' if head else '')
+        )
+    if stages not in (2, 3):
+        raise InvalidArgument(f'stages={stages!r}: 2 and 3 are known')
+    chosen = _STAGES[:stages]
+    others = {
+        name: copy.deepcopy(value)
+        for name, value in model['roi_head'].items()
+        if name not in ('type', 'bbox_head')
+    }
+    roi_head = dict(
+        _delete_=True,
+        type='CascadeRoIHead',
+        num_stages=stages,
+        stage_loss_weights=[weight for _, _, weight in chosen],
+        bbox_head=[_box_head(model['roi_head']['bbox_head'], spread) for _, spread, _ in chosen],
+        **others,
+    )
+    rcnn = [_assignment(model['train_cfg']['rcnn'], overlap) for overlap, _, _ in chosen]
+    return dict(type='CascadeRCNN', roi_head=roi_head, train_cfg=dict(rcnn=rcnn))
+
+
+def _class_name(section: Mapping[str, Any]) -> str:
+    return str(section.get('type') or '').rpartition('.')[2]
+
+
+def _box_head(head: Mapping[str, Any], spread: tuple[float, ...]) -> dict[str, Any]:
+    changed = copy.deepcopy(dict(head))
+    changed['bbox_coder'] = dict(
+        type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=list(spread)
+    )
+    changed['loss_bbox'] = dict(type='SmoothL1Loss', beta=1.0, loss_weight=1.0)
+    return changed | dict(reg_class_agnostic=True)
+
+
+def _assignment(rcnn: Mapping[str, Any], overlap: float) -> dict[str, Any]:
+    changed = copy.deepcopy(dict(rcnn))
+    changed['assigner'] = changed['assigner'] | dict(
+        pos_iou_thr=overlap,
+        neg_iou_thr=overlap,
+        min_pos_iou=overlap,
+        match_low_quality=False,
+    )
+    return changed

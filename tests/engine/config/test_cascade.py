@@ -1,0 +1,36 @@
+"""Cascaded heads are those of mmdet's own config."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+import mmdet
+from mmengine.config import Config
+
+from rexdense.engine.config.cascade import cascade_model
+from rexdense.errors import InvalidArgument
+
+MODELS = Path(mmdet.__file__).parent / '.mim/configs/_base_/models'
+
+
+@pytest.mark.parametrize(
+    ('name', 'cascaded'),
+    [
+        ('faster-rcnn_r50_fpn', 'cascade-rcnn_r50_fpn'),
+        ('mask-rcnn_r50_fpn', 'cascade-mask-rcnn_r50_fpn'),
+    ],
+)
+def test_the_heads_of_mmdet(name, cascaded):
+    config, published = (Config.fromfile(MODELS / f'{file}.py').model for file in (name, cascaded))
+    changed = Config(dict(model=config.to_dict()))
+    changed.merge_from_dict(dict(model=cascade_model(config)))
+    model = changed.model.to_dict()
+    assert model['roi_head'] == published.roi_head.to_dict()
+    assert model['train_cfg']['rcnn'] == published.train_cfg.to_dict()['rcnn']
+    assert model['type'] == 'CascadeRCNN'
+    two = cascade_model(config, stages=2)['roi_head']
+    assert two['stage_loss_weights'] == [1, 0.5] and len(two['bbox_head']) == 2
+    with pytest.raises(InvalidArgument, match='this model is CascadeRCNN with CascadeRoIHead'):
+        cascade_model(model)

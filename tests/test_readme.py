@@ -289,6 +289,7 @@ def test_the_sizes_of_u_nets_are_those_of_the_code(row, name, options):
 @pytest.mark.parametrize(
     ('config', 'pages'),
     [
+        ('rexnet/cascade-rcnn_rexnet-1.0_fpn_bccd', ('docs/detection.md',)),
         ('rexnet/faster-rcnn_rexnet-1.0_fpn_bccd', ('docs/detection.md',)),
         ('rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes', ('docs/quickstart.md',)),
         ('unet/unet_rexnet-1.0_camvid', ('docs/segmentation.md',)),
@@ -308,7 +309,7 @@ def test_expected_results_are_the_same_in_configs_and_pages(config, pages):
 
 def test_the_readme_s_results_are_those_of_the_pages():
     said = re.search(r'reach AP (\S+) and AP50\s+(\S+) in (\d+) minutes', text_of(README))
-    (row,) = table_rows('docs/detection.md', 'seed 0')
+    (row,) = table_rows('docs/detection.md', 'Faster R-CNN, seed 0')
     assert list(said.groups()) == [*row[1:3], str(int(float(row[-1])))]
 
 

@@ -1,7 +1,7 @@
 """Exceptions that a user can mend, and what their messages are made of."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rexdense.stop_signal import STOPPED
 
@@ -21,12 +21,15 @@ __all__ = [
     'UnknownName',
     'UnwritableFile',
     'first_line',
+    'left_out_sentence',
     'suggest',
 ]
 
 
 LONGEST_LINE = 300
 """Characters of another package's message that are repeated."""
+MOST_TOLD = 3
+"""Images that were left out, and are named in a closing line."""
 
 
 class RexdenseError(Exception):
@@ -113,6 +116,24 @@ class ProcessLost(RexdenseError):
 
     exit_status = STOPPED
     tells_at_once = False
+
+
+def left_out_sentence(errors: Sequence[Exception], total: int, where: str) -> str:
+    """Return a sentence about images that cannot be used, with the reasons of the first three.
+
+    Args:
+        errors: What is wrong with each.
+        total: Number of images, with those that can be used.
+        where: What names the others.
+
+    Example:
+        >>> left_out_sentence([ValueError('image a.png is empty')], 12, 'the list')
+        '1 of 12 images left out: image a.png is empty'
+    """
+    said = '; '.join(map(str, errors[:MOST_TOLD]))
+    more = len(errors) - MOST_TOLD
+    said += f'; and {more} more, which {where} names' if more > 0 else ''
+    return f'{len(errors)} of {total} images left out: {said}'
 
 
 def suggest(name: str, allowed: Iterable[str]) -> str:

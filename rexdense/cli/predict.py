@@ -14,7 +14,7 @@ from rexdense.cli.parser import Parser, fraction, parse_scales, positive
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import Video, is_video
 from rexdense.device import device_sentence, reuse_freed_memory
-from rexdense.errors import DataError, IncompleteResults, InvalidArgument
+from rexdense.errors import DataError, IncompleteResults, InvalidArgument, left_out_sentence
 from rexdense.inference import Prediction, Predictor, Progress
 from rexdense.inference.writing import write_prediction
 from rexdense.tasks import DEPTH_ENDINGS, Example, set_options
@@ -34,8 +34,6 @@ __all__ = ['main']
 
 _ERRORS = 2
 """OpenCV's level of logging that leaves out warnings."""
-MOST_TOLD = 3
-"""Images that were left out, and are named in the closing line."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -245,10 +243,8 @@ class _Run:
     def _tell_of_what_is_left_out(self) -> None:
         if not self.left_out:
             return
-        said = '; '.join(str(error) for error in self.left_out[:MOST_TOLD])
         if is_video(self.paths[0]):
+            said = '; '.join(map(str, self.left_out))
             raise IncompleteResults(f'{said}; {self.places[self.paths[0]].picture} holds those')
-        more = len(self.left_out) - MOST_TOLD
-        said += f'; and {more} more, which {RESULTS} names' if more > 0 else ''
         kind = IncompleteResults if self.results else DataError
-        raise kind(f'{len(self.left_out)} of {len(self.paths)} images left out: {said}')
+        raise kind(left_out_sentence(self.left_out, len(self.paths), RESULTS))

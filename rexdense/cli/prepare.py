@@ -18,7 +18,13 @@ from rexdense.datasets.inspection.folder import inspect_folder
 from rexdense.datasets.inspection.label_maps import is_label_maps
 from rexdense.datasets.inspection.sources import CONVERTED, recognised
 from rexdense.destinations import check_destination, refuse_inputs
-from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from rexdense.errors import (
+    DataError,
+    IncompleteResults,
+    InvalidArgument,
+    UnwritableFile,
+    left_out_sentence,
+)
 from rexdense.files import atomic_write
 
 __all__ = ['main']
@@ -78,6 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Look through a data set, print what was found, and write what is asked for.
 
     Raises:
+        IncompleteResults: after the crops of all other images are written, names those of which
+            there are none.
         RexdenseError: something that the user gave cannot be used.
     """
     options = parser().parse_args(arguments)
@@ -182,16 +190,21 @@ def _draw(
 def _write_crops(
     target: Path, root: Path, inspected: Inspected, splits: dict[str, BoxSplit]
 ) -> None:
-    """Write the crops of the objects, and say how many of which class there are."""
+    """Write the crops of the objects, and say how many of which class there are; raises as
+    :func:`main`."""
     if not splits:
         raise InvalidArgument(
             f'--crops goes with boxes and masks, and {root} holds {inspected.kind}'
         )
     from rexdense.datasets.inspection.crops import write_crops
 
-    for split, classes in write_crops(splits, target).items():
+    left_out: list[DataError] = []
+    for split, classes in write_crops(splits, target, left_out.append).items():
         counts = ', '.join(f'{count} {name}' for name, count in sorted(classes.items()))
         print(f'{target}: {split} has {counts}')
+    if left_out:
+        total = sum(len(read.content['images']) for read in splits.values())
+        raise IncompleteResults(left_out_sentence(left_out, total, '--json FILE'))
 
 
 def _write_copy(

@@ -4,12 +4,12 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from rexdense.datasets.images.loading import LoadImage
+from rexdense.datasets.images.loading import ImageError, LoadImage, UnreadableImage
 from rexdense.datasets.inspection.boxes import BoxSplit
 from rexdense.datasets.shapes.encoding import encode_png
 from rexdense.errors import DataError
@@ -26,7 +26,11 @@ LEAST_SIDE = 4
 """Pixels of the longer side below which a box is left out: there is nothing to see in it."""
 
 
-def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Counter[str]]:
+def write_crops(
+    splits: Mapping[str, BoxSplit],
+    target: Path,
+    on_error: Callable[[ImageError], object] | None = None,
+) -> dict[str, Counter[str]]:
     """Write ``<split>/<class>/<image>_<annotation>.png``, a crop an object, crowds left out; return
     the number of crops of each split and class.
 
@@ -37,10 +41,12 @@ def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Count
     Args:
         splits: As :func:`rexdense.datasets.inspection.sources.read_box_splits` reads them.
         target: A new folder.
+        on_error: Called for each image that is missing, cannot be read or is of another size than
+            annotated, and the others are cut; without it the first such image is an error.
 
     Raises:
-        DataError: two classes would have one folder, an image cannot be read or is of another size
-            than annotated, or no crop is left.
+        ImageError: an image cannot be used, and ``on_error`` is None.
+        DataError: two classes would have one folder, or no crop of a split is left.
         UnwritableFile: the target cannot be written, or is there.
     """
     counts = {split: Counter() for split in splits}
@@ -48,7 +54,7 @@ def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Count
         for split, read in splits.items():
             folders = _class_folders(read.checked.dataset['categories'])
             taken: set[str] = set()
-            for image, stem, annotations in _images(read):
+            for image, stem, annotations in _images(read, on_error):
                 for entry in annotations:
                     crop = _cut(image, entry['bbox'])
                     folder = folders[entry['category_id']]
@@ -58,8 +64,8 @@ def write_crops(splits: Mapping[str, BoxSplit], target: Path) -> dict[str, Count
         empty = [split for split, classes in counts.items() if not classes]
         if empty:
             raise DataError(
-                f'{empty[0]} has no object of at least {LEAST_SIDE} pixels to cut out: give data '
-                'with boxes in each split'
+                f'{empty[0]} has no object of at least {LEAST_SIDE} pixels to cut out of an image '
+                'that can be used: give data with boxes in each split'
             )
     return counts
 
@@ -81,9 +87,19 @@ def _class_folders(categories: Sequence[Mapping]) -> dict[int | str, str]:
     return folders
 
 
-def _images(read: BoxSplit) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
+def _images(
+    read: BoxSplit, on_error: Callable[[ImageError], object] | None
+) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
     """Yield images, (height, width, 3) of uint8 in RGB, the beginning of their crops' names and
     their objects."""
+
+    def leave_out(error: ImageError) -> None:
+        if on_error is None:
+            raise error
+        on_error(error)
+
+    for name in read.checked.missing:
+        leave_out(UnreadableImage(f'image {name} is not there; put it there'))
     load = LoadImage()
     dataset = read.checked.dataset
     objects: dict[int | str, list[Mapping]] = {}
@@ -95,8 +111,12 @@ def _images(read: BoxSplit) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
             path = Path(read.checked.image_folder, image['file_name'])
             # The boxes are of the image in the orientation that has its stated size.
             stated = dict(height=int(image['height']), width=int(image['width']))
-            pixels = load.transform(dict(img_path=str(path), **stated))['img']
-            yield pixels[..., ::-1], Path(image['file_name']).stem, objects[image['id']]
+            try:
+                pixels = load.transform(dict(img_path=str(path), **stated))['img']
+            except ImageError as error:
+                leave_out(error)
+            else:
+                yield pixels[..., ::-1], Path(image['file_name']).stem, objects[image['id']]
 
 
 def _free_name(stem: str, annotation: int | str, taken: set[str]) -> str:

@@ -8,7 +8,7 @@ from rexdense.cli import prepare
 from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.inspection.crops import MARGIN, write_crops
 from rexdense.datasets.inspection.sources import read_box_splits
-from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from rexdense.errors import DataError, IncompleteResults, InvalidArgument, UnwritableFile
 from rexdense.hidden_files import LONGEST_NAME
 from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco
 
@@ -122,6 +122,41 @@ def test_an_image_of_another_size_than_annotated_is_refused(tmp_path):
     Image.fromarray(image).save(tmp_path / 'data/images/1.png')
     with pytest.raises(DataError, match=r'1\.png is 96 x 64 pixels .* says 48 x 32'):
         write_crops(read_box_splits(tmp_path / 'data', 'coco'), tmp_path / 'crops')
+    assert not (tmp_path / 'crops').exists()
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:40])
+
+
+def enlarge(path):
+    Image.fromarray(np.zeros((2 * HEIGHT, 2 * WIDTH, 3), np.uint8)).save(path)
+
+
+UNUSABLE = [
+    (damage, r'1 of 3 images left out: image \S*1\.png cannot be decoded'),
+    (lambda path: path.write_bytes(b''), r'1 of 3 images left out: image \S*1\.png is empty'),
+    (enlarge, r'1 of 3 images left out: image \S*1\.png is 96 x 64 pixels'),
+    (lambda path: path.unlink(), r'1 of 3 images left out: image 1\.png is not there'),
+]
+
+
+@pytest.mark.parametrize(('spoil', 'message'), UNUSABLE)
+def test_the_others_are_cut_where_an_image_cannot_be_used(root, tmp_path, spoil, message, capsys):
+    spoil(root / 'images/1.png')
+    with pytest.raises(IncompleteResults, match=f'^{message}') as caught:
+        prepare.main([str(root), '--crops', str(tmp_path / 'crops')])
+    assert caught.value.exit_status == 1
+    assert f'{tmp_path / "crops"}: train has 1 cat, 1 dog' in capsys.readouterr().out
+    written = sorted(path.name for path in (tmp_path / 'crops').rglob('*.png'))
+    assert written == ['2_3.png', '2_4.png']
+
+
+def test_no_crops_are_left_where_no_image_of_a_split_can_be_used(root, tmp_path):
+    for number in (1, 2):
+        damage(root / f'images/{number}.png')
+    with pytest.raises(DataError, match=r'train has no object .* an image that can be used'):
+        prepare.main([str(root), '--crops', str(tmp_path / 'crops')])
     assert not (tmp_path / 'crops').exists()
 
 

@@ -1,6 +1,6 @@
 """The check that the transforms of a pipeline move masks along with the boxes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rexdense.engine.config.load import walk
@@ -12,7 +12,7 @@ __all__ = ['require_masks_that_follow']
 # (datasets/transforms/transforms.py), and what to use with masks instead.
 _OF_BOXES_ALONE = {
     'Mosaic': "CachedMosaic in the data set's own pipeline",
-    'MixUp': "CachedMixUp in the data set's own pipeline",
+    'MixUp': 'CopyPaste',
     'RandomShift': 'TranslateX and TranslateY',
     'RandomAffine': 'Rotate, ShearX, ShearY, TranslateX and TranslateY',
     'RandomCenterCropPad': 'RandomCrop and Pad',
@@ -29,10 +29,10 @@ def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
         InvalidArgument: masks are loaded and one of them would be used, or one that needs masks
             is used without.
     """
-    steps = list(walk(loader.get('dataset')))
+    steps = [step for step in walk(loader.get('dataset')) if 'type' in step]
     masks = [step for step in steps if _loads_masks(step)]
     as_polygons = any(step.get('poly2mask') is False for step in masks)
-    for step in steps:
+    for place, step in enumerate(steps):
         name, scale = _class_name(step), step.get('img_scale')
         if not masks:
             if name == 'CopyPaste' and not step.get('paste_by_box'):
@@ -55,6 +55,38 @@ def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
                 f'CachedMosaic img_scale={scale}: mmdet gives its masks height and width the wrong '
                 'way round; give a square, such as img_scale=(640, 640)'
             )
+        elif name == 'CachedMixUp' and not _mixes_masks(step, steps[:place]):
+            raise InvalidArgument(
+                'CachedMixUp of mmdet cuts masks off before it moves them, and mirrors those of '
+                'padded images elsewhere than the boxes: use CopyPaste or CachedMosaic, or give it '
+                'ratio_range=(1.0, 1.0) after a RandomCrop and right after a Pad to its img_scale'
+            )
+
+
+def _mixes_masks(step: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether masks follow the boxes through ``CachedMixUp``.
+
+    mmdet cuts them to the size of the other image before it shifts them by the part that is cut off
+    the enlarged one, and mirrors them within the image that was resized, not within its padded
+    canvas (``CachedMixUp.transform``, steps 6 and 7). Neither matters where all images have the
+    size of the canvas, and the canvas is not resized.
+
+    Args:
+        before: The steps of the data loader before it.
+    """
+    size = _listed(step.get('img_scale', (640, 640)))
+    sizes = [
+        (_class_name(each), _listed(each.get('crop_size')), _listed(each.get('size')))
+        for each in before
+    ]
+    is_cut = any(name == 'RandomCrop' and crop == size for name, crop, _ in sizes)
+    is_padded = any(name == 'Pad' and padded == size for name, _, padded in sizes[-1:])
+    return is_cut and is_padded and _listed(step.get('ratio_range')) == [1, 1]
+
+
+def _listed(value: Any) -> Any:
+    """Return a pair as a list, whether it is from Python or from the command line."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _loads_masks(step: Mapping[str, Any]) -> bool:

@@ -1,13 +1,19 @@
 """Transforms of mmdet beside masks: what is refused, and that what is said to do instead works."""
 
 import json
+import random
 import shutil
 
+import numpy as np
 import pytest
+import torch
 
 pytest.importorskip('mmdet')
 
 from mmdet.datasets import transforms
+from mmdet.registry import TRANSFORMS
+from mmdet.structures.bbox import HorizontalBoxes
+from mmdet.structures.mask import BitmapMasks, PolygonMasks
 from mmengine.config import ConfigDict
 from mmengine.registry import DATASETS, DefaultScope
 
@@ -27,6 +33,10 @@ class OtherMixUp:
 OtherMixUp.__name__ = 'MixUp'
 
 
+CUT, PADDED = dict(type='RandomCrop', crop_size=(64, 64)), dict(type='Pad', size=(64, 64))
+MIXED = dict(type='CachedMixUp', img_scale=(64, 64), ratio_range=(1.0, 1.0))
+
+
 def loader_of(*steps, mixed=(), **loading):
     dataset = dict(pipeline=[dict(type='mmdet.LoadAnnotations', **loading), *steps])
     if mixed:
@@ -38,7 +48,20 @@ def loader_of(*steps, mixed=(), **loading):
     ('loader', 'advice'),
     [
         (loader_of(mixed=[dict(type='Mosaic')], with_mask=True), 'use CachedMosaic'),
-        (loader_of(mixed=[dict(type='mmdet.MixUp')], with_mask=True), 'use CachedMixUp'),
+        (loader_of(mixed=[dict(type='mmdet.MixUp')], with_mask=True), 'use CopyPaste'),
+        (loader_of(dict(type='CachedMixUp'), with_mask=True), 'use CopyPaste or CachedMosaic'),
+        *(
+            (loader_of(*steps, with_mask=True), r'or give it ratio_range=\(1\.0, 1\.0\) after')
+            for steps in (
+                (CUT, PADDED, MIXED | dict(ratio_range=(0.5, 1.5))),
+                (CUT, PADDED, MIXED | dict(ratio_range=1.0)),
+                (CUT, PADDED, MIXED | dict(img_scale=64)),
+                (CUT, MIXED),
+                (PADDED, MIXED),
+                (CUT, PADDED | dict(size=(64, 48)), MIXED),
+                (CUT, PADDED, dict(type='Resize', scale=(48, 64)), MIXED),
+            )
+        ),
         (loader_of(dict(type='RandomShift'), with_mask=True), 'use TranslateX'),
         (
             loader_of(
@@ -58,7 +81,7 @@ def loader_of(*steps, mixed=(), **loading):
         (loader_of(mixed=[dict(type='CopyPaste')]), 'paste_by_box=True, or'),
         (
             loader_of(dict(type='mmdet.LoadPanopticAnnotations'), dict(type='MixUp')),
-            'use CachedMixUp',
+            'use CopyPaste',
         ),
         (loader_of(dict(type=transforms.Mosaic), with_mask=True), 'use CachedMosaic'),
     ],
@@ -74,7 +97,13 @@ def test_what_leaves_masks_behind(loader, advice):
         loader_of(dict(type='RandomShift'), mixed=[dict(type='Mosaic')], with_bbox=True),
         loader_of(mixed=[dict(type='CopyPaste', paste_by_box=True)], with_bbox=True),
         loader_of(dict(type='CachedMosaic', img_scale=(64, 48)), with_bbox=True),
-        loader_of(dict(type='Expand'), dict(type='CachedMixUp'), with_mask=True),
+        loader_of(dict(type='CachedMixUp'), with_bbox=True),
+        loader_of(CUT, dict(type='RandomFlip'), PADDED, MIXED, with_mask=True),
+        loader_of(
+            *(dict(type='mmdet.RandomCrop', crop_size=[64, 64]), PADDED),
+            MIXED | dict(img_scale=[64, 64], ratio_range=[1, 1]),
+            with_mask=True,
+        ),
         loader_of(dict(type='CachedMosaic'), with_mask=True, poly2mask=False),
         loader_of(dict(type='other.Mosaic'), dict(type=OtherMixUp), with_mask=True),
         loader_of(dict(type='LoadPanopticAnnotations'), mixed=[dict(type='CopyPaste')]),
@@ -127,8 +156,8 @@ SQUARE = dict(img_scale=(64, 64), max_cached_images=6)
     ('step', 'polygons'),
     [
         (dict(type='CopyPaste'), False),
-        *((dict(type=kind, **SQUARE), False) for kind in ('CachedMosaic', 'CachedMixUp')),
-        *((dict(type=kind, **SQUARE), True) for kind in ('CachedMosaic', 'CachedMixUp')),
+        (dict(type='CachedMosaic', **SQUARE), False),
+        (dict(type='CachedMosaic', **SQUARE), True),
     ],
 )
 def test_what_is_advised_keeps_a_mask_for_each_box(step, polygons, outlines):
@@ -160,3 +189,97 @@ def test_cached_mosaic_of_no_square_would_not(shapes):
     packed = [dataset[index % len(dataset)] for index in range(6)][-1]
     masks = packed['data_samples'].gt_instances.masks
     assert (masks.height, masks.width) == tuple(packed['inputs'].shape[:0:-1])
+
+
+def rectangles(draw, polygons, one_size):
+    """An image, wide or high, with three rectangles in its middle, as boxes and as masks."""
+    height, width = (48, 64) if one_size or draw.random() < 0.5 else (64, 48)
+    boxes, outlines, bitmaps = [], [], np.zeros((3, height, width), np.uint8)
+    for bitmap in bitmaps:
+        left, top = draw.randint(width // 4, width // 2), draw.randint(height // 4, height // 2)
+        right, bottom = left + draw.randint(6, width // 4), top + draw.randint(6, height // 4)
+        boxes.append([left, top, right, bottom])
+        corners = [left, top, right, top, right, bottom, left, bottom]
+        outlines.append([np.array(corners, np.float64)])
+        bitmap[top:bottom, left:right] = 1
+    return dict(
+        img=np.zeros((height, width, 3), np.uint8),
+        img_shape=(height, width),
+        gt_bboxes=HorizontalBoxes(torch.tensor(boxes, dtype=torch.float32)),
+        gt_bboxes_labels=np.arange(3),
+        gt_ignore_flags=np.zeros(3, bool),
+        gt_masks=(
+            PolygonMasks(outlines, height, width)
+            if polygons
+            else BitmapMasks(bitmaps, height, width)
+        ),
+    )
+
+
+def farthest(steps, polygons=False, one_size=False):
+    """How far, in pixels, a mask reaches beyond its box, or stays behind, at most."""
+    random.seed(0)
+    np.random.seed(0)
+    draw, built, distances = random.Random(0), [TRANSFORMS.build(step) for step in steps], []
+    for _ in range(60):
+        results = rectangles(draw, polygons, one_size)
+        results['mix_results'] = [rectangles(draw, polygons, one_size)]
+        for transform in built:
+            results = results and transform(results)
+        if results is None:
+            continue
+        boxes, masks = results['gt_bboxes'].tensor, results['gt_masks']
+        assert len(boxes) == len(masks) == len(results['gt_bboxes_labels'])
+        assert (masks.height, masks.width) == results['img'].shape[:2]
+        hulls = masks.get_bboxes('hbox').tensor
+        # What a border has cut to a line has no pixel.
+        seen = (boxes[:, 2:] - boxes[:, :2]).amin(1) >= 3
+        distances += (boxes - hulls).abs().amax(1)[seen].tolist()
+    assert len(distances) > 100
+    return max(distances)
+
+
+FOLLOWING = {
+    'mosaic': [dict(type='CachedMosaic', **SQUARE)],
+    'mix-up of cut and padded images': [
+        dict(type='Resize', scale=(80, 80), keep_ratio=True),
+        *(CUT, PADDED, MIXED),
+    ],
+    'rotation': [dict(type='Rotate', prob=1.0, max_mag=20.0)],
+    'shear': [dict(type=kind, prob=1.0, max_mag=10.0) for kind in ('ShearX', 'ShearY')],
+    'shift': [dict(type=kind, prob=1.0) for kind in ('TranslateX', 'TranslateY')],
+    'crop': [dict(type='RandomCrop', crop_size=(40, 40)), dict(type='Pad', size=(64, 48))],
+    'crop by IoU': [dict(type='MinIoURandomCrop', min_crop_size=0.5)],
+    'flip': [
+        dict(type='RandomFlip', prob=0.9, direction=['horizontal', 'vertical', 'diagonal']),
+        dict(type='Resize', scale=(90, 50), keep_ratio=False),
+    ],
+}
+
+
+@pytest.mark.parametrize('polygons', [False, True])
+@pytest.mark.parametrize('name', FOLLOWING)
+def test_masks_follow_their_boxes(name, polygons):
+    steps = FOLLOWING[name]
+    require_masks_that_follow(loader_of(*steps, with_mask=True, poly2mask=not polygons))
+    assert farthest(steps, polygons) <= 2.5
+
+
+def test_bitmaps_follow_their_boxes():
+    assert farthest([dict(type='CopyPaste')], one_size=True) <= 2.5
+    assert farthest([dict(type='Expand')]) <= 2.5
+
+
+@pytest.mark.parametrize(
+    ('step', 'polygons'),
+    [
+        (MIXED | dict(ratio_range=(1.2, 1.5)), False),
+        (MIXED | dict(flip_ratio=0.0), False),
+        (MIXED | dict(flip_ratio=0.0), True),
+    ],
+)
+def test_other_mix_up_would_not(step, polygons):
+    """What the refusal rests on: masks that are cut off, and mirrored elsewhere."""
+    with pytest.raises(InvalidArgument, match='CachedMixUp of mmdet cuts masks off'):
+        require_masks_that_follow(loader_of(step, with_mask=True, poly2mask=not polygons))
+    assert farthest([step], polygons) > 5

@@ -1,6 +1,7 @@
 """The ``rexdense`` command: picks a program by its name and hands it the rest of the line."""
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -44,6 +45,9 @@ def module_of(program: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int | None:
     """Run the program that the first argument names."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    # What OpenCV and FFmpeg remark on damaged images and videos: our messages name the file.
+    os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
     # A program's module is imported once it is chosen: torch takes seconds.
     parser = Parser(
         prog='rexdense',

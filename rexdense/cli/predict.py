@@ -2,12 +2,9 @@
 
 import argparse
 import contextlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import cv2
 
 from rexdense.cli.options import add_device_option, add_optimize_option, add_runtime_option
 from rexdense.cli.parser import Parser, fraction, parse_scales, positive
@@ -31,9 +28,6 @@ from rexdense.tasks.prediction_files import (
 from rexdense.visualization.picture_files import write_picture
 
 __all__ = ['main']
-
-_ERRORS = 2
-"""OpenCV's level of logging that leaves out warnings."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -105,9 +99,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = parser().parse_args(arguments)
     reuse_freed_memory()
-    # What OpenCV and FFmpeg remark on damaged videos; our message names the file.
-    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
-    cv2.setLogLevel(_ERRORS)
     paths = find_images(options.images)
     check_folder(paths, options.out_dir)
     if is_video(paths[0]):

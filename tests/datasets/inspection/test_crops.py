@@ -1,5 +1,9 @@
 """Crops of objects are cut where the boxes are, and lie in the folders that classifiers read."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -10,6 +14,7 @@ from rexdense.datasets.inspection.crops import MARGIN, write_crops
 from rexdense.datasets.inspection.sources import read_box_splits
 from rexdense.errors import DataError, IncompleteResults, InvalidArgument, UnwritableFile
 from rexdense.hidden_files import LONGEST_NAME
+from tests.config_kinds import ROOT
 from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco
 
 
@@ -150,6 +155,17 @@ def test_the_others_are_cut_where_an_image_cannot_be_used(root, tmp_path, spoil,
     assert f'{tmp_path / "crops"}: train has 1 cat, 1 dog' in capsys.readouterr().out
     written = sorted(path.name for path in (tmp_path / 'crops').rglob('*.png'))
     assert written == ['2_3.png', '2_4.png']
+
+
+def test_the_program_tells_of_a_damaged_image_in_one_line(root, tmp_path):
+    # OpenCV would have remarks on a PNG file without a header.
+    (root / 'images/1.png').write_bytes(b'\x89PNG\r\n\x1a\n')
+    command = [sys.executable, '-m', 'rexdense', 'prepare', root, '--crops', tmp_path / 'crops']
+    found = os.environ | {'PYTHONPATH': str(ROOT)}
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=found)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith('rexdense prepare: error: 1 of 3 images left out: image ')
 
 
 def test_no_crops_are_left_where_no_image_of_a_split_can_be_used(root, tmp_path):

@@ -249,7 +249,6 @@ FOLLOWING = {
     'shear': [dict(type=kind, prob=1.0, max_mag=10.0) for kind in ('ShearX', 'ShearY')],
     'shift': [dict(type=kind, prob=1.0) for kind in ('TranslateX', 'TranslateY')],
     'crop': [dict(type='RandomCrop', crop_size=(40, 40)), dict(type='Pad', size=(64, 48))],
-    'crop by IoU': [dict(type='MinIoURandomCrop', min_crop_size=0.5)],
     'flip': [
         dict(type='RandomFlip', prob=0.9, direction=['horizontal', 'vertical', 'diagonal']),
         dict(type='Resize', scale=(90, 50), keep_ratio=False),

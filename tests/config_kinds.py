@@ -19,8 +19,7 @@ def one_of_each_kind(paths: list[str]) -> list[str]:
     for path in paths:
         base = re.search(r"_base_ = \['(\S+/_base_/recipes/\w+\.py)'\]", (ROOT / path).read_text())
         key = (Path(path).parent, base[1]) if base else path
-        if 'transfer' not in Path(path).parts:
-            kinds.setdefault(key, path)
+        kinds.setdefault(key, path)
     return list(kinds.values())
 
 

@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         '--every-config',
         action='store_true',
-        help='every config makes a step and is read back, which takes half an hour',
+        help='every config makes a step and is read back, which takes minutes',
     )
     parser.addoption(
         '--write-durations',

@@ -71,11 +71,20 @@ def read_classes(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None
     dataset.update(data_root=crops, split=part, class_split='train', ann_file='', cache=None)
 
 
+def read_published(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
+    """Put the crops of Shapes into the place of one of the published sets, whose layouts are read
+    in tests/datasets/classification."""
+    del dataset['layout']
+    dataset['type'] = 'rexdense.ClassificationDataset'
+    read_classes(dataset, part, shapes, work_dir)
+
+
 # How each kind of data set is made to read Shapes. A config with another kind needs a line here.
 READERS = {
     'rexdense.ClassificationDataset': read_classes,
     'rexdense.CocoDataset': read_coco,
     'rexdense.DepthDataset': read_depth,
+    'rexdense.PublishedDataset': read_published,
     'rexdense.SegmentationDataset': read_label_maps,
     'mmseg.ADE20KDataset': read_as_mmseg,
     'mmseg.COCOStuffDataset': read_as_mmseg,
@@ -86,6 +95,7 @@ READERS = {
 NUM_CLASSES = {
     'rexdense.ClassificationDataset': len(SHAPE_CLASSES),
     'rexdense.CocoDataset': len(SHAPE_CLASSES),
+    'rexdense.PublishedDataset': len(SHAPE_CLASSES),
     'rexdense.SegmentationDataset': 1 + len(SHAPE_CLASSES),
 }
 

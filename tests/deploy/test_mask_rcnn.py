@@ -43,20 +43,24 @@ def found_by_mmdet(model, images):
 
 
 @pytest.mark.parametrize(
-    'changes',
+    ('stages', 'changes'),
     [
-        {},
-        {'roi_head.mask_head.class_agnostic': True},
-        {'roi_head.mask_roi_extractor.roi_layer.sampling_ratio': 0},
-        {'roi_head.mask_head.upsample_cfg': dict(type='bilinear', scale_factor=2)},
-        {'roi_head.mask_head.upsample_cfg': dict(type=None), 'test_cfg.rcnn.max_per_img': 4},
-        {'test_cfg.rcnn.score_thr': 0.999},
+        (1, {}),
+        (1, {'roi_head.mask_head.class_agnostic': True}),
+        (1, {'roi_head.mask_roi_extractor.roi_layer.sampling_ratio': 0}),
+        (1, {'roi_head.mask_head.upsample_cfg': dict(type='bilinear', scale_factor=2)}),
+        (1, {'roi_head.mask_head.upsample_cfg': dict(type=None), 'test_cfg.rcnn.max_per_img': 4}),
+        (1, {'test_cfg.rcnn.score_thr': 0.999}),
+        (3, {}),
+        (2, {'roi_head.mask_head.class_agnostic': True}),
+        (2, {'test_cfg.rcnn.score_thr': 0.999}),
     ],
-    ids=lambda changes: ', '.join(changes) or 'as configured',
+    ids=lambda case: (', '.join(case) or 'as configured') if isinstance(case, dict) else str(case),
 )
-def test_it_computes_what_mmdet_does(settings, changes):
-    """At a size that has to be padded; at the last score there is nothing to find."""
-    model = detector(settings, **changes)
+def test_it_computes_what_mmdet_does(settings, stages, changes):
+    """At a size that has to be padded; at a score of 0.999 there is nothing to find. More than one
+    stage make a Cascade Mask R-CNN."""
+    model = detector(settings, stages, **changes)
     graph = MaskRCNNGraph(model)
     images = graph.example(2, 3, 97, 131)
     with torch.no_grad():

@@ -15,6 +15,8 @@ from rexdense.visualization.scalars import read_scalars
 from tests.small_coco import write_coco
 from tests.tiny_run import FEW_REGIONS, MASK_CONFIG, NARROW_MASKS, ROOT, SHALLOW
 
+pytestmark = pytest.mark.slow
+
 PIECE = str(ROOT / 'configs/_base_/pieces/cascade.py')
 STAGES = range(3)
 KINDS = ('bbox', 'segm')
@@ -76,7 +78,6 @@ def test_measuring_and_predicting(trained, config, shapes, tmp_path, capsys):
     assert found['annotations'] and len(found['images']) == 4
 
 
-@pytest.mark.slow
 def test_other_classes_start_anew_in_every_stage(trained, config, tmp_path, capsys):
     for split in ('train', 'val'):
         write_coco(tmp_path / 'data', split=split)

@@ -144,7 +144,7 @@ PARTS = {
         exported_parts.segmentor_part,
     ),
     'detector': _Part(
-        'graph of a whole Faster R-CNN, Mask R-CNN or SSDLite',
+        'graph of a whole Faster R-CNN, Mask R-CNN, Cascade R-CNN or SSDLite',
         ('onnx',),
         (_add_ema, _add_trust_config),
         exported_parts.detector_part,

@@ -3,10 +3,13 @@
 import copy
 
 import torch
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from rexdense.arch import channels
 from rexdense.deploy.detection import SSDGraph
+from rexdense.deploy.detection.stages import stages_of
+from rexdense.engine.config.cascade import cascade_model
 from rexdense.engine.config.load import load_config
 from rexdense.engine.scope import import_scope
 from rexdense.registry import MODELS
@@ -34,28 +37,31 @@ def small_settings(config):
     return model
 
 
-def detector(settings, **changes):
-    """A detector whose regions differ in scores and boxes; ``changes`` by dotted name."""
+def detector(settings, stages=1, **changes):
+    """A detector whose regions differ in scores and boxes; ``changes`` by dotted name. With more
+    than one stage it is a cascade, and changes of its box heads are those of each."""
     settings = copy.deepcopy(settings)
+    if stages > 1:
+        config = Config(dict(model=settings))
+        config.merge_from_dict(dict(model=cascade_model(settings, stages)))
+        settings = config.model
     for name, value in changes.items():
         *path, last = name.split('.')
-        place = settings
+        places = [settings]
         for key in path:
-            place = place[key]
-        place[last] = value
+            below = [place[key] for place in places]
+            places = [part for each in below for part in (each if type(each) is list else [each])]
+        for place in places:
+            place[last] = value
     import_scope(dict(default_scope='mmdet'))
     init_default_scope('mmdet')
     torch.manual_seed(0)
     model = randomise(MODELS.build(settings)).eval()
-    head = model.roi_head.bbox_head
-    deviations = {
-        model.rpn_head.rpn_cls: 2.0,
-        model.rpn_head.rpn_reg: 0.5,
-        head.fc_cls: 2.0,
-        head.fc_reg: 1.0,
-    }
-    if model.with_mask:
-        deviations[model.roi_head.mask_head.conv_logits] = 2.0
+    deviations = {model.rpn_head.rpn_cls: 2.0, model.rpn_head.rpn_reg: 0.5}
+    for head in stages_of(model.roi_head.bbox_head):
+        deviations |= {head.fc_cls: 2.0, head.fc_reg: 1.0}
+    for head in stages_of(model.roi_head.mask_head) if model.with_mask else ():
+        deviations[head.conv_logits] = 2.0
     spread(model, deviations)
     return model
 
@@ -70,9 +76,10 @@ def spread(model, deviations):
     ]
     features = model.extract_feat(image(1, 3, 96, 128))
     model.rpn_head(features)
-    model.roi_head.bbox_head(image(50, features[0].shape[1], 7, 7))
-    if model.with_mask:
-        model.roi_head.mask_head(image(20, features[0].shape[1], 14, 14))
+    for head in stages_of(model.roi_head.bbox_head):
+        head(image(50, features[0].shape[1], 7, 7))
+    for head in stages_of(model.roi_head.mask_head) if model.with_mask else ():
+        head(image(20, features[0].shape[1], 14, 14))
     for hook in hooks:
         hook.remove()
     for layer, deviation in deviations.items():

@@ -43,20 +43,24 @@ def found_by_mmdet(model, images):
 
 
 @pytest.mark.parametrize(
-    'changes',
+    ('stages', 'changes'),
     [
-        {},
-        {'roi_head.mask_head.class_agnostic': True},
-        {'roi_head.mask_roi_extractor.roi_layer.sampling_ratio': 0},
-        {'roi_head.mask_head.upsample_cfg': dict(type='bilinear', scale_factor=2)},
-        {'roi_head.mask_head.upsample_cfg': dict(type=None), 'test_cfg.rcnn.max_per_img': 4},
-        {'test_cfg.rcnn.score_thr': 0.999},
+        (1, {}),
+        (1, {'roi_head.mask_head.class_agnostic': True}),
+        (1, {'roi_head.mask_roi_extractor.roi_layer.sampling_ratio': 0}),
+        (1, {'roi_head.mask_head.upsample_cfg': dict(type='bilinear', scale_factor=2)}),
+        (1, {'roi_head.mask_head.upsample_cfg': dict(type=None), 'test_cfg.rcnn.max_per_img': 4}),
+        (1, {'test_cfg.rcnn.score_thr': 0.999}),
+        (3, {}),
+        (2, {'roi_head.mask_head.class_agnostic': True}),
+        (2, {'test_cfg.rcnn.score_thr': 0.999}),
     ],
-    ids=lambda changes: ', '.join(changes) or 'as configured',
+    ids=lambda case: (', '.join(case) or 'as configured') if isinstance(case, dict) else str(case),
 )
-def test_it_computes_what_mmdet_does(settings, changes):
-    """At a size that has to be padded; at the last score there is nothing to find."""
-    model = detector(settings, **changes)
+def test_it_computes_what_mmdet_does(settings, stages, changes):
+    """At a size that has to be padded; at a score of 0.999 there is nothing to find. More than one
+    stage make a Cascade Mask R-CNN."""
+    model = detector(settings, stages, **changes)
     graph = MaskRCNNGraph(model)
     images = graph.example(2, 3, 97, 131)
     with torch.no_grad():
@@ -71,7 +75,10 @@ def test_it_computes_what_mmdet_does(settings, changes):
         assert there.sum() > 3 or changes.get('test_cfg.rcnn.score_thr')
         if not there.any():
             continue
-        order = torch.cdist(result.bboxes, found['boxes'][place][there]).argmin(dim=1)
+        distances = torch.cdist(result.bboxes, found['boxes'][place][there])
+        # A cascade's box is that of all classes.
+        other_class = result.labels[:, None] != found['labels'][place][there]
+        order = distances.masked_fill(other_class, torch.inf).argmin(dim=1)
         logits = found['masks'][place][there][order].numpy()
         pasted = paste_masks(logits, result.bboxes.numpy(), 97, 131)
         differing += (pasted != result.masks.numpy()).sum()

@@ -18,8 +18,6 @@ __all__ = [
     'detector_graph',
 ]
 
-_GRAPHS = {graph.kind: graph for graph in (FasterRCNNGraph, MaskRCNNGraph, SSDGraph)}
-
 
 def detector_graph(network: nn.Module) -> DetectorGraph:
     """Return the graph of a detector of mmdet.
@@ -28,8 +26,11 @@ def detector_graph(network: nn.Module) -> DetectorGraph:
         InvalidArgument: none is known for its class, or it has a part or setting without one.
     """
     kind = type(network).__name__
-    if kind not in _GRAPHS:
+    if kind in SSDGraph.kinds:
+        return SSDGraph(network)
+    if kind not in FasterRCNNGraph.kinds:
+        known = (*FasterRCNNGraph.kinds, *SSDGraph.kinds)
         raise InvalidArgument(
-            f"the detector is a {kind}; graphs are known for mmdet's {', '.join(_GRAPHS)}"
+            f"the detector is a {kind}; graphs are known for mmdet's {', '.join(known)}"
         )
-    return _GRAPHS[kind](network)
+    return MaskRCNNGraph(network) if network.with_mask else FasterRCNNGraph(network)

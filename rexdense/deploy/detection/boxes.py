@@ -1,6 +1,7 @@
 """Anchors, box deltas and feature levels in plain torch, exact as mmdet computes them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -12,16 +13,17 @@ from rexdense.errors import InvalidArgument
 __all__ = ['Anchors', 'BoxDecoder', 'levels_of', 'pad_to_multiple', 'require_kind']
 
 
-def require_kind(part: Any, kind: str, what: str) -> None:
+def require_kind(part: Any, kinds: str | Sequence[str], what: str) -> None:
     """Check the class of a part of a detector by its name, for mmdet is not imported.
 
     Raises:
-        InvalidArgument: it is another one, whose graph is not known.
+        InvalidArgument: it is none of these, and its graph is not known.
     """
-    if type(part).__name__ != kind:
+    known = (kinds,) if isinstance(kinds, str) else kinds
+    if type(part).__name__ not in known:
         raise InvalidArgument(
             f'the detector has a {type(part).__name__} for its {what}; a graph is known for '
-            f"mmdet's {kind}"
+            f"mmdet's {' and '.join(known)}"
         )
 
 

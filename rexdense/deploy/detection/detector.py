@@ -40,14 +40,14 @@ class DetectorGraph(Graph):
     """
 
     formats = ('onnx',)
-    kind: str
-    """The class of mmdet that it is the graph of."""
+    kinds: tuple[str, ...]
+    """The classes of mmdet that it is the graph of."""
     most: int
     score_threshold: float
     iou_threshold: float
 
     def __init__(self, network: nn.Module) -> None:
-        require_kind(network, self.kind, 'whole')
+        require_kind(network, self.kinds, 'whole')
         super().__init__(network)
         self.divisor = self.network.data_preprocessor.pad_size_divisor
 

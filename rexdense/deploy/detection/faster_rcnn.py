@@ -1,4 +1,4 @@
-"""A whole Faster R-CNN as one graph, suppression and region pooling included."""
+"""A whole Faster or Cascade R-CNN as one graph, suppression and region pooling included."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,23 +12,31 @@ from rexdense.deploy.detection.detector import DetectorGraph
 from rexdense.deploy.detection.operators import kept_by_nms
 from rexdense.deploy.detection.pooling import RegionPooling
 from rexdense.deploy.detection.rpn import DROPPED, Proposals, nms_threshold
+from rexdense.deploy.detection.stages import Refinement, stages_of
 from rexdense.errors import InvalidArgument
 
 __all__ = ['Detections', 'FasterRCNNGraph']
 
 
 class FasterRCNNGraph(DetectorGraph):
-    """mmdet's Faster R-CNN with a feature pyramid, from images to detections."""
+    """mmdet's Faster R-CNN or Cascade R-CNN with a feature pyramid, from images to detections.
 
-    kind = 'FasterRCNN'
+    The region head of a Cascade R-CNN has several stages: each reads the boxes of the one before;
+    the softmax is taken of the mean of their logits, and the last one's boxes are kept (mmdet
+    ``CascadeRoIHead.predict_bbox``). Of a detector of masks it is the graph of the boxes alone.
+    """
+
+    kinds = ('FasterRCNN', 'MaskRCNN', 'CascadeRCNN')
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__(network)
         head = self.network.roi_head
-        require_kind(head, 'StandardRoIHead', 'region head')
+        require_kind(head, ('StandardRoIHead', 'CascadeRoIHead'), 'region head')
         self.proposals = Proposals(self.network.rpn_head)
-        self.pool = RegionPooling(head.bbox_roi_extractor)
-        self.detections = Detections(head)
+        self.pools = nn.ModuleList(map(RegionPooling, stages_of(head.bbox_roi_extractor)))
+        *before, last = _supported(stages_of(head.bbox_head))
+        self.refinements = nn.ModuleList(map(Refinement, before))
+        self.detections = Detections(last, head.test_cfg)
         self.most = self.detections.most_for(self.proposals.most)
         self.score_threshold = self.detections.score_threshold
         self.iou_threshold = self.detections.iou_threshold
@@ -36,8 +44,13 @@ class FasterRCNNGraph(DetectorGraph):
     def found(self, features: tuple[Tensor, ...], height: int, width: int) -> dict[str, Tensor]:
         logits, deltas = self.network.rpn_head(features)
         regions, scores = self.proposals(logits, deltas, height, width)
-        pooled = self.pool(features, regions, scores > DROPPED)
-        logits, deltas = self.network.roi_head.bbox_head(pooled)
+        heads, of_stages = stages_of(self.network.roi_head.bbox_head), []
+        for stage, head in enumerate(heads):
+            logits, deltas = head(self.pools[stage](features, regions, scores > DROPPED))
+            of_stages.append(logits)
+            if stage < len(self.refinements):
+                regions = self.refinements[stage](regions, logits, deltas, height, width)
+        logits = torch.stack(of_stages).mean(dim=0)
         return self.detections(regions, scores, logits, deltas, height, width)
 
     def results(
@@ -49,31 +62,35 @@ class FasterRCNNGraph(DetectorGraph):
         return head.predict_bbox(features, infos, regions, head.test_cfg)
 
 
+def _supported(heads: list[Any]) -> list[Any]:
+    for head in heads:
+        if getattr(head, 'custom_cls_channels', False) or not head.with_reg:
+            raise InvalidArgument(
+                f'a {type(head).__name__} with scores of its own, or without boxes, has no graph'
+            )
+    return heads
+
+
 class Detections(nn.Module):
     """From what the box head says of each region to the detections of each image.
 
     Args:
-        head: mmdet's StandardRoIHead.
+        head: mmdet's box head, of a cascade the last.
+        settings: ``test_cfg.rcnn`` of the detector.
 
     Raises:
         InvalidArgument: a head or a setting without a graph.
     """
 
-    def __init__(self, head: Any) -> None:
+    def __init__(self, head: Any, settings: Any) -> None:
         super().__init__()
-        if head.bbox_head.custom_cls_channels or not head.bbox_head.with_reg:
-            raise InvalidArgument(
-                f'a {type(head.bbox_head).__name__} with scores of its own, or without boxes, has '
-                'no graph'
-            )
-        settings = head.test_cfg
-        self.classes = head.bbox_head.num_classes
+        self.classes = head.num_classes
         self.score_threshold = float(settings.score_thr)
         if self.score_threshold < 0:
             raise InvalidArgument(f'test_cfg.rcnn.score_thr={self.score_threshold}: at least 0')
         self.most = settings.max_per_img
         self.iou_threshold, self.class_agnostic = nms_threshold(settings.nms, 'test_cfg.rcnn.nms')
-        self.decode = BoxDecoder(head.bbox_head.bbox_coder)
+        self.decode = BoxDecoder(head.bbox_coder)
 
     def most_for(self, regions: int) -> int:
         """Return the greatest number of detections of an image with that many regions."""

@@ -1,17 +1,20 @@
-"""A whole Mask R-CNN as one graph: a Faster R-CNN, and a mask for each detection."""
+"""A whole Mask R-CNN, or a Cascade Mask R-CNN, as one graph: its boxes, and a mask for each."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rexdense.deploy.detection.boxes import require_kind
 from rexdense.deploy.detection.faster_rcnn import FasterRCNNGraph
 from rexdense.deploy.detection.pooling import RegionPooling
+from rexdense.deploy.detection.stages import stages_of
 from rexdense.deploy.graph import GraphOutput
 from rexdense.errors import InvalidArgument
 
-__all__ = ['MaskRCNNGraph']
+__all__ = ['MaskRCNNGraph', 'averaged_masks']
 
 
 class MaskRCNNGraph(FasterRCNNGraph):
@@ -21,6 +24,7 @@ class MaskRCNNGraph(FasterRCNNGraph):
     the class found, over its box. :func:`rexdense.deploy.pasting.paste_masks` makes masks of the
     image of them. Where an image has fewer detections, the rest is 0. The mask head reads all D
     places, whether there is a detection or not: a smaller ``max_per_img`` makes the graph faster.
+    Of a cascade all mask heads read the final boxes, and their probabilities are averaged.
 
     Args:
         network: The detector; thresholds and numbers are those of its ``test_cfg``.
@@ -29,30 +33,37 @@ class MaskRCNNGraph(FasterRCNNGraph):
         InvalidArgument: it has a part or a setting without a graph.
     """
 
-    kind = 'MaskRCNN'
-
     def __init__(self, network: nn.Module) -> None:
         super().__init__(network)
         head = self.network.roi_head
-        require_kind(head.mask_head, 'FCNMaskHead', 'mask head')
-        if head.mask_head.upsample_method == 'carafe':
-            raise InvalidArgument('a mask head with upsample_cfg type carafe has no graph')
+        mask_heads = stages_of(head.mask_head)
+        for mask_head in mask_heads:
+            require_kind(mask_head, 'FCNMaskHead', 'mask head')
+            if mask_head.upsample_method == 'carafe':
+                raise InvalidArgument('a mask head with upsample_cfg type carafe has no graph')
         if head.share_roi_extractor:
             raise InvalidArgument(
                 'a mask head that shares the features of the box head has no graph: give it a '
                 'mask_roi_extractor'
             )
-        self.mask_pool = RegionPooling(head.mask_roi_extractor)
+        self.mask_pools = nn.ModuleList(map(RegionPooling, stages_of(head.mask_roi_extractor)))
+        last = mask_heads[-1]
+        self.class_agnostic_masks = last.class_agnostic
         with torch.no_grad():
-            pooled = torch.zeros(1, head.mask_head.in_channels, *self.mask_pool.size)
-            self.mask_size = tuple(head.mask_head(pooled).shape[2:])
+            pooled = torch.zeros(1, last.in_channels, *self.mask_pools[-1].size)
+            self.mask_channels, *size = last(pooled).shape[1:]
+        self.mask_size = tuple(size)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         features = self.features(images)
         found = self.found(features, *images.shape[2:])
         labels = found['labels']
-        pooled = self.mask_pool(features, found['boxes'], labels >= 0)
-        return found | dict(masks=self._of_classes(self.network.roi_head.mask_head(pooled), labels))
+        heads = stages_of(self.network.roi_head.mask_head)
+        masks = [
+            self._of_classes(head(pool(features, found['boxes'], labels >= 0)), labels)
+            for head, pool in zip(heads, self.mask_pools, strict=True)
+        ]
+        return found | dict(masks=averaged_masks(masks))
 
     def reference(self, images: Tensor) -> dict[str, Tensor]:
         """Return the detections that mmdet's own code finds, with the logits of its mask head."""
@@ -62,19 +73,21 @@ class MaskRCNNGraph(FasterRCNNGraph):
         # mmdet reads the features of detections alone.
         image, place = (labels >= 0).nonzero(as_tuple=True)
         rows = torch.cat((image[:, None].float(), found['boxes'][image, place]), dim=1)
-        head = self.network.roi_head
-        logits = torch.zeros(
-            *labels.shape, head.mask_head.conv_logits.out_channels, *self.mask_size
-        )
-        if len(rows):
-            logits[image, place] = head._mask_forward(features, rows)['mask_preds']
-        return found | dict(masks=self._of_classes(logits.flatten(0, 1), labels))
+        head, masks = self.network.roi_head, []
+        is_cascade = isinstance(head.mask_head, nn.ModuleList)
+        for stage in range(len(self.mask_pools)):
+            logits = torch.zeros(*labels.shape, self.mask_channels, *self.mask_size)
+            if len(rows):
+                which = (stage,) if is_cascade else ()
+                logits[image, place] = head._mask_forward(*which, features, rows)['mask_preds']
+            masks.append(self._of_classes(logits.flatten(0, 1), labels))
+        return found | dict(masks=averaged_masks(masks))
 
     def _of_classes(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return, of logits (N * D, classes, height, width), those of the labels (N, D) as
         (N, D, height, width)."""
         logits = logits.reshape(*labels.shape, -1, *self.mask_size)
-        if self.network.roi_head.mask_head.class_agnostic:
+        if self.class_agnostic_masks:
             chosen = logits[:, :, 0]
         else:
             index = labels.clamp(min=0)[..., None, None, None]
@@ -92,3 +105,12 @@ class MaskRCNNGraph(FasterRCNNGraph):
             mask_form='logits over the box; rexdense.deploy.pasting.paste_masks',
             mask_threshold=float(threshold),
         )
+
+
+def averaged_masks(stages: Sequence[Tensor]) -> Tensor:
+    """Return the logits of the mean of the probabilities that the logits of some stages mean (mmdet
+    ``CascadeRoIHead.predict_mask``), by way of logarithms: probabilities near 1 round to 1."""
+    if len(stages) == 1:
+        return stages[0]
+    logits = torch.stack(tuple(stages))
+    return F.logsigmoid(logits).logsumexp(dim=0) - F.logsigmoid(-logits).logsumexp(dim=0)

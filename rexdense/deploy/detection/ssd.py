@@ -25,7 +25,7 @@ class SSDGraph(DetectorGraph):
     as in mmdet.
     """
 
-    kind = 'SingleStageDetector'
+    kinds = ('SingleStageDetector',)
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__(network)

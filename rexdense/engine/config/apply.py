@@ -20,6 +20,7 @@ from rexdense.device import (
 from rexdense.engine.config.agreement import require_agreement
 from rexdense.engine.config.ascend import suit_ascend
 from rexdense.engine.config.batch_mix import require_two_images
+from rexdense.engine.config.cascade import require_stages
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
@@ -75,6 +76,7 @@ def apply_run_options(
     if changed and is_main_process():
         print(f"Strides follow the backbone's levels: {'; '.join(changed)}")
     require_windows(config)
+    require_stages(config.get('model') or {})
     if options.work_dir:
         config.work_dir = str(options.work_dir)
     elif not config.get('work_dir'):

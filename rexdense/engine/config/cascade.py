@@ -6,7 +6,7 @@ from typing import Any
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['cascade_model']
+__all__ = ['cascade_model', 'require_stages']
 
 _STAGES = (
     # IoU of an object, standard deviations of the offsets of its box, weight of the losses.
@@ -16,6 +16,8 @@ _STAGES = (
 )
 """Source: Cai and Vasconcelos 2018, section 5.1, as mmdet's cascade-rcnn_r50_fpn.py has it."""
 _MODELS = ('FasterRCNN', 'MaskRCNN')
+# Of mmdet's CascadeRoIHead: one for each stage, or a single one that each stage has a copy of.
+_PARTS = ('bbox_head', 'bbox_roi_extractor', 'mask_head', 'mask_roi_extractor')
 
 
 def cascade_model(model: Mapping[str, Any], stages: int = 3) -> dict[str, Any]:
@@ -55,6 +57,37 @@ def cascade_model(model: Mapping[str, Any], stages: int = 3) -> dict[str, Any]:
     )
     rcnn = [_assignment(model['train_cfg']['rcnn'], overlap) for overlap, _, _ in chosen]
     return dict(type='CascadeRCNN', roi_head=roi_head, train_cfg=dict(rcnn=rcnn))
+
+
+def require_stages(model: Mapping[str, Any]) -> None:
+    """Check that a cascade has what each of its stages needs, of which mmdet says nothing, or with
+    an AssertionError or IndexError that names no key.
+
+    Args:
+        model: The config's ``model``, of any kind.
+
+    Raises:
+        InvalidArgument: heads, weights of losses or settings of training are more or fewer than the
+            stages, or are not given stage by stage.
+    """
+    head = model.get('roi_head') or {}
+    if _class_name(head) != 'CascadeRoIHead':
+        return
+    stages = head.get('num_stages')
+    parts = {f'roi_head.{name}': head.get(name) for name in _PARTS}
+    by_stage = {'roi_head.stage_loss_weights': head.get('stage_loss_weights')}
+    if model.get('train_cfg'):
+        by_stage['train_cfg.rcnn'] = model['train_cfg'].get('rcnn')
+    for name, value in {**parts, **by_stage}.items():
+        is_list = isinstance(value, (list, tuple))
+        if name in parts and not is_list:
+            continue
+        if not is_list or len(value) != stages:
+            given = f'a list of {len(value)}' if is_list else 'no list'
+            raise InvalidArgument(
+                f'model.{name} is {given}, and model.roi_head.num_stages={stages!r}: a cascade '
+                'has one entry for each stage'
+            )
 
 
 def _class_name(section: Mapping[str, Any]) -> str:

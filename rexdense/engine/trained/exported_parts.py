@@ -209,8 +209,8 @@ def _is_rexunet(opened: OpenSource) -> bool:
 
 
 def detector_part(source: Source) -> ExportedPart:
-    """Return the Faster R-CNN, Mask R-CNN or SSDLite of a training checkpoint; raises as
-    :func:`segmentor_part`."""
+    """Return the Faster R-CNN, Mask R-CNN, Cascade R-CNN or SSDLite of a training checkpoint;
+    raises as :func:`segmentor_part`."""
     # Here, because its import registers operators with torch.
     from rexdense.deploy.detection import detector_graph
 

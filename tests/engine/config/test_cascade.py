@@ -9,7 +9,7 @@ pytest.importorskip('mmdet')
 import mmdet
 from mmengine.config import Config
 
-from rexdense.engine.config.cascade import cascade_model
+from rexdense.engine.config.cascade import cascade_model, require_stages
 from rexdense.errors import InvalidArgument
 
 MODELS = Path(mmdet.__file__).parent / '.mim/configs/_base_/models'
@@ -34,3 +34,30 @@ def test_the_heads_of_mmdet(name, cascaded):
     assert two['stage_loss_weights'] == [1, 0.5] and len(two['bbox_head']) == 2
     with pytest.raises(InvalidArgument, match='this model is CascadeRCNN with CascadeRoIHead'):
         cascade_model(model)
+
+
+@pytest.mark.parametrize('name', ['cascade-rcnn_r50_fpn', 'cascade-mask-rcnn_r50_fpn'])
+def test_stages_that_fit(name):
+    require_stages(Config.fromfile(MODELS / f'{name}.py').model)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'expected'),
+    [
+        (
+            {'roi_head.num_stages': 2},
+            r'model\.roi_head\.bbox_head is a list of 3, and model\.roi_head\.num_stages=2',
+        ),
+        ({'roi_head.stage_loss_weights': [1, 0.5]}, 'stage_loss_weights is a list of 2, and'),
+        ({'roi_head.stage_loss_weights': 1.0}, 'stage_loss_weights is no list, and'),
+        ({'roi_head.mask_head': [dict(type='FCNMaskHead')]}, 'mask_head is a list of 1, and'),
+        ({'train_cfg.rcnn': dict(sampler=dict(num=16))}, r'model\.train_cfg\.rcnn is no list, and'),
+    ],
+)
+def test_stages_that_do_not_fit(settings, expected):
+    model = Config.fromfile(MODELS / 'cascade-mask-rcnn_r50_fpn.py').model
+    for name, value in settings.items():
+        section, key = name.split('.')
+        model[section][key] = value
+    with pytest.raises(InvalidArgument, match=expected):
+        require_stages(model)

@@ -43,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help='every config makes a step and is read back, which takes half an hour',
     )
     parser.addoption(
+        '--every-network',
+        action='store_true',
+        help='networks that differ from others in widths and depths alone are computed, too',
+    )
+    parser.addoption(
         '--write-durations',
         action='store_true',
         help='write down what each test takes, by which make test-fast chooses',

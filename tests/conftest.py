@@ -43,6 +43,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help='every config makes a step and is read back, which takes minutes',
     )
     parser.addoption(
+        '--every-network',
+        action='store_true',
+        help='networks that differ from others in widths and depths alone are computed, too',
+    )
+    parser.addoption(
         '--write-durations',
         action='store_true',
         help='write down what each test takes, by which make test-fast chooses',
@@ -70,6 +75,14 @@ def pytest_collection_finish() -> None:
     """Spare the garbage collector what the imports have made: mmengine calls it for each data set,
     and it takes a quarter of a second to look through."""
     gc.freeze()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Spare it what the tests of a file have left, too, once its garbage is gone."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

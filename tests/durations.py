@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 FILE = Path(__file__).with_name('durations.json')
-BUDGET = 0.4
+BUDGET = 0.2
 """Seconds that each test function has in ``make test-fast``: of its cases as many run as fit."""
 
 

@@ -180,6 +180,34 @@ def run_together(
     return group
 
 
+def launch(function: Callable, *arguments, **settings) -> None:
+    """torchrun's agent, to be forked: it runs a function in forks of its own, and starts them anew
+    when one fails.
+
+    Args:
+        function: What each process runs, as in :class:`Forked`.
+        arguments: What it takes.
+        settings: Those of torch's ``LaunchConfig``.
+    """
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(start_method='fork', **settings)
+    elastic_launch(config, _launched)(function, *arguments)
+
+
+def _launched(function: Callable, *arguments) -> None:
+    """Run a function with the signal handlers of a new process, not with the agent's."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        function(*arguments)
+    except SystemExit as ended:
+        # The agent waits for a function that returns.
+        if _status(ended.code):
+            raise
+
+
 class ForkedProgram:
     """A function in a forked process that reads and writes lines, with what a ``Popen`` of it has.
 

@@ -33,7 +33,7 @@ def measured(tmp_path, monkeypatch):
 
 
 def test_as_many_cases_as_fit_are_spread_over_all(measured):
-    measured(sweep=[8, 1.6], single=[1, 0.7])
+    measured(sweep=[8, 0.8], single=[1, 0.3])
     cases = [Case(f'tests/sweep.py::test[{number}]') for number in range(8)]
     others = [Case('tests/single.py::test'), Case('tests/unknown.py::test')]
     durations.mark_slow([*cases, *others])

@@ -1,6 +1,7 @@
 """Who imports whom, how long files are, and who writes files."""
 
 import ast
+import functools
 import statistics
 import sys
 import warnings
@@ -94,16 +95,24 @@ def level(module: str) -> int:
     return max(found)[1]
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Yield the modules that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding='utf-8'))
+
+
+@functools.cache
+def imports(path: Path) -> list[str]:
+    """The modules that a file imports, anywhere in it."""
+    found = []
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f'{path}: relative imports hide the level'
             for alias in node.names:
                 whole = f'{node.module}.{alias.name}'
-                yield whole if whole in MODULES else node.module
+                found.append(whole if whole in MODULES else node.module)
+    return found
 
 
 def own(path: Path) -> list[str]:
@@ -139,7 +148,7 @@ def edges(module: str) -> set[str]:
     """
     if module == 'rexdense':
         return set()
-    tree = ast.parse(MODULES[module].read_text(encoding='utf-8'))
+    tree = tree_of(MODULES[module])
     found = set()
     for node in own_nodes(tree):
         if isinstance(node, ast.Import):
@@ -209,9 +218,8 @@ def test_files_are_short():
     assert longest[0][1] <= 400, f'{longest[0]} is too long: divide it'
 
 
-def written_files(source: str) -> Iterator[str]:
+def written_files(tree: ast.Module) -> Iterator[str]:
     """Yield the calls in a module that put a file in its place, or may."""
-    tree = ast.parse(source)
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     imported = {
         alias.asname or alias.name
@@ -240,10 +248,12 @@ def written_files(source: str) -> Iterator[str]:
 
 def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
     """Yield the nodes of a function or module without those of functions in it."""
-    for node in ast.iter_child_nodes(scope):
-        if not isinstance(node, ast.FunctionDef):
-            yield node
-            yield from own_nodes(node)
+    waiting = [scope]
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            if not isinstance(node, ast.FunctionDef):
+                yield node
+                waiting.append(node)
 
 
 def open_files(scope: ast.AST) -> set[str]:
@@ -255,7 +265,8 @@ def open_files(scope: ast.AST) -> set[str]:
             a.arg for a in parameters if a.annotation and ast.unparse(a.annotation) == 'BinaryIO'
         }
     for node in own_nodes(scope):
-        if isinstance(node, ast.Assign) and ast.unparse(node.value) == 'io.BytesIO()':
+        made = node.value if isinstance(node, ast.Assign) else None
+        if isinstance(made, ast.Call) and ast.unparse(made) == 'io.BytesIO()':
             names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
     return names
 
@@ -275,7 +286,7 @@ def opens_to_write(name: str, call: ast.Call) -> bool:
 
 @pytest.mark.parametrize('module', sorted(set(MODULES) - set(WRITERS)))
 def test_one_module_writes_all_files(module):
-    found = list(written_files(MODULES[module].read_text(encoding='utf-8')))
+    found = list(written_files(tree_of(MODULES[module])))
     assert not found, f'{module} writes files past rexdense.files: {found}'
 
 
@@ -310,4 +321,4 @@ def test_one_module_writes_all_files(module):
     ],
 )
 def test_the_rule_sees_what_writes(source, written):
-    assert bool(list(written_files(source))) == written
+    assert bool(list(written_files(ast.parse(source)))) == written

@@ -199,12 +199,18 @@ def test_mistaken_commands_are_seen(command):
         CHECKS[program](words)
 
 
+@functools.cache
+def known_options() -> set[str]:
+    """The options of all programs, and of others that the pages name."""
+    return FOREIGN_OPTIONS.union(*(options_of(parser_of(program)) for program in PROGRAMS))
+
+
 @pytest.mark.parametrize('page', [*PAGES, *CONFIGS], ids=name_of)
 def test_options_and_files_in_the_text(page):
     """Texts between backquotes: options are known to some program, paths are there."""
     pytest.importorskip('mmdet')
     text = text_of(page)
-    known = FOREIGN_OPTIONS.union(*(options_of(parser_of(program)) for program in PROGRAMS))
+    known = known_options()
     if page in PAGES:
         code = [each for each in inline_code(text) if not (' ' in each and commands(each))]
         words = [word for each in code for word in each.split()]

@@ -18,6 +18,7 @@ from rexdense.errors import InvalidArgument, LostWorker
 
 __all__ = [
     'OneThread',
+    'end_passes',
     'end_stuck_processes',
     'lost_workers_told',
     'require_batches',
@@ -92,6 +93,22 @@ def _loss(error: BaseException) -> str | None:
             'train_dataloader.timeout'
         )
     return None
+
+
+def end_passes(loader: DataLoader, begun: Any = None) -> None:
+    """End the processes of a loader. Left to the garbage collector, which takes their queues away
+    first, they would hear nothing of it: it waits for each for ten seconds.
+
+    Args:
+        begun: A pass over the loader that was not made to its end.
+    """
+    # Set by torch where processes persist; there is no public way to end them.
+    kept = getattr(loader, '_iterator', None)
+    for each in (kept, begun, getattr(begun, '_iterator', None)):
+        if hasattr(each, '_shutdown_workers'):
+            each._shutdown_workers()
+    if kept is not None:
+        loader._iterator = None
 
 
 def end_stuck_processes() -> None:

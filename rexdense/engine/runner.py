@@ -24,6 +24,7 @@ from rexdense.engine.config.formatted import FormattedOnce
 from rexdense.engine.cpu_steps import keep_layouts, with_fused_optimizer
 from rexdense.engine.dataloaders import (
     OneThread,
+    end_passes,
     end_stuck_processes,
     lost_workers_told,
     require_batches,
@@ -95,13 +96,17 @@ class Runner(MMEngineRunner):
             LostWorker: a process that loads images was killed.
             ProcessLost: another of several processes has ended or does not answer.
         """
-        with (
-            process_loss_told(),
-            self.stop_signals,
-            refusals_told(self.work_dir),
-            lost_workers_told(),
-        ):
-            return super().train()
+        try:
+            with (
+                process_loss_told(),
+                self.stop_signals,
+                refusals_told(self.work_dir),
+                lost_workers_told(),
+            ):
+                return super().train()
+        finally:
+            with lost_workers_told():
+                self._end_loaders()
 
     def test(self) -> dict[str, float]:
         """Measure, see mmengine.
@@ -110,8 +115,12 @@ class Runner(MMEngineRunner):
             LostWorker: a process that loads images was killed.
             ProcessLost: another of several processes has ended or does not answer.
         """
-        with process_loss_told(), lost_workers_told():
-            return super().test()
+        try:
+            with process_loss_told(), lost_workers_told():
+                return super().test()
+        finally:
+            with lost_workers_told():
+                self._end_loaders()
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Return the loop of training, mmengine's in the form that can be left after any step."""
@@ -238,14 +247,14 @@ class Runner(MMEngineRunner):
         self._has_loaded = True
 
     def end_workers(self) -> None:
-        """End the loader processes now; left to the garbage collector, which takes their queues
-        away first, each data loader waits for five seconds."""
-        for loop in (self._train_loop, self._val_loop, self._test_loop):
-            # Set by torch where workers persist; there is no public way to end them.
-            workers = getattr(getattr(loop, 'dataloader', None), '_iterator', None)
-            if workers is not None:
-                workers._shutdown_workers()
+        """End the loader processes, also those that do not answer."""
+        self._end_loaders()
         end_stuck_processes()
+
+    def _end_loaders(self) -> None:
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            if isinstance(loop, BaseLoop):
+                end_passes(loop.dataloader, getattr(loop, 'dataloader_iterator', None))
 
     def save_checkpoint(self, out_dir: str, filename: str, *args, **options) -> None:
         """Save a checkpoint aside and rename it, so that it is whole whenever it is there.

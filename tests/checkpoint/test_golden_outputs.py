@@ -60,6 +60,10 @@ CASES = {
 }
 
 LARGE = {name for name, network in load_measured().items() if network.parameters > 8e6}
+FIRST = {(case.split('_')[0], architecture(CASES[case]).family): case for case in reversed(CASES)}
+"""The first case of each project and family. Of a large network beside it names and shapes are
+compared; it is computed with ``--every-network``."""
+
 
 # MindCV names its stage ends by the index of the block or by the stage.
 MINDCV_LEVELS = {
@@ -115,14 +119,20 @@ def test_names_and_shapes_are_theirs_in_their_order(case):
     assert digest((entry.theirs, entry.shape) for entry in entries) == SAMPLES[case]['keys']
 
 
-@pytest.mark.parametrize(
-    'case',
-    [
-        pytest.param(case, marks=pytest.mark.slow) if name in LARGE else case
-        for case, name in CASES.items()
-    ],
-)
-def test_every_level_and_the_logits_are_theirs(case, tmp_path):
+def pytest_generate_tests(metafunc):
+    """Take networks of moderate size and the first of each family, or all of them."""
+    if 'computed' in metafunc.fixturenames:
+        every = metafunc.config.getoption('--every-network')
+        cases = [
+            pytest.param(case, marks=pytest.mark.slow) if name in LARGE else case
+            for case, name in CASES.items()
+            if every or name not in LARGE or case in FIRST.values()
+        ]
+        metafunc.parametrize('computed', cases)
+
+
+def test_every_level_and_the_logits_are_theirs(computed, tmp_path):
+    case = computed
     state, samples = weights_of(case), SAMPLES[case]
     name = identify(state)
     assert name == CASES[case]

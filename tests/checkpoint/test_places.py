@@ -26,11 +26,14 @@ PREFIXES = (
 )
 
 
-@pytest.mark.parametrize(('name', 'scheme'), NAMED)
-def test_every_naming_is_read_below_every_prefix(name, scheme):
+@pytest.mark.parametrize(
+    ('name', 'scheme', 'prefixes'),
+    [(*named, PREFIXES[place % 3 :: 3]) for place, named in enumerate(NAMED)],
+)
+def test_every_naming_is_read_below_every_prefix(name, scheme, prefixes):
     source = rexdense.create_backbone(name, out_indices=(1,))
     theirs = from_native(source.state_dict(), SCHEMES[scheme], architecture(name))
-    for prefix in PREFIXES:
+    for prefix in prefixes:
         target = rexdense.create_backbone(name, out_indices=(1,))
         content = {prefix + key: value for key, value in theirs.items()}
         report = rexdense.load_weights(target, content | {'decoder.conv.bias': torch.ones(2)})

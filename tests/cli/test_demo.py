@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip('mmseg')
 
 from rexdense.cli import demo, train
+from rexdense.cli.pretrain_demo import _seed
 from rexdense.engine.trained.file import read_training_file
 from rexdense.errors import InvalidArgument
 from rexdense.shipped_configs import find_config
@@ -24,33 +26,15 @@ def test_a_demo_leaves_a_checkpoint_and_its_pictures(shapes, tmp_path, monkeypat
     assert not Path('data').exists()
 
 
-@pytest.mark.slow
-def test_the_demo_of_pretraining_compares_two_detectors(shapes, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    options = ['--epochs', '1', '--workers', '0', '--batch-size', '2', '--device', 'cpu']
-    narrow = ['--cfg-options', NARROW, SHALLOW]
-    demo.main(['pretrain', '--data-root', str(shapes), *options, *narrow])
-    lines = capsys.readouterr().out.splitlines()
-    header, row = lines[-2:]
-    assert re.split(' {2,}', header) == [
-        'after epoch',
-        'top-1 of the classifier',
-        'AP50 from random weights',
-        'AP50 from the classifier',
-    ]
-    assert row.split()[0] == '1' and all(0 <= float(value) <= 1 for value in row.split()[1:])
-    runs = Path('work_dirs/pretrain_demo')
-    trained = read_training_file(runs / 'classifier/epoch_1.pth').state
-    assert f'Weights of {runs}/classifier/epoch_1.pth (rexdense, ' in '\n'.join(lines)
-    assert any(name.startswith('head.') for name in trained)
-    for name in ('from_random', 'from_classifier'):
-        file = read_training_file(runs / name / 'epoch_1.pth')
-        assert file.config().randomness.seed == 0
-        assert file.config().train_cfg.max_epochs == 1
+def test_the_seed_of_a_new_demo_of_pretraining():
+    assert _seed({}, SimpleNamespace(seed=None, resume=False)) == 0
+    assert _seed({}, SimpleNamespace(seed=3, resume=True)) == 3
 
 
 @pytest.mark.slow
-def test_an_interrupted_demo_of_pretraining_goes_on(shapes, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_demo_of_pretraining_compares_two_detectors(
+    shapes, tmp_path, monkeypatch, capsys
+):
     """The classifier was trained, at a seed of its own, and neither detector was begun."""
     monkeypatch.chdir(tmp_path)
     options = ['--epochs', '1', '--workers', '0', '--batch-size', '2', '--device', 'cpu']
@@ -60,10 +44,21 @@ def test_an_interrupted_demo_of_pretraining_goes_on(shapes, tmp_path, monkeypatc
     train.main([demo.CLASSIFIER, '--seed', '5', *places, *options, *narrow])
     before = (runs / 'classifier/epoch_1.pth').stat().st_mtime_ns
     demo.main(['pretrain', '--resume', '--data-root', str(shapes), *options, *narrow])
-    assert capsys.readouterr().out.splitlines()[-1].split()[0] == '1'
+    lines = capsys.readouterr().out.splitlines()
+    header, row = lines[-2:]
+    assert re.split(' {2,}', header) == [
+        'after epoch',
+        'top-1 of the classifier',
+        'AP50 from random weights',
+        'AP50 from the classifier',
+    ]
+    assert row.split()[0] == '1' and all(0 <= float(value) <= 1 for value in row.split()[1:])
     assert (runs / 'classifier/epoch_1.pth').stat().st_mtime_ns == before
+    assert f'Weights of {runs}/classifier/epoch_1.pth (rexdense, ' in '\n'.join(lines)
     for name in ('from_random', 'from_classifier'):
-        assert read_training_file(runs / name / 'epoch_1.pth').config().randomness.seed == 5
+        file = read_training_file(runs / name / 'epoch_1.pth')
+        assert file.config().randomness.seed == 5
+        assert file.config().train_cfg.max_epochs == 1
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,25 @@ from tests.deploy.small_detectors import spread_ssd
 from tests.models.networks import randomise
 from tests.tiny_run import ROOT, SSDLITE_CONFIG
 
+# Three maps, not six: an export takes the longer the more often sizes are halved.
+CONFIG = f"""
+_base_ = ['{ROOT / SSDLITE_CONFIG}']
+from rexdense.engine.config.pretrained import ssdlite_sections
+found = ssdlite_sections('rexnet_1.0', None, _base_.taps, [16])
+model = dict(
+    neck=dict(**found['neck'], level_strides=(2,), level_paddings=(1,)),
+    bbox_head=dict(
+        **found['bbox_head'],
+        anchor_generator=dict(
+            strides=[16, 32, 64],
+            ratios=[[2, 3]] * 3,
+            min_sizes=[48, 100, 150],
+            max_sizes=[100, 150, 202],
+        ),
+    ),
+)
+"""
+
 
 def options(shapes, work_dir, *more):
     return [
@@ -31,7 +50,9 @@ def options(shapes, work_dir, *more):
 @pytest.mark.slow
 def test_from_training_to_the_graph(shapes, tmp_path, capsys, fresh_mmengine):
     """With another backbone than the config's, and one that has no name."""
-    config, work_dir = str(ROOT / SSDLITE_CONFIG), tmp_path / 'run'
+    work_dir = tmp_path / 'run'
+    (tmp_path / 'ssdlite.py').write_text(CONFIG)
+    config = str(tmp_path / 'ssdlite.py')
     changes = [
         'model.backbone.arch=rexnet_0.9',
         'model.backbone.width_mult=0.5',
@@ -75,7 +96,7 @@ def test_from_training_to_the_graph(shapes, tmp_path, capsys, fresh_mmengine):
     assert beside['model'] == 'SingleStageDetector' and len(beside['classes']) == 6
     assert beside['architecture'] is None
     graph = detector_graph(load_trained_model(checkpoint, 'cpu').model)
-    images = graph.example(2, 3, 320, 300, seed=5)
+    images = graph.example(2, 3, 128, 97, seed=5)
     with torch.no_grad():
         expected = graph.reference(images)
     assert (expected['labels'] >= 0).sum() > 20

@@ -36,7 +36,7 @@ TINY = {
     'regnety_200mf': dict(out_indices=(2, 1)),
     'resnext50_32x4d': dict(out_indices=(0, 1)),
 }
-REXNET = dict(depth_mult=0.1, out_indices=(0, 1, 2, 3))
+REXNET = dict(depth_mult=0.1, out_indices=(0, 1, 2))
 
 
 def written(graph, folder, format='onnx', **options):
@@ -68,16 +68,15 @@ def test_backbones_as_torchscript(name, tmp_path):
     require_outputs(written(BackboneGraph(backbone), tmp_path, 'torchscript'), backbone)
 
 
-# ONNX stands on torch.export, so that of a network is written as one of the two.
+# ONNX stands on torch.export, so that of a network is written as one of the two. ReXNet is below;
+# ReXNet-R is made of the same layers.
 @pytest.mark.parametrize(
     ('name', 'format'),
     [
-        ('rexnet_1.0', 'torch_export'),
-        ('rexnetr_1.0', 'torch_export'),
         ('regnetx_200mf', 'torch_export'),
+        ('resnext50_32x4d', 'torch_export'),
         ('rexnet_lite_1.0', 'onnx'),
         ('regnety_200mf', 'onnx'),
-        ('resnext50_32x4d', 'onnx'),
     ],
 )
 @pytest.mark.slow
@@ -106,7 +105,7 @@ def test_the_network_is_left_as_it_is(tmp_path):
         ),
         (
             lambda: SegmentorGraph(randomise(UNet(network('rexnet_1.0', **REXNET), 4))),
-            ['stride_1', 'stride_2', 'stride_4', 'stride_8', 'stride_16'],
+            ['stride_1', 'stride_2', 'stride_4', 'stride_8'],
             # Its torch.export is in tests/deploy/test_segmentors.py.
             ('onnx', 'torchscript'),
         ),
@@ -142,7 +141,7 @@ def test_outputs_that_are_named_by_the_network():
 @pytest.mark.slow
 def test_onnx_files_stand_alone(tmp_path):
     """Standard operators, named axes, weights inside, nothing of the machine that wrote them."""
-    backbone = network('rexnet_1.0', depth_mult=0.1).eval()
+    backbone = network('rexnet_1.0', **TINY['rexnet_1.0']).eval()
     report = written(BackboneGraph(backbone), tmp_path, opset=18)
     require_outputs(report, backbone)
     assert {path.name for path in tmp_path.iterdir()} == {'graph.onnx', 'graph.onnx.json'}

@@ -112,6 +112,7 @@ def test_masks_are_pasted_as_mmdet_does(settings, threshold):
 
 @pytest.mark.slow
 def test_the_whole_detector_in_onnxruntime(settings, tmp_path):
+    """And with it a Faster R-CNN, whose graph is this one without the masks."""
     levels = TWO_LEVELS | {'roi_head.mask_roi_extractor.featmap_strides': [2, 4]}
     model = detector(settings, **levels)
     graph = detector_graph(model)
@@ -123,7 +124,9 @@ def test_the_whole_detector_in_onnxruntime(settings, tmp_path):
     assert (expected['labels'] >= 0).sum() > 5
     errors = detection_errors(found, expected)
     assert max(errors.values()) < 1e-4, errors
-    assert {node.domain for node in onnx.load(report.path).graph.node} == {''}
+    operators = {(node.domain, node.op_type) for node in onnx.load(report.path).graph.node}
+    assert {domain for domain, _ in operators} == {''}
+    assert {('', 'NonMaxSuppression'), ('', 'RoiAlign')} <= operators
     beside = json.loads((tmp_path / 'detector.onnx.json').read_text())
     assert [(output['name'], output['shape']) for output in beside['outputs']] == [
         ('boxes', ['batch', 30, 4]),
@@ -131,7 +134,8 @@ def test_the_whole_detector_in_onnxruntime(settings, tmp_path):
         ('labels', ['batch', 30]),
         ('masks', ['batch', 30, 28, 28]),
     ]
-    assert beside['mask_threshold'] == 0.5
+    assert beside['mask_threshold'] == beside['iou_threshold'] == 0.5
+    assert beside['score_threshold'] == 0.05
 
 
 def test_a_detector_of_boxes_has_its_own_graph():

@@ -15,12 +15,13 @@ from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.registry import MODELS
 from tests.models.networks import image, randomise, relative_error
 
-ALL = (0, 1, 2, 3, 4)
+UNET_LEVELS = (0, 1, 2)
 WIDTHS = channels('rexnet_1.0', depth_mult=0.1)
 UNET = dict(
     type='rexdense.MultiScaleUNetHead',
     arch='rexnet_1.0',
     overrides=dict(depth_mult=0.1),
+    out_indices=UNET_LEVELS,
     num_classes=3,
 )
 FPN = dict(
@@ -49,7 +50,7 @@ def segmentor(head, out_indices, neck=None):
 @pytest.mark.parametrize('format', ['torch_export', 'torchscript'])
 @pytest.mark.slow
 def test_outputs_by_stride(format, tmp_path):
-    model = segmentor(UNET, ALL)
+    model = segmentor(UNET, UNET_LEVELS)
     path = tmp_path / f'unet{GRAPH_FORMATS[format].suffix}'
     report = export_graph(SegmentorGraph(model), path, format)
     images = image(3, 3, 65, 97, seed=3)
@@ -68,7 +69,7 @@ def test_outputs_by_stride(format, tmp_path):
 @pytest.mark.usefixtures('fresh_mmengine')
 def test_a_head_of_mmseg(tmp_path):
     neck = dict(type='mmseg.FPN', in_channels=WIDTHS, out_channels=8, num_outs=4)
-    model = segmentor(FPN, ALL[1:], neck)
+    model = segmentor(FPN, (1, 2, 3, 4), neck)
     report = export_graph(SegmentorGraph(model), tmp_path / 'fpn.pt', 'torchscript')
     images = image(1, 3, 65, 97, seed=3)
     found = GRAPH_FORMATS['torchscript'].open(report.path)(images)

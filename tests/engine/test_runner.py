@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import multiprocessing
 import os
 import sys
 from pathlib import Path
@@ -49,14 +50,15 @@ class Numbers(torch.utils.data.Dataset):
 def build(tmp_path, fresh_mmengine):
     """Make runners in one folder."""
 
-    def build(epochs=1, model=None, **options):
+    def build(epochs=1, model=None, workers=None, train_cfg=None, **options):
         collate = dict(type='pseudo_collate')
         loader = dict(dataset=Numbers(), batch_size=2, num_workers=0, collate_fn=collate)
+        loader |= workers or {}
         return Runner(
             model or Model(),
             str(tmp_path / 'run'),
             train_dataloader=dict(loader, sampler=dict(type='DefaultSampler', shuffle=False)),
-            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            train_cfg=train_cfg or dict(by_epoch=True, max_epochs=epochs),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
             experiment_name=f'run{epochs}',
             **options,
@@ -135,6 +137,26 @@ def test_weights_must_fit(build, tmp_path, state, expected, wrapped):
     with pytest.raises(CheckpointMismatch) as caught:
         build(load_from=str(path)).train()
     assert f'{path} does not fit this model: {expected}. Use the config' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ('train_cfg', 'persistent'),
+    [
+        (dict(by_epoch=True, max_epochs=2), True),
+        (dict(by_epoch=False, max_iters=2), False),
+        (dict(by_epoch=False, max_iters=2), True),
+    ],
+)
+def test_a_training_leaves_no_processes_of_loaders(build, train_cfg, persistent):
+    """Of which the garbage collector would wait for each for ten seconds."""
+    workers = dict(num_workers=1, persistent_workers=persistent)
+    runner = build(workers=workers, train_cfg=train_cfg)
+    runner.train()
+    assert not multiprocessing.active_children()
+    # The loader can be used again.
+    assert len(next(iter(runner.train_dataloader))['inputs']) == 2
+    runner.end_workers()
+    assert not multiprocessing.active_children()
 
 
 def test_weights_alone_are_loaded(build, tmp_path):

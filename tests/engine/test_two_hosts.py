@@ -2,10 +2,10 @@
 process does."""
 
 import contextlib
+import ctypes
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
@@ -18,10 +18,11 @@ from tests.engine.test_two_processes import (
     furthest,
     train_options,
 )
-from tests.tiny_run import ROOT
+from tests.forked import Forked, launch, rexdense
 
 ADDRESSES = ('10.83.0.1', '10.83.0.2')
-PORT = '29517'
+PORT = 29517
+CLONE_NEWNET = 0x40000000  # linux/sched.h
 
 
 def ip(*arguments):
@@ -50,6 +51,25 @@ def hosts():
         yield names
 
 
+def _on_host(name: str, rank: int, command: list[str]) -> None:
+    """Run a command in a namespace, by torchrun's agent, as tools/dist_train.sh starts it there."""
+    with open(f'/run/netns/{name}') as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    launch(
+        rexdense,
+        command,
+        min_nodes=2,
+        max_nodes=2,
+        nproc_per_node=1,
+        max_restarts=0,
+        run_id='tests',
+        rdzv_backend='static',
+        rdzv_endpoint=f'{ADDRESSES[0]}:{PORT}',
+        rdzv_configs=dict(rank=rank),
+    )
+
+
 @pytest.mark.slow
 def test_two_hosts_train_what_one_process_does(hosts, tmp_path, image_folder):
     config = tmp_path / 'classifier.py'
@@ -57,28 +77,21 @@ def test_two_hosts_train_what_one_process_does(hosts, tmp_path, image_folder):
     common = common_options(config, 'classifier', image_folder)
     # The folder of the second host is its own, as where no disk is shared.
     processes = [
-        subprocess.Popen(
-            [
-                *('ip', 'netns', 'exec', host, 'sh', 'tools/dist_train.sh', str(config), '1'),
-                *train_options(common, tmp_path / f'host{rank}', 2)[1:],
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            cwd=ROOT,
-            env=os.environ
-            | dict(NNODES='2', NODE_RANK=str(rank), MASTER_ADDR=ADDRESSES[0], PORT=PORT)
-            | dict(GLOO_SOCKET_IFNAME='wire', OMP_NUM_THREADS='1', PYTHONPATH=str(ROOT))
-            | dict(PYTHON=sys.executable),
+        Forked(
+            _on_host,
+            host,
+            rank,
+            ['train', *train_options(common, tmp_path / f'host{rank}', 2), '--launcher', 'pytorch'],
+            GLOO_SOCKET_IFNAME='wire',
         )
         for rank, host in enumerate(hosts)
     ]
     try:
-        printed = [process.communicate(timeout=200)[0] for process in processes]
+        for process in processes:
+            assert process.wait(200) == 0, process.stdout + process.stderr
     finally:
         for process in processes:
             process.kill()
-    assert [process.returncode for process in processes] == [0, 0], printed
     train.main(train_options(common, tmp_path / 'one', 4))
     files = [tmp_path / name / 'epoch_2.pth' for name in ('one', 'host0')]
     assert furthest(*files) < 1e-5

@@ -1,6 +1,7 @@
 """Predictions through other runtimes: the same as torch's, from the same checkpoint."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -37,6 +38,14 @@ def images():
     return pixels
 
 
+@pytest.fixture(scope='module')
+def graph(untrained_models, cache):
+    """The file that the first prediction of the classifier has written."""
+    Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
+    (file,) = cache.glob(f'{untrained_models["class"].stem}-*.onnx')
+    return file
+
+
 def require_alike(found, expected, kind):
     if kind == 'class':
         assert np.allclose(found.scores, expected.scores, atol=1e-5)
@@ -52,7 +61,7 @@ def require_alike(found, expected, kind):
         assert (found.masks != expected.masks).mean() < 1e-3
 
 
-def test_onnxruntime_predicts_what_torch_does(untrained_models, images, cache, monkeypatch):
+def test_onnxruntime_predicts_what_torch_does(untrained_models, images, graph, monkeypatch):
     kind = 'class'
     torchs, other = (
         Predictor(untrained_models[kind], 'cpu', runtime=runtime, batch_size=2)
@@ -60,13 +69,12 @@ def test_onnxruntime_predicts_what_torch_does(untrained_models, images, cache, m
     )
     for found, expected in zip(other(images), torchs(images), strict=True):
         require_alike(found, expected, kind)
-    assert len(list(cache.glob(f'{untrained_models[kind].stem}-*.onnx'))) == 1
+    assert [file.name for file in graph.parent.glob('*.onnx')] == [graph.name]
     # It is there for the next time.
     with monkeypatch.context() as patch:
         patch.setattr(trained_runtime, 'export_graph', None)
         Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime')
     # Damaged, it is written anew.
-    (graph,) = cache.glob(f'{untrained_models[kind].stem}-*.onnx')
     whole, exported = graph.read_bytes(), []
     graph.write_bytes(whole[:1000])
 
@@ -103,7 +111,7 @@ def test_what_follows_the_graph(kind, untrained_models, images, monkeypatch):
         require_alike(one, other, kind)
 
 
-def test_a_runtime_that_computes_something_else(untrained_models, monkeypatch):
+def test_a_runtime_that_computes_something_else(untrained_models, graph, monkeypatch):
     real = runtimes.RUNTIMES['onnxruntime']
 
     def wrong(path):
@@ -129,8 +137,19 @@ def test_what_cannot_be_used_is_told(untrained_models, images, tmp_path, monkeyp
             Predictor(checkpoint, runtime=name)
 
 
-def test_a_folder_of_graphs_that_cannot_be_written(untrained_models, images, tmp_path, monkeypatch):
+def test_a_folder_of_graphs_that_cannot_be_written(
+    untrained_models, images, graph, tmp_path, monkeypatch
+):
+    exported = []
+
+    def export(_, path, overwrite):
+        exported.append(path)
+        shutil.copy(graph, path)
+
     (tmp_path / 'file').touch()
     monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'file'))
+    monkeypatch.setattr(trained_runtime, 'export_graph', export)
     predictor = Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
     assert len(predictor(images)) == 3 and os.listdir(tmp_path) == ['file']
+    (path,) = exported
+    assert path.name == graph.name and not path.exists()

@@ -1,4 +1,5 @@
-"""Backbones as graphs: traced, exported, compiled, on other types, devices and memory formats."""
+"""Backbones as graphs: traced and compiled, on other types, devices and memory formats. Exports of
+torch are in tests/deploy/test_graphs.py."""
 
 import pytest
 import torch
@@ -35,15 +36,6 @@ def test_a_trace_takes_other_sizes(backbone):
     traced = torch.jit.trace(backbone, torch.randn(1, 3, 64, 64))
     images = torch.randn(2, 3, 97, 131)
     assert_same_levels(traced(images), backbone, images)
-
-
-@pytest.mark.slow
-def test_an_export_takes_other_batches_and_sizes(backbone):
-    height, width = (torch.export.Dim(name, min=33) for name in ('height', 'width'))
-    shapes = ({0: torch.export.Dim('batch'), 2: height, 3: width},)
-    program = torch.export.export(backbone, (torch.randn(2, 3, 64, 64),), dynamic_shapes=shapes)
-    images = torch.randn(3, 3, 97, 131)
-    assert_same_levels(program.module()(images), backbone, images)
 
 
 def test_fx_traces_symbolically(backbone):

@@ -19,7 +19,7 @@ from rexdense.deploy.optimization import optimizer
 from rexdense.deploy.relative_error import relative_error
 from rexdense.device import memory_layout
 from tests.deploy.small_detectors import detector, small_settings
-from tests.deploy.test_segmentors import ALL, FPN, UNET, WIDTHS, segmentor
+from tests.deploy.test_segmentors import FPN, UNET, UNET_LEVELS, WIDTHS, segmentor
 from tests.models.networks import image
 from tests.tiny_run import CONFIG, MASK_CONFIG
 
@@ -76,7 +76,7 @@ def test_bfloat16_is_of_backbone_and_neck(monkeypatch):
 @pytest.mark.parametrize(
     ('head', 'out_indices', 'neck'),
     [
-        (UNET, ALL, None),
+        (UNET, UNET_LEVELS, None),
         (FPN, (1, 2, 3, 4),
          dict(type='mmseg.FPN', in_channels=WIDTHS, out_channels=8, num_outs=4,
               norm_cfg=BATCH_NORM)),

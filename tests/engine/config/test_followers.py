@@ -173,20 +173,27 @@ def test_strides_of_the_semantic_fpn(load, changes, strides):
     assert doubled == [int(math.log2(stride / strides[0])) for stride in strides]
 
 
-@pytest.mark.parametrize('config', [CONFIG, SEMANTIC_FPN, DEEPLAB, SEGMENTATION_CONFIG, DEPTH])
-@pytest.mark.parametrize(
-    'changes',
-    [
-        {'model.backbone.width_mult': 1.7},
-        {'model.backbone.arch': 'rexnet_1.3'},
-        {'model.backbone.arch': 'rexnet_1.5', 'model.backbone.width_mult': 0.8},
-        {'model.backbone.type': 'rexdense.RegNet', 'model.backbone.arch': 'regnetx_400mf'},
-        {'model.backbone.depth_mult': 1.5},
-        {'model.backbone.output_stride': 8},
-        {'model.backbone.out_indices': [2, 3]},
-        {'model.backbone.out_indices': [1, 2, 3, 4]},
-    ],
-)
+OTHER_WIDTH = {'model.backbone.width_mult': 1.7}
+OTHER_FAMILY = {'model.backbone.type': 'rexdense.RegNet', 'model.backbone.arch': 'regnetx_400mf'}
+OTHER_STRIDE = {'model.backbone.output_stride': 8}
+FEWER_LEVELS = {'model.backbone.out_indices': [2, 3]}
+FOUR_LEVELS = {'model.backbone.out_indices': [1, 2, 3, 4]}
+# What changes channels goes one way in all; each head has its own way with strides and levels.
+CHANGES = [
+    *((CONFIG, changes) for changes in (OTHER_FAMILY, OTHER_STRIDE, FOUR_LEVELS)),
+    (CONFIG, {'model.backbone.arch': 'rexnet_1.3'}),
+    (CONFIG, {'model.backbone.arch': 'rexnet_1.5', 'model.backbone.width_mult': 0.8}),
+    (CONFIG, {'model.backbone.depth_mult': 1.5}),
+    *((DEEPLAB, changes) for changes in (OTHER_FAMILY, OTHER_STRIDE, FOUR_LEVELS)),
+    *(
+        (config, changes)
+        for config in (SEMANTIC_FPN, SEGMENTATION_CONFIG, DEPTH)
+        for changes in (OTHER_WIDTH, OTHER_STRIDE, FEWER_LEVELS)
+    ),
+]
+
+
+@pytest.mark.parametrize(('config', 'changes'), CHANGES)
 def test_heads_take_what_the_backbone_gives(load, config, changes):
     config, _ = load(config, changes)
     model = build(config)

@@ -1,11 +1,9 @@
 """A process that is killed or hangs ends the others in a set time, with one line; torchrun starts
 them anew, and they end where they would have ended."""
 
-import os
 import signal
-import subprocess
-import sys
 import time
+from functools import partial
 
 import pytest
 
@@ -17,12 +15,20 @@ from rexdense.cli import train
 from rexdense.device import lost_processes, may_restart
 from rexdense.errors import InvalidArgument, ProcessLost
 from tests.engine.resume import killed_program  # noqa: F401  (registers the hook)
-from tests.forked import fork_together, rexdense, run_together
+from tests.forked import Forked, fork_together, launch, rexdense, run_together
 from tests.small_classification import CONFIG, NARROW, classification_arguments
 from tests.tiny_run import ROOT
 
-ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
-PROGRAM = 'tests.engine.resume.killed_program'
+LAUNCHER = dict(
+    min_nodes=1,
+    max_nodes=1,
+    nproc_per_node=2,
+    max_restarts=1,
+    run_id='tests',
+    rdzv_backend='c10d',
+    rdzv_endpoint='localhost:0',
+)
+"""What torchrun makes of ``--standalone --nproc-per-node=2 --max-restarts=1``."""
 
 
 def arguments(image_folder, work_dir, how, at, *more):
@@ -42,21 +48,12 @@ def arguments(image_folder, work_dir, how, at, *more):
 @pytest.mark.slow
 def test_a_killed_process_and_a_restart(image_folder, tmp_path):
     """The others end with one line, and all go on to the weights of an undisturbed run."""
-
     command = arguments(image_folder, tmp_path / 'whole', signal.SIGKILL, -1)
     for process in run_together(rexdense, command):
         assert process.returncode == 0, process.stderr
-    launcher = ('torch.distributed.run', '--standalone', '--nproc-per-node=2', '--max-restarts=1')
     command = arguments(image_folder, tmp_path / 'killed', signal.SIGKILL, 8)
-    done = subprocess.run(
-        [sys.executable, '-m', *launcher, '-m', PROGRAM, *command],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr
+    done = Forked(partial(launch, **LAUNCHER), rexdense, command)
+    assert done.wait() == 0, done.stderr
     told = [line for line in done.stderr.splitlines() if 'error: ' in line]
     assert len(told) == 1, told
     assert told[0].startswith('rexdense train: error: process 0 of 2 has lost another one (')
@@ -69,7 +66,7 @@ def test_a_killed_process_and_a_restart(image_folder, tmp_path):
 @pytest.mark.slow
 def test_a_process_that_hangs(image_folder, tmp_path):
     """Without torchrun, as under Slurm or MPI."""
-    waiting = 'env_cfg.dist_cfg.timeout=8'
+    waiting = 'env_cfg.dist_cfg.timeout=5'
     command = arguments(image_folder, tmp_path / 'run', signal.SIGSTOP, 2)
     first, second = fork_together(rexdense, [*command, waiting])
     try:

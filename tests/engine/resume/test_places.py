@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import BatchSampler
 
 from rexdense.datasets.classification.sampler import RepeatedSampler
+from rexdense.engine.dataloaders import end_passes
 from rexdense.engine.resume.places import Seeds, follow_places
 from rexdense.engine.runner import Runner
 
@@ -60,6 +61,7 @@ def passes(loader, seeds, places, endless=False):
     found = []
     for batches.epoch, batches.done in places:
         found.append([tuple(value for (value,) in batch) for batch in loader])
+    end_passes(loader)
     return found
 
 
@@ -134,6 +136,7 @@ def steps_of(tmp_path, begin, workers, kind):
     runner.train_loop._iter = begin
     runner._hooks = []
     runner.train_loop.run()
+    runner.end_workers()
     return model.seen
 
 

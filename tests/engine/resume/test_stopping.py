@@ -30,8 +30,10 @@ from tests.tiny_run import ROOT
 ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
 
 
-@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize('share', [0.2, 0.5, 0.55, 0.7])
+@pytest.mark.parametrize(
+    ('share', 'number'),
+    zip([0.2, 0.5, 0.55, 0.7], [signal.SIGTERM, signal.SIGINT] * 2, strict=True),
+)
 def test_a_signal_at_any_event(undisturbed, tmp_path, share, number):
     """Within steps and validations; what is saved then is what a run would have gone on from."""
     whole, events = undisturbed('epochs')

@@ -98,24 +98,30 @@ def test_single_precision_gradients_are_within_1e_5(name, how):
     assert_same_training(backbone, reference, tolerance=1e-5, floor=1e-6 * largest)
 
 
+OTHER_ARGUMENTS = [
+    dict(norm_eval=True),
+    dict(output_stride=8),
+    dict(norm_cfg=dict(type='GN')),
+    dict(norm_cfg=dict(type='SyncBN')),
+    dict(norm_cfg=dict(type='BN', momentum=None)),
+    dict(norm_cfg=dict(type='BN', requires_grad=False)),
+    dict(norm_cfg=dict(type='BN', affine=False)),
+    dict(norm_cfg=dict(type='BN', track_running_stats=False)),
+    dict(frozen_stages=1),
+    dict(in_channels=1),
+]
+
+
 @modes
 @pytest.mark.parametrize(
-    'arguments',
+    ('name', 'arguments'),
     [
-        dict(norm_eval=True),
-        dict(norm_cfg=dict(type='GN')),
-        dict(norm_cfg=dict(type='SyncBN')),
-        dict(norm_cfg=dict(type='BN', momentum=None)),
-        dict(norm_cfg=dict(type='BN', requires_grad=False)),
-        dict(norm_cfg=dict(type='BN', affine=False)),
-        dict(norm_cfg=dict(type='BN', track_running_stats=False)),
-        dict(frozen_stages=1),
-        dict(output_stride=8),
-        dict(in_channels=1),
+        *(('rexnet_1.0', arguments) for arguments in OTHER_ARGUMENTS),
+        # Its layers are fewer of the same kinds.
+        *(('regnety_200mf', arguments) for arguments in OTHER_ARGUMENTS[:3]),
     ],
     ids=str,
 )
-@some
 def test_gradients_with_other_arguments(name, arguments, how):
     # Up to the blocks with squeeze-excitation, and to those whose stride becomes a dilation.
     deepest = 3 if 'output_stride' in arguments else 2

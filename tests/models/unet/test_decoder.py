@@ -10,7 +10,7 @@ from rexdense.benchmark.memory import bytes_kept
 from rexdense.errors import InvalidArgument, UnknownName
 from rexdense.models.unet import UNet, UNetDecoder, create_unet
 from rexdense.models.unet.blocks import DECODER_BLOCKS
-from tests.models.networks import image
+from tests.models.networks import SMALL, image
 
 STRIDES = (1, 2, 4, 8, 16, 32)
 
@@ -35,8 +35,8 @@ def shapes(logits: dict[int, torch.Tensor]) -> dict[int, tuple[int, ...]]:
     return {stride: tuple(tensor.shape) for stride, tensor in logits.items()}
 
 
-@pytest.mark.parametrize('name', rexdense.list_backbones())
-def test_every_backbone_has_an_output_at_every_scale(name):
+@pytest.mark.parametrize('name', SMALL)
+def test_a_backbone_has_an_output_at_every_scale(name):
     with torch.device('meta'), torch.no_grad():
         backbone = rexdense.create_backbone(name, out_indices=range(5))
         unet = UNet(backbone, num_classes=3).eval()

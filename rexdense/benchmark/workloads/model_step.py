@@ -1,5 +1,6 @@
 """A whole step of training of a detector or segmentor: ours, or with another project's backbone."""
 
+import logging
 import math
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -54,7 +55,7 @@ class _Step:
 
     def _step(self) -> None:
         losses = self._model.train_step(self._batch, self._wrapper)
-        loss = float(losses['loss'])
+        loss = float(losses['loss'].detach())
         if not math.isfinite(loss):
             raise InvalidArgument(f'{self._name}: the loss is {loss} with random weights')
         for hook in self._averages:
@@ -99,7 +100,12 @@ def _optim_wrapper(config: Config, model: nn.Module, quick: bool, framework: str
             wrapper.optimizer.pop(form, None)
 
     def build(given: Any) -> Any:
-        return build_optim_wrapper(model, ConfigDict(given))
+        # A line for each parameter would come before the table.
+        logging.disable(logging.INFO)
+        try:
+            return build_optim_wrapper(model, ConfigDict(given))
+        finally:
+            logging.disable(logging.NOTSET)
 
     return build_fused(build, wrapper) if quick else build(wrapper)
 

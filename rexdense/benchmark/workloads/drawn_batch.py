@@ -1,5 +1,6 @@
 """A batch of noise with drawn ground truth, as the pipeline of a config hands it to its model."""
 
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,17 +79,18 @@ def _sample(number: int, height: int, width: int, truth: Any) -> dict[str, Any]:
 
 def _objects(drawn: np.ndarray, classes: int, with_masks: bool) -> dict[str, Any]:
     """Return the ground truth of a detector."""
-    from mmdet.structures.bbox import HorizontalBoxes
-    from mmdet.structures.mask import BitmapMasks
-
+    # No pipeline runs here that would make them.
+    bitmaps = importlib.import_module('mmdet.structures.mask').BitmapMasks
+    horizontal = importlib.import_module('mmdet.structures.bbox').HorizontalBoxes
     boxes = [cv2.boundingRect(mask) for mask in drawn]
     corners = np.array([(x, y, x + w, y + h) for x, y, w, h in boxes], np.float32)
+    masks = bitmaps(drawn, *drawn.shape[1:]) if with_masks else None
     found = dict(
-        gt_bboxes=HorizontalBoxes(corners),
+        gt_bboxes=horizontal(corners),
         gt_bboxes_labels=np.arange(len(drawn)) % classes,
         gt_ignore_flags=np.zeros(len(drawn), bool),
     )
-    return found | (dict(gt_masks=BitmapMasks(drawn, *drawn.shape[1:])) if with_masks else {})
+    return found | ({} if masks is None else dict(gt_masks=masks))
 
 
 def _labels(drawn: np.ndarray, classes: int) -> dict[str, Any]:

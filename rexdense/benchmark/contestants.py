@@ -133,10 +133,13 @@ def contestants_of(
 
     Ours are the plain network, and what :func:`rexdense.deploy.optimize` makes of it; in training
     also those that recompute. Those of others are as shipped, and at their best: channels_last, and
-    compiled with frozen weights. Whole detectors of others are as shipped alone: RoIAlign takes no
-    channels_last.
+    compiled with frozen weights. Whole models of others are as shipped alone: RoIAlign takes no
+    channels_last. Ours are trained as mmengine does it, and as rexdense's runner does.
     """
-    if kind == 'train-step':
+    if kind == 'model-step':
+        ours = {'rexdense': {}, 'rexdense, as trained': dict(as_trained=True)}
+        theirs = {'': {}}
+    elif kind == 'train-step':
         ours = {
             'rexdense': {},
             'rexdense, channels_last': dict(channels_last=True),

@@ -19,14 +19,20 @@ from rexdense.zoo.complexity import Complexity, count_complexity
 
 __all__ = ['Benchmark', 'measure_networks']
 
+WHOLE_MODELS = ('detector', 'model-step')
+"""Kinds whose ``name`` is a config."""
+STEPS = ('train-step', 'model-step')
+_WORDS = {'model-step': "a config's train-step"}
+
 
 @dataclass(frozen=True)
 class Benchmark:
     """The subject of a measurement.
 
     Attributes:
-        kind: 'backbone', 'train-step', 'segmentor' or 'detector'.
-        name: rexdense's name of the network; of a detector its config.
+        kind: 'backbone', 'train-step', 'segmentor', 'detector' or 'model-step', a step of a whole
+            model.
+        name: rexdense's name of the network; of a whole model its config.
         shape: Of a batch of images, (N, 3, H, W).
         against: Other packages, see :data:`rexdense.benchmark.networks.PEERS`.
         peer_python: The interpreter that has them; None takes this one.
@@ -89,9 +95,9 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
     times, facts, busy = run_in_turns(tasks, peer, benchmark.rounds)
     reference = next((name for name in times if not name.startswith('rexdense')), 'rexdense')
     reference = reference if reference in times else next(iter(times))
-    # A backward pass costs two forward passes. Of a detector the backbone alone is counted.
+    # A backward pass costs two forward passes. Of a whole model the backbone alone is counted.
     macs = counts.macs * (3 if benchmark.kind == 'train-step' else 1)
-    macs = None if benchmark.kind == 'detector' else macs
+    macs = None if benchmark.kind in WHOLE_MODELS else macs
     figures = figures_of(times, facts, reference, macs, ceilings)
     return dict(
         benchmark={name: _plain(value) for name, value in vars(benchmark).items()},
@@ -107,12 +113,15 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
 
 
 def _counted_network(benchmark: Benchmark) -> nn.Module:
-    """Return the network whose cost can be counted: of a detector the backbone."""
-    if benchmark.kind != 'detector':
+    """Return the network whose cost can be counted: of a whole model the backbone."""
+    if benchmark.kind not in WHOLE_MODELS:
         return build_network(benchmark.task(dict(framework='rexdense')))
     # It needs mmengine and mmdet, which the other kinds do without.
     from rexdense.benchmark.workloads.detector import build_detector
+    from rexdense.benchmark.workloads.model_step import build_trained
 
+    if benchmark.kind == 'model-step':
+        return build_trained(benchmark.name, benchmark.shape).backbone
     return build_detector(benchmark.name).backbone
 
 
@@ -121,7 +130,8 @@ def _check(benchmark: Benchmark) -> None:
     for package in benchmark.against:
         if package not in allowed:
             raise InvalidArgument(
-                f'--against {package}: {benchmark.kind} has {suggest(package, allowed)}'
+                f'--against {package}: {_WORDS.get(benchmark.kind, benchmark.kind)} has '
+                f'{suggest(package, allowed)}'
             )
         if package in AS_SHIPPED and (benchmark.graph is None or not benchmark.graph.is_file()):
             raise InvalidArgument(
@@ -129,6 +139,11 @@ def _check(benchmark: Benchmark) -> None:
                 f'{"detector" if benchmark.kind == "detector" else "backbone"} CHECKPOINT --format '
                 f'onnx, and give it as --graph; {benchmark.graph} is no file'
             )
+    if benchmark.kind in STEPS and (benchmark.dtype != 'float32' or benchmark.compiled):
+        raise InvalidArgument(
+            'a step of training is measured in float32 and not compiled: leave --dtype and '
+            '--compile out'
+        )
     if len(benchmark.shape) != 4 or benchmark.shape[1] != 3:
         raise InvalidArgument(f'--shape {_text(benchmark.shape)}: images have 3 channels, N,3,H,W')
 
@@ -140,7 +155,7 @@ def _require_memory(benchmark: Benchmark, counts: Complexity, processes: int) ->
     as the largest few of them, an eighth of all; each process keeps its own.
     """
     free = free_bytes()
-    share = 1 if benchmark.kind == 'train-step' else 1 / 8
+    share = 1 if benchmark.kind in STEPS else 1 / 8
     needed = counts.activations * 4 * share * processes
     if benchmark.device == 'cpu' and free is not None and needed > free:
         raise InvalidArgument(

@@ -6,6 +6,7 @@ holds passes them by.
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
@@ -44,11 +45,15 @@ class StorageCounter(TorchDispatchMode):
         return sum(size for storage, size in self._sizes.values() if not storage.expired())
 
 
-def bytes_kept(model: torch.nn.Module, images: torch.Tensor) -> int:
-    """Return the bytes that are there after a forward pass and were not before, by storages."""
+def bytes_kept(model: torch.nn.Module, images: torch.Tensor, *others: Any) -> int:
+    """Return the bytes that are there after a forward pass and were not before, by storages.
+
+    Args:
+        others: What else the model takes.
+    """
     counter = StorageCounter((images, *model.parameters(), *model.buffers()))
     with counter:
-        output = model(images)
+        output = model(images, *others)
     alive = counter.bytes_alive()
     del output
     return alive

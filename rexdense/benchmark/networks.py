@@ -22,6 +22,7 @@ PEERS = {
     'train-step': ('timm', 'torchvision'),
     'segmentor': ('smp',),
     'detector': ('mmdet', 'timm', 'onnxruntime', 'openvino'),
+    'model-step': ('mmdet', 'timm'),
 }
 """The packages that each kind of benchmark can measure beside rexdense."""
 

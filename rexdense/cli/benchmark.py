@@ -28,11 +28,17 @@ from rexdense.device import find_device
 
 __all__ = ['main']
 
+STEP = '8x3x224x224'
 NETWORKS = {
     'backbone': ('the features of a backbone', '1x3x800x1216'),
-    'train-step': ('forward and backward pass of a backbone', '8x3x224x224'),
+    'train-step': ('forward and backward pass of a backbone; of a config the whole step', STEP),
     'segmentor': ('the logits of a U-Net', '1x3x360x480'),
     'detector': ('a whole model of mmdet or mmseg, from its config', '1x3x800x1216'),
+}
+
+_NAMES = {
+    'detector': 'a config',
+    'train-step': 'a name that rexdense zoo lists, or the config of a detector or segmentor',
 }
 
 
@@ -46,8 +52,7 @@ def parser() -> argparse.ArgumentParser:
     kinds = result.add_subparsers(dest='kind', title='kinds', metavar='KIND', required=True)
     for kind, (purpose, shape) in NETWORKS.items():
         part = kinds.add_parser(kind, help=purpose)
-        detector = kind == 'detector'
-        part.add_argument('name', help='a config' if detector else 'a name that rexdense zoo lists')
+        part.add_argument('name', help=_NAMES.get(kind, 'a name that rexdense zoo lists'))
         part.add_argument(
             '--shape', type=_shape, default=shape, metavar='NxCxHxW', help='of the batch of images'
         )
@@ -70,7 +75,9 @@ def parser() -> argparse.ArgumentParser:
             '--graph', type=Path, metavar='FILE', help='an .onnx file of rexdense export backbone'
         )
         add_device_option(part)
-        _add_peers(part, PEERS[kind], with_path=True)
+        of_configs = PEERS['model-step'] if kind == 'train-step' else ()
+        peers = tuple(dict.fromkeys((*PEERS[kind], *of_configs)))
+        _add_peers(part, peers, with_path=True)
         _add_common(part)
     _add_others(kinds)
     return result
@@ -204,6 +211,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if found['why_no_result'] or lost else 0
 
 
+def _is_config(name: str) -> bool:
+    # Names of networks have no hyphen, those of shipped configs have one.
+    return '-' in name or name.endswith('.py')
+
+
 def _measure(options: argparse.Namespace) -> dict:
     rounds = options.rounds
     if options.kind == 'eval':
@@ -221,9 +233,10 @@ def _measure(options: argparse.Namespace) -> dict:
         peer = Peer(options.peer_python, options.peer_path)
         return measure_loaders(options.images, options.count, rounds, against, peer)
     both = ('default', 'reuse')
+    whole = options.kind == 'train-step' and _is_config(options.name)
     return measure_networks(
         Benchmark(
-            kind=options.kind,
+            kind='model-step' if whole else options.kind,
             name=options.name,
             shape=options.shape,
             against=against,

@@ -7,17 +7,39 @@ torch's fused optimizers update all of a tensor in one pass: AdamW's plain form 
 step of the demos, and six times as long as the fused one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from mmengine.optim import OptimWrapperDict
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
-__all__ = ['keep_layouts', 'with_fused_optimizer']
+from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
+
+__all__ = ['build_fused', 'keep_layouts', 'lay_out_weights', 'with_fused_optimizer']
 
 FUSED = ('SGD', 'Adam', 'AdamW')
 """torch's optimizers that have a fused form on the CPU."""
+
+
+def lay_out_weights(model: nn.Module) -> None:
+    """Lay out a model that is trained on a CPU in channels_last, if its gradients stay right."""
+    if trains_in_channels_last(model):
+        use_channels_last(model)
+
+
+def build_fused(build: Callable[[Any], Any], wrapper: Any) -> Any:
+    """Return what ``build`` makes of the config of an optimizer wrapper, its optimizer in torch's
+    fused form and safe with any memory layout.
+
+    Args:
+        build: mmengine's function or method, from the config to the wrapper.
+    """
+    built = build(with_fused_optimizer(wrapper))
+    for part in built.values() if isinstance(built, OptimWrapperDict) else [built]:
+        keep_layouts(part.optimizer)
+    return built
 
 
 def with_fused_optimizer(wrapper: Any) -> Any:

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.device import get_device
 from mmengine.dist import barrier, broadcast_object_list, is_main_process
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.optim import OptimWrapper, OptimWrapperDict
+from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
 from torch import nn
@@ -18,10 +18,9 @@ from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import hidden_options
 from rexdense.destinations import refusals_told
 from rexdense.device import process_loss_told
-from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 from rexdense.engine.config.faults import require_known_optimizers
 from rexdense.engine.config.formatted import FormattedOnce
-from rexdense.engine.cpu_steps import keep_layouts, with_fused_optimizer
+from rexdense.engine.cpu_steps import build_fused, lay_out_weights
 from rexdense.engine.dataloaders import (
     OneThread,
     end_passes,
@@ -198,9 +197,8 @@ class Runner(MMEngineRunner):
         On a CPU that wrapper must get no device numbers, which mmengine always gives it, and what
         is trained lies in channels_last.
         """
-        trained = self._train_dataloader is not None
-        if get_device() == 'cpu' and trained and trains_in_channels_last(model):
-            use_channels_last(model)
+        if get_device() == 'cpu' and self._train_dataloader is not None:
+            lay_out_weights(model)
         if self.distributed and get_device() == 'cpu':
             model_wrapper_cfg = dict(
                 type='MMDistributedDataParallel',
@@ -215,10 +213,7 @@ class Runner(MMEngineRunner):
         optim_wrapper = with_gathering_optimizer(optim_wrapper)
         if get_device() != 'cpu' or isinstance(optim_wrapper, OptimWrapper):
             return super().build_optim_wrapper(optim_wrapper)
-        built = super().build_optim_wrapper(with_fused_optimizer(optim_wrapper))
-        for part in built.values() if isinstance(built, OptimWrapperDict) else [built]:
-            keep_layouts(part.optimizer)
-        return built
+        return build_fused(super().build_optim_wrapper, optim_wrapper)
 
     def _build_param_scheduler(self, scheduler: Any, optim_wrapper: OptimWrapper) -> list:
         """Return the schedulers, warm-ups limited to a tenth of the run."""

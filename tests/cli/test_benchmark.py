@@ -27,6 +27,9 @@ def quick_contestants(monkeypatch):
 SMALL = ['--shape', '1x3x33x33', '--threads', '1', '--rounds', '1', '--allocator', 'default']
 
 
+BLOOD_CELLS = 'faster-rcnn_rexnet-1.0_fpn_bccd'
+
+
 def test_a_backbone_in_turns_on_a_busy_machine(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(processes, 'busy_share', lambda: 0.5)
     path = tmp_path / 'new' / 'figures.json'
@@ -56,12 +59,36 @@ def test_a_step_of_training_keeps_less_where_it_recomputes(tmp_path, quick_conte
     assert kept[0] > 1.5 * kept[2] > 0 and kept[1] > 1.5 * kept[3] > 0
 
 
+@pytest.mark.slow
+def test_a_step_of_a_whole_model(tmp_path, quick_contestants, capsys):
+    found = figures(tmp_path, 'train-step', BLOOD_CELLS, '--shape', '1x3x64x64', *SMALL[2:])
+    assert found['benchmark']['kind'] == 'model-step' and found['macs'] is None
+    assert list(found['figures']) == ['rexdense', 'rexdense, as trained']
+    assert all(own['kept'] > 1e6 for own in found['figures'].values())
+    assert 'kept MB' in capsys.readouterr().out
+
+
 BAD = [
     (['detector', 'faster-rcnn_rexnet-1.0'], UnknownName, 'faster-rcnn_rexnet-1'),
     (['detector', 'mask-rcnn_rexnet-1.0_fpn_custom_coco', *SMALL, '--against', 'mmdet'],
      InvalidArgument, 'mmdet has no rexnet_1.0, but ResNeXt and RegNetX'),
     (['detector', 'rexnet-1.0_custom', *SMALL], InvalidArgument,
      'predicts nothing for a batch of images: give the config of a detector'),
+    (['train-step', 'rexnet-1.0_custom', *SMALL], InvalidArgument,
+     'ImageClassifier: give the config of a detector or a segmentor'),
+    (['train-step', 'depth/unet_rexnet-1.0_custom', *SMALL], InvalidArgument,
+     'DepthEstimator: give the config of a detector'),
+    (['train-step', 'faster-rcnn_rexnet-1.0'], UnknownName, 'no config file .* did you mean'),
+    (['train-step', BLOOD_CELLS, '--shape', '1x3x31x64'], InvalidArgument, 'give a larger --shape'),
+    (['train-step', BLOOD_CELLS, *SMALL, '--against', 'mmdet'], InvalidArgument,
+     'mmdet has no rexnet_1.0'),
+    (['train-step', BLOOD_CELLS, *SMALL, '--against', 'torchvision'], InvalidArgument,
+     "a config's train-step has"),
+    (['train-step', BLOOD_CELLS, *SMALL, '--compile'], InvalidArgument,
+     'not compiled: leave --dtype and --compile out'),
+    (['train-step', 'rexnet_1.0', '--dtype', 'bfloat16'], InvalidArgument, 'in float32'),
+    (['train-step', 'rexnet_1.0', '--against', 'mmdet'], InvalidArgument, 'train-step has'),
+    (['train-step', 'rexnet_1.1'], UnknownName, 'did you mean'),
     (['loader', 'nowhere'], InvalidArgument, 'nowhere is no folder: give one of JPEG files'),
     (['loader', 'rexdense'], InvalidArgument, 'give 0 JPEG files: a batch has 32'),
     (['loader', 'nowhere', '--against', 'smp'], InvalidArgument, "invalid choice: 'smp'"),

@@ -15,6 +15,7 @@ WORKLOADS = {
     'eval': 'evaluation',
     'export': 'graphs',
     'loader': 'loader',
+    'model-step': 'model_step',
 }
 """The modules of this folder, by the kind of benchmark."""
 

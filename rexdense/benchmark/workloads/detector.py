@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from mmengine.config import ConfigDict
+from mmengine.config import Config, ConfigDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
@@ -17,7 +17,7 @@ from rexdense.engine.config.load import load_config
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
 
-__all__ = ['build_detector', 'prepare']
+__all__ = ['build_detector', 'build_model', 'prepare']
 
 _RESNEXT = {
     'resnext50_32x4d': (50, 32, 4),
@@ -63,37 +63,53 @@ def prepare(task: dict[str, Any]) -> Timed:
 
 
 def build_detector(config: str, framework: str = 'rexdense') -> nn.Module:
+    """Return the model of a config, see :func:`build_model`.
+
+    Raises:
+        InvalidArgument: it predicts nothing for a batch of images.
+    """
+    loaded = load_config(config)
+    model = build_model(loaded, framework)
+    if not callable(getattr(model, 'predict', None)):
+        raise InvalidArgument(
+            f'{config} has a {loaded.model.type}, which predicts nothing for a batch of images: '
+            'give the config of a detector or a segmentor'
+        )
+    return model
+
+
+def build_model(config: Config, framework: str = 'rexdense') -> nn.Module:
     """Return the model of a config with random weights.
+
+    Args:
+        framework: 'rexdense', or the project whose backbone takes the place of ours: 'mmdet' or
+            'timm'.
 
     Raises:
         ImportError: the project is not there.
         InvalidArgument: the config has no named backbone of ours, or the project lacks it.
     """
-    section = load_config(config).model
+    section = config.model
     with config_faults():
         if framework == 'mmdet':
-            section.backbone = _mmdet_backbone(_name_of(section, config))
+            section.backbone = _mmdet_backbone(_name_of(config))
         model = MODELS.build(section)
-    if not callable(getattr(model, 'predict', None)):
-        raise InvalidArgument(
-            f'{config} has a {section.type}, which predicts nothing for a batch of images: give '
-            'the config of a detector or a segmentor'
-        )
     if framework == 'timm':
         timm = importlib.import_module('timm')
         levels = section.backbone.get('out_indices', (1, 2, 3, 4))
         model.backbone = timm.create_model(
-            timm_name(_name_of(section, config)), features_only=True, out_indices=levels
+            timm_name(_name_of(config)), features_only=True, out_indices=levels
         )
     return model
 
 
-def _name_of(section: ConfigDict, config: str) -> str:
-    name = section.get('backbone', {}).get('arch')
+def _name_of(config: Config) -> str:
+    backbone: ConfigDict = config.model.get('backbone', {})
+    name = backbone.get('arch')
     if not isinstance(name, str):
         raise InvalidArgument(
-            f'{config} names no backbone of rexdense, which another could stand in for: leave '
-            '--against out'
+            f'{config.filename} names no backbone of rexdense, which another could stand in for: '
+            'leave --against out'
         )
     return name
 

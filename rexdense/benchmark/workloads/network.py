@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,10 +10,25 @@ from torch.utils._pytree import tree_leaves
 
 from rexdense.benchmark.memory import bytes_kept
 
-__all__ = ['Timed']
+__all__ = ['Timed', 'synchronise', 'take_turn']
 
 SHORTEST = 0.2
 """Seconds that a turn lasts at least: a single pass of a small network says little."""
+
+
+def take_turn(action: Callable[[], Any]) -> float:
+    """Return the milliseconds of an action: the mean of as many as make up a turn."""
+    passes, start = 0, time.perf_counter()
+    while not passes or time.perf_counter() - start < SHORTEST:
+        action()
+        passes += 1
+    return (time.perf_counter() - start) / passes * 1e3
+
+
+def synchronise(device: str) -> None:
+    """Wait until a device has done what it was given."""
+    if device != 'cpu':
+        getattr(torch, device.partition(':')[0]).synchronize()
 
 
 class Timed:
@@ -48,24 +64,16 @@ class Timed:
             network.zero_grad(set_to_none=True)
 
     def run(self) -> float:
-        """Return the milliseconds of a pass: the mean of as many as make up a turn."""
-        passes, start = 0, time.perf_counter()
-        while not passes or time.perf_counter() - start < SHORTEST:
-            self._train() if self.training else self._infer()
-            passes += 1
-        return (time.perf_counter() - start) / passes * 1e3
+        """Return the milliseconds of a pass."""
+        return take_turn(self._train if self.training else self._infer)
 
     def _infer(self) -> None:
         with torch.inference_mode():
             self.network(self.images)
-        self._wait()
+        synchronise(self.device)
 
     def _train(self) -> None:
         maps = tree_leaves(self.network(self.images))
         sum(each.float().mean() for each in maps).backward()
         self.network.zero_grad(set_to_none=True)
-        self._wait()
-
-    def _wait(self) -> None:
-        if self.device != 'cpu':
-            getattr(torch, self.device.partition(':')[0]).synchronize()
+        synchronise(self.device)

@@ -103,7 +103,14 @@ def test_the_whole_detector_in_onnxruntime(tmp_path):
             'a Shared2FCBBoxHead with scores of its own, or without boxes, has no graph',
         ),
         (
-            {'roi_head.bbox_roi_extractor.type': 'GenericRoIExtractor'},
+            {
+                'roi_head.bbox_roi_extractor': dict(
+                    type='GenericRoIExtractor',
+                    roi_layer=dict(type='RoIAlign', output_size=7, sampling_ratio=1),
+                    out_channels=64,
+                    featmap_strides=[4, 8, 16, 32],
+                )
+            },
             "a GenericRoIExtractor for its region features; a graph is known for mmdet's Single",
         ),
     ],

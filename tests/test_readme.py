@@ -295,6 +295,7 @@ def test_the_sizes_of_u_nets_are_those_of_the_code(row, name, options):
 @pytest.mark.parametrize(
     ('config', 'pages'),
     [
+        ('rexnet/cascade-mask-rcnn_rexnet-1.0_fpn_nuclei', ('docs/detection.md',)),
         ('rexnet/cascade-rcnn_rexnet-1.0_fpn_bccd', ('docs/detection.md',)),
         ('rexnet/faster-rcnn_rexnet-1.0_fpn_bccd', ('docs/detection.md',)),
         ('rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes', ('docs/quickstart.md',)),

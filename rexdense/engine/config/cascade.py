@@ -14,7 +14,7 @@ _STAGES = (
     (0.6, (0.05, 0.05, 0.1, 0.1), 0.5),
     (0.7, (0.033, 0.033, 0.067, 0.067), 0.25),
 )
-"""Source: Cai and Vasconcelos 2018, section 5.1, as mmdet's cascade-rcnn_r50_fpn.py has it."""
+"""Source: mmdet's cascade-rcnn_r50_fpn.py, after Cai and Vasconcelos 2018."""
 _MODELS = ('FasterRCNN', 'MaskRCNN')
 # Of mmdet's CascadeRoIHead: one for each stage, or a single one that each stage has a copy of.
 _PARTS = ('bbox_head', 'bbox_roi_extractor', 'mask_head', 'mask_roi_extractor')

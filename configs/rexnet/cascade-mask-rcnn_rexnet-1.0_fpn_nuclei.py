@@ -1,0 +1,24 @@
+r"""Cascade Mask R-CNN with ReXNet-1.0 on cell nuclei (one class), from random weights.
+
+    rexdense train configs/rexnet/cascade-mask-rcnn_rexnet-1.0_fpn_nuclei.py --data-root DIR
+
+Expected on val after 30 epochs (seed 0, 79 minutes on one core): segm AP 0.460, AP50 0.804, AP75
+0.483, box AP 0.455, AP50 0.808, the Data Science Bowl's figure 0.424. Against
+mask-rcnn_rexnet-1.0_fpn_nuclei.py:
+
+- two heads in turn, whose boxes lie closer, so that fewer masks are cut off; a third one would make
+  each step longer still;
+- detections from a score of 0.01 on instead of 0.05 (segm AP 0.459, AP50 0.799 with that);
+- images measured one by one: the padding of those of several sizes in a batch changes the means of
+  squeeze-excitation, and with them the features.
+
+Soft suppression of boxes, which ONNX graphs lack, reaches segm AP 0.467 and AP50 0.808:
+--cfg-options model.test_cfg.rcnn.nms.type=soft_nms model.test_cfg.rcnn.nms.min_score=0.01.
+"""
+
+_base_ = ['./mask-rcnn_rexnet-1.0_fpn_nuclei.py']
+from rexdense.engine.config.cascade import cascade_model
+
+model = cascade_model(_base_.model, stages=2) | dict(test_cfg=dict(rcnn=dict(score_thr=0.01)))
+val_dataloader = dict(batch_size=1)
+test_dataloader = val_dataloader

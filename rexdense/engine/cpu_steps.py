@@ -82,7 +82,8 @@ def _match_moments(optimizer: Optimizer) -> None:
 def _match_gradients(optimizer: Optimizer, *_: Any) -> None:
     for group in optimizer.param_groups:
         for weight in group['params']:
-            if weight.grad is not None:
+            # Sparse ones, as of embeddings, have no strides, and no fused form takes them.
+            if weight.grad is not None and weight.grad.layout == weight.layout:
                 weight.grad = _laid_out_as(weight, weight.grad)
 
 

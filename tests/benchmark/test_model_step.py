@@ -10,9 +10,12 @@ import torch
 pytest.importorskip('mmdet')
 pytest.importorskip('mmseg')
 
+from rexdense.benchmark.workloads.detector import build_model
 from rexdense.benchmark.workloads.drawn_batch import OBJECTS, drawn_batch
 from rexdense.benchmark.workloads.model_step import prepare
 from rexdense.engine.config.load import load_config
+from rexdense.engine.scope import import_scope
+from rexdense.errors import InvalidArgument
 from tests.tiny_run import FEW_REGIONS, NARROW_MASKS
 
 pytestmark = pytest.mark.usefixtures('fresh_mmengine')
@@ -92,3 +95,48 @@ def test_a_step_as_trained_is_that_of_mmengine(kind, small):
         assert (layout[1] == 1) == as_trained
         states.append(after)
     torch.testing.assert_close(*states, rtol=1e-3, atol=1e-5)
+
+
+def changed(changes, name='faster-rcnn_regnetx-400mf_fpn_1x_coco'):
+    config = load_config(name)
+    import_scope(config)
+    config.model.backbone.update(changes)
+    return config
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [{}, dict(frozen_stages=-1, norm_eval=False), dict(frozen_stages=2, norm_eval=False)],
+)
+def test_what_is_frozen_is_that_for_mmdet_too(changes):
+    """By the shapes of what is trained, and the number of norms that take statistics."""
+    seen = []
+    for framework in ('rexdense', 'mmdet'):
+        backbone = build_model(changed(changes), framework, training=True).train().backbone
+        trained = sorted(tuple(each.shape) for each in backbone.parameters() if each.requires_grad)
+        norms = [each for each in backbone.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+        seen.append((trained, sum(each.training for each in norms)))
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    ('framework', 'changes', 'name'),
+    [
+        ('timm', {}, 'frozen_stages'),
+        ('timm', dict(frozen_stages=-1), 'norm_eval'),
+        ('mmdet', dict(output_stride=16), 'output_stride'),
+        ('mmdet', dict(depth_mult=0.5), 'depth_mult'),
+        ('mmdet', dict(with_cp=True), 'with_cp'),
+        ('mmdet', dict(out_indices=(0, 1, 2, 3)), 'c1'),
+        ('timm', dict(frozen_stages=-1, norm_eval=False, norm_cfg=dict(type='GN')), 'norm_cfg'),
+    ],
+)
+def test_others_that_would_do_other_work(framework, changes, name):
+    with pytest.raises(InvalidArgument, match=f'{name}.*--against {framework}'):
+        build_model(changed(changes), framework, training=True)
+
+
+def test_passes_of_inference_are_the_same_whatever_is_frozen():
+    build_model(changed({}), 'mmdet')
+    with pytest.raises(InvalidArgument, match='output_stride=16'):
+        build_model(changed(dict(output_stride=16)), 'mmdet')

@@ -15,6 +15,7 @@ from rexdense.deploy.detection.mask_rcnn import averaged_masks
 from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.errors import InvalidArgument
+from rexdense.registry import MODELS
 from tests.deploy.small_detectors import TWO_LEVELS, detector, small_settings
 from tests.tiny_run import CONFIG, MASK_CONFIG
 
@@ -118,3 +119,23 @@ def test_the_whole_detector_in_onnxruntime(tmp_path):
 def test_what_has_no_graph(settings, changes, expected):
     with pytest.raises(InvalidArgument, match=expected):
         detector_graph(detector(settings, 2, **changes))
+
+
+@pytest.mark.parametrize('regions', [-1, 0])
+def test_a_number_of_regions_is_needed(settings, regions):
+    """mmdet would leave the last one out, or all."""
+    with pytest.raises(InvalidArgument, match=f'max_per_img={regions}'):
+        detector_graph(detector(settings, **{'test_cfg.rpn.max_per_img': regions}))
+
+
+def test_heads_that_no_graph_has(settings):
+    model = detector(settings, 2)
+    model.roi_head.shared_head = torch.nn.Identity()
+    with pytest.raises(InvalidArgument, match='shared_head'):
+        detector_graph(model)
+    channels = settings.neck.out_channels
+    sides = dict(cls_in_channels=channels, reg_in_channels=channels)
+    model = detector(settings, 2)
+    model.roi_head.bbox_head[1] = MODELS.build(dict(type='mmdet.SABLHead', num_classes=3, **sides))
+    with pytest.raises(InvalidArgument, match='SABLHead'):
+        detector_graph(model)

@@ -139,7 +139,10 @@ def test_the_whole_detector_in_onnxruntime(settings, tmp_path):
 
 
 def test_a_detector_of_boxes_has_its_own_graph():
-    assert type(detector_graph(detector(small_settings(CONFIG)))) is FasterRCNNGraph
+    model = detector(small_settings(CONFIG))
+    assert type(detector_graph(model)) is FasterRCNNGraph
+    with pytest.raises(InvalidArgument, match='FasterRCNN finds boxes alone'):
+        MaskRCNNGraph(model)
 
 
 def test_shared_features_have_no_graph(settings):

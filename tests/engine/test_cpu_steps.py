@@ -123,3 +123,14 @@ def test_a_run_computes_in_channels_last_and_saves_the_usual_layout(tmp_path):
     tensors = [*saved['state_dict'].values(), *saved['ema_state_dict'].values(), *moments]
     assert len(tensors) > 20 and all(tensor.is_contiguous() for tensor in tensors)
     assert saved['state_dict']._metadata
+
+
+@pytest.mark.parametrize('kind', ['SGD', 'SparseAdam'])
+def test_sparse_gradients_have_no_layout(kind):
+    embedding = nn.Embedding(5, 3, sparse=True)
+    before = embedding.weight.detach().clone()
+    optimizer = getattr(torch.optim, kind)(embedding.parameters(), lr=0.1)
+    keep_layouts(optimizer)
+    embedding(torch.tensor([1, 2])).sum().backward()
+    optimizer.step()
+    assert (embedding.weight != before).any(dim=1).tolist() == [False, True, True, False, False]

@@ -1,13 +1,14 @@
 """A whole model of mmdet or mmseg: its config, optimised, or with another project's backbone."""
 
 import importlib
+import inspect
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from rexdense.arch import architecture
+from rexdense.arch import architecture, resolve_out_indices
 from rexdense.arch.residual import RegNetRule
 from rexdense.benchmark.networks import timm_name
 from rexdense.benchmark.workloads.network import Timed
@@ -15,6 +16,7 @@ from rexdense.deploy import optimize
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.errors import InvalidArgument
+from rexdense.models import Backbone
 from rexdense.registry import MODELS
 
 __all__ = ['build_detector', 'build_model', 'prepare']
@@ -27,6 +29,10 @@ _RESNEXT = {
     'resnext152_32x4d': (152, 32, 4),
 }
 """Depth, groups and base width, mmdet's arguments."""
+_SAME_WORK = {'type', 'arch', 'init_cfg', 'out_indices', 'norm_cfg'}
+_TRAINING_ALONE = {'frozen_stages', 'norm_eval', 'drop_path_rate', 'with_cp', 'recompute'}
+"""Arguments of our backbones that change no pass of inference."""
+_GIVEN_TO_MMDET = {'frozen_stages', 'norm_eval'}
 
 
 class _Predicts:
@@ -78,29 +84,57 @@ def build_detector(config: str, framework: str = 'rexdense') -> nn.Module:
     return model
 
 
-def build_model(config: Config, framework: str = 'rexdense') -> nn.Module:
+def build_model(config: Config, framework: str = 'rexdense', training: bool = False) -> nn.Module:
     """Return the model of a config with random weights.
 
     Args:
         framework: 'rexdense', or the project whose backbone takes the place of ours: 'mmdet' or
             'timm'.
+        training: Its steps of training are to take the same work as ours.
 
     Raises:
         ImportError: the project is not there.
-        InvalidArgument: the config has no named backbone of ours, or the project lacks it.
+        InvalidArgument: the config has no named backbone of ours, or the project lacks it, or the
+            form that the config gives it.
     """
     section = config.model
+    if framework != 'rexdense':
+        name = _name_of(config)
+        _require_same_work(section.backbone, framework, training)
     with config_faults():
         if framework == 'mmdet':
-            section.backbone = _mmdet_backbone(_name_of(config))
+            section.backbone = _mmdet_backbone(name, section.backbone)
         model = MODELS.build(section)
     if framework == 'timm':
         timm = importlib.import_module('timm')
         levels = section.backbone.get('out_indices', (1, 2, 3, 4))
-        model.backbone = timm.create_model(
-            timm_name(_name_of(config)), features_only=True, out_indices=levels
-        )
+        model.backbone = timm.create_model(timm_name(name), features_only=True, out_indices=levels)
     return model
+
+
+def _require_same_work(backbone: ConfigDict, project: str, training: bool) -> None:
+    """Check that a backbone of a project does the work of ours.
+
+    Raises:
+        InvalidArgument: ours is no longer the network of its name, or is trained in a way that
+            theirs is not.
+    """
+    taken = _SAME_WORK | (set() if training else _TRAINING_ALONE)
+    if project == 'mmdet':
+        taken |= _GIVEN_TO_MMDET
+    else:
+        norm = backbone.get('norm_cfg') or dict(type='BN')
+        kinds = ('BN',) if training else ('BN', 'SyncBN')
+        if norm['type'] not in kinds or (training and not norm.get('requires_grad', True)):
+            taken = taken - {'norm_cfg'}
+    defaults = inspect.signature(Backbone).parameters
+    for name, value in backbone.items():
+        default = defaults[name].default if name in defaults else None
+        if name not in taken and value != default:
+            raise InvalidArgument(
+                f'the backbone of the config has {name}={value!r}, which that of {project} does '
+                f'not get, so that it would do other work: leave --against {project} out'
+            )
 
 
 def _name_of(config: Config) -> str:
@@ -114,13 +148,24 @@ def _name_of(config: Config) -> str:
     return name
 
 
-def _mmdet_backbone(name: str) -> dict[str, Any]:
-    """Return the config of mmdet's own backbone of that name.
+def _mmdet_backbone(name: str, ours: ConfigDict) -> dict[str, Any]:
+    """Return the config of mmdet's own backbone of that name, with the settings of ours.
 
     Raises:
-        InvalidArgument: mmdet has none.
+        InvalidArgument: mmdet has none, or lacks the levels.
     """
-    common = dict(norm_cfg=dict(type='BN'), style='pytorch', out_indices=(0, 1, 2, 3))
+    levels = resolve_out_indices(ours.get('out_indices', (1, 2, 3, 4)))
+    if 0 in levels:
+        raise InvalidArgument(
+            'mmdet has no backbone that returns c1, as the config asks: leave --against mmdet out'
+        )
+    common = dict(
+        norm_cfg=ours.get('norm_cfg') or dict(type='BN'),
+        style='pytorch',
+        out_indices=tuple(level - 1 for level in levels),
+        frozen_stages=ours.get('frozen_stages', -1),
+        norm_eval=ours.get('norm_eval', False),
+    )
     if name in _RESNEXT:
         depth, groups, width = _RESNEXT[name]
         return dict(type='mmdet.ResNeXt', depth=depth, groups=groups, base_width=width, **common)

@@ -39,11 +39,12 @@ class _Step:
     def __init__(self, config: Config, task: dict[str, Any]) -> None:
         self._name, self._device = config.filename, task['device']
         self._batch = drawn_batch(config, task['shape'])
-        self._model = build_model(config, task['framework']).to(self._device).train()
+        self._model = build_model(config, task['framework'], training=True)
+        self._model.to(self._device).train()
         quick = task.get('as_trained') and self._device == 'cpu'
         if quick:
             lay_out_weights(self._model)
-        self._wrapper = _optim_wrapper(config, self._model, quick, task['framework'])
+        self._wrapper = _optim_wrapper(config, self._model, quick)
         self._averages = [_average(hook, self._model) for hook in _averaging_hooks(config)]
         inputs = self._model.data_preprocessor(self._batch, True)
         kept = bytes_kept(self._model, inputs['inputs'], inputs['data_samples'], 'loss')
@@ -68,8 +69,8 @@ def prepare(task: dict[str, Any]) -> _Step:
 
     Args:
         task: ``name`` is a config; ``framework`` 'rexdense', or the project whose backbone takes
-            the place of ours, its optimizer in torch's default form; ``as_trained`` makes the step
-            that of rexdense's runner instead of mmengine's.
+            the place of ours; ``as_trained`` makes the step that of rexdense's runner instead of
+            mmengine's.
     """
     config = load_config(task['name'])
     import_scope(config)
@@ -89,15 +90,12 @@ def build_trained(name: str, shape: Sequence[int]) -> nn.Module:
     return build_model(config)
 
 
-def _optim_wrapper(config: Config, model: nn.Module, quick: bool, framework: str) -> Any:
+def _optim_wrapper(config: Config, model: nn.Module, quick: bool) -> Any:
     wrapper: ConfigDict = config.get('optim_wrapper')
     if not wrapper or 'optimizer' not in wrapper:
         raise InvalidArgument(f'{config.filename} has no optim_wrapper with one optimizer')
     if 'lr' in wrapper.optimizer:
         wrapper.optimizer.lr *= _FACTOR
-    if framework != 'rexdense':
-        for form in ('fused', 'foreach'):
-            wrapper.optimizer.pop(form, None)
 
     def build(given: Any) -> Any:
         # A line for each parameter would come before the table.

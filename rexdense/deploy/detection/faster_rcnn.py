@@ -32,6 +32,8 @@ class FasterRCNNGraph(DetectorGraph):
         super().__init__(network)
         head = self.network.roi_head
         require_kind(head, ('StandardRoIHead', 'CascadeRoIHead'), 'region head')
+        if head.with_shared_head:
+            raise InvalidArgument('a region head with a shared_head has no graph')
         self.proposals = Proposals(self.network.rpn_head)
         self.pools = nn.ModuleList(map(RegionPooling, stages_of(head.bbox_roi_extractor)))
         *before, last = _supported(stages_of(head.bbox_head))
@@ -64,7 +66,7 @@ class FasterRCNNGraph(DetectorGraph):
 
 def _supported(heads: list[Any]) -> list[Any]:
     for head in heads:
-        if getattr(head, 'custom_cls_channels', False) or not head.with_reg:
+        if getattr(head, 'custom_cls_channels', False) or not getattr(head, 'with_reg', False):
             raise InvalidArgument(
                 f'a {type(head).__name__} with scores of its own, or without boxes, has no graph'
             )

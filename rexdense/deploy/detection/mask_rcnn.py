@@ -36,6 +36,10 @@ class MaskRCNNGraph(FasterRCNNGraph):
     def __init__(self, network: nn.Module) -> None:
         super().__init__(network)
         head = self.network.roi_head
+        if not head.with_mask:
+            raise InvalidArgument(
+                f'the {type(network).__name__} finds boxes alone: FasterRCNNGraph is its graph'
+            )
         mask_heads = stages_of(head.mask_head)
         for mask_head in mask_heads:
             require_kind(mask_head, 'FCNMaskHead', 'mask head')

@@ -77,6 +77,12 @@ class Proposals(nn.Module):
                 f'test_cfg.rpn.nms_pre={self.candidates}: a graph needs a number of candidates a '
                 'level, such as 1000'
             )
+        regions = self.settings.get('max_per_img', 0)
+        if regions <= 0:
+            raise InvalidArgument(
+                f'test_cfg.rpn.max_per_img={regions}: a graph needs a number of regions an image, '
+                'such as 1000'
+            )
         self.iou_threshold, _ = nms_threshold(self.settings.nms, 'test_cfg.rpn.nms')
         generator = head.prior_generator
         require_kind(generator, 'AnchorGenerator', 'anchors')
@@ -84,7 +90,7 @@ class Proposals(nn.Module):
             Anchors(base, stride)
             for base, stride in zip(generator.base_anchors, generator.strides, strict=True)
         )
-        self.most = min(self.settings.max_per_img, len(self.anchors) * self.candidates)
+        self.most = min(regions, len(self.anchors) * self.candidates)
         self.decode = BoxDecoder(head.bbox_coder)
 
     def forward(

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from rexdense.deploy.optimization.declared import declared
 from rexdense.deploy.optimization.fused import fuse_activation
 
 __all__ = ['fold_norms']
@@ -67,7 +68,7 @@ def fold_norms(network: nn.Module) -> int:
 def _pairs(module: nn.Module) -> Iterator[tuple[str, ...]]:
     """Yield the names of a convolution and of the norm that alone reads its output, and that of the
     activation after it where there is one."""
-    yield from getattr(type(module), 'conv_norm_pairs', ())
+    yield from declared(module, 'conv_norm_pairs') or ()
     if type(module) is nn.Sequential:
         names = list(module._modules)
         yield from itertools.pairwise(names)

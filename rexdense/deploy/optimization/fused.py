@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from rexdense.deploy.optimization.declared import declared
+
 __all__ = ['FusedConv2d', 'fuse_activation', 'fuse_convolutions']
 
 # By the name of the function: oneDNN's name, its bounds, and torch's function.
@@ -154,7 +156,7 @@ def fuse_convolutions(network: nn.Module) -> None:
         network: Its batch norms are folded.
     """
     for module in network.modules():
-        name = getattr(type(module), 'summing_layer', None)
+        name = declared(module, 'summing_layer')
         conv = None if name is None else getattr(module, name).conv
         if type(conv) is FusedConv2d and conv.activation is None:
             conv.activation, module.sums_in_conv = 'relu', True

@@ -39,7 +39,8 @@ def optimize(
     largest value.
 
     What reads the output of a convolution inside an ``nn.Sequential``, or calls mmcv's
-    ``ConvModule`` without its norm, would get that of the norm.
+    ``ConvModule`` without its norm, would get that of the norm. Hooks on layers inside the copy see
+    other maps than on those of the network: parts of a map, or what another layer takes.
 
     Batch and size stay free, and inputs may have any layout. Run the copy under
     ``torch.inference_mode()``, where it overwrites maps that it no longer needs. It can be copied

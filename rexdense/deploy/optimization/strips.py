@@ -9,6 +9,7 @@ that, and the wide map is never there as a whole. Patches through whole stages (
 import torch
 from torch import Tensor, nn
 
+from rexdense.deploy.optimization.declared import declared
 from rexdense.deploy.optimization.fused import FusedConv2d
 
 __all__ = ['LayersInStrips', 'compute_in_strips']
@@ -36,9 +37,12 @@ class LayersInStrips(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the last layer's output for a map (N, C, H, W)."""
+        # First: a graph would hold for sizes on one side of a limit alone.
+        if not self.pointwise.conv.can_fuse(x):
+            return self._layers(x)
         count, _, height, width = x.shape
         row = self.pointwise.conv.out_channels * width * x.element_size()
-        if count * height * row <= _LARGEST_REUSED or not self.pointwise.conv.can_fuse(x):
+        if count * height * row <= _LARGEST_REUSED:
             return self._layers(x)
         if height * row <= _STRIP:
             return torch.cat([self._layers(some) for some in x.split(_STRIP // (height * row))])
@@ -79,22 +83,31 @@ def compute_in_strips(network: nn.Module) -> None:
             left as it is.
     """
     for block in list(network.modules()):
-        *names, last = getattr(block, 'local_layers', ()) or (None,)
-        layers = [getattr(block, name) for name in (*names, last)] if names else []
+        names = declared(block, 'local_layers') or ()
+        layers = [getattr(block, name) for name in names]
         if layers and all(map(_is_folded, layers)) and _keep_size(*layers):
             for name in names:
                 setattr(block, name, nn.Identity())
-            setattr(block, last, LayersInStrips(*layers))
+            setattr(block, names[-1], LayersInStrips(*layers))
 
 
-def _is_folded(layer: nn.Module | None) -> bool:
-    conv, norm = (getattr(layer, name, None) for name in ('conv', 'norm'))
-    return type(conv) is FusedConv2d and type(norm) is nn.Identity
+def _is_folded(layer: nn.Module) -> bool:
+    """Whether a layer is its convolution, with the activation in it, and nothing else."""
+    if declared(layer, 'conv_norm_pairs') != (('conv', 'norm', 'activation'),):
+        return False
+    folded = type(layer.conv) is FusedConv2d and type(layer.norm) is nn.Identity
+    return folded and layer.activation is None
 
 
 def _keep_size(pointwise: nn.Module, spatial: nn.Module, *after: nn.Module) -> bool:
     """Whether maps keep their size, but for the stride of the second layer."""
     conv = spatial.conv
-    return conv.padding == conv.dilation and all(
-        layer.conv.kernel_size == (1, 1) for layer in (pointwise, *after)
+    return (
+        conv.kernel_size == (3, 3)
+        and conv.padding == conv.dilation
+        and all(
+            (layer.conv.kernel_size, layer.conv.stride, layer.conv.padding)
+            == ((1, 1), (1, 1), (0, 0))
+            for layer in (pointwise, *after)
+        )
     )

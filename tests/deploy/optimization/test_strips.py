@@ -12,9 +12,11 @@ from rexdense.arch.rexnet import InvertedBottleneckSpec
 from rexdense.deploy.optimization import strips
 from rexdense.deploy.optimization.folding import fold_norms
 from rexdense.deploy.optimization.fused import fuse_convolutions
+from rexdense.deploy.optimization.optimizer import optimize
 from rexdense.deploy.relative_error import relative_error
 from rexdense.models.backbones.residual import Bottleneck
 from rexdense.models.backbones.rexnet import InvertedBottleneck
+from rexdense.models.layers.convolution import ConvNorm
 from tests.models.networks import image, randomise
 
 WIDTH, HIDDEN = 11, 24
@@ -142,3 +144,106 @@ def test_other_norms_need_the_map_as_a_whole():
     fuse_convolutions(block)
     strips.compute_in_strips(block)
     assert not [each for each in block.modules() if isinstance(each, strips.LayersInStrips)]
+
+
+class BothMaps(InvertedBottleneck):
+    """A block that reads the wide map twice."""
+
+    def forward(self, x):
+        wide = self.expand(x)
+        return self.project(self.depthwise(wide) + wide)
+
+
+class NoSum(Bottleneck):
+    """A block without a shortcut, whose outputs may be negative."""
+
+    def forward(self, x):
+        wide = self.conv1(x)
+        return self.conv3(self.conv2(wide) + wide)
+
+
+class Renamed(InvertedBottleneck):
+    """A block that computes as its base does."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.name = 'another'
+
+    def extra_repr(self):
+        return self.name
+
+
+class Gated(ConvNorm):
+    """A layer that needs its map as a whole."""
+
+    def forward(self, x):
+        x = super().forward(x)
+        return x * x.mean((2, 3), keepdim=True)
+
+
+class Absolute(ConvNorm):
+    """A layer with something between its convolution and its norm."""
+
+    def forward(self, x):
+        return self.norm(self.conv(x).abs())
+
+
+def changed(block, layer, kind):
+    getattr(block, layer).__class__ = kind
+    return block
+
+
+def striding_first(block):
+    """The stride in the 1x1 layer, as in Caffe's ResNet."""
+    for layer in (block.conv1, block.downsample):
+        layer.conv.stride = (2, 2)
+    return block
+
+
+def of_class(block, kind):
+    block.__class__ = kind
+    return block
+
+
+@pytest.mark.parametrize(
+    'block',
+    [
+        of_class(inverted(1, 1, 0), BothMaps),
+        of_class(residual(1, 1, 0), NoSum),
+        changed(inverted(1, 1, 0), 'depthwise', Gated),
+        changed(inverted(1, 1, 0), 'expand', Absolute),
+        changed(residual(1, 1, 0), 'conv3', Gated),
+        striding_first(residual(1, 1, 0)),
+    ],
+    ids=lambda block: type(block).__name__,
+)
+def test_what_computes_otherwise_is_left_alone(block, monkeypatch):
+    monkeypatch.setattr(strips, '_LARGEST_REUSED', 8 * ROW)
+    monkeypatch.setattr(strips, '_STRIP', 8 * ROW)
+    block = randomise(block).eval()
+    fast = optimize(block)
+    with torch.inference_mode():
+        x = image(1, 4, 32, WIDTH)
+        assert relative_error(fast(x), block(x)) < 1e-5
+
+
+def test_subclasses_that_compute_as_their_base_are_cut():
+    fast = optimize(of_class(inverted(1, 1, 0), Renamed).eval())
+    assert any(isinstance(each, strips.LayersInStrips) for each in fast.modules())
+
+
+@pytest.mark.parametrize('value', [3, torch.nn.ModuleList([torch.nn.Conv2d(4, 4, 1)] * 2)])
+def test_other_attributes_of_the_name(value):
+    network = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 1))
+    network.local_layers = value
+    optimize(network.eval())
+
+
+def test_graphs_do_not_depend_on_the_size(monkeypatch):
+    """torch.fx refuses comparisons of sizes, and torch.compile would make a graph for each side."""
+    whole, cut = in_strips(inverted(1, 1, 2), 4, 4, monkeypatch)
+    graph = torch.fx.symbolic_trace(cut)
+    for height in (2, 50):
+        x = image(2, 4, height, WIDTH)
+        with torch.no_grad():
+            assert relative_error(graph(x), whole(x)) < 1e-5

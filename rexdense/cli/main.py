@@ -45,9 +45,6 @@ def module_of(program: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int | None:
     """Run the program that the first argument names."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    # What OpenCV and FFmpeg remark on damaged images and videos: our messages name the file.
-    os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')
-    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
     # A program's module is imported once it is chosen: torch takes seconds.
     parser = Parser(
         prog='rexdense',
@@ -69,6 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
 def run(program: str | None = None) -> NoReturn:
     """Run a program, or the one that the command line names, and exit with its status."""
     arguments = [*([program] if program else []), *sys.argv[1:]]
+    # What OpenCV and FFmpeg remark on damaged images and videos: our messages name the file. They
+    # read it once, and the process is ours: a caller of main keeps its own.
+    os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')
+    os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
     if arguments[:1] in (['train'], ['demo']):
         stop_with_status()
     named = arguments[:1] if arguments and arguments[0] in PROGRAMS else []

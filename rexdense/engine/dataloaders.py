@@ -97,7 +97,8 @@ def _loss(error: BaseException) -> str | None:
 
 def end_passes(loader: DataLoader, begun: Any = None) -> None:
     """End the processes of a loader. Left to the garbage collector, which takes their queues away
-    first, they would hear nothing of it: it waits for each for ten seconds.
+    first, they would hear nothing of it: it waits for each for ten seconds. One that is killed
+    meanwhile is no fault: nothing more is wanted of it, and what ended the pass stays told.
 
     Args:
         begun: A pass over the loader that was not made to its end.
@@ -106,7 +107,9 @@ def end_passes(loader: DataLoader, begun: Any = None) -> None:
     kept = getattr(loader, '_iterator', None)
     for each in (kept, begun, getattr(begun, '_iterator', None)):
         if hasattr(each, '_shutdown_workers'):
-            each._shutdown_workers()
+            # torch raises it where one was killed, and ends the others all the same.
+            with contextlib.suppress(RuntimeError):
+                each._shutdown_workers()
     if kept is not None:
         loader._iterator = None
 

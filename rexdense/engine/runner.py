@@ -104,8 +104,7 @@ class Runner(MMEngineRunner):
             ):
                 return super().train()
         finally:
-            with lost_workers_told():
-                self._end_loaders()
+            self._end_loaders(self._train_loop, self._val_loop)
 
     def test(self) -> dict[str, float]:
         """Measure, see mmengine.
@@ -118,8 +117,8 @@ class Runner(MMEngineRunner):
             with process_loss_told(), lost_workers_told():
                 return super().test()
         finally:
-            with lost_workers_told():
-                self._end_loaders()
+            # A hook may measure within a training, whose loaders go on.
+            self._end_loaders(self._test_loop)
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Return the loop of training, mmengine's in the form that can be left after any step."""
@@ -243,11 +242,12 @@ class Runner(MMEngineRunner):
 
     def end_workers(self) -> None:
         """End the loader processes, also those that do not answer."""
-        self._end_loaders()
+        self._end_loaders(self._train_loop, self._val_loop, self._test_loop)
         end_stuck_processes()
 
-    def _end_loaders(self) -> None:
-        for loop in (self._train_loop, self._val_loop, self._test_loop):
+    @staticmethod
+    def _end_loaders(*loops: Any) -> None:
+        for loop in loops:
             if isinstance(loop, BaseLoop):
                 end_passes(loop.dataloader, getattr(loop, 'dataloader_iterator', None))
 

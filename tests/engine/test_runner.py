@@ -5,6 +5,7 @@ import logging
 import multiprocessing
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,11 @@ pytest.importorskip('mmengine')
 
 import torch
 from mmengine.config import Config
+from mmengine.evaluator import BaseMetric
+from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from torch import nn
+from torch.utils.data import ConcatDataset
 
 import rexdense
 from rexdense.datasets.skipping import skipped_images
@@ -32,6 +36,8 @@ class Model(BaseModel):
         self.layer = nn.Linear(1, 1)
 
     def forward(self, inputs, mode):
+        if mode == 'predict':
+            return inputs
         return dict(loss=self.layer(torch.stack(inputs)).mean())
 
 
@@ -157,6 +163,69 @@ def test_a_training_leaves_no_processes_of_loaders(build, train_cfg, persistent)
     assert len(next(iter(runner.train_dataloader))['inputs']) == 2
     runner.end_workers()
     assert not multiprocessing.active_children()
+
+
+class Measuring(Hook):
+    """Measures once within a training."""
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == 0:
+            runner.test()
+
+
+class Counted(BaseMetric):
+    def process(self, data_batch, data_samples):
+        self.results.append(len(data_samples))
+
+    def compute_metrics(self, results):
+        return dict(images=sum(results))
+
+
+@pytest.mark.parametrize(
+    ('train_cfg', 'persistent'),
+    [(dict(by_epoch=True, max_epochs=1), True), (dict(by_epoch=False, max_iters=4), False)],
+)
+def test_a_training_goes_on_after_a_test_within_it(build, train_cfg, persistent):
+    many = ConcatDataset([Numbers()] * 4)
+    runner = build(
+        workers=dict(dataset=many, num_workers=1, persistent_workers=persistent),
+        train_cfg=train_cfg,
+        test_dataloader=dict(dataset=Numbers(), sampler=dict(type='DefaultSampler', shuffle=False)),
+        test_cfg={},
+        test_evaluator=[Counted()],
+    )
+    runner.register_hook(Measuring())
+    runner.train()
+    assert runner.iter == 4
+
+
+class KilledLoader(Hook):
+    """Kills a process of the loader while it is ended, after an error or none."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def after_train(self, runner):
+        (process,) = multiprocessing.active_children()
+        join = process.join
+
+        def killed(timeout=None):
+            process.kill()
+            time.sleep(0.2)
+            join(timeout)
+
+        process.join = killed
+        if self.error:
+            raise self.error
+
+
+@pytest.mark.parametrize('error', [None, ValueError('the first error')])
+def test_a_loader_killed_as_it_ends_changes_nothing(build, error):
+    runner = build(workers=dict(num_workers=1, persistent_workers=True))
+    runner.register_hook(KilledLoader(error))
+    with pytest.raises(ValueError, match='the first') if error else contextlib.nullcontext():
+        runner.train()
+    assert runner.has_ended and not multiprocessing.active_children()
 
 
 def test_weights_alone_are_loaded(build, tmp_path):

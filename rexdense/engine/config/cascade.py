@@ -24,7 +24,8 @@ def cascade_model(model: Mapping[str, Any], stages: int = 3) -> dict[str, Any]:
     """Return what makes a Cascade R-CNN of a Faster or Mask R-CNN, to be put over its section.
 
     Each stage has a head of its own, which learns from the boxes of the one before, and counts as
-    objects only those that overlap more; boxes are refined alike for all classes.
+    objects only those that overlap more; boxes are refined alike for all classes. A loss of whole
+    boxes (``reg_decoded_bbox``) stays, one of offsets becomes the cascade's.
 
     Args:
         model: The config's ``model``, with one head for boxes, and one for masks or none.
@@ -33,30 +34,46 @@ def cascade_model(model: Mapping[str, Any], stages: int = 3) -> dict[str, Any]:
     Raises:
         InvalidArgument: it is another kind of model, or has cascaded heads already.
     """
-    kind, head = (_class_name(section) for section in (model, model.get('roi_head') or {}))
-    if kind not in _MODELS or head != 'StandardRoIHead':
+    roi = model.get('roi_head') or {}
+    kind, head = (str(section.get('type') or '') for section in (model, roi))
+    if _mmdets_name(kind) not in _MODELS or _mmdets_name(head) != 'StandardRoIHead':
         raise InvalidArgument(
             f'a cascade is made of {" or ".join(_MODELS)} with StandardRoIHead; this model is '
             f'{kind or "of no type"}' + (f' with {head}' if head else '')
         )
-    if stages not in (2, 3):
+    if not isinstance(stages, int) or stages not in (2, 3):
         raise InvalidArgument(f'stages={stages!r}: 2 and 3 are known')
+    if roi.get('shared_head'):
+        raise InvalidArgument(
+            'a cascade is made of heads that share no layers, and this model has roi_head.'
+            'shared_head: take a model with FPN'
+        )
+    rcnn = (model.get('train_cfg') or {}).get('rcnn')
+    assigner = rcnn.get('assigner') if isinstance(rcnn, dict) else None
+    for name, section in (
+        ('roi_head.bbox_head', roi.get('bbox_head')),
+        ('train_cfg.rcnn.assigner', assigner),
+    ):
+        if not isinstance(section, dict):
+            raise InvalidArgument(
+                f'a cascade is made of one model.{name}, a section; this model has {section!r}'
+            )
     chosen = _STAGES[:stages]
     others = {
         name: copy.deepcopy(value)
-        for name, value in model['roi_head'].items()
+        for name, value in roi.items()
         if name not in ('type', 'bbox_head')
     }
     roi_head = dict(
         _delete_=True,
-        type='CascadeRoIHead',
+        type=f'{_scope(head)}CascadeRoIHead',
         num_stages=stages,
         stage_loss_weights=[weight for _, _, weight in chosen],
-        bbox_head=[_box_head(model['roi_head']['bbox_head'], spread) for _, spread, _ in chosen],
+        bbox_head=[_box_head(roi['bbox_head'], spread) for _, spread, _ in chosen],
         **others,
     )
-    rcnn = [_assignment(model['train_cfg']['rcnn'], overlap) for overlap, _, _ in chosen]
-    return dict(type='CascadeRCNN', roi_head=roi_head, train_cfg=dict(rcnn=rcnn))
+    by_stage = [_assignment(rcnn, overlap) for overlap, _, _ in chosen]
+    return dict(type=f'{_scope(kind)}CascadeRCNN', roi_head=roi_head, train_cfg=dict(rcnn=by_stage))
 
 
 def require_stages(model: Mapping[str, Any]) -> None:
@@ -94,12 +111,22 @@ def _class_name(section: Mapping[str, Any]) -> str:
     return str(section.get('type') or '').rpartition('.')[2]
 
 
+def _scope(name: str) -> str:
+    return 'mmdet.' if name.startswith('mmdet.') else ''
+
+
+def _mmdets_name(name: str) -> str:
+    """Return the name of a class of mmdet without its scope; another project's as it is."""
+    return name.removeprefix('mmdet.')
+
+
 def _box_head(head: Mapping[str, Any], spread: tuple[float, ...]) -> dict[str, Any]:
     changed = copy.deepcopy(dict(head))
     changed['bbox_coder'] = dict(
         type='DeltaXYWHBBoxCoder', target_means=[0.0] * 4, target_stds=list(spread)
     )
-    changed['loss_bbox'] = dict(type='SmoothL1Loss', beta=1.0, loss_weight=1.0)
+    if not changed.get('reg_decoded_bbox'):
+        changed['loss_bbox'] = dict(type='SmoothL1Loss', beta=1.0, loss_weight=1.0)
     return changed | dict(reg_class_agnostic=True)
 
 

@@ -19,6 +19,8 @@ _OF_BOXES_ALONE = {
 }
 # Those that take masks as pixels alone.
 _OF_BITMAPS = ('CopyPaste', 'Expand', 'RandomErasing')
+# Those that leave an image of its size, and may stand between a crop and the canvas.
+_OF_ONE_SIZE = ('FilterAnnotations', 'PhotoMetricDistortion', 'RandomFlip', 'YOLOXHSVRandomAug')
 
 
 def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
@@ -32,7 +34,7 @@ def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
     steps = [step for step in walk(loader.get('dataset')) if 'type' in step]
     masks = [step for step in steps if _loads_masks(step)]
     as_polygons = any(step.get('poly2mask') is False for step in masks)
-    for place, step in enumerate(steps):
+    for step in steps:
         name, scale = _class_name(step), step.get('img_scale')
         if not masks:
             if name == 'CopyPaste' and not step.get('paste_by_box'):
@@ -55,11 +57,14 @@ def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
                 f'CachedMosaic img_scale={scale}: mmdet gives its masks height and width the wrong '
                 'way round; give a square, such as img_scale=(640, 640)'
             )
-        elif name == 'CachedMixUp' and not _mixes_masks(step, steps[:place]):
+        elif name == 'CachedMixUp' and not _mixes_masks(
+            step, _before(loader.get('dataset'), step) or ()
+        ):
             raise InvalidArgument(
                 'CachedMixUp of mmdet cuts masks off before it moves them, and mirrors those of '
                 'padded images elsewhere than the boxes: use CopyPaste or CachedMosaic, or give it '
-                'ratio_range=(1.0, 1.0) after a RandomCrop and right after a Pad to its img_scale'
+                'ratio_range=(1.0, 1.0) after a RandomCrop and right after a Pad to its img_scale, '
+                'with no step between that changes sizes'
             )
 
 
@@ -72,16 +77,34 @@ def _mixes_masks(step: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -
     size of the canvas, and the canvas is not resized.
 
     Args:
-        before: The steps of the data loader before it.
+        before: The steps of its pipeline before it; one that is made at times only, or in another
+            pipeline, gives no size.
     """
     size = _listed(step.get('img_scale', (640, 640)))
-    sizes = [
-        (_class_name(each), _listed(each.get('crop_size')), _listed(each.get('size')))
-        for each in before
-    ]
-    is_cut = any(name == 'RandomCrop' and crop == size for name, crop, _ in sizes)
-    is_padded = any(name == 'Pad' and padded == size for name, _, padded in sizes[-1:])
-    return is_cut and is_padded and _listed(step.get('ratio_range')) == [1, 1]
+    if not before or _listed(step.get('ratio_range')) != [1, 1]:
+        return False
+    *others, last = before
+    while others and _class_name(others[-1]) in _OF_ONE_SIZE:
+        others.pop()
+    cut = others[-1] if others else {}
+    is_cut = _class_name(cut) == 'RandomCrop' and _listed(cut.get('crop_size')) == size
+    is_absolute = str(cut.get('crop_type', 'absolute')).startswith('absolute')
+    is_padded = _class_name(last) == 'Pad' and _listed(last.get('size')) == size
+    return is_cut and is_absolute and is_padded
+
+
+def _before(node: Any, step: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:
+    """Return the steps before one in the list that holds it; None where none does."""
+    parts = list(node.values()) if isinstance(node, dict) else node
+    if not isinstance(parts, (list, tuple)):
+        return None
+    for place, part in enumerate(parts):
+        if part is step:
+            return parts[:place] if parts is node else None
+        found = _before(part, step)
+        if found is not None:
+            return found
+    return None
 
 
 def _listed(value: Any) -> Any:

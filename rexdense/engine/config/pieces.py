@@ -37,17 +37,25 @@ def add_pieces(config: Config, pieces: Sequence[str]) -> None:
 
     Raises:
         UnknownName: there is no such piece.
-        InvalidArgument: two of them set one value, one is given twice, the config has nothing that
-            a piece could change, or a named one is asked for by a config of another kind.
+        InvalidArgument: two of them, or a cascade and its file, set one value, one is given twice,
+            the config has nothing that a piece could change, or a named one is asked for by a
+            config of another kind.
     """
     set_by: dict[str, str] = {}
     for piece in pieces:
         content = copy.deepcopy(load_config(_file(config, piece))._cfg_dict)
         if CASCADE in content:
-            content.merge(dict(model=_cascade(config, content.pop(CASCADE), piece)))
+            heads = _cascade(config, content.pop(CASCADE), piece)
+            for value in _values(dict(model=heads)):
+                if any(_overlap(value, other) for other in _values(content)):
+                    raise InvalidArgument(
+                        f'--with {piece}: {CASCADE} sets {value}, and the file sets it, too; write '
+                        'a config that changes what cascade_model returns'
+                    )
+            content.merge(dict(model=heads))
         for value in _values(content):
             for other, name in set_by.items():
-                if f'{value}.'.startswith(f'{other}.') or f'{other}.'.startswith(f'{value}.'):
+                if _overlap(value, other):
                     raise InvalidArgument(
                         f'--with {name} {piece}: both set {min(value, other, key=len)}; give one '
                         'of them'
@@ -78,6 +86,10 @@ def _file(config: Config, piece: str) -> Path:
             f'and {config.filename} has no such model; give the path of a piece of your own'
         )
     return _folder(config) / f'{piece}.py'
+
+
+def _overlap(value: str, other: str) -> bool:
+    return f'{value}.'.startswith(f'{other}.') or f'{other}.'.startswith(f'{value}.')
 
 
 def _values(node: dict[str, Any], prefix: str = '') -> Iterator[str]:

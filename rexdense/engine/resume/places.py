@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader, IterableDataset
 
 __all__ = ['Place', 'PlacedBatches', 'Seeds', 'follow_places']
@@ -85,6 +86,10 @@ class PlacedBatches:
         if self.done is None:
             return
         done, self.done = self.done, 0
+        sampler = getattr(self.batches, 'sampler', None)
+        if isinstance(sampler, InfiniteSampler):
+            # Its one generator is closed with a pass that is left, and would give nothing more.
+            sampler.indices = sampler._indices_of_rank()
         for number, batch in enumerate(self._passes()):
             if number >= done:
                 yield [(Place(self.epoch, number, i), index) for i, index in enumerate(batch)]

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from rexdense.cli import prepare
+from rexdense.cli.main import main as rexdense_main
 from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.inspection.crops import MARGIN, write_crops
 from rexdense.datasets.inspection.sources import read_box_splits
@@ -166,6 +167,14 @@ def test_the_program_tells_of_a_damaged_image_in_one_line(root, tmp_path):
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
     assert line.startswith('rexdense prepare: error: 1 of 3 images left out: image ')
+
+
+def test_a_call_from_python_keeps_its_environment(root, monkeypatch):
+    for name in ('OPENCV_LOG_LEVEL', 'OPENCV_FFMPEG_LOGLEVEL'):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    rexdense_main(['prepare', str(root)])
+    assert {name for name in os.environ if name.startswith('OPENCV')} <= set(before)
 
 
 def test_no_crops_are_left_where_no_image_of_a_split_can_be_used(root, tmp_path):

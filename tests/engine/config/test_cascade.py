@@ -36,6 +36,51 @@ def test_the_heads_of_mmdet(name, cascaded):
         cascade_model(model)
 
 
+def faster_rcnn():
+    return Config.fromfile(MODELS / 'faster-rcnn_r50_fpn.py').model
+
+
+def test_a_loss_of_whole_boxes_stays():
+    """It takes pixels, where the cascade's takes offsets."""
+    model, loss = faster_rcnn(), dict(type='GIoULoss', loss_weight=10.0)
+    model.roi_head.bbox_head.update(reg_decoded_bbox=True, loss_bbox=loss)
+    heads = cascade_model(model)['roi_head']['bbox_head']
+    assert [head['loss_bbox'] for head in heads] == [loss] * 3
+    assert [head['bbox_coder']['target_stds'][0] for head in heads] == [0.1, 0.05, 0.033]
+
+
+def test_the_scope_stays():
+    model = faster_rcnn()
+    model.type, model.roi_head.type = 'mmdet.FasterRCNN', 'mmdet.StandardRoIHead'
+    changed = cascade_model(model)
+    assert changed['type'] == 'mmdet.CascadeRCNN'
+    assert changed['roi_head']['type'] == 'mmdet.CascadeRoIHead'
+
+
+@pytest.mark.parametrize(
+    ('change', 'expected'),
+    [
+        (lambda model: model.update(type='other.FasterRCNN'), r'this model is other\.FasterRCNN'),
+        (lambda model: model.roi_head.update(shared_head=dict(type='ResLayer')), 'has roi_head.sh'),
+        (lambda model: model.roi_head.pop('bbox_head'), r'one model\.roi_head\.bbox_head'),
+        (lambda model: model.roi_head.update(bbox_head=[]), r'one model\.roi_head\.bbox_head'),
+        (lambda model: model.pop('train_cfg'), r'one model\.train_cfg\.rcnn\.assigner'),
+        (lambda model: model.update(train_cfg=None), r'one model\.train_cfg\.rcnn\.assigner'),
+        (lambda model: model.train_cfg.rcnn.pop('assigner'), r'train_cfg\.rcnn\.assigner'),
+    ],
+)
+def test_what_no_cascade_is_made_of(change, expected):
+    model = faster_rcnn()
+    change(model)
+    with pytest.raises(InvalidArgument, match=expected):
+        cascade_model(model)
+
+
+def test_a_number_of_stages_is_whole():
+    with pytest.raises(InvalidArgument, match=r'stages=2\.0: 2 and 3 are known'):
+        cascade_model(faster_rcnn(), stages=2.0)
+
+
 @pytest.mark.parametrize('name', ['cascade-rcnn_r50_fpn', 'cascade-mask-rcnn_r50_fpn'])
 def test_stages_that_fit(name):
     require_stages(Config.fromfile(MODELS / f'{name}.py').model)

@@ -60,6 +60,11 @@ def loader_of(*steps, mixed=(), **loading):
                 (PADDED, MIXED),
                 (CUT, PADDED | dict(size=(64, 48)), MIXED),
                 (CUT, PADDED, dict(type='Resize', scale=(48, 64)), MIXED),
+                (CUT, dict(type='Resize', scale=(90, 90)), PADDED, MIXED),
+                (CUT, dict(type='Expand'), PADDED, MIXED),
+                (dict(type='RandomApply', transforms=[CUT], prob=0.1), PADDED, MIXED),
+                (CUT, dict(type='RandomApply', transforms=[PADDED], prob=0.1), MIXED),
+                (CUT | dict(crop_type='relative_range'), PADDED, MIXED),
             )
         ),
         (loader_of(dict(type='RandomShift'), with_mask=True), 'use TranslateX'),
@@ -282,3 +287,22 @@ def test_other_mix_up_would_not(step, polygons):
     with pytest.raises(InvalidArgument, match='CachedMixUp of mmdet cuts masks off'):
         require_masks_that_follow(loader_of(step, with_mask=True, poly2mask=not polygons))
     assert farthest([step], polygons) > 5
+
+
+@pytest.mark.parametrize(
+    'steps',
+    [
+        (CUT, dict(type='Expand', prob=1.0), PADDED, MIXED),
+        (
+            dict(type='Resize', scale=(120, 120), keep_ratio=True),
+            dict(
+                type='mmcv.RandomApply', transforms=[CUT | dict(type='mmdet.RandomCrop')], prob=0.1
+            ),
+            *(PADDED, MIXED),
+        ),
+    ],
+)
+def test_mix_up_would_not_after_a_crop_of_some_images(steps):
+    with pytest.raises(InvalidArgument, match='no step between that changes sizes'):
+        require_masks_that_follow(loader_of(*steps, with_mask=True))
+    assert farthest(steps) > 5

@@ -144,6 +144,11 @@ def test_a_model_without_heads_to_cascade(tmp_path):
     own.write_text('model = dict(roi_head=dict(bbox_head=dict(fc_out_channels=8)))')
     with pytest.raises(InvalidArgument, match=r'both set model\.roi_head'):
         config_with(str(own), 'cascade')
+    own.write_text(f'cascade = dict(stages=3)\n{own.read_text()}')
+    with pytest.raises(
+        InvalidArgument, match=r'own.py: cascade sets model\.roi_head, and the file'
+    ):
+        config_with(str(own))
     own.write_text('cascade = 3')
     with pytest.raises(
         InvalidArgument, match=r'own.py: cascade=3 is not known; give dict\(stages=3\)'

@@ -6,13 +6,13 @@ import pytest
 pytest.importorskip('mmengine')
 
 import torch
-from mmengine.dataset import BaseDataset, ClassBalancedDataset, RepeatDataset
+from mmengine.dataset import BaseDataset, ClassBalancedDataset, InfiniteSampler, RepeatDataset
 from torch import nn
 from torch.utils.data import BatchSampler
 
 from rexdense.datasets.classification.sampler import RepeatedSampler
 from rexdense.engine.dataloaders import end_passes
-from rexdense.engine.resume.places import Seeds, follow_places
+from rexdense.engine.resume.places import PlacedBatches, Seeds, follow_places
 from rexdense.engine.runner import Runner
 
 IMAGES = 4
@@ -179,3 +179,16 @@ def test_a_pass_that_is_left_leaves_nothing_to_the_next():
         indices.append(given)
         placed.done = 0
     assert indices == [[[0, 2], [1, 3]], [[0, 2]], [[0, 2], [1, 3]]]
+
+
+def test_a_pass_that_was_left_begins_again():
+    """mmengine's InfiniteSampler has one generator, which is closed with the pass."""
+    sampler = InfiniteSampler(range(5), seed=3)
+    batches = PlacedBatches(BatchSampler(sampler, 2, drop_last=False), endless=True)
+    found = []
+    for done in (0, 0, 3):
+        batches.done = done
+        left = iter(batches)
+        found.append([next(left) for _ in range(8 - done)])
+        left.close()
+    assert found[0] == found[1] and found[0][3:] == found[2]

@@ -3,11 +3,12 @@
 import ctypes
 import platform
 
-__all__ = ['return_freed_memory', 'reuse_freed_memory']
+__all__ = ['return_freed_memory', 'reuse_freed_memory', 'reuses_freed_memory']
 
 # Names of glibc's mallopt parameters (malloc.h).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _TOP_PAD_BYTES = 256 * 2**20
+_state = dict(reused=False)
 
 
 def reuse_freed_memory() -> bool:
@@ -19,7 +20,7 @@ def reuse_freed_memory() -> bool:
     programs call it, never a library.
     """
     library = _glibc()
-    return library is not None and all(
+    _state['reused'] = library is not None and all(
         library.mallopt(parameter, value)
         for parameter, value in (
             (_M_MMAP_THRESHOLD, 2**31 - 1),
@@ -27,6 +28,12 @@ def reuse_freed_memory() -> bool:
             (_M_TOP_PAD, _TOP_PAD_BYTES),
         )
     )
+    return _state['reused']
+
+
+def reuses_freed_memory() -> bool:
+    """Return whether :func:`reuse_freed_memory` was called in this process, and was possible."""
+    return _state['reused']
 
 
 def return_freed_memory() -> bool:

@@ -2,8 +2,9 @@
 
 An inverted bottleneck widens its input many times and narrows it again. Above 32 MiB glibc maps the
 memory of a map anew at each pass, whose page faults take as long as a convolution; strips are below
-that, and the wide map is never there as a whole. Patches through whole stages (MCUNetV2, Lin et al.
-2021) would compute their overlaps in every layer; here these are a row or two of one layer.
+that, and the wide map is never there as a whole. Programs that keep freed memory do without them.
+Patches through whole stages (MCUNetV2, Lin et al. 2021) would compute their overlaps in every
+layer; here these are a row or two of one layer.
 """
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from rexdense.deploy.optimization.declared import declared
 from rexdense.deploy.optimization.fused import FusedConv2d
+from rexdense.device.memory import reuses_freed_memory
 
 __all__ = ['LayersInStrips', 'compute_in_strips']
 
@@ -42,7 +44,8 @@ class LayersInStrips(nn.Module):
             return self._layers(x)
         count, _, height, width = x.shape
         row = self.pointwise.conv.out_channels * width * x.element_size()
-        if count * height * row <= _LARGEST_REUSED:
+        # Where memory is kept, strips gain no time, and cost some.
+        if count * height * row <= _LARGEST_REUSED or reuses_freed_memory():
             return self._layers(x)
         if height * row <= _STRIP:
             return torch.cat([self._layers(some) for some in x.split(_STRIP // (height * row))])

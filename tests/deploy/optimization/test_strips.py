@@ -68,6 +68,8 @@ def residual(stride, dilation, squeeze):
 def in_strips(block, largest, strip, monkeypatch):
     """The block folded, before and after its layers run in strips of that many rows."""
     monkeypatch.setattr(strips, '_LARGEST_REUSED', largest * ROW)
+    # Other tests of this process may have called a program.
+    monkeypatch.setattr(strips, 'reuses_freed_memory', lambda: False)
     monkeypatch.setattr(strips, '_STRIP', strip * ROW)
     torch.manual_seed(0)
     whole = randomise(block).eval()
@@ -94,6 +96,14 @@ def test_outputs_are_the_same(build, squeeze, stride, dilation, rows, monkeypatc
             assert found.shape == expected.shape
             assert relative_error(found, expected) < 1e-5
             assert torch.equal(images, before)
+
+
+def test_maps_are_not_cut_where_memory_is_kept(monkeypatch):
+    _, cut = in_strips(inverted(1, 1, 0), 4, 4, monkeypatch)
+    monkeypatch.setattr(strips, 'reuses_freed_memory', lambda: True)
+    with torch.inference_mode(), Largest() as seen:
+        cut(image(1, 4, 12, WIDTH))
+    assert seen.bytes == 12 * ROW
 
 
 def test_several_images_at_once(monkeypatch):
@@ -218,6 +228,7 @@ def of_class(block, kind):
     ids=lambda block: type(block).__name__,
 )
 def test_what_computes_otherwise_is_left_alone(block, monkeypatch):
+    monkeypatch.setattr(strips, 'reuses_freed_memory', lambda: False)
     monkeypatch.setattr(strips, '_LARGEST_REUSED', 8 * ROW)
     monkeypatch.setattr(strips, '_STRIP', 8 * ROW)
     block = randomise(block).eval()

@@ -7,8 +7,11 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from rexdense.arch import channels
+from rexdense.deploy import export_graph
 from rexdense.deploy.detection import SSDGraph
+from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.detection.stages import stages_of
+from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.engine.config.cascade import cascade_model
 from rexdense.engine.config.load import load_config
 from rexdense.engine.scope import import_scope
@@ -96,3 +99,20 @@ def spread_ssd(model):
         for layer, output in zip(layers, outputs, strict=True):
             layer[-1].weight.mul_(1 / output.std())
     return model
+
+
+def exported(graph, path):
+    """The ONNX model of a graph of masks, which onnxruntime computes as mmdet does for two images
+    of a size that was not traced."""
+    # Other tests of small detectors need no such package.
+    import onnx
+
+    report = export_graph(graph, path)
+    images = graph.example(2, 3, 80, 112, seed=3)
+    found = GRAPH_FORMATS['onnx'].open(report.path)(images)
+    with torch.no_grad():
+        expected = graph.reference(images)
+    assert (expected['labels'] >= 0).sum() > 5
+    errors = detection_errors(found, expected)
+    assert max(errors.values()) < 1e-4, errors
+    return onnx.load(report.path)

@@ -45,6 +45,8 @@ def add_pieces(config: Config, pieces: Sequence[str]) -> None:
     for piece in pieces:
         content = copy.deepcopy(load_config(_file(config, piece))._cfg_dict)
         if CASCADE in content:
+            if piece in set_by.values():
+                raise InvalidArgument(f'--with {piece} {piece}: give it once')
             heads = _cascade(config, content.pop(CASCADE), piece)
             for value in _values(dict(model=heads)):
                 if any(_overlap(value, other) for other in _values(content)):

@@ -137,6 +137,8 @@ def test_a_model_without_heads_to_cascade(tmp_path):
         InvalidArgument, match=r'--with .*cascade.py: a cascade is made of FasterRCNN'
     ):
         config_with(piece, path='ssdlite/ssdlite_rexnet-1.0_320_custom_coco.py')
+    with pytest.raises(InvalidArgument, match='--with cascade cascade: give it once'):
+        config_with('cascade', 'cascade')
     own = tmp_path / 'own.py'
     own.write_text('cascade = dict(stages=4)')
     with pytest.raises(InvalidArgument, match=r'own.py: stages=4: 2 and 3 are known'):

@@ -106,6 +106,20 @@ class Runner(MMEngineRunner):
         finally:
             self._end_loaders(self._train_loop, self._val_loop)
 
+    def val(self) -> dict[str, float]:
+        """Measure on the validation split, see mmengine.
+
+        Raises:
+            LostWorker: a process that loads images was killed.
+            ProcessLost: another of several processes has ended or does not answer.
+        """
+        try:
+            with process_loss_told(), lost_workers_told():
+                return super().val()
+        finally:
+            # Within a training its own validation starts them again.
+            self._end_loaders(self._val_loop)
+
     def test(self) -> dict[str, float]:
         """Measure, see mmengine.
 

@@ -168,9 +168,12 @@ def test_a_training_leaves_no_processes_of_loaders(build, train_cfg, persistent)
 class Measuring(Hook):
     """Measures once within a training."""
 
+    def __init__(self, measure):
+        self.measure = measure
+
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         if runner.iter == 0:
-            runner.test()
+            getattr(runner, self.measure)()
 
 
 class Counted(BaseMetric):
@@ -181,22 +184,38 @@ class Counted(BaseMetric):
         return dict(images=sum(results))
 
 
+def measuring(name, **workers):
+    """The three sections of a split that is measured."""
+    sampler = dict(type='DefaultSampler', shuffle=False)
+    loader = dict(dataset=Numbers(), sampler=sampler) | workers
+    return {f'{name}_dataloader': loader, f'{name}_cfg': {}, f'{name}_evaluator': [Counted()]}
+
+
 @pytest.mark.parametrize(
-    ('train_cfg', 'persistent'),
-    [(dict(by_epoch=True, max_epochs=1), True), (dict(by_epoch=False, max_iters=4), False)],
+    ('train_cfg', 'persistent', 'measure'),
+    [
+        (dict(by_epoch=True, max_epochs=1), True, 'test'),
+        (dict(by_epoch=False, max_iters=4), False, 'test'),
+        (dict(by_epoch=True, max_epochs=1), True, 'val'),
+    ],
 )
-def test_a_training_goes_on_after_a_test_within_it(build, train_cfg, persistent):
+def test_a_training_goes_on_after_measuring_within_it(build, train_cfg, persistent, measure):
     many = ConcatDataset([Numbers()] * 4)
     runner = build(
         workers=dict(dataset=many, num_workers=1, persistent_workers=persistent),
         train_cfg=train_cfg,
-        test_dataloader=dict(dataset=Numbers(), sampler=dict(type='DefaultSampler', shuffle=False)),
-        test_cfg={},
-        test_evaluator=[Counted()],
+        **measuring(measure),
     )
-    runner.register_hook(Measuring())
+    runner.register_hook(Measuring(measure))
     runner.train()
     assert runner.iter == 4
+
+
+def test_measuring_leaves_no_processes_of_loaders(build):
+    runner = build(**measuring('val', num_workers=1, persistent_workers=True))
+    for _ in range(2):
+        assert runner.val() == dict(images=2)
+        assert not multiprocessing.active_children()
 
 
 class KilledLoader(Hook):

@@ -22,7 +22,7 @@ from rexdense.engine.config.ascend import suit_ascend
 from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.cascade import require_stages
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
-from rexdense.engine.config.followers import follow_strides
+from rexdense.engine.config.followers import follow_pyramid_channels, follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
 from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale, walk
 from rexdense.engine.config.mask_transforms import require_masks_that_follow
@@ -72,9 +72,9 @@ def apply_run_options(
         print(device_sentence(device))
     if device == 'npu':
         suit_ascend(config)
-    changed = follow_strides(config.model)
+    changed = [*follow_pyramid_channels(config.model), *follow_strides(config.model)]
     if changed and is_main_process():
-        print(f"Strides follow the backbone's levels: {'; '.join(changed)}")
+        print(f"The model follows the backbone's levels: {'; '.join(changed)}")
     require_windows(config)
     require_stages(config.get('model') or {})
     if options.work_dir:

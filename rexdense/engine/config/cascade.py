@@ -87,8 +87,8 @@ def require_stages(model: Mapping[str, Any]) -> None:
         InvalidArgument: heads, weights of losses or settings of training are more or fewer than the
             stages, or are not given stage by stage.
     """
-    head = model.get('roi_head') or {}
-    if _class_name(head) != 'CascadeRoIHead':
+    head = model.get('roi_head')
+    if not isinstance(head, Mapping) or _class_name(head) != 'CascadeRoIHead':
         return
     stages = head.get('num_stages')
     parts = {f'roi_head.{name}': head.get(name) for name in _PARTS}

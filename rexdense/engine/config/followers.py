@@ -17,7 +17,7 @@ from rexdense.errors import InvalidArgument
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.registry import MODELS
 
-__all__ = ['backbone_levels', 'follow_channels', 'follow_strides']
+__all__ = ['backbone_levels', 'follow_channels', 'follow_pyramid_channels', 'follow_strides']
 
 # Necks whose outputs have the strides of their inputs, and twice the last for each further one.
 _PYRAMIDS = ('FPN', 'FPN_CARAFE', 'PAFPN')
@@ -72,6 +72,19 @@ def follow_channels(model: ConfigDict, before: ConfigDict) -> None:
         for key in ('decode_head', 'auxiliary_head', 'rpn_head', 'bbox_head', 'roi_head'):
             for head in walk(model.get(key)):
                 _follow_by_index(head, old, new)
+
+
+def follow_pyramid_channels(model: ConfigDict) -> list[str]:
+    """Give a feature pyramid the channels of the levels that it reads, which a config may have
+    changed by its backbone alone; return sentences about what was changed."""
+    levels, neck = backbone_levels(model), model.get('neck')
+    if not levels or not isinstance(neck, dict) or _class_name(neck) not in _PYRAMIDS:
+        return []
+    wanted, stated = [level.channels for level in levels], neck.get('in_channels')
+    if not isinstance(stated, (list, tuple)) or list(stated) == wanted:
+        return []
+    neck.in_channels = wanted
+    return [f'in_channels of {_class_name(neck)} {wanted} instead of {list(stated)}']
 
 
 def follow_strides(model: ConfigDict) -> list[str]:

@@ -106,3 +106,8 @@ def test_stages_that_do_not_fit(settings, expected):
         model[section][key] = value
     with pytest.raises(InvalidArgument, match=expected):
         require_stages(model)
+
+
+@pytest.mark.parametrize('head', [None, {}, 3, [dict(type='CascadeRoIHead')]])
+def test_heads_that_are_no_cascade_are_left_to_mmdet(head):
+    require_stages(dict(type='CascadeRCNN', roi_head=head))

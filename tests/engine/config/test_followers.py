@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope
 
 from rexdense.arch import channels
-from rexdense.engine.config.followers import follow_strides
+from rexdense.engine.config.followers import follow_pyramid_channels, follow_strides
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.override import override
 from rexdense.engine.scope import import_scope
@@ -221,6 +221,30 @@ def test_channels_that_were_others_stay(load):
     assert config.model.neck.in_channels == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    'changes', [dict(width_mult=1.7), dict(out_indices=(2, 3, 4)), dict(arch='rexnet_1.3')]
+)
+def test_a_pyramid_follows_what_a_config_says_of_its_backbone_alone(load, changes):
+    config, _ = load(CONFIG)
+    stated = list(config.model.neck.in_channels)
+    config.model.backbone.update(changes)
+    (said,) = follow_pyramid_channels(config.model)
+    levels = config.model.neck.in_channels
+    assert said == f'in_channels of FPN {levels} instead of {stated}'
+    features = build(config).extract_feat(torch.zeros(1, 3, 64, 64, device='meta'))
+    assert len(features) == config.model.neck.num_outs
+    assert follow_pyramid_channels(config.model) == []
+
+
+def test_other_necks_and_backbones_keep_their_channels(load):
+    config, _ = load(CONFIG)
+    config.model.neck.update(type='mmdet.ChannelMapper', in_channels=[1, 2, 3, 4])
+    assert follow_pyramid_channels(config.model) == []
+    config.model.neck.type, config.model.backbone.type = 'mmdet.FPN', 'mmdet.ResNet'
+    assert follow_pyramid_channels(config.model) == []
+    assert config.model.neck.in_channels == [1, 2, 3, 4]
+
+
 def test_channels_that_go_on_after_the_backbone():
     """As those of SSD's neck and head."""
     levels = channels('rexnet_1.0', (3, 4))
@@ -242,7 +266,8 @@ def test_channels_that_go_on_after_the_backbone():
     assert config.model.neck.out_channels == (*wider, 512, 256)
 
 
-def test_all_configs_state_the_strides_of_their_levels():
+def test_all_configs_state_the_channels_and_strides_of_their_levels():
     for path in (ROOT / 'configs').rglob('*.py'):
         if '_base_' not in Path(path).parts:
-            assert follow_strides(load_config(path).model) == [], path
+            model = load_config(path).model
+            assert follow_pyramid_channels(model) + follow_strides(model) == [], path

@@ -56,8 +56,12 @@ LEVELS = (
 STANDARD_LIBRARY_ONLY = LEVELS[0]
 # They take an nn.Module, whatever network it is.
 WITHOUT_NETWORKS = ('rexdense.checkpoint', 'rexdense.zoo', 'rexdense.deploy')
-# The modules that make rexdense's parts known to mmdet and mmseg.
-ADAPTERS = ('rexdense.datasets.coco.dataset', 'rexdense.evaluation.coco_metric')
+# The modules that make rexdense's parts known to mmdet and mmseg, and use theirs.
+ADAPTERS = (
+    'rexdense.datasets.coco.dataset',
+    'rexdense.evaluation.coco_metric',
+    'rexdense.models.detection_mirroring',
+)
 
 
 # The one writer of files with its hidden files, and what asks the operating system whether one may

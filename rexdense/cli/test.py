@@ -38,10 +38,11 @@ from rexdense.engine.hooks.strides import CheckStrides
 from rexdense.engine.report.metric_files import METRIC_FILES, write_metric_files
 from rexdense.engine.runner import Runner
 from rexdense.engine.trained.file import read_training_file
+from rexdense.engine.trained.flips import flip_directions
 from rexdense.engine.work_dir import prepare_work_dir, written_names
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_table
-from rexdense.tasks import Task, task_of
+from rexdense.tasks import Classification, Task, task_of
 from rexdense.tasks.detection import LOWEST_SCORE
 from rexdense.tasks.prediction_files import data_renames
 from rexdense.visualization.picture_files import picture_name
@@ -75,7 +76,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--flip-test',
         action='store_true',
-        help='segmentors and depth estimators: take the mean with the mirrored image',
+        help='take the mean with the mirrored image; detectors: fuse what is found in the image '
+        'and in it flipped as in training. Not for classifiers',
     )
     result.add_argument(
         '--split',
@@ -101,8 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = load_config(options.config)
     file = read_training_file(options.checkpoint)
     keeps_maps = _keeps_maps(config)
-    if options.flip_test and not keeps_maps:
-        raise InvalidArgument('--flip-test goes with segmentors and depth estimators; leave it out')
+    if options.flip_test and isinstance(task_of(config.model, {}), Classification):
+        raise InvalidArgument('--flip-test does not go with classifiers; leave it out')
+    directions = flip_directions(config.get('train_dataloader'))
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
     places = DataPlaces.of(config, options.checkpoint)
     _check_places(options, keeps_maps, places)
@@ -131,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner.register_hook(CheckStrides())
         task = task_of(config.model, data)
         if options.flip_test:
-            runner.register_hook(PredictFlippedToo())
+            runner.register_hook(PredictFlippedToo(directions))
         _write_for_each_image(runner, options, task, keeps_maps, places)
         try:
             metrics = runner.test()

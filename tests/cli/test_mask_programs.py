@@ -102,6 +102,23 @@ def test_measuring_and_predicting_masks(trained, mixed, tmp_path, capsys):
         assert annotation['score'] >= 0.01 and coco.cats[annotation['category_id']]['name']
 
 
+def test_mirrored_images_count_in_measuring_and_in_predicting(trained, mixed, tmp_path):
+    work_dir, _ = trained
+    checkpoint, results = str(work_dir / 'epoch_1.pth'), tmp_path / 'results.json'
+    options = run_arguments(mixed, tmp_path / 'run', '--out', str(results), config=MASK_CONFIG)
+    test.main([str(ROOT / MASK_CONFIG), checkpoint, *options, '--flip-test'])
+    command = [checkpoint, str(mixed / 'images/val'), '--out-dir', str(tmp_path / 'out')]
+    predict.main([*command, '--score', '0.01', '--device', 'cpu', '--flip-test'])
+    measured = json.loads(results.read_text())
+    images = json.loads((tmp_path / 'out/predictions.json').read_text())['images']
+    scores = [
+        sorted(each['score'] for each in objects)
+        for objects in (measured, [each for image in images for each in image['objects']])
+    ]
+    assert 0 < len(scores[1]) == len([score for score in scores[0] if score >= 0.01])
+    assert scores[0][-len(scores[1]) :] == pytest.approx(scores[1], abs=1e-3)
+
+
 def spoiled(spoil, every=True):
     """COCO content whose masks are the boxes, all or the first of which ``spoil`` changes."""
     content = coco_content()

@@ -287,6 +287,29 @@ def test_a_folder_without_images(predictor, tmp_path):
         predictor('class')(tmp_path)
 
 
+@pytest.mark.parametrize('kind', [kind for kind in KINDS if kind != 'class'])
+def test_a_flip_test_of_a_mirrored_image_is_mirrored(predictor, images, kind):
+    image = rgb(images / '0.png')
+    turned = np.ascontiguousarray(image[:, ::-1])
+    (plain,) = predictor(kind)(image)
+    first, second = predictor(kind, flip_test=True)([image, turned])
+    assert any(
+        one.shape != other.shape or not np.allclose(one, other)
+        for one, other in zip(content(plain), content(first), strict=True)
+    )
+    if kind not in DETECTORS:
+        (one,), (other,) = content(first), content(second)
+        assert np.allclose(one, other[:, ::-1], atol=1e-4)
+        return
+    # Of equal scores any may be the first, and the last that is kept another one.
+    count = len(first) * 9 // 10
+    assert first.scores[:count] == pytest.approx(second.scores[:count], abs=1e-4)
+    boxes = second.boxes.copy()
+    boxes[:, [0, 2]] = image.shape[1] - boxes[:, [2, 0]]
+    for box, label in zip(first.boxes[:count], first.labels, strict=False):
+        assert np.abs(boxes[second.labels == label] - box).max(1).min() < 0.05
+
+
 @pytest.mark.parametrize(
     ('kind', 'settings', 'expected'),
     [
@@ -299,6 +322,7 @@ def test_a_folder_without_images(predictor, tmp_path):
         ('labels', dict(scales=[3]), 'no output at stride 3; it has 1, 2, 4, 8, 16, 32'),
         ('labels', dict(scales='some'), "scales='some': give 'all', or strides such as"),
         ('class', dict(device='gpu'), "device 'gpu'"),
+        ('class', dict(flip_test=True), 'ImageClassifier has no flip test: detectors, segmentors'),
     ],
 )
 def test_settings_that_do_not_fit(untrained_models, kind, settings, expected):

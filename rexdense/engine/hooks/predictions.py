@@ -7,10 +7,10 @@ from typing import Any
 from mmengine.hooks import Hook
 
 from rexdense.device import bare_model
+from rexdense.engine.trained.flips import flip_tested
 from rexdense.engine.trained.model import for_inference
 from rexdense.engine.trained.runtime import use_runtime
 from rexdense.files import atomic_write
-from rexdense.models.mirroring import FlipTest
 from rexdense.output_names import Rename, output_paths
 from rexdense.tasks import Task
 from rexdense.visualization.picture_files import read_picture, write_picture
@@ -53,11 +53,18 @@ class UseRuntime(Hook):
 
 
 class PredictFlippedToo(Hook):
-    """Makes the model predict the mean with the mirrored image, once its weights are loaded."""
+    """Makes the model predict from mirrored images, too, once its weights are loaded.
+
+    Args:
+        directions: Of a detector: see :func:`rexdense.engine.trained.flips.flip_tested`.
+    """
+
+    def __init__(self, directions: Sequence[str]) -> None:
+        self.directions = directions
 
     def before_test(self, runner) -> None:
-        """Put the model into a FlipTest."""
-        runner.model = FlipTest(runner.model)
+        """Put the model into a flip test."""
+        runner.model = flip_tested(runner.model, self.directions)
 
 
 class _Folder(Hook):

@@ -13,6 +13,7 @@ from rexdense.deploy import optimize
 from rexdense.engine.config.stored.config import StoredConfig
 from rexdense.engine.hooks.same_tensors import require_same_tensors
 from rexdense.engine.trained.file import read_training_file
+from rexdense.engine.trained.flips import flip_directions
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.registry import MODELS
 from rexdense.tasks import Depth, task_of
@@ -32,6 +33,7 @@ class TrainedModel(NamedTuple):
         classes: Names in the order of the labels.
         config: What was taken of the config of the run: ``model`` and ``pipeline``.
         palette: The colours (R, G, B) of the classes; None where the file does not say.
+        directions: Those in which its training flipped images.
     """
 
     model: nn.Module
@@ -39,6 +41,7 @@ class TrainedModel(NamedTuple):
     classes: tuple[str, ...]
     config: ConfigDict
     palette: tuple[tuple[int, int, int], ...] | None
+    directions: tuple[str, ...]
 
 
 def load_trained_model(
@@ -59,7 +62,8 @@ def load_trained_model(
         CheckpointMismatch: its tensors are not those of its config.
     """
     file = read_training_file(checkpoint)
-    stored = StoredConfig(file.config(), str(checkpoint), trust_config)
+    whole = file.config()
+    stored = StoredConfig(whole, str(checkpoint), trust_config)
     config = ConfigDict(model=stored.model(), pipeline=stored.pipeline())
     tells_classes = not isinstance(task_of(config.model, {}), Depth)
     if file.classes is None and tells_classes:
@@ -74,7 +78,8 @@ def load_trained_model(
     model = model.to(device).eval()
     if optimized:
         model = for_inference(model)
-    return TrainedModel(model, pipeline, file.classes or (), config, file.palette)
+    directions = flip_directions(whole.get('train_dataloader'))
+    return TrainedModel(model, pipeline, file.classes or (), config, file.palette, directions)
 
 
 def for_inference(model: nn.Module) -> nn.Module:

@@ -18,7 +18,10 @@ _TEST = [
         1,
     ),
     Bad('test DETECTOR files/boxes.pth --data-root nowhere RUN', 'nowhere is not there', 1),
-    Bad('test DETECTOR files/boxes.pth --data-root shapes RUN --flip-test', 'leave it out'),
+    Bad(
+        'test CLASSIFIER files/class.pth --data-root folders SMALL --flip-test',
+        '--flip-test does not go with classifiers; leave it out',
+    ),
     Bad(
         'test DETECTOR files/boxes.pth --data-root shapes RUN --split test',
         '--split test goes with .* --val-annotations says which file is mea',
@@ -112,6 +115,13 @@ _PREDICT = [
             'images',
             'out --scales some',
             "'some': give all, or output strides such",
+            2,
+        ),
+        (
+            'class.pth',
+            'images',
+            'out --flip-test',
+            'ImageClassifier has no flip test: detectors',
             2,
         ),
         ('labels.pth', 'images', 'out --score 0.5', '--score goes with detectors; leave it out', 2),

@@ -1,0 +1,59 @@
+"""The flip test that suits a trained model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import nn
+
+from rexdense.device import bare_model
+from rexdense.engine.config.load import walk
+from rexdense.errors import InvalidArgument
+from rexdense.models.mirroring import FlipTest
+
+__all__ = ['flip_directions', 'flip_tested']
+
+_DIRECTIONS = ('horizontal', 'vertical', 'diagonal')
+
+
+def flip_directions(train_dataloader: Any) -> tuple[str, ...]:
+    """Return the directions in which a training flips its images; 'horizontal' where it flips none.
+
+    Args:
+        train_dataloader: That section of a config.
+
+    Example:
+        >>> flip = dict(type='mmdet.RandomFlip', prob=0.5, direction=['horizontal', 'vertical'])
+        >>> flip_directions(dict(dataset=dict(pipeline=[flip])))
+        ('horizontal', 'vertical')
+    """
+    stated: list[Any] = []
+    for section in walk(train_dataloader):
+        if str(section.get('type')).rpartition('.')[2] == 'RandomFlip':
+            direction = section.get('direction', 'horizontal')
+            stated += direction if isinstance(direction, (list, tuple)) else [direction]
+    return tuple(each for each in _DIRECTIONS if each in stated) or ('horizontal',)
+
+
+def flip_tested(model: nn.Module, directions: Sequence[str]) -> Any:
+    """Return what predicts from an image and its mirror images together, by ``test_step``.
+
+    Args:
+        model: A detector of mmdet, or a segmentor or depth estimator of mmseg.
+        directions: Of a detector: 'horizontal', 'vertical', 'diagonal'; others are mirrored
+            horizontally.
+
+    Raises:
+        InvalidArgument: it is another kind of model.
+    """
+    network = bare_model(model)
+    if hasattr(network, 'decode_head'):
+        return FlipTest(model)
+    if not hasattr(network, 'bbox_head') and not hasattr(network, 'roi_head'):
+        raise InvalidArgument(
+            f'{type(network).__name__} has no flip test: detectors, segmentors and depth '
+            'estimators have one'
+        )
+    # Segmentation works without mmdet.
+    from rexdense.models.detection_mirroring import DetectionFlipTest
+
+    return DetectionFlipTest(model, directions)

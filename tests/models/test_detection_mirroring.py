@@ -1,0 +1,157 @@
+"""What a detector finds in an image and in its mirror images."""
+
+import pytest
+
+pytest.importorskip('mmdet')
+
+import torch
+from mmdet.structures import DetDataSample
+from mmengine.structures import InstanceData
+from torch import nn
+
+from rexdense.models.detection_mirroring import DetectionFlipTest
+
+HEIGHT, WIDTH = 20, 30
+ALL = ('horizontal', 'vertical', 'diagonal')
+
+
+class Finder(nn.Module):
+    """Finds the objects of a batch by their pixels: each value is an object, of that class.
+
+    Args:
+        wrong: By how many pixels its boxes are too long to the right, in the image it is given.
+        scores: Those of an object in the images that it is given in turn; 0 is not found.
+    """
+
+    def __init__(self, wrong=0, scores=(0.5, 0.5, 0.5, 0.5), masks=False, most=100):
+        super().__init__()
+        self.wrong, self.scores, self.masks = wrong, scores, masks
+        self.test_cfg = dict(rcnn=dict(max_per_img=most))
+        self.seen = []
+
+    def test_step(self, data):
+        score = self.scores[len(self.seen)]
+        self.seen.append(data['inputs'])
+        for image, sample in zip(data['inputs'], data['data_samples'], strict=True):
+            labels = [int(value) for value in image.unique() if value and score]
+            masks = torch.stack([image[0] == label for label in labels] or [image[0] < 0])
+            boxes = torch.zeros(len(masks), 4)
+            for box, mask in zip(boxes, masks, strict=True):
+                rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
+                if len(rows):
+                    ends = columns.max() + 1 + self.wrong, rows.max() + 1
+                    box[:] = torch.tensor([columns.min(), rows.min(), *ends])
+            count = len(labels)
+            sample.pred_instances = InstanceData(
+                bboxes=boxes[:count],
+                scores=torch.full((count,), score),
+                labels=torch.tensor(labels, dtype=torch.long),
+            )
+            if self.masks:
+                sample.pred_instances.masks = masks[:count]
+        return data['data_samples']
+
+
+def batch(*objects):
+    """One image with a rectangle for each object: (left, top, right, bottom, class)."""
+    image = torch.zeros(3, HEIGHT, WIDTH)
+    for left, top, right, bottom, label in objects:
+        image[:, top:bottom, left:right] = label
+    sample = DetDataSample(metainfo=dict(ori_shape=(HEIGHT, WIDTH), img_shape=(HEIGHT, WIDTH)))
+    return dict(inputs=[image], data_samples=[sample])
+
+
+OBJECTS = (2, 3, 12, 9, 1), (15, 10, 25, 18, 2)
+BOXES = torch.tensor([each[:4] for each in OBJECTS], dtype=torch.float)
+
+
+def found(model, data, directions=ALL):
+    (sample,) = DetectionFlipTest(model, directions).test_step(data)
+    instances = sample.pred_instances
+    order = instances.labels.argsort()
+    return instances[order]
+
+
+@pytest.mark.parametrize('directions', [('horizontal',), ('vertical',), ('diagonal',), ALL])
+@pytest.mark.parametrize('masks', [False, True])
+def test_a_perfect_detector_finds_the_same(directions, masks):
+    model, data = Finder(masks=masks), batch(*OBJECTS)
+    instances = found(model, data, directions)
+    torch.testing.assert_close(instances.bboxes, BOXES)
+    torch.testing.assert_close(instances.scores, torch.tensor([0.5, 0.5]))
+    assert instances.labels.tolist() == [1, 2]
+    assert ('masks' in instances) == masks
+    if masks:
+        image = data['inputs'][0][0]
+        assert torch.equal(instances.masks, torch.stack([image == 1, image == 2]))
+    assert len(model.seen) == 1 + len(directions)
+    # The images were given in different orientations, the batch itself is as it was.
+    assert not torch.equal(model.seen[1][0], model.seen[0][0])
+    assert torch.equal(model.seen[0][0], batch(*OBJECTS)['inputs'][0])
+
+
+def test_boxes_are_the_mean_weighed_by_scores():
+    scores = (0.6, 0.2)
+    instances = found(Finder(wrong=2, scores=scores), batch(*OBJECTS), ('horizontal',))
+    expected = BOXES.clone()
+    # Two pixels too far to the right, and in the mirror image two too far to the left.
+    expected[:, 2] += 2 * 0.6 / 0.8
+    expected[:, 0] -= 2 * 0.2 / 0.8
+    torch.testing.assert_close(instances.bboxes, expected)
+    torch.testing.assert_close(instances.scores, torch.tensor([0.4, 0.4]))
+
+
+def test_what_one_view_alone_has_counts_less():
+    instances = found(Finder(scores=(0.8, 0, 0, 0), masks=True), batch(*OBJECTS))
+    torch.testing.assert_close(instances.bboxes, BOXES)
+    torch.testing.assert_close(instances.scores, torch.tensor([0.2, 0.2]))
+    assert instances.masks.sum((1, 2)).tolist() == [60, 80]
+
+
+def test_the_mask_is_that_of_the_majority():
+    class Wide(Finder):
+        """Its masks reach a column too far to the right in the image that it is given."""
+
+        def test_step(self, data):
+            (sample,) = super().test_step(data)
+            masks = sample.pred_instances.masks
+            masks |= masks.roll(1, -1)
+            return [sample]
+
+    for scores, first, last in ((0.6, 0.2), 2, 13), ((0.2, 0.6), 1, 12):
+        instances = found(Wide(scores=scores, masks=True), batch(*OBJECTS), ('horizontal',))
+        columns = instances.masks[0].any(0).nonzero()
+        assert (columns.min(), columns.max() + 1) == (first, last)
+
+
+def test_objects_of_different_classes_stay_apart():
+    class Both(Finder):
+        """Finds each object twice, as of the next class, too."""
+
+        def test_step(self, data):
+            (sample,) = super().test_step(data)
+            other = sample.pred_instances.clone()
+            other.labels = other.labels + 5
+            sample.pred_instances = InstanceData.cat([sample.pred_instances, other])
+            return [sample]
+
+    instances = found(Both(masks=True), batch(*OBJECTS))
+    assert instances.labels.tolist() == [1, 2, 6, 7]
+    torch.testing.assert_close(instances.bboxes, BOXES.repeat(2, 1))
+    assert torch.equal(instances.masks[:2], instances.masks[2:])
+
+
+@pytest.mark.parametrize('masks', [False, True])
+def test_nothing_found(masks):
+    instances = found(Finder(scores=(0, 0, 0, 0), masks=masks), batch(*OBJECTS))
+    assert len(instances) == 0
+    assert instances.bboxes.shape == (0, 4)
+    if masks:
+        assert instances.masks.shape == (0, HEIGHT, WIDTH)
+
+
+def test_no_more_objects_than_the_model_finds_at_most():
+    assert len(found(Finder(most=1), batch(*OBJECTS))) == 1
+    free = Finder()
+    free.test_cfg = None
+    assert len(found(free, batch(*OBJECTS))) == 2

@@ -98,26 +98,18 @@ def _areas(boxes: torch.Tensor) -> torch.Tensor:
 
 
 def _fused_masks(fused: InstanceData, views: list[InstanceData]) -> torch.Tensor:
-    """Return the masks (n, H, W) of fused objects: in each view that of the object that overlaps
-    the most, if it overlaps enough or in no other view does."""
-    weights, places = [], []
-    for view in views:
-        overlaps = bbox_overlaps(fused.bboxes, view.bboxes)
-        overlaps[fused.labels[:, None] != view.labels] = 0
-        if not len(view):
-            overlaps = overlaps.new_zeros(len(fused), 1)
-        overlap, place = overlaps.max(1)
-        weights.append(overlap)
-        places.append(place)
-    overlap = torch.stack(weights)
-    counted = (overlap > _OVERLAP) | (overlap == overlap.max(0).values)
+    """Return the masks (n, H, W) of fused objects, of those of one class in each view that overlap
+    the most, if they overlap enough."""
     masks = views[0].masks.new_zeros((len(fused), *views[0].masks.shape[1:]))
-    for number in range(len(fused)):
-        chosen = [
-            (view.scores[place[number]], view.masks[place[number]])
-            for view, place, counts in zip(views, places, counted[:, number], strict=True)
-            if counts
-        ]
+    for number, (box, label) in enumerate(zip(fused.bboxes, fused.labels, strict=True)):
+        chosen = []
+        for view in views:
+            same = view[view.labels == label]
+            overlaps = bbox_overlaps(box[None], same.bboxes)[0]
+            # Every mean overlaps that much with the last of the boxes that it is made of.
+            if len(same) and overlaps.max() > _OVERLAP:
+                best = int(overlaps.argmax())
+                chosen.append((same.scores[best], same.masks[best]))
         total = sum(score for score, _ in chosen)
         masks[number] = sum(score * mask for score, mask in chosen) > total / 2
     return masks

@@ -108,6 +108,22 @@ def test_what_one_view_alone_has_counts_less():
     assert instances.masks.sum((1, 2)).tolist() == [60, 80]
 
 
+def test_masks_of_other_objects_of_the_class_do_not_count():
+    class Jumping(Finder):
+        """Finds in the mirror image what is there eight columns to the right."""
+
+        def test_step(self, data):
+            (sample,) = super().test_step(data)
+            if len(self.seen) == 2:
+                sample.pred_instances.bboxes[:, [0, 2]] += 8
+                sample.pred_instances.masks = sample.pred_instances.masks.roll(8, -1)
+            return [sample]
+
+    instances = found(Jumping(masks=True), batch((12, 3, 22, 9, 1)), ('horizontal',))
+    assert sorted(instances.bboxes[:, 0].tolist()) == [4, 12]
+    assert instances.masks.sum((1, 2)).tolist() == [60, 60]
+
+
 def test_the_mask_is_that_of_the_majority():
     class Wide(Finder):
         """Its masks reach a column too far to the right in the image that it is given."""
@@ -132,13 +148,32 @@ def test_objects_of_different_classes_stay_apart():
             (sample,) = super().test_step(data)
             other = sample.pred_instances.clone()
             other.labels = other.labels + 5
+            other.masks = torch.zeros_like(other.masks)
             sample.pred_instances = InstanceData.cat([sample.pred_instances, other])
             return [sample]
 
     instances = found(Both(masks=True), batch(*OBJECTS))
     assert instances.labels.tolist() == [1, 2, 6, 7]
     torch.testing.assert_close(instances.bboxes, BOXES.repeat(2, 1))
-    assert torch.equal(instances.masks[:2], instances.masks[2:])
+    assert instances.masks.sum((1, 2)).tolist() == [60, 80, 0, 0]
+
+
+@pytest.mark.filterwarnings('error')
+def test_boxes_without_area_are_left_out():
+    class Lines(Finder):
+        """Finds a line besides."""
+
+        def test_step(self, data):
+            (sample,) = super().test_step(data)
+            line = InstanceData(
+                bboxes=torch.tensor([[5.0, 5, 5, 9]]),
+                scores=torch.tensor([0.9]),
+                labels=torch.tensor([3]),
+            )
+            sample.pred_instances = InstanceData.cat([line, sample.pred_instances])
+            return [sample]
+
+    assert found(Lines(), batch(*OBJECTS)).labels.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize('masks', [False, True])

@@ -81,18 +81,27 @@ def holder_of(path: Path) -> str | None:
 @contextlib.contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Hold the lock file beside ``path``, so that processes that want it take turns; where the
-    folder may not be written none is needed."""
+    folder may not be written none is needed, and a file system without locks is not guarded.
+
+    Raises:
+        UnwritableFile: there is no room for the lock file, for example.
+    """
     import fcntl  # not on Windows
 
+    file = path.with_name(f'.{path.name}.lock')
     try:
-        lock = os.open(path.with_name(f'.{path.name}.lock'), os.O_CREAT | os.O_RDWR, 0o666)
+        lock = os.open(file, os.O_CREAT | os.O_RDWR, 0o666)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
+            raise unwritable(file, error) from error
         yield
         return
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise unwritable(file, error) from error
         yield
     finally:
         os.close(lock)

@@ -1,6 +1,7 @@
 """Files are whole or not there, and what was there before is not lost."""
 
 import errno
+import fcntl
 import os
 import resource
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 from rexdense.destinations import check_destination, refuse_inputs
 from rexdense.errors import InvalidArgument, UnwritableFile
-from rexdense.file_locks import held_alone
+from rexdense.file_locks import held_alone, one_at_a_time
 from rexdense.files import (
     atomic_write,
     files_written_aside,
@@ -43,7 +44,7 @@ def mounted(tmp_path):
         if subprocess.run(command, capture_output=True, check=False).returncode:
             pytest.skip('file systems cannot be mounted here')
 
-    mount('size=256k')
+    mount('size=256k,nr_inodes=40')
     yield folder, lambda: mount('remount,ro,size=256k')
     subprocess.run(['umount', str(folder)], check=True)
 
@@ -452,3 +453,28 @@ def test_a_lock_is_held_by_a_living_process_alone(tmp_path):
         with held_alone(path, 'mine') as other:
             assert other is None and path.read_text() == 'mine'
     assert not path.exists()
+
+
+@pytest.mark.parametrize('number', [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
+def test_a_file_system_without_locks_is_not_guarded(tmp_path, monkeypatch, number):
+    """Lustre, for example, where it was mounted without them."""
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    for name in ('flock', 'lockf'):
+        monkeypatch.setattr(fcntl, name, refuse)
+    with one_at_a_time(tmp_path / 'w.pth'), held_alone(tmp_path / '.lock', 'mine') as other:
+        assert other is None
+
+
+def test_a_lock_for_which_there_is_no_room(mounted):
+    folder, _ = mounted
+    with pytest.raises(OSError, match='No space left'):
+        for number in range(100):
+            (folder / str(number)).touch()
+    with (
+        pytest.raises(UnwritableFile, match=r'No space left on device\): make room'),
+        one_at_a_time(folder / 'w.pth'),
+    ):
+        pass

@@ -45,9 +45,9 @@ def read_scalars(work_dir: str | Path) -> Scalars:
             rows = training if 'lr' in row else validation
             # The epoch counts first: another batch size changes the steps that an epoch has.
             place = row.get('epoch', 0), row['step']
-            # Rows of an earlier run past this place were trained again.
-            for later in [earlier for earlier in rows if earlier > place]:
-                del rows[later]
+            # Rows of an earlier run past this place, which are the last, were trained again.
+            while rows and next(reversed(rows)) > place:
+                rows.popitem()
             rows[place] = row
     return Scalars(list(training.values()), list(validation.values()), tuple(damaged))
 

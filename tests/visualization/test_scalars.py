@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 
@@ -32,6 +33,16 @@ def test_a_resumed_run_replaces_what_it_did_again(tmp_path):
     assert scalars.validation == [{'mAP': 0.5, 'step': 1}]
     (damaged,) = scalars.damaged
     assert damaged.endswith('20260102_000000/vis_data/scalars.json: line 3 is no row of values')
+
+
+def test_the_rows_of_weeks_are_read_in_seconds(tmp_path):
+    """In a time that grows as their number does, not as its square."""
+    log(tmp_path, '20260101_000000', [training(step, 9.0) for step in range(30_000)])
+    log(tmp_path, '20260102_000000', [training(step, 8.0) for step in range(29_990, 29_995)])
+    began = time.process_time()
+    rows = read_scalars(tmp_path).training
+    assert time.process_time() - began < 5
+    assert (len(rows), rows[29_989]['loss'], rows[29_990]['loss']) == (29_995, 9.0, 8.0)
 
 
 def test_nothing_logged(tmp_path):

@@ -11,10 +11,10 @@ from mmengine.dataset import BaseDataset
 from rexdense.arch.checks import require_ratio
 from rexdense.datasets.classification.file_index import FileIndex, class_folders, scan_classes
 from rexdense.datasets.classification.image_list import read_image_list, synset_of
-from rexdense.datasets.classification.image_table import read_text
 from rexdense.datasets.classification.shards import find_shards, scan_shards
 from rexdense.datasets.images.folders import is_data
 from rexdense.datasets.skipping import SkipUnreadable
+from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_text
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
 
@@ -35,7 +35,7 @@ def read_class_names(root: Path) -> tuple[str, ...] | None:
     path = root / CLASS_FILE
     if not path.is_file():
         return None
-    lines = [line.strip() for line in read_text(path).splitlines()]
+    lines = [line.strip() for line in read_text(path, MOST_NAMES_BYTES).splitlines()]
     names = [line for line in lines if line and not line.startswith('#')]
     synsets = [synset_of(name) for name in names]
     if None not in synsets:

@@ -18,7 +18,19 @@ from rexdense.datasets.images.folders import (
 )
 from rexdense.errors import DataError
 
-__all__ = ['FileIndex', 'TextArray', 'class_folders', 'scan_classes']
+__all__ = [
+    'MOST_CLASSES',
+    'FileIndex',
+    'TextArray',
+    'check_known',
+    'class_folders',
+    'labels_of',
+    'scan_classes',
+]
+
+MOST_CLASSES = 1_000_000
+"""Far above the 21841 of ImageNet-21k."""
+_LONGEST_LABEL = 20
 
 
 class TextArray:
@@ -152,6 +164,29 @@ def check_known(folder: Path, found: Iterable[str], classes: Iterable[str]) -> N
             f'model or of the training images (first {strange[0]!r}); take them out, or name the '
             'classes'
         )
+
+
+def labels_of(place: Path, words: Sequence[str]) -> list[int]:
+    """Return the labels that whole numbers in digits say, which count the classes from 0.
+
+    Args:
+        place: What they are of, for messages.
+
+    Raises:
+        DataError: one is beyond what a label may be: it is a name, as an article number is, and
+            the classes before it would fill the memory.
+    """
+    numbers = [int(word) if len(word) <= _LONGEST_LABEL else MOST_CLASSES for word in words]
+    highest = max(numbers)
+    if highest >= MOST_CLASSES:
+        word = words[numbers.index(highest)]
+        shown = word if len(word) <= _LONGEST_LABEL else f'{word[:_LONGEST_LABEL]}...'
+        raise DataError(
+            f'{place} has the label {shown}; labels count the classes from 0, and are below '
+            f'{MOST_CLASSES}: where the numbers are names, put a letter before each, or name all '
+            "in metainfo=dict(classes=...) of the config's data sets"
+        )
+    return numbers
 
 
 def _files_of(folder: Path, name: str, cache: Path | None) -> tuple[list[str], dict[str, int]]:

@@ -5,11 +5,12 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from rexdense.datasets.classification.file_index import FileIndex
-from rexdense.datasets.classification.image_table import read_table, read_text
+from rexdense.datasets.classification.file_index import FileIndex, labels_of
+from rexdense.datasets.classification.image_table import read_table
 from rexdense.datasets.classification.listing_cache import ListingCache
 from rexdense.datasets.file_names import find_files
 from rexdense.datasets.images.folders import IMAGE_ENDINGS
+from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.errors import DataError, suggest
 
 __all__ = ['read_image_list', 'synset_of']
@@ -133,7 +134,7 @@ def _labels(
     """Return the class names, and the label of each image."""
     there = set(words)
     if all(re.fullmatch(r'[+-]?\d+', word) for word in there) and not there <= set(classes or ()):
-        numbers = [int(word) for word in words]
+        numbers = labels_of(path, words)
         names = tuple(classes or map(str, range(max(max(numbers), 0) + 1)))
         for image, word, number in zip(images, words, numbers, strict=True):
             if not 0 <= number < len(names):
@@ -160,7 +161,7 @@ def _rows(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def _text_rows(path: Path) -> Iterator[tuple[int, str, str]]:
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path, MOST_LIST_BYTES).splitlines(), start=1):
         if line.strip() and not line.startswith('#'):
             image, _, word = line.strip().rpartition('\t' if '\t' in line.strip() else ' ')
             yield number, image.strip(), word.strip()

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rexdense.datasets.images.folders import IMAGE_ENDINGS
+from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.errors import DataError
 
-__all__ = ['read_table', 'read_text']
+__all__ = ['read_table']
 
 IMAGE_COLUMNS = (
     'image',
@@ -26,19 +27,6 @@ _SHARES = {'0': 0, '0.0': 0, '1': 1, '1.0': 1}
 MOST_NAMED = 5
 
 
-def read_text(path: Path) -> str:
-    """Return the content of a UTF-8 text file.
-
-    Raises:
-        DataError: it cannot be read, or is no such text.
-    """
-    try:
-        return path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, 'strerror', None) or 'it is no UTF-8 text'
-        raise DataError(f'{path} cannot be read ({reason})') from error
-
-
 def read_table(path: Path, delimiter: str = ',') -> Iterator[tuple[int, str, str]]:
     """Yield the number of each line, its image and its class; '' for what a line lacks.
 
@@ -48,7 +36,9 @@ def read_table(path: Path, delimiter: str = ',') -> Iterator[tuple[int, str, str
     Raises:
         DataError: the file cannot be read, or its columns may be anything.
     """
-    lines = csv.reader(read_text(path).splitlines(), strict=True, delimiter=delimiter)
+    lines = csv.reader(
+        read_text(path, MOST_LIST_BYTES).splitlines(), strict=True, delimiter=delimiter
+    )
     try:
         rows = [(lines.line_num, [cell.strip() for cell in cells]) for cells in lines]
     except csv.Error as error:

@@ -8,7 +8,7 @@ import numpy as np
 
 from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.classification.file_index import FileIndex
-from rexdense.datasets.classification.image_table import read_text
+from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.dependencies import needed_packages
 from rexdense.errors import DataError, InvalidArgument, suggest
 from rexdense.registry import DATASETS
@@ -78,7 +78,8 @@ class PublishedDataset(ClassificationDataset):
 
 
 def _lines(root: Path, name: str) -> list[str]:
-    return [line.strip() for line in read_text(_there(root, name)).splitlines() if line.strip()]
+    lines = read_text(_there(root, name), MOST_LIST_BYTES).splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _there(root: Path, *names: str) -> Path:

@@ -25,6 +25,7 @@ from rexdense.datasets.classification.file_index import (
     FileIndex,
     TextArray,
     check_known,
+    labels_of,
 )
 from rexdense.datasets.classification.listing_cache import ListingCache
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
@@ -144,14 +145,15 @@ def _labels(
     """Return the class names, and the label of each image."""
     found = sorted(set(words))
     if all(word.isdecimal() for word in found) and not set(found) <= set(classes or ()):
-        highest = max(map(int, found))
+        numbers = labels_of(folder, words)
+        highest = max(numbers)
         names = tuple(classes or map(str, range(highest + 1)))
         if highest >= len(names):
             raise DataError(
                 f'{folder} has the label {highest}, but there are {len(names)} classes, 0 to '
                 f'{len(names) - 1}'
             )
-        return names, np.array([int(word) for word in words])
+        return names, np.array(numbers)
     names = tuple(classes) if classes is not None else tuple(found)
     check_known(folder, found, names)
     places = {name: label for label, name in enumerate(names)}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from rexdense.datasets.file_names import find_files, match_names
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
+from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.errors import DataError
 
 __all__ = ['DepthPairs', 'find_depth_pairs', 'pair_by_name', 'read_pair_list']
@@ -95,12 +96,10 @@ def read_pair_list(
         DataError: the list cannot be read, or names files that are not there.
     """
     try:
-        lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, 'strerror', None) or 'it is no text'
+        lines = read_text(Path(path), MOST_LIST_BYTES).splitlines()
+    except DataError as error:
         raise DataError(
-            f'list {path} cannot be read ({reason}); give a text file with an image and its depth '
-            'map on each line'
+            f'list {error}; give a text file with an image and its depth map on each line'
         ) from error
     pairs, without_depth = [], 0
     for number, line in enumerate(lines, start=1):

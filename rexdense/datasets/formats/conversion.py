@@ -10,6 +10,7 @@ from rexdense.datasets.coco.cleaning import area_of_mask
 from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.images.headers import read_header
+from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
 
 __all__ = [
@@ -19,7 +20,6 @@ __all__ = [
     'images_by_stem',
     'only_image',
     'read_json_object',
-    'read_limited',
     'size_of_image',
 ]
 
@@ -178,29 +178,6 @@ def size_of_image(path: Path) -> tuple[int, int]:
     from rexdense.datasets.images.files import decode_image
 
     return decode_image(content, str(path)).shape[:2]
-
-
-def read_limited(path: Path, most: int) -> bytes:
-    """Return the content of a file of annotations.
-
-    Args:
-        most: Bytes above which it is none.
-
-    Raises:
-        DataError: it cannot be read, or is longer.
-    """
-    if other := not_a_file(path):
-        raise DataError(f'{path} {other}')
-    try:
-        with open(path, 'rb') as file:
-            content = file.read(most + 1)
-    except (OSError, ValueError) as error:  # ValueError of a NUL in the name
-        reason = getattr(error, 'strerror', None) or error
-        name = str(path).replace('\0', '\\0')
-        raise DataError(f'{name} cannot be read ({reason})') from error
-    if len(content) > most:
-        raise DataError(f'{path} is longer than {most // 2**20} MiB, and is not read')
-    return content
 
 
 def read_json_object(path: Path, most: int) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_o
 from rexdense.datasets.images.files import read_upright
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.segmentation.label_maps import read_label_map
+from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_limited
 from rexdense.errors import DataError
 
 __all__ = ['CLASS_NAME', 'is_masks', 'read_masks']
@@ -63,7 +64,7 @@ def read_masks(root: Path) -> dict[str, Converted]:
 def _class_name(path: Path) -> str:
     if not path.is_file():
         return CLASS_NAME
-    text = path.read_text(encoding='utf-8-sig', errors='replace')
+    text = read_limited(path, MOST_NAMES_BYTES).decode('utf-8-sig', errors='replace')
     names = [line.strip() for line in text.splitlines() if line.strip()]
     others = [name for name in names if name.lower() != 'background']
     if len(others) != 1:

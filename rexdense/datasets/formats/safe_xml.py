@@ -4,7 +4,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
 
-from rexdense.datasets.formats.conversion import read_limited
+from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
 
 __all__ = ['parse_xml']

@@ -17,11 +17,11 @@ from rexdense.datasets.formats.conversion import (
     Converted,
     images_by_stem,
     only_image,
-    read_limited,
     size_of_image,
 )
 from rexdense.datasets.formats.safe_xml import parse_xml
 from rexdense.datasets.images.folders import is_data
+from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
 
 __all__ = ['ANNOTATIONS', 'LISTS', 'is_voc', 'read_voc', 'voc_image_folders']

@@ -17,10 +17,10 @@ from rexdense.datasets.formats.conversion import (
     box_around,
     images_by_stem,
     only_image,
-    read_limited,
     size_of_image,
 )
 from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
+from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
 
 __all__ = ['is_yolo', 'read_yolo']

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_text
 from rexdense.errors import DataError
 
 __all__ = ['ClassList', 'class_colours', 'read_class_list']
 
 MOST_CLASSES = 255
 """Labels are bytes, and 255 is void."""
+LONGEST_LINE = 1000
 
 _BACKGROUND = ('background', 'unlabelled', 'unlabeled', 'void', 'other')
 _GOLDEN_RATIO = (1 + 5**0.5) / 2
@@ -65,21 +67,27 @@ def read_class_list(path: Path) -> ClassList:
             apart, a name twice, a colour beyond 255, or labels other than 0, 1, 2 ...
     """
     try:
-        text = path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, 'strerror', None) or 'it is no UTF-8 text'
+        text = read_text(path, MOST_NAMES_BYTES)
+    except DataError as error:
         raise DataError(
-            f'{path} cannot be read ({reason}); it must hold a class name a line, in the order of '
-            'the labels'
+            f'{error}; it must hold a class name a line, in the order of the labels'
         ) from error
-    lines = [_LINE.fullmatch(line) for line in _in_order(path, _lines(path, text))]
-    names = tuple(line[1] for line in lines)
-    if not 2 <= len(names) <= MOST_CLASSES:
+    named = _lines(path, text)
+    if not 2 <= len(named) <= MOST_CLASSES:
         raise DataError(
-            f'{path} holds {len(names)} class {"name" if len(names) == 1 else "names"}, and 2 to '
+            f'{path} holds {len(named)} class {"name" if len(named) == 1 else "names"}, and 2 to '
             f'{MOST_CLASSES} can be told apart'
-            + ('; name the background too, as label 0' if len(names) == 1 else '')
+            + ('; name the background too, as label 0' if len(named) == 1 else '')
         )
+    # A search for a colour takes the square of a line's length.
+    longest = max(named, key=len)
+    if len(longest) > LONGEST_LINE:
+        raise DataError(
+            f'{path} has a line of {len(longest)} characters ({longest[:20]!r} ...), and a class '
+            f'name has {LONGEST_LINE} at most'
+        )
+    lines = [_LINE.fullmatch(line) for line in _in_order(path, named)]
+    names = tuple(line[1] for line in lines)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise DataError(f'{path} names {twice[0]!r} twice; each line is a class of its own')

@@ -191,6 +191,8 @@ def faults(root):
     (root / 'short.txt').write_text('cat/0.png\n')
     (root / 'unknown.txt').write_text('cat/0.png cow\n')
     (root / 'negative.txt').write_text('cat/0.png -1\ndog/0.png 0\n')
+    (root / 'names.txt').write_text('cat/0.png 8712345678901\ndog/0.png 1\n')
+    (root / 'long.txt').write_text(f'cat/0.png 0\ndog/0.png {"9" * 5000}\n')
     (root / 'ids.txt').write_text('490\n361\n')
     (root / 'binary.txt').write_bytes(b'\xff\xfe\0')
     (root / 'empty.txt').write_text('\n# nothing\n')
@@ -220,6 +222,8 @@ def faults(root):
         ('.', 'train', dict(ann_file='absent.txt'), 'cannot be read'),
         ('.', 'train', dict(ann_file='short.txt'), 'line 1'),
         ('.', 'train', dict(ann_file='negative.txt'), 'the label -1'),
+        ('.', 'train', dict(ann_file='names.txt'), 'the label 8712345678901; labels count'),
+        ('.', 'train', dict(ann_file='long.txt'), r'the label 9{20}\.\.\.; labels count'),
         ('.', 'train', dict(ann_file='ids.txt'), 'line 1: give an image and its class'),
         ('.', 'train', dict(ann_file='binary.txt'), 'no UTF-8 text'),
         ('.', 'train', dict(ann_file='empty.txt'), 'lists no image'),

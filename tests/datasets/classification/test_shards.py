@@ -233,6 +233,14 @@ def test_an_archive_that_got_shorter_is_told(root):
             r'1\.png has no class',
         ),
         (lambda path: pack(path, {'0.png': b'', '0.cls': b'\xff'}), 'cannot be read'),
+        # A name of digits: the classes before it would fill the memory.
+        *(
+            (
+                lambda path, word=word: pack(path, {'0.png': b'', '0.cls': word}),
+                rf'train has the label {word.decode()[:20]}(\.\.\.)?; labels count the classes',
+            )
+            for word in (b'8712345678901', b'9' * 1000)
+        ),
         (lambda path: pack(path, {'0.png': b'', '0.json': b'{}'}), r'0\.json is not read: give it'),
         (lambda path: pack(path, {'0.txt': b'a', '0.png': b''}), r'0\.txt is not read: give it'),
         (lambda path: pack(path, {'./0.rgb.png': b'', './0.CLS': b'1'}), r'0\.CLS is not read'),

@@ -1,5 +1,7 @@
 """classes.txt: names in order, and their colours."""
 
+import os
+
 import pytest
 
 from rexdense.datasets.segmentation.class_list import class_colours, read_class_list
@@ -52,11 +54,22 @@ def test_no_two_classes_have_one_colour(number):
         ('sky\nroad\nsky\n', "names 'sky' twice"),
         ('sky\nroad 1 2 256\n', "'road 1 2 256' has a colour beyond 255"),
         (b'sky\n\xff\xfe\n', 'no UTF-8 text'),
+        # What would be searched for minutes, or be too long a number.
+        (f'sky\na{" " * 100_000}b\n', 'has a line of 100002 characters'),
+        (f'sky\nroad{",1" * 50_000}\n', 'has a line of 100004 characters'),
+        (f'0 sky\n{"9" * 5000} road\n', 'has a line of 5005 characters'),
+        ('a\n' * 3_000_000, 'is longer than 4 MiB, and is not read; it must hold a class name'),
     ],
 )
 def test_files_that_cannot_be_used(tmp_path, text, message):
     with pytest.raises(DataError, match=message):
         read_class_list(write(tmp_path, text))
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'classes.txt')
+    with pytest.raises(DataError, match='is a named pipe, no regular file; it must hold'):
+        read_class_list(tmp_path / 'classes.txt')
 
 
 def test_a_missing_file(tmp_path):

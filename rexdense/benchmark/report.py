@@ -104,7 +104,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
         _ = content['figures'], content['benchmark'], content['reference']
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise InvalidArgument(
             f'{path} is no file of figures ({type(error).__name__}): write one by rexdense '
             'benchmark --json'

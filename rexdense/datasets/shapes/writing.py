@@ -111,7 +111,7 @@ def _holds(root: Path, settings: dict[str, Any]) -> bool:
         there = json.loads((root / _SETTINGS_FILE).read_text())
         if there['name'] != 'Shapes':
             raise ValueError
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DataError(f'{root} exists and is no Shapes dataset; choose another folder') from None
     remedy = 'delete it or choose another folder'
     differing = [name for name in settings if there.get(name) != settings[name]]

@@ -1,7 +1,7 @@
 """Values that may be assigned in a config: sections and lists of them stay such, lengths whole
 numbers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -9,7 +9,7 @@ from mmengine.config import Config
 from rexdense.engine.config.load import RUN_LENGTHS
 from rexdense.errors import InvalidArgument
 
-__all__ = ['require_fitting_values']
+__all__ = ['is_index', 'require_fitting_values']
 
 _LENGTHS = tuple(f'train_cfg.{name}' for name in RUN_LENGTHS)
 # Where a list of sections may not take the place of a section.
@@ -17,6 +17,13 @@ _SINGLE = ('env_cfg', 'model', 'model.backbone', 'optim_wrapper', 'train_cfg')
 # Lists of sections, by the last part of the key, that a config need not have.
 _LISTS = ('custom_hooks', 'param_scheduler', 'pipeline', 'vis_backends')
 LONGEST_SHOWN = 60
+_LONGEST_INDEX = 10
+
+
+def is_index(part: str, node: Sequence[Any]) -> bool:
+    """Return whether a part of a key is the place of an element of a list."""
+    # Python makes no number of thousands of digits.
+    return part.isdecimal() and len(part) < _LONGEST_INDEX and int(part) < len(node)
 
 
 def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> None:
@@ -83,7 +90,7 @@ def _found(config: Config, parts: list[str]) -> Any:
     for part in parts:
         if isinstance(node, dict):
             node = node.get(part)
-        elif isinstance(node, (list, tuple)) and part.isdecimal() and int(part) < len(node):
+        elif isinstance(node, (list, tuple)) and is_index(part, node):
             node = node[int(part)]
         else:
             return None

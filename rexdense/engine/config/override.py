@@ -10,7 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 
-from rexdense.engine.config.assigned import require_fitting_values
+from rexdense.engine.config.assigned import is_index, require_fitting_values
 from rexdense.engine.config.followers import follow_channels
 from rexdense.engine.config.load import RUN_LENGTHS, stretch
 from rexdense.errors import InvalidArgument, UnknownName, suggest
@@ -129,7 +129,7 @@ def _step(node: Any, part: str, key: str, fresh: type | None = None) -> Any:
     if isinstance(node, list) and fresh and part == str(len(node)):
         node.append(fresh())
     if isinstance(node, (list, tuple)):
-        if not part.isdecimal() or int(part) >= len(node):
+        if not is_index(part, node):
             raise UnknownName(
                 f'--cfg-options {key}: {part!r} is no index into a list of {len(node)}'
             )

@@ -84,6 +84,7 @@ _BENCHMARK = [
         ('backbone rexnet_1.0 --json mine.json', r'mine\.json exists'),
         ('import --rounds 0', 'give a whole number above 0'),
         ('import --kept nowhere.json', r'nowhere\.json is no file of figures'),
+        ('import --kept files/deep.json', r'deep\.json is no file of figures'),
         ('imports', "invalid choice: 'imports'"),
     )
 ]

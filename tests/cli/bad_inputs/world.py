@@ -202,6 +202,7 @@ def _files(folder: Path, untrained: dict[str, Path]) -> None:
     torch.save({'state_dict': _Code()}, folder / 'code.pth')
     (folder / 'text.pth').write_text('no checkpoint\n')
     (folder / 'empty.pth').touch()
+    (folder / 'deep.json').write_text('[' * 10**5)
     (folder / 'cut.pth').write_bytes((folder / 'class.pth').read_bytes()[:-5000])
     # A tensor of a terabyte, of which nothing is there.
     header = json.dumps({'a': {'dtype': 'F32', 'shape': [2**38], 'data_offsets': [0, 2**40]}})

@@ -154,7 +154,10 @@ def test_an_incomplete_set_is_refused(tmp_path, lost):
         make_shapes(root, **SMALLEST)
 
 
-@pytest.mark.parametrize('content', [None, '', '[]', '{"name": "Others"}', '{"name"'])
+@pytest.mark.parametrize(
+    'content',
+    [None, '', '[]', '{"name": "Others"}', '{"name"', pytest.param('[' * 10**5, id='deep')],
+)
 def test_a_folder_of_something_else_is_refused(tmp_path, content):
     (tmp_path / 'notes.txt').write_text('mine')
     if content is not None:

@@ -136,6 +136,7 @@ def test_the_schedule_follows_the_length_of_the_run(key):
         ('model.backbon.arch', "has no 'backbon' there; did you mean 'backbone'?"),
         ('model.heads.2.num', "'2' is no index into a list of 2"),
         ('model.heads.²', "'²' is no index into a list of 2"),
+        pytest.param(f'model.heads.{"1" * 5000}', 'is no index into a list of 2', id='digits'),
         ('model.heads.first', "'first' is no index into a list of 2"),
         ('optim_wrapper.lr.type', "what 'type' is looked for in is a value: 0.1"),
     ],

@@ -102,9 +102,13 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
         """Make the rest of an epoch."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
-        self._begin_batches(self.begun)
-        for number, data_batch in enumerate(self.dataloader, self.begun):
+        begun = self.begun
+        self._begin_batches(begun)
+        for number, data_batch in enumerate(self.dataloader, begun):
             self.run_iter(number, data_batch)
+        if self.begun == begun:
+            # The run was stopped after the last step of the epoch, before its end.
+            self._recall_step(self._epoch)
         self.begun = 0
         self.seeds.seed_between(self._iter)
         self.runner.call_hook('after_train_epoch')

@@ -32,7 +32,13 @@ ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
 
 @pytest.mark.parametrize(
     ('share', 'number'),
-    zip([0.2, 0.5, 0.55, 0.7], [signal.SIGTERM, signal.SIGINT] * 2, strict=True),
+    [
+        (0.2, signal.SIGTERM),
+        (1 / 3, signal.SIGINT),  # after the last step of an epoch
+        (0.5, signal.SIGINT),
+        (0.55, signal.SIGTERM),
+        (0.7, signal.SIGINT),
+    ],
 )
 def test_a_signal_at_any_event(undisturbed, tmp_path, share, number):
     """Within steps and validations; what is saved then is what a run would have gone on from."""

@@ -1,10 +1,10 @@
 """The folder of a run, guarded against loss: what is written there, and what earlier runs left."""
 
 import contextlib
+import datetime
 import os
 import re
 import socket
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -32,6 +32,7 @@ __all__ = [
 RUN_FOLDER, STAMP = re.compile(r'\d{8}_\d{6}'), '%Y%m%d_%H%M%S'
 CURVES, SHEET = 'curves.png', 'predictions.png'
 LOCK = '.rexdense.lock'
+_SECOND = datetime.timedelta(seconds=1)
 
 
 def written_names(config_file: str | Path | None, training: bool = True) -> list[str]:
@@ -179,15 +180,27 @@ def alone_in(work_dir: str | Path) -> Iterator[None]:
 
 def take_run_folder(work_dir: str | Path, stamp: str) -> str:
     """Make the folder of a run's log, and return its name: the second in which the run begins, or
-    the first one after it that no other run has taken.
+    the first one after it and after all runs before.
+
+    What is read of several runs goes by these names, and clocks are set back: at the end of summer
+    time, by their owner, or where a run goes on in a container, whose zone may be another.
 
     Args:
         stamp: The second, as mmengine names folders: 20261231_235959.
     """
+    second = _second_of(stamp)
+    for folder in _run_folders(Path(work_dir)):
+        # Digits alone make no date.
+        with contextlib.suppress(ValueError, OverflowError):
+            second = max(second, _second_of(folder.name) + _SECOND)
     while True:
+        stamp = second.strftime(STAMP)
         try:
             Path(work_dir, stamp).mkdir(parents=True)
             return stamp
         except FileExistsError:
-            later = time.mktime(time.strptime(stamp, STAMP)) + 1
-            stamp = time.strftime(STAMP, time.localtime(later))
+            second += _SECOND
+
+
+def _second_of(stamp: str) -> datetime.datetime:
+    return datetime.datetime.strptime(stamp, STAMP)

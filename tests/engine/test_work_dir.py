@@ -127,3 +127,12 @@ def test_runs_of_one_second_have_a_folder_each(tmp_path):
     found = [take_run_folder(tmp_path / 'run', '20261231_235959') for _ in range(3)]
     assert found == ['20261231_235959', '20270101_000000', '20270101_000001']
     assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == found
+
+
+def test_the_folder_of_a_run_comes_after_those_of_all_runs_before(tmp_path):
+    """Whatever the clock says; digits that are no second, or no run's, count for nothing."""
+    for stamp in (RUN, '20261025_025959', '20269999_010101'):
+        lay(tmp_path, f'{stamp}/{stamp}.log')
+    lay(tmp_path, '20280101_000000/a.png', '99991231_235959/99991231_235959.log')
+    assert take_run_folder(tmp_path, '20261025_020000') == '20261025_030000'
+    assert take_run_folder(tmp_path, '20261025_040000') == '20261025_040000'

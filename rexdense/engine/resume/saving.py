@@ -22,7 +22,8 @@ __all__ = ['Every', 'KeepCheckpoints', 'StepSaver', 'save_step']
 KEPT_STEPS = 2
 """Checkpoints between those of the schedule: two, so that one is left if the other is damaged."""
 
-_EVERY = re.compile(r'(\d+)\s*(i|min)')
+_STEP_NAME = STEP.partition('{')[0]
+_EVERY = re.compile(r'(\d{1,10})\s*(i|min)')
 
 
 class Every(NamedTuple):
@@ -86,7 +87,7 @@ def save_step(runner: Any) -> Path:
         runner.save_checkpoint(str(folder), name, meta=meta, by_epoch=False)
         if is_main_process():
             _point_to(runner, folder / name)
-            _keep_steps(folder, KEPT_STEPS)
+            _keep_steps(folder, KEPT_STEPS, loop.iter)
     return runner.last_saved
 
 
@@ -97,11 +98,23 @@ def _point_to(runner: Any, file: str | Path) -> None:
     )
 
 
-def _keep_steps(work_dir: Path, number: int) -> None:
-    """Delete the checkpoints between those of the schedule but for the last ones written."""
-    steps = [path for path in checkpoints_of_runs(work_dir) if path.name.startswith('step_')]
-    steps.sort(key=lambda path: path.lstat().st_mtime_ns)
-    for path in steps[: len(steps) - number]:
+def _keep_steps(work_dir: Path, number: int, made: int) -> None:
+    """Delete the checkpoints between those of the schedule but for the last ones.
+
+    They go by their steps, not by their times: clocks are set back, and differ between machines.
+    Those past the steps that the run has made are of an earlier start, which it did not go on from,
+    and go first.
+
+    Args:
+        made: The steps that the run has made.
+    """
+    steps = [
+        (int(path.stem.removeprefix(_STEP_NAME)), path)
+        for path in checkpoints_of_runs(work_dir)
+        if path.name.startswith(_STEP_NAME)
+    ]
+    steps.sort(key=lambda step: (step[0] <= made, step[0]))
+    for _, path in steps[: len(steps) - number]:
         path.unlink(missing_ok=True)
 
 
@@ -197,7 +210,7 @@ class KeepCheckpoints(CheckpointHook):
         runner.step_saver.saved()
         if is_main_process():
             _point_to(runner, self.last_ckpt)
-            _keep_steps(Path(runner.work_dir), KEPT_STEPS)
+            _keep_steps(Path(runner.work_dir), KEPT_STEPS, runner.iter)
             self.file_backend.flush(self.last_ckpt)
 
     def _forget_oldest(self, runner: Any, step: int) -> None:
@@ -237,7 +250,7 @@ class KeepCheckpoints(CheckpointHook):
             self._save_here(runner)
         super().after_train(runner)
         if is_main_process() and self.last_ckpt is not None:
-            _keep_steps(Path(runner.work_dir), 0)
+            _keep_steps(Path(runner.work_dir), 0, runner.iter)
 
     def _save_here(self, runner: Any) -> None:
         """Save where the run stands after a step and a validation, unless that was done."""

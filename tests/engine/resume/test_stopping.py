@@ -87,6 +87,26 @@ def test_a_newer_checkpoint_that_is_damaged(undisturbed, tmp_path):
     assert differences(whole / last(whole), tmp_path / last(whole)) == []
 
 
+def test_a_clock_that_is_set_back(undisturbed, tmp_path):
+    """By a year, or, at the end of summer time, by an hour: what is saved and logged after it is
+    what came last."""
+    whole, events = undisturbed('epochs')
+    with pytest.raises(RunStopped):
+        run(toy_config(tmp_path, at=events // 3, how=signal.SIGTERM))
+    later = time.time() + 365 * 24 * 3600
+    for path in tmp_path.glob('*.pth'):
+        os.utime(path, (later, later))
+    (folder,) = (path.parent for path in tmp_path.glob('*/*.log'))
+    stamp = f'{int(folder.name[:4]) + 1}{folder.name[4:]}'
+    (folder / f'{folder.name}.log').rename(folder / f'{stamp}.log')
+    folder.rename(tmp_path / stamp)
+    with pytest.raises(RunStopped) as stopped:
+        run(toy_config(tmp_path, at=events // 3, how=signal.SIGTERM), resume=True)
+    assert newest_checkpoint(tmp_path) == stopped.value.file
+    run(toy_config(tmp_path), resume=True)
+    assert differences(whole / last(whole), tmp_path / last(whole)) == []
+
+
 def test_a_full_disk(undisturbed, small_disk, monkeypatch):
     whole, events = undisturbed('epochs')
     with pytest.raises(RunStopped):

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.device import get_device
-from mmengine.dist import barrier, broadcast_object_list, is_main_process
+from mmengine.dist import barrier, broadcast_object_list, is_main_process, master_only
 from mmengine.hooks import CheckpointHook, Hook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
@@ -44,7 +44,7 @@ from rexdense.engine.terminal_log import make_readable
 from rexdense.engine.work_dir import take_run_folder
 from rexdense.engine.zero import gather_moments, with_gathering_optimizer
 from rexdense.errors import UnwritableFile
-from rexdense.files import path_written_aside
+from rexdense.files import atomic_write, path_written_aside
 
 __all__ = ['Runner']
 
@@ -82,9 +82,14 @@ class Runner(MMEngineRunner):
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'Runner':
-        """Return the runner of a config."""
+        """Return the runner of a config.
+
+        Raises:
+            UnwritableFile: the disk of its work directory takes no log.
+        """
         import_scope(cfg)
-        return super().from_cfg(cfg)
+        with refusals_told(cfg.work_dir):
+            return super().from_cfg(cfg)
 
     def train(self) -> nn.Module:
         """Train, see mmengine.
@@ -173,6 +178,16 @@ class Runner(MMEngineRunner):
         """Whether the last checkpoint is that of the place where the run stands."""
         loop = self.train_loop
         return self._last_place == (loop.epoch, loop.iter, getattr(loop, 'validated', None))
+
+    @master_only
+    def dump_config(self) -> None:
+        """Write the config into the work directory, whole or not at all.
+
+        Raises:
+            UnwritableFile: it cannot be written.
+        """
+        name = Path(self.cfg.filename or f'{self.timestamp}.py').name
+        atomic_write(Path(self.work_dir, name), self.cfg.dump().encode(), overwrite=True)
 
     def build_logger(self, *args, **settings):
         """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from rexdense.checkpoint.formats.reading import POINTER
-from rexdense.destinations import prepare_output_dir, told
+from rexdense.destinations import check_destination, prepare_output_dir, told
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, is_checkpoint_name
 from rexdense.errors import InvalidArgument
@@ -60,6 +60,8 @@ def prepare_work_dir(
     Raises:
         InvalidArgument: it cannot be written, holds results unexpectedly, or a file that no run has
             left and that would be replaced.
+        UnwritableFile: one of the files cannot be replaced, which a run would find out once it has
+            trained.
     """
     work_dir = prepare_output_dir(work_dir, '--work-dir')
     checkpoints = checkpoints_of_runs(work_dir)
@@ -80,6 +82,8 @@ def prepare_work_dir(
             f'work dir {work_dir} holds {what} of an earlier run ({earlier[-1]}): '
             f'{go_on}replace it with --overwrite, or choose another --work-dir'
         )
+    for name in replaced:
+        check_destination(work_dir / name, overwrite=True)
     return work_dir
 
 

@@ -1,5 +1,7 @@
 """The folder of a run: what earlier runs left there, and what is nobody's to replace."""
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip('mmengine')
@@ -127,6 +129,15 @@ def test_runs_of_one_second_have_a_folder_each(tmp_path):
     found = [take_run_folder(tmp_path / 'run', '20261231_235959') for _ in range(3)]
     assert found == ['20261231_235959', '20270101_000000', '20270101_000001']
     assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == found
+
+
+@pytest.mark.parametrize('name', ['curves.png', 'last_checkpoint', 'mine.py'])
+@pytest.mark.parametrize('make', [Path.mkdir, lambda path: path.symlink_to('/nowhere/gone')])
+def test_what_cannot_be_replaced_is_told_before_a_run_trains(tmp_path, name, make):
+    lay(tmp_path, *OF_A_RUN)
+    make(tmp_path / name)
+    with pytest.raises(UnwritableFile, match=f'{name} is a (folder|link to /nowhere/gone)'):
+        prepare_work_dir(tmp_path, True, written_names('configs/mine.py'))
 
 
 def test_the_folder_of_a_run_comes_after_those_of_all_runs_before(tmp_path):

@@ -120,6 +120,13 @@ def test_a_full_disk(undisturbed, small_disk, monkeypatch):
     ):
         run(toy_config(small_disk / 'run', at=3, how='call'), resume=True)
     assert newest_checkpoint(small_disk / 'run').is_file() and kept.is_file()
+    # Nobody has made room before it is started again.
+    config = toy_config(small_disk / 'run')
+    config.log_level = 'INFO'
+    with pytest.raises(
+        UnwritableFile, match=r'cannot be written \(No space left on device\): make'
+    ):
+        run(config, resume=True)
     filling.unlink()
     run(toy_config(small_disk / 'run'), resume=True)
     assert differences(whole / last(whole), small_disk / 'run' / last(whole)) == []

@@ -17,6 +17,7 @@ from rexdense.checkpoint.formats.content import (
 from rexdense.checkpoint.formats.mindspore_ckpt import group_values, read_mindspore
 from rexdense.checkpoint.formats.pickles import read_pickle
 from rexdense.checkpoint.formats.safetensors_files import read_safetensors
+from rexdense.destinations import reason
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = [
@@ -68,6 +69,16 @@ def read_checkpoint(
         MissingDependency: a safetensors file, and the package is not installed.
     """
     path = checkpoint_file(Path(path).expanduser())
+    try:
+        return _read(path, map_location, trust_pickle, mmap)
+    except OSError as error:
+        # What may be read by its permissions may still be refused: over NFS, by a broken disk.
+        raise CheckpointUnreadable(
+            f'{path} cannot be read ({reason(error)}): check its permissions and its disk'
+        ) from error
+
+
+def _read(path: Path, map_location: Any, trust_pickle: bool, mmap: bool) -> CheckpointFile:
     kind = recognise_content(path)
     _check_size(path, kind)
     if kind == SAFETENSORS:
@@ -129,12 +140,20 @@ def pointed_name(folder: Path) -> str | None:
     names none; None where there is no such file.
 
     It has the path at the time of saving; the folder may have been moved since.
+
+    Raises:
+        CheckpointUnreadable: it cannot be read, being another user's for example.
     """
     pointer = folder / POINTER
-    if not pointer.is_file():
+    if not os.path.isfile(pointer):
         return None
-    with pointer.open('rb') as file:
-        text = file.read(LONGEST_PATH).decode(errors='replace')
+    try:
+        with pointer.open('rb') as file:
+            text = file.read(LONGEST_PATH).decode(errors='replace')
+    except OSError as error:
+        raise CheckpointUnreadable(
+            f'{pointer} cannot be read ({reason(error)}): check its permissions'
+        ) from error
     named = Path(text.strip()).name[:LONGEST_NAME]
     return named if named.isprintable() else repr(named)[1:-1]
 

@@ -1,6 +1,8 @@
 """The checkpoints of a run: which there are, which is the newest whole one, what they say of it."""
 
+import contextlib
 import functools
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -44,7 +46,7 @@ def checkpoints_of_runs(work_dir: str | Path) -> list[Path]:
     return sorted(
         path
         for path in Path(work_dir).glob('*.pth')
-        if is_checkpoint_name(path.name) and not path.is_dir()
+        if is_checkpoint_name(path.name) and not os.path.isdir(path)
     )
 
 
@@ -73,26 +75,36 @@ def find_checkpoint(work_dir: str | Path) -> tuple[Found | None, list[str]]:
     saved later that are not whole. The newest is that of the most epochs and steps.
 
     ``last_checkpoint`` is not relied on: a run that was killed may leave it empty, or naming an
-    older file or one that was cut.
+    older file or one that was cut. Files that a run which is training there deletes meanwhile count
+    for nothing.
     """
-    named = pointed_name(Path(work_dir))
-    faults, readable = {}, []
+    faults, readable = [], []
     for path in checkpoints_of_runs(work_dir):
         try:
             meta = run_meta(path)
-            readable.append((_age(path, meta), path, meta))
+            readable.append((_age(path, meta), path, meta, path.stat().st_mtime))
+        except FileNotFoundError:
+            continue
         except CheckpointUnreadable as error:
-            faults[path] = str(error)
-    found = None
+            with contextlib.suppress(OSError):
+                faults.append((path.lstat().st_mtime, str(error)))
+    found, oldest = None, 0
     if readable:
-        _, path, meta = min(readable, key=lambda each: each[:2])
-        said = ''
-        if named != path.name:
-            says = 'is missing' if named is None else f'names {named}' if named else 'is empty'
-            said = f'{POINTER} {says}; the newest whole checkpoint is {path.name}'
-        found = Found(path, meta, said)
-    oldest = found.path.stat().st_mtime if found else 0
-    return found, [fault for path, fault in faults.items() if path.lstat().st_mtime >= oldest]
+        _, path, meta, oldest = min(readable, key=lambda each: each[:2])
+        found = Found(path, meta, _said_of_pointer(Path(work_dir), path.name))
+    return found, [fault for saved, fault in faults if saved >= oldest]
+
+
+def _said_of_pointer(work_dir: Path, newest: str) -> str:
+    """Return why ``last_checkpoint`` does not name the newest checkpoint; empty if it does."""
+    try:
+        named = pointed_name(work_dir)
+    except CheckpointUnreadable as error:
+        return f'{error}; the newest whole checkpoint is {newest}'
+    if named == newest:
+        return ''
+    says = 'is missing' if named is None else f'names {named}' if named else 'is empty'
+    return f'{POINTER} {says}; the newest whole checkpoint is {newest}'
 
 
 def _age(path: Path, meta: dict[str, Any]) -> tuple[bool, int, int, float]:

@@ -1,7 +1,10 @@
 """Choice of the checkpoint that a run goes on from."""
 
 import os
+import shutil
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -106,6 +109,40 @@ def test_a_file_that_stays_as_it_is_is_read_once(folder, monkeypatch):
     assert find_checkpoint(folder)[0].meta['epoch'] == 12
     spoil(folder / 'epoch_11.pth')
     assert find_checkpoint(folder)[0].meta['epoch'] == 10
+
+
+def test_files_that_a_run_deletes_meanwhile(folder, monkeypatch):
+    load = torch.load
+
+    def deleting(file, **options):
+        for number in (9, 11):
+            (folder / f'epoch_{number}.pth').unlink(missing_ok=True)
+        return load(file, **options)
+
+    monkeypatch.setattr(torch, 'load', deleting)
+    found, faults = find_checkpoint(folder)
+    assert found.path == folder / 'epoch_10.pth' and faults == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='root alone can become another user')
+def test_what_another_user_keeps_to_himself(folder):
+    assert find_checkpoint(folder)[0].path.name == 'epoch_11.pth'
+    with tempfile.TemporaryDirectory() as place:
+        for path in folder.iterdir():
+            shutil.copy(path, place)
+        for name in ('last_checkpoint', 'epoch_11.pth'):
+            Path(place, name).chmod(0o600)
+        os.chmod(place, 0o755)
+        os.seteuid(65534)
+        try:
+            found, faults = find_checkpoint(place)
+        finally:
+            os.seteuid(0)
+    assert found.path.name == 'epoch_10.pth'
+    said = f'{place}/last_checkpoint cannot be read (Permission denied): check its permissions; the'
+    assert found.said == f'{said} newest whole checkpoint is epoch_10.pth'
+    said = f'{place}/epoch_11.pth cannot be read (Permission denied): check its permissions and'
+    assert faults == [f'{said} its disk']
 
 
 def test_names_without_a_number_go_by_their_time(tmp_path):

@@ -84,20 +84,30 @@ def run(options: argparse.Namespace) -> int:
     config = load_config(options.config)
     device = apply_run_options(config, options, training=True)
     apply_training_options(config, options, device)
-    resuming = options.resume or config.get('resume')
-    if resuming:
-        choose_resumed(config, options)
+    resuming, named = options.resume or config.get('resume'), config.get('load_from')
+    said = choose_resumed(config, options) if resuming else ''
     refuse_data_places(config, removes=options.overwrite and not resuming)
     # The demos, which train to the end, have no such option.
     if getattr(options, 'dry_run', False):
+        _tell(said)
         return try_out(config)
     prepare_work_dir(config.work_dir, resuming or options.overwrite, written_names(config.filename))
     # Of several processes the first one writes there.
     with alone_in(config.work_dir) if is_main_process() else contextlib.nullcontext():
         if is_main_process():
+            if resuming:
+                # A run that was about to end there has saved meanwhile.
+                config.load_from = named
+                said = choose_resumed(config, options)
+            _tell(said)
             remove_unfinished(config.work_dir)
             note_begun(config.work_dir)
         return train(config, replace=options.overwrite and not resuming)
+
+
+def _tell(said: str) -> None:
+    if said and is_main_process():
+        print(said)
 
 
 def train(config: Config, replace: bool = False) -> int:

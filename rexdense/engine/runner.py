@@ -261,7 +261,14 @@ class Runner(MMEngineRunner):
         resume_param_scheduler: bool = True,
         map_location: Any = 'default',
     ) -> None:
-        """Go on from a checkpoint, see :mod:`rexdense.engine.resume`."""
+        """Go on from a checkpoint, see :mod:`rexdense.engine.resume`.
+
+        All processes take that of the first: a disk that machines share may show an older one to
+        some of them.
+        """
+        chosen = [filename]
+        broadcast_object_list(chosen)
+        self._load_from = filename = chosen[0]
         # On the host: what is loaded is copied to where the model is, and a device has no second
         # model and optimizer to hold meanwhile.
         location = 'cpu' if map_location == 'default' else map_location

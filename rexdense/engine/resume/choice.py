@@ -3,7 +3,6 @@
 import argparse
 
 from mmengine.config import Config
-from mmengine.dist import is_main_process
 
 from rexdense.engine.resume.checkpoints import find_checkpoint, run_meta
 from rexdense.errors import InvalidArgument
@@ -13,9 +12,9 @@ __all__ = ['choose_resumed']
 _MOST_FAULTS = 3
 
 
-def choose_resumed(config: Config, options: argparse.Namespace) -> None:
+def choose_resumed(config: Config, options: argparse.Namespace) -> str:
     """Set in a config which checkpoint its run goes on from, and the seed of that run, which also
-    orders the data, where none was asked for.
+    orders the data, where none was asked for; return what there is to say of the choice.
 
     That is the newest whole one of the work directory; with ``resume`` in the config, but without
     ``--resume``, the file that ``load_from`` names, if it names one.
@@ -46,5 +45,4 @@ def choose_resumed(config: Config, options: argparse.Namespace) -> None:
     randomness = config.get('randomness') or {}
     if randomness.get('seed') is None and meta.get('seed') is not None:
         config.randomness = dict(randomness, seed=meta['seed'])
-    if said and is_main_process():
-        print(said)
+    return said

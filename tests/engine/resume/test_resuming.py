@@ -268,6 +268,23 @@ def test_no_whole_checkpoint_to_resume(copied, shapes):
         train.main(train_arguments(shapes, copied, '--resume'))
 
 
+def test_what_a_run_saves_as_it_ends_is_gone_on_with(copied, shapes, monkeypatch):
+    """Between the choice of a checkpoint and the lock of the folder."""
+    prepare, chosen = train.prepare_work_dir, []
+
+    def end(*arguments):
+        content = torch.load(copied / 'epoch_1.pth', weights_only=False)
+        content['meta']['iter'] += 1
+        torch.save(content, copied / 'step_4.pth')
+        (copied / 'epoch_1.pth').unlink()
+        return prepare(*arguments)
+
+    monkeypatch.setattr(train, 'prepare_work_dir', end)
+    monkeypatch.setattr(train, 'train', lambda config, replace: chosen.append(config.load_from))
+    train.main(train_arguments(shapes, copied, '--epochs', '2', '--resume'))
+    assert chosen == [str(copied / 'step_4.pth')]
+
+
 def test_resuming_a_finished_run_reports_it_again(copied, shapes, trained, capsys):
     (copied / 'last_checkpoint').write_text('')
     train.main(train_arguments(shapes, copied, '--resume'))

@@ -18,6 +18,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from rexdense.device import bare_model, initialise_distributed
+from rexdense.engine.resume.checkpoints import checkpoints_of_runs, run_meta
 from rexdense.engine.resume.choice import choose_resumed
 from rexdense.engine.runner import Runner
 
@@ -197,12 +198,17 @@ def run(config, resume=False):
     return runner
 
 
-def run_in_group(work_dir, resume=False, kill_at=-1, stop_at=-1):
-    """Train in one of the processes of a distributed run; the second gets the signal, if any."""
+def run_in_group(work_dir, resume=False, kill_at=-1, stop_at=-1, stale=False):
+    """Train in one of the processes of a distributed run; the second gets the signal, if any, and,
+    with ``stale``, sees the oldest checkpoint alone, as on a disk that machines share."""
     initialise_distributed('cpu')
     config = toy_config(work_dir, launcher='pytorch', at=kill_at, how='exit')
     if stop_at >= 0 and get_rank() == 1:
         config.custom_hooks[-1].update(at=stop_at, how=int(signal.SIGTERM))
+    if stale and get_rank() == 1:
+        oldest = min(checkpoints_of_runs(work_dir), key=lambda path: run_meta(path)['iter'])
+        config.update(load_from=str(oldest), resume=True)
+        resume = False
     runner = run(config, resume)
     # The second process's statistics are its own.
     torch.save(bare_model(runner.model).state_dict(), work_dir / f'rank_{get_rank()}.pt')

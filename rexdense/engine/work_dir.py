@@ -63,7 +63,7 @@ def prepare_work_dir(
         UnwritableFile: one of the files cannot be replaced, which a run would find out once it has
             trained.
     """
-    work_dir = prepare_output_dir(work_dir, '--work-dir')
+    work_dir, written = prepare_output_dir(work_dir, '--work-dir'), list(written)
     checkpoints = checkpoints_of_runs(work_dir)
     replaced = [name for name in written if os.path.lexists(work_dir / name)]
     if replaced and not checkpoints and not _run_folders(work_dir):
@@ -82,9 +82,18 @@ def prepare_work_dir(
             f'work dir {work_dir} holds {what} of an earlier run ({earlier[-1]}): '
             f'{go_on}replace it with --overwrite, or choose another --work-dir'
         )
-    for name in replaced:
+    for name in [*replaced, *(_no_files(work_dir) if POINTER in written else ())]:
         check_destination(work_dir / name, overwrite=True)
     return work_dir
+
+
+def _no_files(work_dir: Path) -> list[str]:
+    """Return what is called as a checkpoint and is a folder, or a link to nothing."""
+    return [
+        path.name
+        for path in sorted(work_dir.glob('*.pth'))
+        if is_checkpoint_name(path.name) and not os.path.isfile(path)
+    ]
 
 
 def left_by_runs(work_dir: str | Path, current: str = '') -> list[Path]:

@@ -131,7 +131,7 @@ def test_runs_of_one_second_have_a_folder_each(tmp_path):
     assert sorted(path.name for path in (tmp_path / 'run').iterdir()) == found
 
 
-@pytest.mark.parametrize('name', ['curves.png', 'last_checkpoint', 'mine.py'])
+@pytest.mark.parametrize('name', ['curves.png', 'last_checkpoint', 'mine.py', 'epoch_3.pth'])
 @pytest.mark.parametrize('make', [Path.mkdir, lambda path: path.symlink_to('/nowhere/gone')])
 def test_what_cannot_be_replaced_is_told_before_a_run_trains(tmp_path, name, make):
     lay(tmp_path, *OF_A_RUN)

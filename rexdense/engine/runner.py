@@ -181,13 +181,17 @@ class Runner(MMEngineRunner):
 
     @master_only
     def dump_config(self) -> None:
-        """Write the config into the work directory, whole or not at all.
+        """Write the config into the work directory, one of Python whole or not at all.
 
         Raises:
             UnwritableFile: it cannot be written.
         """
         name = Path(self.cfg.filename or f'{self.timestamp}.py').name
-        atomic_write(Path(self.work_dir, name), self.cfg.dump().encode(), overwrite=True)
+        if name.endswith('.py'):
+            text = self.cfg.pretty_text.encode()
+            atomic_write(Path(self.work_dir, name), text, overwrite=True)
+        else:
+            super().dump_config()
 
     def build_logger(self, *args, **settings):
         """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""

@@ -12,7 +12,7 @@ from rexdense.checkpoint.formats.reading import POINTER
 from rexdense.destinations import check_destination, prepare_output_dir, told
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, is_checkpoint_name
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, UnwritableFile
 from rexdense.file_locks import held_alone
 from rexdense.hidden_files import written_for
 
@@ -83,8 +83,18 @@ def prepare_work_dir(
             f'{go_on}replace it with --overwrite, or choose another --work-dir'
         )
     for name in [*replaced, *(_no_files(work_dir) if POINTER in written else ())]:
-        check_destination(work_dir / name, overwrite=True)
+        _require_replaceable(work_dir / name)
     return work_dir
+
+
+def _require_replaceable(path: Path) -> None:
+    try:
+        check_destination(path, overwrite=True)
+    except UnwritableFile as error:
+        what = str(error).rpartition(': ')[0]
+        raise UnwritableFile(
+            f'{what}, and a run would replace it: take it away, or choose another --work-dir'
+        ) from error
 
 
 def _no_files(work_dir: Path) -> list[str]:

@@ -24,7 +24,13 @@ from rexdense.engine.config.cascade import require_stages
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_pyramid_channels, follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
-from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale, walk
+from rexdense.engine.config.load import (
+    class_name,
+    dataloader_names,
+    set_epochs,
+    set_scale,
+    walk,
+)
 from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces
@@ -38,7 +44,7 @@ from rexdense.errors import InvalidArgument
 
 __all__ = ['apply_run_options', 'apply_training_options']
 
-_SYNC_BN = ('SyncBN', 'MMSyncBN')
+_SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
 
 
 def apply_run_options(
@@ -149,7 +155,7 @@ def _require_no_sync_bn(config: Config, device: str) -> None:
     Raises:
         InvalidArgument: the model asks for them, and the processes are on a CPU.
     """
-    asked = any(section.get('type') in _SYNC_BN for section in walk(config.model))
+    asked = any(class_name(section) in _SYNC_BN for section in walk(config.model))
     if device == 'cpu' and (asked or config.get('sync_bn')):
         raise InvalidArgument(
             "batch normalisation over all processes (SyncBN) needs CUDA or an NPU: give type='BN' "

@@ -17,7 +17,6 @@ from rexdense.device import (
     initialise_distributed,
     may_restart,
 )
-from rexdense.engine.config.agreement import require_agreement
 from rexdense.engine.config.ascend import suit_ascend
 from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.cascade import require_stages
@@ -236,6 +235,5 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
     chosen = set_learning_rate(config, options.lr)
     if options.zero:
         share_moments(config)
-    require_agreement(config)
     if is_main_process():
         print(chosen)

@@ -78,13 +78,13 @@ def follow_pyramid_channels(model: ConfigDict) -> list[str]:
     """Give a feature pyramid the channels of the levels that it reads, which a config may have
     changed by its backbone alone; return sentences about what was changed."""
     levels, neck = backbone_levels(model), model.get('neck')
-    if not levels or not isinstance(neck, dict) or _class_name(neck) not in _PYRAMIDS:
+    if not levels or not isinstance(neck, dict) or class_name(neck) not in _PYRAMIDS:
         return []
     wanted, stated = [level.channels for level in levels], neck.get('in_channels')
     if not isinstance(stated, (list, tuple)) or list(stated) == wanted:
         return []
     neck.in_channels = wanted
-    return [f'in_channels of {_class_name(neck)} {wanted} instead of {list(stated)}']
+    return [f'in_channels of {class_name(neck)} {wanted} instead of {list(stated)}']
 
 
 def follow_strides(model: ConfigDict) -> list[str]:

@@ -63,6 +63,8 @@ def test_more_threads_than_cores(capsys, monkeypatch):
 
 def test_a_device_that_is_not_here(capsys):
     """It is a fault as others are, told in the same form."""
+    pytest.importorskip('mmdet')
+    pytest.importorskip('mmseg')
     status, found = report(capsys, '--device', 'npu:99')
     assert status == 1 and found['device']['fault'].startswith("device 'npu:99' is not here")
     assert '--device auto' in found['device']['remedy'] and 'classifier' not in found

@@ -252,8 +252,8 @@ DIFFERENCES = {
         'process 1 has default_hooks.checkpoint.every="3i" and process 0 "2i": start',
     ),
     'images': (
-        [f'--cfg-options=train_dataloader.dataset.indices={number}' for number in (8, 6)],
-        'the training data of process 1 has size 6, that of process 0 8: give all machines',
+        [f'--cfg-options=train_dataloader.dataset.indices={number}' for number in (11, 10)],
+        'the training data of process 1 has size 10, that of process 0 11: give all machines',
     ),
 }
 """Options of two processes, and what is told of them."""
@@ -272,8 +272,9 @@ def test_processes_that_differ_are_one_line(what, tmp_path, image_folder):
     command = [
         *('train', str(ROOT / CLASSIFICATION), '--data-root', str(image_folder), '--workers', '0'),
         *('--work-dir', f'{tmp_path}/run', '--device', 'cpu', '--launcher', 'pytorch'),
+        *('--scale', '32,32', '--batch-size', '2'),
     ]
-    group = run_together(differ, command, options, timeout=60)
+    group = run_together(differ, command, options)
     told = [
         line
         for each in group

@@ -41,7 +41,11 @@ from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoin
 from rexdense.engine.zero import share_moments
 from rexdense.errors import InvalidArgument
 
-__all__ = ['apply_run_options', 'apply_training_options']
+__all__ = ['apply_run_options', 'apply_training_options', 'set_precision']
+
+_FOR_ACCELERATORS = ('AmpOptimWrapper', 'ApexOptimWrapper')
+_OF_MIXED_PRECISION = ('dtype', 'loss_scale', 'use_fsdp', 'opt_level')
+"""Arguments of these wrappers of mmengine, which others do not take."""
 
 _SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
 
@@ -185,6 +189,27 @@ def _set_saving(config: Config, option: str, key: str, value: str | float) -> No
     hook[key] = value
 
 
+def set_precision(config: Config, amp: str | None, device: str) -> None:
+    """Let a config train with mixed precision, where that is asked for.
+
+    Args:
+        amp: 'auto' or a key of :data:`rexdense.device.AMP_TYPES`; None leaves what the config says.
+
+    Raises:
+        InvalidArgument: the device cannot train in this type, or as the config says.
+    """
+    wrapper = config.optim_wrapper
+    if amp:
+        for key in _OF_MIXED_PRECISION:
+            wrapper.pop(key, None)
+        wrapper.update(amp_wrapper(device, None if amp == 'auto' else amp))
+    elif device == 'cpu' and class_name(wrapper) in _FOR_ACCELERATORS:
+        raise InvalidArgument(
+            f'optim_wrapper.type={class_name(wrapper)} of the config trains on accelerators alone; '
+            'on a CPU give --amp bf16, or --cfg-options optim_wrapper.type=OptimWrapper'
+        )
+
+
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
     """Change a config as the training options say; print the weights and the learning rate that
     were chosen.
@@ -228,10 +253,7 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         use_tensorboard(config)
     if options.wandb is not None:
         use_wandb(config, options.wandb)
-    if options.amp:
-        config.optim_wrapper.update(
-            amp_wrapper(device, None if options.amp == 'auto' else options.amp)
-        )
+    set_precision(config, options.amp, device)
     chosen = set_learning_rate(config, options.lr)
     if options.zero:
         share_moments(config)

@@ -3,20 +3,31 @@
 import re
 from pathlib import Path
 
+from rexdense.zoo import load_measured
+
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = sorted(
     str(path.relative_to(ROOT))
     for path in (ROOT / 'configs').rglob('*.py')
     if '_base_' not in path.relative_to(ROOT).parts
 )
+MEASURED = load_measured()
+
+
+def _parameters(path: str) -> int:
+    """The parameters of the network that a file is called after, 0 where that is none of ours."""
+    measured = MEASURED.items()
+    return sum(
+        row.parameters for name, row in measured if name.replace('_', '-') in Path(path).stem
+    )
 
 
 def one_of_each_kind(paths: list[str]) -> list[str]:
-    """Leave out configs of a folder and a recipe that another one stands for: all classifiers are
-    built in tests/test_classification_configs.py, all detectors in tests/test_coco_configs.py, and
-    --every-config runs the others, too."""
+    """Of the configs of a folder and a recipe take that of the smallest network: all classifiers
+    are built in tests/test_classification_configs.py, all detectors in tests/test_coco_configs.py,
+    and --every-config runs the others, too."""
     kinds = {}
-    for path in paths:
+    for path in sorted(paths, key=_parameters):
         base = re.search(r"_base_ = \['(\S+/_base_/recipes/\w+\.py)'\]", (ROOT / path).read_text())
         key = (Path(path).parent, base[1]) if base else path
         kinds.setdefault(key, path)

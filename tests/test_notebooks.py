@@ -4,12 +4,11 @@ import ast
 import importlib.util
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.forked import Forked
 from tests.pages import ROOT
 from tests.peers import PEERS_PATH, needs_peers, peer_packages
 
@@ -23,16 +22,16 @@ def code_of(path: Path) -> list[str]:
     return [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
 
 
+def run_cells(cells: list[str], folder: Path) -> None:
+    """Run cells one after the other in a folder, to be forked."""
+    os.chdir(folder)
+    exec('\n\n'.join(cells), {'__name__': '__main__'})
+
+
 def run(cells: list[str], folder: Path) -> str:
-    """Run cells one after the other in a folder, and return what they print."""
-    done = subprocess.run(
-        [sys.executable, '-c', '\n\n'.join(cells)],
-        cwd=folder,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    """Run cells in a process of their own, and return what they print."""
+    done = Forked(run_cells, cells, folder)
+    assert done.wait(300) == 0, done.stderr[-3000:]
     return done.stdout
 
 

@@ -53,12 +53,17 @@ def untrained(file: str, settings: Sequence[str] = ()) -> dict[str, Any]:
     return dict(state_dict=state, meta=dict(cfg=text))
 
 
+def write_untrained(path: Path, file: str, settings: Sequence[str]) -> Path:
+    """Write such a checkpoint and return its path."""
+    content = untrained(file, settings)
+    content['meta']['dataset_meta'] = dict(classes=CLASSES)
+    torch.save(content, path)
+    return path
+
+
 def write_untrained_models(folder: Path) -> dict[str, Path]:
-    """Write such a checkpoint of each kind and return their paths."""
-    paths = {}
-    for kind, (file, settings) in MODELS_OF_EACH_KIND.items():
-        content = untrained(file, settings)
-        content['meta']['dataset_meta'] = dict(classes=CLASSES)
-        paths[kind] = folder / f'{kind}.pth'
-        torch.save(content, paths[kind])
-    return paths
+    """Write one of each kind and return their paths."""
+    return {
+        kind: write_untrained(folder / f'{kind}.pth', file, settings)
+        for kind, (file, settings) in MODELS_OF_EACH_KIND.items()
+    }

@@ -179,8 +179,9 @@ ITERATION_SCHEDULES = {
 }
 
 
-@pytest.mark.parametrize('rate', [RATE, 0.03])
-@pytest.mark.parametrize('name', SCHEDULES)
+@pytest.mark.parametrize(
+    ('name', 'rate'), [*((name, 0.03) for name in SCHEDULES), (next(iter(SCHEDULES)), RATE)]
+)
 def test_added_epochs_follow_the_new_schedule(run, name, rate):
     schedulers, formula = SCHEDULES[name]
     first, second = 3, 8

@@ -16,6 +16,9 @@ from rexdense.deploy import runtimes
 from rexdense.engine.trained import runtime as trained_runtime
 from rexdense.errors import GraphMismatch, InvalidArgument, MissingDependency
 from rexdense.inference import Predictor
+from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
+from tests.tiny_run import NARROW
+from tests.untrained import write_untrained
 
 
 @pytest.fixture(scope='module', autouse=True)
@@ -39,10 +42,19 @@ def images():
 
 
 @pytest.fixture(scope='module')
-def graph(untrained_models, cache):
+def classifier(tmp_path_factory):
+    """A checkpoint whose sizes are halved three times: an export takes the longer the more often
+    they are."""
+    settings = ('model.backbone.depth_mult=0.1', 'model.backbone.output_stride=8')
+    path = tmp_path_factory.mktemp('classifier') / 'class.pth'
+    return write_untrained(path, CLASSIFICATION_CONFIG, (NARROW, *settings))
+
+
+@pytest.fixture(scope='module')
+def graph(classifier, cache):
     """The file that the first prediction of the classifier has written."""
-    Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
-    (file,) = cache.glob(f'{untrained_models["class"].stem}-*.onnx')
+    Predictor(classifier, 'cpu', runtime='onnxruntime')
+    (file,) = cache.glob(f'{classifier.stem}-*.onnx')
     return file
 
 
@@ -61,19 +73,18 @@ def require_alike(found, expected, kind):
         assert (found.masks != expected.masks).mean() < 1e-3
 
 
-def test_onnxruntime_predicts_what_torch_does(untrained_models, images, graph, monkeypatch):
-    kind = 'class'
+def test_onnxruntime_predicts_what_torch_does(classifier, images, graph, monkeypatch):
     torchs, other = (
-        Predictor(untrained_models[kind], 'cpu', runtime=runtime, batch_size=2)
+        Predictor(classifier, 'cpu', runtime=runtime, batch_size=2)
         for runtime in (None, 'onnxruntime')
     )
     for found, expected in zip(other(images), torchs(images), strict=True):
-        require_alike(found, expected, kind)
+        require_alike(found, expected, 'class')
     assert [file.name for file in graph.parent.glob('*.onnx')] == [graph.name]
     # It is there for the next time.
     with monkeypatch.context() as patch:
         patch.setattr(trained_runtime, 'export_graph', None)
-        Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime')
+        Predictor(classifier, 'cpu', runtime='onnxruntime')
     # Damaged, it is written anew.
     whole, exported = graph.read_bytes(), []
     graph.write_bytes(whole[:1000])
@@ -83,20 +94,20 @@ def test_onnxruntime_predicts_what_torch_does(untrained_models, images, graph, m
         path.write_bytes(whole)
 
     monkeypatch.setattr(trained_runtime, 'export_graph', export)
-    again = Predictor(untrained_models[kind], 'cpu', runtime='onnxruntime')
+    again = Predictor(classifier, 'cpu', runtime='onnxruntime')
     assert exported == [(graph, True)]
     for found, expected in zip(again(images), torchs(images), strict=True):
-        require_alike(found, expected, kind)
+        require_alike(found, expected, 'class')
 
 
-def test_a_graph_that_the_runtime_does_not_open(untrained_models, monkeypatch):
+def test_a_graph_that_the_runtime_does_not_open(classifier, monkeypatch):
     def fail(*_):
         raise RuntimeError('no such operator\nin detail')
 
     monkeypatch.setattr(trained_runtime, '_written', lambda graph, *_: (graph, True))
     monkeypatch.setattr(trained_runtime, 'open_graph', fail)
     with pytest.raises(GraphMismatch, match='cannot open the graph: no such operator; leave'):
-        Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
+        Predictor(classifier, 'cpu', runtime='onnxruntime')
 
 
 @pytest.mark.parametrize('kind', ['boxes', 'masks', 'labels', 'depth'])
@@ -111,7 +122,7 @@ def test_what_follows_the_graph(kind, untrained_models, images, monkeypatch):
         require_alike(one, other, kind)
 
 
-def test_a_runtime_that_computes_something_else(untrained_models, graph, monkeypatch):
+def test_a_runtime_that_computes_something_else(classifier, graph, monkeypatch):
     real = runtimes.RUNTIMES['onnxruntime']
 
     def wrong(path):
@@ -120,25 +131,24 @@ def test_a_runtime_that_computes_something_else(untrained_models, graph, monkeyp
 
     monkeypatch.setitem(runtimes.RUNTIMES, 'onnxruntime', wrong)
     with pytest.raises(GraphMismatch, match=r'onnxruntime computes something else.*leave runtime'):
-        Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
+        Predictor(classifier, 'cpu', runtime='onnxruntime')
 
 
-def test_what_cannot_be_used_is_told(untrained_models, images, tmp_path, monkeypatch):
-    checkpoint = untrained_models['class']
+def test_what_cannot_be_used_is_told(classifier, images, tmp_path, monkeypatch):
     with pytest.raises(InvalidArgument, match=r"runtime='tensorrt': .*onnxruntime"):
-        Predictor(checkpoint, runtime='tensorrt')
+        Predictor(classifier, runtime='tensorrt')
     with pytest.raises(InvalidArgument, match='computes on the CPU, not on cuda: leave device out'):
-        Predictor(checkpoint, 'cuda', runtime='onnxruntime')
+        Predictor(classifier, 'cuda', runtime='onnxruntime')
     with pytest.raises(InvalidArgument, match="invalid choice: 'tensorrt'"):
-        predict.main([str(checkpoint), 'images', '--out-dir', 'out', '--runtime', 'tensorrt'])
+        predict.main([str(classifier), 'images', '--out-dir', 'out', '--runtime', 'tensorrt'])
     monkeypatch.setattr(runtimes.importlib.util, 'find_spec', lambda name: None)
     for name in runtimes.RUNTIMES:
         with pytest.raises(MissingDependency, match=f'package {name}, .* pip install {name}$'):
-            Predictor(checkpoint, runtime=name)
+            Predictor(classifier, runtime=name)
 
 
 def test_a_folder_of_graphs_that_cannot_be_written(
-    untrained_models, images, graph, tmp_path, monkeypatch
+    classifier, images, graph, tmp_path, monkeypatch
 ):
     exported = []
 
@@ -149,7 +159,7 @@ def test_a_folder_of_graphs_that_cannot_be_written(
     (tmp_path / 'file').touch()
     monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'file'))
     monkeypatch.setattr(trained_runtime, 'export_graph', export)
-    predictor = Predictor(untrained_models['class'], 'cpu', runtime='onnxruntime')
+    predictor = Predictor(classifier, 'cpu', runtime='onnxruntime')
     assert len(predictor(images)) == 3 and os.listdir(tmp_path) == ['file']
     (path,) = exported
     assert path.name == graph.name and not path.exists()

@@ -64,6 +64,22 @@ FCOS = RETINA | dict(
     ),
 )
 
+# A head on the backbone itself, which reads its levels by their numbers.
+SEGFORMER = dict(
+    default_scope='mmseg',
+    model=dict(
+        type='mmseg.EncoderDecoder',
+        backbone=dict(type='rexdense.ReXNet', arch='rexnet_1.0'),
+        decode_head=dict(
+            type='mmseg.SegformerHead',
+            in_channels=channels('rexnet_1.0'),
+            in_index=[0, 1, 2, 3],
+            channels=8,
+            num_classes=2,
+        ),
+    ),
+)
+
 
 def build(config):
     """The model in evaluation mode; its tensors have shapes and no values."""
@@ -190,6 +206,7 @@ CHANGES = [
         for config in (SEMANTIC_FPN, SEGMENTATION_CONFIG, DEPTH)
         for changes in (OTHER_WIDTH, OTHER_STRIDE, FEWER_LEVELS)
     ),
+    (SEGFORMER, FEWER_LEVELS),
 ]
 
 

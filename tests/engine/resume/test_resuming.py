@@ -75,7 +75,7 @@ def cosine(step, steps, rate):
 
 @pytest.mark.slow
 def test_added_epochs_and_a_new_rate(shapes, tmp_path, capsys):
-    """Three steps an epoch: 3 epochs, 6 epochs, then 7 at a rate that was given."""
+    """Three steps an epoch: 1 epoch, 2 epochs, then 3 at a rate that was given."""
     settings = (
         'default_hooks.logger.interval=1',
         # The last epoch is validated and saved in any case.
@@ -88,16 +88,16 @@ def test_added_epochs_and_a_new_rate(shapes, tmp_path, capsys):
         return [row['lr'] for row in read_scalars(tmp_path).training]
 
     scaled = 0.001 * math.sqrt(2 / 5)
-    assert go('--epochs', '3') == pytest.approx([cosine(step, 9, scaled) for step in range(9)])
-    rates = go('--epochs', '6', '--resume')
-    assert rates[9:] == pytest.approx([cosine(step, 18, scaled) for step in range(9, 18)])
-    assert rates[11::3] == pytest.approx([2.1e-4, 8.0e-5, 1.1e-5], rel=0.03)
+    assert go('--epochs', '1') == pytest.approx([cosine(step, 3, scaled) for step in range(3)])
+    rates = go('--epochs', '2', '--resume')
+    assert rates[3:] == pytest.approx([cosine(step, 6, scaled) for step in range(3, 6)])
+    assert rates[3:] == pytest.approx([3.2e-4, 1.63e-4, 4.8e-5], rel=0.03)
     capsys.readouterr()
-    rates = go('--epochs', '7', '--resume', '--lr', '0.01')
-    assert rates[18:] == pytest.approx([cosine(step, 21, 0.01) for step in range(18, 21)])
+    rates = go('--epochs', '3', '--resume', '--lr', '0.01')
+    assert rates[6:] == pytest.approx([cosine(step, 9, 0.01) for step in range(6, 9)])
     output = capsys.readouterr().out
     assert 'Learning rate 0.01 for 2 images a step, AdamW: as given' in output
-    assert f'learning rate there: {cosine(18, 21, 0.01):.3g}' in output
+    assert f'learning rate there: {cosine(6, 9, 0.01):.3g}' in output
 
 
 @pytest.mark.parametrize(('options', 'seed'), [((), 0), (('--seed', '7'), 7)])

@@ -24,9 +24,9 @@ class DetectionFlipTest(BaseTTAModel):
 
     Boxes of one class that overlap are one object (weighted boxes fusion, Solovyev et al. 2019):
     its box is their mean weighed by their scores, its score the mean over all views, 0 where one
-    has not found it. A pixel is in its mask where it is in most of theirs, weighed alike.
-    ``mmdet.DetTTAModel`` keeps the best box alone, a quarter of the gain in AP on blood cells
-    (docs/detection.md), and takes no masks.
+    has not found it. Of those of one view that overlap, the best alone counts. A pixel is in the
+    mask where it is in most of theirs, weighed alike. ``mmdet.DetTTAModel`` keeps the best box
+    alone, a quarter of the gain in AP on blood cells (docs/predictor.md), and takes no masks.
 
     Args:
         module: The model, which distributed training may have wrapped.
@@ -38,14 +38,17 @@ class DetectionFlipTest(BaseTTAModel):
         super().__init__(module)
         self.directions = tuple(directions)
         config = bare_model(module).test_cfg or {}
-        self._most = config.get('rcnn', config).get('max_per_img', -1)
+        self._most = (config.get('rcnn') or config).get('max_per_img', -1)
 
     def test_step(self, data: dict[str, Any]) -> list[Any]:
         """Return the data samples of a batch, with boxes (n, 4) in pixels of the images."""
         views = [self.module.test_step(data)]
         for direction in self.directions:
             mirrored = dict(
-                inputs=[image.flip(_AXES[direction]) for image in data['inputs']],
+                inputs=[
+                    _mirrored(image, sample, direction)
+                    for image, sample in zip(data['inputs'], data['data_samples'], strict=True)
+                ],
                 # Models write into the samples that they are given.
                 data_samples=[sample.new() for sample in data['data_samples']],
             )
@@ -68,6 +71,18 @@ class DetectionFlipTest(BaseTTAModel):
         return merged
 
 
+def _mirrored(padded: torch.Tensor, sample: Any, direction: str) -> torch.Tensor:
+    """Return an image (C, H, W), mirrored, with what its pipeline has padded it with, below it and
+    on its right, left where it is."""
+    scales = sample.get('scale_factor', (1, 1))[::-1]
+    height, width = (
+        round(size * scale) for size, scale in zip(sample.ori_shape, scales, strict=False)
+    )
+    mirrored = padded.clone()
+    mirrored[:, :height, :width] = padded[:, :height, :width].flip(_AXES[direction])
+    return mirrored
+
+
 def _turned_back(found: InstanceData, direction: str, size: Sequence[int]) -> InstanceData:
     back = InstanceData(
         bboxes=bbox_flip(found.bboxes, size, direction), scores=found.scores, labels=found.labels
@@ -79,7 +94,7 @@ def _turned_back(found: InstanceData, direction: str, size: Sequence[int]) -> In
 
 def _fused(views: list[InstanceData]) -> InstanceData:
     """Return the objects of all views, the best first."""
-    views = [view[_areas(view.bboxes) > 0] for view in views]
+    views = [view[_single(view)] for view in views]
     parts = [[view[key].cpu().numpy() for view in views] for key in ('bboxes', 'scores', 'labels')]
     boxes, scores, labels = weighted_boxes_fusion(*parts, iou_thr=_OVERLAP)
     like = views[0]
@@ -97,6 +112,23 @@ def _areas(boxes: torch.Tensor) -> torch.Tensor:
     return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1)
 
 
+def _single(view: InstanceData) -> torch.Tensor:
+    """Return the places of the boxes of a view, the best first, without those that have no area or
+    overlap a better one of their class.
+
+    Detectors without suppression (DETR), or a soft one, give an object further boxes of low scores,
+    which would take its score down in the mean.
+    """
+    again = bbox_overlaps(view.bboxes, view.bboxes) > _OVERLAP
+    again = (again & (view.labels[:, None] == view.labels)).cpu().numpy()
+    there = (_areas(view.bboxes) > 0).cpu().numpy()
+    kept: list[int] = []
+    for place in view.scores.argsort(descending=True, stable=True).tolist():
+        if there[place] and not again[place, kept].any():
+            kept.append(place)
+    return torch.tensor(kept, dtype=torch.long, device=view.labels.device)
+
+
 def _fused_masks(fused: InstanceData, views: list[InstanceData]) -> torch.Tensor:
     """Return the masks (n, H, W) of fused objects, of those of one class in each view that overlap
     the most, if they overlap enough."""
@@ -104,12 +136,12 @@ def _fused_masks(fused: InstanceData, views: list[InstanceData]) -> torch.Tensor
     for number, (box, label) in enumerate(zip(fused.bboxes, fused.labels, strict=True)):
         chosen = []
         for view in views:
-            same = view[view.labels == label]
-            overlaps = bbox_overlaps(box[None], same.bboxes)[0]
+            # Masks of whole images are not copied.
+            overlaps = bbox_overlaps(box[None], view.bboxes)[0] * (view.labels == label)
             # Every mean overlaps that much with the last of the boxes that it is made of.
-            if len(same) and overlaps.max() > _OVERLAP:
+            if len(view) and overlaps.max() > _OVERLAP:
                 best = int(overlaps.argmax())
-                chosen.append((same.scores[best], same.masks[best]))
+                chosen.append((view.scores[best], view.masks[best]))
         total = sum(score for score, _ in chosen)
         masks[number] = sum(score * mask for score, mask in chosen) > total / 2
     return masks

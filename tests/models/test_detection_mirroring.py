@@ -9,7 +9,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import nn
 
-from rexdense.models.detection_mirroring import DetectionFlipTest
+from rexdense.models.detection_mirroring import DetectionFlipTest, _fused
 
 HEIGHT, WIDTH = 20, 30
 ALL = ('horizontal', 'vertical', 'diagonal')
@@ -88,6 +88,68 @@ def test_a_perfect_detector_finds_the_same(directions, masks):
     # The images were given in different orientations, the batch itself is as it was.
     assert not torch.equal(model.seen[1][0], model.seen[0][0])
     assert torch.equal(model.seen[0][0], batch(*OBJECTS)['inputs'][0])
+
+
+@pytest.mark.parametrize('directions', [('horizontal',), ('vertical',), ('diagonal',), ALL])
+@pytest.mark.parametrize('scales', [(1, 1), (2, 3)])
+def test_what_a_pipeline_pads_an_image_with_stays_where_it_is(directions, scales):
+    class Small(Finder):
+        """Finds the objects in the image before it was scaled and padded, as mmdet's models."""
+
+        def test_step(self, data):
+            small = [image[:, :: scales[1], :: scales[0]] for image in data['inputs']]
+            small = [image[:, :HEIGHT, :WIDTH] for image in small]
+            return super().test_step(dict(data, inputs=small))
+
+    data = batch(*OBJECTS)
+    (image,), (sample,) = data['inputs'], data['data_samples']
+    image = image.repeat_interleave(scales[1], 1).repeat_interleave(scales[0], 2)
+    data['inputs'] = [nn.functional.pad(image, (0, 11, 0, 7))]
+    sample.set_metainfo(dict(scale_factor=scales, img_shape=data['inputs'][0].shape[1:]))
+    instances = found(Small(masks=True), data, directions)
+    torch.testing.assert_close(instances.bboxes, BOXES)
+    assert instances.masks.sum((1, 2)).tolist() == [60, 80]
+
+
+def test_further_boxes_of_an_object_take_nothing_from_its_score():
+    class Unsuppressed(Finder):
+        """Finds each object again with a tenth of the score, a pixel to the right, masks empty."""
+
+        def test_step(self, data):
+            (sample,) = super().test_step(data)
+            again = sample.pred_instances.clone()
+            again.scores = again.scores / 10
+            again.bboxes = again.bboxes + torch.tensor([1, 0, 1, 0])
+            again.masks = torch.zeros_like(again.masks)
+            sample.pred_instances = InstanceData.cat([again, sample.pred_instances])
+            return [sample]
+
+    instances = found(Unsuppressed(scores=(0.9, 0.5), masks=True), batch(*OBJECTS), ALL[:1])
+    torch.testing.assert_close(instances.bboxes, BOXES)
+    torch.testing.assert_close(instances.scores, torch.tensor([0.7, 0.7]))
+    assert instances.masks.sum((1, 2)).tolist() == [60, 80]
+
+
+def test_masks_of_whole_images_are_not_copied_for_each_object():
+    class Counted(torch.Tensor):
+        """Counts the values of its copies."""
+
+        copied = 0
+
+        def __getitem__(self, key):
+            taken = super().__getitem__(key)
+            if isinstance(key, torch.Tensor):
+                Counted.copied += taken.numel()
+            return taken
+
+    count = 20
+    boxes = torch.arange(count)[:, None] + torch.tensor([0, 0, 1, 1])
+    view = InstanceData(
+        bboxes=boxes.float(), scores=torch.rand(count), labels=torch.zeros(count).long()
+    )
+    view.masks = torch.ones(count, 5, 6, dtype=torch.bool).as_subclass(Counted)
+    assert len(_fused([view, view])) == count
+    assert 0 < Counted.copied <= 2 * view.masks.numel()
 
 
 def test_boxes_are_the_mean_weighed_by_scores():
@@ -187,6 +249,7 @@ def test_nothing_found(masks):
 
 def test_no_more_objects_than_the_model_finds_at_most():
     assert len(found(Finder(most=1), batch(*OBJECTS))) == 1
-    free = Finder()
-    free.test_cfg = None
-    assert len(found(free, batch(*OBJECTS))) == 2
+    for settings, count in (None, 2), (dict(max_per_img=1), 1), (dict(rcnn=None), 2):
+        model = Finder()
+        model.test_cfg = settings
+        assert len(found(model, batch(*OBJECTS))) == count

@@ -5,6 +5,7 @@ A process that Python starts anew imports torch and mmdet for five seconds; a fo
 
 import contextlib
 import os
+import runpy
 import signal
 import socket
 import sys
@@ -143,6 +144,13 @@ def rexdense(arguments: list[str]) -> None:
 
     sys.argv = ['rexdense', *arguments]
     run()
+
+
+def tool(name: str, *arguments: str) -> None:
+    """A program of ``tools``, to be forked."""
+    path = Path(__file__).resolve().parents[1] / 'tools' / name
+    sys.argv = [str(path), *arguments]
+    runpy.run_path(str(path), run_name='__main__')
 
 
 def fork_together(function: Callable, *arguments, processes: int = 2) -> list[Forked]:

@@ -13,17 +13,46 @@ fi
 config=$1 processes=$2
 shift 2
 case $processes in
-    '' | *[!0-9]* | 0)
+    '' | *[!0-9]* | 0*)
         echo "tools/dist_train.sh: '$processes' processes: give a number above 0" >&2
         exit 2
         ;;
 esac
+for number in "NNODES=${NNODES:-1}" "NODE_RANK=${NODE_RANK:-0}" "PORT=${PORT:-29500}"; do
+    case ${number#*=} in
+        *[!0-9]*)
+            echo "tools/dist_train.sh: $number: give a whole number" >&2
+            exit 2
+            ;;
+    esac
+done
+if [ "${NODE_RANK:-0}" -ge "${NNODES:-1}" ]; then
+    echo "tools/dist_train.sh: NODE_RANK=${NODE_RANK:-0} of NNODES=${NNODES:-1}: machines are" \
+        "numbered from 0" >&2
+    exit 2
+fi
+if [ "${NNODES:-1}" -gt 1 ] && [ -z "$MASTER_ADDR" ]; then
+    echo "tools/dist_train.sh: set MASTER_ADDR to the host name of machine 0" >&2
+    exit 2
+fi
+# shellcheck disable=SC2086 # options of Python, which hold no spaces
+if ! command -v ${PYTHON:-python} > /dev/null; then
+    echo "tools/dist_train.sh: no program ${PYTHON:-python}: activate the environment, or set" \
+        "PYTHON to its interpreter" >&2
+    exit 2
+fi
 # torchrun would give each process one thread, whatever the cores.
 if [ -z "$OMP_NUM_THREADS" ]; then
     threads=$(($(nproc) / processes))
     export OMP_NUM_THREADS=$((threads > 0 ? threads : 1))
 fi
+# With a torch_npu that fails, torchrun would end with a traceback; rexdense tells what it raises.
+export TORCH_DEVICE_BACKEND_AUTOLOAD="${TORCH_DEVICE_BACKEND_AUTOLOAD:-0}"
 port=${PORT:-29500}
+if [ "$port" -lt 1 ] || [ "$port" -gt 65535 ]; then
+    echo "tools/dist_train.sh: PORT=$port: give a free port, from 1 to 65535" >&2
+    exit 2
+fi
 if [ "${NNODES:-1}" = 1 ] && [ -z "$PORT" ]; then
     meeting=--standalone
 else

@@ -15,11 +15,25 @@ partition=$1 name=$2
 shift 2
 tasks=${NTASKS:-8}
 on_machine=${NTASKS_PER_NODE:-8}
+cores=${CPUS_PER_TASK:-5}
+for number in "NTASKS=$tasks" "NTASKS_PER_NODE=$on_machine" "CPUS_PER_TASK=$cores"; do
+    case ${number#*=} in
+        *[!0-9]* | 0*)
+            echo "tools/slurm_train.sh: $number: give a number above 0" >&2
+            exit 2
+            ;;
+    esac
+done
+if ! command -v srun > /dev/null; then
+    echo "tools/slurm_train.sh: no srun here: call it where Slurm is installed, or start the" \
+        "processes of this machine with tools/dist_train.sh CONFIG N" >&2
+    exit 2
+fi
 [ "$on_machine" -gt "$tasks" ] && on_machine=$tasks
 gres=--gres=${GRES:-gpu:$on_machine}
 [ "$GRES" = none ] && gres=
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-${CPUS_PER_TASK:-5}}"
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-$cores}"
 # shellcheck disable=SC2086 # options of srun
 exec srun -p "$partition" -J "$name" -n "$tasks" --ntasks-per-node "$on_machine" \
-    --cpus-per-task "${CPUS_PER_TASK:-5}" --kill-on-bad-exit 1 $gres $SRUN_ARGS \
+    --cpus-per-task "$cores" --kill-on-bad-exit 1 $gres $SRUN_ARGS \
     "${PYTHON:-python}" -m rexdense train "$@" --launcher slurm

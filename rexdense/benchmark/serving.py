@@ -12,8 +12,8 @@ from rexdense.benchmark.memory import most_resident_bytes
 from rexdense.benchmark.networks import build_network
 from rexdense.benchmark.workloads import WORKLOADS, prepare_workload
 from rexdense.benchmark.workloads.network import Timed
-from rexdense.device.memory import reuse_freed_memory
-from rexdense.errors import RexdenseError, first_line
+from rexdense.device import reuse_freed_memory, why_absent
+from rexdense.errors import InvalidArgument, RexdenseError, first_line
 
 __all__ = ['serve']
 
@@ -49,6 +49,9 @@ def _prepare(task: dict[str, Any]) -> Any:
         return prepare_workload(task)
     network = build_network(task)
     device = task['device']
+    # An NPU is there for torch once it was looked for.
+    if missing := why_absent(device.partition(':')[0]):
+        raise InvalidArgument(f'device {device!r} is not here: {missing}')
     if isinstance(network, nn.Module):
         network = network.to(device)
     # Optimised networks take float32, whatever they compute in.

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from rexdense import __version__
 from rexdense.cli.parser import Parser
 from rexdense.engine.installation import package_findings
+from rexdense.errors import InvalidArgument
 from rexdense.findings import Finding
 
 __all__ = ['main']
@@ -75,7 +76,12 @@ def _examine(options: argparse.Namespace) -> Iterator[Finding]:
         return
     from rexdense.device import choose_device, device_sentence
 
-    device = choose_device(options.device)
+    try:
+        device = choose_device(options.device)
+    except InvalidArgument as error:
+        yield Finding('device', 'none', fault=str(error), remedy='give --device auto, or one found')
+        yield kernel_finding('cpu')
+        return
     yield Finding('device', device_sentence(device).removeprefix('Device '))
     yield from (kernel_finding(kind) for kind in dict.fromkeys((device, 'cpu')))
     if options.self_test:

@@ -70,6 +70,9 @@ def run(program: str | None = None) -> NoReturn:
     # read it once, and the process is ours: a caller of main keeps its own.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
+    # From 2.5 on torch imports torch_npu by itself, and fails as a whole where that does: here the
+    # choice of the device imports it, and tells what it raises.
+    os.environ.setdefault('TORCH_DEVICE_BACKEND_AUTOLOAD', '0')
     if arguments[:1] in (['train'], ['demo']):
         stop_with_status()
     named = arguments[:1] if arguments and arguments[0] in PROGRAMS else []

@@ -13,6 +13,7 @@ from rexdense.cli.options import add_data_options, add_run_options, add_training
 from rexdense.cli.parser import Parser
 from rexdense.datasets.skipping import skipped_images, skipped_sentence
 from rexdense.device import bare_model, note_begun, process_loss_told, reuse_freed_memory
+from rexdense.engine.config.agreement import require_agreement
 from rexdense.engine.config.apply import apply_run_options, apply_training_options
 from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
@@ -86,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
     apply_training_options(config, options, device)
     resuming, named = options.resume or config.get('resume'), config.get('load_from')
     said = choose_resumed(config, options) if resuming else ''
+    require_agreement(config)
     refuse_data_places(config, removes=options.overwrite and not resuming)
     # The demos, which train to the end, have no such option.
     if getattr(options, 'dry_run', False):

@@ -5,6 +5,7 @@ import sys
 from importlib import metadata
 
 from rexdense.dependencies import missing_dependency
+from rexdense.errors import first_line
 from rexdense.findings import Finding
 
 __all__ = ['package_findings']
@@ -44,15 +45,18 @@ def _package(name: str, distributions: tuple[str, ...]) -> Finding:
         )
     try:
         module = importlib.import_module(name)
-    except ImportError as error:
+    except Exception as error:  # a compiled library, or what a package imports, raises anything
         return _broken(name, value, error)
     return Finding(name, f'{value or "no distribution"}, {module.__path__[0]}')
 
 
-def _broken(name: str, value: str, error: ImportError) -> Finding:
+def _broken(name: str, value: str, error: Exception) -> Finding:
     """Return the finding of a failed import, its cause apart from the command."""
-    message = missing_dependency(error) or f'import {name} failed: {error}'
-    fault, _, remedy = message.partition(': ')
+    known = missing_dependency(error) if isinstance(error, ImportError) else None
+    if known is None:
+        fault = f'import {name} failed ({type(error).__name__}: {first_line(error)})'
+        return Finding(name, value or 'none', fault=fault, remedy=_ANEW)
+    fault, _, remedy = known.partition(': ')
     return Finding(name, value or 'none', fault=fault, remedy=remedy or _ANEW)
 
 
@@ -68,7 +72,7 @@ def _decoders() -> Finding:
     try:
         import cv2
         from PIL import Image, features
-    except ImportError as error:
+    except Exception as error:  # likewise
         return _broken('decoders', '', error)
     turbo = 'libjpeg-turbo' if features.check_feature('libjpeg_turbo') else 'libjpeg'
     return Finding('decoders', f'OpenCV {cv2.__version__}, Pillow {Image.__version__} ({turbo})')

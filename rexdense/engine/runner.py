@@ -30,6 +30,7 @@ from rexdense.engine.dataloaders import (
     without_idle_settings,
 )
 from rexdense.engine.hooks.histories import ShortHistories
+from rexdense.engine.hooks.same_data import RequireSameData
 from rexdense.engine.hooks.same_tensors import RequireSameTensors, backbone_of
 from rexdense.engine.hooks.saved_tensors import SavePlainTensors
 from rexdense.engine.resume.continuing import continue_run
@@ -73,6 +74,7 @@ class Runner(MMEngineRunner):
         self._run_state = KeepRunState()
         for hook in (
             RequireSameTensors(),
+            RequireSameData(),
             ShortHistories(),
             SavePlainTensors(),
             self._run_state,

@@ -1,4 +1,4 @@
-"""Interpreters of other packages that cannot serve, each told in one line."""
+"""Contestants in interpreters, and those that cannot serve, each told in one line."""
 
 import os
 import sys
@@ -39,6 +39,14 @@ def test_what_is_no_interpreter_with_torch(interpreter, message, capfd):
     with pytest.raises(InvalidArgument, match=message) as caught:
         Contestant(TASK, interpreter)
     assert '\n' not in str(caught.value)
+
+
+def test_a_process_of_its_own_takes_turns():
+    contestant = Contestant(TASK | dict(framework='rexdense'))
+    try:
+        assert contestant.run() > 0 and contestant.facts['resident'] > 1e7
+    finally:
+        contestant.close()
 
 
 @pytest.mark.skipif(find_spec('timm') is not None, reason='timm is installed')

@@ -5,7 +5,6 @@ import hashlib
 import http.server
 import io
 import json
-import multiprocessing
 import threading
 import time
 
@@ -16,6 +15,7 @@ from rexdense.checkpoint import download as module
 from rexdense.checkpoint.download import cache_folder, download
 from rexdense.checkpoint.published import published_file
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
+from tests.forked import Forked
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -249,17 +249,9 @@ def test_without_a_network_the_place_is_named(tmp_path, monkeypatch):
 
 
 def test_two_processes_at_once_download_once(server, tmp_path):
-    context = multiprocessing.get_context('spawn')
     path = tmp_path / 'w.pth'
-    processes = [
-        context.Process(target=download, args=(f'{server.address}/slow', path, SHA256))
-        for _ in range(2)
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(timeout=60)
-    assert [process.exitcode for process in processes] == [0, 0]
+    processes = [Forked(download, f'{server.address}/slow', path, SHA256) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
     assert path.read_bytes() == CONTENT
     assert len(server.asked) == 1
 

@@ -30,7 +30,7 @@ SMALL = ['--shape', '1x3x33x33', '--threads', '1', '--rounds', '1', '--allocator
 BLOOD_CELLS = 'faster-rcnn_rexnet-1.0_fpn_bccd'
 
 
-def test_a_backbone_in_turns_on_a_busy_machine(tmp_path, monkeypatch, capsys):
+def test_a_backbone_in_turns_on_a_busy_machine(tmp_path, monkeypatch, capsys, quick_contestants):
     monkeypatch.setattr(processes, 'busy_share', lambda: 0.5)
     path = tmp_path / 'new' / 'figures.json'
     command = ['backbone', 'rexnet_1.0', *SMALL, '--json', str(path)]

@@ -77,6 +77,36 @@ def test_mistakes(start, script, arguments, expected):
     assert status == 2 and printed.startswith(expected) and printed.count('\n') == 1
 
 
+@pytest.mark.parametrize(
+    ('script', 'variables', 'expected'),
+    [
+        ('dist_train.sh', dict(NNODES='two'), 'NNODES=two: give a whole number'),
+        ('dist_train.sh', dict(NODE_RANK='-1'), 'NODE_RANK=-1: give a whole number'),
+        ('dist_train.sh', dict(PORT='http'), 'PORT=http: give a whole number'),
+        ('dist_train.sh', dict(PORT='99999'), 'PORT=99999: give a free port, from 1 to 65535'),
+        ('dist_train.sh', dict(NNODES='2', NODE_RANK='2'), 'NODE_RANK=2 of NNODES=2: machines'),
+        ('dist_train.sh', dict(NNODES='2', MASTER_ADDR=''), 'set MASTER_ADDR to the host name'),
+        ('dist_train.sh', dict(PYTHON='no-python'), 'no program no-python: activate the env'),
+        ('slurm_train.sh', dict(NTASKS='all'), 'NTASKS=all: give a number above 0'),
+        ('slurm_train.sh', dict(CPUS_PER_TASK='0'), 'CPUS_PER_TASK=0: give a number above 0'),
+    ],
+)
+def test_variables_that_cannot_be(start, script, variables, expected):
+    arguments = (CONFIG, '2') if script == 'dist_train.sh' else ('part', 'job', CONFIG)
+    status, printed = start(script, *arguments, **variables)
+    assert status == 2 and printed.startswith(f'tools/{script}: {expected}')
+    assert printed.count('\n') == 1
+
+
+def test_without_slurm(tmp_path):
+    done = subprocess.run(
+        ['/bin/sh', 'tools/slurm_train.sh', 'part', 'job', CONFIG],
+        **dict(capture_output=True, text=True, cwd=ROOT, env={'PATH': str(tmp_path)}),
+    )
+    assert done.returncode == 2 and done.stderr.count('\n') == 1
+    assert done.stderr.startswith('tools/slurm_train.sh: no srun here: call it where Slurm is')
+
+
 def test_a_port_in_use(start):
     with socket.socket() as taken:
         taken.bind(('', 0))

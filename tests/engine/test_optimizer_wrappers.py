@@ -8,11 +8,14 @@ pytest.importorskip('mmdet')
 pytest.importorskip('mmseg')
 
 import torch
+from mmengine.config import Config
 from mmengine.structures import PixelData
 from torch import nn
 
 from rexdense.cli import train
+from rexdense.engine.config.apply import set_precision
 from rexdense.engine.optimizer_wrappers import BFloat16OptimWrapper
+from rexdense.errors import InvalidArgument
 from rexdense.models import create_backbone
 from rexdense.models.unet import MultiScaleDepthHead, MultiScaleUNetHead
 from rexdense.visualization.scalars import read_scalars
@@ -70,6 +73,18 @@ class Annotated(NamedTuple):
 
     gt_sem_seg: PixelData
     gt_depth_map: PixelData
+
+
+def test_a_config_of_mixed_precision_on_a_cpu():
+    kept = dict(clip_grad=dict(max_norm=1), optimizer=dict(type='SGD', lr=0.1))
+    amp = dict(type='AmpOptimWrapper', dtype='float16', loss_scale=512.0)
+    config = Config(dict(optim_wrapper=amp | kept))
+    with pytest.raises(InvalidArgument, match=r'^optim_wrapper.type=AmpOptimWrapper of the config'):
+        set_precision(config, None, 'cpu')
+    set_precision(config, None, 'cuda')
+    assert config.optim_wrapper == amp | kept
+    set_precision(config, 'bf16', 'cpu')
+    assert config.optim_wrapper == dict(type='rexdense.BFloat16OptimWrapper') | kept
 
 
 class DenseModel(nn.Module):

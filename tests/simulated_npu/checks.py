@@ -5,6 +5,7 @@
 tests/device/test_npu.py starts it so: a process has one name for a device of one's own, for good.
 """
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import torch
 import torch_npu
 from mmcv.ops import CARAFE, RoIAlign, nms, soft_nms
+from mmengine.config import ConfigDict
 from mmengine.device import get_device
 from mmengine.optim import AmpOptimWrapper
 from mmengine.optim.optimizer.builder import NPU_OPTIMIZERS
@@ -23,13 +25,15 @@ from rexdense import create_backbone
 from rexdense.checkpoint import read_checkpoint
 from rexdense.cli import predict, test, train
 from rexdense.cli.doctor import main as doctor
-from rexdense.device import amp_wrapper, choose_device, device_sentence, why_absent
+from rexdense.device import amp_wrapper, choose_device, device_sentence, distributed, why_absent
+from rexdense.engine.config.ascend import require_ascend_operators, suit_ascend
 from rexdense.engine.config.load import load_config
 from rexdense.engine.self_test import self_test
 from rexdense.errors import InvalidArgument
 from tests.small_classification import CONFIG as CLASSIFICATION
 from tests.small_classification import classification_arguments
 from tests.tiny_run import (
+    CONFIG,
     MASK_CONFIG,
     ROOT,
     SEGMENTATION_CONFIG,
@@ -39,6 +43,8 @@ from tests.tiny_run import (
 )
 
 add_operators()
+CHOSEN_BY_MMENGINE = get_device()  # before any choice of rexdense's
+DETECTION = 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_1x_coco.py'
 NPU = ('--device', 'npu')
 DEPTH_METRICS = (['abs_rel'], ['rmse'], ['d1'])
 METRICS = (['top1'], ['mean_class_accuracy'], ['calibration_error'])
@@ -64,7 +70,7 @@ def test_each_way_of_choosing_it_feeds_float32(requested, monkeypatch):
 
 
 def test_mmengine_chooses_it():
-    assert get_device() == 'npu' == choose_device()
+    assert CHOSEN_BY_MMENGINE == 'npu' == choose_device() == get_device()
     assert device_sentence('npu') == 'Device npu'
     assert 'NpuFusedSGD' in NPU_OPTIMIZERS
     assert AmpOptimWrapper(optimizer=torch.optim.SGD(nn.Linear(1, 1).parameters(), 0.1))
@@ -210,8 +216,6 @@ def test_mixed_precision(monkeypatch):
     ],
 )
 def test_compile_mode(monkeypatch, variable, configured, expected):
-    from rexdense.engine.config.ascend import suit_ascend
-
     monkeypatch.delenv('NPUJITCompile', raising=False)
     if variable is not None:
         monkeypatch.setenv('NPUJITCompile', variable)
@@ -220,6 +224,45 @@ def test_compile_mode(monkeypatch, variable, configured, expected):
         config.npu = dict(jit_compile=configured)
     suit_ascend(config)
     assert torch.npu.jit_compile is expected
+
+
+@pytest.mark.parametrize('jit_compile', [False, True])
+@pytest.mark.parametrize('base', [DETECTION, SEGMENTATION_CONFIG, CLASSIFICATION])
+def test_a_config_with_the_base_for_ascend(base, jit_compile, tmp_path, monkeypatch):
+    monkeypatch.delenv('NPUJITCompile', raising=False)
+    device = 'ascend_fixed_size' if jit_compile else 'ascend'
+    path = tmp_path / 'mine.py'
+    bases = [str(ROOT / base), str(ROOT / f'configs/_base_/devices/{device}.py')]
+    path.write_text(f'_base_ = {bases}')
+    config = load_config(path)
+    before = config.optim_wrapper.optimizer.type
+    suit_ascend(config)
+    assert torch.npu.jit_compile is jit_compile
+    known = f'NpuFused{before}' in NPU_OPTIMIZERS
+    assert config.optim_wrapper.optimizer.type == (f'NpuFused{before}' if known else before)
+    assert known == (base == DETECTION)
+
+
+@pytest.mark.parametrize(
+    ('launcher', 'names'),
+    [
+        ('pytorch', ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE')),
+        ('slurm', ('SLURM_PROCID', 'SLURM_NTASKS', 'SLURM_LOCALID', 'SLURM_TASKS_PER_NODE')),
+        ('mpi', [f'OMPI_COMM_WORLD_{n}' for n in ('RANK', 'SIZE', 'LOCAL_RANK', 'LOCAL_SIZE')]),
+    ],
+)
+def test_processes_take_a_device_each_and_talk_through_hccl(launcher, names, monkeypatch):
+    joined = []
+    monkeypatch.setattr(distributed, 'join', lambda backend, waiting: joined.append(backend))
+    # What is set there ends with the check.
+    monkeypatch.setattr(os, 'environ', dict(os.environ, MASTER_ADDR='host0', MASTER_PORT='29500'))
+    os.environ.update(zip(names, '1212', strict=True))
+    distributed.initialise_distributed('npu', launcher)
+    assert joined == ['hccl'] and torch.npu.current_device() == 1
+    os.environ.update(zip(names, '2323', strict=True))
+    with pytest.raises(InvalidArgument, match='3 processes on this machine and 2 npu devices: st'):
+        distributed.initialise_distributed('npu', launcher)
+    assert len(joined) == 1
 
 
 def test_a_compile_mode_that_is_no_switch(monkeypatch):
@@ -263,7 +306,7 @@ def test_classifier(image_folder, tmp_path, capsys, fresh_mmengine):
     config = str(ROOT / CLASSIFICATION)
     train.main([config, '--epochs', '1', '--seed', '0', '--amp', 'fp16', *arguments])
     content = _state(work_dir / 'epoch_1.pth')
-    assert content['optimizer']['loss_scaler']['scale'] > 0
+    assert content['optimizer']['loss_scaler']['scale'] > 0 and content['ema_state_dict']
     assert {value.device.type for value in content['state_dict'].values()} == {'cpu'}
     # From npu to cpu and back; the scale of float16 goes unused on the CPU.
     more = (config, '--resume', *arguments)
@@ -284,7 +327,7 @@ def test_classifier(image_folder, tmp_path, capsys, fresh_mmengine):
     assert len(list((tmp_path / 'out').glob('*.jpg'))) or list((tmp_path / 'out').iterdir())
 
 
-@pytest.mark.parametrize('config', [MASK_CONFIG])
+@pytest.mark.parametrize('config', [CONFIG, MASK_CONFIG])
 def test_detector(shapes, tmp_path, config, capsys, fresh_mmengine):
     work_dir = tmp_path / 'run'
     train.main(train_arguments(shapes, work_dir, *NPU, '--amp', 'fp16', config=config))
@@ -331,6 +374,22 @@ def test_depth(shapes, tmp_path, capsys, fresh_mmengine):
     predict.main([checkpoint, image, '--out-dir', str(out), '--depth-format', 'npy', *NPU])
     depth = np.load(out / 'depth/000000.npy')
     assert depth.shape == (64, 64) and (depth > 0).all()
+
+
+@pytest.mark.parametrize(
+    ('section', 'said'),
+    [
+        (dict(type='FPN_CARAFE'), "type='FPN_CARAFE' in the model, on an NPU: mmcv's build for"),
+        (dict(type='mmdet.FPN_CARAFE'), "type='FPN_CARAFE' in the model, on an NPU: mmcv's build"),
+        (dict(upsample_cfg=dict(type='carafe')), "type='carafe' in the model, on an NPU: mmcv's"),
+        (dict(type=RoIAlign, aligned=False), 'RoIAlign with aligned=False'),
+        (dict(type='mmcv.RoIAlign', aligned=False), 'RoIAlign with aligned=False'),
+    ],
+)
+def test_absent_operators_by_each_name(section, said):
+    with pytest.raises(InvalidArgument, match=f'^{said}'):
+        require_ascend_operators(ConfigDict(neck=[section]))
+    require_ascend_operators(ConfigDict(neck=dict(type='mmdet.FPN'), head=dict(type=RoIAlign)))
 
 
 def test_absent_operators_are_refused_by_name(tmp_path, shapes):

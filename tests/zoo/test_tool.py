@@ -1,14 +1,9 @@
 """rexdense zoo as a user runs it."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
 from rexdense.zoo import as_text, select, zoo_entries
-
-TOOL = Path(__file__).resolve().parents[2] / 'tools' / 'zoo.py'
+from tests.forked import Forked, tool
 
 
 @pytest.fixture(scope='module')
@@ -45,8 +40,6 @@ def test_a_page_is_rendered(main, tmp_path):
 
 
 def test_a_mistake_is_one_line_and_status_2():
-    run = subprocess.run(
-        [sys.executable, TOOL, '--family', 'rexnt'], capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 2 and not run.stdout
+    run = Forked(tool, 'zoo.py', '--family', 'rexnt')
+    assert run.wait() == 2 and not run.stdout
     assert len(run.stderr.splitlines()) == 1 and "did you mean 'rexnet'" in run.stderr

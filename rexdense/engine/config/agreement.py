@@ -1,6 +1,7 @@
 """The same config in all processes that train together."""
 
 import json
+import re
 from typing import Any
 
 from mmengine.config import Config
@@ -10,12 +11,17 @@ from rexdense.errors import InvalidArgument
 
 __all__ = ['require_agreement']
 
-_SHARED = ('model', 'optim_wrapper', 'param_scheduler', 'randomness', 'train_cfg')
+_SHARED = (
+    *('model', 'optim_wrapper', 'param_scheduler', 'randomness', 'train_cfg', 'val_cfg'),
+    # Their hooks save and stop, which all processes do together.
+    *('default_hooks', 'custom_hooks', 'resume'),
+)
 """Sections without places of files, which may differ from machine to machine."""
 
 
 def require_agreement(config: Config) -> None:
-    """Check that all processes train the same model in the same way.
+    """Check that all processes train the same model in the same way. The checkpoint that they go on
+    from is that of the first.
 
     Raises:
         InvalidArgument: one does not; the message names the first value that differs.
@@ -31,6 +37,11 @@ def require_agreement(config: Config) -> None:
             )
 
 
+def _text(value: Any) -> str:
+    """Return what a value of no JSON kind is called, without its place in memory."""
+    return re.sub(r' at 0x[0-9a-f]+', '', str(value))
+
+
 def _values(config: Config) -> dict[str, str]:
     """Return the values that must be the same, by their dotted keys."""
     found: dict[str, str] = {}
@@ -40,9 +51,10 @@ def _values(config: Config) -> dict[str, str]:
             value = dict(enumerate(value))
         if isinstance(value, dict):
             for name, inner in value.items():
-                collect(f'{key}.{name}', inner)
+                if not str(name).endswith('_dir'):
+                    collect(f'{key}.{name}', inner)
         else:
-            found[key] = json.dumps(value, default=str)
+            found[key] = json.dumps(value, default=_text)
 
     for name in _SHARED:
         collect(name, config.get(name))

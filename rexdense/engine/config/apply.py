@@ -17,14 +17,19 @@ from rexdense.device import (
     initialise_distributed,
     may_restart,
 )
-from rexdense.engine.config.agreement import require_agreement
 from rexdense.engine.config.ascend import suit_ascend
 from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.cascade import require_stages
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_pyramid_channels, follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
-from rexdense.engine.config.load import dataloader_names, set_epochs, set_scale, walk
+from rexdense.engine.config.load import (
+    class_name,
+    dataloader_names,
+    set_epochs,
+    set_scale,
+    walk,
+)
 from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces
@@ -36,9 +41,13 @@ from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoin
 from rexdense.engine.zero import share_moments
 from rexdense.errors import InvalidArgument
 
-__all__ = ['apply_run_options', 'apply_training_options']
+__all__ = ['apply_run_options', 'apply_training_options', 'set_precision']
 
-_SYNC_BN = ('SyncBN', 'MMSyncBN')
+_FOR_ACCELERATORS = ('AmpOptimWrapper', 'ApexOptimWrapper')
+_OF_MIXED_PRECISION = ('dtype', 'loss_scale', 'use_fsdp', 'opt_level')
+"""Arguments of these wrappers of mmengine, which others do not take."""
+
+_SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
 
 
 def apply_run_options(
@@ -149,7 +158,7 @@ def _require_no_sync_bn(config: Config, device: str) -> None:
     Raises:
         InvalidArgument: the model asks for them, and the processes are on a CPU.
     """
-    asked = any(section.get('type') in _SYNC_BN for section in walk(config.model))
+    asked = any(class_name(section) in _SYNC_BN for section in walk(config.model))
     if device == 'cpu' and (asked or config.get('sync_bn')):
         raise InvalidArgument(
             "batch normalisation over all processes (SyncBN) needs CUDA or an NPU: give type='BN' "
@@ -178,6 +187,27 @@ def _set_saving(config: Config, option: str, key: str, value: str | float) -> No
             'saves nothing; leave that line out'
         )
     hook[key] = value
+
+
+def set_precision(config: Config, amp: str | None, device: str) -> None:
+    """Let a config train with mixed precision, where that is asked for.
+
+    Args:
+        amp: 'auto' or a key of :data:`rexdense.device.AMP_TYPES`; None leaves what the config says.
+
+    Raises:
+        InvalidArgument: the device cannot train in this type, or as the config says.
+    """
+    wrapper = config.optim_wrapper
+    if amp:
+        for key in _OF_MIXED_PRECISION:
+            wrapper.pop(key, None)
+        wrapper.update(amp_wrapper(device, None if amp == 'auto' else amp))
+    elif device == 'cpu' and class_name(wrapper) in _FOR_ACCELERATORS:
+        raise InvalidArgument(
+            f'optim_wrapper.type={class_name(wrapper)} of the config trains on accelerators alone; '
+            'on a CPU give --amp bf16, or --cfg-options optim_wrapper.type=OptimWrapper'
+        )
 
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
@@ -223,13 +253,9 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         use_tensorboard(config)
     if options.wandb is not None:
         use_wandb(config, options.wandb)
-    if options.amp:
-        config.optim_wrapper.update(
-            amp_wrapper(device, None if options.amp == 'auto' else options.amp)
-        )
+    set_precision(config, options.amp, device)
     chosen = set_learning_rate(config, options.lr)
     if options.zero:
         share_moments(config)
-    require_agreement(config)
     if is_main_process():
         print(chosen)

@@ -1,13 +1,13 @@
 """A config on an Ascend NPU: operators that are not there, compile mode, fused optimizers."""
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from mmengine.registry import OPTIMIZERS
 
 from rexdense.device import set_jit_compile
-from rexdense.engine.config.load import walk
+from rexdense.engine.config.load import class_name, walk
 from rexdense.errors import InvalidArgument
 
-__all__ = ['suit_ascend']
+__all__ = ['require_ascend_operators', 'suit_ascend']
 
 _MISSING = {
     'carafe': "mmcv's build for Ascend has no CARAFE: give upsample_cfg=dict(mode='nearest')",
@@ -16,6 +16,23 @@ _MISSING = {
     'PrRoIPool': "mmcv's build for Ascend has no PrRoIPool: take RoIAlign",
 }
 """Operators that mmcv's NPU sources lack (mmcv/ops/csrc/pytorch/npu), as configs name them."""
+
+
+def require_ascend_operators(model: ConfigDict) -> None:
+    """Check that mmcv has the operators of a model on an Ascend NPU.
+
+    Raises:
+        InvalidArgument: it lacks one.
+    """
+    for section in walk(model):
+        kind = class_name(section)
+        if kind in _MISSING:
+            raise InvalidArgument(f'type={kind!r} in the model, on an NPU: {_MISSING[kind]}')
+        if kind == 'RoIAlign' and section.get('aligned') is False:
+            raise InvalidArgument(
+                "RoIAlign with aligned=False: mmcv's kernel for Ascend only knows aligned=True, "
+                'and would compute that; leave it out, and train anew'
+            )
 
 
 def suit_ascend(config: Config) -> None:
@@ -27,15 +44,7 @@ def suit_ascend(config: Config) -> None:
     Raises:
         InvalidArgument: the model needs an operator that is not there.
     """
-    for section in walk(config.model):
-        kind = section.get('type')
-        if kind in _MISSING:
-            raise InvalidArgument(f'type={kind!r} in the model, on an NPU: {_MISSING[kind]}')
-        if kind == 'RoIAlign' and section.get('aligned') is False:
-            raise InvalidArgument(
-                "RoIAlign with aligned=False: mmcv's kernel for Ascend only knows aligned=True, "
-                'and would compute that; leave it out, and train anew'
-            )
+    require_ascend_operators(config.model)
     asked = config.get('npu') or {}
     set_jit_compile(asked.get('jit_compile', False))
     optimizer = (config.get('optim_wrapper') or {}).get('optimizer')
@@ -43,6 +52,6 @@ def suit_ascend(config: Config) -> None:
         # torch's own fused kernels are for other devices.
         optimizer.pop('fused', None)
     if optimizer and asked.get('fused_optimizers'):
-        fused = f'NpuFused{optimizer.type}'
+        fused = f'NpuFused{class_name(optimizer)}'
         if OPTIMIZERS.get(fused) is not None:
             optimizer.type = fused

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from rexdense.engine.config.load import class_name
 from rexdense.errors import InvalidArgument
 
 __all__ = ['cascade_model', 'require_stages']
@@ -88,7 +89,7 @@ def require_stages(model: Mapping[str, Any]) -> None:
             stages, or are not given stage by stage.
     """
     head = model.get('roi_head')
-    if not isinstance(head, Mapping) or _class_name(head) != 'CascadeRoIHead':
+    if not isinstance(head, Mapping) or class_name(head) != 'CascadeRoIHead':
         return
     stages = head.get('num_stages')
     parts = {f'roi_head.{name}': head.get(name) for name in _PARTS}
@@ -105,10 +106,6 @@ def require_stages(model: Mapping[str, Any]) -> None:
                 f'model.{name} is {given}, and model.roi_head.num_stages={stages!r}: a cascade '
                 'has one entry for each stage'
             )
-
-
-def _class_name(section: Mapping[str, Any]) -> str:
-    return str(section.get('type') or '').rpartition('.')[2]
 
 
 def _scope(name: str) -> str:

@@ -12,7 +12,7 @@ from rexdense.arch import (
     resolve_out_indices,
     rule_arguments,
 )
-from rexdense.engine.config.load import walk
+from rexdense.engine.config.load import class_name, walk
 from rexdense.errors import InvalidArgument
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.registry import MODELS
@@ -78,13 +78,13 @@ def follow_pyramid_channels(model: ConfigDict) -> list[str]:
     """Give a feature pyramid the channels of the levels that it reads, which a config may have
     changed by its backbone alone; return sentences about what was changed."""
     levels, neck = backbone_levels(model), model.get('neck')
-    if not levels or not isinstance(neck, dict) or _class_name(neck) not in _PYRAMIDS:
+    if not levels or not isinstance(neck, dict) or class_name(neck) not in _PYRAMIDS:
         return []
     wanted, stated = [level.channels for level in levels], neck.get('in_channels')
     if not isinstance(stated, (list, tuple)) or list(stated) == wanted:
         return []
     neck.in_channels = wanted
-    return [f'in_channels of {_class_name(neck)} {wanted} instead of {list(stated)}']
+    return [f'in_channels of {class_name(neck)} {wanted} instead of {list(stated)}']
 
 
 def follow_strides(model: ConfigDict) -> list[str]:
@@ -99,7 +99,7 @@ def follow_strides(model: ConfigDict) -> list[str]:
         return []
     strides, said = [level.stride for level in levels], []
     if neck:
-        if not isinstance(neck, dict) or _class_name(neck) not in _PYRAMIDS:
+        if not isinstance(neck, dict) or class_name(neck) not in _PYRAMIDS:
             return []
         if strides != sorted(strides):
             raise InvalidArgument(
@@ -116,7 +116,7 @@ def follow_strides(model: ConfigDict) -> list[str]:
                 finest = section.get('finest_scale', 56)
                 section.finest_scale = finest * wanted[0] // stated[0]
             section[key] = wanted
-            said.append(f'{key} of {_class_name(section)} {wanted} instead of {stated}')
+            said.append(f'{key} of {class_name(section)} {wanted} instead of {stated}')
     return said
 
 
@@ -131,10 +131,6 @@ def _sections_but_backbone(node: Any) -> Iterator[ConfigDict]:
     elif isinstance(node, (list, tuple)):
         for part in node:
             yield from _sections_but_backbone(part)
-
-
-def _class_name(section: dict) -> str:
-    return str(section.get('type')).rpartition('.')[2]
 
 
 def _family(backbone: dict) -> type[Backbone] | None:
@@ -189,7 +185,7 @@ def _pyramid_strides(neck: ConfigDict, strides: list[int], said: list[str]) -> l
         return strides[first : last + 1]
     outputs, strides = neck.get('num_outs', len(strides)), strides[first:]
     if outputs < len(strides):
-        said.append(f'num_outs of {_class_name(neck)} {len(strides)} instead of {outputs}')
+        said.append(f'num_outs of {class_name(neck)} {len(strides)} instead of {outputs}')
         neck.num_outs = outputs = len(strides)
     further = range(1, outputs - len(strides) + 1)
     return [*strides, *(strides[-1] * 2**place for place in further)]
@@ -197,7 +193,7 @@ def _pyramid_strides(neck: ConfigDict, strides: list[int], said: list[str]) -> l
 
 def _strides_of(section: dict, strides: list[int]) -> Iterator[tuple[str, list[int]]]:
     """Yield the keys of a section that state strides, with what they should state."""
-    kind = _class_name(section)
+    kind = class_name(section)
     if isinstance(section.get('strides'), Sequence) and ('Generator' in kind or 'Head' in kind):
         yield 'strides', strides
     if isinstance(section.get('featmap_strides'), Sequence):

@@ -1,6 +1,6 @@
 """Reading a config file and changing it: overrides, epochs, image size, classes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from rexdense.shipped_configs import find_config
 __all__ = [
     'RUN_LENGTHS',
     'class_heads',
+    'class_name',
     'dataloader_names',
     'innermost_dataset',
     'load_config',
@@ -95,6 +96,18 @@ def walk(node: Any) -> Iterator[ConfigDict]:
     elif isinstance(node, (list, tuple)):
         for value in node:
             yield from walk(value)
+
+
+def class_name(section: Mapping[str, Any]) -> str:
+    """Return the name of the class of a section, without the scope before it; empty where it has
+    none.
+
+    Example:
+        >>> class_name(dict(type='mmdet.FPN_CARAFE'))
+        'FPN_CARAFE'
+    """
+    kind = section.get('type') or ''
+    return kind.__name__ if isinstance(kind, type) else str(kind).rpartition('.')[2]
 
 
 def dataloader_names(config: Config) -> list[str]:

@@ -9,7 +9,12 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 
 from rexdense.engine.config.cascade import cascade_model
-from rexdense.engine.config.load import dataloader_names, innermost_dataset, load_config
+from rexdense.engine.config.load import (
+    class_name,
+    dataloader_names,
+    innermost_dataset,
+    load_config,
+)
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
 __all__ = ['PIECES', 'add_pieces', 'piece_names']
@@ -143,11 +148,7 @@ def _set_resizing(config: Config, resize: ConfigDict, training: bool, piece: str
         if (name == 'train_dataloader') != training:
             continue
         pipeline = innermost_dataset(config[name]).get('pipeline') or []
-        places = [
-            place
-            for place, step in enumerate(pipeline)
-            if str(step.get('type')).rpartition('.')[2] in _RESIZING
-        ]
+        places = [place for place, step in enumerate(pipeline) if class_name(step) in _RESIZING]
         if len(places) != 1:
             raise InvalidArgument(
                 f'--with {piece}: {name} has {len(places)} steps that scale images, and the piece '

@@ -10,6 +10,7 @@ from mmengine.dist import is_main_process
 from torch import nn
 
 from rexdense.deploy import optimize
+from rexdense.engine.config.ascend import require_ascend_operators
 from rexdense.engine.config.stored.config import StoredConfig
 from rexdense.engine.hooks.same_tensors import require_same_tensors
 from rexdense.engine.trained.file import read_training_file
@@ -60,6 +61,7 @@ def load_trained_model(
             more than registered classes, or no classes where the model tells classes apart, or
             another number of them.
         CheckpointMismatch: its tensors are not those of its config.
+        InvalidArgument: the device is an NPU, on which mmcv lacks an operator of the model.
     """
     file = read_training_file(checkpoint)
     whole = file.config()
@@ -68,6 +70,8 @@ def load_trained_model(
     tells_classes = not isinstance(task_of(config.model, {}), Depth)
     if file.classes is None and tells_classes:
         raise CheckpointUnreadable(f'{checkpoint} holds no class names')
+    if device.startswith('npu'):
+        require_ascend_operators(config.model)
     with stored.building():
         model = MODELS.build(config.model)
         pipeline = Compose(config.pipeline)

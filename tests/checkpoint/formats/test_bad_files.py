@@ -6,8 +6,6 @@ import json
 import os
 import pickle
 import resource
-import subprocess
-import sys
 import tarfile
 import warnings
 import zipfile
@@ -25,6 +23,7 @@ from rexdense.checkpoint.formats.writing import write_checkpoint
 from rexdense.cli.parser import run_command
 from rexdense.errors import CheckpointMismatch, CheckpointUnreadable
 from tests.checkpoint.crafted_files import write_crafted
+from tests.forked import Forked, tool
 
 ROOT = Path(__file__).resolve().parents[3]
 WEIGHTS = rexdense.create_backbone('rexnet_1.0', out_indices=(1,)).state_dict()
@@ -350,14 +349,8 @@ def test_a_destination_that_cannot_be(name, tmp_path):
 
 def test_the_program_ends_with_status_1(tmp_path):
     (tmp_path / 'a.pth').write_bytes(b'')
-    done = subprocess.run(
-        [sys.executable, 'tools/convert.py', tmp_path / 'a.pth', tmp_path / 'b.pth'],
-        cwd=ROOT,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (1, '')
+    done = Forked(tool, 'convert.py', f'{tmp_path}/a.pth', f'{tmp_path}/b.pth')
+    assert (done.wait(), done.stdout) == (1, '')
     assert (
         done.stderr
         == f'rexdense convert: error: {tmp_path}/a.pth is empty: copy or download it again\n'

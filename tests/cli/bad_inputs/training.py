@@ -82,6 +82,10 @@ _DEVICES = [
     Bad('train DETECTOR --data-root shapes RUN --device tpu', "'tpu': allowed are auto, cpu, cud"),
     Bad('train DETECTOR --data-root shapes RUN --device npu', "'npu' is not here: torch_npu is no"),
     Bad('train DETECTOR --data-root shapes RUN --amp fp16', 'on a CPU give --amp bf16'),
+    Bad(
+        'train DETECTOR --data-root shapes RUN --cfg-options optim_wrapper.type=AmpOptimWrapper',
+        'type=AmpOptimWrapper of the config trains on accelerators alone; on a CPU give --amp bf16',
+    ),
     *(
         Bad(f'train DETECTOR --data-root shapes RUN --launcher {name}', said, variables=_NO_RANK)
         for name, said in (

@@ -30,15 +30,15 @@ small = pytest.mark.parametrize('name', SMALL)
 some = pytest.mark.parametrize('name', ['rexnet_1.0', 'regnety_200mf'])
 
 
-def pair(name, how, **arguments):
-    """Return two equal networks in float64, one that recomputes and one that does not; of ReXNet a
-    block a level, of ResNeXt the first two stages."""
+def networks(name, *how, **arguments):
+    """Return equal networks in float64, one for each way to recompute, and one that is to be
+    trained plainly; of ReXNet a block a level, of ResNeXt the first two stages."""
     if name.startswith('rexnet'):
         arguments['depth_mult'] = 0.1
     if name.startswith('resnext'):
         levels = arguments.get('out_indices', (1, 2))
         arguments['out_indices'] = tuple(level for level in levels if level < 3)
-    return [network(name, recompute=mode, **arguments).double() for mode in (how, None)]
+    return [network(name, recompute=mode, **arguments).double() for mode in (*how, None)]
 
 
 def train(backbone, *images):
@@ -62,29 +62,30 @@ def assert_same_training(backbone, reference, tolerance=1e-9, floor=1e-12):
     """
     parameters = zip(backbone.named_parameters(), reference.parameters(), strict=True)
     for (key, found), expected in parameters:
-        assert (found.grad is None) == (expected.grad is None), key
+        where = f'{key}, recompute={getattr(backbone, "recompute", None)}'
+        assert (found.grad is None) == (expected.grad is None), where
         if found.grad is not None:
             error = (found.grad - expected.grad).abs().max()
-            assert error <= tolerance * expected.grad.abs().max() + floor, key
+            assert error <= tolerance * expected.grad.abs().max() + floor, where
     for (key, found), expected in zip(backbone.named_buffers(), reference.buffers(), strict=True):
         assert torch.equal(found, expected), key
 
 
-@modes
 @small
-def test_gradients_and_statistics_are_those_of_the_plain_network(name, how):
+def test_gradients_and_statistics_are_those_of_the_plain_network(name):
     x = image(2, 3, 64, 64).double()
-    backbone, reference = pair(name, how, drop_path_rate=0.3, out_indices=(0, 2, 4))
-    found, expected = train(backbone, x), train_plainly(reference, x)
-    for a, b in zip(found, expected, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
-    assert_same_training(backbone, reference)
-    counters = {
-        int(value)
-        for key, value in backbone.named_buffers()
-        if key.endswith('num_batches_tracked') and 'squeeze_excitation' not in key
-    }
-    assert counters == {1}
+    *backbones, reference = networks(name, *MODES, drop_path_rate=0.3, out_indices=(0, 2, 4))
+    expected = train_plainly(reference, x)
+    for backbone in backbones:
+        for a, b in zip(train(backbone, x), expected, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+        assert_same_training(backbone, reference)
+        counters = {
+            int(value)
+            for key, value in backbone.named_buffers()
+            if key.endswith('num_batches_tracked') and 'squeeze_excitation' not in key
+        }
+        assert counters == {1}
 
 
 @modes
@@ -112,7 +113,6 @@ OTHER_ARGUMENTS = [
 ]
 
 
-@modes
 @pytest.mark.parametrize(
     ('name', 'arguments'),
     [
@@ -122,32 +122,33 @@ OTHER_ARGUMENTS = [
     ],
     ids=str,
 )
-def test_gradients_with_other_arguments(name, arguments, how):
+def test_gradients_with_other_arguments(name, arguments):
     # Up to the blocks with squeeze-excitation, and to those whose stride becomes a dilation.
     deepest = 3 if 'output_stride' in arguments else 2
-    backbone, reference = pair(name, how, out_indices=(deepest,), **arguments)
+    *backbones, reference = networks(name, *MODES, out_indices=(deepest,), **arguments)
     # 16 images, so that squeeze-excitation's norms use the batch's statistics.
-    x = image(16, backbone.in_channels, 32, 32).double()
-    train(backbone, x)
+    x = image(16, reference.in_channels, 32, 32).double()
     train_plainly(reference, x)
-    assert_same_training(backbone, reference)
+    for backbone in backbones:
+        train(backbone, x)
+        assert_same_training(backbone, reference)
 
 
-@modes
 @small
-def test_gradients_of_the_evaluation_mode(name, how):
-    backbone, reference = (module.eval() for module in pair(name, how))
-    x = image(2, 3, 64, 64).double().requires_grad_()
-    train(backbone, x)
-    found, x.grad = x.grad, None
-    train_plainly(reference, x)
-    torch.testing.assert_close(found, x.grad)
-    assert_same_training(backbone, reference)
+def test_gradients_of_the_evaluation_mode(name):
+    *backbones, reference = (module.eval() for module in networks(name, *MODES))
+    expected = image(2, 3, 64, 64).double().requires_grad_()
+    train_plainly(reference, expected)
+    for backbone in backbones:
+        x = expected.detach().requires_grad_()
+        train(backbone, x)
+        torch.testing.assert_close(x.grad, expected.grad)
+        assert_same_training(backbone, reference)
 
 
 @modes
 def test_what_is_switched_before_the_backward_pass_does_not_count(how):
-    backbone, reference = pair('rexnet_1.0', how, out_indices=(2,), drop_path_rate=0.5)
+    backbone, reference = networks('rexnet_1.0', how, out_indices=(2,), drop_path_rate=0.5)
     x = image(8, 3, 32, 32).double()
     torch.manual_seed(3)
     loss = backbone(x)[0].square().mean()
@@ -163,7 +164,7 @@ def test_what_is_switched_before_the_backward_pass_does_not_count(how):
 @again
 def test_running_statistics_are_those_that_the_forward_pass_has_read(how):
     """A later forward pass changes them before the backward pass reads them."""
-    backbone, reference = pair('rexnet_1.0', how, out_indices=(2,))
+    backbone, reference = networks('rexnet_1.0', how, out_indices=(2,))
     small, large = image(2, 3, 32, 32).double(), image(16, 3, 32, 32, seed=1).double()
     loss = backbone.eval()(small)[0].square().mean()
     backbone.train()(large)
@@ -181,22 +182,23 @@ def test_random_numbers_after_the_backward_pass_are_those_of_the_plain_network(n
         train(backbone, image(2, 3, 32, 32).double())
         return torch.rand(3)
 
-    backbone, reference = pair(name, how, out_indices=(2,), drop_path_rate=0.5)
+    backbone, reference = networks(name, how, out_indices=(2,), drop_path_rate=0.5)
     assert torch.equal(draw(backbone), draw(reference))
 
 
-@modes
 @pytest.mark.parametrize('name', ['rexnet_1.0', 'rexnet_lite_1.0', 'regnety_200mf'])
-def test_gradients_under_autocast(name, how):
-    backbone, reference = (network(name, recompute=m, out_indices=(2,)) for m in (how, None))
-    x = image(8, 3, 64, 64)
+def test_gradients_under_autocast(name):
+    reference, x = network(name, out_indices=(2,)), image(8, 3, 32, 32)
     with torch.autocast('cpu', torch.bfloat16):
-        (found,) = train(backbone, x)
         (expected,) = train_plainly(reference, x)
-    assert found.dtype == torch.bfloat16
-    assert torch.equal(found, expected)
     largest = max(value.grad.abs().max() for value in reference.parameters())
-    assert_same_training(backbone, reference, tolerance=0.03, floor=1e-3 * largest)
+    for how in MODES:
+        backbone = network(name, recompute=how, out_indices=(2,))
+        with torch.autocast('cpu', torch.bfloat16):
+            (found,) = train(backbone, x)
+        assert found.dtype == torch.bfloat16
+        assert torch.equal(found, expected)
+        assert_same_training(backbone, reference, tolerance=0.03, floor=1e-3 * largest)
 
 
 @again
@@ -225,7 +227,7 @@ def test_autocast_trains_a_block_first_recomputed_and_then_not(how):
 
 @modes
 def test_two_forward_passes_before_one_backward_pass(how):
-    backbone, reference = pair('rexnet_1.0', how, out_indices=(3,))
+    backbone, reference = networks('rexnet_1.0', how, out_indices=(3,))
     images = [image(2, 3, 64, 64, seed=seed).double() for seed in (0, 1)]
     train(backbone, *images)
     train_plainly(reference, *images)
@@ -235,7 +237,7 @@ def test_two_forward_passes_before_one_backward_pass(how):
 @modes
 @pytest.mark.parametrize('name', ['rexnet_1.0', 'rexnet_lite_1.0', 'regnety_200mf'])
 def test_passes_of_parts_and_of_the_whole_in_any_order(name, how):
-    backbone, reference = pair(name, how, out_indices=(2,))
+    backbone, reference = networks(name, how, out_indices=(2,))
     x = image(4, 3, 32, 32).double()
     train_plainly(reference, x)
     expected = {key: value.grad for key, value in reference.named_parameters()}
@@ -258,7 +260,7 @@ def test_passes_of_parts_and_of_the_whole_in_any_order(name, how):
 @modes
 @some
 def test_the_input_alone_or_some_parameters_alone(name, how):
-    backbone, reference = pair(name, how, out_indices=(2,))
+    backbone, reference = networks(name, how, out_indices=(2,))
     for module in (backbone, reference):
         for key, parameter in module.named_parameters():
             parameter.requires_grad_('conv' in key or 'reduce' in key)
@@ -288,7 +290,7 @@ def test_a_network_without_gradients_records_nothing(how):
 @modes
 @some
 def test_an_outer_checkpoint_gives_the_same_gradients(name, how):
-    backbone, reference = pair(name, how, out_indices=(3,), norm_eval=True)
+    backbone, reference = networks(name, how, out_indices=(3,), norm_eval=True)
     x = image(2, 3, 64, 64).double().requires_grad_()
     train(lambda x: checkpoint(backbone, x, use_reentrant=False), x)
     train_plainly(reference, x)
@@ -308,24 +310,25 @@ def test_an_outer_checkpoint_keeps_the_input_only(how):
     assert levels
 
 
-@modes
 @pytest.mark.parametrize('training', [False, True])
 @pytest.mark.parametrize('name', ['rexnet_1.0', 'rexnet_lite_1.0', 'regnety_200mf'])
-def test_gradients_of_gradients(name, training, how):
+def test_gradients_of_gradients(name, training):
     def penalise(module, x):
         torch.manual_seed(3)
         loss = module(x)[0].square().mean()
         (gradient,) = torch.autograd.grad(loss, x, create_graph=True)
         gradient.square().sum().backward()
 
-    backbone, reference = (
-        module.train(training) for module in pair(name, how, out_indices=(2,), drop_path_rate=0.3)
+    *backbones, reference = (
+        module.train(training)
+        for module in networks(name, *MODES, out_indices=(2,), drop_path_rate=0.3)
     )
     x = image(4, 3, 32, 32).double().requires_grad_()
-    penalise(backbone, x)
     with forward_ad.dual_level():
         penalise(reference, x)
-    assert_same_training(backbone, reference, tolerance=1e-7, floor=1e-10)
+    for backbone in backbones:
+        penalise(backbone, x)
+        assert_same_training(backbone, reference, tolerance=1e-7, floor=1e-10)
 
 
 class Calls(nn.Module):

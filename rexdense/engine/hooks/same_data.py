@@ -1,0 +1,56 @@
+"""A check that all processes see the same data."""
+
+from collections.abc import Sized
+
+from mmengine.dist import all_gather_object
+from mmengine.hooks import Hook
+from torch.utils.data import DataLoader
+
+from rexdense.errors import DataError
+
+__all__ = ['RequireSameData']
+
+
+class RequireSameData(Hook):
+    """Check before a run that the processes have data of the same size and the same classes.
+
+    Each takes its share of the numbers from 0 to that size: with others, some would wait in a step
+    that the rest never makes, and images would be left out or measured twice. So it is where the
+    copy on the disk of one machine is not whole.
+
+    Raises:
+        DataError: they have not.
+    """
+
+    # Before hooks that look at the files.
+    priority = 'VERY_HIGH'
+
+    def before_train(self, runner) -> None:
+        """Compare the training and the validation data."""
+        _require_same(runner.train_dataloader, 'training')
+        if runner.val_loop is not None:
+            _require_same(runner.val_dataloader, 'validation')
+
+    def before_test(self, runner) -> None:
+        """Compare the data that are measured."""
+        _require_same(runner.test_dataloader, 'test')
+
+
+def _require_same(loader: DataLoader, which: str) -> None:
+    everyone = all_gather_object(_facts(loader))
+    first = everyone[0]
+    for rank, other in enumerate(everyone):
+        if other != first:
+            key = next(key for key in first if other[key] != first[key])
+            raise DataError(
+                f'the {which} data of process {rank} has {key} {other[key]}, that of process 0 '
+                f'{first[key]}: give all machines the same data, and all processes the same options'
+            )
+
+
+def _facts(loader: DataLoader) -> dict[str, str]:
+    """Return what must be the same of a data set, by what it is called."""
+    dataset = loader.dataset
+    size = len(dataset) if isinstance(dataset, Sized) else 'unknown'
+    classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()
+    return {'size': str(size), 'classes': ', '.join(map(str, classes)) or 'none'}

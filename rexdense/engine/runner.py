@@ -183,17 +183,18 @@ class Runner(MMEngineRunner):
 
     @master_only
     def dump_config(self) -> None:
-        """Write the config into the work directory, one of Python whole or not at all.
+        """Write the config into the work directory, one of Python whole or not at all; that of a
+        run that only measures, which lacks what trains, into the folder of its log.
 
         Raises:
             UnwritableFile: it cannot be written.
         """
-        name = Path(self.cfg.filename or f'{self.timestamp}.py').name
-        if name.endswith('.py'):
-            text = self.cfg.pretty_text.encode()
-            atomic_write(Path(self.work_dir, name), text, overwrite=True)
+        folder = self.log_dir if self._train_dataloader is None else self.work_dir
+        path = Path(folder, Path(self.cfg.filename or f'{self.timestamp}.py').name)
+        if path.suffix == '.py':
+            atomic_write(path, self.cfg.pretty_text.encode(), overwrite=True)
         else:
-            super().dump_config()
+            self.cfg.dump(path)
 
     def build_logger(self, *args, **settings):
         """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""

@@ -326,4 +326,4 @@ def test_measuring_leaves_the_config_of_the_training(build, tmp_path, ending):
     object.__setattr__(mine, '_cfg_dict', Config(dict(lr=None))._cfg_dict)
     measuring = Runner(Model(), str(tmp_path / 'run'), experiment_name='measuring', cfg=mine)
     assert copy.read_text() == text
-    assert Config.fromfile(Path(measuring.log_dir, copy.name)).lr is None
+    assert Config.fromfile(Path(measuring.log_dir, 'vis_data/config.py')).lr is None

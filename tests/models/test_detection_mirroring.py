@@ -9,7 +9,7 @@ from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import nn
 
-from rexdense.models.detection_mirroring import DetectionFlipTest, _fused
+from rexdense.models.detection_mirroring import DetectionFlipTest
 
 HEIGHT, WIDTH = 20, 30
 ALL = ('horizontal', 'vertical', 'diagonal')
@@ -130,26 +130,29 @@ def test_further_boxes_of_an_object_take_nothing_from_its_score():
     assert instances.masks.sum((1, 2)).tolist() == [60, 80]
 
 
-def test_masks_of_whole_images_are_not_copied_for_each_object():
+def test_masks_of_whole_images_are_not_copied():
     class Counted(torch.Tensor):
-        """Counts the values of its copies."""
+        """Counts the values of new tensors that are made of it."""
 
-        copied = 0
+        copied = []
 
-        def __getitem__(self, key):
-            taken = super().__getitem__(key)
-            if isinstance(key, torch.Tensor):
-                Counted.copied += taken.numel()
-            return taken
+        @classmethod
+        def __torch_function__(cls, function, types, arguments=(), settings=None):
+            made = super().__torch_function__(function, types, arguments, settings or {})
+            if isinstance(made, torch.Tensor) and made.data_ptr() != arguments[0].data_ptr():
+                cls.copied.append(made.numel())
+            return made
 
-    count = 20
-    boxes = torch.arange(count)[:, None] + torch.tensor([0, 0, 1, 1])
-    view = InstanceData(
-        bboxes=boxes.float(), scores=torch.rand(count), labels=torch.zeros(count).long()
-    )
-    view.masks = torch.ones(count, 5, 6, dtype=torch.bool).as_subclass(Counted)
-    assert len(_fused([view, view])) == count
-    assert 0 < Counted.copied <= 2 * view.masks.numel()
+    class Large(Finder):
+        def test_step(self, data):
+            (sample,) = super().test_step(data)
+            sample.pred_instances.masks = sample.pred_instances.masks.as_subclass(Counted)
+            return [sample]
+
+    data = batch(*((x, 3, x + 2, 9, x) for x in range(1, 26, 2)))
+    DetectionFlipTest(Large(masks=True, most=3), ALL).test_step(data)
+    # The three that come of it, and one at a time of the 13 of each view.
+    assert sorted(Counted.copied)[-2:] == [HEIGHT * WIDTH, 3 * HEIGHT * WIDTH]
 
 
 def test_boxes_are_the_mean_weighed_by_scores():

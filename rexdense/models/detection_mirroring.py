@@ -68,14 +68,15 @@ class DetectionFlipTest(BaseTTAModel):
 
 
 def _mirrored(padded: torch.Tensor, sample: Any, direction: str) -> torch.Tensor:
-    """Return an image (C, H, W), mirrored, with what its pipeline has padded it with, below it and
-    on its right, left where it is."""
+    """Return an image (C, H, W), mirrored, with what its pipeline has padded it with left where it
+    is: below it and on its right, or around it, as for CornerNet and CenterNet."""
     scales = sample.get('scale_factor', (1, 1))[::-1]
     height, width = (
         round(size * scale) for size, scale in zip(sample.ori_shape, scales, strict=False)
     )
-    mirrored = padded.clone()
-    mirrored[:, :height, :width] = padded[:, :height, :width].flip(_AXES[direction])
+    top, bottom, left, right = map(int, sample.get('border', (0, height, 0, width)))
+    mirrored, image = padded.clone(), padded[:, top:bottom, left:right]
+    mirrored[:, top:bottom, left:right] = image.flip(_AXES[direction])
     return mirrored
 
 
@@ -149,7 +150,7 @@ def _single(view: InstanceData) -> list[int]:
     again = (again & (view.labels[:, None] == view.labels)).cpu().numpy()
     there = (_areas(view.bboxes) > 0).cpu().numpy()
     kept: list[int] = []
-    for place in view.scores.argsort(descending=True, stable=True).tolist():
+    for place in view.scores.cpu().argsort(descending=True, stable=True).tolist():
         if there[place] and not again[place, kept].any():
             kept.append(place)
     return kept

@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip('mmdet')
 
 import torch
+from mmdet.datasets.transforms import RandomCenterCropPad
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import nn
@@ -109,6 +110,32 @@ def test_what_a_pipeline_pads_an_image_with_stays_where_it_is(directions, scales
     instances = found(Small(masks=True), data, directions)
     torch.testing.assert_close(instances.bboxes, BOXES)
     assert instances.masks.sum((1, 2)).tolist() == [60, 80]
+
+
+@pytest.mark.parametrize('directions', [('horizontal',), ('vertical',), ('diagonal',), ALL])
+def test_what_a_pipeline_pads_an_image_with_around_it_stays_there(directions):
+    class Inner(Finder):
+        """Finds the objects in the image before it was padded, as mmdet's CenterNet."""
+
+        def test_step(self, data):
+            inner = [image[:, 8 : 8 + HEIGHT, 3 : 3 + WIDTH] for image in data['inputs']]
+            return super().test_step(dict(data, inputs=inner))
+
+    data = batch(*OBJECTS)
+    pad = RandomCenterCropPad(
+        ratios=None,
+        border=None,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+        to_rgb=True,
+        test_mode=True,
+        test_pad_mode=('size_divisor', 36),
+    )
+    made = pad(dict(img=data['inputs'][0].permute(1, 2, 0).numpy()))
+    assert made['img'].shape == (36, 36, 3) and made['border'].tolist() == [8, 28, 3, 33]
+    data['inputs'] = [torch.from_numpy(made['img']).permute(2, 0, 1)]
+    data['data_samples'][0].set_metainfo(dict(border=made['border'], scale_factor=(1.0, 1.0)))
+    torch.testing.assert_close(found(Inner(), data, directions).bboxes, BOXES)
 
 
 def test_further_boxes_of_an_object_take_nothing_from_its_score():

@@ -13,19 +13,23 @@ fi
 config=$1 processes=$2
 shift 2
 case $processes in
-    '' | *[!0-9]* | 0*)
-        echo "tools/dist_train.sh: '$processes' processes: give a number above 0" >&2
+    '' | *[!0-9]* | 0* | ??????*)
+        echo "tools/dist_train.sh: '$processes' processes: give a number from 1 to 99999" >&2
         exit 2
         ;;
 esac
 for number in "NNODES=${NNODES:-1}" "NODE_RANK=${NODE_RANK:-0}" "PORT=${PORT:-29500}"; do
     case ${number#*=} in
-        *[!0-9]*)
-            echo "tools/dist_train.sh: $number: give a whole number" >&2
+        *[!0-9]* | ??????*)
+            echo "tools/dist_train.sh: $number: give a whole number, of five digits at most" >&2
             exit 2
             ;;
     esac
 done
+if [ "${NNODES:-1}" -lt 1 ]; then
+    echo "tools/dist_train.sh: NNODES=$NNODES: give a number above 0" >&2
+    exit 2
+fi
 if [ "${NODE_RANK:-0}" -ge "${NNODES:-1}" ]; then
     echo "tools/dist_train.sh: NODE_RANK=${NODE_RANK:-0} of NNODES=${NNODES:-1}: machines are" \
         "numbered from 0" >&2

@@ -39,7 +39,7 @@ from rexdense.engine.report.metric_files import METRIC_FILES, write_metric_files
 from rexdense.engine.runner import Runner
 from rexdense.engine.trained.file import read_training_file
 from rexdense.engine.trained.flips import flip_directions
-from rexdense.engine.work_dir import prepare_work_dir, written_names
+from rexdense.engine.work_dir import prepare_work_dir
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_table
 from rexdense.tasks import Classification, Task, task_of
@@ -116,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if is_main_process():
         print(*filter(None, told), sep='\n', end='\n' if any(told) else '')
     refuse_data_places(config, False, options.checkpoint)
-    prepare_work_dir(config.work_dir, True, written_names(config.filename, training=False))
+    prepare_work_dir(config.work_dir, True)
     keep_only_testing(config)
     for section in _coco_sections(config):
         section.setdefault('analysis', LOWEST_SCORE)

@@ -47,6 +47,14 @@ def _package(name: str, distributions: tuple[str, ...]) -> Finding:
         module = importlib.import_module(name)
     except Exception as error:  # a compiled library, or what a package imports, raises anything
         return _broken(name, value, error)
+    if not hasattr(module, '__path__'):
+        file = getattr(module, '__file__', None) or 'another module'
+        return Finding(
+            name,
+            value or 'none',
+            fault=f'{file} stands in for the package {name}',
+            remedy='rename that file, or start Python where it is not',
+        )
     return Finding(name, f'{value or "no distribution"}, {module.__path__[0]}')
 
 

@@ -33,6 +33,7 @@ from rexdense.engine.hooks.histories import ShortHistories
 from rexdense.engine.hooks.same_data import RequireSameData
 from rexdense.engine.hooks.same_tensors import RequireSameTensors, backbone_of
 from rexdense.engine.hooks.saved_tensors import SavePlainTensors
+from rexdense.engine.resume.choice import first_process_checkpoint
 from rexdense.engine.resume.continuing import continue_run
 from rexdense.engine.resume.full_disk import DiskWait
 from rexdense.engine.resume.loops import placed_type
@@ -185,9 +186,14 @@ class Runner(MMEngineRunner):
     def dump_config(self) -> None:
         """Write the config into the work directory, one of Python whole or not at all.
 
+        That of a run that only measures lacks what trains, and would replace that of the training;
+        it lies beside the values that the run logs.
+
         Raises:
             UnwritableFile: it cannot be written.
         """
+        if self._train_dataloader is None:
+            return
         name = Path(self.cfg.filename or f'{self.timestamp}.py').name
         if name.endswith('.py'):
             text = self.cfg.pretty_text.encode()
@@ -267,14 +273,9 @@ class Runner(MMEngineRunner):
         resume_param_scheduler: bool = True,
         map_location: Any = 'default',
     ) -> None:
-        """Go on from a checkpoint, see :mod:`rexdense.engine.resume`.
-
-        All processes take that of the first: a disk that machines share may show an older one to
-        some of them.
-        """
-        chosen = [filename]
-        broadcast_object_list(chosen)
-        self._load_from = filename = chosen[0]
+        """Go on from a checkpoint, see :mod:`rexdense.engine.resume`; all processes from that of
+        the first."""
+        self._load_from = filename = first_process_checkpoint(filename)
         # On the host: what is loaded is copied to where the model is, and a device has no second
         # model and optimizer to hold meanwhile.
         location = 'cpu' if map_location == 'default' else map_location

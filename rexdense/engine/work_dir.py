@@ -35,16 +35,14 @@ LOCK = '.rexdense.lock'
 _SECOND = datetime.timedelta(seconds=1)
 
 
-def written_names(config_file: str | Path | None, training: bool = True) -> list[str]:
-    """Return the names of the files that a run writes straight into its work directory, but for
-    checkpoints.
+def written_names(config_file: str | Path | None) -> list[str]:
+    """Return the names of the files that a training writes straight into its work directory, but
+    for checkpoints.
 
     Args:
         config_file: The file of its config, of which mmengine writes a copy under that name.
-        training: Whether it trains; else it measures.
     """
-    copy = [Path(config_file).name] if config_file else []
-    return [*((CURVES, SHEET, POINTER) if training else ()), *copy]
+    return [CURVES, SHEET, POINTER, *([Path(config_file).name] if config_file else ())]
 
 
 def prepare_work_dir(

@@ -1,7 +1,7 @@
 """The flip test of detectors."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from mmdet.models.utils import weighted_boxes_fusion
@@ -24,9 +24,9 @@ class DetectionFlipTest(BaseTTAModel):
 
     Boxes of one class that overlap are one object (weighted boxes fusion, Solovyev et al. 2019):
     its box is their mean weighed by their scores, its score the mean over all views, 0 where one
-    has not found it. A pixel is in its mask where it is in most of theirs, weighed alike.
-    ``mmdet.DetTTAModel`` keeps the best box alone, a quarter of the gain in AP on blood cells
-    (docs/detection.md), and takes no masks.
+    has not found it. Of those of one view that overlap, the best alone counts. A pixel is in the
+    mask where it is in most of theirs, weighed alike. ``mmdet.DetTTAModel`` keeps the best box
+    alone, a quarter of the gain in AP on blood cells (docs/predictor.md), and takes no masks.
 
     Args:
         module: The model, which distributed training may have wrapped.
@@ -38,14 +38,17 @@ class DetectionFlipTest(BaseTTAModel):
         super().__init__(module)
         self.directions = tuple(directions)
         config = bare_model(module).test_cfg or {}
-        self._most = config.get('rcnn', config).get('max_per_img', -1)
+        self._most = (config.get('rcnn') or config).get('max_per_img', -1)
 
     def test_step(self, data: dict[str, Any]) -> list[Any]:
         """Return the data samples of a batch, with boxes (n, 4) in pixels of the images."""
         views = [self.module.test_step(data)]
         for direction in self.directions:
             mirrored = dict(
-                inputs=[image.flip(_AXES[direction]) for image in data['inputs']],
+                inputs=[
+                    _mirrored(image, sample, direction)
+                    for image, sample in zip(data['inputs'], data['data_samples'], strict=True)
+                ],
                 # Models write into the samples that they are given.
                 data_samples=[sample.new() for sample in data['data_samples']],
             )
@@ -54,41 +57,80 @@ class DetectionFlipTest(BaseTTAModel):
 
     def merge_preds(self, data_samples_list: list[tuple[Any, ...]]) -> list[Any]:
         """Return the first data sample of each image with what is found in all of its views."""
-        merged = []
-        for first, *mirrored in data_samples_list:
-            views = [first.pred_instances]
-            views += [
-                _turned_back(sample.pred_instances, direction, sample.ori_shape)
-                for sample, direction in zip(mirrored, self.directions, strict=True)
+        directions = (None, *self.directions)
+        for samples in data_samples_list:
+            views = [
+                _view(sample.pred_instances, direction, sample.ori_shape)
+                for sample, direction in zip(samples, directions, strict=True)
             ]
-            first.pred_instances = _fused(views)
-            if self._most >= 0:
-                first.pred_instances = first.pred_instances[: self._most]
-            merged.append(first)
-        return merged
+            samples[0].pred_instances = _fused(views, self._most)
+        return [first for first, *_ in data_samples_list]
 
 
-def _turned_back(found: InstanceData, direction: str, size: Sequence[int]) -> InstanceData:
-    back = InstanceData(
-        bboxes=bbox_flip(found.bboxes, size, direction), scores=found.scores, labels=found.labels
+def _mirrored(padded: torch.Tensor, sample: Any, direction: str) -> torch.Tensor:
+    """Return an image (C, H, W), mirrored, with what its pipeline has padded it with left where it
+    is: below it and on its right, or around it, as for CornerNet and CenterNet."""
+    scales = sample.get('scale_factor', (1, 1))[::-1]
+    height, width = (
+        round(size * scale) for size, scale in zip(sample.ori_shape, scales, strict=False)
     )
-    if 'masks' in found:
-        back.masks = found.masks.flip(_AXES[direction])
-    return back
+    top, bottom, left, right = map(int, sample.get('border', (0, height, 0, width)))
+    mirrored, image = padded.clone(), padded[:, top:bottom, left:right]
+    mirrored[:, top:bottom, left:right] = image.flip(_AXES[direction])
+    return mirrored
 
 
-def _fused(views: list[InstanceData]) -> InstanceData:
-    """Return the objects of all views, the best first."""
-    views = [view[_areas(view.bboxes) > 0] for view in views]
-    parts = [[view[key].cpu().numpy() for view in views] for key in ('bboxes', 'scores', 'labels')]
+class _View(NamedTuple):
+    """What was found in one view, turned back.
+
+    Attributes:
+        found: Boxes, scores and labels, the best first.
+        masks: All of the view (m, H, W), as it has them: those of whole images fill a memory, and
+            are not copied. None where there are none.
+        places: Of the masks of what was found.
+        axes: Along which they are flipped.
+    """
+
+    found: InstanceData
+    masks: torch.Tensor | None
+    places: list[int]
+    axes: tuple[int, ...]
+
+    def mask(self, number: int) -> torch.Tensor:
+        """Return the mask (H, W) of one of the objects."""
+        return self.masks[self.places[number]].flip(self.axes)
+
+
+def _view(found: InstanceData, direction: str | None, size: Sequence[int]) -> _View:
+    places = _single(found)
+    boxes = found.bboxes[places]
+    kept = InstanceData(
+        bboxes=bbox_flip(boxes, size, direction) if direction else boxes,
+        scores=found.scores[places],
+        labels=found.labels[places],
+    )
+    return _View(kept, found.get('masks'), places, _AXES[direction] if direction else ())
+
+
+def _fused(views: list[_View], most: int = -1) -> InstanceData:
+    """Return the objects of all views, the best first.
+
+    Args:
+        most: How many there are at most; any number below 0.
+    """
+    parts = [
+        [view.found[key].cpu().numpy() for view in views] for key in ('bboxes', 'scores', 'labels')
+    ]
     boxes, scores, labels = weighted_boxes_fusion(*parts, iou_thr=_OVERLAP)
-    like = views[0]
+    like = views[0].found
     fused = InstanceData(
         bboxes=boxes.reshape(-1, 4).to(like.bboxes),
         scores=scores.to(like.scores),
         labels=labels.to(like.labels),
     )
-    if 'masks' in like:
+    if most >= 0:
+        fused = fused[:most]
+    if views[0].masks is not None:
         fused.masks = _fused_masks(fused, views)
     return fused
 
@@ -97,19 +139,36 @@ def _areas(boxes: torch.Tensor) -> torch.Tensor:
     return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1)
 
 
-def _fused_masks(fused: InstanceData, views: list[InstanceData]) -> torch.Tensor:
+def _single(view: InstanceData) -> list[int]:
+    """Return the places of the boxes of a view, the best first, without those that have no area or
+    overlap a better one of their class.
+
+    Detectors without suppression (DETR), or a soft one, give an object further boxes of low scores,
+    which would take its score down in the mean.
+    """
+    again = bbox_overlaps(view.bboxes, view.bboxes) > _OVERLAP
+    again = (again & (view.labels[:, None] == view.labels)).cpu().numpy()
+    there = (_areas(view.bboxes) > 0).cpu().numpy()
+    kept: list[int] = []
+    for place in view.scores.cpu().argsort(descending=True, stable=True).tolist():
+        if there[place] and not again[place, kept].any():
+            kept.append(place)
+    return kept
+
+
+def _fused_masks(fused: InstanceData, views: list[_View]) -> torch.Tensor:
     """Return the masks (n, H, W) of fused objects, of those of one class in each view that overlap
     the most, if they overlap enough."""
     masks = views[0].masks.new_zeros((len(fused), *views[0].masks.shape[1:]))
     for number, (box, label) in enumerate(zip(fused.bboxes, fused.labels, strict=True)):
         chosen = []
         for view in views:
-            same = view[view.labels == label]
-            overlaps = bbox_overlaps(box[None], same.bboxes)[0]
+            found = view.found
+            overlaps = bbox_overlaps(box[None], found.bboxes)[0] * (found.labels == label)
             # Every mean overlaps that much with the last of the boxes that it is made of.
-            if len(same) and overlaps.max() > _OVERLAP:
+            if len(found) and overlaps.max() > _OVERLAP:
                 best = int(overlaps.argmax())
-                chosen.append((same.scores[best], same.masks[best]))
+                chosen.append((found.scores[best], view.mask(best)))
         total = sum(score for score, _ in chosen)
         masks[number] = sum(score * mask for score, mask in chosen) > total / 2
     return masks

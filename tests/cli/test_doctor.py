@@ -54,6 +54,15 @@ def test_a_package_that_is_missing(capsys, monkeypatch):
     assert 'pip install' in found['mmseg']['remedy'] and 'classifier' not in found
 
 
+def test_a_file_in_the_place_of_a_package(monkeypatch, tmp_path):
+    (tmp_path / 'mmseg.py').write_text('mine = True')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, 'mmseg', raising=False)
+    (found,) = (each for each in installation.package_findings() if each.name == 'mmseg')
+    monkeypatch.delitem(sys.modules, 'mmseg')
+    assert found.fault == f'{tmp_path}/mmseg.py stands in for the package mmseg'
+
+
 def test_more_threads_than_cores(capsys, monkeypatch):
     monkeypatch.setenv('OMP_NUM_THREADS', '4096')
     status, found = report(capsys, '--no-self-test')

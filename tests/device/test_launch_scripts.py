@@ -69,6 +69,7 @@ def test_processes_of_slurm(start):
         ('dist_train.sh', ('nowhere.py', '2'), 'usage: tools/dist_train.sh CONFIG N'),
         ('dist_train.sh', (CONFIG, 'two'), "tools/dist_train.sh: 'two' processes: give a number"),
         ('dist_train.sh', (CONFIG, '0'), "tools/dist_train.sh: '0' processes: give a number"),
+        ('dist_train.sh', (CONFIG, '9' * 20), f"tools/dist_train.sh: '{'9' * 20}' processes: give"),
         ('slurm_train.sh', ('part', CONFIG), 'usage: tools/slurm_train.sh PARTITION JOB_NAME'),
     ],
 )
@@ -82,11 +83,14 @@ def test_mistakes(start, script, arguments, expected):
     [
         ('dist_train.sh', dict(NNODES='two'), 'NNODES=two: give a whole number'),
         ('dist_train.sh', dict(NODE_RANK='-1'), 'NODE_RANK=-1: give a whole number'),
+        ('dist_train.sh', dict(NNODES='0'), 'NNODES=0: give a number above 0'),
+        ('dist_train.sh', dict(PORT='9' * 20), f'PORT={"9" * 20}: give a whole number, of five'),
         ('dist_train.sh', dict(PORT='http'), 'PORT=http: give a whole number'),
         ('dist_train.sh', dict(PORT='99999'), 'PORT=99999: give a free port, from 1 to 65535'),
         ('dist_train.sh', dict(NNODES='2', NODE_RANK='2'), 'NODE_RANK=2 of NNODES=2: machines'),
         ('dist_train.sh', dict(NNODES='2', MASTER_ADDR=''), 'set MASTER_ADDR to the host name'),
         ('dist_train.sh', dict(PYTHON='no-python'), 'no program no-python: activate the env'),
+        ('slurm_train.sh', dict(NTASKS='9' * 20), f'NTASKS={"9" * 20}: give a number'),
         ('slurm_train.sh', dict(NTASKS='all'), 'NTASKS=all: give a number above 0'),
         ('slurm_train.sh', dict(CPUS_PER_TASK='0'), 'CPUS_PER_TASK=0: give a number above 0'),
     ],

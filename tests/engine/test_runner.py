@@ -313,3 +313,17 @@ def test_the_pooling_that_weights_turned_on_is_stored_and_restored(build, tmp_pa
     assert second.model.backbone.pool_padding == 'symmetric'
     second.load_or_resume()
     assert second.model.backbone.pool_padding == 'same'
+
+
+@pytest.mark.parametrize('ending', ['.py', '.json'])
+def test_measuring_leaves_the_config_of_the_training(build, tmp_path, ending):
+    mine = Config(dict(lr=0.1))
+    object.__setattr__(mine, '_filename', f'configs/mine{ending}')
+    build(cfg=mine)
+    copy = tmp_path / f'run/mine{ending}'
+    assert Config.fromfile(copy).lr == 0.1
+    text = copy.read_text()
+    object.__setattr__(mine, '_cfg_dict', Config(dict(lr=None))._cfg_dict)
+    measuring = Runner(Model(), str(tmp_path / 'run'), experiment_name='measuring', cfg=mine)
+    assert copy.read_text() == text
+    assert Config.fromfile(Path(measuring.log_dir, 'vis_data/config.py')).lr is None

@@ -120,10 +120,6 @@ def test_results_of_a_run_without_checkpoints_are_not_replaced_unasked(tmp_path,
         prepare_work_dir(tmp_path, False, names)
 
 
-def test_measuring_replaces_a_copy_of_the_config_alone():
-    assert written_names('configs/mine.py', training=False) == ['mine.py']
-
-
 def test_runs_of_one_second_have_a_folder_each(tmp_path):
     """Over midnight, too."""
     found = [take_run_folder(tmp_path / 'run', '20261231_235959') for _ in range(3)]

@@ -322,7 +322,7 @@ def test_a_flip_test_of_a_mirrored_image_is_mirrored(predictor, images, kind):
         ('labels', dict(scales=[3]), 'no output at stride 3; it has 1, 2, 4, 8, 16, 32'),
         ('labels', dict(scales='some'), "scales='some': give 'all', or strides such as"),
         ('class', dict(device='gpu'), "device 'gpu'"),
-        ('class', dict(flip_test=True), 'ImageClassifier has no flip test: detectors, segmentors'),
+        ('class', dict(flip_test=True), 'ImageClassifier has no flip test: detectors of boxes,'),
     ],
 )
 def test_settings_that_do_not_fit(untrained_models, kind, settings, expected):

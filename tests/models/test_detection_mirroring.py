@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip('mmdet')
 
 import torch
+from mmdet.datasets.transforms import RandomCenterCropPad
 from mmdet.structures import DetDataSample
 from mmengine.structures import InstanceData
 from torch import nn
@@ -88,6 +89,97 @@ def test_a_perfect_detector_finds_the_same(directions, masks):
     # The images were given in different orientations, the batch itself is as it was.
     assert not torch.equal(model.seen[1][0], model.seen[0][0])
     assert torch.equal(model.seen[0][0], batch(*OBJECTS)['inputs'][0])
+
+
+@pytest.mark.parametrize('directions', [('horizontal',), ('vertical',), ('diagonal',), ALL])
+@pytest.mark.parametrize('scales', [(1, 1), (2, 3)])
+def test_what_a_pipeline_pads_an_image_with_stays_where_it_is(directions, scales):
+    class Small(Finder):
+        """Finds the objects in the image before it was scaled and padded, as mmdet's models."""
+
+        def test_step(self, data):
+            small = [image[:, :: scales[1], :: scales[0]] for image in data['inputs']]
+            small = [image[:, :HEIGHT, :WIDTH] for image in small]
+            return super().test_step(dict(data, inputs=small))
+
+    data = batch(*OBJECTS)
+    (image,), (sample,) = data['inputs'], data['data_samples']
+    image = image.repeat_interleave(scales[1], 1).repeat_interleave(scales[0], 2)
+    data['inputs'] = [nn.functional.pad(image, (0, 11, 0, 7))]
+    sample.set_metainfo(dict(scale_factor=scales, img_shape=data['inputs'][0].shape[1:]))
+    instances = found(Small(masks=True), data, directions)
+    torch.testing.assert_close(instances.bboxes, BOXES)
+    assert instances.masks.sum((1, 2)).tolist() == [60, 80]
+
+
+@pytest.mark.parametrize('directions', [('horizontal',), ('vertical',), ('diagonal',), ALL])
+def test_what_a_pipeline_pads_an_image_with_around_it_stays_there(directions):
+    class Inner(Finder):
+        """Finds the objects in the image before it was padded, as mmdet's CenterNet."""
+
+        def test_step(self, data):
+            inner = [image[:, 8 : 8 + HEIGHT, 3 : 3 + WIDTH] for image in data['inputs']]
+            return super().test_step(dict(data, inputs=inner))
+
+    data = batch(*OBJECTS)
+    pad = RandomCenterCropPad(
+        ratios=None,
+        border=None,
+        mean=(0, 0, 0),
+        std=(1, 1, 1),
+        to_rgb=True,
+        test_mode=True,
+        test_pad_mode=('size_divisor', 36),
+    )
+    made = pad(dict(img=data['inputs'][0].permute(1, 2, 0).numpy()))
+    assert made['img'].shape == (36, 36, 3) and made['border'].tolist() == [8, 28, 3, 33]
+    data['inputs'] = [torch.from_numpy(made['img']).permute(2, 0, 1)]
+    data['data_samples'][0].set_metainfo(dict(border=made['border'], scale_factor=(1.0, 1.0)))
+    torch.testing.assert_close(found(Inner(), data, directions).bboxes, BOXES)
+
+
+def test_further_boxes_of_an_object_take_nothing_from_its_score():
+    class Unsuppressed(Finder):
+        """Finds each object again with a tenth of the score, a pixel to the right, masks empty."""
+
+        def test_step(self, data):
+            (sample,) = super().test_step(data)
+            again = sample.pred_instances.clone()
+            again.scores = again.scores / 10
+            again.bboxes = again.bboxes + torch.tensor([1, 0, 1, 0])
+            again.masks = torch.zeros_like(again.masks)
+            sample.pred_instances = InstanceData.cat([again, sample.pred_instances])
+            return [sample]
+
+    instances = found(Unsuppressed(scores=(0.9, 0.5), masks=True), batch(*OBJECTS), ALL[:1])
+    torch.testing.assert_close(instances.bboxes, BOXES)
+    torch.testing.assert_close(instances.scores, torch.tensor([0.7, 0.7]))
+    assert instances.masks.sum((1, 2)).tolist() == [60, 80]
+
+
+def test_masks_of_whole_images_are_not_copied():
+    class Counted(torch.Tensor):
+        """Counts the values of new tensors that are made of it."""
+
+        copied = []
+
+        @classmethod
+        def __torch_function__(cls, function, types, arguments=(), settings=None):
+            made = super().__torch_function__(function, types, arguments, settings or {})
+            if isinstance(made, torch.Tensor) and made.data_ptr() != arguments[0].data_ptr():
+                cls.copied.append(made.numel())
+            return made
+
+    class Large(Finder):
+        def test_step(self, data):
+            (sample,) = super().test_step(data)
+            sample.pred_instances.masks = sample.pred_instances.masks.as_subclass(Counted)
+            return [sample]
+
+    data = batch(*((x, 3, x + 2, 9, x) for x in range(1, 26, 2)))
+    DetectionFlipTest(Large(masks=True, most=3), ALL).test_step(data)
+    # The three that come of it, and one at a time of the 13 of each view.
+    assert sorted(Counted.copied)[-2:] == [HEIGHT * WIDTH, 3 * HEIGHT * WIDTH]
 
 
 def test_boxes_are_the_mean_weighed_by_scores():
@@ -187,6 +279,7 @@ def test_nothing_found(masks):
 
 def test_no_more_objects_than_the_model_finds_at_most():
     assert len(found(Finder(most=1), batch(*OBJECTS))) == 1
-    free = Finder()
-    free.test_cfg = None
-    assert len(found(free, batch(*OBJECTS))) == 2
+    for settings, count in (None, 2), (dict(max_per_img=1), 1), (dict(rcnn=None), 2):
+        model = Finder()
+        model.test_cfg = settings
+        assert len(found(model, batch(*OBJECTS))) == count

@@ -37,8 +37,11 @@ def require_agreement(config: Config) -> None:
             )
 
 
-def _text(value: Any) -> str:
-    """Return what a value of no JSON kind is called, without its place in memory."""
+def _text(value: Any) -> Any:
+    """Return what a value of no JSON kind is called, without its place in memory; a set in an order
+    that is the same in all processes."""
+    if isinstance(value, (set, frozenset)):
+        return sorted(map(str, value))
     return re.sub(r' at 0x[0-9a-f]+', '', str(value))
 
 

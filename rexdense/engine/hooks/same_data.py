@@ -1,5 +1,6 @@
 """A check that all processes see the same data."""
 
+import itertools
 from collections.abc import Sized
 
 from mmengine.dist import all_gather_object
@@ -9,6 +10,8 @@ from torch.utils.data import DataLoader
 from rexdense.errors import DataError
 
 __all__ = ['RequireSameData']
+
+LONGEST_SHOWN = 80
 
 
 class RequireSameData(Hook):
@@ -42,10 +45,25 @@ def _require_same(loader: DataLoader, which: str) -> None:
     for rank, other in enumerate(everyone):
         if other != first:
             key = next(key for key in first if other[key] != first[key])
+            theirs, firsts = _apart(other[key], first[key])
             raise DataError(
-                f'the {which} data of process {rank} has {key} {other[key]}, that of process 0 '
-                f'{first[key]}: give all machines the same data, and all processes the same options'
+                f'the {which} data of process {rank} has {key} {theirs}, that of process 0 '
+                f'{firsts}: give all machines the same data, and all processes the same options'
             )
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Return two texts that differ, of thousands of classes for example, from a little before the
+    place where they do."""
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    place = len(list(alike))
+    begin = max(0, place - LONGEST_SHOWN // 2)
+    return tuple(
+        ('...' if begin else '')
+        + text[begin : begin + LONGEST_SHOWN]
+        + ('...' if len(text) > begin + LONGEST_SHOWN else '')
+        for text in (one, other)
+    )
 
 
 def _facts(loader: DataLoader) -> dict[str, str]:

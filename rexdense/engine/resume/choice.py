@@ -1,13 +1,15 @@
 """The choice of the checkpoint that a run goes on from."""
 
 import argparse
+import os
 
 from mmengine.config import Config
+from mmengine.dist import broadcast_object_list
 
 from rexdense.engine.resume.checkpoints import find_checkpoint, run_meta
 from rexdense.errors import InvalidArgument
 
-__all__ = ['choose_resumed']
+__all__ = ['choose_resumed', 'first_process_checkpoint']
 
 _MOST_FAULTS = 3
 
@@ -46,3 +48,20 @@ def choose_resumed(config: Config, options: argparse.Namespace) -> str:
     if randomness.get('seed') is None and meta.get('seed') is not None:
         config.randomness = dict(randomness, seed=meta['seed'])
     return said
+
+
+def first_process_checkpoint(filename: str) -> str:
+    """Return the checkpoint that the first of several processes goes on from, which all have to
+    call: a disk that machines share may show an older one to some of them.
+
+    Where there is no such file the disk is mounted elsewhere here, and it is the file of that name
+    beside the one that this process has chosen.
+
+    Args:
+        filename: The one that this process has chosen.
+    """
+    chosen = [filename]
+    broadcast_object_list(chosen)
+    if os.path.exists(chosen[0]):
+        return chosen[0]
+    return os.path.join(os.path.dirname(filename), os.path.basename(chosen[0]))

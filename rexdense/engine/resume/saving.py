@@ -103,19 +103,21 @@ def _keep_steps(work_dir: Path, number: int, made: int) -> None:
 
     They go by their steps, not by their times: clocks are set back, and differ between machines.
     Those past the steps that the run has made are of an earlier start, which it did not go on from,
-    and go first.
+    or of smaller batches: all of them go, or a next start would take them for the newest.
 
     Args:
         made: The steps that the run has made.
     """
-    steps = [
+    steps = sorted(
         (int(path.stem.removeprefix(_STEP_NAME)), path)
         for path in checkpoints_of_runs(work_dir)
         if path.name.startswith(_STEP_NAME)
-    ]
-    steps.sort(key=lambda step: (step[0] <= made, step[0]))
-    for _, path in steps[: len(steps) - number]:
-        path.unlink(missing_ok=True)
+    )
+    past = sum(step > made for step, _ in steps)
+    kept = steps[: len(steps) - past][-number:] if number else []
+    for step in steps:
+        if step not in kept:
+            step[1].unlink(missing_ok=True)
 
 
 class _RemovedLater:

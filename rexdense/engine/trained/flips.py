@@ -28,10 +28,17 @@ def flip_directions(train_dataloader: Any) -> tuple[str, ...]:
     """
     stated: list[Any] = []
     for section in walk(train_dataloader):
-        if str(section.get('type')).rpartition('.')[2] == 'RandomFlip':
-            direction = section.get('direction', 'horizontal')
-            stated += direction if isinstance(direction, (list, tuple)) else [direction]
+        kind = section.get('type')
+        if getattr(kind, '__name__', str(kind)).rpartition('.')[2] == 'RandomFlip':
+            directions = _listed(section.get('direction', 'horizontal'))
+            shares = _listed(section.get('prob'))
+            shares = shares if len(shares) == len(directions) else shares * len(directions)
+            stated += [each for each, share in zip(directions, shares, strict=False) if share != 0]
     return tuple(each for each in _DIRECTIONS if each in stated) or ('horizontal',)
+
+
+def _listed(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 def flip_tested(model: nn.Module, directions: Sequence[str]) -> Any:
@@ -43,14 +50,16 @@ def flip_tested(model: nn.Module, directions: Sequence[str]) -> Any:
             horizontally.
 
     Raises:
-        InvalidArgument: it is another kind of model.
+        InvalidArgument: it is another kind of model, or finds no boxes.
     """
     network = bare_model(model)
     if hasattr(network, 'decode_head'):
         return FlipTest(model)
-    if not hasattr(network, 'bbox_head') and not hasattr(network, 'roi_head'):
+    heads = [getattr(network, name, None) for name in ('bbox_head', 'roi_head')]
+    # mmdet's SOLO finds masks with boxes of zeros, and its panoptic models fuse what they find.
+    if not any(heads) or getattr(network, 'panoptic_fusion_head', None):
         raise InvalidArgument(
-            f'{type(network).__name__} has no flip test: detectors, segmentors and depth '
+            f'{type(network).__name__} has no flip test: detectors of boxes, segmentors and depth '
             'estimators have one'
         )
     # Segmentation works without mmdet.

@@ -12,6 +12,7 @@ pytest.importorskip('mmengine')
 
 import torch
 
+from rexdense.engine.resume import choice
 from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint, run_meta
 from rexdense.errors import CheckpointUnreadable
 
@@ -221,3 +222,20 @@ def test_facts_that_no_run_has(folder, key, value):
 def test_facts_that_a_run_has(tmp_path, seed):
     write(tmp_path / 'epoch_1.pth', meta=dict(seed=seed))
     assert run_meta(tmp_path / 'epoch_1.pth')['seed'] == seed
+
+
+def test_all_processes_take_the_checkpoint_of_the_first(folder, monkeypatch):
+    """Which may be newer than what others see, on a disk that they may have elsewhere."""
+    own, newer = str(folder / 'epoch_9.pth'), str(folder / 'epoch_11.pth')
+    for sent, expected in (
+        (own, own),
+        (newer, newer),
+        ('/mounted/elsewhere/epoch_11.pth', newer),
+        ('/mounted/elsewhere/epoch_9.pth', own),
+    ):
+
+        def receive(found, sent=sent):
+            found[0] = sent
+
+        monkeypatch.setattr(choice, 'broadcast_object_list', receive)
+        assert choice.first_process_checkpoint(own) == expected

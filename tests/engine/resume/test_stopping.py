@@ -107,6 +107,16 @@ def test_a_clock_that_is_set_back(undisturbed, tmp_path):
     assert differences(whole / last(whole), tmp_path / last(whole)) == []
 
 
+def test_larger_batches_from_within_an_epoch(tmp_path):
+    """Of which an epoch has fewer: the steps are counted anew, and come after those of before."""
+    for batch_size, at, name in (2, 14, 'step_6.pth'), (4, 0, 'step_4.pth'):
+        config = toy_config(tmp_path, every=None, at=at, how=signal.SIGTERM)
+        config.train_dataloader.batch_size = batch_size
+        with pytest.raises(RunStopped) as stopped:
+            run(config, resume=at == 0)
+        assert newest_checkpoint(tmp_path) == stopped.value.file == tmp_path / name
+
+
 def test_a_full_disk(undisturbed, small_disk, monkeypatch):
     whole, events = undisturbed('epochs')
     with pytest.raises(RunStopped):

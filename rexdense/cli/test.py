@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     told.append(differences_sentence(config, file))
     if is_main_process():
         print(*filter(None, told), sep='\n', end='\n' if any(told) else '')
-    refuse_data_places(config, False, options.checkpoint)
+    refuse_data_places(config, False, options.checkpoint, training=False)
     prepare_work_dir(config.work_dir, True)
     keep_only_testing(config)
     for section in _coco_sections(config):

@@ -102,18 +102,23 @@ class DataPlaces(NamedTuple):
                     )
 
 
-def refuse_data_places(config: Config, removes: bool = False, *files: Path | str | None) -> None:
+def refuse_data_places(
+    config: Config, removes: bool = False, *files: Path | str | None, training: bool = True
+) -> None:
     """Check that a run with this config leaves its inputs as they are, and its data unmixed.
 
     Args:
         removes: Whether what earlier runs have left in the work directory is deleted.
+        training: Whether it trains; a run that measures writes into a new folder of its work
+            directory alone.
         files: What else is read.
 
     Raises:
         InvalidArgument: it would not.
     """
     places, work_dir = DataPlaces.of(config, *files), Path(config.work_dir)
-    written = [work_dir / name for name in written_names(config.filename)]
+    names = written_names(config.filename) if training else ['.']
+    written = [work_dir / name for name in names]
     places.refuse([*written, *(left_by_runs(work_dir) if removes else ())], '--work-dir')
 
 

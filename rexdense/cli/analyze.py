@@ -10,9 +10,11 @@ from rexdense.analysis.maps import class_activation, level_maps, strongest_chann
 from rexdense.analysis.network import image_batches, load_classifier, network_input, resized
 from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
 from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
+from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, positive, random_seed
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.destinations import check_destination
+from rexdense.device import device_sentence, find_device
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.text_table import text_table
 from rexdense.visualization.feature_maps import draw_maps, heat_over
@@ -68,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
         )
         program.add_argument('--out', type=Path, required=True, help=f'file of the {picture}')
         program.add_argument('--force', action='store_true', help='replace a file that is there')
+        add_device_option(program)
     return result
 
 
@@ -79,8 +82,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = parser().parse_args(arguments)
     check_destination(options.out, options.force)
+    if options.what == 'rank' and options.random_layers:
+        _random_layers(options)
+        print(options.out)
+        return
+    device = find_device(options.device)
+    if options.device == 'auto':
+        print(device_sentence(device))
+    options.device = device
     if options.what == 'rank':
-        _random_layers(options) if options.random_layers else _rank(options)
+        _rank(options)
     else:
         if not options.weights:
             print('the weights are random: --weights takes a file or published ones')
@@ -93,11 +104,13 @@ def _rank(options: argparse.Namespace) -> None:
         raise InvalidArgument('rank: give a network and --images, or --random-layers')
     paths = _images(options.images, options.count)
     classifier, preprocessing = load_classifier(options.network, options.weights)
+    classifier.to(options.device)
+    batches = image_batches(paths, preprocessing, options.size)
     ranks = feature_ranks(
         feature_matrices(
             classifier,
             blocks_of(classifier),
-            image_batches(paths, preprocessing, options.size),
+            (batch.to(options.device) for batch in batches),
             options.rows,
             len(paths),
             options.seed,
@@ -130,8 +143,8 @@ def _rank(options: argparse.Namespace) -> None:
 
 
 def _random_layers(options: argparse.Namespace) -> None:
-    if options.network or options.images or options.weights:
-        raise InvalidArgument('--random-layers takes no network, --images or --weights')
+    if options.network or options.images or options.weights or options.device != 'auto':
+        raise InvalidArgument('--random-layers takes no network, --images, --weights or --device')
     points = random_layer_ranks(networks=options.count, seed=options.seed)
     rows = [
         [
@@ -163,7 +176,8 @@ def _curves(points: Sequence[MeanRank]) -> dict:
 def _features(options: argparse.Namespace) -> None:
     image = resized(read_picture(options.image), options.size)
     classifier, preprocessing = load_classifier(options.network, options.weights, range(5))
-    maps = level_maps(classifier.backbone, network_input([image], preprocessing))
+    batch = network_input([image], preprocessing).to(options.device)
+    maps = level_maps(classifier.backbone.to(options.device), batch)
     rows = [
         (
             f'{level.name}: {level.channels} channels of {values.shape[2]} x {values.shape[1]}, '
@@ -178,7 +192,8 @@ def _features(options: argparse.Namespace) -> None:
 def _cam(options: argparse.Namespace) -> None:
     image = resized(read_picture(options.image), options.size)
     classifier, preprocessing = load_classifier(options.network, options.weights)
-    found = class_activation(classifier, network_input([image], preprocessing), options.label)
+    batch = network_input([image], preprocessing).to(options.device)
+    found = class_activation(classifier.to(options.device), batch, options.label)
     print(f'class {found.label}: score {found.score:.3f}')
     picture = beside(
         [

@@ -24,7 +24,7 @@ from rexdense.benchmark.report import losses, read_json, table_of, write_json
 from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination, prepare_output_dir
-from rexdense.device import find_device
+from rexdense.device import device_sentence, find_device
 
 __all__ = ['main']
 
@@ -187,6 +187,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prepare_output_dir(file.parent, f'the folder of --{name}')
             check_destination(file, options.overwrite)
     kept = None if options.kept is None else read_json(options.kept)
+    if getattr(options, 'device', None) == 'auto':
+        options.device = find_device('auto')
+        print(device_sentence(options.device))
     found = _measure(options)
     grown = options.kind == 'growth'
     figures = found['figures']

@@ -8,7 +8,7 @@ from pathlib import Path
 from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination
-from rexdense.device import find_device, reuse_freed_memory
+from rexdense.device import device_sentence, find_device, reuse_freed_memory
 from rexdense.engine.report.page.document import document
 from rexdense.engine.report.page.sections import sections_of
 from rexdense.engine.report.run_content import content_of_run
@@ -78,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if path.parent.is_dir():
         check_destination(path, options.overwrite)
     device = find_device(options.device)
+    if options.device == 'auto':
+        print(device_sentence(device))
     with Progress(options.images * len(records)) as progress:
         runs = [
             content_of_run(

@@ -32,7 +32,8 @@ def picture(path):
 def test_ranks_of_a_network(images, tmp_path, capsys):
     out = tmp_path / 'rank.png'
     main(['rank', NETWORK, '--images', str(images), '--size', '64', '--out', str(out)])
-    printed = capsys.readouterr().out.splitlines()
+    device, *printed = capsys.readouterr().out.splitlines()
+    assert device.startswith('Device ')
     assert printed[0].split() == ['layer', 'places', 'width', 'rank', 'rank/width', 'effective']
     assert printed[1].split()[:3] == ['backbone.stem', str(3 * 32 * 32), '32']
     # 3 images of 2 x 2 places cannot show 368 channels.

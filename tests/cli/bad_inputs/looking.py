@@ -52,6 +52,8 @@ _ANALYZE = [
         ('rank regnetx_201mf --images images --out a.png', 'regnetx_200mf', 2),
         ('rank --random-layers --out mine.png', r'mine\.png exists', 2),
         ('rank --random-layers', 'required: --out', 2),
+        ('rank --random-layers --device cpu --out a.png', '--random-layers takes no net', 2),
+        ('features images/0.png --network regnetx_200mf --device x --out a.png', "device 'x'", 2),
         ('features nowhere.png --network regnetx_200mf --out a.png', r'nowhere\.png', 1),
         ('features mine.png --network regnetx_200mf --out a.png', r'mine\.png', 1),
         ('features images/0.png --network x --out a.png', 'names', 2),

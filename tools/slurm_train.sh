@@ -19,7 +19,7 @@ cores=${CPUS_PER_TASK:-5}
 for number in "NTASKS=$tasks" "NTASKS_PER_NODE=$on_machine" "CPUS_PER_TASK=$cores"; do
     case ${number#*=} in
         *[!0-9]* | 0* | ??????*)
-            echo "tools/slurm_train.sh: $number: give a number above 0" >&2
+            echo "tools/slurm_train.sh: $number: give a number from 1 to 99999" >&2
             exit 2
             ;;
     esac

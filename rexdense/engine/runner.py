@@ -1,5 +1,6 @@
 """mmengine's Runner with a readable terminal, strict weights and whole checkpoints."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +122,7 @@ class Runner(MMEngineRunner):
             LostWorker: a process that loads images was killed.
             ProcessLost: another of several processes has ended or does not answer.
         """
-        try:
-            with process_loss_told(), lost_workers_told():
-                return super().val()
-        finally:
-            # Within a training its own validation starts them again.
-            self._end_loaders(self._val_loop)
+        return self._measured(super().val, '_val_loop')
 
     def test(self) -> dict[str, float]:
         """Measure, see mmengine.
@@ -135,12 +131,15 @@ class Runner(MMEngineRunner):
             LostWorker: a process that loads images was killed.
             ProcessLost: another of several processes has ended or does not answer.
         """
+        return self._measured(super().test, '_test_loop')
+
+    def _measured(self, measure: Callable[[], dict[str, float]], loop: str) -> dict[str, float]:
         try:
             with process_loss_told(), lost_workers_told():
-                return super().test()
+                return measure()
         finally:
-            # A hook may measure within a training, whose loaders go on.
-            self._end_loaders(self._test_loop)
+            # Of this loop alone: a hook may measure within a training, whose loaders go on.
+            self._end_loaders(getattr(self, loop))
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
         """Return the loop of training, mmengine's in the form that can be left after any step."""

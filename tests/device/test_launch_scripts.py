@@ -91,8 +91,8 @@ def test_mistakes(start, script, arguments, expected):
         ('dist_train.sh', dict(NNODES='2', MASTER_ADDR=''), 'set MASTER_ADDR to the host name'),
         ('dist_train.sh', dict(PYTHON='no-python'), 'no program no-python: activate the env'),
         ('slurm_train.sh', dict(NTASKS='9' * 20), f'NTASKS={"9" * 20}: give a number'),
-        ('slurm_train.sh', dict(NTASKS='all'), 'NTASKS=all: give a number above 0'),
-        ('slurm_train.sh', dict(CPUS_PER_TASK='0'), 'CPUS_PER_TASK=0: give a number above 0'),
+        ('slurm_train.sh', dict(NTASKS='all'), 'NTASKS=all: give a number from 1 to 99999'),
+        ('slurm_train.sh', dict(CPUS_PER_TASK='0'), 'CPUS_PER_TASK=0: give a number from 1 to'),
     ],
 )
 def test_variables_that_cannot_be(start, script, variables, expected):

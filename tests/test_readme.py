@@ -252,6 +252,9 @@ def test_the_readme_s_networks_are_those_of_the_zoo():
         entry = entries[name]
         expected = [*map(format_count, (entry.measured.parameters, entry.measured.macs))]
         expected += [str(entry.top1), entry.published.label]
+        # The page has the network in its first table, its detectors in the second.
+        detectors = table_rows('docs/zoo.md', f'`{name}`')[1]
+        expected += detectors[1:4:2]
         assert cells.split(' | ') == expected, name
     assert re.findall(r'## Eight of (\d+) networks', text) == [str(len(list_backbones()))]
 

@@ -5,6 +5,7 @@ and mmseg keep theirs so); in a checkout this is a link to ``configs`` beside th
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -55,12 +56,13 @@ def config_names(pattern: str = '*') -> dict[str, Path]:
     return found
 
 
-def find_config(given: str | Path) -> Path:
+def find_config(given: str | Path, others: Iterable[str] = ()) -> Path:
     """Return the config file that a path or a name means; a path wins where a file lies there.
 
     Args:
         given: A path, or for a shipped config its name or the end of its path: ``NAME``,
             ``folder/NAME``, ``configs/folder/NAME.py``, ``rexdense::folder/NAME``.
+        others: Names of what else may have been meant.
 
     Raises:
         UnknownName: there is none, with close names; or several configs are called so.
@@ -85,7 +87,9 @@ def find_config(given: str | Path) -> Path:
     else:
         around = next((parent for parent in path.parents if parent.name == 'configs'), None)
         own = (file.stem for file in around.rglob('*.py')) if around else ()
-        hint = f'{suggest(asked.name, {*own, *config_names()})} (rexdense configs lists all)'
+        hint = (
+            f'{suggest(asked.name, {*own, *others, *config_names()})} (rexdense configs lists all)'
+        )
     raise UnknownName(f'no config file {path}: {hint}')
 
 

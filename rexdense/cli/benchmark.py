@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from rexdense.arch import list_backbones
 from rexdense.benchmark.commands import measure_imports
 from rexdense.benchmark.comparisons import (
     measure_annotations,
@@ -25,6 +26,7 @@ from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import device_sentence, find_device
+from rexdense.shipped_configs import find_config
 
 __all__ = ['main']
 
@@ -215,8 +217,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_config(name: str) -> bool:
+    """Return whether a config is meant, not a network.
+
+    Raises:
+        UnknownName: neither is called so.
+    """
     # Names of networks have no hyphen, those of shipped configs have one.
-    return '-' in name or name.endswith('.py')
+    if '-' not in name and not name.endswith('.py'):
+        return False
+    find_config(name, list_backbones())
+    return True
 
 
 def _measure(options: argparse.Namespace) -> dict:

@@ -1,6 +1,7 @@
 """The options that the programs share."""
 
 import argparse
+import re
 from pathlib import Path
 
 from mmengine.config import DictAction
@@ -23,13 +24,25 @@ __all__ = [
 ]
 
 
+# mmengine reads numbers, words and lists of these, and recurses without end over dict(a=1,b=2).
+_SECTION = re.compile(r'[^=]*=[\s\'"(\[]*(dict\(|\{[^}]*:)')
+
+
 class _Assignments(DictAction):
     """Collects KEY=VALUE arguments; an argument without = is a mistake and not a crash."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
+        for value in values:
+            if _SECTION.match(value):
+                raise InvalidArgument(
+                    f'{option_string} {value}: a value is a number, a word or a list of these; '
+                    'give the keys of a section one by one, such as '
+                    'optim_wrapper.optimizer.type=AdamW optim_wrapper.optimizer.lr=0.001, or write '
+                    'it into a config'
+                )
         try:
             super().__call__(parser, namespace, values, option_string)
-        except (AssertionError, ValueError) as error:
+        except (AssertionError, RecursionError, ValueError) as error:
             raise InvalidArgument(
                 f'{option_string} {" ".join(values)}: give KEY=VALUE, such as '
                 'train_cfg.max_epochs=12 or model.backbone.out_indices=[1,2,3]'

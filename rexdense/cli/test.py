@@ -105,7 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keeps_maps = _keeps_maps(config)
     if options.flip_test and isinstance(task_of(config.model, {}), Classification):
         raise InvalidArgument('--flip-test does not go with classifiers; leave it out')
-    directions = flip_directions(config.get('train_dataloader'))
+    # As rexdense predict takes them, whatever the config is that was given.
+    directions = file.flips() or flip_directions(config.get('train_dataloader'))
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
     places = DataPlaces.of(config, options.checkpoint)
     _check_places(options, keeps_maps, places)

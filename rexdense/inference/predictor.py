@@ -25,6 +25,7 @@ from rexdense.inference.predictions import Prediction, prediction_of
 from rexdense.inference.progress import Progress
 from rexdense.inference.sources import CHANNELS, Images, Source, images_in, sources_of
 from rexdense.tasks import set_options, task_of
+from rexdense.tasks.lowest_score import masks_from
 from rexdense.tasks.scale_outputs import chosen_strides, one_output, output_strides
 from rexdense.visualization.video_files import write_video
 
@@ -115,6 +116,7 @@ class Predictor:
         if runtime is not None:
             use_runtime(trained.model, runtime, Path(checkpoint))
         self.batch_size, self.channels = batch_size, channels
+        self._flips = flip_test
         self._model: Any = trained.model
         # Flips its images, where that is asked for.
         self._tester: Any = (
@@ -237,7 +239,10 @@ class Predictor:
 
     def _predicted(self, batch: list[Packed]) -> list[Prediction]:
         with self._lock, torch.no_grad():
-            samples = self._samples(batch)
+            # Those of a flip test are fused with objects of lower scores.
+            lowest = 0.0 if self._flips else getattr(self.task, 'lowest_score', 0.0)
+            with masks_from(self._model, lowest):
+                samples = self._samples(batch)
             by_stride = {}
             for stride in self.strides:
                 with one_output(self._model, stride):

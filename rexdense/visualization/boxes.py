@@ -58,7 +58,7 @@ class Objects:
         """Take the predictions of mmdet's data sample that score at least ``lowest_score``."""
         instances = sample.pred_instances.cpu()
         kept = instances[instances.scores >= lowest_score]
-        masks = kept.masks.numpy().astype(bool) if 'masks' in kept else None
+        masks = kept.masks.numpy().astype(bool, copy=False) if 'masks' in kept else None
         return cls(
             kept.bboxes.float().numpy(), kept.labels.numpy(), kept.scores.float().numpy(), masks
         )
@@ -110,6 +110,8 @@ class Objects:
         Args:
             before, after: (height, width).
         """
+        if tuple(before) == tuple(after):
+            return self
         factors = np.divide(after[::-1], before[::-1])
         masks = self.masks
         if masks is not None:

@@ -78,6 +78,8 @@ BAD = [
      'ImageClassifier: give the config of a detector or a segmentor'),
     (['train-step', 'depth/unet_rexnet-1.0_custom', *SMALL], InvalidArgument,
      'DepthEstimator: give the config of a detector'),
+    (['train-step', 'rexnet-1.0'], UnknownName, "did you mean .*'rexnet_1.0'"),
+    (['train-step', 'regnety-800mf'], UnknownName, "did you mean .*'regnety_800mf'"),
     (['train-step', 'faster-rcnn_rexnet-1.0'], UnknownName, 'no config file .* did you mean'),
     (['train-step', BLOOD_CELLS, '--shape', '1x3x31x64'], InvalidArgument, 'give a larger --shape'),
     (['train-step', BLOOD_CELLS, *SMALL, '--against', 'mmdet'], InvalidArgument,

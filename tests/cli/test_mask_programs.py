@@ -106,7 +106,14 @@ def test_mirrored_images_count_in_measuring_and_in_predicting(trained, mixed, tm
     work_dir, _ = trained
     checkpoint, results = str(work_dir / 'epoch_1.pth'), tmp_path / 'results.json'
     options = run_arguments(mixed, tmp_path / 'run', '--out', str(results), config=MASK_CONFIG)
-    test.main([str(ROOT / MASK_CONFIG), checkpoint, *options, '--flip-test'])
+    # Images are flipped as in the training, which flipped them otherwise than this config.
+    config = tmp_path / 'other_flips.py'
+    config.write_text(
+        f"_base_ = '{ROOT / MASK_CONFIG}'\n"
+        "flip = dict(type='mmdet.RandomFlip', prob=0.5, direction='vertical')\n"
+        'train_dataloader = dict(dataset=dict(pipeline=[flip]))\n'
+    )
+    test.main([str(config), checkpoint, *options, '--flip-test'])
     command = [checkpoint, str(mixed / 'images/val'), '--out-dir', str(tmp_path / 'out')]
     predict.main([*command, '--score', '0.01', '--device', 'cpu', '--flip-test'])
     measured = json.loads(results.read_text())

@@ -23,9 +23,9 @@ def found(box, category=1, score=0.9, image=1):
     return dict(image_id=image, category_id=category, bbox=box, score=score)
 
 
-def errors_of(tmp_path, detections, content=None, **options):
+def errors_of(tmp_path, detections, content=None, images=(1,), **options):
     content = content or coco_content()
-    content['images'] = content['images'][:1]
+    content['images'] = [each for each in content['images'] if each['id'] in images]
     content['annotations'] = [each for each in content['annotations'] if each['image_id'] == 1]
     annotations = read_annotations(write_coco(tmp_path, content))
     return detection_errors(
@@ -97,6 +97,19 @@ def test_nothing_is_found_and_nothing_is_there(tmp_path):
     errors = detection_errors([], ['cat', 'dog'])
     assert np.isnan(errors.average_precision) and not errors.confusion.any()
     assert errors.table().splitlines()[1].split()[:3] == ['class', '-', '0']
+
+
+@pytest.mark.parametrize('empty', [0, 1])
+def test_an_image_without_objects(tmp_path, empty):
+    """What is found in image 3 is of the background; where nothing is found, nothing changes."""
+    more = [found(CAT, 1, 0.95, image=3), found(DOG, 2, 0.2, image=3)] if empty else []
+    errors = errors_of(tmp_path, [found(CAT), found(DOG, 2), *more], images=(1, 3))
+    assert errors.counts == {name: 2 * empty * (name == 'background') for name in ERRORS}
+    assert errors.counts_above['background'] == empty
+    # The cat comes second in its class, the dog first.
+    assert errors.average_precision == pytest.approx(0.75 if empty else 1)
+    assert errors.gains['background'] == pytest.approx(0.25 if empty else 0)
+    assert errors.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [empty, 0, 0]]
 
 
 def test_what_lies_in_a_crowd_is_no_error(tmp_path):

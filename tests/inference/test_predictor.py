@@ -198,6 +198,24 @@ def test_detections_for_other_programs(untrained_models, predictor, images, kind
     assert np.array_equal(found.draw(one_per_object=True), single.draw())
 
 
+def test_masks_are_computed_of_what_is_kept_alone(untrained_models, predictor, images):
+    path = min(images.iterdir())
+    (every,) = predictor('masks')(path)
+    middle = float(np.sort(every.scores)[len(every) // 2])
+    some = Predictor(untrained_models['masks'], 'cpu', score=middle)
+    before, computed = some._model.roi_head.test_cfg.score_thr, []
+    some._model.roi_head.mask_head.register_forward_hook(
+        lambda head, given, made: computed.append(len(made))
+    )
+    (found,) = some(path)
+    kept = every.scores >= middle
+    assert computed == [len(found)] == [kept.sum()] and not kept.all()
+    assert np.array_equal(found.scores, every.scores[kept])
+    # Other sums of a convolution of fewer masks at once.
+    assert (found.masks != every.masks[kept]).mean() < 1e-3
+    assert some._model.roi_head.test_cfg.score_thr == before
+
+
 def test_detections_of_supervision(predictor, images):
     (found,) = predictor('masks')(min(images.iterdir()))
     try:

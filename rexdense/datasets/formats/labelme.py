@@ -189,9 +189,10 @@ def _outline(shape: Any, size: tuple[int, int]) -> tuple[str, list[float] | dict
     if kind == 'polygon':
         if len(points) < 3:
             raise DataError(f'a polygon of {len(points)} points; it takes 3')
-    elif len(points) != 2:
+    elif len(points) != 2 and not (kind == 'rectangle' and len(points) == 4):
         raise DataError(f'a {kind} of {len(points)} points; it takes 2')
-    if kind == 'rectangle':
+    # X-AnyLabeling, which writes labelme's files, gives all four corners.
+    if kind == 'rectangle' and len(points) == 2:
         (left, top), (right, bottom) = points
         points = [(left, top), (right, top), (right, bottom), (left, bottom)]
     elif kind == 'circle':

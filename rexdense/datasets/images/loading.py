@@ -11,6 +11,7 @@ from rexdense.arch.checks import is_integer
 from rexdense.datasets.images.content import read_content
 from rexdense.datasets.images.files import ImageError, UnreadableImage, decode_image
 from rexdense.datasets.images.least_size import leave_a_pixel
+from rexdense.datasets.images.memory import leave_in_order
 from rexdense.datasets.images.orientation import orientation_of, turned_upright
 from rexdense.datasets.images.sizes import wrong_image_size
 from rexdense.datasets.images.tiff_directory import TIFF_START
@@ -21,6 +22,7 @@ __all__ = ['ImageError', 'LoadImage', 'UnreadableImage']
 
 # Every pipeline of rexdense begins with an image.
 leave_a_pixel()
+leave_in_order()
 
 
 @TRANSFORMS.register_module()

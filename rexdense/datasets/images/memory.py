@@ -1,20 +1,47 @@
 """The order of pixels in memory."""
 
+import functools
+from typing import Any
+
 import cv2
 import numpy as np
+from mmcv.transforms import BaseTransform
 
-__all__ = ['in_order']
+__all__ = ['in_order', 'leave_in_order']
 
 
 def in_order(image: np.ndarray) -> np.ndarray:
-    """Return an image (height, width, channels), uint8, whose pixels lie one after the other.
+    """Return an image (height, width, ...) whose pixels lie one after the other.
 
     It is the image itself where they do. A view that numpy has turned left to right, as mmcv's
-    RandomFlip leaves it, is copied by OpenCV, which takes a tenth of numpy's time.
+    RandomFlip leaves it, is copied by OpenCV if it is uint8, in a tenth of numpy's time.
     """
     if image.flags.c_contiguous:
         return image
     turned = image[:, ::-1]
-    if turned.flags.c_contiguous and image.size:
+    if turned.flags.c_contiguous and image.size and image.dtype == np.uint8:
         return cv2.flip(turned, 1).reshape(image.shape)
     return np.ascontiguousarray(image)
+
+
+def leave_in_order() -> None:
+    """Make all transforms built on mmcv's, a user's own too, leave images whose pixels do not lie
+    backwards in memory.
+
+    RandomFlip and others return views of numpy that do. OpenCV does not write into these, nor does
+    torch take them, so that a later step such as mmdet's YOLOXHSVRandomAug fails.
+    """
+    transformed = BaseTransform.__call__
+    if getattr(transformed, 'leaves_in_order', False):
+        return
+
+    @functools.wraps(transformed)
+    def in_order_too(self: BaseTransform, results: dict) -> Any:
+        made = transformed(self, results)
+        for key, value in made.items() if isinstance(made, dict) else ():
+            if isinstance(value, np.ndarray) and value.ndim > 1 and min(value.strides) < 0:
+                made[key] = in_order(value)
+        return made
+
+    in_order_too.leaves_in_order = True
+    BaseTransform.__call__ = in_order_too

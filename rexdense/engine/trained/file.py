@@ -11,6 +11,7 @@ from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.details import taught_classes, taught_palette
 from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.config.stored.config import read_stored_config
+from rexdense.engine.trained.flips import flip_directions
 from rexdense.errors import CheckpointUnreadable
 
 __all__ = ['TrainingFile', 'read_training_file']
@@ -50,13 +51,23 @@ class TrainingFile:
     def normalisation(self) -> dict[str, Any] | None:
         """Return the data preprocessor's section of the run's config; None where there is none, or
         where the config cannot be read."""
+        model = _dictionary((self._content() or {}).get('model'))
+        return _dictionary(model.get('data_preprocessor')) or None
+
+    def flips(self) -> tuple[str, ...] | None:
+        """Return the directions in which its training flipped images; None where the config cannot
+        be read, or there is none."""
+        content = self._content()
+        return None if content is None else flip_directions(content.get('train_dataloader'))
+
+    def _content(self) -> dict[str, Any] | None:
+        """Return the config as data; None where there is none, or it cannot be read."""
         if self.config_text is None:
             return None
         try:
-            content = read_config_text(self.config_text, str(self.path))
+            return read_config_text(self.config_text, str(self.path))
         except CheckpointUnreadable:
             return None
-        return _dictionary(_dictionary(content.get('model')).get('data_preprocessor')) or None
 
 
 def read_training_file(path: str | Path) -> TrainingFile:

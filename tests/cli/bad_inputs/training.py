@@ -120,6 +120,10 @@ _VALUES = [
     for value, said, logs in (
         ('lr', r'lr: give KEY=VALUE, such as train_cfg\.max_epochs=12', False),
         ("'a=[1,(2]'", 'give KEY=VALUE, such as', False),
+        ("'a=f(1,2)'", 'give KEY=VALUE, such as', False),
+        ("'a=dict(b=1,c=2)'", 'give the keys of a section one by one', False),
+        ("'a=[dict(b=1)]'", 'give the keys of a section one by one', False),
+        ('\'a={"b":1}\'', 'give the keys of a section one by one', False),
         ('model.nek.a=1', "has no 'nek' there; did you mean 'neck'", False),
         ('model.backbone.arch=rexnet_1.1', r"called 'rexnet_1\.1': did you mean 'rexnet_1\.", True),
         (

@@ -49,6 +49,14 @@ def test_shapes(tmp_path):
     assert np.array_equal(decode_mask(masked['segmentation'], HEIGHT, WIDTH), expected)
 
 
+def test_rectangles_of_four_corners(tmp_path):
+    corners = [[2, 3], [12, 3], [12, 9], [2, 9]]
+    read = read_one(write_labelme(tmp_path, [labelme_shape('rectangle', corners)]))
+    (rectangle,) = read.content['annotations']
+    assert read.faults == [] and rectangle['bbox'] == [2, 3, 10, 6]
+    assert 'segmentation' not in rectangle
+
+
 def test_shapes_of_a_group_are_one_object(tmp_path):
     other = [[20, 20], [30, 20], [30, 28]]
     shapes = [

@@ -1,11 +1,18 @@
 """The order of pixels in memory."""
 
+import importlib
+
+import cv2
 import numpy as np
 import pytest
 
 pytest.importorskip('mmcv')
 
-from rexdense.datasets.images.memory import in_order
+from mmcv.transforms import BaseTransform
+from mmengine.registry import TRANSFORMS
+
+from rexdense.datasets.images.loading import LoadImage  # noqa: F401 (its import sets mmcv's)
+from rexdense.datasets.images.memory import in_order, leave_in_order
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
 
@@ -23,6 +30,9 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
         np.flip(IMAGE[..., :1], 1),
         np.flip(IMAGE[:, :1], 1),
         IMAGE[:0],
+        np.flip(IMAGE.astype(np.float32), 1),
+        np.flip(IMAGE.astype(np.int64), 1),
+        np.flip(IMAGE[..., 0], 1),
     ],
 )
 def test_views_come_out_with_their_pixels_one_after_the_other(view):
@@ -30,3 +40,47 @@ def test_views_come_out_with_their_pixels_one_after_the_other(view):
     assert found.flags.c_contiguous and np.array_equal(found, view)
     assert found is view or not np.shares_memory(found, view)
     assert (found is view) == view.flags.c_contiguous
+
+
+class DrawnOn(BaseTransform):
+    """A user's own transform, which draws into the image."""
+
+    def transform(self, results):
+        cv2.circle(results['img'], (2, 2), 1, (255, 255, 255))
+        return results
+
+
+@pytest.mark.parametrize('direction', ['horizontal', 'vertical', 'diagonal'])
+@pytest.mark.parametrize('kind', ['mmcv', 'mmdet', 'mmseg'])
+def test_what_writes_in_place_goes_behind_a_flip(kind, direction):
+    pytest.importorskip(kind if kind != 'mmseg' else 'mmseg.datasets')
+    importlib.import_module('mmcv.transforms' if kind == 'mmcv' else f'{kind}.datasets.transforms')
+    flip = TRANSFORMS.build(dict(type=f'{kind}.RandomFlip', prob=1.0, direction=direction))
+    results = dict(img=IMAGE.copy(), img_shape=IMAGE.shape[:2], gt_seg_map=IMAGE[..., 0].copy())
+    flipped = flip(results)
+    axes = dict(horizontal=1, vertical=0, diagonal=(0, 1))[direction]
+    assert np.array_equal(flipped['img'], np.flip(IMAGE, axes))
+    expected = np.flip(IMAGE, axes).copy()
+    cv2.circle(expected, (2, 2), 1, (255, 255, 255))
+    assert np.array_equal(DrawnOn()(flipped)['img'], expected)
+
+
+def test_colours_change_behind_a_flip_as_before_it():
+    pytest.importorskip('mmdet')
+    importlib.import_module('mmdet.datasets.transforms')
+    flip = TRANSFORMS.build(dict(type='mmdet.RandomFlip', prob=1.0))
+    colours = TRANSFORMS.build(dict(type='mmdet.YOLOXHSVRandomAug'))
+
+    image = dict(img=IMAGE.copy(), img_shape=IMAGE.shape[:2])
+    turned = flip({**image, 'img': IMAGE.copy()})
+    np.random.seed(1)
+    changed = colours(image)['img']
+    np.random.seed(1)
+    assert np.array_equal(colours(turned)['img'], np.flip(changed, 1))
+    assert not np.array_equal(changed, IMAGE)
+
+
+def test_transforms_are_changed_once():
+    before = BaseTransform.__call__
+    leave_in_order()
+    assert BaseTransform.__call__ is before

@@ -5,8 +5,10 @@ import hashlib
 import http.server
 import io
 import json
+import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -240,6 +242,22 @@ def test_a_wrong_file_put_there_by_hand_is_told_and_kept(server, tmp_path):
     with pytest.raises(CheckpointUnreadable, match='is not the file'):
         download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256)
     assert (tmp_path / 'w.pth').read_bytes() == b'else'
+
+
+@pytest.mark.parametrize('make', [Path.mkdir, os.mkfifo])
+@pytest.mark.parametrize('sha256', [SHA256, None])
+def test_what_is_no_file_in_the_place_of_one_is_told(server, tmp_path, make, sha256):
+    make(tmp_path / 'w.pth')
+    with pytest.raises(CheckpointUnreadable, match=r'where .* is kept, is .*: take it away'):
+        download(f'{server.address}/plain', tmp_path / 'w.pth', sha256)
+    assert server.asked == []
+
+
+def test_a_folder_in_the_place_of_a_file_from_google_drive_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path))
+    (tmp_path / 'rexnet_1.0.clovaai.in1k.pth').mkdir()
+    with pytest.raises(CheckpointUnreadable, match=r'is kept, is a folder: .*REXDENSE_CACHE'):
+        published_file('rexnet_1.0:clovaai')
 
 
 def test_without_a_network_the_place_is_named(tmp_path, monkeypatch):

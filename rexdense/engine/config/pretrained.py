@@ -15,8 +15,7 @@ from rexdense.checkpoint.details import hidden_options
 from rexdense.checkpoint.fetching import is_address
 from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.checkpoint.preprocessing import IMAGENET_BGR, IMAGENET_RGB
-from rexdense.checkpoint.published import is_published_name
-from rexdense.errors import CheckpointUnreadable, InvalidArgument
+from rexdense.errors import CheckpointUnreadable, InvalidArgument, UnknownName, suggest
 from rexdense.models import Backbone
 from rexdense.models.creation import backbone_class
 from rexdense.registry import MODELS
@@ -131,7 +130,12 @@ def _chosen(choice: str, network: str | None) -> tuple[str, PublishedWeights | N
             f'--pretrained {choice}: the backbone of this config has no name (arch), so no '
             'published weights are of it; give a file'
         )
-    if named and named != network and is_published_name(choice):
+    if named and named != network:
+        if named not in list_backbones():
+            raise UnknownName(
+                f'--pretrained {choice}: no backbone is called {named!r}: '
+                f'{suggest(named, list_backbones())}'
+            )
         own = find_pretrained(network).name
         raise InvalidArgument(
             f'--pretrained {choice}: the backbone of this config is {network}; give {own}, or set '

@@ -99,6 +99,11 @@ def test_a_classifier_takes_the_head_but_its_last_layer(tmp_path):
         ('pycls.ddx', UnknownName, r"'pycls.ddx': did you mean 'pycls' or 'pycls\.dds_8gpu'"),
         ('regnetx_400mf:pycls', InvalidArgument, 'is regnetx_200mf; give regnetx_200mf:pycls'),
         ('regnetx_400mf:pycls', InvalidArgument, 'backbone.arch=regnetx_400mf'),
+        (
+            'regnetx_200fm:pycls',
+            UnknownName,
+            "'regnetx_200fm': did you mean 'regnetx_200mf'",
+        ),
         ('nowhere.pth', CheckpointUnreadable, 'nowhere.pth: there is no such file; give one, or'),
         ('a/nowhere', CheckpointUnreadable, 'a/nowhere: there is no such file; give one, or'),
     ],

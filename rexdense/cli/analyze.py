@@ -7,15 +7,22 @@ from pathlib import Path
 import torch
 
 from rexdense.analysis.maps import class_activation, level_maps, strongest_channels
-from rexdense.analysis.network import image_batches, load_classifier, network_input, resized
+from rexdense.analysis.network import (
+    image_batches,
+    load_classifier,
+    load_network,
+    network_input,
+    resized,
+)
 from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
 from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
 from rexdense.cli.options import add_device_option
-from rexdense.cli.parser import Parser, positive, random_seed
+from rexdense.cli.parser import Parser, not_empty, positive, random_seed
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.destinations import check_destination
 from rexdense.device import device_sentence, find_device
 from rexdense.errors import DataError, InvalidArgument
+from rexdense.models.classifier import Classifier
 from rexdense.text_table import text_table
 from rexdense.visualization.feature_maps import draw_maps, heat_over
 from rexdense.visualization.picture_files import read_picture, write_picture
@@ -63,13 +70,18 @@ def parser() -> argparse.ArgumentParser:
     )
     for program, picture in ((rank, 'plot'), (features, 'sheet'), (cam, 'picture')):
         program.add_argument(
-            '--weights', metavar='FILE', help='a checkpoint, or published weights by their name'
+            '--weights',
+            type=not_empty,
+            metavar='FILE',
+            help='a checkpoint, or published weights by their name',
         )
         program.add_argument(
             '--size', type=positive(int), default=224, metavar='N', help='shorter side in pixels'
         )
         program.add_argument('--out', type=Path, required=True, help=f'file of the {picture}')
-        program.add_argument('--force', action='store_true', help='replace a file that is there')
+        program.add_argument(
+            *('--overwrite', '--force'), action='store_true', help='replace a file that is there'
+        )
         add_device_option(program)
     return result
 
@@ -81,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         RexdenseError: something that the user gave cannot be used.
     """
     options = parser().parse_args(arguments)
-    check_destination(options.out, options.force)
+    check_destination(options.out, options.overwrite)
     if options.what == 'rank' and options.random_layers:
         _random_layers(options)
         print(options.out)
@@ -103,13 +115,13 @@ def _rank(options: argparse.Namespace) -> None:
     if not options.network or not options.images:
         raise InvalidArgument('rank: give a network and --images, or --random-layers')
     paths = _images(options.images, options.count)
-    classifier, preprocessing = load_classifier(options.network, options.weights)
-    classifier.to(options.device)
+    network, preprocessing = load_network(options.network, options.weights)
+    network.to(options.device)
     batches = image_batches(paths, preprocessing, options.size)
     ranks = feature_ranks(
         feature_matrices(
-            classifier,
-            blocks_of(classifier),
+            network,
+            blocks_of(network),
             (batch.to(options.device) for batch in batches),
             options.rows,
             len(paths),
@@ -138,7 +150,7 @@ def _rank(options: argparse.Namespace) -> None:
         [row.rank for row in ranks],
         [row.effective for row in ranks],
         f'{options.network}, {weights}, {len(paths)} images',
-        options.force,
+        options.overwrite,
     )
 
 
@@ -157,7 +169,7 @@ def _random_layers(options: argparse.Namespace) -> None:
     ]
     print(text_table([['layer', 'ratio', 'rank/width', 'effective/width'], *rows]))
     panels = {layer: _curves([p for p in points if p.layer == layer]) for layer in LAYERS}
-    plot_random_layers(options.out, panels, options.force)
+    plot_random_layers(options.out, panels, options.overwrite)
 
 
 def _curves(points: Sequence[MeanRank]) -> dict:
@@ -175,9 +187,10 @@ def _curves(points: Sequence[MeanRank]) -> dict:
 
 def _features(options: argparse.Namespace) -> None:
     image = resized(read_picture(options.image), options.size)
-    classifier, preprocessing = load_classifier(options.network, options.weights, range(5))
+    network, preprocessing = load_network(options.network, options.weights, range(5))
     batch = network_input([image], preprocessing).to(options.device)
-    maps = level_maps(classifier.backbone.to(options.device), batch)
+    backbone = network.backbone if isinstance(network, Classifier) else network
+    maps = level_maps(backbone.to(options.device), batch)
     rows = [
         (
             f'{level.name}: {level.channels} channels of {values.shape[2]} x {values.shape[1]}, '
@@ -186,7 +199,7 @@ def _features(options: argparse.Namespace) -> None:
         )
         for level, values in maps
     ]
-    write_picture(options.out, draw_maps(image, rows), options.force)
+    write_picture(options.out, draw_maps(image, rows), options.overwrite)
 
 
 def _cam(options: argparse.Namespace) -> None:
@@ -201,7 +214,7 @@ def _cam(options: argparse.Namespace) -> None:
             titled(heat_over(image, found.heat), f'class {found.label}, {found.score:.3f}'),
         ]
     )
-    write_picture(options.out, picture, options.force)
+    write_picture(options.out, picture, options.overwrite)
 
 
 def _images(folder: Path, count: int) -> list[Path]:

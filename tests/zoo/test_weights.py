@@ -1,6 +1,7 @@
 """The table of published weights: complete entries, safe defaults, clear refusals."""
 
 import collections
+import dataclasses
 import json
 import re
 
@@ -8,6 +9,7 @@ import pytest
 
 from rexdense.arch import list_backbones
 from rexdense.errors import InvalidArgument, UnknownName
+from rexdense.zoo import weights as table
 from rexdense.zoo.weights import find_pretrained, list_pretrained, load_published_weights
 from tests.shared_files import SHARED, needs_shared
 
@@ -116,6 +118,27 @@ def test_no_default_is_against_commercial_use_or_of_other_classes():
         except (UnknownName, InvalidArgument):
             continue
         assert 'NC' not in (row.licence or '') and row.classes in (0, 1000)
+
+
+def published(monkeypatch, *changes):
+    known = find_pretrained('rexnet_1.0', 'clovaai')
+    rows = tuple(dataclasses.replace(known, **change) for change in changes)
+    monkeypatch.setattr(table, 'load_published_weights', lambda: rows)
+
+
+def test_weights_of_ten_classes_are_taken_by_their_tag_alone(monkeypatch):
+    ten = dict(publisher='own', tag='ten', classes=10, top1='95.4')
+    published(monkeypatch, ten, dict(publisher='other', tag='all', top1='70.0'))
+    assert find_pretrained('rexnet_1.0').tag == 'all'
+    assert find_pretrained('rexnet_1.0', 'own.ten').classes == 10
+    with pytest.raises(InvalidArgument, match='with other classes; name the file: ten'):
+        find_pretrained('rexnet_1.0', 'own')
+
+
+def test_of_equal_accuracy_the_file_without_google_drive_is_taken(monkeypatch):
+    drive = dict(tag='drive', address='gdrive:1', sha256='0' * 8, top1='77.94')
+    published(monkeypatch, drive, dict(tag='plain', address='https://a/b.pth', top1='77.86'))
+    assert find_pretrained('rexnet_1.0').tag == 'plain'
 
 
 @pytest.mark.parametrize(

@@ -285,7 +285,6 @@ def _require_hash(path: Path, sha256: str | None, message: str) -> None:
             while block := file.read(BLOCK):
                 digest.update(block)
     except OSError as error:
-        # Of a disk that is broken, or a share that is gone.
         raise CheckpointUnreadable(f'{path} cannot be read ({reason(error)})') from error
     found = digest.hexdigest()
     if not found.startswith(sha256.lower()):

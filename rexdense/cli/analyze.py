@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from rexdense.analysis.maps import class_activation, level_maps, strongest_channels
 from rexdense.analysis.network import (
@@ -16,9 +17,12 @@ from rexdense.analysis.network import (
 )
 from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
 from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
+from rexdense.checkpoint.formats.reading import names_checkpoint
+from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
 from rexdense.cli.options import add_device_option
 from rexdense.cli.parser import Parser, not_empty, positive, random_seed
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
+from rexdense.dependencies import needed_packages
 from rexdense.destinations import check_destination
 from rexdense.device import device_sentence, find_device
 from rexdense.errors import DataError, InvalidArgument
@@ -39,7 +43,11 @@ def parser() -> argparse.ArgumentParser:
     )
     programs = result.add_subparsers(dest='what', metavar='WHAT', required=True)
     rank = programs.add_parser('rank', help='rank of the features of each block beside its width')
-    rank.add_argument('network', nargs='?', help='a name that rexdense zoo lists')
+    rank.add_argument(
+        'network',
+        nargs='?',
+        help='a name that rexdense zoo lists, or what rexdense train saved',
+    )
     rank.add_argument('--images', type=Path, help='a folder of images, classes in folders or not')
     rank.add_argument(
         '--random-layers',
@@ -115,7 +123,12 @@ def _rank(options: argparse.Namespace) -> None:
     if not options.network or not options.images:
         raise InvalidArgument('rank: give a network and --images, or --random-layers')
     paths = _images(options.images, options.count)
-    network, preprocessing = load_network(options.network, options.weights)
+    is_trained = names_checkpoint(Path(options.network))
+    network, preprocessing = (
+        _trained_network(Path(options.network), options.weights)
+        if is_trained
+        else load_network(options.network, options.weights)
+    )
     network.to(options.device)
     batches = image_batches(paths, preprocessing, options.size)
     ranks = feature_ranks(
@@ -142,15 +155,42 @@ def _rank(options: argparse.Namespace) -> None:
     few = [row.name for row in ranks if row.rows < row.width]
     if few:
         print(f'{few[0]} has fewer places than channels: raise --count or --rows')
-    weights = options.weights or 'random weights'
+    weights = '' if is_trained else f', {options.weights or "random weights"}'
     plot_block_ranks(
         options.out,
         [row.name.removeprefix('backbone.') for row in ranks],
         [row.width for row in ranks],
         [row.rank for row in ranks],
         [row.effective for row in ranks],
-        f'{options.network}, {weights}, {len(paths)} images',
+        f'{options.network}{weights}, {len(paths)} images',
         options.overwrite,
+    )
+
+
+def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, Preprocessing]:
+    """Return the classifier of a training checkpoint, or the backbone of another model, and what
+    its images must become.
+
+    Raises:
+        InvalidArgument: weights are given besides, or its model has no backbone.
+        CheckpointUnreadable: the file cannot be used.
+    """
+    if weights:
+        raise InvalidArgument(f'{checkpoint} holds its own weights: leave --weights out')
+    # Here, because what is of named networks needs torch alone.
+    with needed_packages('a checkpoint of rexdense train'):
+        from rexdense.engine.trained.model import load_trained_model
+        from rexdense.models.image_classifier import ImageClassifier
+
+    trained = load_trained_model(checkpoint, 'cpu')
+    model, config = trained.model, trained.config
+    network = model if isinstance(model, ImageClassifier) else getattr(model, 'backbone', None)
+    if network is None:
+        raise InvalidArgument(f'{checkpoint} holds a {type(model).__name__}, without a backbone')
+    images = config.model.get('data_preprocessor') or {}
+    stated = images.get('mean') and images.get('std')
+    return network, (
+        Preprocessing.from_data_preprocessor(images, IMAGENET_RGB) if stated else IMAGENET_RGB
     )
 
 

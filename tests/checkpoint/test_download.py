@@ -6,6 +6,7 @@ import http.server
 import io
 import json
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -127,6 +128,15 @@ def test_the_file_arrives_whole(server, tmp_path, fault):
 def test_a_cut_download_goes_on_where_it_stopped(server, tmp_path):
     download(f'{server.address}/cut', tmp_path / 'w.pth', SHA256)
     assert [held for _, held in server.asked] == [None, f'bytes={len(CONTENT) // 3}-']
+
+
+def test_a_terminal_shows_how_much_has_come(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module.sys.stderr, 'isatty', lambda: True, raising=False)
+    monkeypatch.setattr(module, 'BLOCK', len(CONTENT) // 2)
+    download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256)
+    shown = capsys.readouterr().err
+    assert re.findall(r'w\.pth +0\.\d MB +(\d+)%', shown) == ['50', '100', '100']
+    assert shown.endswith('\n')
 
 
 def leave(folder, content, address, total):

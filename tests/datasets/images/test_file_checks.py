@@ -185,7 +185,7 @@ def test_time_is_limited_and_said(tmp_path, monkeypatch):
         samples.append(Sample(str(tmp_path / f'{number}.png')))
     monkeypatch.setattr(file_checks, 'MOST_SECONDS', 0.0)
     looked = check_files(samples, 'these')
-    assert looked == ((), 256, 600)
+    assert looked == ({}, 256, 600)
     assert looked.sentences('these') == [
         '256 of the 600 images of these were looked at in 0 s; the others are when they are read'
     ]
@@ -196,7 +196,7 @@ def test_time_is_limited_and_said(tmp_path, monkeypatch):
 def test_real_files_are_in_order(folder, tmp_path):
     paths = sorted((SHARED / 'data' / folder).iterdir())
     looked = check_files([Sample(str(path)) for path in paths], 'these')
-    assert looked == ((), len(paths), len(paths))
+    assert looked == ({}, len(paths), len(paths))
     for path in paths[:5]:
         with Image.open(path) as image:
             assert header(path) == ImageHeader(*image.size)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from torch import nn
 
 from rexdense.arch import channels, list_backbones
@@ -15,7 +15,13 @@ from rexdense.checkpoint.details import hidden_options
 from rexdense.checkpoint.fetching import is_address
 from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.checkpoint.preprocessing import IMAGENET_BGR, IMAGENET_RGB
-from rexdense.errors import CheckpointUnreadable, InvalidArgument, UnknownName, suggest
+from rexdense.errors import (
+    CheckpointMismatch,
+    CheckpointUnreadable,
+    InvalidArgument,
+    UnknownName,
+    suggest,
+)
 from rexdense.models import Backbone
 from rexdense.models.creation import backbone_class
 from rexdense.registry import MODELS
@@ -54,7 +60,7 @@ def use_pretrained(config: Config, choice: str) -> str:
     model.backbone.pop('init_cfg', None)
     model.backbone.update(hidden_options(backbone))
     initial = dict(type='rexdense.Pretrained', checkpoint=checkpoint)
-    if str(model.get('type')).endswith('ImageClassifier'):
+    if str(model.get('type')).endswith('ImageClassifier') and _fills_classifier(model, checkpoint):
         # Of the head all is taken but the layer of other classes.
         model.init_cfg = initial | dict(drop_head=True)
     else:
@@ -65,6 +71,19 @@ def use_pretrained(config: Config, choice: str) -> str:
         f'Weights of {checkpoint} ({report.source}, {report.architecture}): {len(report.loaded)} '
         f'tensors of the backbone; images as {_described(preprocessing)}'
     )
+
+
+def _fills_classifier(model: ConfigDict, checkpoint: str) -> bool:
+    """Return whether a checkpoint that fits the backbone fits the classifier: that of a detector or
+    segmentor does not."""
+    bare = dict(
+        backbone={**model.backbone, 'init_cfg': None}, data_preprocessor=None, init_cfg=None
+    )
+    try:
+        load_weights(MODELS.build({**model, **bare}), checkpoint, drop_head=True)
+    except CheckpointMismatch:
+        return False
+    return True
 
 
 def use_normalisation(config: Config, stored: Any) -> str:

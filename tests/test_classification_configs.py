@@ -16,6 +16,7 @@ from rexdense.engine.schedule import replay
 from rexdense.engine.scope import import_scope
 from rexdense.registry import MODELS
 from rexdense.zoo import load_measured
+from rexdense.zoo.weights import load_published_weights
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'configs/classification'
@@ -134,6 +135,18 @@ def test_mindcv_evaluates_as_it_crops(recipe):
         pipeline = config[f'{part}_dataloader'].dataset.pipeline
         found = [step.interpolation for step in pipeline if 'interpolation' in step]
         assert found == [expected], part
+
+
+@pytest.mark.parametrize('path', [path for path in CONFIGS if path.endswith('_imagenet.py')])
+def test_published_weights_are_evaluated_as_their_recipe_does(path):
+    config = load_config(FOLDER / path)
+    arch, publisher = config.model.backbone.get('arch'), path.split('_')[-2]
+    pipeline = config.test_dataloader.dataset.pipeline
+    (crop,) = (step for step in pipeline if step.type == 'rexdense.ResizeCenterCrop')
+    for row in load_published_weights():
+        if (row.network, row.publisher) == (arch, publisher):
+            found = (row.size, row.crop, row.interpolation)
+            assert found == (crop.size, crop.crop, crop.interpolation), row.name
 
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if RECIPES[path] == 'clovaai'])

@@ -10,21 +10,23 @@ from torch import Tensor
 
 from rexdense.checkpoint.loading import load_weights
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
-from rexdense.errors import DataError
+from rexdense.errors import CheckpointMismatch, DataError
+from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_classifier
 from rexdense.visualization.picture_files import read_picture
 
-__all__ = ['image_batches', 'load_classifier', 'network_input', 'resized']
+__all__ = ['image_batches', 'load_classifier', 'load_network', 'network_input', 'resized']
 
-LAST_LAYER = 'head.fc.'
+HEAD = 'head.'
 SEED = 0
 
 
-def load_classifier(
+def load_network(
     name: str, weights: str | Path | None = None, out_indices: Sequence[int] = (4,)
-) -> tuple[Classifier, Preprocessing]:
-    """Return a named classifier in evaluation mode, and what its images must become.
+) -> tuple[Classifier | Backbone, Preprocessing]:
+    """Return a named network in evaluation mode, and what its images must become: a classifier, or
+    a backbone where the weights hold no head, as those of detectors and segmentors.
 
     Args:
         name: A name from :func:`rexdense.list_backbones`.
@@ -34,7 +36,7 @@ def load_classifier(
 
     Raises:
         UnknownName: no such network or weights.
-        CheckpointMismatch: they are of another network, or hold no head.
+        CheckpointMismatch: they are of another network.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
@@ -42,12 +44,38 @@ def load_classifier(
     if weights is None:
         return classifier.eval(), IMAGENET_RGB
     report = load_weights(classifier, weights, strict=False)
-    classes = [held[0] for key, held, _ in report.reshaped if key == f'{LAST_LAYER}weight']
+    held = [*report.loaded, *(key for key, _, _ in report.reshaped)]
+    if not any(key.startswith(HEAD) for key in held):
+        report = load_weights(classifier.backbone, weights)
+        return classifier.backbone.eval(), report.preprocessing or IMAGENET_RGB
+    classes = [shape[0] for key, shape, _ in report.reshaped if key == f'{HEAD}fc.weight']
     if classes:
         classifier.reset_classifier(classes[0])
     if not report.complete:
         report = load_weights(classifier, weights)
     return classifier.eval(), report.preprocessing or IMAGENET_RGB
+
+
+def load_classifier(
+    name: str, weights: str | Path | None = None
+) -> tuple[Classifier, Preprocessing]:
+    """Return a named classifier in evaluation mode, and what its images must become.
+
+    Args:
+        name: As for :func:`load_network`.
+        weights: As there.
+
+    Raises:
+        UnknownName: no such network or weights.
+        CheckpointMismatch: they are of another network, or hold no head.
+    """
+    network, preprocessing = load_network(name, weights)
+    if not isinstance(network, Classifier):
+        raise CheckpointMismatch(
+            f'{weights} holds no classification head, and so no classes: give the checkpoint of a '
+            'classifier'
+        )
+    return network, preprocessing
 
 
 def resized(image: np.ndarray, size: int, square: bool = False) -> np.ndarray:

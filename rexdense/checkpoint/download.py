@@ -14,12 +14,12 @@ from typing import Any
 
 from rexdense.checkpoint.formats.archives import require_checksums
 from rexdense.checkpoint.formats.content import ZIP_PICKLE, recognise_content
-from rexdense.destinations import prepare_output_dir
+from rexdense.destinations import prepare_output_dir, reason
 from rexdense.errors import CheckpointUnreadable
 from rexdense.file_locks import one_at_a_time
 from rexdense.files import atomic_write, finish_partial, partial_file
 
-__all__ = ['cache_folder', 'download', 'prepare_cache', 'require_weights']
+__all__ = ['cache_folder', 'download', 'prepare_cache', 'require_kept', 'require_weights']
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
@@ -81,7 +81,8 @@ def download(
             whole checkpoint by its form.
 
     Raises:
-        CheckpointUnreadable: nothing came, or not what the hash says.
+        CheckpointUnreadable: nothing came, or not what the hash says; or what is at ``path`` is no
+            file, or cannot be read.
         InvalidArgument: its folder cannot be made or written.
     """
     # A folder that may not be written can still hold the file.
@@ -89,6 +90,7 @@ def download(
         prepare_cache(path.parent)
     with one_at_a_time(path):
         if path.exists():
+            require_kept(path, address)
             _require_hash(path, sha256, f'{path} is not the file that {address} should be')
             return path
         part = path.with_name(f'{path.name}.part')
@@ -113,6 +115,28 @@ def download(
         _notes_path(part).unlink(missing_ok=True)
         finish_partial(part, path)
     return path
+
+
+def require_kept(path: Path, address: str) -> None:
+    """Check that what is where a download is kept is a file that can be read.
+
+    Args:
+        path: The place, where something is.
+        address: What is kept there, for the message.
+
+    Raises:
+        CheckpointUnreadable: it is a folder, a pipe or a device, or may not be read.
+    """
+    if not path.is_file():
+        what = 'is a folder' if path.is_dir() else 'is no regular file'
+    elif not os.access(path, os.R_OK):
+        what = 'cannot be read'
+    else:
+        return
+    raise CheckpointUnreadable(
+        f'{path}, where {address} is kept, {what}: take it away, or choose another folder of '
+        'downloads (REXDENSE_CACHE)'
+    )
 
 
 def require_weights(file: Path, address: str, path: Path) -> None:
@@ -256,9 +280,12 @@ def _require_hash(path: Path, sha256: str | None, message: str) -> None:
     if sha256 is None:
         return
     digest = hashlib.sha256()
-    with path.open('rb') as file:
-        while block := file.read(BLOCK):
-            digest.update(block)
+    try:
+        with path.open('rb') as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise CheckpointUnreadable(f'{path} cannot be read ({reason(error)})') from error
     found = digest.hexdigest()
     if not found.startswith(sha256.lower()):
         raise CheckpointUnreadable(

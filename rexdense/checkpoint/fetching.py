@@ -18,7 +18,12 @@ from typing import Any, BinaryIO
 import torch
 from torch import nn
 
-from rexdense.checkpoint.download import OPENER, SECONDS_WITHOUT_DATA, require_weights
+from rexdense.checkpoint.download import (
+    OPENER,
+    SECONDS_WITHOUT_DATA,
+    require_kept,
+    require_weights,
+)
 from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, read_checkpoint
 from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
 from rexdense.checkpoint.published import is_published_name, published_file, published_path
@@ -135,6 +140,8 @@ def local_file(address: str) -> Path:
     finally:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.barrier()
+    if path.exists():
+        require_kept(path, address)
     return path
 
 

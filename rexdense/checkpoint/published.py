@@ -9,6 +9,7 @@ from rexdense.checkpoint.download import (
     cache_folder,
     download,
     prepare_cache,
+    require_kept,
     require_weights,
 )
 from rexdense.checkpoint.formats.reading import names_checkpoint
@@ -77,6 +78,7 @@ def _from_drive(row: PublishedWeights, path: Path) -> Path:
         prepare_cache(path.parent)
     with one_at_a_time(path):
         if path.exists():
+            require_kept(path, row.name)
             return path
         with needed_packages(f'{row.name} lies on Google Drive; put it at {path}, or'):
             import gdown

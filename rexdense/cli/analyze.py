@@ -5,17 +5,28 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from rexdense.analysis.maps import class_activation, level_maps, strongest_channels
-from rexdense.analysis.network import image_batches, load_classifier, network_input, resized
+from rexdense.analysis.network import (
+    image_batches,
+    load_classifier,
+    load_network,
+    network_input,
+    resized,
+)
 from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
 from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
+from rexdense.checkpoint.formats.reading import names_checkpoint
+from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
 from rexdense.cli.options import add_device_option
-from rexdense.cli.parser import Parser, positive, random_seed
+from rexdense.cli.parser import Parser, not_empty, positive, random_seed
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
+from rexdense.dependencies import needed_packages
 from rexdense.destinations import check_destination
 from rexdense.device import device_sentence, find_device
 from rexdense.errors import DataError, InvalidArgument
+from rexdense.models.classifier import Classifier
 from rexdense.text_table import text_table
 from rexdense.visualization.feature_maps import draw_maps, heat_over
 from rexdense.visualization.picture_files import read_picture, write_picture
@@ -32,7 +43,11 @@ def parser() -> argparse.ArgumentParser:
     )
     programs = result.add_subparsers(dest='what', metavar='WHAT', required=True)
     rank = programs.add_parser('rank', help='rank of the features of each block beside its width')
-    rank.add_argument('network', nargs='?', help='a name that rexdense zoo lists')
+    rank.add_argument(
+        'network',
+        nargs='?',
+        help='a name that rexdense zoo lists, or what rexdense train saved',
+    )
     rank.add_argument('--images', type=Path, help='a folder of images, classes in folders or not')
     rank.add_argument(
         '--random-layers',
@@ -63,13 +78,18 @@ def parser() -> argparse.ArgumentParser:
     )
     for program, picture in ((rank, 'plot'), (features, 'sheet'), (cam, 'picture')):
         program.add_argument(
-            '--weights', metavar='FILE', help='a checkpoint, or published weights by their name'
+            '--weights',
+            type=not_empty,
+            metavar='FILE',
+            help='a checkpoint, or published weights by their name',
         )
         program.add_argument(
             '--size', type=positive(int), default=224, metavar='N', help='shorter side in pixels'
         )
         program.add_argument('--out', type=Path, required=True, help=f'file of the {picture}')
-        program.add_argument('--force', action='store_true', help='replace a file that is there')
+        program.add_argument(
+            *('--overwrite', '--force'), action='store_true', help='replace a file that is there'
+        )
         add_device_option(program)
     return result
 
@@ -81,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         RexdenseError: something that the user gave cannot be used.
     """
     options = parser().parse_args(arguments)
-    check_destination(options.out, options.force)
+    check_destination(options.out, options.overwrite)
     if options.what == 'rank' and options.random_layers:
         _random_layers(options)
         print(options.out)
@@ -103,13 +123,18 @@ def _rank(options: argparse.Namespace) -> None:
     if not options.network or not options.images:
         raise InvalidArgument('rank: give a network and --images, or --random-layers')
     paths = _images(options.images, options.count)
-    classifier, preprocessing = load_classifier(options.network, options.weights)
-    classifier.to(options.device)
+    is_trained = names_checkpoint(Path(options.network))
+    network, preprocessing = (
+        _trained_network(Path(options.network), options.weights)
+        if is_trained
+        else load_network(options.network, options.weights)
+    )
+    network.to(options.device)
     batches = image_batches(paths, preprocessing, options.size)
     ranks = feature_ranks(
         feature_matrices(
-            classifier,
-            blocks_of(classifier),
+            network,
+            blocks_of(network),
             (batch.to(options.device) for batch in batches),
             options.rows,
             len(paths),
@@ -130,15 +155,42 @@ def _rank(options: argparse.Namespace) -> None:
     few = [row.name for row in ranks if row.rows < row.width]
     if few:
         print(f'{few[0]} has fewer places than channels: raise --count or --rows')
-    weights = options.weights or 'random weights'
+    weights = '' if is_trained else f', {options.weights or "random weights"}'
     plot_block_ranks(
         options.out,
         [row.name.removeprefix('backbone.') for row in ranks],
         [row.width for row in ranks],
         [row.rank for row in ranks],
         [row.effective for row in ranks],
-        f'{options.network}, {weights}, {len(paths)} images',
-        options.force,
+        f'{options.network}{weights}, {len(paths)} images',
+        options.overwrite,
+    )
+
+
+def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, Preprocessing]:
+    """Return the classifier of a training checkpoint, or the backbone of another model, and what
+    its images must become.
+
+    Raises:
+        InvalidArgument: weights are given besides, or its model has no backbone.
+        CheckpointUnreadable: the file cannot be used.
+    """
+    if weights:
+        raise InvalidArgument(f'{checkpoint} holds its own weights: leave --weights out')
+    # Here, because what is of named networks needs torch alone.
+    with needed_packages('a checkpoint of rexdense train'):
+        from rexdense.engine.trained.model import load_trained_model
+        from rexdense.models.image_classifier import ImageClassifier
+
+    trained = load_trained_model(checkpoint, 'cpu')
+    model, config = trained.model, trained.config
+    network = model if isinstance(model, ImageClassifier) else getattr(model, 'backbone', None)
+    if network is None:
+        raise InvalidArgument(f'{checkpoint} holds a {type(model).__name__}, without a backbone')
+    images = config.model.get('data_preprocessor') or {}
+    stated = images.get('mean') and images.get('std')
+    return network, (
+        Preprocessing.from_data_preprocessor(images, IMAGENET_RGB) if stated else IMAGENET_RGB
     )
 
 
@@ -157,7 +209,7 @@ def _random_layers(options: argparse.Namespace) -> None:
     ]
     print(text_table([['layer', 'ratio', 'rank/width', 'effective/width'], *rows]))
     panels = {layer: _curves([p for p in points if p.layer == layer]) for layer in LAYERS}
-    plot_random_layers(options.out, panels, options.force)
+    plot_random_layers(options.out, panels, options.overwrite)
 
 
 def _curves(points: Sequence[MeanRank]) -> dict:
@@ -175,9 +227,10 @@ def _curves(points: Sequence[MeanRank]) -> dict:
 
 def _features(options: argparse.Namespace) -> None:
     image = resized(read_picture(options.image), options.size)
-    classifier, preprocessing = load_classifier(options.network, options.weights, range(5))
+    network, preprocessing = load_network(options.network, options.weights, range(5))
     batch = network_input([image], preprocessing).to(options.device)
-    maps = level_maps(classifier.backbone.to(options.device), batch)
+    backbone = network.backbone if isinstance(network, Classifier) else network
+    maps = level_maps(backbone.to(options.device), batch)
     rows = [
         (
             f'{level.name}: {level.channels} channels of {values.shape[2]} x {values.shape[1]}, '
@@ -186,7 +239,7 @@ def _features(options: argparse.Namespace) -> None:
         )
         for level, values in maps
     ]
-    write_picture(options.out, draw_maps(image, rows), options.force)
+    write_picture(options.out, draw_maps(image, rows), options.overwrite)
 
 
 def _cam(options: argparse.Namespace) -> None:
@@ -201,7 +254,7 @@ def _cam(options: argparse.Namespace) -> None:
             titled(heat_over(image, found.heat), f'class {found.label}, {found.score:.3f}'),
         ]
     )
-    write_picture(options.out, picture, options.force)
+    write_picture(options.out, picture, options.overwrite)
 
 
 def _images(folder: Path, count: int) -> list[Path]:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
-from rexdense.cli.parser import checkpoint_interval, parse_size, positive, random_seed
+from rexdense.cli.parser import (
+    checkpoint_interval,
+    not_empty,
+    parse_size,
+    positive,
+    random_seed,
+)
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.deploy.runtimes import RUNTIMES
 from rexdense.device import AMP_TYPES, LAUNCHERS
@@ -192,11 +198,13 @@ def _add_weight_options(group: argparse._ActionsContainer) -> None:
     """Add the options that say from which weights a training starts."""
     group.add_argument(
         '--load-from',
+        type=not_empty,
         metavar='FILE',
         help='start from the weights of a checkpoint; of one of other classes all but their layers',
     )
     group.add_argument(
         '--pretrained',
+        type=not_empty,
         metavar='NAME|FILE',
         help='start the backbone from published weights (clovaai, timm.nav_in1k, best; rexdense '
         'zoo --weights lists them) or from a checkpoint, and give it images as these want them',

@@ -19,6 +19,7 @@ __all__ = [
     'Parser',
     'checkpoint_interval',
     'fraction',
+    'not_empty',
     'parse_scales',
     'parse_size',
     'positive',
@@ -86,6 +87,14 @@ def parse_scales(text: str) -> list[int]:
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f'{text!r}: give all, or output strides such as 1,2,4')
     return [int(part) for part in parts]
+
+
+def not_empty(text: str) -> str:
+    """Return a text, unless it is empty: that is what an unset variable of the shell leaves, and
+    not the wish to go without the option."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError(f'{text!r} is empty: give a value, or leave it out')
+    return text
 
 
 def positive(kind: type[int] | type[float], or_zero: bool = False) -> Callable[[str], float]:

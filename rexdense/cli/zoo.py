@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from rexdense import create_backbone, create_classifier, create_unet, list_backbones, list_unets
-from rexdense.cli.parser import Parser
+from rexdense.cli.parser import Parser, not_empty
 from rexdense.dependencies import needed_packages
 from rexdense.errors import UnknownName
 from rexdense.models.unet import ReXUNet
@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
         '--weights',
         nargs='?',
         const='*',
+        type=not_empty,
         metavar='PATTERN',
         help="list published weights by the names that --load-from and pretrained take, 'rexnet*'",
     )

@@ -49,4 +49,4 @@ def read_text(path: Path, most: int) -> str:
     try:
         return read_limited(path, most).decode('utf-8-sig')
     except UnicodeDecodeError as error:
-        raise DataError(f'{path} is no UTF-8 text') from error
+        raise DataError(f'{path} is no UTF-8 text: save it as UTF-8') from error

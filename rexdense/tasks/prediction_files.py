@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, entries_of, is_data
 from rexdense.datasets.images.videos import is_video
 from rexdense.destinations import check_destination, prepare_output_dir, refuse_inputs
 from rexdense.errors import DataError, InvalidArgument
@@ -40,19 +40,23 @@ def find_images(path: Path) -> list[Path]:
     """Return the image or video itself, or the images of a folder by name.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or the folder cannot be read.
     """
     if not path.exists():
         raise DataError(f'{path} is not there; give an image or a folder of images, or a video')
     if not path.is_dir():
         return [path]
-    with os.scandir(path) as entries:
-        files = [path / entry.name for entry in entries if not entry.is_dir()]
+    entries = entries_of(path)
+    files = [path / entry.name for entry in entries if not entry.is_dir()]
     found = sorted(
         file for file in files if file.suffix.lower() in IMAGE_ENDINGS and is_data(file.name)
     )
     if not found:
-        hint = '; give its videos one by one' if any(map(is_video, path.iterdir())) else ''
+        hint = ''
+        if any(map(is_video, files)):
+            hint = '; give its videos one by one'
+        elif any(entry.is_dir() and is_data(entry.name) for entry in entries):
+            hint = '; folders inside it are not looked into: give one of them'
         raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}{hint}')
     return found
 

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from rexdense import create_classifier
-from rexdense.analysis.network import image_batches, load_classifier, network_input, resized
+from rexdense.analysis.network import (
+    image_batches,
+    load_classifier,
+    load_network,
+    network_input,
+    resized,
+)
+from rexdense.analysis.rank import blocks_of
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
 from rexdense.errors import CheckpointMismatch, DataError
 
@@ -19,6 +26,23 @@ def test_weights_of_any_number_of_classes_are_loaded(tmp_path):
     image = torch.randn(1, 3, 64, 64)
     with torch.no_grad():
         assert torch.equal(found(image), trained(image))
+
+
+@pytest.mark.parametrize('name', ['rexnet_1.0', 'regnetx_200mf'])
+def test_weights_without_a_head_are_of_a_backbone(name, tmp_path):
+    """A detector's have none."""
+    pytest.importorskip('mmengine')
+    torch.manual_seed(1)
+    trained = create_classifier(name).eval().backbone
+    state = {f'backbone.{key}': tensor for key, tensor in trained.state_dict().items()}
+    torch.save({'state_dict': state | {'neck.a.weight': torch.ones(1)}}, tmp_path / 'a.pth')
+    found, _ = load_network(name, tmp_path / 'a.pth')
+    image = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(found(image)[0], trained(image)[0])
+    assert next(iter(blocks_of(found))) == 'stem'
+    with pytest.raises(CheckpointMismatch, match=r'a\.pth holds no classification head.*: give'):
+        load_classifier(name, tmp_path / 'a.pth')
 
 
 def test_other_weights_are_refused(tmp_path):

@@ -5,8 +5,11 @@ import hashlib
 import http.server
 import io
 import json
+import os
+import re
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -127,6 +130,15 @@ def test_a_cut_download_goes_on_where_it_stopped(server, tmp_path):
     assert [held for _, held in server.asked] == [None, f'bytes={len(CONTENT) // 3}-']
 
 
+def test_a_terminal_shows_how_much_has_come(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(module.sys.stderr, 'isatty', lambda: True, raising=False)
+    monkeypatch.setattr(module, 'BLOCK', len(CONTENT) // 2)
+    download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256)
+    shown = capsys.readouterr().err
+    assert re.findall(r'w\.pth +0\.\d MB +(\d+)%', shown) == ['50', '100', '100']
+    assert shown.endswith('\n')
+
+
 def leave(folder, content, address, total):
     """Leave an unfinished download as a process that was killed does."""
     (folder / 'w.pth.part').write_bytes(content)
@@ -240,6 +252,22 @@ def test_a_wrong_file_put_there_by_hand_is_told_and_kept(server, tmp_path):
     with pytest.raises(CheckpointUnreadable, match='is not the file'):
         download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256)
     assert (tmp_path / 'w.pth').read_bytes() == b'else'
+
+
+@pytest.mark.parametrize('make', [Path.mkdir, os.mkfifo])
+@pytest.mark.parametrize('sha256', [SHA256, None])
+def test_what_is_no_file_in_the_place_of_one_is_told(server, tmp_path, make, sha256):
+    make(tmp_path / 'w.pth')
+    with pytest.raises(CheckpointUnreadable, match=r'where .* is kept, is .*: take it away'):
+        download(f'{server.address}/plain', tmp_path / 'w.pth', sha256)
+    assert server.asked == []
+
+
+def test_a_folder_in_the_place_of_a_file_from_google_drive_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path))
+    (tmp_path / 'rexnet_1.0.clovaai.in1k.pth').mkdir()
+    with pytest.raises(CheckpointUnreadable, match=r'is kept, is a folder: .*REXDENSE_CACHE'):
+        published_file('rexnet_1.0:clovaai')
 
 
 def test_without_a_network_the_place_is_named(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 
 import rexdense
-from rexdense.checkpoint import install_safe_loader, write_checkpoint
+from rexdense.checkpoint import fetching, install_safe_loader, write_checkpoint
 from rexdense.checkpoint.fetching import local_file
 from rexdense.errors import CheckpointUnreadable
 from tests.checkpoint.crafted_files import write_crafted
@@ -51,6 +51,13 @@ def test_weights_are_downloaded_once(server):
         assert report.checkpoint == f'{address}/a.pth'
         assert torch.equal(target.stem.conv.weight, source.stem.conv.weight)
         path.unlink(missing_ok=True)
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(server):
+    _, address = server
+    fetching._cached(f'{address}/a.pth').mkdir(parents=True)
+    with pytest.raises(CheckpointUnreadable, match=r'a\.pth is kept, is a folder: take it away'):
+        local_file(f'{address}/a.pth')
 
 
 def test_files_of_one_name_at_two_addresses_are_two_files(server):

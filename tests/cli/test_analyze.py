@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip('mmengine')
 pytest.importorskip('matplotlib')
@@ -40,6 +41,26 @@ def test_ranks_of_a_network(images, tmp_path, capsys):
     assert printed[-3].split()[:4] == ['backbone.stages.4.6', '12', '368', '12']
     assert 'fewer places than channels' in printed[-2] and printed[-1] == str(out)
     picture(out)
+
+
+def test_ranks_of_what_was_trained_by_the_widths_of_its_config(
+    images, untrained_models, tmp_path, capsys
+):
+    content = torch.load(untrained_models['class'], weights_only=True)
+    content['meta']['dataset_meta'] = dict(classes=('blue', 'green', 'red'))
+    torch.save(content, tmp_path / 'run.pth')
+    arguments = ['rank', str(tmp_path / 'run.pth'), '--images', str(images), '--size', '32']
+    main([*arguments, '--out', str(tmp_path / 'rank.png')])
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    widths = {row[0]: int(row[2]) for row in printed if len(row) == 6 and row[1].isdecimal()}
+    stage = 'backbone.stages.4.'
+    *_, last = (width for name, width in widths.items() if name.startswith(stage))
+    state = content['state_dict']
+    *_, projection = (state[name] for name in state if name.startswith(stage) and 'conv' in name)
+    assert last == len(projection) < 185 and 'head.final' in widths
+    picture(tmp_path / 'rank.png')
+    with pytest.raises(InvalidArgument, match='holds its own weights: leave --weights'):
+        main([*arguments, '--weights', 'a.pth', '--out', str(tmp_path / 'other.png')])
 
 
 def test_ranks_of_random_layers(tmp_path, capsys, monkeypatch):

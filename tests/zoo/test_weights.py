@@ -1,16 +1,23 @@
 """The table of published weights: complete entries, safe defaults, clear refusals."""
 
 import collections
+import dataclasses
 import json
+import re
 
 import pytest
 
 from rexdense.arch import list_backbones
 from rexdense.errors import InvalidArgument, UnknownName
+from rexdense.zoo import weights as table
 from rexdense.zoo.weights import find_pretrained, list_pretrained, load_published_weights
 from tests.shared_files import SHARED, needs_shared
 
 ENTRIES = load_published_weights()
+
+
+def name_of(row):
+    return row.name
 
 
 def test_names_are_unique():
@@ -18,7 +25,7 @@ def test_names_are_unique():
     assert max(counts.values()) == 1
 
 
-@pytest.mark.parametrize('row', ENTRIES, ids=lambda row: row.name)
+@pytest.mark.parametrize('row', ENTRIES, ids=name_of)
 def test_entries_are_whole(row):
     assert row.excluded or row.network in list_backbones()
     assert row.address.startswith(('https://', 'gdrive:'))
@@ -39,14 +46,49 @@ def test_what_pycls_and_mmpretrain_published_of_regnet_is_bgr():
         assert (row.channel_order == 'BGR') == (bgr or row.tag == 'detectron2'), row.name
 
 
+def test_one_file_is_of_one_network():
+    """MindCV's code has the file of RegNetY-16GF for RegNetX-16GF, too."""
+    networks = collections.defaultdict(set)
+    for row in ENTRIES:
+        networks[row.address].add(row.network)
+    assert not {address: names for address, names in networks.items() if len(names) > 1}
+
+
+@pytest.mark.parametrize('row', [row for row in ENTRIES if row.publisher == 'timm'], ids=name_of)
+def test_timm_evaluates_as_its_settings_say(row):
+    """``default_cfgs`` of timm/models/rexnet.py, regnet.py and resnet.py."""
+    bilinear = row.network.startswith('resnext') and row.tag.startswith(('tv', 'fb_'))
+    assert row.interpolation == ('bilinear' if bilinear else 'bicubic')
+    if 'in12k' in row.tag:
+        assert (row.size, row.crop) == (288, 1.0)
+    if row.tag.startswith('tv2'):
+        assert (row.size, row.crop) == (224, 0.965)
+
+
 @needs_shared
-def test_every_known_file_has_a_row():
-    known = json.loads((SHARED / 'weights.json').read_text())
-    places = {row.address for row in ENTRIES}
-    for entry in known:
+def test_every_known_file_has_a_row_that_says_the_same():
+    rows = collections.defaultdict(list)
+    for row in ENTRIES:
+        rows[row.address].append(row)
+    for entry in json.loads((SHARED / 'weights.json').read_text()):
         first, _, second = entry['where'].partition(' = ')
         hub = f'https://huggingface.co/{first.removeprefix("hf:")}/resolve/main/model.safetensors'
-        assert places & {first, second.split(' ')[0], hub}, entry['name']
+        found = [row for place in (first, second, hub) for row in rows[place]]
+        # timm has torchvision's files under figures of its own.
+        own = [row for row in found if (row.publisher == 'timm') == ('timm' in entry['source'])]
+        assert len(own) == 1, entry['name']
+        row = own[0]
+        assert row.channel_order == entry['input'][:3]
+        licences = {'-': '', 'bsd-3': 'bsd-3-clause'}
+        licence = entry['licence'].lower()
+        assert (row.licence or '').lower() == licences.get(licence, licence)
+        # Of the files that timm has since put on its hub, and of MindCV's, nobody knows the hash.
+        digits = re.match(r'(?:sha256|hash8) (\w+)(?! \(same)\b', entry['hash'])
+        moved = '(same tensors' in entry['hash'] or row.publisher == 'mindcv'
+        assert row.sha256 == (digits[1] if digits and not moved else None), entry['name']
+        printed = re.findall(r'(?<![\d.])(\d\d\.\d+)(?:/(\d\d\.\d+))?(?: top-1)?', entry['top'])
+        if printed and 'wrong' not in entry['top']:
+            assert (row.top1, row.top5 or '') == printed[0], entry['name']
 
 
 @pytest.mark.parametrize(
@@ -76,6 +118,27 @@ def test_no_default_is_against_commercial_use_or_of_other_classes():
         except (UnknownName, InvalidArgument):
             continue
         assert 'NC' not in (row.licence or '') and row.classes in (0, 1000)
+
+
+def published(monkeypatch, *changes):
+    known = find_pretrained('rexnet_1.0', 'clovaai')
+    rows = tuple(dataclasses.replace(known, **change) for change in changes)
+    monkeypatch.setattr(table, 'load_published_weights', lambda: rows)
+
+
+def test_weights_of_ten_classes_are_taken_by_their_tag_alone(monkeypatch):
+    ten = dict(publisher='own', tag='ten', classes=10, top1='95.4')
+    published(monkeypatch, ten, dict(publisher='other', tag='all', top1='70.0'))
+    assert find_pretrained('rexnet_1.0').tag == 'all'
+    assert find_pretrained('rexnet_1.0', 'own.ten').classes == 10
+    with pytest.raises(InvalidArgument, match='with other classes; name the file: ten'):
+        find_pretrained('rexnet_1.0', 'own')
+
+
+def test_of_equal_accuracy_the_file_without_google_drive_is_taken(monkeypatch):
+    drive = dict(tag='drive', address='gdrive:1', sha256='0' * 8, top1='77.94')
+    published(monkeypatch, drive, dict(tag='plain', address='https://a/b.pth', top1='77.86'))
+    assert find_pretrained('rexnet_1.0').tag == 'plain'
 
 
 @pytest.mark.parametrize(

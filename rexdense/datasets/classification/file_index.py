@@ -12,7 +12,9 @@ import numpy as np
 from rexdense.datasets.classification.listing_cache import ListingCache
 from rexdense.datasets.images.folders import (
     IMAGE_ENDINGS,
+    entries_of,
     is_data,
+    tell_unreadable,
     unread_images,
     unread_sentence,
 )
@@ -97,13 +99,13 @@ def class_folders(folder: Path) -> tuple[str, ...]:
     """Return the names of the class folders in a folder, sorted.
 
     Raises:
-        DataError: the folder is missing, or holds none.
+        DataError: the folder is missing, cannot be read, or holds none.
     """
     if not folder.is_dir():
         what = 'is a file' if folder.exists() else 'is not there'
         raise DataError(f'{folder} {what}; an image folder holds train/<class>/ and val/<class>/')
     found = sorted(
-        entry.name for entry in os.scandir(folder) if entry.is_dir() and is_data(entry.name)
+        entry.name for entry in entries_of(folder) if entry.is_dir() and is_data(entry.name)
     )
     if not found:
         raise DataError(
@@ -126,8 +128,9 @@ def scan_classes(
             renews).
 
     Raises:
-        DataError: the folder is missing, has no class folders or no images, holds other classes
-            than ``classes``, or has a link from a class to another one or back.
+        DataError: the folder is missing, or one in it cannot be read; it has no class folders or no
+            images, holds other classes than ``classes``, or has a link from a class to another one
+            or back.
     """
     found = class_folders(folder)
     names = tuple(classes) if classes is not None else found
@@ -198,7 +201,8 @@ def _files_of(folder: Path, name: str, cache: Path | None) -> tuple[list[str], d
 
     def read() -> dict:
         files, folders, unread = [], [], Counter()
-        for place, inner, names in os.walk(folder / name, followlinks=True):
+        walk = os.walk(folder / name, onerror=tell_unreadable, followlinks=True)
+        for place, inner, names in walk:
             inner[:] = sorted(filter(is_data, inner))
             for link in inner:
                 _require_no_way_out(folder, name, os.path.join(place, link))

@@ -32,13 +32,17 @@ def read_table(path: Path, delimiter: str = ',') -> Iterator[tuple[int, str, str
 
     The columns are those that a header names, or the only two. Several columns of which none bears
     a title of classes are one of each class, named by the header, with a single 1 in each line.
+    Semicolons part them where the first line has no comma: spreadsheets write these in languages
+    that have the comma in numbers.
 
     Raises:
         DataError: the file cannot be read, or its columns may be anything.
     """
-    lines = csv.reader(
-        read_text(path, MOST_LIST_BYTES).splitlines(), strict=True, delimiter=delimiter
-    )
+    written = read_text(path, MOST_LIST_BYTES).splitlines()
+    first = next(filter(str.strip, written), '')
+    if delimiter == ',' and ',' not in first and ';' in first:
+        delimiter = ';'
+    lines = csv.reader(written, strict=True, delimiter=delimiter)
     try:
         rows = [(lines.line_num, [cell.strip() for cell in cells]) for cells in lines]
     except csv.Error as error:

@@ -10,7 +10,7 @@ from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.classification.file_index import FileIndex
 from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.dependencies import needed_packages
-from rexdense.errors import DataError, InvalidArgument, suggest
+from rexdense.errors import DataError, InvalidArgument, first_line, suggest
 from rexdense.registry import DATASETS
 
 __all__ = ['LAYOUTS', 'PUBLISHED_PARTS', 'PublishedDataset']
@@ -39,7 +39,8 @@ class PublishedDataset(ClassificationDataset):
 
     Raises:
         InvalidArgument: no layout or no split is called so.
-        DataError: a file of the layout, or an image that it names, is missing.
+        DataError: a file of the layout, or an image that it names, is missing; or its lists do not
+            agree.
     """
 
     def __init__(self, data_root: str, split: str, layout: str, **arguments: Any) -> None:
@@ -62,7 +63,7 @@ class PublishedDataset(ClassificationDataset):
     ) -> tuple[tuple[str, ...], FileIndex]:
         """List the images of the split that is called as the folder."""
         root = Path(self.data_root)
-        listed = LAYOUTS[self.layout](root, folder.name == TRAINING)
+        listed = self._listed(root, folder.name == TRAINING)
         missing = [path for path in listed.paths if not (root / path).is_file()]
         if missing:
             raise DataError(
@@ -75,6 +76,28 @@ class PublishedDataset(ClassificationDataset):
                 f'{", ".join(classes[:3])} ...: take the config of that set'
             )
         return listed.classes, FileIndex(root, listed.paths, listed.labels)
+
+    def _listed(self, root: Path, training: bool) -> Listed:
+        """Read the lists of a split.
+
+        Raises:
+            DataError: one is missing or cannot be read, or says what the others do not know.
+        """
+        again = 'unpack the archive again'
+        try:
+            listed = LAYOUTS[self.layout](root, training)
+        except (IndexError, KeyError, TypeError, ValueError) as error:
+            what = f'{type(error).__name__}: {first_line(error)}'
+            raise DataError(
+                f'the lists of {self.layout} in {root} do not agree ({what}): {again}'
+            ) from error
+        for path, label in zip(listed.paths, listed.labels, strict=True):
+            if not 0 <= label < len(listed.classes):
+                raise DataError(
+                    f'the lists of {self.layout} in {root} give {path} the class {label + 1} of '
+                    f'{len(listed.classes)}: {again}'
+                )
+        return listed
 
 
 def _lines(root: Path, name: str) -> list[str]:
@@ -154,7 +177,9 @@ def _flowers(root: Path, training: bool) -> Listed:
     numbers = [int(number) for split in chosen for number in splits[split]]
     classes = tuple(map(str, range(1, int(labels.max()) + 1)))
     paths = [f'jpg/image_{number:05d}.jpg' for number in numbers]
-    return Listed(classes, paths, [int(labels[number - 1]) - 1 for number in numbers])
+    # Counted from 1: a 0 would be the last one.
+    places = dict(enumerate(labels, start=1))
+    return Listed(classes, paths, [int(places[number]) - 1 for number in numbers])
 
 
 LAYOUTS: dict[str, Callable[[Path, bool], Listed]] = {

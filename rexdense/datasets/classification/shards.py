@@ -12,7 +12,6 @@ cannot be resumed within a pass; and it would be one dependency more. Archives m
 read here.
 """
 
-import os
 import tarfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +27,7 @@ from rexdense.datasets.classification.file_index import (
     labels_of,
 )
 from rexdense.datasets.classification.listing_cache import ListingCache
-from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, entries_of, is_data
 from rexdense.errors import DataError
 
 __all__ = ['ShardIndex', 'find_shards', 'scan_shards']
@@ -92,7 +91,7 @@ def find_shards(folder: Path) -> list[str]:
         return []
     return sorted(
         entry.name
-        for entry in os.scandir(folder)
+        for entry in entries_of(folder)
         if entry.name.endswith('.tar') and entry.name[0] != '.' and entry.is_file()
     )
 

@@ -3,7 +3,7 @@
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -54,12 +54,12 @@ class Looked(NamedTuple):
     """Findings.
 
     Attributes:
-        damaged: A message for each sample that cannot be decoded.
+        damaged: A message for each sample that cannot be decoded, by its place among all.
         looked_at: Number of samples that were looked at.
         samples: Number of all.
     """
 
-    damaged: tuple[str, ...]
+    damaged: Mapping[int, str]
     looked_at: int
     samples: int
 
@@ -74,7 +74,7 @@ class Looked(NamedTuple):
             told.append(
                 f'{len(self.damaged)} of the {self.looked_at} images of {where} are damaged, '
                 f'and training goes on without them: '
-                f'{_named(self.damaged)}'
+                f'{_named(list(self.damaged.values()))}'
             )
         if self.looked_at < self.samples:
             told.append(
@@ -117,11 +117,14 @@ def check_files(
             looked_at += len(places)
             if time.monotonic() > end:
                 break
-    damaged = tuple(message for _, (message, is_damage) in sorted(faults.items()) if is_damage)
+    damaged = {
+        place: message for place, (message, is_damage) in sorted(faults.items()) if is_damage
+    }
     wrong = [message for _, (message, is_damage) in sorted(faults.items()) if not is_damage]
     refused = wrong if may_be_damaged else [message for _, (message, _) in sorted(faults.items())]
     if may_be_damaged and len(damaged) == len(samples) > 0:
-        raise DataError(f'none of the {len(samples)} images of {where} can be used: {damaged[-1]}')
+        last = damaged[len(samples) - 1]
+        raise DataError(f'none of the {len(samples)} images of {where} can be used: {last}')
     if refused:
         of_all = f'{len(refused)} of the {len(samples)} images of {where} cannot be used: '
         raise DataError((of_all if len(refused) > 1 else '') + _named(refused))

@@ -5,7 +5,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
-__all__ = ['IMAGE_ENDINGS', 'images_below', 'is_data', 'unread_images', 'unread_sentence']
+from rexdense.errors import DataError
+
+__all__ = [
+    'IMAGE_ENDINGS',
+    'entries_of',
+    'images_below',
+    'is_data',
+    'tell_unreadable',
+    'unread_images',
+    'unread_sentence',
+]
 
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 """What the names of images that are read end with."""
@@ -31,11 +41,45 @@ def is_data(name: str) -> bool:
     return not name.startswith('.') and name.lower() not in _FOREIGN
 
 
+def entries_of(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
+    """Return what lies in a folder.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise _unreadable(error) from error
+
+
+def tell_unreadable(error: OSError) -> None:
+    """Refuse a folder that is there and cannot be read: what ``os.walk`` takes as ``onerror``, and
+    without which it leaves the folder out unsaid.
+
+    Raises:
+        DataError: it is such a folder.
+    """
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: OSError) -> DataError:
+    return DataError(
+        f'{error.filename} cannot be read ({error.strerror}): check its permissions and its disk'
+    )
+
+
 def images_below(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> list[Path]:
     """Return the images in a folder and in those in it, sorted; a folder is none, whatever its
-    name ends with."""
+    name ends with.
+
+    Raises:
+        DataError: one of the folders cannot be read.
+    """
     found = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=tell_unreadable):
         folders[:] = filter(is_data, folders)
         paths = (Path(place, name) for name in files if is_data(name))
         found += [path for path in paths if path.suffix.lower() in endings]

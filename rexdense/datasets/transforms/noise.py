@@ -29,7 +29,8 @@ class RandomErasing(BaseTransform):
     Args:
         probability: Share of images that lose a rectangle.
         mode: 'pixel' fills it with noise, normal in each pixel with ``mean`` and ``std``; 'const'
-            with ``mean``. After normalisation these are timm's standard normal noise and 0.
+            with ``mean``. After normalisation these are timm's standard normal noise, but for what
+            lies below 0 or above 255, which is cut, and 0.
         area: Smallest and largest share of the image.
         ratio: Smallest height / width; the largest is its inverse.
         mean: Blue, green, red.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from torch import nn
 
 from rexdense.arch import channels, list_backbones
@@ -15,8 +15,13 @@ from rexdense.checkpoint.details import hidden_options
 from rexdense.checkpoint.fetching import is_address
 from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.checkpoint.preprocessing import IMAGENET_BGR, IMAGENET_RGB
-from rexdense.checkpoint.published import is_published_name
-from rexdense.errors import CheckpointUnreadable, InvalidArgument
+from rexdense.errors import (
+    CheckpointMismatch,
+    CheckpointUnreadable,
+    InvalidArgument,
+    UnknownName,
+    suggest,
+)
 from rexdense.models import Backbone
 from rexdense.models.creation import backbone_class
 from rexdense.registry import MODELS
@@ -55,7 +60,7 @@ def use_pretrained(config: Config, choice: str) -> str:
     model.backbone.pop('init_cfg', None)
     model.backbone.update(hidden_options(backbone))
     initial = dict(type='rexdense.Pretrained', checkpoint=checkpoint)
-    if str(model.get('type')).endswith('ImageClassifier'):
+    if str(model.get('type')).endswith('ImageClassifier') and _fills_classifier(model, checkpoint):
         # Of the head all is taken but the layer of other classes.
         model.init_cfg = initial | dict(drop_head=True)
     else:
@@ -66,6 +71,19 @@ def use_pretrained(config: Config, choice: str) -> str:
         f'Weights of {checkpoint} ({report.source}, {report.architecture}): {len(report.loaded)} '
         f'tensors of the backbone; images as {_described(preprocessing)}'
     )
+
+
+def _fills_classifier(model: ConfigDict, checkpoint: str) -> bool:
+    """Return whether a checkpoint that fits the backbone fits the classifier: that of a detector or
+    segmentor does not."""
+    bare = dict(
+        backbone={**model.backbone, 'init_cfg': None}, data_preprocessor=None, init_cfg=None
+    )
+    try:
+        load_weights(MODELS.build({**model, **bare}), checkpoint, drop_head=True)
+    except CheckpointMismatch:
+        return False
+    return True
 
 
 def use_normalisation(config: Config, stored: Any) -> str:
@@ -131,7 +149,12 @@ def _chosen(choice: str, network: str | None) -> tuple[str, PublishedWeights | N
             f'--pretrained {choice}: the backbone of this config has no name (arch), so no '
             'published weights are of it; give a file'
         )
-    if named and named != network and is_published_name(choice):
+    if named and named != network:
+        if named not in list_backbones():
+            raise UnknownName(
+                f'--pretrained {choice}: no backbone is called {named!r}: '
+                f'{suggest(named, list_backbones())}'
+            )
         own = find_pretrained(network).name
         raise InvalidArgument(
             f'--pretrained {choice}: the backbone of this config is {network}; give {own}, or set '

@@ -1,9 +1,12 @@
 """A look at the files of the images before a training, and at those left out during it."""
 
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from mmengine.hooks import Hook
 
+from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.depth.dataset import DepthDataset
 from rexdense.datasets.depth.loading import DEPTH_MAP
 from rexdense.datasets.images.file_checks import Sample, check_files
@@ -15,6 +18,7 @@ from rexdense.datasets.skipping import (
     skipped_images,
     skipped_sentence,
 )
+from rexdense.errors import DataError
 from rexdense.registry import HOOKS
 
 __all__ = ['CheckImages', 'ReportSkippedImages']
@@ -29,7 +33,7 @@ class CheckImages(Hook):
 
     Raises:
         DataError: an image or a map has another size than it should, or cannot be decoded where
-            that is no welcome surprise.
+            that is no welcome surprise; or all images of a class cannot.
     """
 
     def before_train(self, runner) -> None:
@@ -46,8 +50,35 @@ class CheckImages(Hook):
                     may_be_damaged = isinstance(dataset, SkipUnreadable) and not dataset.test_mode
                     kind = DEPTH_MAP if isinstance(dataset, DepthDataset) else LABEL_MAP
                     looked = check_files(samples, where, kind, may_be_damaged)
+                    if looked.damaged and isinstance(dataset, ClassificationDataset):
+                        _require_each_class(dataset, looked.damaged, where)
                     for sentence in looked.sentences(where):
                         runner.logger.warning(sentence)
+
+
+def _require_each_class(
+    dataset: ClassificationDataset, damaged: Mapping[int, str], where: str
+) -> None:
+    """Check that images of each class are left without the damaged ones, for a class that is never
+    seen is never predicted.
+
+    Args:
+        damaged: A message for each damaged image, by its place.
+        where: What messages call the images.
+
+    Raises:
+        DataError: of some class there are none.
+    """
+    labels, names = dataset.labels, dataset.metainfo['classes']
+    places = sorted(damaged)
+    there, lost = (np.bincount(chosen, minlength=len(names)) for chosen in (labels, labels[places]))
+    empty = np.flatnonzero((there > 0) & (there == lost))
+    if len(empty):
+        first = next(damaged[place] for place in places if labels[place] == empty[0])
+        raise DataError(
+            f'{where}: no image of {len(empty)} of the {len(names)} classes can be used, '
+            f'{names[empty[0]]!r} among them: {first}'
+        )
 
 
 def _samples(dataset: Any) -> list[Sample]:

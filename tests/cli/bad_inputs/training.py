@@ -205,6 +205,8 @@ _BOXES = [
         )
     ),
     Bad('train DETECTOR --data-root shapes RUN --pretrained clovay', 'clovay'),
+    Bad("train DETECTOR --data-root shapes RUN --pretrained ''", "--pretrained: '' is empty"),
+    Bad("train DETECTOR --data-root shapes RUN --load-from ''", "--load-from: '' is empty"),
 ]
 
 _CLASSES = [

@@ -92,6 +92,7 @@ _PREDICT = [
     for checkpoint, images, out, said, status in (
         ('boxes.pth', 'nowhere', 'out', 'nowhere is not there; give an image or a folder', 1),
         ('boxes.pth', 'empty', 'out', r'no image in .*; looked for \.jpg, \.jpeg, \.png', 1),
+        ('class.pth', 'folders/val', 'out', 'no image in .*; folders inside it are not looked', 1),
         ('boxes.pth', 'mine.txt', 'out', r'mine\.txt', 1),
         ('weights.pth', 'images', 'out', r'weights\.pth holds no config; give a check', 1),
         ('text.pth', 'images', 'out', r'files/text\.pth', 1),

@@ -1,6 +1,7 @@
 """Lists of files in arrays, and kept between runs."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import pytest
 
 from rexdense.datasets.classification.file_index import FileIndex, scan_classes
 from rexdense.datasets.classification.listing_cache import ListingCache
+from rexdense.datasets.images.folders import images_below
 from rexdense.errors import DataError
 
 
@@ -138,3 +140,23 @@ def test_links_to_other_places_are_followed(root):
     (root / 'train' / 'cow').symlink_to(root / 'store')
     names, files = scan_classes(root / 'train')
     assert names == ('cat', 'cow', 'dog', 'Ünï') and len(files) == 12
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='root alone can become another user')
+@pytest.mark.parametrize('kept', ['train', 'train/a', 'train/a/in'])
+def test_what_another_user_keeps_to_himself_is_not_left_out_unsaid(kept):
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        for name in ('train/a/0.png', 'train/a/in/1.png', 'train/b/2.png'):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).touch()
+        root.chmod(0o755)
+        (root / kept).chmod(0o700)
+        os.seteuid(65534)
+        try:
+            for read in (scan_classes, images_below):
+                said = rf'{kept} cannot be read \(Permission denied\): check its permissions'
+                with pytest.raises(DataError, match=said):
+                    read(root / 'train')
+        finally:
+            os.seteuid(0)

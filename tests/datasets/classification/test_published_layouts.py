@@ -124,6 +124,37 @@ def test_a_damaged_list_is_told(tmp_path):
         PublishedDataset(str(tmp_path), 'train', 'oxford-flowers')
 
 
+def matlab(name, **arrays):
+    return lambda root: scipy_io.savemat(root / name, arrays)
+
+
+@pytest.mark.parametrize(
+    ('layout', 'spoil', 'expected'),
+    [
+        ('food-101', lambda root: text(root / 'meta/train.txt', 'pie/1'), "KeyError: 'pie'"),
+        (
+            'fgvc-aircraft',
+            lambda root: text(root / 'data/images_variant_trainval.txt', '0000001'),
+            'ValueError: not enough',
+        ),
+        ('stanford-cars', matlab('devkit/cars_meta.mat', names=1), "KeyError: 'class_names'"),
+        (
+            'stanford-cars',
+            matlab('devkit/cars_meta.mat', class_names=np.array(['one'], dtype=object)),
+            r'give cars_train/00001\.jpg the class 2 of 1: unpack',
+        ),
+        ('oxford-flowers', matlab('setid.mat', trnid=[[0]], valid=[[1]]), 'KeyError: 0'),
+        ('oxford-flowers', matlab('imagelabels.mat', labels=[[3, 1, 0]]), 'the class 0 of 3'),
+    ],
+)
+def test_lists_that_do_not_agree_are_told(layout, spoil, expected, tmp_path):
+    CASES[layout][0](tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(DataError, match=f'the lists of {layout} in .*{expected}') as caught:
+        PublishedDataset(str(tmp_path), 'train', layout)
+    assert '\n' not in str(caught.value)
+
+
 def test_an_unknown_layout_shows_what_there_is(tmp_path):
     with pytest.raises(InvalidArgument, match="layout='food': did you mean 'food-101'"):
         PublishedDataset(str(tmp_path), 'train', 'food')

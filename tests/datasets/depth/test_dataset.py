@@ -256,7 +256,7 @@ def test_a_list_names_the_pairs(tmp_path, caplog):
         ('train/a.png\n', r"list\.txt, line 1: 'train/a.png' names one file; give an image and"),
         ('train/a.png train/x.png\n', r'names 1 files that are not there, such as .*depth/train/x'),
         ('train/a.png None\n', 'names no image with a depth map; give a list that does'),
-        (b'\xff\xfe\x00', r'list\.txt is no UTF-8 text; give a text file'),
+        (b'\xff\xfe\x00', r'list\.txt is no UTF-8 text.*; give a text file'),
         (None, r'cannot be read \(No such file or directory\)'),
     ],
 )

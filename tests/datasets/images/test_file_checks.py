@@ -95,7 +95,7 @@ def test_what_tools_append_is_no_fault(tmp_path, format_name, appended):
     path = saved(tmp_path / 'x', format_name)
     path.write_bytes(path.read_bytes() + appended)
     assert decodes(path)
-    assert check_files([Sample(str(path), (48, 64))], 'these').damaged == ()
+    assert check_files([Sample(str(path), (48, 64))], 'these').damaged == {}
 
 
 def test_formats_without_a_known_header_are_decoded(tmp_path):
@@ -109,7 +109,7 @@ def test_formats_without_a_known_header_are_decoded(tmp_path):
 def test_faults_are_counted_and_the_first_are_named(tmp_path):
     paths = [saved(tmp_path / f'{number}.png') for number in range(9)]
     samples = [Sample(str(path), (48, 64)) for path in paths]
-    assert check_files(samples, 'these') == ((), 9, 9)
+    assert check_files(samples, 'these') == ({}, 9, 9)
     for path in paths[2:8]:
         path.write_bytes(b'')
     with pytest.raises(
@@ -185,7 +185,7 @@ def test_time_is_limited_and_said(tmp_path, monkeypatch):
         samples.append(Sample(str(tmp_path / f'{number}.png')))
     monkeypatch.setattr(file_checks, 'MOST_SECONDS', 0.0)
     looked = check_files(samples, 'these')
-    assert looked == ((), 256, 600)
+    assert looked == ({}, 256, 600)
     assert looked.sentences('these') == [
         '256 of the 600 images of these were looked at in 0 s; the others are when they are read'
     ]
@@ -196,7 +196,7 @@ def test_time_is_limited_and_said(tmp_path, monkeypatch):
 def test_real_files_are_in_order(folder, tmp_path):
     paths = sorted((SHARED / 'data' / folder).iterdir())
     looked = check_files([Sample(str(path)) for path in paths], 'these')
-    assert looked == ((), len(paths), len(paths))
+    assert looked == ({}, len(paths), len(paths))
     for path in paths[:5]:
         with Image.open(path) as image:
             assert header(path) == ImageHeader(*image.size)

@@ -92,6 +92,19 @@ def test_a_classifier_takes_the_head_but_its_last_layer(tmp_path):
     assert model.head.fc.weight.shape[0] == 3
 
 
+def test_a_classifier_takes_the_backbone_of_a_detector(tmp_path):
+    torch.manual_seed(0)
+    trained = rexdense.create_backbone(NAME)
+    state = {f'backbone.{name}': tensor for name, tensor in trained.state_dict().items()}
+    file = write_checkpoint(tmp_path / 'boxes.pth', state | {'neck.weight': torch.ones(1)})
+    config = config_of('rexdense.ImageClassifier')
+    use_pretrained(config, str(file))
+    del config.model.data_preprocessor
+    model = MODELS.build(config.model)
+    model.init_weights()
+    assert torch.equal(model.backbone.stem.conv.weight, trained.stem.conv.weight)
+
+
 @pytest.mark.parametrize(
     ('choice', 'kind', 'expected'),
     [
@@ -99,6 +112,11 @@ def test_a_classifier_takes_the_head_but_its_last_layer(tmp_path):
         ('pycls.ddx', UnknownName, r"'pycls.ddx': did you mean 'pycls' or 'pycls\.dds_8gpu'"),
         ('regnetx_400mf:pycls', InvalidArgument, 'is regnetx_200mf; give regnetx_200mf:pycls'),
         ('regnetx_400mf:pycls', InvalidArgument, 'backbone.arch=regnetx_400mf'),
+        (
+            'regnetx_200fm:pycls',
+            UnknownName,
+            "'regnetx_200fm': did you mean 'regnetx_200mf'",
+        ),
         ('nowhere.pth', CheckpointUnreadable, 'nowhere.pth: there is no such file; give one, or'),
         ('a/nowhere', CheckpointUnreadable, 'a/nowhere: there is no such file; give one, or'),
     ],

@@ -13,6 +13,7 @@ pytest.importorskip('mmdet')
 
 from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.engine.hooks.images import CheckImages
+from rexdense.errors import DataError
 
 IMAGE = cv2.imencode('.png', np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 
@@ -54,3 +55,19 @@ def test_images_of_kinds_that_are_not_read_are_told_of(tmp_path):
     CheckImages().before_train(runner)
     said = 'the training data: 2 images are not read (1 .gif, 1 .jfif): save them as .jpg or .png'
     assert [sorted(warning) for warning in warnings] == [sorted(said)]
+
+
+def test_a_class_of_which_all_images_are_damaged_stops_the_run(tmp_path):
+    """Though they are less than the share that may be left out."""
+    for place in range(30):
+        path = tmp_path / f'train/{"ab"[place % 2]}/{place}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(IMAGE)
+    (tmp_path / 'train/c').mkdir()
+    (tmp_path / 'train/c/0.png').write_bytes(b'no image')
+    data = ClassificationDataset(str(tmp_path), 'train')
+    runner = SimpleNamespace(
+        train_dataloader=torch.utils.data.DataLoader(data), val_loop=None, logger=None
+    )
+    with pytest.raises(DataError, match=r"of 1 of the 3 classes .*, 'c' among them: .*c/0\.png"):
+        CheckImages().before_train(runner)

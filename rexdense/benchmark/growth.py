@@ -10,10 +10,10 @@ from rexdense.arch import architecture, list_backbones
 from rexdense.benchmark.machine import describe_machine
 from rexdense.benchmark.processes import Peer, run_in_turns
 from rexdense.benchmark.report import doubts, figures_of
-from rexdense.dependencies import needed_packages
 from rexdense.files import atomic_write
 from rexdense.models import create_backbone
 from rexdense.text_table import text_table
+from rexdense.visualization.figures import new_figure
 from rexdense.zoo.complexity import Complexity, count_complexity
 
 __all__ = ['MOST', 'faster_than_work', 'growth_table', 'measure_growth', 'plot_growth']
@@ -130,11 +130,7 @@ def plot_growth(
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    with needed_packages('drawing growth'):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4.2), layout='constrained')
+    figure = new_figure(10, 4.2, 'drawing growth')
     times, memory = figure.subplots(1, 2)
     for series in dict.fromkeys(own['series'] for own in figures.values()):
         points = [own for own in figures.values() if own['series'] == series]
@@ -155,4 +151,4 @@ def plot_growth(
     for axes in (times, memory):
         axes.grid(alpha=0.3)
         axes.legend(fontsize='small')
-    return atomic_write(path, FigureCanvasAgg(figure).print_png, overwrite)
+    return atomic_write(path, figure.canvas.print_png, overwrite)

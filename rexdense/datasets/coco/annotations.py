@@ -5,7 +5,7 @@ It needs neither torch nor an OpenMMLab package, so the command line can check a
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,12 @@ from typing import Any
 
 from rexdense.datasets.coco import cleaning
 from rexdense.datasets.coco.cleaned import clean_annotations
-from rexdense.datasets.coco.json_file import check_form, first_three, id_key, read_json
+from rexdense.datasets.coco.json_file import check_form, id_key, read_json
 from rexdense.datasets.file_names import find_files
 from rexdense.datasets.formats.voc import is_voc, read_voc
 from rexdense.datasets.garbage_collection import collector_paused
 from rexdense.datasets.images.file_checks import Sample
-from rexdense.errors import DataError, suggest
+from rexdense.errors import DataError, some_of, suggest
 
 __all__ = ['BOXES_ALONE', 'CocoAnnotations', 'read_annotations']
 
@@ -166,7 +166,7 @@ def read_annotations(
         if not may_lack_images or len(missing) == len(content['images']):
             raise DataError(
                 f'{path}: {len(missing)} of its {len(content["images"])} images are missing in '
-                f'{folder}: {first_three(image["file_name"] for image in missing)}; put them there '
+                f'{folder}: {some_of(image["file_name"] for image in missing)}; put them there '
                 'or take them out of the file'
             )
         _take_out(content, missing)
@@ -218,8 +218,9 @@ def _wanted(
     absent = [name for name in classes if name not in file_classes]
     if absent and (not may_lack or len(absent) == len(classes)):
         raise DataError(
-            f'{path} has no class {first_three(map(repr, absent))}, which was asked for; '
-            f'its classes are {_shortened(file_classes)}; {suggest(absent[0], file_classes)}'
+            f'{path} has no class {some_of(map(repr, absent))}, which was asked for; '
+            f'its classes are {some_of(map(repr, file_classes), 12)}; '
+            f'{suggest(absent[0], file_classes)}'
         )
     return tuple(classes)
 
@@ -242,7 +243,8 @@ def _nothing_left(
         )
         listing = ', '.join(f'{name} ({count})' for name, count in found.most_common(8))
         return (
-            f'{path}: no annotation has a category among the classes {_shortened(wanted)}; '
+            f'{path}: no annotation has a category among the classes '
+            f'{some_of(map(repr, wanted), 12)}; '
             f'its {total} annotations are of {listing}; {suggest(wanted[0], found)}'
         )
     reasons = '; '.join(f'{count} {reason}' for reason, count in dropped.items())
@@ -281,9 +283,3 @@ def _take_out(content: dict[str, Any], images: Sequence[dict]) -> None:
     gone = {id_key(image['id']) for image in images}
     for kind, key in (('images', 'id'), ('annotations', 'image_id')):
         content[kind] = [entry for entry in content[kind] if id_key(entry[key]) not in gone]
-
-
-def _shortened(names: Iterable[str]) -> str:
-    names = list(names)
-    shown = ', '.join(map(repr, names[:12]))
-    return f'{shown} and {len(names) - 12} more' if len(names) > 12 else shown

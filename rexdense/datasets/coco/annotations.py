@@ -157,19 +157,10 @@ def read_annotations(
     folder, missing = None, []
     if image_folder is not None:
         single = isinstance(image_folder, str | os.PathLike)
-        folder, missing = _find_images(
-            path,
-            content['images'],
-            [Path(each) for each in ([image_folder] if single else image_folder)],
-        )
+        folders = [Path(each) for each in ([image_folder] if single else image_folder)]
+        folder, missing = _find_images(path, content['images'], folders)
     if missing:
-        if not may_lack_images or len(missing) == len(content['images']):
-            raise DataError(
-                f'{path}: {len(missing)} of its {len(content["images"])} images are missing in '
-                f'{folder}: {some_of(image["file_name"] for image in missing)}; put them there '
-                'or take them out of the file'
-            )
-        _take_out(content, missing)
+        _take_out_missing(path, content, missing, folder, may_lack_images)
     content['categories'] = [
         {**category, 'name': str(category['name'])} for category in content['categories']
     ]
@@ -182,12 +173,8 @@ def read_annotations(
     if need_boxes and not cleaned.annotations:
         dropped = {reason: len(ids) for reason, ids in cleaned.left_out.items()}
         raise DataError(_nothing_left(path, content, category_names, wanted, dropped))
-    if need_boxes and all(entry['iscrowd'] for entry in cleaned.annotations):
-        raise DataError(
-            f'{path}: all of its {len(cleaned.annotations)} usable annotations have iscrowd 1, '
-            'which marks groups of objects that are not learnt from; set iscrowd to 0 where a '
-            'single object is annotated'
-        )
+    if need_boxes:
+        _require_single_objects(path, cleaned.annotations)
     return CocoAnnotations(
         path=path,
         classes=wanted,
@@ -256,6 +243,15 @@ def _nothing_left(
     return message
 
 
+def _require_single_objects(path: Path, annotations: Sequence[dict]) -> None:
+    if all(entry['iscrowd'] for entry in annotations):
+        raise DataError(
+            f'{path}: all of its {len(annotations)} usable annotations have iscrowd 1, which marks '
+            'groups of objects that are not learnt from; set iscrowd to 0 where a single object is '
+            'annotated'
+        )
+
+
 def _find_images(
     path: Path, images: Sequence[dict], folders: Sequence[Path]
 ) -> tuple[Path, list[dict]]:
@@ -278,8 +274,20 @@ def _find_images(
     return folder, missing
 
 
-def _take_out(content: dict[str, Any], images: Sequence[dict]) -> None:
-    """Take images out of the content of a file, with their annotations."""
+def _take_out_missing(
+    path: Path, content: dict[str, Any], images: Sequence[dict], folder: Path, may_lack: bool
+) -> None:
+    """Take images that are not there out of the content of a file, with their annotations.
+
+    Raises:
+        DataError: that is not wanted, or no image would be left.
+    """
+    if not may_lack or len(images) == len(content['images']):
+        raise DataError(
+            f'{path}: {len(images)} of its {len(content["images"])} images are missing in '
+            f'{folder}: {some_of(image["file_name"] for image in images)}; put them there or take '
+            'them out of the file'
+        )
     gone = {id_key(image['id']) for image in images}
     for kind, key in (('images', 'id'), ('annotations', 'image_id')):
         content[kind] = [entry for entry in content[kind] if id_key(entry[key]) not in gone]

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from rexdense.arch import architecture, list_backbones
-from rexdense.benchmark.machine import describe_machine
 from rexdense.benchmark.processes import Peer, run_in_turns
-from rexdense.benchmark.report import doubts, figures_of
+from rexdense.benchmark.report import figures_of, result_of
 from rexdense.files import atomic_write
 from rexdense.models import create_backbone
 from rexdense.text_table import text_table
@@ -49,21 +48,16 @@ def measure_growth(name: str, threads: int, rounds: int) -> dict[str, Any]:
     }
     counts = {label: _count(network, shape) for label, (_, network, shape) in points.items()}
     times, facts, busy = run_in_turns(tasks, Peer(), rounds)
-    figures = figures_of(times, facts, next(iter(times)))
+    smallest = next(iter(times))
+    figures = figures_of(times, facts, smallest)
     for label, own in figures.items():
         own |= dict(
             series=points[label][0],
             macs=counts[label].macs,
             activations=counts[label].activations,
         )
-    return dict(
-        benchmark=dict(kind='growth', name=name, threads=threads, rounds=rounds),
-        machine=describe_machine(),
-        busy=busy,
-        reference=next(iter(times)),
-        figures=figures,
-        why_no_result=doubts(figures, busy),
-    )
+    about = dict(kind='growth', name=name, threads=threads, rounds=rounds)
+    return result_of(about, busy, smallest, figures)
 
 
 def _points(name: str) -> dict[str, tuple[str, str, tuple[int, ...]]]:

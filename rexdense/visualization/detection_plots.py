@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from rexdense.visualization.confusion import short_name
 from rexdense.visualization.figures import lay_grid, new_figure
 
 __all__ = ['plot_errors', 'plot_precision_recall']
 
 MOST_CLASSES = 12
 """With a line of their own; of more classes the best and the worst half of these are drawn."""
-LONGEST_NAME = 24
 # Okabe and Ito's, which can be told apart by all; the second half dashed.
 COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7', '#0072B2')
 BAR = '#0072B2'
@@ -46,7 +46,7 @@ def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: 
             '--' if line // len(COLOURS) % 2 else '-',
             color=COLOURS[line % len(COLOURS)],
             linewidth=1.4,
-            label=f'{_short(classes[place])}  {areas[place]:.3f}',
+            label=f'{short_name(classes[place])}  {areas[place]:.3f}',
         )
     if there:
         mean = precision[0][:, there].mean(1)
@@ -92,10 +92,6 @@ def plot_errors(
         axes.invert_yaxis()
         axes.set_title(heading)
     return _png(figure)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 2]}..'
 
 
 def _png(figure) -> bytes:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rexdense.stop_signal import STOPPED
 
@@ -20,14 +21,18 @@ __all__ = [
     'RexdenseError',
     'UnknownName',
     'UnwritableFile',
+    'abridged',
     'first_line',
     'left_out_sentence',
+    'some_of',
     'suggest',
 ]
 
 
 LONGEST_LINE = 300
 """Characters of another package's message that are repeated."""
+LONGEST_VALUE = 60
+"""Characters of a value that are repeated."""
 MOST_TOLD = 3
 """Images that were left out, and are named in a closing line."""
 
@@ -150,6 +155,33 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
     if len(allowed) <= 12:
         return f'allowed are {", ".join(allowed)}'
     return f'there are {len(allowed)} names, from {allowed[0]!r} to {allowed[-1]!r}'
+
+
+def some_of(items: Iterable[Any], most: int = 3, between: str = ', ', last: str = ' and ') -> str:
+    """Return the first of several things for a message, and how many more there are.
+
+    Args:
+        between: What parts them.
+        last: What parts the number of the others from them.
+
+    Example:
+        >>> some_of(['a.png', 'b.png'], 3), some_of('abcde', 3), some_of('abc', 2, '; ', '; and ')
+        ('a.png, b.png', 'a, b, c and 2 more', 'a; b; and 1 more')
+    """
+    items = list(map(str, items))
+    shown = between.join(items[:most])
+    return f'{shown}{last}{len(items) - most} more' if len(items) > most else shown
+
+
+def abridged(value: Any) -> str:
+    """Return how Python writes a value, of a long one the beginning: foreign values have any size.
+
+    Example:
+        >>> abridged('short'), len(abridged([0] * 1000))
+        ("'short'", 63)
+    """
+    text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else f'{text[:LONGEST_VALUE]}...'
 
 
 def first_line(error: BaseException) -> str:

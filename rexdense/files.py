@@ -11,7 +11,7 @@ import errno
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -94,7 +94,6 @@ def path_written_aside(
 def files_written_aside(
     *paths: str | Path,
     overwrite: bool = False,
-    inputs: Iterable[str | Path] = (),
     ending: str = '',
 ) -> Iterator[list[BinaryIO]]:
     """Open files that become ``paths`` when the block ends well, and vanish when it does not.
@@ -104,13 +103,13 @@ def files_written_aside(
     program leaves what it replaced under the hidden name ``.NAME.TOKEN.old``.
 
     Args:
-        overwrite, inputs: As for :func:`check_destination`.
+        overwrite: As for :func:`check_destination`.
         ending: What the hidden names end with, behind ``.part``.
 
     Raises:
         UnwritableFile: one cannot be written. Any other error of the block passes as it is.
     """
-    places = [check_destination(path, overwrite, inputs) for path in paths]
+    places = [check_destination(path, overwrite) for path in paths]
     if len(set(places)) < len(places):
         raise UnwritableFile(f'{paths[-1]} would be written twice: choose another name')
     hidden_files: list[HiddenFile] = []

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import rexdense
-from rexdense.benchmark.machine import busy_share, describe_machine
-from rexdense.benchmark.report import doubts, figures_of
+from rexdense.benchmark.machine import busy_share
+from rexdense.benchmark.report import figures_of, result_of
 from rexdense.benchmark.rounds import take_turns
 from rexdense.errors import InvalidArgument
 
@@ -23,10 +23,8 @@ class _Command:
         self._arguments = arguments
         beside = str(Path(rexdense.__file__).parents[1])
         path = os.pathsep.join(filter(None, (beside, os.environ.get('PYTHONPATH'))))
-        self._environment = os.environ | ({'PYTHONPATH': path} if self._is_own() else {})
-
-    def _is_own(self) -> bool:
-        return self._arguments[0] == sys.executable
+        is_own = arguments[0] == sys.executable
+        self._environment = os.environ | ({'PYTHONPATH': path} if is_own else {})
 
     def run(self) -> float:
         """Return the milliseconds that the command takes.
@@ -63,13 +61,6 @@ def measure_imports(
     busy = [busy_share()]
     times = take_turns(contestants, rounds)
     busy.append(busy_share())
-    reference = 'python'
-    figures = figures_of(times, {name: {} for name in times}, reference)
-    return dict(
-        benchmark=dict(kind='import', rounds=rounds, against=list(against)),
-        machine=describe_machine(),
-        busy=busy,
-        reference=reference,
-        figures=figures,
-        why_no_result=doubts(figures, busy),
-    )
+    figures = figures_of(times, {name: {} for name in times}, 'python')
+    about = dict(kind='import', rounds=rounds, against=list(against))
+    return result_of(about, busy, 'python', figures)

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rexdense.benchmark.machine import describe_machine
 from rexdense.benchmark.processes import Peer, run_in_turns
-from rexdense.benchmark.report import doubts, figures_of
+from rexdense.benchmark.report import figures_of, result_of
 from rexdense.benchmark.workloads.annotations import drawn_annotations
 from rexdense.benchmark.workloads.loader import enlarged
 from rexdense.deploy import GRAPH_FORMATS
@@ -106,11 +105,4 @@ def _measure(
     for own in figures.values():
         if 'images' in own:
             own['images_per_second'] = own['images'] / own['milliseconds'] * 1e3
-    return dict(
-        benchmark=dict(kind=kind, rounds=rounds, **about),
-        machine=describe_machine(),
-        busy=busy,
-        reference=reference,
-        figures=figures,
-        why_no_result=doubts(figures, busy),
-    )
+    return result_of(dict(kind=kind, rounds=rounds, **about), busy, reference, figures)

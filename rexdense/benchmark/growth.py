@@ -7,13 +7,12 @@ from typing import Any
 import torch
 
 from rexdense.arch import architecture, list_backbones
-from rexdense.benchmark.machine import describe_machine
 from rexdense.benchmark.processes import Peer, run_in_turns
-from rexdense.benchmark.report import doubts, figures_of
-from rexdense.dependencies import needed_packages
+from rexdense.benchmark.report import figures_of, result_of
 from rexdense.files import atomic_write
 from rexdense.models import create_backbone
 from rexdense.text_table import text_table
+from rexdense.visualization.figures import new_figure
 from rexdense.zoo.complexity import Complexity, count_complexity
 
 __all__ = ['MOST', 'faster_than_work', 'growth_table', 'measure_growth', 'plot_growth']
@@ -49,21 +48,16 @@ def measure_growth(name: str, threads: int, rounds: int) -> dict[str, Any]:
     }
     counts = {label: _count(network, shape) for label, (_, network, shape) in points.items()}
     times, facts, busy = run_in_turns(tasks, Peer(), rounds)
-    figures = figures_of(times, facts, next(iter(times)))
+    smallest = next(iter(times))
+    figures = figures_of(times, facts, smallest)
     for label, own in figures.items():
         own |= dict(
             series=points[label][0],
             macs=counts[label].macs,
             activations=counts[label].activations,
         )
-    return dict(
-        benchmark=dict(kind='growth', name=name, threads=threads, rounds=rounds),
-        machine=describe_machine(),
-        busy=busy,
-        reference=next(iter(times)),
-        figures=figures,
-        why_no_result=doubts(figures, busy),
-    )
+    about = dict(kind='growth', name=name, threads=threads, rounds=rounds)
+    return result_of(about, busy, smallest, figures)
 
 
 def _points(name: str) -> dict[str, tuple[str, str, tuple[int, ...]]]:
@@ -130,11 +124,7 @@ def plot_growth(
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    with needed_packages('drawing growth'):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10, 4.2), layout='constrained')
+    figure = new_figure(10, 4.2, 'drawing growth')
     times, memory = figure.subplots(1, 2)
     for series in dict.fromkeys(own['series'] for own in figures.values()):
         points = [own for own in figures.values() if own['series'] == series]
@@ -155,4 +145,4 @@ def plot_growth(
     for axes in (times, memory):
         axes.grid(alpha=0.3)
         axes.legend(fontsize='small')
-    return atomic_write(path, FigureCanvasAgg(figure).print_png, overwrite)
+    return atomic_write(path, figure.canvas.print_png, overwrite)

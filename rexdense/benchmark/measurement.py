@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from rexdense.benchmark.contestants import AS_SHIPPED, contestants_of
-from rexdense.benchmark.machine import describe_machine, free_bytes, measure_ceilings
+from rexdense.benchmark.machine import free_bytes, measure_ceilings
 from rexdense.benchmark.networks import PEERS, build_network
 from rexdense.benchmark.processes import Peer, run_in_turns
-from rexdense.benchmark.report import doubts, figures_of
+from rexdense.benchmark.report import figures_of, result_of
 from rexdense.device import require_bfloat16
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.zoo.complexity import Complexity, count_complexity
@@ -99,16 +99,14 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
     macs = counts.macs * (3 if benchmark.kind == 'train-step' else 1)
     macs = None if benchmark.kind in WHOLE_MODELS else macs
     figures = figures_of(times, facts, reference, macs, ceilings)
-    return dict(
-        benchmark={name: _plain(value) for name, value in vars(benchmark).items()},
-        machine=describe_machine(),
+    return result_of(
+        {name: _plain(value) for name, value in vars(benchmark).items()},
+        busy,
+        reference,
+        figures,
         macs=macs,
         parameters=counts.parameters,
         ceilings=ceilings._asdict(),
-        busy=busy,
-        reference=reference,
-        figures=figures,
-        why_no_result=doubts(figures, busy),
     )
 
 

@@ -4,7 +4,6 @@ What autograd's hooks for saved tensors see is no measure: memory that a closure
 holds passes them by.
 """
 
-import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,9 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from rexdense.device import return_freed_memory
-
-__all__ = ['StorageCounter', 'bytes_kept', 'most_resident_bytes', 'resident_bytes_kept']
+__all__ = ['StorageCounter', 'bytes_kept', 'most_resident_bytes']
 
 
 class StorageCounter(TorchDispatchMode):
@@ -59,16 +56,6 @@ def bytes_kept(model: torch.nn.Module, images: torch.Tensor, *others: Any) -> in
     return alive
 
 
-def resident_bytes_kept(model: torch.nn.Module, images: torch.Tensor) -> int:
-    """Return by how much a forward pass makes this process larger, on Linux with glibc."""
-    _train(model, images[:2, :, :64, :64])  # what is loaded at the first use
-    before = _resident_bytes()
-    output = model(images)
-    kept = _resident_bytes() - before
-    del output
-    return kept
-
-
 def most_resident_bytes() -> int:
     """Return the largest size that this process has had, in bytes, on Linux.
 
@@ -78,14 +65,3 @@ def most_resident_bytes() -> int:
     with open('/proc/self/status') as file:
         (line,) = (line for line in file if line.startswith('VmHWM:'))
     return int(line.split()[1]) * 1024
-
-
-def _train(model: torch.nn.Module, images: torch.Tensor) -> None:
-    outputs = tree_leaves(model(images))
-    sum(output.mean() for output in outputs).backward()
-
-
-def _resident_bytes() -> int:
-    return_freed_memory()
-    with open('/proc/self/statm') as file:
-        return int(file.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')

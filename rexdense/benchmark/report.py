@@ -6,13 +6,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rexdense.benchmark.machine import BUSY, Ceilings
+from rexdense.benchmark.machine import BUSY, Ceilings, describe_machine
 from rexdense.benchmark.rounds import ratio, spread
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.text_table import text_table
 
-__all__ = ['WIDEST', 'doubts', 'figures_of', 'losses', 'read_json', 'table_of', 'write_json']
+__all__ = [
+    'WIDEST',
+    'doubts',
+    'figures_of',
+    'losses',
+    'read_json',
+    'result_of',
+    'table_of',
+    'write_json',
+]
 
 WIDEST = 0.15
 """The spread of a contestant's times, from quartile to quartile, above which they are no result."""
@@ -66,6 +75,25 @@ def doubts(figures: Mapping[str, Mapping[str, Any]], busy: Sequence[float | None
             f'{WIDEST:.0%}'
         )
     return found
+
+
+def result_of(
+    benchmark: Mapping[str, Any],
+    busy: Sequence[float | None],
+    reference: str,
+    figures: Mapping[str, Mapping[str, Any]],
+    **counts: Any,
+) -> dict[str, Any]:
+    """Return a measurement as plain values: of what, on which machine, and whether it holds."""
+    return dict(
+        benchmark=benchmark,
+        machine=describe_machine(),
+        **counts,
+        busy=busy,
+        reference=reference,
+        figures=figures,
+        why_no_result=doubts(figures, busy),
+    )
 
 
 def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:

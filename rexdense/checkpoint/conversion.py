@@ -32,13 +32,8 @@ def convert_checkpoint(
         source_file: As for :func:`rexdense.load_weights`.
         destination: A ``.pth``, ``.safetensors`` or ``.ckpt`` file.
         names: The project whose names are written.
-        source: The project whose names the checkpoint bears; None finds it.
-        prefix: What stands before the network's names, where the checkpoint holds several.
-        ema: True takes the running average (EMA) that a training file may hold, False the last
-            weights, None those that the file keeps as its own, which in mmengine's files are the
-            average.
+        source, prefix, ema, trust_pickle: As for :func:`rexdense.load_weights`.
         allow_non_finite: Write NaN and infinite values.
-        trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
         overwrite: Replace ``destination``.
 
     Raises:

@@ -46,13 +46,8 @@ def export_backbone(
         destination: A ``.safetensors`` file, a ``.pth`` file of plain tensors, or a MindSpore
             ``.ckpt`` file.
         names: The project whose names are written, one of ``BACKBONE_FORMATS``.
-        source: The project whose names the checkpoint bears; None finds it.
-        prefix: What stands before the network's names, where the checkpoint holds several.
-        ema: True takes the running average (EMA) that a training file may hold, False the last
-            weights, None those that the file keeps as its own, which in mmengine's files are the
-            average.
+        source, prefix, ema, trust_pickle: As for :func:`rexdense.load_weights`.
         allow_non_finite: Write NaN and infinite values.
-        trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
         overwrite: Replace files that are there.
 
     Raises:

@@ -87,16 +87,7 @@ def load_weights(
     name, state = open_checkpoint(checkpoint, ema, trust_pickle)
     found = recognise(state.tensors, source, prefix, name)
     fit = closest_fit(state.tensors, found, target.name)
-    if not found.scheme.entries(target.architecture):
-        what = (
-            f'holds {describe_misfit(found, fit)}'
-            if fit.differences
-            else f'looks like {fit.name} of {found.scheme.title}'
-        )
-        raise CheckpointMismatch(
-            f'{name} {what}, the module is {target.name}: no tensor of the one has a place in the '
-            'other'
-        )
+    _require_places(name, target, found, fit)
     details = details_of(state.metadata, found.scheme, target.architecture.family, name)
     report = LoadReport(
         name,
@@ -129,6 +120,20 @@ def _require_memory(target: Target) -> None:
             f'(first {empty[0]}): build the module on another device, or give it memory with '
             "module.to_empty(device='cpu') and initialise what the checkpoint does not fill"
         )
+
+
+def _require_places(name: str, target: Target, found: Recognised, fit: Fit) -> None:
+    """Check that the project of a checkpoint has names for the tensors of the module."""
+    if found.scheme.entries(target.architecture):
+        return
+    what = (
+        f'holds {describe_misfit(found, fit)}'
+        if fit.differences
+        else f'looks like {fit.name} of {found.scheme.title}'
+    )
+    raise CheckpointMismatch(
+        f'{name} {what}, the module is {target.name}: no tensor of the one has a place in the other'
+    )
 
 
 def _set_options(backbone: nn.Module, options: Mapping[str, Any], report: LoadReport) -> None:

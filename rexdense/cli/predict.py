@@ -45,35 +45,7 @@ def parser() -> argparse.ArgumentParser:
         required=True,
         help=f'folder for the pictures, or the video, and {RESULTS}',
     )
-    result.add_argument(
-        '--score',
-        type=fraction,
-        help='detectors: lowest score that is drawn and written; default: 0.3',
-    )
-    result.add_argument(
-        '--one-per-object',
-        action='store_true',
-        help='detectors: of boxes of several classes around one object keep the best alone',
-    )
-    result.add_argument(
-        '--flip-test',
-        action='store_true',
-        help='predict from the images flipped as in training, too, which finds more in two to four '
-        'times as long. Not for classifiers',
-    )
-    result.add_argument(
-        '--scales',
-        type=parse_scales,
-        metavar='all|1,2,4',
-        help='models with several outputs: write what those at these strides say, too; not of '
-        'videos',
-    )
-    result.add_argument(
-        '--depth-format',
-        choices=[ending[1:] for ending in DEPTH_ENDINGS],
-        help='depth estimators: png has 16 bits in millimetres, npy float32 in metres; '
-        'default: png',
-    )
+    _add_finding_options(result)
     result.add_argument(
         '--batch-size',
         type=positive(int),
@@ -92,6 +64,39 @@ def parser() -> argparse.ArgumentParser:
     add_runtime_option(result)
     add_device_option(result)
     return result
+
+
+def _add_finding_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is found, and how it is written."""
+    parser.add_argument(
+        '--score',
+        type=fraction,
+        help='detectors: lowest score that is drawn and written; default: 0.3',
+    )
+    parser.add_argument(
+        '--one-per-object',
+        action='store_true',
+        help='detectors: of boxes of several classes around one object keep the best alone',
+    )
+    parser.add_argument(
+        '--flip-test',
+        action='store_true',
+        help='predict from the images flipped as in training, too, which finds more in two to four '
+        'times as long. Not for classifiers',
+    )
+    parser.add_argument(
+        '--scales',
+        type=parse_scales,
+        metavar='all|1,2,4',
+        help='models with several outputs: write what those at these strides say, too; not of '
+        'videos',
+    )
+    parser.add_argument(
+        '--depth-format',
+        choices=[ending[1:] for ending in DEPTH_ENDINGS],
+        help='depth estimators: png has 16 bits in millimetres, npy float32 in metres; '
+        'default: png',
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -239,11 +239,15 @@ def keep_only_testing(config: Config) -> None:
     ]
 
 
+def _metrics(config: Config) -> list[dict]:
+    """Return the sections of the metrics."""
+    evaluators = config.test_evaluator
+    return evaluators if isinstance(evaluators, list) else [evaluators]
+
+
 def _coco_sections(config: Config) -> list[dict]:
     """Return the sections of COCO's metrics."""
-    evaluators = config.test_evaluator
-    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    return [each for each in evaluators if each.get('type') == 'rexdense.CocoMetric']
+    return [each for each in _metrics(config) if each.get('type') == 'rexdense.CocoMetric']
 
 
 def _write_one_file(config: Config, path: Path) -> None:
@@ -252,9 +256,7 @@ def _write_one_file(config: Config, path: Path) -> None:
     Raises:
         InvalidArgument: it has none that does.
     """
-    evaluators = config.test_evaluator
-    evaluators = evaluators if isinstance(evaluators, list) else [evaluators]
-    writing = [each for each in evaluators if each.get('type') in WRITING_METRICS]
+    writing = [each for each in _metrics(config) if each.get('type') in WRITING_METRICS]
     if not writing:
         raise InvalidArgument(
             f'--out: the config has none of {", ".join(WRITING_METRICS)}, which write predictions'

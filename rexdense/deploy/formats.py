@@ -1,6 +1,6 @@
 """The formats that a graph is written in: how each is made, and how it is run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rexdense.deploy.graph import Converted, Graph
 from rexdense.deploy.onnx_format import convert_to_onnx
-from rexdense.deploy.runtimes import RUNTIMES
+from rexdense.deploy.runtimes import RUNTIMES, Run
 from rexdense.deploy.torch_formats import (
     convert_to_torch_export,
     convert_to_torchscript,
@@ -18,8 +18,6 @@ from rexdense.deploy.torch_formats import (
 from rexdense.errors import UnknownName, suggest
 
 __all__ = ['GRAPH_FORMATS', 'GraphFormat', 'graph_format_named']
-
-Run = Callable[[Tensor], Mapping[str, Tensor]]
 
 
 class GraphFormat(NamedTuple):

@@ -21,21 +21,19 @@ def _nyu(height: int, width: int) -> tuple[int, int, int, int]:
     return 45, 471, 41, 601
 
 
-def _shares(
-    top: float, bottom: float, left: float, right: float
-) -> Callable[[int, int], tuple[int, int, int, int]]:
+def _shares(top: float, bottom: float) -> Callable[[int, int], tuple[int, int, int, int]]:
     return lambda height, width: (
         int(top * height),
         int(bottom * height),
-        int(left * width),
-        int(right * width),
+        int(0.03594771 * width),
+        int(0.96405229 * width),
     )
 
 
 CROPS: dict[str, Callable[[int, int], tuple[int, int, int, int]]] = {
     'nyu': _nyu,
-    'garg': _shares(0.40810811, 0.99189189, 0.03594771, 0.96405229),
-    'eigen': _shares(0.3324324, 0.91351351, 0.03594771, 0.96405229),
+    'garg': _shares(0.40810811, 0.99189189),
+    'eigen': _shares(0.3324324, 0.91351351),
 }
 """First and last + 1 row, then column, of an image's part that counts: of NYU Depth v2 (Eigen et
 al. 2014; mmseg's ``nyu_crop``), and of KITTI by Garg et al. 2016 and by Eigen et al. 2014 (as

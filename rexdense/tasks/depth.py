@@ -6,7 +6,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from rexdense.tasks.task import Example, Task
+from rexdense.tasks.task import Example, Task, map_of
 from rexdense.visualization.depth import (
     colour_depth,
     depth_in_millimetres,
@@ -37,9 +37,9 @@ class Depth(Task):
         """Return the image, the true depth if there is one, and the predicted one, above a scale;
         the colours span the truth where there is one. With an opacity, the predicted depth lies
         over the image."""
-        named = {'predicted': _depth(sample, 'pred_depth_map')}
+        named = {'predicted': map_of(sample, 'pred_depth_map')}
         if 'gt_depth_map' in sample:
-            named = {'truth': _depth(sample, 'gt_depth_map'), **named}
+            named = {'truth': map_of(sample, 'gt_depth_map'), **named}
         span = depth_range([next(iter(named.values()))])
         if self.opacity is not None:
             coloured = _coloured(image, named['predicted'], span)
@@ -52,18 +52,18 @@ class Depth(Task):
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
         """Return rows of image, truth and prediction, all in the colours of one scale."""
-        span = depth_range([_depth(example.sample, 'gt_depth_map') for example in examples])
+        span = depth_range([map_of(example.sample, 'gt_depth_map') for example in examples])
         rows = []
         for example in examples:
             tiles = [titled(fitted(example.image, TILE_HEIGHT), 'image')]
             for key, title in (('gt_depth_map', 'truth'), ('pred_depth_map', 'predicted')):
-                coloured = colour_depth(_depth(example.sample, key), *span)
+                coloured = colour_depth(map_of(example.sample, key), *span)
                 tiles.append(titled(fitted(coloured, TILE_HEIGHT), title))
             rows.append(beside(tiles))
         return _with_scale(in_rows(rows), span)
 
     def draw_scales(self, image: np.ndarray, samples: Mapping[int, Any]) -> np.ndarray:
-        depths = {stride: _depth(sample, 'pred_depth_map') for stride, sample in samples.items()}
+        depths = {stride: map_of(sample, 'pred_depth_map') for stride, sample in samples.items()}
         span = depth_range(list(depths.values()))
         tiles = [
             titled(_coloured(image, depth, span), f'stride {stride}')
@@ -76,7 +76,7 @@ class Depth(Task):
 
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
         """Return the nearest, the median and the farthest depth in metres."""
-        depth = _depth(sample, 'pred_depth_map')
+        depth = map_of(sample, 'pred_depth_map')
         values = depth[is_depth(depth)]
         if not values.size:
             return 'no depth', dict(nearest=None, median=None, farthest=None)
@@ -95,19 +95,14 @@ class Depth(Task):
 
     def depth(self, sample: Any) -> np.ndarray:
         """Return the predicted depth (H, W), float32, in metres."""
-        return _depth(sample, 'pred_depth_map')
+        return map_of(sample, 'pred_depth_map')
 
     def encode(self, sample: Any) -> bytes:
         """Return a PNG of 16 bits in millimetres, or float32 in metres as numpy's .npy."""
-        depth = _depth(sample, 'pred_depth_map')
+        depth = map_of(sample, 'pred_depth_map')
         if self.data_ending == '.npy':
             return encode_array(depth)
         return encode_grey_16(depth_in_millimetres(depth)[0])
-
-
-def _depth(sample: Any, key: str) -> np.ndarray:
-    """Return a depth map of a data sample as (H, W), float32, in metres."""
-    return sample.get(key).data.squeeze(0).float().cpu().numpy()
 
 
 def _coloured(image: np.ndarray, depth: np.ndarray, span: tuple[float, float]) -> np.ndarray:

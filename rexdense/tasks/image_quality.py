@@ -1,7 +1,7 @@
 """The quality of the prediction for a single image, one number that orders images."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from rexdense.tasks.classification import Classification
 from rexdense.tasks.depth import Depth
 from rexdense.tasks.detection import LOWEST_SCORE_ON_A_SHEET, Detection
 from rexdense.tasks.segmentation import Segmentation
-from rexdense.tasks.task import Example, Task
+from rexdense.tasks.task import Example, Task, map_of
 from rexdense.visualization.boxes import Objects, box_overlaps
 
 __all__ = ['Quality', 'quality_of']
@@ -68,7 +68,7 @@ def _of_objects(example: Example) -> float:
 
 def _of_labels(example: Example) -> float:
     """Return the mean IoU of the classes that the truth or the prediction of an image has."""
-    maps = [_map(example.sample, key).astype(np.int64) for key in ('gt_sem_seg', 'pred_sem_seg')]
+    maps = [map_of(example.sample, key).astype(np.int64) for key in ('gt_sem_seg', 'pred_sem_seg')]
     void = int(example.info.get('ignore_index', VOID))
     labelled = [labels[maps[0] != void] for labels in maps]
     if not labelled[0].size:
@@ -81,7 +81,7 @@ def _of_labels(example: Example) -> float:
 
 def _of_depth(example: Example) -> float:
     """Return the mean error of an image as a share of the true depth."""
-    true, predicted = (_map(example.sample, key) for key in ('gt_depth_map', 'pred_depth_map'))
+    true, predicted = (map_of(example.sample, key) for key in ('gt_depth_map', 'pred_depth_map'))
     counts = np.isfinite(true) & (true > 0) & (predicted > 0)
     if not counts.any():
         return float('nan')
@@ -91,10 +91,6 @@ def _of_depth(example: Example) -> float:
 def _of_class(example: Example) -> float:
     """Return the score of the true class of an image."""
     return float(example.sample.scores[int(example.sample.gt_label)])
-
-
-def _map(sample: Any, key: str) -> np.ndarray:
-    return sample.get(key).data.squeeze(0).float().cpu().numpy()
 
 
 _QUALITIES = {

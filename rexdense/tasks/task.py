@@ -10,7 +10,7 @@ import numpy as np
 from rexdense.arch.checks import require_ratio
 from rexdense.errors import UnknownName, suggest
 
-__all__ = ['Example', 'Task']
+__all__ = ['Example', 'Task', 'map_of']
 
 
 class Example(NamedTuple):
@@ -124,3 +124,8 @@ class Task(ABC):
     def draw_scales(self, image: np.ndarray, samples: Mapping[int, Any]) -> np.ndarray:
         """Return a picture of the predictions of several outputs, by stride."""
         raise NotImplementedError
+
+
+def map_of(sample: Any, key: str) -> np.ndarray:
+    """Return a map of a data sample, such as ``pred_depth_map``, as (H, W), float32."""
+    return sample.get(key).data.squeeze(0).float().cpu().numpy()

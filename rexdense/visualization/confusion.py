@@ -8,7 +8,7 @@ import numpy as np
 
 from rexdense.visualization.tiles import text_size, write_text
 
-__all__ = ['confusion_table', 'draw_confusion']
+__all__ = ['confusion_table', 'draw_confusion', 'short_name']
 
 CELL = 32
 LONGEST_SIDE = 6400
@@ -36,9 +36,7 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     cell = max(1, min(CELL, LONGEST_SIDE // len(classes)))
     if cell < CELL:
         return _shades(shares).repeat(cell, 0).repeat(cell, 1)
-    names = [
-        name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 2]}..' for name in classes
-    ]
+    names = list(map(short_name, classes))
     room = max(_text_width(name, _NAME_SIZE) for name in names) + 2 * _GAP
     grid = _grid(shares)
     start = _TITLE_HEIGHT + room
@@ -80,6 +78,11 @@ def confusion_table(confusion: np.ndarray, classes: Sequence[str]) -> str:
     writer.writerow(['truth', *classes])
     writer.writerows([name, *row] for name, row in zip(classes, confusion.tolist(), strict=True))
     return buffer.getvalue()
+
+
+def short_name(name: str) -> str:
+    """Return the beginning of a name that is too long for a picture."""
+    return name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 2]}..'
 
 
 def _shades(shares: np.ndarray) -> np.ndarray:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from rexdense.dependencies import needed_packages
 from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.files import atomic_write
+from rexdense.visualization.figures import new_figure
 from rexdense.visualization.scalars import read_scalars
 
 __all__ = ['MASKS', 'draw_curves', 'drawn_metrics', 'loss_names']
@@ -28,12 +28,8 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
     scalars = read_scalars(work_dir)
     if not scalars.training:
         return None
-    with needed_packages('drawing curves'):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
     # A layout that fits itself to the labels takes as long again as all the rest.
-    figure = Figure(figsize=(15, 4.2))
+    figure = new_figure(15, 4.2, 'drawing curves', layout=None)
     places = dict(left=0.045, right=0.99, bottom=0.125, top=0.92, wspace=0.19)
     losses, rates, metrics = figure.subplots(1, 3, gridspec_kw=places)
     steps = [row['step'] for row in scalars.training]
@@ -54,7 +50,7 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
         axes.grid(alpha=0.3)
         for side in ('top', 'right'):
             axes.spines[side].set_visible(False)
-    return atomic_write(path, FigureCanvasAgg(figure).print_png, overwrite=True)
+    return atomic_write(path, figure.canvas.print_png, overwrite=True)
 
 
 def loss_names(rows: list[dict]) -> list[str]:

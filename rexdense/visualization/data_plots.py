@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rexdense.dependencies import needed_packages
+from rexdense.visualization.figures import lay_grid, new_figure
 from rexdense.visualization.rank_plots import COLOURS
 
 __all__ = ['plot_counts']
@@ -34,19 +34,15 @@ def plot_counts(
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    with needed_packages('drawing plots'):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import LogLocator
-
     splits = list(counts)
     names, others = _most_frequent(counts)
     height = max(HEIGHT, 1.4 + 0.28 * len(names))
-    figure = Figure(figsize=(WIDTH, height), dpi=_DOTS, layout='constrained')
-    canvas = FigureCanvasAgg(figure)
+    figure = new_figure(WIDTH, height, 'drawing plots', dpi=_DOTS)
     panels = figure.subplots(1, 3 if sides else 1, squeeze=False)[0]
     _draw_classes(panels[0], counts, names, others, unit)
     if sides:
+        from matplotlib.ticker import LogLocator
+
         lengths = {split: np.array(sides[split], float) for split in splits}
         there = np.concatenate(list(lengths.values()))
         if len(there):
@@ -64,12 +60,9 @@ def plot_counts(
         _draw_shares(panels[2], numbers, np.arange(-0.5, most + step + 0.5, step))
         panels[2].set(title='Objects in an image', xlabel='objects', ylabel='share of the images')
         panels[2].xaxis.get_major_locator().set_params(integer=True)
-    for axes in panels:
-        axes.grid(color='#dddddd', linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[['top', 'right']].set_visible(False)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    lay_grid(figure)
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
 def _most_frequent(counts: Mapping[str, Mapping[str, int]]) -> tuple[list[str], int]:

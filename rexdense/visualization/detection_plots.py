@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rexdense.dependencies import needed_packages
+from rexdense.visualization.confusion import short_name
+from rexdense.visualization.figures import lay_grid, new_figure
 
 __all__ = ['plot_errors', 'plot_precision_recall']
 
 MOST_CLASSES = 12
 """With a line of their own; of more classes the best and the worst half of these are drawn."""
-LONGEST_NAME = 24
 # Okabe and Ito's, which can be told apart by all; the second half dashed.
 COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7', '#0072B2')
 BAR = '#0072B2'
+PURPOSE = 'drawing curves'
 
 
 def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: str) -> bytes:
@@ -29,7 +30,8 @@ def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: 
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    figure, (by_class, by_overlap) = _panels(13, 5)
+    figure = new_figure(13, 5, PURPOSE)
+    by_class, by_overlap = figure.subplots(1, 2)
     recalls = np.linspace(0, 1, precision.shape[1])
     there = [place for place in range(len(classes)) if precision[0, 0, place] > -1]
     areas = {place: precision[0, :, place].mean() for place in there}
@@ -44,7 +46,7 @@ def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: 
             '--' if line // len(COLOURS) % 2 else '-',
             color=COLOURS[line % len(COLOURS)],
             linewidth=1.4,
-            label=f'{_short(classes[place])}  {areas[place]:.3f}',
+            label=f'{short_name(classes[place])}  {areas[place]:.3f}',
         )
     if there:
         mean = precision[0][:, there].mean(1)
@@ -77,10 +79,10 @@ def plot_errors(
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    figure, panels = _panels(11, 3.6)
+    figure = new_figure(11, 3.6, PURPOSE)
     headings = f'{title}: AP50 lost', f'number, of score >= {score:g}'
     for axes, values, heading, form in zip(
-        panels, (gains, counts), headings, ('{:.3f}', '{:.0f}'), strict=True
+        figure.subplots(1, 2), (gains, counts), headings, ('{:.3f}', '{:.0f}'), strict=True
     ):
         numbers = np.nan_to_num([values[kind] for kind in values])
         bars = axes.barh(list(values), numbers, color=BAR)
@@ -92,25 +94,8 @@ def plot_errors(
     return _png(figure)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 2]}..'
-
-
-def _panels(width: float, height: float):
-    with needed_packages('drawing curves'):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, 2)
-
-
 def _png(figure) -> bytes:
-    for axes in figure.axes:
-        axes.grid(color='#dddddd', linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[['top', 'right']].set_visible(False)
+    lay_grid(figure)
     buffer = io.BytesIO()
     figure.canvas.print_png(buffer)
     return buffer.getvalue()

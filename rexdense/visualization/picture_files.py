@@ -13,6 +13,7 @@ from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 
 __all__ = [
+    'at_most',
     'check_picture_name',
     'encode_array',
     'encode_grey_16',
@@ -84,17 +85,17 @@ def encode_picture(image: np.ndarray, ending: str) -> bytes:
     Args:
         ending: '.jpg', '.png' or another of the formats.
     """
-    image = _at_most(image, LONGEST_SIDES.get(ending, LONGEST_SIDE))
+    image = at_most(image, LONGEST_SIDES.get(ending, LONGEST_SIDE))
     _, data = cv2.imencode(ending, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     return data.tobytes()
 
 
-def _at_most(image: np.ndarray, longest: int) -> np.ndarray:
-    height, width = image.shape[:2]
-    factor = longest / max(height, width)
+def at_most(image: np.ndarray, longest: int) -> np.ndarray:
+    """Return an image (H, W, 3), uint8, whose longer side has so many pixels at most."""
+    factor = longest / max(image.shape[:2])
     if factor >= 1:
         return image
-    size = max(1, int(width * factor)), max(1, int(height * factor))
+    size = tuple(max(1, round(side * factor)) for side in image.shape[1::-1])
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rexdense.dependencies import needed_packages
 from rexdense.files import atomic_write
+from rexdense.visualization.figures import lay_grid, new_figure
 
 __all__ = ['plot_block_ranks', 'plot_random_layers']
 
@@ -12,6 +12,7 @@ Curve = tuple[Sequence[float], Sequence[float]]
 # Okabe and Ito's, which can be told apart by all.
 COLOURS = ('#000000', '#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7')
 MARKERS = 'os^Dvx'
+PURPOSE = 'drawing ranks'
 
 
 def plot_block_ranks(
@@ -28,7 +29,7 @@ def plot_block_ranks(
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    figure = _figure(max(7.0, 0.34 * len(names) + 2), 5)
+    figure = new_figure(max(7.0, 0.34 * len(names) + 2), 5, PURPOSE)
     axes = figure.subplots()
     places = range(len(names))
     axes.bar(places, widths, color='#dddddd', label='width (channels)')
@@ -40,7 +41,8 @@ def plot_block_ranks(
     axes.yaxis.set_major_formatter(lambda value, _: f'{value:g}')
     axes.set(title=title, ylabel='channels')
     axes.legend(loc='upper left')
-    return _write(figure, path, force)
+    lay_grid(figure)
+    return atomic_write(path, figure.canvas.print_png, overwrite=force)
 
 
 def plot_random_layers(
@@ -57,7 +59,7 @@ def plot_random_layers(
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    figure = _figure(3.4 * len(panels) + 0.6, 6.4)
+    figure = new_figure(3.4 * len(panels) + 0.6, 6.4, PURPOSE)
     grid = figure.subplots(2, len(panels), sharex=True, sharey=True, squeeze=False)
     for column, (layer, curves) in enumerate(panels.items()):
         for line, (name, pair) in enumerate(curves.items()):
@@ -76,22 +78,5 @@ def plot_random_layers(
     for row, text in enumerate(('rank / width', 'effective rank / width')):
         grid[row][0].set(ylabel=text, ylim=(0, 1.05))
     grid[1][0].legend(fontsize=8, loc='lower right')
-    return _write(figure, path, force)
-
-
-def _figure(width: float, height: float):
-    with needed_packages('drawing ranks'):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _write(figure, path: str | Path, force: bool) -> Path:
-    for axes in figure.axes:
-        axes.grid(color='#dddddd', linewidth=0.6)
-        axes.set_axisbelow(True)
-        axes.spines[['top', 'right']].set_visible(False)
+    lay_grid(figure)
     return atomic_write(path, figure.canvas.print_png, overwrite=force)

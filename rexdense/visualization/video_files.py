@@ -8,6 +8,7 @@ import numpy as np
 
 from rexdense.errors import InvalidArgument, UnwritableFile
 from rexdense.files import path_written_aside
+from rexdense.visualization.picture_files import at_most
 
 __all__ = ['VIDEO_ENDING', 'video_name', 'write_video']
 
@@ -52,7 +53,7 @@ def write_video(
         number, size, writer = 0, None, None
         try:
             for frame in frames:
-                frame = _at_most(frame)
+                frame = at_most(frame, LONGEST_SIDE)
                 if writer is None:
                     size = tuple(side + side % 2 for side in frame.shape[:2])
                     writer = _opened(aside, path, size, rate)
@@ -88,14 +89,6 @@ def _check_whole(aside: Path, path: Path, number: int) -> None:
             f'{path} cannot be written: {found} of {number} frames arrived on the disk; make room '
             'or choose another place'
         )
-
-
-def _at_most(image: np.ndarray) -> np.ndarray:
-    factor = LONGEST_SIDE / max(image.shape[:2])
-    if factor >= 1:
-        return image
-    size = tuple(max(1, int(side * factor)) for side in image.shape[1::-1])
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _of_size(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -13,9 +13,10 @@ import gradio
 from rexdense.errors import RexdenseError
 from rexdense.files import atomic_write
 from rexdense.inference import Predictor
+from rexdense.visualization.picture_files import at_most
 from rexdense.web.checkpoints import names_of_task, settings_of
 from rexdense.web.components import INVITATION, Components, as_html
-from rexdense.web.results import Results, View, find, for_the_page, rows_of
+from rexdense.web.results import Results, View, find, rows_of
 from rexdense.web.uploads import Limits
 
 __all__ = ['application']
@@ -24,6 +25,8 @@ KEPT_SECONDS = 6 * 3600
 """How long uploaded images and drawn pictures are kept at most, while the page is served."""
 LOOKED_AFTER_SECONDS = 600
 DRAWINGS_AT_ONCE = 4
+LONGEST_SIDE = 1600
+"""Pixels of a picture on the page; in the zip it has its own."""
 ZIP = 'predictions.zip'
 STYLE = """
 .gradio-container { max-width: 1500px !important; }
@@ -155,12 +158,12 @@ class _Page:
             return as_html('' if left_out else INVITATION, left_out), None, None, None
         with _told():
             shown = results.prediction(place, View(*view))
-        scales = for_the_page(shown.draw_scales()) if shown.scales else None
+        scales = at_most(shown.draw_scales(), LONGEST_SIDE) if shown.scales else None
         titles, rows = rows_of(shown)
         table = dict(headers=titles, data=rows)
         name = results.images[place].name
         said = as_html(f'{name}: {shown}', results.left_out)
-        return said, for_the_page(shown.draw()), scales, table
+        return said, at_most(shown.draw(), LONGEST_SIDE), scales, table
 
     def _write_zip(self, results: Results, *view: Any) -> Any:
         place = self.folder / secrets.token_hex(8) / ZIP

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from rexdense.datasets.images.loading import ImageError
@@ -18,14 +17,13 @@ from rexdense.inference.writing import write_prediction
 from rexdense.output_names import safe_name
 from rexdense.tasks import Classification, Depth, Detection, Segmentation, Task
 from rexdense.tasks.prediction_files import places_of, write_results
-from rexdense.visualization.picture_files import read_picture
+from rexdense.visualization.picture_files import at_most, read_picture
 from rexdense.web.kept_predictions import KeptPrediction
 from rexdense.web.uploads import Limits, check_upload
 
-__all__ = ['Results', 'View', 'find', 'for_the_page', 'rows_of']
+__all__ = ['Results', 'View', 'find', 'rows_of']
 
-LONGEST_SIDE, THUMBNAIL_SIDE = 1600, 240
-"""Pixels of a picture on the page, and of a small one; in the zip it has its own."""
+THUMBNAIL_SIDE = 240
 
 
 class View(NamedTuple):
@@ -80,7 +78,7 @@ class Image(NamedTuple):
         Raises:
             ImageError: the file has gone.
         """
-        return for_the_page(self._picture(), THUMBNAIL_SIDE)
+        return at_most(self._picture(), THUMBNAIL_SIDE)
 
     def prediction_with_pixels(self) -> Prediction:
         """Return the prediction with the image in memory, under the visitor's name of it.
@@ -193,15 +191,6 @@ def rows_of(prediction: Prediction) -> tuple[list[str], list[list[Any]]]:
         return ['depth', 'metres'], [[name, value] for name, value in said.items()]
     assert isinstance(task, Classification)
     return ['class', 'score'], [[entry['label'], entry['score']] for entry in said['scores']]
-
-
-def for_the_page(picture: np.ndarray, longest: int = LONGEST_SIDE) -> np.ndarray:
-    """Return a picture (H, W, 3), uint8, RGB, whose longer side has so many pixels at most."""
-    factor = longest / max(picture.shape[:2])
-    if factor >= 1:
-        return picture
-    size = tuple(max(1, round(side * factor)) for side in picture.shape[1::-1])
-    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
 def _named(files: Sequence[Path]) -> Iterator[tuple[str, Path]]:

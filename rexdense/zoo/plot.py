@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
+from rexdense.visualization.figures import lay_grid, new_figure
 from rexdense.zoo.published import load_published
 from rexdense.zoo.table import family_of, zoo_entries
 
@@ -132,15 +132,12 @@ def plot_accuracy(path: Path, force: bool = False) -> None:
         raise InvalidArgument(
             f'{path} is there already; give another name, or --force to replace it'
         )
-    with needed_packages('the picture'):
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+    figure = new_figure(12, 6.4, 'the picture')
     points = plotted_points()
-    figure = Figure(figsize=(12, 6.4), layout='constrained')
-    FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, sharey=True)
     _draw_panel(left, points, 'macs', 1e9, 'Multiply-accumulates at 224 px (G)')
     _draw_panel(right, points, 'parameters', 1e6, 'Parameters (M)')
+    lay_grid(figure)
     left.set_ylabel('Published ImageNet-1k top-1 accuracy (%)')
     handles, titles = left.get_legend_handles_labels()
     figure.legend(handles, titles, loc='outside upper center', ncols=4, frameon=False)
@@ -180,9 +177,6 @@ def _draw_panel(axes: Any, points: list[Point], quantity: str, scale: float, tit
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(title)
     axes.margins(x=0.12)
-    axes.grid(color='#dddddd', linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[['top', 'right']].set_visible(False)
 
 
 def _write_label(axes: Any, style: Style, label: str, point: tuple[float, float]) -> None:

@@ -41,12 +41,6 @@ class PublishedNumber(NamedTuple):
         """The number with its unit's factor."""
         return Decimal(self.printed) * UNITS[self.unit]
 
-    def agrees_with(self, exact: int) -> bool:
-        """Whether ``exact``, rounded to the digits printed, may be printed so."""
-        exponent = int(Decimal(self.printed).as_tuple().exponent)
-        last_digit = Decimal(1).scaleb(exponent) * UNITS[self.unit]
-        return abs(self.value - exact) <= last_digit / 2
-
 
 class PublishedRow(NamedTuple):
     """A row of somebody's table.

@@ -11,7 +11,12 @@ from PIL import Image
 from rexdense.datasets.images.loading import UnreadableImage
 from rexdense.errors import InvalidArgument
 from rexdense.visualization.boxes import SMALLEST_TEXT, Objects, draw_objects, palette
-from rexdense.visualization.picture_files import picture_name, read_picture, write_picture
+from rexdense.visualization.picture_files import (
+    at_most,
+    picture_name,
+    read_picture,
+    write_picture,
+)
 from rexdense.visualization.tiles import fitted, legible, text_size
 
 
@@ -226,3 +231,9 @@ def test_pictures_beyond_what_a_format_holds(tmp_path, name, size):
 def test_a_format_that_cannot_be_written(tmp_path):
     with pytest.raises(InvalidArgument, match=r'a\.gif: a picture ends in one of \.jpg'):
         write_picture(tmp_path / 'a.gif', np.zeros((2, 2, 3), np.uint8))
+
+
+def test_a_longer_picture_is_made_smaller():
+    assert at_most(np.zeros((100, 3200, 3), np.uint8), 1600).shape == (50, 1600, 3)
+    assert at_most(np.zeros((1, 20000, 3), np.uint8), 1600).shape == (1, 1600, 3)
+    assert at_most(np.zeros((100, 200, 3), np.uint8), 1600).shape == (100, 200, 3)

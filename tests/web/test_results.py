@@ -17,7 +17,7 @@ from PIL import Image
 from rexdense.datasets.images.loading import ImageError
 from rexdense.errors import CheckpointUnreadable, InvalidArgument, UnknownName
 from rexdense.web.checkpoints import checkpoint_names, load_checkpoints, task_name
-from rexdense.web.results import View, find, for_the_page, rows_of
+from rexdense.web.results import View, find, rows_of
 from rexdense.web.uploads import Limits
 from tests.untrained import CLASSES
 
@@ -207,9 +207,3 @@ def test_two_people_at_once(predictors, files):
             found = together[place].prediction(number, ALL)
             assert np.array_equal(found.labels, expected.labels)
             np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-3)
-
-
-def test_pictures_fit_the_page():
-    assert for_the_page(np.zeros((100, 3200, 3), np.uint8)).shape == (50, 1600, 3)
-    assert for_the_page(np.zeros((1, 20000, 3), np.uint8)).shape == (1, 1600, 3)
-    assert for_the_page(np.zeros((100, 200, 3), np.uint8)).shape == (100, 200, 3)

@@ -5,7 +5,11 @@ Each has ``prepare(task)``, which returns an object whose ``run()`` returns mill
 """
 
 import importlib
-from typing import Any, Protocol
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rexdense.benchmark.rounds import Runs
 
 __all__ = ['WORKLOADS', 'Workload', 'prepare_workload']
 
@@ -20,15 +24,34 @@ WORKLOADS = {
 """The modules of this folder, by the kind of benchmark."""
 
 
-class Workload(Protocol):
-    """Something that is timed, and what it says of itself."""
+class Workload:
+    """Work that is done once a turn.
 
-    facts: dict[str, Any]
+    Args:
+        work: It is timed.
+        tell: Returns ``facts`` of what the work returns; it is not timed.
+        clock: Returns seconds.
+    """
 
-    def run(self) -> float: ...
+    def __init__(
+        self,
+        work: Callable[[], Any],
+        tell: Callable[[Any], dict[str, Any]],
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._work, self._tell, self._clock = work, tell, clock
+        self.facts: dict[str, Any] = {}
+
+    def run(self) -> float:
+        """Return the milliseconds of the work."""
+        start = self._clock()
+        result = self._work()
+        elapsed = self._clock() - start
+        self.facts = self._tell(result)
+        return elapsed * 1e3
 
 
-def prepare_workload(task: dict[str, Any]) -> Workload:
+def prepare_workload(task: dict[str, Any]) -> Runs:
     """Return the workload of a task, whose ``kind`` is one of :data:`WORKLOADS`."""
     module = importlib.import_module(f'rexdense.benchmark.workloads.{WORKLOADS[task["kind"]]}')
     return module.prepare(task)

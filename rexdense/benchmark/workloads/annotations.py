@@ -2,13 +2,13 @@
 
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rexdense.benchmark.machine import free_bytes
+from rexdense.benchmark.workloads import Workload
 from rexdense.errors import InvalidArgument
 
 __all__ = ['drawn_annotations', 'prepare']
@@ -19,39 +19,30 @@ _IMAGE, _BOX, _CORNER = 300, 800, 64
 """Bytes that an image, a box and a corner take at least while they are drawn."""
 
 
-class _Loading:
-    """The dataset of an annotation file, built anew at each turn.
+def prepare(task: dict[str, Any]) -> Workload:
+    """Return the loading of a task: ``annotations`` is a file, ``with_mask`` keeps the masks.
 
-    Attributes:
-        facts: ``images`` of a turn, and ``worker``, the bytes that a process started like a
-            worker has of its own once it has gone through all samples.
+    Its facts are ``images``, and ``worker``, the bytes that a process started like a worker has of
+    its own once it has gone through all samples.
     """
+    # Files are drawn where mmdet is not needed.
+    from rexdense.datasets.coco.dataset import CocoDataset
 
-    def __init__(self, path: Path, with_mask: bool) -> None:
-        # Files are drawn where mmdet is not needed.
-        from rexdense.datasets.coco.dataset import CocoDataset
-
-        self._dataset_class = CocoDataset
-        self._path, self._with_mask = path, with_mask
-        self.facts: dict[str, Any] = {}
-
-    def run(self) -> float:
-        start = time.perf_counter()
-        dataset = self._dataset_class(
-            ann_file=str(self._path),
-            backend_args=dict(backend='local'),  # the images are not looked for
-            pipeline=[
-                dict(type='mmdet.LoadAnnotations', with_bbox=True, with_mask=self._with_mask)
-            ],
-        )
-        elapsed = time.perf_counter() - start
-        self.facts = dict(images=len(dataset), worker=_bytes_of_worker(dataset))
-        return elapsed * 1e3
-
-
-def prepare(task: dict[str, Any]) -> _Loading:
-    """Return the loading of a task: ``annotations`` is a file, ``with_mask`` keeps the masks."""
-    return _Loading(Path(task['annotations']), bool(task.get('with_mask')))
+    settings = dict(
+        ann_file=str(task['annotations']),
+        backend_args=dict(backend='local'),  # the images are not looked for
+        pipeline=[
+            dict(
+                type='mmdet.LoadAnnotations',
+                with_bbox=True,
+                with_mask=bool(task.get('with_mask')),
+            )
+        ],
+    )
+    return Workload(
+        lambda: CocoDataset(**settings),
+        lambda dataset: dict(images=len(dataset), worker=_bytes_of_worker(dataset)),
+    )
 
 
 def _bytes_of_worker(dataset: Any) -> int:

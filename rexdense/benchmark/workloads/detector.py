@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -35,25 +36,6 @@ _TRAINING_ALONE = {'frozen_stages', 'norm_eval', 'drop_path_rate', 'with_cp', 'r
 _GIVEN_TO_MMDET = {'frozen_stages', 'norm_eval'}
 
 
-class _Predicts:
-    """From a batch of images to what the model finds in them, suppression included."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self._model = model
-
-    def __call__(self, images: Tensor) -> Any:
-        size = tuple(images.shape[2:])
-        about = dict(
-            img_shape=size,
-            ori_shape=size,
-            pad_shape=size,
-            batch_input_shape=size,
-            scale_factor=(1.0, 1.0),
-        )
-        samples = [BaseDataElement(metainfo=about) for _ in images]
-        return self._model.predict(images, samples)
-
-
 def prepare(task: dict[str, Any]) -> Timed:
     """Return the model of a task, ready to be timed.
 
@@ -65,7 +47,25 @@ def prepare(task: dict[str, Any]) -> Timed:
     if task.get('optimized'):
         dtype = None if task['dtype'] == 'float32' else task['dtype']
         model = optimize(model, dtype, bool(task.get('compiled')))
-    return Timed(_Predicts(model), task['shape'], False, task['device'])
+    return Timed(_predicting(model), task['shape'], False, task['device'])
+
+
+def _predicting(model: nn.Module) -> Callable[[Tensor], Any]:
+    """Return a function from a batch of images to what the model finds in them, suppression
+    included."""
+
+    def predict(images: Tensor) -> Any:
+        size = tuple(images.shape[2:])
+        about = dict(
+            img_shape=size,
+            ori_shape=size,
+            pad_shape=size,
+            batch_input_shape=size,
+            scale_factor=(1.0, 1.0),
+        )
+        return model.predict(images, [BaseDataElement(metainfo=about) for _ in images])
+
+    return predict
 
 
 def build_detector(config: str, framework: str = 'rexdense') -> nn.Module:

@@ -1,12 +1,12 @@
 """COCO's metrics of detections, by one of the packages that compute them."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rexdense.benchmark.workloads import Workload
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.datasets.coco.cleaning import number_of
 from rexdense.datasets.coco.run_lengths import runs_of_text
@@ -21,27 +21,7 @@ JITTER = 0.15
 """By how much drawn boxes miss those of the file, as a share of their sides."""
 
 
-class _Evaluation:
-    """The metrics of detections.
-
-    Attributes:
-        facts: ``detections``, their number, and ``average_precision``.
-    """
-
-    def __init__(
-        self, annotations: CocoAnnotations, detections: list[dict], iou_type: str, backend: str
-    ) -> None:
-        self._arguments = annotations, detections, iou_type, backend
-        self.facts: dict[str, Any] = dict(detections=len(detections))
-
-    def run(self) -> float:
-        start = time.perf_counter()
-        result = evaluate_detections(*self._arguments)
-        self.facts['average_precision'] = result.metrics['mAP']
-        return (time.perf_counter() - start) * 1e3
-
-
-def prepare(task: dict[str, Any]) -> _Evaluation:
+def prepare(task: dict[str, Any]) -> Workload:
     """Return the evaluation of a task: ``annotations`` and ``detections`` are files, the latter may
     be None, ``iou_type`` is 'bbox' or 'segm', ``backend`` one of rexdense's."""
     require_backend(task['backend'])
@@ -50,7 +30,10 @@ def prepare(task: dict[str, Any]) -> _Evaluation:
         detections = drawn_detections(annotations)
     else:
         detections = read_detections(Path(task['detections']), task['iou_type'])
-    return _Evaluation(annotations, detections, task['iou_type'], task['backend'])
+    return Workload(
+        lambda: evaluate_detections(annotations, detections, task['iou_type'], task['backend']),
+        lambda found: dict(detections=len(detections), average_precision=found.metrics['mAP']),
+    )
 
 
 def read_detections(path: Path, iou_type: str) -> list[dict]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from rexdense.benchmark.workloads import Workload
 from rexdense.errors import InvalidArgument
 
 __all__ = ['BATCH', 'enlarged', 'prepare']
@@ -23,30 +24,7 @@ SHORTER_SIDE = 500
 QUALITY = 90
 
 
-class _Batches:
-    """A loader, timed over one pass by the processor time of its one thread: the files are in
-    memory.
-
-    Attributes:
-        facts: ``images``, the number of a pass.
-    """
-
-    def __init__(self, loader: Iterable, prepare: Callable = lambda batch: batch[0]) -> None:
-        self._loader, self._prepare = loader, prepare
-        self.facts: dict[str, Any] = {}
-
-    def run(self) -> float:
-        start, images = time.process_time(), 0
-        for batch in self._loader:
-            pixels = self._prepare(batch)
-            images += len(pixels)
-        elapsed = time.process_time() - start
-        assert pixels.dtype == torch.float32 and pixels.shape[1:] == (3, SIZE, SIZE)
-        self.facts['images'] = images
-        return elapsed * 1e3
-
-
-def prepare(task: dict[str, Any]) -> _Batches:
+def prepare(task: dict[str, Any]) -> Workload:
     """Return the loader of a task over ``folder``, which has a folder a class: of 'timm', with
     ``prefetcher`` as its train.py loads, or ours, with ``full_decode`` in two steps."""
     if task['framework'] == 'timm':
@@ -54,7 +32,22 @@ def prepare(task: dict[str, Any]) -> _Batches:
     return _rexdense(Path(task['folder']), bool(task.get('full_decode')))
 
 
-def _timm(folder: str, prefetcher: bool) -> _Batches:
+def _passes(loader: Iterable, prepare: Callable = lambda batch: batch[0]) -> Workload:
+    """Return passes over a loader, timed by the processor time of its one thread: the files are in
+    memory."""
+
+    def work() -> int:
+        images = 0
+        for batch in loader:
+            pixels = prepare(batch)
+            images += len(pixels)
+        assert pixels.dtype == torch.float32 and pixels.shape[1:] == (3, SIZE, SIZE)
+        return images
+
+    return Workload(work, lambda images: dict(images=images), time.process_time)
+
+
+def _timm(folder: str, prefetcher: bool) -> Workload:
     timm_data = importlib.import_module('timm.data')
     dataset = timm_data.create_dataset('', root=folder)
     recipe = dict(
@@ -66,12 +59,12 @@ def _timm(folder: str, prefetcher: bool) -> _Batches:
     )
     if prefetcher:
         options = dict(num_workers=0, persistent_workers=False, device=torch.device('cpu'))
-        return _Batches(timm_data.create_loader(dataset, SIZE, BATCH, **options, **recipe))
+        return _passes(timm_data.create_loader(dataset, SIZE, BATCH, **options, **recipe))
     dataset.transform = timm_data.create_transform(SIZE, **recipe)
-    return _Batches(torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, drop_last=True))
+    return _passes(torch.utils.data.DataLoader(dataset, BATCH, shuffle=True, drop_last=True))
 
 
-def _rexdense(folder: Path, full_decode: bool) -> _Batches:
+def _rexdense(folder: Path, full_decode: bool) -> Workload:
     import cv2
     from mmengine.dataset import pseudo_collate
     from mmengine.model import ImgDataPreprocessor
@@ -98,7 +91,7 @@ def _rexdense(folder: Path, full_decode: bool) -> _Batches:
     preprocessor = ImgDataPreprocessor(
         mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True
     )
-    return _Batches(loader, lambda batch: preprocessor(batch, training=True)['inputs'])
+    return _passes(loader, lambda batch: preprocessor(batch, training=True)['inputs'])
 
 
 def enlarged(images: Path, count: int) -> dict[str, bytes]:

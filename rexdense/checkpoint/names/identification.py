@@ -171,9 +171,7 @@ def identify(
 
     Args:
         tensors: A state dict under any known names; its head and input channels are free.
-        source: The scheme; None finds it.
-        prefix: What stands before the names; None finds it.
-        name: What error messages call the checkpoint.
+        source, prefix, name: As for :func:`recognise`.
 
     Raises:
         CheckpointMismatch: no known names, no named network has these shapes (the closest one is

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from rexdense.checkpoint.names.native import COUNTER, HEAD
 from rexdense.checkpoint.names.recognition import Recognised
+from rexdense.checkpoint.names.renaming import reshaped
 from rexdense.checkpoint.names.target import Target
 from rexdense.checkpoint.report import LoadReport
 
@@ -49,7 +50,8 @@ def match_tensors(
             beside = key.startswith(found.root) and not found.in_body(key)
             fills = beside and goal in target.tensors and not target.in_backbone(goal)
         if fills and (target.in_backbone(goal) or not backbone_only):
-            filling[goal] = _fitted(tensor, target.shape(goal))
+            linear = len(target.shape(goal)) == 2
+            filling[goal] = reshaped(tensor, 2) if linear else tensor
             if key != goal:
                 report.renamed.append((key, goal))
         elif expected or fills:
@@ -58,12 +60,6 @@ def match_tensors(
             report.unexpected.append(key)
     _account_for_rest(filling, target, report, backbone_only, drop_head)
     return filling
-
-
-def _fitted(tensor: Tensor, wanted: tuple[int, ...]) -> Tensor:
-    """Return a linear layer's weight without the dimensions it has as a 1x1 convolution."""
-    kernel = tuple(tensor.shape[2:])
-    return tensor.flatten(1) if len(wanted) == 2 and kernel == (1, 1) else tensor
 
 
 def _account_for_rest(

@@ -6,16 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from rexdense.arch import Architecture
-from rexdense.checkpoint.names.native import HEAD, blocks, native_layers
+from rexdense.checkpoint.names.native import HEAD, NORM_TENSORS, blocks, native_layers
 from rexdense.checkpoint.preprocessing import Preprocessing
 
 __all__ = ['Entry', 'FamilyNames', 'Scheme']
 
 # A layer's tensors in their order: (theirs, rexdense's).
-TORCH_TENSORS = tuple(
-    (name, name)
-    for name in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked')
-)
+TORCH_TENSORS = tuple((name, name) for name in NORM_TENSORS)
 MINDSPORE_NORM_TENSORS = (
     ('moving_mean', 'running_mean'),
     ('moving_variance', 'running_var'),

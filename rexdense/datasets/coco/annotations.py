@@ -5,7 +5,7 @@ It needs neither torch nor an OpenMMLab package, so the command line can check a
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,12 @@ from typing import Any
 
 from rexdense.datasets.coco import cleaning
 from rexdense.datasets.coco.cleaned import clean_annotations
-from rexdense.datasets.coco.json_file import check_form, first_three, id_key, read_json
+from rexdense.datasets.coco.json_file import check_form, id_key, read_json
 from rexdense.datasets.file_names import find_files
 from rexdense.datasets.formats.voc import is_voc, read_voc
 from rexdense.datasets.garbage_collection import collector_paused
 from rexdense.datasets.images.file_checks import Sample
-from rexdense.errors import DataError, suggest
+from rexdense.errors import DataError, some_of, suggest
 
 __all__ = ['BOXES_ALONE', 'CocoAnnotations', 'read_annotations']
 
@@ -157,19 +157,10 @@ def read_annotations(
     folder, missing = None, []
     if image_folder is not None:
         single = isinstance(image_folder, str | os.PathLike)
-        folder, missing = _find_images(
-            path,
-            content['images'],
-            [Path(each) for each in ([image_folder] if single else image_folder)],
-        )
+        folders = [Path(each) for each in ([image_folder] if single else image_folder)]
+        folder, missing = _find_images(path, content['images'], folders)
     if missing:
-        if not may_lack_images or len(missing) == len(content['images']):
-            raise DataError(
-                f'{path}: {len(missing)} of its {len(content["images"])} images are missing in '
-                f'{folder}: {first_three(image["file_name"] for image in missing)}; put them there '
-                'or take them out of the file'
-            )
-        _take_out(content, missing)
+        _take_out_missing(path, content, missing, folder, may_lack_images)
     content['categories'] = [
         {**category, 'name': str(category['name'])} for category in content['categories']
     ]
@@ -182,12 +173,8 @@ def read_annotations(
     if need_boxes and not cleaned.annotations:
         dropped = {reason: len(ids) for reason, ids in cleaned.left_out.items()}
         raise DataError(_nothing_left(path, content, category_names, wanted, dropped))
-    if need_boxes and all(entry['iscrowd'] for entry in cleaned.annotations):
-        raise DataError(
-            f'{path}: all of its {len(cleaned.annotations)} usable annotations have iscrowd 1, '
-            'which marks groups of objects that are not learnt from; set iscrowd to 0 where a '
-            'single object is annotated'
-        )
+    if need_boxes:
+        _require_single_objects(path, cleaned.annotations)
     return CocoAnnotations(
         path=path,
         classes=wanted,
@@ -218,8 +205,9 @@ def _wanted(
     absent = [name for name in classes if name not in file_classes]
     if absent and (not may_lack or len(absent) == len(classes)):
         raise DataError(
-            f'{path} has no class {first_three(map(repr, absent))}, which was asked for; '
-            f'its classes are {_shortened(file_classes)}; {suggest(absent[0], file_classes)}'
+            f'{path} has no class {some_of(map(repr, absent))}, which was asked for; '
+            f'its classes are {some_of(map(repr, file_classes), 12)}; '
+            f'{suggest(absent[0], file_classes)}'
         )
     return tuple(classes)
 
@@ -242,7 +230,8 @@ def _nothing_left(
         )
         listing = ', '.join(f'{name} ({count})' for name, count in found.most_common(8))
         return (
-            f'{path}: no annotation has a category among the classes {_shortened(wanted)}; '
+            f'{path}: no annotation has a category among the classes '
+            f'{some_of(map(repr, wanted), 12)}; '
             f'its {total} annotations are of {listing}; {suggest(wanted[0], found)}'
         )
     reasons = '; '.join(f'{count} {reason}' for reason, count in dropped.items())
@@ -252,6 +241,15 @@ def _nothing_left(
     elif not set(dropped).isdisjoint(cleaning.MASK_FAULTS):
         message += f'; masks are needed here: add segmentation, or train on boxes: {BOXES_ALONE}'
     return message
+
+
+def _require_single_objects(path: Path, annotations: Sequence[dict]) -> None:
+    if all(entry['iscrowd'] for entry in annotations):
+        raise DataError(
+            f'{path}: all of its {len(annotations)} usable annotations have iscrowd 1, which marks '
+            'groups of objects that are not learnt from; set iscrowd to 0 where a single object is '
+            'annotated'
+        )
 
 
 def _find_images(
@@ -276,14 +274,20 @@ def _find_images(
     return folder, missing
 
 
-def _take_out(content: dict[str, Any], images: Sequence[dict]) -> None:
-    """Take images out of the content of a file, with their annotations."""
+def _take_out_missing(
+    path: Path, content: dict[str, Any], images: Sequence[dict], folder: Path, may_lack: bool
+) -> None:
+    """Take images that are not there out of the content of a file, with their annotations.
+
+    Raises:
+        DataError: that is not wanted, or no image would be left.
+    """
+    if not may_lack or len(images) == len(content['images']):
+        raise DataError(
+            f'{path}: {len(images)} of its {len(content["images"])} images are missing in '
+            f'{folder}: {some_of(image["file_name"] for image in images)}; put them there or take '
+            'them out of the file'
+        )
     gone = {id_key(image['id']) for image in images}
     for kind, key in (('images', 'id'), ('annotations', 'image_id')):
         content[kind] = [entry for entry in content[kind] if id_key(entry[key]) not in gone]
-
-
-def _shortened(names: Iterable[str]) -> str:
-    names = list(names)
-    shown = ', '.join(map(repr, names[:12]))
-    return f'{shown} and {len(names) - 12} more' if len(names) > 12 else shown

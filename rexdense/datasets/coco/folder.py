@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
-from rexdense.datasets.coco.json_file import first_three
 from rexdense.datasets.coco.layouts import (
     annotation_files,
     image_folders,
@@ -14,7 +13,7 @@ from rexdense.datasets.coco.layouts import (
     undivided_files,
 )
 from rexdense.datasets.images.file_checks import check_files
-from rexdense.errors import DataError, suggest
+from rexdense.errors import DataError, some_of, suggest
 from rexdense.text_table import text_table
 
 __all__ = ['CheckedCocoFolder', 'CocoFolder', 'summary']
@@ -80,7 +79,7 @@ class CocoFolder:
         others = [name for name in val.file_classes if name not in train.file_classes]
         if others and classes is None:
             raise DataError(
-                f'{val.path} has the classes {first_three(map(repr, others))}, which {train.path} '
+                f'{val.path} has the classes {some_of(map(repr, others))}, which {train.path} '
                 f'does not have; use one spelling in both, or name the classes to train '
                 f'({suggest(others[0], train.file_classes)})'
             )
@@ -219,18 +218,18 @@ def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
     for split, column in splits.items():
         if column.roots:
             remarks.append(
-                f'{first_three(map(repr, column.roots))} of {split} is no class: it has no box, '
+                f'{some_of(map(repr, column.roots))} of {split} is no class: it has no box, '
                 'and is the super-category of others.'
             )
         absent = [name for name, count in column.boxes_per_class.items() if not count]
         if absent:
-            remarks.append(f'{split} has no box of {first_three(map(repr, absent))}.')
+            remarks.append(f'{split} has no box of {some_of(map(repr, absent))}.')
         total = len(column.dataset['annotations'])
         unlike = column.masks_unlike_boxes
         if unlike:
             remarks.append(
                 f'{len(unlike)} of the {total} masks of {split} do not fit their boxes (IoU below '
-                f'0.5; ids {first_three(unlike)}): look at them, both are learnt from as they are.'
+                f'0.5; ids {some_of(unlike)}): look at them, both are learnt from as they are.'
             )
         if column.clipped > 0.1 * total:
             remarks.append(

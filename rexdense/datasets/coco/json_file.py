@@ -1,15 +1,15 @@
 """Reading a COCO annotation file as JSON, and the checks of its form."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rexdense.datasets.coco.cleaning import number_of
 from rexdense.datasets.file_names import not_a_file
-from rexdense.errors import DataError
+from rexdense.errors import DataError, some_of
 
-__all__ = ['check_form', 'first_three', 'id_key', 'read_json']
+__all__ = ['check_form', 'id_key', 'read_json']
 
 _FORM = 'a COCO annotation file is an object with the lists images, annotations and categories'
 
@@ -87,13 +87,6 @@ def id_key(value: Any) -> str | None:
     return str(value) if isinstance(value, int | str) else None
 
 
-def first_three(items: Iterable[Any]) -> str:
-    """Return the items, or the first three and the number of the others, for an error message."""
-    items = list(items)
-    shown = ', '.join(str(item) for item in items[:3])
-    return f'{shown} and {len(items) - 3} more' if len(items) > 3 else shown
-
-
 def _read(path: Path) -> bytes:
     if not path.is_dir() and (other := not_a_file(path)):
         raise DataError(f'annotation file {path} {other}; give the path of a JSON file')
@@ -103,7 +96,7 @@ def _read(path: Path) -> bytes:
         message = f'annotation file {path} is not there'
         beside = sorted(other.name for other in path.parent.glob('*.json'))
         if beside:
-            message += f'; its folder has {first_three(beside)}'
+            message += f'; its folder has {some_of(beside)}'
         elif not path.parent.is_dir():
             message += f', nor is its folder {path.parent}'
         raise DataError(f'{message}; give the path of a COCO annotation file') from None
@@ -174,7 +167,7 @@ def _check_unique(path: Path, keys: Sequence[str], what: str, remedy: str) -> No
     seen: set[str] = set()
     repeated = dict.fromkeys(key for key in keys if key in seen or seen.add(key))
     raise DataError(
-        f'{path}: {what} {first_three(repeated)} occurs more than once; ids and names are unique '
+        f'{path}: {what} {some_of(repeated)} occurs more than once; ids and names are unique '
         f'in COCO: {remedy}, or export the file again'
     )
 

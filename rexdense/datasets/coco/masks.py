@@ -10,7 +10,14 @@ import numpy as np
 from rexdense.datasets.coco.run_lengths import runs_of_text
 from rexdense.errors import DataError
 
-__all__ = ['decode_mask', 'encode_mask']
+__all__ = ['box_of_pixels', 'decode_mask', 'encode_mask']
+
+
+def box_of_pixels(mask: np.ndarray) -> list[int]:
+    """Return [left, top, width, height] of a mask (height, width), bool, somewhere true."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    left, top = int(columns[0]), int(rows[0])
+    return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
 
 
 def decode_mask(segmentation: list | dict, height: int, width: int) -> np.ndarray:

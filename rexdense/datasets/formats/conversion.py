@@ -11,7 +11,7 @@ from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.images.headers import read_header
 from rexdense.datasets.text_files import read_limited
-from rexdense.errors import DataError
+from rexdense.errors import DataError, some_of
 
 __all__ = [
     'CocoBuilder',
@@ -22,8 +22,6 @@ __all__ = [
     'read_json_object',
     'size_of_image',
 ]
-
-_MOST_NAMED = 3
 
 
 @dataclass
@@ -50,10 +48,8 @@ class Converted:
             DataError: something could not be converted.
         """
         if self.faults:
-            shown = '; '.join(self.faults[:_MOST_NAMED])
-            rest = len(self.faults) - _MOST_NAMED
             raise DataError(
-                f'{path}: {shown}{f"; and {rest} more" if rest > 0 else ""}: mend '
+                f'{path}: {some_of(self.faults, 3, "; ", "; and ")}: mend '
                 f'{"it" if len(self.faults) == 1 else "them"}, or rexdense prepare --write-fixed '
                 'copies the rest'
             )

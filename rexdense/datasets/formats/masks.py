@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from rexdense.datasets.coco.masks import encode_mask
+from rexdense.datasets.coco.masks import box_of_pixels, encode_mask
 from rexdense.datasets.formats.conversion import (
     CocoBuilder,
     Converted,
@@ -166,7 +166,7 @@ def _read_split(root: Path, pairs: _Pairs, name: str) -> Converted:
                             f'it is {mask.shape[1]} x {mask.shape[0]} pixels (width x height), its '
                             f'image {size[1]} x {size[0]}'
                         )
-                    builder.add_object(name, _box(mask), encode_mask(mask))
+                    builder.add_object(name, box_of_pixels(mask), encode_mask(mask))
             except DataError as error:
                 faults.append(f'{file.relative_to(root)}: {error}')
     return Converted(builder.content(), root, faults)
@@ -220,9 +220,3 @@ def _one_channel(file: Path) -> np.ndarray:
     if file.suffix.lower() in _JPEG:
         return np.where(mask > 127, np.uint8(255), np.uint8(0))
     return mask
-
-
-def _box(mask: np.ndarray) -> list[int]:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    left, top = int(columns[0]), int(rows[0])
-    return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]

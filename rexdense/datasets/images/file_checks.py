@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.headers import ImageHeader, read_header
 from rexdense.datasets.images.sizes import wrong_image_size, wrong_map_size
-from rexdense.errors import DataError
+from rexdense.errors import DataError, some_of
 
 __all__ = ['Looked', 'MapKind', 'Sample', 'check_files']
 
@@ -18,7 +18,6 @@ MOST_SECONDS = 60.0
 """Longest time for the check of a split's files; the others are checked when they are read."""
 
 _AT_A_TIME = 256
-_MOST_NAMED = 3
 
 _in_order: set[int] = set()
 """Samples that this process found in order, by their files' names, times and sizes."""
@@ -73,8 +72,8 @@ class Looked(NamedTuple):
         if self.damaged:
             told.append(
                 f'{len(self.damaged)} of the {self.looked_at} images of {where} are damaged, '
-                f'and training goes on without them: '
-                f'{_named(list(self.damaged.values()))}'
+                'and training goes on without them: '
+                f'{some_of(list(self.damaged.values()), 3, "; ", "; and ")}'
             )
         if self.looked_at < self.samples:
             told.append(
@@ -127,14 +126,8 @@ def check_files(
         raise DataError(f'none of the {len(samples)} images of {where} can be used: {last}')
     if refused:
         of_all = f'{len(refused)} of the {len(samples)} images of {where} cannot be used: '
-        raise DataError((of_all if len(refused) > 1 else '') + _named(refused))
+        raise DataError((of_all if len(refused) > 1 else '') + some_of(refused, 3, '; ', '; and '))
     return Looked(damaged, looked_at, len(samples))
-
-
-def _named(messages: Sequence[str]) -> str:
-    shown = '; '.join(messages[:_MOST_NAMED])
-    rest = len(messages) - _MOST_NAMED
-    return f'{shown}; and {rest} more' if rest > 0 else shown
 
 
 def _threads() -> int:

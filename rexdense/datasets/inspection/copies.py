@@ -14,7 +14,7 @@ from rexdense.datasets.inspection.findings import Inspected
 from rexdense.datasets.inspection.label_maps import label_map_of
 from rexdense.datasets.inspection.pixels import DAMAGED, IN_TWO_SPLITS, OTHER_SIZE, TWICE
 from rexdense.datasets.segmentation.folder import CLASS_FILE
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.errors import DataError, InvalidArgument, some_of
 from rexdense.files import folder_written_aside
 from rexdense.output_names import output_names
 
@@ -81,9 +81,8 @@ def _content(split: str, read: BoxSplit, inspected: Inspected, clean: bool) -> d
             if found.split == split and found.what == DAMAGED
         ]
         if faults:
-            rest = f' and {len(faults) - 3} more' if len(faults) > 3 else ''
             raise DataError(
-                f'{split}: {"; ".join(faults[:3])}{rest}: mend these, or --write-fixed DIR leaves '
+                f'{split}: {some_of(faults, 3, "; ")}: mend these, or --write-fixed DIR leaves '
                 'them out'
             )
         # Names as they are on the disk.

@@ -1,10 +1,10 @@
 """Findings in a data set, in words and as JSON."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rexdense.errors import some_of
 from rexdense.text_table import text_table
 
 __all__ = ['ImageEntry', 'Inspected', 'Suspicion']
@@ -88,7 +88,7 @@ class Inspected:
         parts = [self.table]
         for split, names in self.samples_without.items():
             if names:
-                parts.append(f'{split} has {len(names)} images without objects: {_some(names, 3)}.')
+                parts.append(f'{split} has {len(names)} images without objects: {some_of(names)}.')
         by_kind: dict[str, list[Suspicion]] = {}
         for suspicion in self.suspicions:
             by_kind.setdefault(suspicion.what, []).append(suspicion)
@@ -123,8 +123,3 @@ class Inspected:
             },
             suspicious=[suspicion._asdict() for suspicion in self.suspicions],
         )
-
-
-def _some(names: Sequence[str], most: int) -> str:
-    shown = ', '.join(names[:most])
-    return shown if len(names) <= most else f'{shown} and {len(names) - most} more'

@@ -17,16 +17,11 @@ from rexdense.datasets.formats.split_folders import SPLIT_NAMES, UNDIVIDED, by_s
 from rexdense.datasets.formats.voc import is_voc, read_voc
 from rexdense.datasets.formats.yolo import is_yolo, read_yolo
 from rexdense.datasets.inspection.boxes import BoxSplit, read_box_split
-from rexdense.errors import DataError
+from rexdense.errors import DataError, some_of
 
-__all__ = ['CONVERTED', 'is_coco', 'read_box_splits', 'recognised']
+__all__ = ['CONVERTED', 'read_box_splits', 'recognised']
 
 IMAGES = 'images'
-
-
-def is_coco(root: Path) -> bool:
-    """Whether a folder has annotation files in COCO's form."""
-    return bool(_coco_places(root))
 
 
 def _coco_places(root: Path) -> dict[str, Path]:
@@ -84,7 +79,7 @@ CONVERTED: dict[str, tuple[Callable[[Path], object], Callable[[Path], dict[str, 
 
 def recognised(root: Path) -> str | None:
     """Return 'coco' or the form of :data:`CONVERTED` that a folder has; None for others."""
-    if is_coco(root):
+    if _coco_places(root):
         return 'coco'
     return next((name for name, (is_form, _) in CONVERTED.items() if is_form(root)), None)
 
@@ -124,5 +119,4 @@ def read_box_splits(root: Path, form: str) -> dict[str, BoxSplit]:
 
 
 def _faults(read: Converted) -> str:
-    rest = len(read.faults) - 3
-    return '; '.join(read.faults[:3]) + (f'; and {rest} more' if rest > 0 else '')
+    return some_of(read.faults, 3, '; ', '; and ')

@@ -15,7 +15,7 @@ from rexdense.datasets.segmentation.label_counts import (
     require_two_classes,
 )
 from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
-from rexdense.errors import DataError
+from rexdense.errors import DataError, some_of
 from rexdense.text_table import text_table
 
 __all__ = ['CLASS_FILE', 'CheckedSplit', 'SegmentationFolder', 'find_pairs', 'summary']
@@ -179,8 +179,7 @@ def _remark(classes: Sequence[str], split: str, column: CheckedSplit) -> str:
         sentences.append(f'Counted in {column.maps_read} of the {column.images} maps of {split}.')
     absent = [repr(name) for name, count in zip(classes, column.pixels, strict=True) if not count]
     if absent:
-        shown = ', '.join(absent[:3]) + (f' and {len(absent) - 3} more' if absent[3:] else '')
-        sentences.append(f'{split} has no pixel of {shown}.')
+        sentences.append(f'{split} has no pixel of {some_of(absent)}.')
     others = sum(column.pixels) - max(column.pixels)
     if others < _FEW * sum(column.pixels) < column.void_pixels:
         sentences.append(

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from rexdense.datasets.coco.masks import encode_mask
+from rexdense.datasets.coco.masks import box_of_pixels, encode_mask
 from rexdense.datasets.shapes.outlines import SHAPE_CLASSES
 from rexdense.datasets.shapes.scene import Scene
 
@@ -47,13 +45,7 @@ class CocoAnnotations:
                     'category_id': class_index + 1,
                     'segmentation': encode_mask(mask),
                     'area': int(mask.sum()),
-                    'bbox': _bounding_box(mask),
+                    'bbox': box_of_pixels(mask),
                     'iscrowd': 0,
                 }
             )
-
-
-def _bounding_box(mask: np.ndarray) -> list[int]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    left, top = int(columns[0]), int(rows[0])
-    return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]

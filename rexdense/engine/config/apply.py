@@ -18,7 +18,6 @@ from rexdense.device import (
     may_restart,
 )
 from rexdense.engine.config.ascend import suit_ascend
-from rexdense.engine.config.batch_mix import require_two_images
 from rexdense.engine.config.cascade import require_stages
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_pyramid_channels, follow_strides
@@ -166,6 +165,15 @@ def _require_no_sync_bn(config: Config, device: str) -> None:
         )
 
 
+def _require_two_images(config: Config) -> None:
+    """Check that mixup and CutMix find two images in a batch."""
+    if config.model.get('batch_augments') and config.train_dataloader.get('batch_size') == 1:
+        raise InvalidArgument(
+            'mixup and CutMix (model.batch_augments) mix the images of a batch, and each has one: '
+            'give --batch-size 2 or more, or --cfg-options model.batch_augments=None'
+        )
+
+
 def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
     """Return the classes of the run in a work directory, in the order of its labels."""
     found, _ = find_checkpoint(work_dir)
@@ -242,7 +250,7 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
         said = use_pretrained(config, options.pretrained)
         if is_main_process():
             print(said)
-    require_two_images(config)
+    _require_two_images(config)
     require_masks_that_follow(config.get('train_dataloader') or {})
     if options.accumulate:
         config.optim_wrapper.accumulative_counts = options.accumulate

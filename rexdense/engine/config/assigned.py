@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.config import Config
 
 from rexdense.engine.config.load import RUN_LENGTHS
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, abridged
 
 __all__ = ['is_index', 'require_fitting_values']
 
@@ -16,7 +16,6 @@ _LENGTHS = tuple(f'train_cfg.{name}' for name in RUN_LENGTHS)
 _SINGLE = ('env_cfg', 'model', 'model.backbone', 'optim_wrapper', 'train_cfg')
 # Lists of sections, by the last part of the key, that a config need not have.
 _LISTS = ('custom_hooks', 'param_scheduler', 'pipeline', 'vis_backends')
-LONGEST_SHOWN = 60
 _LONGEST_INDEX = 10
 
 
@@ -40,8 +39,8 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
             above = '.'.join(parts[:place])
             if above in assignments and not isinstance(assignments[above], dict):
                 raise InvalidArgument(
-                    f'--cfg-options {above}={_shown(assignments[above])} and {key}: {above} would '
-                    'be a value and a section; give one of them'
+                    f'--cfg-options {above}={abridged(assignments[above])} and {key}: {above} '
+                    'would be a value and a section; give one of them'
                 )
         for name in _keys(value):
             if not isinstance(name, str):
@@ -51,20 +50,21 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
                 )
         if key in _LENGTHS and not (type(value) is int and value > 0):
             raise InvalidArgument(
-                f'--cfg-options {key}={_shown(value)}: give a whole number above 0'
+                f'--cfg-options {key}={abridged(value)}: give a whole number above 0'
             )
         found = _found(config, parts)
         # An argument of some class, such as a name, may be called like one.
         is_list = parts[-1] in _LISTS and (found is None or _is_list(found))
         if (is_list or _has_sections(found)) and not _has_sections(value, or_none=True):
             raise InvalidArgument(
-                f'--cfg-options {key}={_shown(value)}: {key} is a list of sections; change one by '
-                f'{key}.0.NAME=VALUE, leave all out by {key}=None, or write them in a config file'
+                f'--cfg-options {key}={abridged(value)}: {key} is a list of sections; change one '
+                f'by {key}.0.NAME=VALUE, leave all out by {key}=None, or write them in a config '
+                'file'
             )
         if isinstance(found, dict) and not _is_section(key, value):
             raise InvalidArgument(
-                f'--cfg-options {key}={_shown(value)}: {key} is a section of the config; give its '
-                f'values by {key}.NAME=VALUE, or {key}=None to leave it out'
+                f'--cfg-options {key}={abridged(value)}: {key} is a section of the config; give '
+                f'its values by {key}.NAME=VALUE, or {key}=None to leave it out'
             )
 
 
@@ -107,8 +107,3 @@ def _keys(value: Any) -> Iterator[Any]:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, (list, tuple))
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f'{text[:LONGEST_SHOWN]}...'

@@ -8,12 +8,11 @@ from mmengine.config import Config
 
 from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.trained.file import TrainingFile
-from rexdense.errors import CheckpointUnreadable
+from rexdense.errors import CheckpointUnreadable, abridged, some_of
 
 __all__ = ['changed_settings', 'differences', 'differences_sentence']
 
 MOST_NAMED = 4
-LONGEST_VALUE = 60
 _ABSENT = 'nothing'
 # What matters in training alone, or is set from the weights.
 _TRAINING_ONLY = re.compile(
@@ -43,12 +42,11 @@ def differences_sentence(config: Config, file: TrainingFile) -> str:
     found = differences(config.to_dict(), stored)
     if not found:
         return ''
-    more = f'; and {len(found) - MOST_NAMED} more' if len(found) > MOST_NAMED else ''
     scaled = any(' scale ' in each or ' scales ' in each for each in found)
     hint = ' (--scale W,H sets the size)' if scaled else ''
     return (
         f'Measured otherwise than {file.path} was trained: '
-        f'{"; ".join(found[:MOST_NAMED])}{more}{hint}'
+        f'{some_of(found, MOST_NAMED, "; ", "; and ")}{hint}'
     )
 
 
@@ -140,8 +138,7 @@ def _steps(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _text(value: Any) -> str:
-    text = repr(_plain(value)) if value is not _ABSENT else _ABSENT
-    return text if len(text) <= LONGEST_VALUE else f'{text[:LONGEST_VALUE]}...'
+    return abridged(_plain(value)) if value is not _ABSENT else _ABSENT
 
 
 def _plain(value: Any) -> Any:

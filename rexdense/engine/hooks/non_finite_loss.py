@@ -8,7 +8,7 @@ import torch
 from mmengine.hooks import Hook
 
 from rexdense.device import bare_model
-from rexdense.errors import NonFiniteLoss
+from rexdense.errors import NonFiniteLoss, some_of
 from rexdense.registry import HOOKS
 
 __all__ = ['StopOnNonFiniteLoss']
@@ -81,9 +81,4 @@ def _image_names(data_batch: dict | None) -> str:
     names = [
         sample.metainfo.get('img_path', '?') for sample in samples if hasattr(sample, 'metainfo')
     ]
-    shown = ', '.join(str(name) for name in names[:MOST_IMAGES_NAMED])
-    return (
-        f'{shown} and {len(names) - MOST_IMAGES_NAMED} more'
-        if len(names) > MOST_IMAGES_NAMED
-        else shown or 'unknown'
-    )
+    return some_of(names, MOST_IMAGES_NAMED) or 'unknown'

@@ -100,16 +100,7 @@ def measure_images(
     """
     if record.checkpoint is None:
         raise DataError(f'{record.folder} holds no whole checkpoint')
-    source = str(record.folder)
-    stored = StoredConfig(read_stored_config(record.config_text, source), source, trust_config)
-    section, metric_sections = stored.validation()
-    for each in metric_sections:
-        if each.type == 'rexdense.CocoMetric':
-            # As rexdense test counts errors.
-            each.update(analysis=LOWEST_SCORE, show_table=False)
-    with stored.building(DATASET, METRIC, TRUTH):
-        dataset = DATASETS.build(section)
-        metrics = [METRICS.build(each) for each in metric_sections]
+    dataset, metrics = _validation_of(record, trust_config)
     trained = load_trained_model(record.checkpoint, device, trust_config, optimized=True)
     task = task_of(trained.config.model, dataset.metainfo)
     if task is None:
@@ -119,13 +110,7 @@ def measure_images(
     ranked = _Ranked(task, quality_of(task))
     places = np.linspace(0, len(dataset) - 1, min(most, len(dataset))).astype(int).tolist()
     for place in places:
-        packed = dataset[place]
-        if not isinstance(packed, dict) or not {'inputs', 'data_samples'} <= packed.keys():
-            raise DataError(
-                f'{record.folder}: the pipeline of its validation data does not end with packing '
-                'the inputs'
-            )
-        batch = dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
+        batch = _batch_of_one(dataset[place], record.folder)
         with torch.no_grad():
             (sample,) = trained.model.test_step(batch)
         evaluator.process([sample], batch)
@@ -143,6 +128,27 @@ def measure_images(
         {name: float(value) for name, value in values.items()},
         {name: content for each in metrics for name, content in metric_files(each).items()},
     )
+
+
+def _validation_of(record: RunRecord, trust_config: bool) -> tuple[Any, list[Any]]:
+    """Return the validation data of a run, and its metrics."""
+    source = str(record.folder)
+    stored = StoredConfig(read_stored_config(record.config_text, source), source, trust_config)
+    dataset, metrics = stored.validation()
+    for each in metrics:
+        if each.type == 'rexdense.CocoMetric':
+            # As rexdense test counts errors.
+            each.update(analysis=LOWEST_SCORE, show_table=False)
+    with stored.building(DATASET, METRIC, TRUTH):
+        return DATASETS.build(dataset), [METRICS.build(each) for each in metrics]
+
+
+def _batch_of_one(packed: Any, folder: Path) -> dict[str, list[Any]]:
+    if not isinstance(packed, dict) or not {'inputs', 'data_samples'} <= packed.keys():
+        raise DataError(
+            f'{folder}: the pipeline of its validation data does not end with packing the inputs'
+        )
+    return dict(inputs=[packed['inputs']], data_samples=[packed['data_samples']])
 
 
 class _Ranked:

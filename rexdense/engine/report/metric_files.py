@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from rexdense.errors import MissingDependency
 from rexdense.files import atomic_write
 from rexdense.visualization.confusion import confusion_table, draw_confusion
 from rexdense.visualization.detection_plots import plot_errors, plot_precision_recall
+from rexdense.visualization.picture_files import encode_picture
 
 __all__ = ['METRIC_FILES', 'metric_files', 'write_metric_files']
 
@@ -66,7 +65,6 @@ def metric_files(metric: Any) -> dict[str, bytes]:
 
 def _confusion(name: str, confusion: Any, classes: Any) -> dict[str, bytes]:
     """Return the files of a confusion matrix by name."""
-    picture = cv2.cvtColor(draw_confusion(confusion, classes), cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode('.png', picture)
+    picture = encode_picture(draw_confusion(confusion, classes), '.png')
     table = confusion_table(confusion, classes).encode()
-    return {f'{name}.csv': table, f'{name}.png': data.tobytes()}
+    return {f'{name}.csv': table, f'{name}.png': picture}

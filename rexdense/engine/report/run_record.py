@@ -13,13 +13,12 @@ from rexdense.engine.report.main_figure import MainFigure, kept_figure, main_fig
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, newest_checkpoint
 from rexdense.engine.work_dir import LOCK, RUN_FOLDER
-from rexdense.errors import CheckpointUnreadable, InvalidArgument
+from rexdense.errors import CheckpointUnreadable, InvalidArgument, some_of
 from rexdense.file_locks import holder_of
 from rexdense.visualization.scalars import Scalars, read_scalars
 
 __all__ = ['RunRecord', 'read_run']
 
-MOST_NAMED = 5
 FIRST_LINES = 200
 """Of a log, among which mmengine writes the environment."""
 # The packages' own settings are pages long, and the seed is among the settings of the run.
@@ -171,9 +170,8 @@ def _starts(folder: Path) -> list[Path]:
         return starts
     inner = sorted(each.name for each in folder.iterdir() if each.is_dir() and _trainings(each))
     if inner:
-        shown = ', '.join(str(folder / name) for name in inner[:MOST_NAMED])
-        more = f' and {len(inner) - MOST_NAMED} more' if len(inner) > MOST_NAMED else ''
-        raise InvalidArgument(f'{folder} is no work dir but holds some: give {shown}{more}')
+        shown = some_of((folder / name for name in inner), 5)
+        raise InvalidArgument(f'{folder} is no work dir but holds some: give {shown}')
     if any(RUN_FOLDER.fullmatch(each.name) for each in folder.iterdir()):
         raise InvalidArgument(
             f'{folder} holds a run that has logged no step of training yet: wait for its first '

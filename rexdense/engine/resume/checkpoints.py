@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, pointed_name
-from rexdense.errors import CheckpointUnreadable
+from rexdense.errors import CheckpointUnreadable, abridged
 
 __all__ = [
     'STEP',
@@ -33,7 +33,6 @@ STEP = 'step_{}.pth'
 _TICK = 100_000_000
 # numpy's generators take seeds of 32 bits, torch counts steps in 64.
 _RANGES = {'epoch': (0, 2**63 - 1), 'iter': (0, 2**63 - 1), 'seed': (0, 2**32 - 1)}
-LONGEST_SHOWN = 60
 
 
 def is_checkpoint_name(name: str) -> bool:
@@ -151,13 +150,8 @@ def facts_of_run(content: Any, path: str | Path) -> dict[str, Any]:
         allowed = isinstance(value, Integral) and not isinstance(value, bool)
         if not (allowed and least <= value <= most) and not (key == 'seed' and value is None):
             raise CheckpointUnreadable(
-                f'{path} says {key} {_abridged(value)}, which is no whole number from {least} to '
+                f'{path} says {key} {abridged(value)}, which is no whole number from {least} to '
                 f'{most}, so its run cannot go on: begin a new one from its weights with '
                 '--load-from'
             )
     return meta
-
-
-def _abridged(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f'{text[:LONGEST_SHOWN]}...'

@@ -25,7 +25,6 @@ SEMANTIC_FPN = 'configs/semantic_fpn/semantic-fpn_rexnet-1.0_80k_cityscapes.py'
 DEEPLAB = 'configs/deeplabv3plus/deeplabv3plus_rexnet-1.0-d16_80k_cityscapes.py'
 DEPTH = 'configs/depth/unet_rexnet-1.0_custom.py'
 DEMO = 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes.py'
-UNET_DEMO = 'configs/unet/unet_rexnet-1.0_demo_shapes.py'
 RETINA = dict(
     type='mmdet.RetinaNet',
     backbone=dict(type='rexdense.ReXNet', arch='rexnet_1.0'),

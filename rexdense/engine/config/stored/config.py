@@ -1,7 +1,7 @@
 """The config that lies in a checkpoint: data, of which only what a prediction needs is built."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
@@ -101,17 +101,11 @@ class StoredConfig:
     def pipeline(self) -> list[ConfigDict]:
         """Return the configs of the steps from the path of an image to the model's input; raises
         as :meth:`model`."""
-        section, where = self._innermost_dataset('test_dataloader')
-        steps, where = section.get('pipeline'), f'{where}.pipeline'
-        if not isinstance(steps, list | tuple):
-            raise self._lacking(where)
-        taken = []
-        for index in range(len(steps)):
-            place = f'{where}[{index}]'
-            step = self._section(steps, index, 'type', place)
-            if not any(part in str(step['type']) for part in _LOADS_TRUTH):
-                taken.append(self._taken(step, place, TRANSFORM))
-        return taken
+        return [
+            self._taken(step, place, TRANSFORM)
+            for step, place in self._steps(*self._innermost_dataset('test_dataloader'))
+            if not any(part in str(step['type']) for part in _LOADS_TRUTH)
+        ]
 
     def validation(self) -> tuple[ConfigDict, list[ConfigDict]]:
         """Return the configs of the validation data, below what repeats them, and of its metrics;
@@ -121,30 +115,16 @@ class StoredConfig:
             CheckpointUnreadable: there are none, or they are none of rexdense's own.
         """
         section, where = self._innermost_dataset('val_dataloader')
-        steps = section.get('pipeline')
-        if not isinstance(steps, list | tuple):
-            raise self._lacking(f'{where}.pipeline')
+        steps = self._steps(section, where)
         dataset = self._named(section, where, DATASET, ('pipeline', *_WRITES))
-        dataset.pipeline = [
-            self._taken(
-                self._section(steps, index, 'type', place := f'{where}.pipeline[{index}]'),
-                place,
-                TRUTH,
-            )
-            for index in range(len(steps))
-        ]
+        dataset.pipeline = [self._taken(step, place, TRUTH) for step, place in steps]
         metrics = self.config.get('val_evaluator') or []
         metrics = list(metrics) if isinstance(metrics, list | tuple) else [metrics]
         if not metrics:
             raise self._lacking('val_evaluator')
         return dataset, [
-            self._named(
-                self._section(metrics, index, 'type', place := f'val_evaluator[{index}]'),
-                place,
-                METRIC,
-                _WRITES,
-            )
-            for index in range(len(metrics))
+            self._named(metric, place, METRIC, _WRITES)
+            for metric, place in self._parts(metrics, 'val_evaluator')
         ]
 
     def _named(
@@ -196,6 +176,20 @@ class StoredConfig:
             where += '.dataset'
             section = self._section(section, 'dataset', 'type', where)
         return section, where
+
+    def _steps(self, dataset: dict[str, Any], where: str) -> Iterator[tuple[dict[str, Any], str]]:
+        """Return the sections of the steps of a data set's pipeline, with their places."""
+        where = f'{where}.pipeline'
+        steps = dataset.get('pipeline')
+        if not isinstance(steps, list | tuple):
+            raise self._lacking(where)
+        return self._parts(steps, where)
+
+    def _parts(self, parts: Sequence[Any], where: str) -> Iterator[tuple[dict[str, Any], str]]:
+        """Yield the sections of a list, with their places."""
+        for index in range(len(parts)):
+            place = f'{where}[{index}]'
+            yield self._section(parts, index, 'type', place), place
 
     def _section(self, parent: Any, key: Any, needed: str, where: str = '') -> dict[str, Any]:
         """Return the section of a parent that must be there and have an entry ``needed``."""

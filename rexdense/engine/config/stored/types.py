@@ -15,11 +15,9 @@ from rexdense.engine.config.stored.classes import (
     is_scope,
     may_be_built,
 )
-from rexdense.errors import CheckpointUnreadable
+from rexdense.errors import CheckpointUnreadable, abridged
 
 __all__ = ['require_known_scope', 'require_known_types', 'require_no_types']
-
-LONGEST_SHOWN = 60
 
 # The kind by the key under which a section of a model stands.
 _SLOTS = (
@@ -123,14 +121,11 @@ class _Check(NamedTuple):
             self.refuse(value, where, 'which could be a file, an address or code')
 
     def refuse(self, value: Any, where: str, fault: str) -> None:
-        shown = repr(value)
-        if len(shown) > LONGEST_SHOWN:
-            shown = f'{shown[:LONGEST_SHOWN]}...'
         # Keys are foreign text, too.
         place = where if where.isprintable() and len(where) < 200 else repr(where[:200])
         raise CheckpointUnreadable(
-            f'the config in {self.source} says {shown} at {place}, {fault}; nothing was built: '
-            f'{TRUST}'
+            f'the config in {self.source} says {abridged(value)} at {place}, {fault}; nothing was '
+            f'built: {TRUST}'
         )
 
 

@@ -25,7 +25,7 @@ def figures_section(runs: Sequence[RunContent]) -> Markup | None:
     found = [
         {name: value for name, value in _values(run).items() if name.count('/') < 2} for run in runs
     ]
-    compared = _compared('metric', runs, found)
+    compared = _compared(runs, found)
     if compared is None:
         return None
     said = [
@@ -36,9 +36,7 @@ def figures_section(runs: Sequence[RunContent]) -> Markup | None:
     return joined([*said, compared])
 
 
-def _compared(
-    heading: str, runs: Sequence[RunContent], found: Sequence[Mapping[str, float]]
-) -> Markup | None:
+def _compared(runs: Sequence[RunContent], found: Sequence[Mapping[str, float]]) -> Markup | None:
     names = list(dict.fromkeys(name for metrics in found for name in metrics))
     if not names:
         return None
@@ -54,7 +52,7 @@ def _compared(
         rows.append(
             [text_cell(name), *(number_cell(value, best=value == best) for value in values)]
         )
-    return table([heading, *(run.name for run in runs)], rows, sortable=True)
+    return table(['metric', *(run.name for run in runs)], rows, sortable=True)
 
 
 def classes_section(runs: Sequence[RunContent]) -> Markup | None:

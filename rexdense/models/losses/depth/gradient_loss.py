@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from rexdense.arch.checks import require_positive, require_positive_integer
-from rexdense.errors import InvalidArgument
+from rexdense.models.losses.arguments import require_loss_name
 from rexdense.registry import MODELS
 
 __all__ = ['DepthGradientLoss', 'valid_depth']
@@ -48,8 +48,7 @@ class DepthGradientLoss(nn.Module):
         super().__init__()
         require_positive_integer('scales', scales)
         require_positive('loss_weight', loss_weight)
-        if not isinstance(loss_name, str) or 'loss' not in loss_name:
-            raise InvalidArgument(f"loss_name={loss_name!r}: mmengine wants a name with 'loss'")
+        require_loss_name(loss_name)
         self.scales, self.loss_weight, self.loss_name = scales, loss_weight, loss_name
 
     def forward(self, predicted: Tensor, target: Tensor) -> Tensor:

@@ -1,0 +1,36 @@
+"""Figures of matplotlib: made without a screen, in one style."""
+
+from typing import Any
+
+from rexdense.dependencies import needed_packages
+
+__all__ = ['lay_grid', 'new_figure']
+
+
+def new_figure(
+    width: float, height: float, purpose: str, layout: str | None = 'constrained', **settings: Any
+) -> Any:
+    """Return matplotlib's ``Figure`` of a size in inches, on a canvas of pixels.
+
+    Args:
+        purpose: What is drawn, as the beginning of the message where matplotlib is missing.
+        layout, settings: Of the figure.
+
+    Raises:
+        MissingDependency: matplotlib is not installed.
+    """
+    with needed_packages(purpose):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout=layout, **settings)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def lay_grid(figure: Any) -> None:
+    """Lay a light grid behind what the axes of a figure show, without a frame."""
+    for axes in figure.axes:
+        axes.grid(color='#dddddd', linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[['top', 'right']].set_visible(False)

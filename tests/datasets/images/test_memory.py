@@ -33,6 +33,9 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
         np.flip(IMAGE.astype(np.float32), 1),
         np.flip(IMAGE.astype(np.int64), 1),
         np.flip(IMAGE[..., 0], 1),
+        # A stack of masks and the frames of a video, upside down.
+        np.flip(np.resize(IMAGE, (2, 3, 513)), 1),
+        np.flip(np.resize(IMAGE, (2, 3, 4, 3)), 1),
     ],
 )
 def test_views_come_out_with_their_pixels_one_after_the_other(view):

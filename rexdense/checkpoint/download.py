@@ -60,11 +60,7 @@ def prepare_cache(folder: Path) -> None:
     prepare_output_dir(folder, 'the folder of downloads (REXDENSE_CACHE)')
 
 
-def download(
-    address: str,
-    path: Path,
-    sha256: str | None = None,
-) -> Path:
+def download(address: str, path: Path, sha256: str | None = None) -> Path:
     """Download ``address`` to ``path`` unless the file is there, and return ``path``.
 
     The bytes come into ``NAME.part``, and are moved into place when they are whole and have the

@@ -21,6 +21,8 @@ def in_order(image: np.ndarray) -> np.ndarray:
     """
     if image.flags.c_contiguous:
         return image
+    if type(image) is not np.ndarray:
+        return image.copy()  # of its own kind, such as a masked one
     turned = image[:, ::-1]
     if turned.flags.c_contiguous and _is_opencv_image(image):
         return cv2.flip(turned, 1).reshape(image.shape)

@@ -45,6 +45,13 @@ def test_views_come_out_with_their_pixels_one_after_the_other(view):
     assert (found is view) == view.flags.c_contiguous
 
 
+def test_an_array_that_hides_values_hides_them_still():
+    image = np.ma.masked_less(IMAGE, 100)
+    found = in_order(np.flip(image, 1))
+    assert found.flags.c_contiguous and found.mask.flags.c_contiguous
+    assert np.array_equal(found.mask, np.flip(IMAGE, 1) < 100)
+
+
 class DrawnOn(BaseTransform):
     """A user's own transform, which draws into the image."""
 

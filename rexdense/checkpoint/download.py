@@ -60,11 +60,7 @@ def prepare_cache(folder: Path) -> None:
     prepare_output_dir(folder, 'the folder of downloads (REXDENSE_CACHE)')
 
 
-def download(
-    address: str,
-    path: Path,
-    sha256: str | None = None,
-) -> Path:
+def download(address: str, path: Path, sha256: str | None = None) -> Path:
     """Download ``address`` to ``path`` unless the file is there, and return ``path``.
 
     The bytes come into ``NAME.part``, and are moved into place when they are whole and have the
@@ -117,12 +113,13 @@ def download(
     return path
 
 
-def require_kept(path: Path, address: str) -> None:
+def require_kept(path: Path, address: str, variable: str = 'REXDENSE_CACHE') -> None:
     """Check that what is where a download is kept is a file that can be read.
 
     Args:
         path: The place, where something is.
         address: What is kept there, for the message.
+        variable: Of the environment, which chooses the folder of such downloads.
 
     Raises:
         CheckpointUnreadable: it is a folder, a pipe or a device, or may not be read.
@@ -135,7 +132,7 @@ def require_kept(path: Path, address: str) -> None:
         return
     raise CheckpointUnreadable(
         f'{path}, where {address} is kept, {what}: take it away, or choose another folder of '
-        'downloads (REXDENSE_CACHE)'
+        f'downloads ({variable})'
     )
 
 

@@ -141,7 +141,7 @@ def local_file(address: str) -> Path:
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.barrier()
     if path.exists():
-        require_kept(path, address)
+        require_kept(path, address, 'TORCH_HOME')
     return path
 
 

@@ -187,11 +187,10 @@ def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, 
     network = model if isinstance(model, ImageClassifier) else getattr(model, 'backbone', None)
     if network is None:
         raise InvalidArgument(f'{checkpoint} holds a {type(model).__name__}, without a backbone')
-    images = config.model.get('data_preprocessor') or {}
-    stated = images.get('mean') and images.get('std')
-    return network, (
-        Preprocessing.from_data_preprocessor(images, IMAGENET_RGB) if stated else IMAGENET_RGB
-    )
+    section = config.model.get('data_preprocessor') or {}
+    # mmengine's normalises nothing where these are not stated.
+    images = {**section, 'mean': section.get('mean') or [0], 'std': section.get('std') or [1]}
+    return network, Preprocessing.from_data_preprocessor(images, IMAGENET_RGB)
 
 
 def _random_layers(options: argparse.Namespace) -> None:

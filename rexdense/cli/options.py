@@ -31,7 +31,10 @@ __all__ = [
 
 
 # mmengine reads numbers, words and lists of these, and recurses without end over dict(a=1,b=2).
-_SECTION = re.compile(r'[^=]*=[\s\'"(\[]*(dict\(|\{[^}]*:)')
+# Braces in a word, such as the {:06d}.pth of a file's name, are no section.
+_SECTION = re.compile(
+    r'[^=]*=(.*[(\[,])?[\s\'"]*(dict\(|\{\s*[^\s{}:][^{}:]*:.*\}[\s\'")\]]*(,|$))'
+)
 
 
 class _Assignments(DictAction):

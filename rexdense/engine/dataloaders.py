@@ -40,6 +40,7 @@ class OneThread:
     """Let a loader process compute with one thread: it is one of several that share the cores with
     the training. It outlives the signal that asks the training to stop, and gives back what the
     training had in memory when it was forked: that of the validation comes after the first epoch.
+    What rexdense changes of mmcv's transforms holds in one that was spawned, too.
 
     Args:
         then: What the process is to begin with besides, called with its number.
@@ -54,6 +55,13 @@ class OneThread:
         cv2.setNumThreads(0)
         spare_workers()
         return_freed_memory()
+        # Here, because a loader of other data does not need mmcv.
+        with contextlib.suppress(ImportError):
+            from rexdense.datasets.images.least_size import leave_a_pixel
+            from rexdense.datasets.images.memory import leave_in_order
+
+            leave_a_pixel()
+            leave_in_order()
         if self.then is not None:
             self.then(worker)
 

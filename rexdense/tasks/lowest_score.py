@@ -13,14 +13,17 @@ __all__ = ['masks_from']
 def masks_from(model: Any, score: float) -> Iterator[None]:
     """Let a two-stage detector of mmdet leave out objects below a score before it computes masks.
 
-    What is found from that score on stays the same, for boxes are suppressed by better ones alone.
+    What is found from that score on stays the same, but for rounding, for boxes are suppressed by
+    better ones alone.
 
     Args:
-        model: Others, and those whose second stage has no threshold, stay as they are.
+        model: Others, those whose second stage has no threshold, and those that rate masks stay as
+            they are: Mask Scoring R-CNN can raise the score of an object by its mask.
     """
-    settings = getattr(getattr(model, 'roi_head', None), 'test_cfg', None) or {}
+    head = getattr(model, 'roi_head', None)
+    settings = getattr(head, 'test_cfg', None) or {}
     before = settings.get('score_thr')
-    if before is None:
+    if before is None or hasattr(head, 'mask_iou_head'):
         yield
         return
     # mmdet keeps what lies above its threshold.

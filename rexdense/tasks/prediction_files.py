@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from rexdense.datasets.images.folders import IMAGE_ENDINGS, entries_of, is_data
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, entries_of, is_data, is_folder
 from rexdense.datasets.images.videos import is_video
 from rexdense.destinations import check_destination, prepare_output_dir, refuse_inputs
 from rexdense.errors import DataError, InvalidArgument
@@ -47,7 +47,7 @@ def find_images(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     entries = entries_of(path)
-    files = [path / entry.name for entry in entries if not entry.is_dir()]
+    files = [path / entry.name for entry in entries if not is_folder(entry)]
     found = sorted(
         file for file in files if file.suffix.lower() in IMAGE_ENDINGS and is_data(file.name)
     )
@@ -55,7 +55,7 @@ def find_images(path: Path) -> list[Path]:
         hint = ''
         if any(map(is_video, files)):
             hint = '; give its videos one by one'
-        elif any(entry.is_dir() and is_data(entry.name) for entry in entries):
+        elif any(is_data(entry.name) and is_folder(entry) for entry in entries):
             hint = '; folders inside it are not looked into: give one of them'
         raise DataError(f'no image in {path}; looked for {", ".join(IMAGE_ENDINGS)}{hint}')
     return found

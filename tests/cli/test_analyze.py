@@ -1,5 +1,8 @@
 """rexdense analyze: the pictures, the printed figures, the refusals."""
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -61,6 +64,28 @@ def test_ranks_of_what_was_trained_by_the_widths_of_its_config(
     picture(tmp_path / 'rank.png')
     with pytest.raises(InvalidArgument, match='holds its own weights: leave --weights'):
         main([*arguments, '--weights', 'a.pth', '--out', str(tmp_path / 'other.png')])
+
+
+@pytest.mark.parametrize(
+    ('section', 'expected'),
+    [
+        (None, ('BGR', (0.0,), (1.0,))),
+        (dict(bgr_to_rgb=True), ('RGB', (0.0,), (1.0,))),
+        (dict(mean=[1, 2, 3], std=[4, 5, 6]), ('BGR', (1.0, 2.0, 3.0), (4.0, 5.0, 6.0))),
+    ],
+)
+def test_images_are_normalised_as_in_the_training(section, expected, monkeypatch):
+    from mmengine.config import ConfigDict
+
+    from rexdense.cli.analyze import _trained_network
+    from rexdense.engine.trained import model
+
+    config = ConfigDict(model=dict(data_preprocessor=section))
+    trained = SimpleNamespace(model=SimpleNamespace(backbone='backbone'), config=config)
+    monkeypatch.setattr(model, 'load_trained_model', lambda *_: trained)
+    network, images = _trained_network(Path('run.pth'), None)
+    assert network == 'backbone'
+    assert (images.channel_order, images.mean, images.std) == expected
 
 
 def test_ranks_of_random_layers(tmp_path, capsys, monkeypatch):

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from rexdense.cli.options import add_config_options
 from rexdense.cli.parser import (
     Parser,
     checkpoint_interval,
@@ -180,3 +181,21 @@ def test_a_mistake_of_another_process_is_told_with_its_number(variable, monkeypa
             run_command(fail, [], 'rexdense x')
         assert capsys.readouterr().err == expected
     assert len(waited) == 1 and waited[0] >= 3
+
+
+@pytest.mark.parametrize('text', ['{:06d}.pth', '{0:03d}.pth', 'epoch_{}.pth', '{}', '{a:1'])
+def test_braces_in_a_word_are_no_section(text):
+    parser = Parser()
+    add_config_options(parser)
+    parsed = parser.parse_args(['--cfg-options', f'a={text}'])
+    assert parsed.cfg_options == {'a': text}
+
+
+@pytest.mark.parametrize(
+    'text', ["[1,{'b':2}]", "{'b':{'c':2}}", 'x,dict(b=1,c=2)', '(dict(b=1),)']
+)
+def test_sections_are_no_values(text):
+    parser = Parser()
+    add_config_options(parser)
+    with pytest.raises(InvalidArgument, match='give the keys of a section one by one'):
+        parser.parse_args(['--cfg-options', f'a={text}'])

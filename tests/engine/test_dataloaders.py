@@ -84,6 +84,38 @@ def test_processes_compute_with_one_thread():
         cv2.setNumThreads(before[1])
 
 
+class Changes(Threads):
+    """Samples that say whether mmcv's transforms are as rexdense makes them."""
+
+    def __getitem__(self, index: int) -> tuple:
+        from mmcv.image import geometric
+        from mmcv.transforms import BaseTransform
+
+        return (
+            getattr(BaseTransform.__call__, 'leaves_in_order', False),
+            getattr(geometric._scale_size, 'leaves_a_pixel', False),
+        )
+
+
+def test_processes_that_know_nothing_of_their_parent_change_transforms_as_it_does(monkeypatch):
+    pytest.importorskip('mmcv')
+    from mmcv.image import geometric
+    from mmcv.transforms import BaseTransform, processing
+
+    def without_change(*arguments):
+        raise AssertionError
+
+    monkeypatch.setattr(BaseTransform, '__call__', without_change)
+    for module in (geometric, processing):
+        monkeypatch.setattr(module, '_scale_size', without_change)
+    assert Changes()[0] == (False, False)
+    batches = Runner.build_dataloader(
+        dict(dataset=Changes(1), sampler=dict(type='DefaultSampler'), batch_size=1, num_workers=1),
+    )
+    (batch,) = batches
+    assert list(map(tuple, batch)) == [(True,), (True,)]
+
+
 @pytest.mark.parametrize('images', [1, 5])
 def test_fewer_images_than_a_batch(images):
     with pytest.raises(

@@ -22,7 +22,7 @@ from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.inference import DepthMap, Detections, ImageClass, LabelMap, Predictor
 from tests.small_videos import RATE, cut, write_frames
-from tests.untrained import CLASSES
+from tests.untrained import CLASSES, MODELS_OF_EACH_KIND, write_untrained
 
 KINDS = dict(
     boxes=Detections, masks=Detections, labels=LabelMap, depth=DepthMap, **{'class': ImageClass}
@@ -214,6 +214,28 @@ def test_masks_are_computed_of_what_is_kept_alone(untrained_models, predictor, i
     # Other sums of a convolution of fewer masks at once.
     assert (found.masks != every.masks[kept]).mean() < 1e-3
     assert some._model.roi_head.test_cfg.score_thr == before
+
+
+def test_objects_stay_whose_scores_their_masks_raise(images, tmp_path):
+    head = dict(type='mmdet.MaskIoUHead', num_classes=3, in_channels=32, conv_out_channels=8)
+    head |= dict(fc_out_channels=8, num_convs=1, num_fcs=1)
+    settings = [
+        "model.roi_head.type='mmdet.MaskScoringRoIHead'",
+        f'model.roi_head.mask_iou_head={head!r}',
+        'model.train_cfg.rcnn.mask_thr_binary=0.5',
+    ]
+    config, narrow = MODELS_OF_EACH_KIND['masks']
+    path = write_untrained(tmp_path / 'scoring.pth', config, [*narrow, *settings])
+    content = torch.load(path)
+    # Mask IoUs are no probabilities: those of a trained head pass 1, too.
+    content['state_dict']['roi_head.mask_iou_head.fc_mask_iou.bias'].fill_(1.5)
+    torch.save(content, path)
+    image = min(images.iterdir())
+    (every,) = Predictor(path, 'cpu', score=0)(image)
+    middle = float(np.sort(every.scores)[len(every) // 2])
+    (found,) = Predictor(path, 'cpu', score=middle)(image)
+    assert len(found) == (every.scores >= middle).sum() < len(every)
+    assert np.array_equal(found.scores, every.scores[every.scores >= middle])
 
 
 def test_detections_of_supervision(predictor, images):

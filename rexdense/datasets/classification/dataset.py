@@ -11,7 +11,7 @@ from rexdense.arch.checks import require_ratio
 from rexdense.datasets.classification.file_index import FileIndex, class_folders, scan_classes
 from rexdense.datasets.classification.image_list import read_image_list, synset_of
 from rexdense.datasets.classification.shards import find_shards, scan_shards
-from rexdense.datasets.images.folders import entries_of, is_data
+from rexdense.datasets.images.folders import entries_of, is_data, is_folder
 from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_text
 from rexdense.errors import DataError
@@ -159,7 +159,7 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
     ) -> tuple[tuple[str, ...], FileIndex]:
         """List the images of a split without a list."""
         sharded = find_shards(folder) and not any(
-            entry.is_dir() and is_data(entry.name) for entry in entries_of(folder)
+            is_data(entry.name) and is_folder(entry) for entry in entries_of(folder)
         )
         return (scan_shards if sharded else scan_classes)(folder, classes, self.cache)
 

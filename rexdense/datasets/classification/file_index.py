@@ -14,6 +14,7 @@ from rexdense.datasets.images.folders import (
     IMAGE_ENDINGS,
     entries_of,
     is_data,
+    is_folder,
     tell_unreadable,
     unread_images,
     unread_sentence,
@@ -105,7 +106,7 @@ def class_folders(folder: Path) -> tuple[str, ...]:
         what = 'is a file' if folder.exists() else 'is not there'
         raise DataError(f'{folder} {what}; an image folder holds train/<class>/ and val/<class>/')
     found = sorted(
-        entry.name for entry in entries_of(folder) if entry.is_dir() and is_data(entry.name)
+        entry.name for entry in entries_of(folder) if is_data(entry.name) and is_folder(entry)
     )
     if not found:
         raise DataError(

@@ -12,6 +12,7 @@ cannot be resumed within a pass; and it would be one dependency more. Archives m
 read here.
 """
 
+import os
 import tarfile
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +93,7 @@ def find_shards(folder: Path) -> list[str]:
     return sorted(
         entry.name
         for entry in entries_of(folder)
-        if entry.name.endswith('.tar') and entry.name[0] != '.' and entry.is_file()
+        if entry.name.endswith('.tar') and entry.name[0] != '.' and os.path.isfile(entry.path)
     )
 
 

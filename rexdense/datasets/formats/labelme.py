@@ -190,7 +190,8 @@ def _outline(shape: Any, size: tuple[int, int]) -> tuple[str, list[float] | dict
         if len(points) < 3:
             raise DataError(f'a polygon of {len(points)} points; it takes 3')
     elif len(points) != 2 and not (kind == 'rectangle' and len(points) == 4):
-        raise DataError(f'a {kind} of {len(points)} points; it takes 2')
+        taken = '2 or 4' if kind == 'rectangle' else '2'
+        raise DataError(f'a {kind} of {len(points)} points; it takes {taken}')
     # X-AnyLabeling, which writes labelme's files, gives all four corners.
     if kind == 'rectangle' and len(points) == 2:
         (left, top), (right, bottom) = points

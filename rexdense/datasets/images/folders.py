@@ -1,5 +1,6 @@
 """Image files in folders, apart from what systems and programs lay beside them."""
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ __all__ = [
     'entries_of',
     'images_below',
     'is_data',
+    'is_folder',
     'tell_unreadable',
     'unread_images',
     'unread_sentence',
@@ -51,6 +53,20 @@ def entries_of(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as error:
+        raise _unreadable(error) from error
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether what lies in a folder is a folder, too; a link that leads to itself is none.
+
+    Raises:
+        DataError: it is a link to what cannot be read.
+    """
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False
         raise _unreadable(error) from error
 
 

@@ -9,6 +9,9 @@ from mmcv.transforms import BaseTransform
 
 __all__ = ['in_order', 'leave_in_order']
 
+_MOST_CHANNELS = 512
+"""Of OpenCV's images; it takes an array of more, such as a stack of masks, for a volume."""
+
 
 def in_order(image: np.ndarray) -> np.ndarray:
     """Return an image (height, width, ...) whose pixels lie one after the other.
@@ -18,10 +21,18 @@ def in_order(image: np.ndarray) -> np.ndarray:
     """
     if image.flags.c_contiguous:
         return image
+    if type(image) is not np.ndarray:
+        return image.copy()  # of its own kind, such as a masked one
     turned = image[:, ::-1]
-    if turned.flags.c_contiguous and image.size and image.dtype == np.uint8:
+    if turned.flags.c_contiguous and _is_opencv_image(image):
         return cv2.flip(turned, 1).reshape(image.shape)
     return np.ascontiguousarray(image)
+
+
+def _is_opencv_image(image: np.ndarray) -> bool:
+    channels = image.shape[2] if image.ndim == 3 else 1
+    is_plane = image.ndim <= 3 and channels <= _MOST_CHANNELS
+    return is_plane and image.size > 0 and image.dtype == np.uint8
 
 
 def leave_in_order() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from mmengine.config import Config, ConfigDict
 from mmengine.dist import is_main_process
 
-from rexdense.datasets.images.folders import entries_of, is_data, unread_sentence
+from rexdense.datasets.images.folders import entries_of, is_data, is_folder, unread_sentence
 from rexdense.engine.config.load import innermost_dataset, set_num_classes
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.registry import DATASETS
@@ -90,7 +90,9 @@ def _choose_split(section: ConfigDict, split: str, of_training: bool) -> None:
         return
     root = Path(section.data_root)
     folder = root / own
-    if folder.is_dir() and any(each.is_dir() and is_data(each.name) for each in entries_of(folder)):
+    if folder.is_dir() and any(
+        is_data(each.name) and is_folder(each) for each in entries_of(folder)
+    ):
         return
     lists = [name for name in map(own.__add__, _LIST_ENDINGS) if (root / name).is_file()]
     if lists:

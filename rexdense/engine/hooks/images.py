@@ -1,9 +1,9 @@
 """A look at the files of the images before a training, and at those left out during it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from mmengine.hooks import Hook
 
 from rexdense.datasets.classification.dataset import ClassificationDataset
@@ -42,42 +42,52 @@ class CheckImages(Hook):
         if runner.val_loop is not None:
             loaders['the validation data'] = runner.val_dataloader
         for where, loader in loaders.items():
+            parts, sentences = [], []
             for dataset in innermost_datasets(loader.dataset):
                 if getattr(dataset, 'unread_images', None):
                     runner.logger.warning(f'{where}: {unread_sentence(dataset.unread_images)}')
+                damaged: Mapping[int, str] = {}
                 samples = _samples(dataset)
                 if samples:
                     may_be_damaged = isinstance(dataset, SkipUnreadable) and not dataset.test_mode
                     kind = DEPTH_MAP if isinstance(dataset, DepthDataset) else LABEL_MAP
                     looked = check_files(samples, where, kind, may_be_damaged)
-                    if looked.damaged and isinstance(dataset, ClassificationDataset):
-                        _require_each_class(dataset, looked.damaged, where)
-                    for sentence in looked.sentences(where):
-                        runner.logger.warning(sentence)
+                    sentences += looked.sentences(where)
+                    damaged = looked.damaged
+                parts.append((dataset, damaged))
+            _require_each_class(parts, where)
+            for sentence in sentences:
+                runner.logger.warning(sentence)
 
 
-def _require_each_class(
-    dataset: ClassificationDataset, damaged: Mapping[int, str], where: str
-) -> None:
+def _require_each_class(parts: Sequence[tuple[Any, Mapping[int, str]]], where: str) -> None:
     """Check that images of each class are left without the damaged ones, for a class that is never
     seen is never predicted.
 
     Args:
-        damaged: A message for each damaged image, by its place.
+        parts: The data sets that are trained on together, each with a message for each damaged
+            image, by its place. Where one is of another kind, nothing is known of its classes.
         where: What messages call the images.
 
     Raises:
         DataError: of some class there are none.
     """
-    labels, names = dataset.labels, dataset.metainfo['classes']
-    places = sorted(damaged)
-    there, lost = (np.bincount(chosen, minlength=len(names)) for chosen in (labels, labels[places]))
-    empty = np.flatnonzero((there > 0) & (there == lost))
-    if len(empty):
-        first = next(damaged[place] for place in places if labels[place] == empty[0])
+    if not all(isinstance(dataset, ClassificationDataset) for dataset, _ in parts):
+        return
+    left: Counter[int] = Counter()
+    lost: dict[int, str] = {}
+    names: Sequence[str] = ()
+    for dataset, damaged in parts:
+        labels = dataset.labels.tolist()
+        names = max(names, dataset.metainfo['classes'], key=len)
+        left.update(label for place, label in enumerate(labels) if place not in damaged)
+        for place in sorted(damaged):
+            lost.setdefault(labels[place], damaged[place])
+    empty = sorted(lost.keys() - left.keys())
+    if empty:
         raise DataError(
             f'{where}: no image of {len(empty)} of the {len(names)} classes can be used, '
-            f'{names[empty[0]]!r} among them: {first}'
+            f'{names[empty[0]]!r} among them: {lost[empty[0]]}'
         )
 
 

@@ -124,6 +124,7 @@ _VALUES = [
         ("'a=dict(b=1,c=2)'", 'give the keys of a section one by one', False),
         ("'a=[dict(b=1)]'", 'give the keys of a section one by one', False),
         ('\'a={"b":1}\'', 'give the keys of a section one by one', False),
+        ('\'a=[2,{"b":1}]\'', 'give the keys of a section one by one', False),
         ('model.nek.a=1', "has no 'nek' there; did you mean 'neck'", False),
         ('model.backbone.arch=rexnet_1.1', r"called 'rexnet_1\.1': did you mean 'rexnet_1\.", True),
         (

@@ -106,7 +106,7 @@ def test_two_folders_for_a_split(tmp_path):
     ('shape', 'expected'),
     [
         (labelme_shape('polygon', TRIANGLE[:2]), 'a polygon of 2 points; it takes 3'),
-        (labelme_shape('rectangle', TRIANGLE), 'a rectangle of 3 points; it takes 2'),
+        (labelme_shape('rectangle', TRIANGLE), 'a rectangle of 3 points; it takes 2 or 4'),
         (labelme_shape('point', TRIANGLE[:1]), 'a point has no area; draw a polygon'),
         (labelme_shape('linestrip', TRIANGLE), 'a linestrip has no area'),
         (labelme_shape('ellipse3d', TRIANGLE), "its shape_type 'ellipse3d' is not known; known"),

@@ -1,7 +1,13 @@
 """Which files of a folder are its images."""
 
+import os
+import tempfile
+from pathlib import Path
+
 import pytest
 
+from rexdense.datasets.classification.file_index import class_folders
+from rexdense.datasets.classification.shards import find_shards
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.segmentation.folder import find_pairs
 from rexdense.errors import DataError
@@ -50,3 +56,33 @@ def test_label_maps_are_asked_for_of_images_alone(folder):
         (labels / name).parent.mkdir(parents=True, exist_ok=True)
         (labels / name).write_bytes(b'')
     assert len(find_pairs(folder, labels)) == 2
+
+
+def test_a_link_to_itself_is_no_folder(tmp_path):
+    for name in ('a/0.png', 'b/1.png'):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    for name in ('loop', 'loop.png', 'loop.tar'):
+        (tmp_path / name).symlink_to(name)
+    assert class_folders(tmp_path) == ('a', 'b')
+    assert find_shards(tmp_path) == []
+    # Loading says what is wrong with it, and goes on.
+    assert find_images(tmp_path) == [tmp_path / 'loop.png']
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason='root alone can become another user')
+@pytest.mark.parametrize('read', [class_folders, find_images])
+def test_a_link_to_what_another_user_keeps_to_himself_is_told(read):
+    with tempfile.TemporaryDirectory() as place:
+        root = Path(place)
+        for name in ('kept/a', 'train/b'):
+            (root / name).mkdir(parents=True)
+        (root / 'train/a').symlink_to(root / 'kept/a')
+        root.chmod(0o755)
+        (root / 'kept').chmod(0o700)
+        os.seteuid(65534)
+        try:
+            with pytest.raises(DataError, match=r'train/a cannot be read \(Permission denied\)'):
+                read(root / 'train')
+        finally:
+            os.seteuid(0)

@@ -33,6 +33,9 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)
         np.flip(IMAGE.astype(np.float32), 1),
         np.flip(IMAGE.astype(np.int64), 1),
         np.flip(IMAGE[..., 0], 1),
+        # A stack of masks and the frames of a video, upside down.
+        np.flip(np.resize(IMAGE, (2, 3, 513)), 1),
+        np.flip(np.resize(IMAGE, (2, 3, 4, 3)), 1),
     ],
 )
 def test_views_come_out_with_their_pixels_one_after_the_other(view):
@@ -40,6 +43,13 @@ def test_views_come_out_with_their_pixels_one_after_the_other(view):
     assert found.flags.c_contiguous and np.array_equal(found, view)
     assert found is view or not np.shares_memory(found, view)
     assert (found is view) == view.flags.c_contiguous
+
+
+def test_an_array_that_hides_values_hides_them_still():
+    image = np.ma.masked_less(IMAGE, 100)
+    found = in_order(np.flip(image, 1))
+    assert found.flags.c_contiguous and found.mask.flags.c_contiguous
+    assert np.array_equal(found.mask, np.flip(IMAGE, 1) < 100)
 
 
 class DrawnOn(BaseTransform):

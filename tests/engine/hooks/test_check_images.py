@@ -11,6 +11,8 @@ import torch
 
 pytest.importorskip('mmdet')
 
+from mmengine.dataset import ConcatDataset
+
 from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.engine.hooks.images import CheckImages
 from rexdense.errors import DataError
@@ -70,4 +72,24 @@ def test_a_class_of_which_all_images_are_damaged_stops_the_run(tmp_path):
         train_dataloader=torch.utils.data.DataLoader(data), val_loop=None, logger=None
     )
     with pytest.raises(DataError, match=r"of 1 of the 3 classes .*, 'c' among them: .*c/0\.png"):
+        CheckImages().before_train(runner)
+
+
+def test_a_class_is_there_if_one_of_the_data_sets_together_has_images_of_it(tmp_path):
+    warnings = []
+    for name in ('one', 'two'):
+        for folder in 'ab':
+            path = tmp_path / f'{name}/train/{folder}/0.png'
+            path.parent.mkdir(parents=True)
+            path.write_bytes(b'no image' if (name, folder) == ('one', 'a') else IMAGE)
+    parts = [ClassificationDataset(str(tmp_path / name), 'train') for name in ('one', 'two')]
+    runner = SimpleNamespace(
+        train_dataloader=torch.utils.data.DataLoader(ConcatDataset(parts)),
+        val_loop=None,
+        logger=SimpleNamespace(warning=warnings.append),
+    )
+    CheckImages().before_train(runner)
+    assert len(warnings) == 1 and 'one/train/a/0.png' in warnings[0]
+    (tmp_path / 'two/train/a/0.png').write_bytes(b'no image')
+    with pytest.raises(DataError, match=r"of 1 of the 2 classes .*, 'a' among them: .*one/"):
         CheckImages().before_train(runner)

@@ -4,7 +4,7 @@ import tarfile
 from pathlib import Path
 
 from rexdense.checkpoint.formats.archives import open_archive
-from rexdense.errors import CheckpointUnreadable
+from rexdense.errors import CheckpointUnreadable, abridged, some_of
 
 __all__ = ['LEGACY_PICKLE', 'MINDSPORE', 'SAFETENSORS', 'ZIP_PICKLE', 'recognise_content']
 
@@ -80,9 +80,9 @@ def _recognise_zip(path: Path) -> str:
             'its module'
         )
     if 'data.pkl' not in ends:
-        shown = ', '.join(names[:3]) or 'nothing'
+        shown = some_of(map(abridged, names)) or 'nothing'
         raise CheckpointUnreadable(
-            f'{path} is a zip archive of {len(names)} files ({shown} ...) without a checkpoint'
+            f'{path} is a zip archive of {len(names)} files ({shown}) without a checkpoint'
         )
     return ZIP_PICKLE
 

@@ -32,6 +32,7 @@ def refuse(kind, build, *parts):
         (dict(frozen_stages='all'), ("frozen_stages='all'",)),
         (dict(in_channels=0), ('in_channels=0', 'above 0')),
         (dict(in_channels=2.5), ('in_channels=2.5', 'whole number')),
+        (dict(in_channels=2**63), (f'of {2**63} to', 'fewer in_channels')),
         (dict(drop_path_rate=1.0), ('drop_path_rate=1.0', 'not including, 1')),
         (dict(drop_path_rate=-0.1), ('drop_path_rate=-0.1',)),
         (dict(with_cp='activations'), ("with_cp='activations'", "recompute='activations'")),

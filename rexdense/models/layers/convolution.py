@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from rexdense.arch.checks import require_ratio
+from rexdense.errors import InvalidArgument
 from rexdense.models.layers.activations import relu
 from rexdense.models.layers.normalisation import build_norm, normalise, normalise_pooled
 from rexdense.models.layers.recompute import is_taped, taped
@@ -24,18 +25,30 @@ __all__ = [
 ]
 
 
+MOST_CHANNELS = 2**28
+"""Of a convolution: torch counts the bytes of its weights in 64 bits."""
+
+
 class _DrawnConv2d(nn.Conv2d):
     def reset_parameters(self) -> None:
         draw(self)
 
 
-def convolution(*arguments: Any, **options: Any) -> nn.Conv2d:
+def convolution(in_channels: int, out_channels: int, *arguments: Any, **options: Any) -> nn.Conv2d:
     """Return an ``nn.Conv2d`` with weights drawn by :func:`draw`.
 
     torch's own draw, which would be overwritten, takes a third of a network's construction and
     makes the random weights of one layer depend on how many follow it.
+
+    Raises:
+        InvalidArgument: it has more than :data:`MOST_CHANNELS`.
     """
-    layer = _DrawnConv2d(*arguments, **options)
+    if max(in_channels, out_channels) > MOST_CHANNELS:
+        raise InvalidArgument(
+            f'a convolution of {in_channels} to {out_channels} channels has more than '
+            f'{MOST_CHANNELS}: give smaller widths, or fewer in_channels'
+        )
+    layer = _DrawnConv2d(in_channels, out_channels, *arguments, **options)
     layer.__class__ = nn.Conv2d
     return layer
 

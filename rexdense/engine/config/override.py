@@ -62,6 +62,11 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
     merged = dict(assignments)
     for key, value in assignments.items():
         _require_known(key)
+        if key == 'train_cfg' and not isinstance(value, dict):
+            raise InvalidArgument(
+                f'--cfg-options train_cfg={value!r}: it is a section, by which runs are counted; '
+                'set train_cfg.max_epochs'
+            )
         node: Any = root
         above: Any = None
         parts = key.split('.')

@@ -149,6 +149,13 @@ def test_unknown_keys(config, key, expected):
     assert config.pretty_text == before
 
 
+def test_the_loop_stays_a_section(config):
+    config.train_cfg = dict(max_epochs=2)
+    with pytest.raises(InvalidArgument, match='train_cfg=None: it is a section'):
+        override(config, {'train_cfg': None})
+    assert config.train_cfg == dict(max_epochs=2)
+
+
 def test_unknown_backbone(config):
     with pytest.raises(
         UnknownName, match=re.escape("no backbone is called 'rexnet_1.1': did you mean 'rexnet_1")

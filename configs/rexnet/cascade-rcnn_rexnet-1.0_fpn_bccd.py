@@ -45,7 +45,7 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 model = cascade_model(_base_.model)
-# From a classifier of cells it gains nothing after them.
+# From a classifier of cells, 20 epochs had their best AP after 12 (seed 0).
 max_epochs = 12
 train_cfg = dict(max_epochs=max_epochs)
 warm_up, cosine = _base_.param_scheduler

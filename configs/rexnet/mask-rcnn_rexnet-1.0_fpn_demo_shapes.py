@@ -2,8 +2,8 @@
 
     make mask-demo
 
-Expected: segm AP50 of 0.68 and AP of 0.42 on Shapes val, box AP50 of 0.69, in 5 to 10 minutes on
-two cores, by processor. With --epochs 7 segm AP50 is 0.78 to 0.82.
+Expected: segm AP50 of 0.68 and AP of 0.42 on Shapes val, box AP50 of 0.69, in 10 minutes on two
+slow cores beside other work. With --epochs 7 segm AP50 is 0.78 to 0.82.
 """
 
 _base_ = [

@@ -64,7 +64,7 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
         if isinstance(found, dict) and not _is_section(key, value):
             raise InvalidArgument(
                 f'--cfg-options {key}={abridged(value)}: {key} is a section of the config; give '
-                f'its values by {key}.NAME=VALUE, or {key}=None to leave it out'
+                f'its values by {key}.NAME=VALUE'
             )
 
 

@@ -41,6 +41,10 @@ _ARGUMENTS = {
 }
 
 
+_NEEDED = ('model', 'optim_wrapper', 'train_cfg', 'train_dataloader')
+"""Sections without which nothing is trained."""
+
+
 def override(config: Config, assignments: dict[str, Any]) -> None:
     """Set dotted keys of a config, such as ``model.backbone.arch``.
 
@@ -62,10 +66,10 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
     merged = dict(assignments)
     for key, value in assignments.items():
         _require_known(key)
-        if key == 'train_cfg' and not isinstance(value, dict):
+        if key in _NEEDED and value is None:
             raise InvalidArgument(
-                f'--cfg-options train_cfg={value!r}: it is a section, by which runs are counted; '
-                'set train_cfg.max_epochs'
+                f'--cfg-options {key}=None: a run needs this section; set its values by '
+                f'{key}.NAME=VALUE'
             )
         node: Any = root
         above: Any = None

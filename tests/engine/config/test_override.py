@@ -149,11 +149,12 @@ def test_unknown_keys(config, key, expected):
     assert config.pretty_text == before
 
 
-def test_the_loop_stays_a_section(config):
-    config.train_cfg = dict(max_epochs=2)
-    with pytest.raises(InvalidArgument, match='train_cfg=None: it is a section'):
-        override(config, {'train_cfg': None})
-    assert config.train_cfg == dict(max_epochs=2)
+@pytest.mark.parametrize('key', ['model', 'optim_wrapper', 'train_cfg', 'train_dataloader'])
+def test_what_a_run_needs_is_not_left_out(config, key):
+    before = config.pretty_text
+    with pytest.raises(InvalidArgument, match=f'{key}=None: a run needs this section'):
+        override(config, {key: None})
+    assert config.pretty_text == before
 
 
 def test_unknown_backbone(config):

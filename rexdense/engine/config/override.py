@@ -43,6 +43,8 @@ _ARGUMENTS = {
 
 _NEEDED = ('model', 'optim_wrapper', 'train_cfg', 'train_dataloader')
 """Sections without which nothing is trained."""
+_MEASURED = ('cfg', 'dataloader', 'evaluator')
+"""Ends of the names of the three sections that mmengine's Runner wants together or not at all."""
 
 
 def override(config: Config, assignments: dict[str, Any]) -> None:
@@ -92,6 +94,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
             raise UnknownName(
                 f'--cfg-options {key}: what {parts[-1]!r} is looked for in is a value: {node}'
             )
+    _require_whole_measures(config, assignments)
     config._cfg_dict.update(root)
     before = ConfigDict(backbone=(config.get('model') or {}).get('backbone') or {})
     loop = config.get('train_cfg') or {}
@@ -108,6 +111,23 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
         for key, length in lengths.items():
             if length and config.train_cfg.get(key) not in (None, length):
                 stretch(config, key, config.train_cfg[key], length)
+
+
+def _require_whole_measures(config: Config, assignments: dict[str, Any]) -> None:
+    """Check that the sections of validation, and those of the test, are left out together.
+
+    Raises:
+        InvalidArgument: one is set to None, another is not.
+    """
+    for stage in ('val', 'test'):
+        names = [f'{stage}_{end}' for end in _MEASURED]
+        removed = [name for name in names if name in assignments and assignments[name] is None]
+        left = [name for name in names if assignments.get(name, config.get(name)) is not None]
+        if removed and left:
+            raise InvalidArgument(
+                f'--cfg-options {removed[0]}=None: {", ".join(names)} go together; to leave them '
+                f'out, set {" and ".join(f"{name}=None" for name in left)} as well'
+            )
 
 
 def _require_known(key: str) -> None:

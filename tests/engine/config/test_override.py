@@ -157,6 +157,22 @@ def test_what_a_run_needs_is_not_left_out(config, key):
     assert config.pretty_text == before
 
 
+@pytest.mark.parametrize('stage', ['val', 'test'])
+def test_validation_is_left_out_as_a_whole(config, stage):
+    names = [f'{stage}_{end}' for end in ('cfg', 'dataloader', 'evaluator')]
+    for name in names:
+        config[name] = dict()
+    before = config.pretty_text
+    for name in names:
+        others = [other for other in names if other != name]
+        expected = f'{name}=None: .* set {others[0]}=None and {others[1]}=None as well'
+        with pytest.raises(InvalidArgument, match=expected):
+            override(config, {name: None})
+    assert config.pretty_text == before
+    override(config, dict.fromkeys(names))
+    assert not any(config[name] for name in names)
+
+
 def test_unknown_backbone(config):
     with pytest.raises(
         UnknownName, match=re.escape("no backbone is called 'rexnet_1.1': did you mean 'rexnet_1")

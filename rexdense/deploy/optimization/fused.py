@@ -95,6 +95,9 @@ class FusedConv2d(nn.Conv2d):
 
     def can_fuse(self, x: Tensor) -> bool:
         """Return whether a map goes through one operator of oneDNN, seen by nobody."""
+        # First: neither a compiler nor a tracer follows the look at the processor.
+        if torch.compiler.is_compiling() or torch.jit.is_tracing():
+            return False
         return (
             type(x) is Tensor
             and x.device.type == 'cpu'
@@ -104,8 +107,6 @@ class FusedConv2d(nn.Conv2d):
             and (x.dtype == torch.float32 or _is_bfloat16_that_can_be(x.dtype))
             and not torch.is_grad_enabled()
             and not torch.is_autocast_enabled('cpu')
-            and not torch.compiler.is_compiling()
-            and not torch.jit.is_tracing()
             and not torch._C._are_functorch_transforms_active()
             and torch.backends.mkldnn.enabled
         )

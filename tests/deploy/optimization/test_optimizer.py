@@ -218,6 +218,18 @@ def test_bfloat16_takes_and_returns_float32(name, imitated):
     assert worst(found, expected) < 0.1
 
 
+def test_bfloat16_can_be_traced_and_exported(backbone, imitated):
+    fast, images = optimize(backbone, torch.bfloat16), image(1, 3, 64, 64)
+    with torch.inference_mode():
+        expected = fast(images)
+    for graph in (
+        torch.jit.trace(fast, images, check_trace=False),
+        torch.export.export(fast, (images,), strict=False).module(),
+    ):
+        with torch.inference_mode():
+            assert worst(graph(images), expected) < 0.05
+
+
 def test_no_compiler(backbone, monkeypatch):
     monkeypatch.setenv('PATH', '')
     monkeypatch.delenv('CXX', raising=False)
@@ -226,18 +238,19 @@ def test_no_compiler(backbone, monkeypatch):
 
 
 @pytest.mark.slow
-def test_few_compilations_for_many_sizes(tmp_path, monkeypatch):
+@pytest.mark.parametrize(('dtype', 'allowed'), [(None, 1e-4), (torch.bfloat16, 0.1)])
+def test_few_compilations_for_many_sizes(dtype, allowed, tmp_path, monkeypatch, imitated):
     from torch._dynamo.utils import counters
 
     monkeypatch.setenv('TORCHINDUCTOR_CACHE_DIR', str(tmp_path))
     torch._dynamo.reset()
     counters.clear()
     network = built(lambda: rexdense.create_backbone('rexnet_1.0', out_indices=(0,)))
-    fast = optimize(network, compile=True)
+    fast = optimize(network, dtype, compile=True)
     for step in range(10):
         images = image(1 + step % 3, 3, 64 + 16 * step, 160 - 11 * step)
         with torch.inference_mode():
-            assert worst(fast(images), network(images)) < 1e-4
+            assert worst(fast(images), network(images)) < allowed
     assert 1 <= counters['stats']['unique_graphs'] <= 2
     again = pickle.loads(pickle.dumps(fast))
     assert again._compiled_call_impl is None

@@ -14,6 +14,7 @@ from rexdense.dependencies import needed_packages
 from rexdense.errors import RexdenseError
 
 if TYPE_CHECKING:
+    from rexdense import arch, checkpoint, datasets, deploy, evaluation, inference, models
     from rexdense.arch import list_backbones
     from rexdense.checkpoint import load_weights
     from rexdense.inference import Predictor
@@ -36,6 +37,8 @@ __all__ = [
     'load_weights',
 ]
 
+_ROOMS = ('arch', 'checkpoint', 'datasets', 'deploy', 'evaluation', 'inference', 'models')
+
 _HOMES = {
     'Predictor': 'rexdense.inference',
     'create_backbone': 'rexdense.models',
@@ -50,11 +53,13 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     # Loaded at first use: importing rexdense needs neither torch nor an OpenMMLab package.
-    if name not in _HOMES:
+    if name not in _HOMES and name not in _ROOMS:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     with needed_packages(f'rexdense.{name}'):
+        if name in _ROOMS:
+            return importlib.import_module(f'rexdense.{name}')
         return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, *_ROOMS})

@@ -46,6 +46,15 @@ def test_the_package_says_where_each_of_its_names_is():
     assert set(rexdense.__all__) == {'RexdenseError', '__version__', *rexdense._HOMES}
 
 
+def test_rooms_are_there_without_an_import_of_their_own():
+    rooms = [name.partition('.')[2] for name in PUBLIC if name.count('.') == 1]
+    script = f'import rexdense; print(*(getattr(rexdense, room).__name__ for room in {rooms}))'
+    command = [sys.executable, '-c', script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.split() == [f'rexdense.{room}' for room in rooms]
+    assert set(rooms) <= set(dir(rexdense))
+
+
 # Silent as for a package in site-packages: what counts are the user's own lines.
 OPTIONS = ('--ignore-missing-imports', '--follow-imports=silent')
 SCRIPT = """

@@ -14,7 +14,6 @@ from rexdense.dependencies import needed_packages
 from rexdense.errors import RexdenseError
 
 if TYPE_CHECKING:
-    from rexdense import arch, checkpoint, datasets, deploy, evaluation, inference, models
     from rexdense.arch import list_backbones
     from rexdense.checkpoint import load_weights
     from rexdense.inference import Predictor

@@ -51,11 +51,8 @@ def published_file(name: str) -> Path:
 
 
 def published_path(name: str) -> Path:
-    """Return the path at which :func:`published_file` keeps a file, which may not be there yet.
-
-    Raises:
-        UnknownName: nothing is published under that name.
-    """
+    """Return the path at which :func:`published_file` keeps a file, which may not be there yet;
+    raise UnknownName where nothing is published under that name."""
     return cache_folder() / _file_name(_row(name))
 
 

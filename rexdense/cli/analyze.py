@@ -95,11 +95,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Look into a network, print what there are figures of, and write a picture.
-
-    Raises:
-        RexdenseError: something that the user gave cannot be used.
-    """
+    """Look into a network, print what there are figures of, and write a picture."""
     options = parser().parse_args(arguments)
     check_destination(options.out, options.overwrite)
     if options.what == 'rank' and options.random_layers:
@@ -169,12 +165,7 @@ def _rank(options: argparse.Namespace) -> None:
 
 def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, Preprocessing]:
     """Return the classifier of a training checkpoint, or the backbone of another model, and what
-    its images must become.
-
-    Raises:
-        InvalidArgument: weights are given besides, or its model has no backbone.
-        CheckpointUnreadable: the file cannot be used.
-    """
+    its images must become."""
     if weights:
         raise InvalidArgument(f'{checkpoint} holds its own weights: leave --weights out')
     # Here, because what is of named networks needs torch alone.
@@ -257,11 +248,7 @@ def _cam(options: argparse.Namespace) -> None:
 
 
 def _images(folder: Path, count: int) -> list[Path]:
-    """Return ``count`` images from below a folder, evenly from all of it.
-
-    Raises:
-        DataError: there is none.
-    """
+    """Return ``count`` images from below a folder, evenly from all of it."""
     found = images_below(folder)
     if not found:
         raise DataError(f'no image below {folder}; looked for {", ".join(IMAGE_ENDINGS)}')

@@ -217,11 +217,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_config(name: str) -> bool:
-    """Return whether a config is meant, not a network.
-
-    Raises:
-        UnknownName: neither is called so.
-    """
+    """Return whether a config is meant, not a network; raise UnknownName where neither is called
+    so."""
     # Names of networks have no hyphen, those of shipped configs have one.
     if '-' not in name and not name.endswith('.py'):
         return False

@@ -63,11 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the page; print what is missing in it, and its path.
-
-    Raises:
-        RexdenseError: a work dir holds no run, or the page cannot be written.
-    """
+    """Write the page; print what is missing in it, and its path."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     path = options.out or options.runs[0] / PAGE
@@ -100,11 +96,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _name_apart(records: Sequence[RunRecord]) -> None:
-    """Give runs whose folders are called alike names that differ.
-
-    Raises:
-        InvalidArgument: a run is named twice.
-    """
+    """Give runs whose folders are called alike names that differ; raise InvalidArgument where a run
+    is named twice."""
     places = Counter(record.folder.resolve() for record in records)
     twice = [str(place) for place, count in places.items() if count > 1]
     if twice:

@@ -166,11 +166,8 @@ def _write_for_each_image(
     keeps_maps: bool,
     places: DataPlaces,
 ) -> None:
-    """Let the run write the files and pictures of single images that are asked for.
-
-    Raises:
-        InvalidArgument: one would replace an input, or another one of them.
-    """
+    """Let the run write the files and pictures of single images that are asked for; raise
+    InvalidArgument where one would replace an input, or another one of them."""
     dataset, files = runner.test_dataloader.dataset, {}
     if options.show_dir and task is not None:
         files['--show-dir'] = places_of_samples(
@@ -195,12 +192,8 @@ def _write_for_each_image(
 
 
 def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPlaces) -> None:
-    """Check that nothing is overwritten unasked, and that results can be written, before minutes go
-    into them.
-
-    Raises:
-        InvalidArgument: it is not so.
-    """
+    """Raise InvalidArgument, before minutes go into results, where they would overwrite something
+    unasked, or cannot be written."""
     folders = {'--show-dir': options.show_dir}
     if keeps_maps:
         folders['--out'] = options.out
@@ -251,11 +244,7 @@ def _coco_sections(config: Config) -> list[dict]:
 
 
 def _write_one_file(config: Config, path: Path) -> None:
-    """Make the config's metric write the predictions for all images.
-
-    Raises:
-        InvalidArgument: it has none that does.
-    """
+    """Make the config's metric write the predictions for all images."""
     writing = [each for each in _metrics(config) if each.get('type') in WRITING_METRICS]
     if not writing:
         raise InvalidArgument(

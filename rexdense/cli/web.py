@@ -63,13 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve the page until Ctrl+C; what was uploaded goes with it.
-
-    Raises:
-        MissingDependency: gradio is not installed.
-        InvalidArgument: the place cannot be listened on.
-        CheckpointUnreadable, CheckpointMismatch: a checkpoint cannot be used.
-    """
+    """Serve the page until Ctrl+C; what was uploaded goes with it."""
     options = parser().parse_args(arguments)
     if options.port > 65535:
         parser().error(f'argument --port: {options.port}: ports go up to 65535')

@@ -146,13 +146,10 @@ def _is_leaf(path: Path) -> bool:
 
 def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
     """Delete what earlier runs have left in a work directory, see :func:`left_by_runs`, and the
-    folders that are empty without it.
+    folders that are empty without it; raise UnwritableFile where the operating system refuses it.
 
     Args:
         current: The name of the folder of the run that is beginning, which stays.
-
-    Raises:
-        UnwritableFile: the operating system refuses it.
     """
     left = left_by_runs(work_dir, current)
     for path in left:
@@ -184,11 +181,8 @@ def _is_unfinished(path: Path) -> bool:
 
 @contextlib.contextmanager
 def alone_in(work_dir: str | Path) -> Iterator[None]:
-    """Keep other runs out of a work directory.
-
-    Raises:
-        InvalidArgument: one is training there.
-    """
+    """Keep other runs out of a work directory; raise InvalidArgument while one is training
+    there."""
     holder = f'process {os.getpid()} of {socket.gethostname()}'
     with held_alone(Path(work_dir, LOCK), holder) as other:
         if other is not None:

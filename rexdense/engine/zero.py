@@ -42,11 +42,7 @@ class ZeroRedundancyOptimizer(MMEngineZero):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state as it was last gathered, in the form of the optimizer of
-        ``optimizer_type`` alone.
-
-        Raises:
-            RuntimeError: it has not been gathered in this process.
-        """
+        ``optimizer_type`` alone; raise RuntimeError in a process where it was not."""
         # torch's, past mmengine's.
         return super(MMEngineZero, self).state_dict()
 
@@ -58,11 +54,8 @@ class ZeroRedundancyOptimizer(MMEngineZero):
 
 
 def share_moments(config: Config) -> None:
-    """Let the optimizer of a config share its moments out among the processes.
-
-    Raises:
-        InvalidArgument: there is one process alone, or an optimizer that is none of torch's.
-    """
+    """Let the optimizer of a config share its moments out among the processes; raise
+    InvalidArgument where there is one process alone, or an optimizer that is none of torch's."""
     optimizer = config.optim_wrapper.get('optimizer')
     if optimizer is None:
         raise InvalidArgument('--zero: the config has several optimizers; leave it out')

@@ -17,14 +17,8 @@ MOST_METRICS = 3
 
 
 def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
-    """Draw the curves of the runs in a work directory.
-
-    Returns:
-        The picture's path; None when nothing was logged yet.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
-    """
+    """Draw the curves of the runs in a work directory; return the picture's path, or None where
+    nothing was logged yet. Raise MissingDependency without matplotlib."""
     scalars = read_scalars(work_dir)
     if not scalars.training:
         return None

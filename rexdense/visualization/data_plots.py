@@ -30,9 +30,6 @@ def plot_counts(
         unit: What is counted, such as 'objects'.
         sides: By split, the lengths of objects in pixels.
         objects: By split, the number of objects of each image.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
     """
     splits = list(counts)
     names, others = _most_frequent(counts)

@@ -25,10 +25,7 @@ def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: 
     Args:
         precision: (10, 101, C), -1 for a class without objects, which is left out, as
             ``CocoEvaluation`` has it.
-        classes: by place in ``precision``.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
+        classes: By place in ``precision``.
     """
     figure = new_figure(13, 5, PURPOSE)
     by_class, by_overlap = figure.subplots(1, 2)
@@ -74,10 +71,7 @@ def plot_errors(
 
     Args:
         gains, counts: ``gains`` and ``counts_above`` of ``DetectionErrors``.
-        score: of the detections that are counted.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
+        score: Of the detections that are counted.
     """
     figure = new_figure(11, 3.6, PURPOSE)
     headings = f'{title}: AP50 lost', f'number, of score >= {score:g}'

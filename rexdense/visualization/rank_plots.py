@@ -24,11 +24,7 @@ def plot_block_ranks(
     title: str,
     force: bool = False,
 ) -> Path:
-    """Draw widths, ranks and effective ranks of blocks, in their order, as a picture.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
-    """
+    """Draw widths, ranks and effective ranks of blocks, in their order, as a picture."""
     figure = new_figure(max(7.0, 0.34 * len(names) + 2), 5, PURPOSE)
     axes = figure.subplots()
     places = range(len(names))
@@ -55,9 +51,6 @@ def plot_random_layers(
 
     Args:
         panels: By layer and nonlinearity the two curves, each (ratios, values).
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
     """
     figure = new_figure(3.4 * len(panels) + 0.6, 6.4, PURPOSE)
     grid = figure.subplots(2, len(panels), sharex=True, sharey=True, squeeze=False)

@@ -77,11 +77,8 @@ def state_classes(config: Config, classes: Sequence[str]) -> None:
 
 
 def _require_same_names(found: Sequence[str], taught: Sequence[str], where: str) -> None:
-    """Check that a run that goes on finds the classes that it was taught, in whatever order.
-
-    Raises:
-        InvalidArgument: it does not.
-    """
+    """Raise InvalidArgument unless a run that goes on finds the classes that it was taught, in any
+    order."""
     differing = [*(set(taught) - set(found)), *(set(found) - set(taught))]
     if differing:
         raise InvalidArgument(

@@ -100,11 +100,7 @@ def _choose_split(section: ConfigDict, split: str, of_training: bool) -> None:
 
 
 def _listed(section: ConfigDict, classes: Sequence[str] | None) -> Any:
-    """Return the data set of a section, its files listed.
-
-    Raises:
-        DataError: it cannot be used.
-    """
+    """Return the data set of a section, its files listed."""
     settings = {**section, 'pipeline': []}
     if classes is not None:
         settings['metainfo'] = dict(settings.get('metainfo') or {}, classes=tuple(classes))
@@ -112,11 +108,7 @@ def _listed(section: ConfigDict, classes: Sequence[str] | None) -> Any:
 
 
 def _require_images(found: Any, section: ConfigDict, classes: Sequence[str]) -> None:
-    """Check that each class has images to be learnt from.
-
-    Raises:
-        DataError: one has none.
-    """
+    """Raise DataError where a class has no images to be learnt from."""
     counts = np.bincount(found.labels, minlength=len(classes))
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
     if empty:

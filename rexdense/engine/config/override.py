@@ -114,11 +114,8 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
 
 
 def _require_whole_measures(config: Config, assignments: dict[str, Any]) -> None:
-    """Check that the sections of validation, and those of the test, are left out together.
-
-    Raises:
-        InvalidArgument: one is set to None, another is not.
-    """
+    """Raise InvalidArgument where some of the three sections of validation, or of the test, are set
+    to None and others are not."""
     for stage in ('val', 'test'):
         names = [f'{stage}_{end}' for end in _MEASURED]
         removed = [name for name in names if name in assignments and assignments[name] is None]
@@ -131,11 +128,7 @@ def _require_whole_measures(config: Config, assignments: dict[str, Any]) -> None
 
 
 def _require_known(key: str) -> None:
-    """Check that something reads a key, as far as its name says.
-
-    Raises:
-        UnknownName: nothing does.
-    """
+    """Raise UnknownName where nothing reads a key, as far as its name says."""
     first = key.partition('.')[0]
     if first not in KEYS:
         raise UnknownName(f'--cfg-options {key}: nothing reads {first!r}; {suggest(first, KEYS)}')

@@ -64,12 +64,8 @@ class CheckClasses(Hook):
 
 
 def _require_same_void(runner, void: int) -> None:
-    """Check that the heads, the padding, the validation data and the metrics know the void label of
-    the training data.
-
-    Raises:
-        InvalidArgument: they do not.
-    """
+    """Raise InvalidArgument unless the heads, the padding, the validation data and the metrics know
+    the void label of the training data."""
     model = runner.cfg.model
     stated = {
         f'model.{name}.ignore_index': head.get('ignore_index', VOID)
@@ -100,11 +96,8 @@ def _classes(dataloader) -> tuple[str, ...] | None:
 def require_same_classes(
     found: Sequence[str] | None, wanted: Sequence[str] | None, of_found: str, of_wanted: str
 ) -> None:
-    """Check that two lists of classes, where both are known, are the same in the same order.
-
-    Raises:
-        InvalidArgument: they are not.
-    """
+    """Raise InvalidArgument unless two lists of classes, where both are known, are the same in the
+    same order."""
     if found is None or wanted is None or tuple(found) == tuple(wanted):
         return
     raise InvalidArgument(

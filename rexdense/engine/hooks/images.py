@@ -61,16 +61,13 @@ class CheckImages(Hook):
 
 
 def _require_each_class(parts: Sequence[tuple[Any, Mapping[int, str]]], where: str) -> None:
-    """Check that images of each class are left without the damaged ones, for a class that is never
-    seen is never predicted.
+    """Raise DataError where all images of a class are damaged: a class that is never seen is never
+    predicted.
 
     Args:
         parts: The data sets that are trained on together, each with a message for each damaged
             image, by its place. Where one is of another kind, nothing is known of its classes.
         where: What messages call the images.
-
-    Raises:
-        DataError: of some class there are none.
     """
     if not all(isinstance(dataset, ClassificationDataset) for dataset, _ in parts):
         return

@@ -71,11 +71,8 @@ def backbone_of(model: nn.Module) -> nn.Module | None:
 
 
 def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Check that a state dict has the model's tensors, no more and no fewer, in the same shapes.
-
-    Raises:
-        CheckpointMismatch: names the first tensors that differ, by kind.
-    """
+    """Raise CheckpointMismatch, with the first tensors that differ, by kind, unless a state dict
+    has the model's tensors, no more and no fewer, in the same shapes."""
     own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     other = {name: tuple(tensor.shape) for name, tensor in state.items()}
     differences = {

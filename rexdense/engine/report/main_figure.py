@@ -88,12 +88,8 @@ def kept_figure(config: Mapping[str, Any]) -> MainFigure | None:
 
 def keep_best(config: Config) -> None:
     """Let a run keep the checkpoint that is the best by the main figure, unless the config says by
-    what, or that none is.
-
-    Raises:
-        InvalidArgument: the config says by what, but not whether more or less of it is better, and
-            its name does not tell mmengine either.
-    """
+    what, or that none is. Raise InvalidArgument where it says by what, but neither it nor the name
+    says whether more or less of it is better."""
     figure = main_figure(config)
     checkpoint = (config.get('default_hooks') or {}).get('checkpoint')
     if checkpoint is None:
@@ -112,11 +108,8 @@ def keep_best(config: Config) -> None:
 
 
 def stop_early(config: Config, patience: int) -> None:
-    """Let a run end once its main figure has not become better in so many validations.
-
-    Raises:
-        InvalidArgument: no figure is known that could say so.
-    """
+    """Let a run end once its main figure has not become better in so many validations; raise
+    InvalidArgument where it has no such figure."""
     figure = main_figure(config)
     if figure is None:
         raise InvalidArgument(

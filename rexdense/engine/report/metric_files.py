@@ -27,11 +27,8 @@ def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]
     """Write the tables and pictures of a metric, see :func:`metric_files`, and return the paths.
 
     Args:
-        folder: made if need be.
-        overwrite: replace files that are there.
-
-    Raises:
-        UnwritableFile: one cannot be written.
+        folder: Made if need be.
+        overwrite: Replace files that are there.
     """
     return [
         atomic_write(folder / name, content, overwrite, make_folder=True)

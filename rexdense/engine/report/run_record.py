@@ -115,11 +115,8 @@ class RunRecord:
 
 
 def read_run(folder: str | Path) -> RunRecord:
-    """Read the work directory of a run.
-
-    Raises:
-        InvalidArgument: it is not there, or holds no run.
-    """
+    """Read the work directory of a run; raise InvalidArgument where it is not there, or holds
+    none."""
     folder = Path(folder)
     starts = _starts(folder)
     scalars = read_scalars(folder)
@@ -157,11 +154,8 @@ def read_run(folder: str | Path) -> RunRecord:
 
 
 def _starts(folder: Path) -> list[Path]:
-    """Return the folders in a work directory that each start of a training has left.
-
-    Raises:
-        InvalidArgument: there is none.
-    """
+    """Return the folders in a work directory that each start of a training has left; raise
+    InvalidArgument where there is none."""
     if not folder.is_dir():
         what = 'is a file' if folder.exists() else 'is not there'
         raise InvalidArgument(f'{folder} {what}: give the work dir of a run, work_dirs/NAME')

@@ -39,12 +39,9 @@ def require_reduction(reduction: Any) -> None:
 
 
 def checked_class_weight(class_weight: Any) -> tuple[float, ...] | None:
-    """Return the weight of each class, which its pixels or its region have in a loss.
-
-    Raises:
-        InvalidArgument: it is no list of finite numbers, 0 or above, or all of them are 0. (mmseg
-            takes a path as well, and unpickles what lies there.)
-    """
+    """Return the weight of each class, which its pixels or its region have in a loss; raise
+    InvalidArgument unless it is a list of finite numbers, 0 or above, and not all 0. (mmseg takes a
+    path as well, and unpickles what lies there.)"""
     if class_weight is None:
         return None
     if isinstance(class_weight, torch.Tensor) or hasattr(class_weight, 'tolist'):

@@ -78,11 +78,8 @@ def require_known(taker: str, names: Iterable[str], allowed: Collection[str]) ->
 
 
 def require_sequence(name: str, value: Any, example: str) -> tuple:
-    """Return ``value`` as a tuple.
-
-    Raises:
-        InvalidArgument: it has no order (a set, a dict), is text, a single value, or empty.
-    """
+    """Return ``value`` as a tuple; raise InvalidArgument where it has no order (a set, a dict), is
+    text, a single value, or empty."""
     unordered = isinstance(value, str | bytes | Mapping | set | frozenset)
     if unordered or not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
         raise InvalidArgument(f'{name}={value!r}: give a list, such as {example}')

@@ -166,11 +166,8 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 def _header(path: str, read: Callable[[str], object]) -> ImageHeader:
-    """Return a file's header; where that is in doubt, the decoded image's facts.
-
-    Raises:
-        DataError: it cannot be decoded.
-    """
+    """Return a file's header; where that is in doubt, the decoded image's facts. Raise DataError
+    where it cannot be decoded."""
     with open(path, 'rb') as file:
         header = read_header(file)
     if header is None or not header.whole:

@@ -65,11 +65,8 @@ class LoadRandomResizedCrop(RandomResizedCrop):
         self.reduce = reduce
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add a crop of the image to ``results``.
-
-        Raises:
-            UnreadableImage: the file is missing, damaged or of another kind of number.
-        """
+        """Add a crop of the image to ``results``; raise UnreadableImage where the file is missing,
+        damaged or of another kind of number."""
         content = read_content(results, self.loader.backend_args)
         header = read_header(io.BytesIO(content)) if content.startswith(JPEG_START) else None
         if header is None or not self.reduce:

@@ -19,14 +19,14 @@ from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
 from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
 from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
-from rexdense.cli.options import add_device_option
+from rexdense.cli.model_options import add_device_option, chosen_device
 from rexdense.cli.parser import Parser, not_empty, positive, random_seed
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
-from rexdense.dependencies import needed_packages
 from rexdense.destinations import check_destination
-from rexdense.device import device_sentence, find_device
+from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.models.classifier import Classifier
+from rexdense.models.image_classifier import ImageClassifier
 from rexdense.text_table import text_table
 from rexdense.visualization.feature_maps import draw_maps, heat_over
 from rexdense.visualization.picture_files import read_picture, write_picture
@@ -102,10 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _random_layers(options)
         print(options.out)
         return
-    device = find_device(options.device)
-    if options.device == 'auto':
-        print(device_sentence(device))
-    options.device = device
+    options.device = chosen_device(options)
     if options.what == 'rank':
         _rank(options)
     else:
@@ -168,11 +165,6 @@ def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, 
     its images must become."""
     if weights:
         raise InvalidArgument(f'{checkpoint} holds its own weights: leave --weights out')
-    # Here, because what is of named networks needs torch alone.
-    with needed_packages('a checkpoint of rexdense train'):
-        from rexdense.engine.trained.model import load_trained_model
-        from rexdense.models.image_classifier import ImageClassifier
-
     trained = load_trained_model(checkpoint, 'cpu')
     model, config = trained.model, trained.config
     network = model if isinstance(model, ImageClassifier) else getattr(model, 'backbone', None)

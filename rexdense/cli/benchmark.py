@@ -22,7 +22,7 @@ from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import PEERS
 from rexdense.benchmark.processes import Peer
 from rexdense.benchmark.report import losses, read_json, table_of, write_json
-from rexdense.cli.options import add_device_option
+from rexdense.cli.model_options import add_device_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import device_sentence, find_device

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rexdense.cli.options import add_device_option
+from rexdense.cli.model_options import add_device_option, chosen_device
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination
-from rexdense.device import device_sentence, find_device, reuse_freed_memory
+from rexdense.device import reuse_freed_memory
 from rexdense.engine.report.page.document import document
 from rexdense.engine.report.page.sections import sections_of
 from rexdense.engine.report.run_content import content_of_run
@@ -73,9 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InvalidArgument(f'--out {path}: a page ends in .html')
     if path.parent.is_dir():
         check_destination(path, options.overwrite)
-    device = find_device(options.device)
-    if options.device == 'auto':
-        print(device_sentence(device))
+    device = chosen_device(options)
     with Progress(options.images * len(records)) as progress:
         runs = [
             content_of_run(

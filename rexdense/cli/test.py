@@ -8,12 +8,8 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rexdense.cli.options import (
-    add_data_options,
-    add_optimize_option,
-    add_run_options,
-    add_runtime_option,
-)
+from rexdense.cli.model_options import add_optimize_option, add_runtime_option
+from rexdense.cli.options import add_data_options, add_run_options
 from rexdense.cli.parser import Parser
 from rexdense.deploy.runtimes import device_of_runtime
 from rexdense.destinations import check_destination, prepare_output_dir

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rexdense.cli.options import add_device_option, add_optimize_option
+from rexdense.cli.model_options import add_device_option, add_optimize_option, add_trust_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.device import device_sentence, reuse_freed_memory
 from rexdense.files import scratch_folder
@@ -51,12 +51,7 @@ def parser() -> argparse.ArgumentParser:
             metavar=unit,
             help=f'largest {what}',
         )
-    result.add_argument(
-        '--trust-config',
-        action='store_true',
-        help='build whatever the configs in the checkpoints name, which can run any code; off, '
-        'only registered classes of models and transforms',
-    )
+    add_trust_option(result)
     add_optimize_option(result)
     add_device_option(result)
     return result

@@ -10,7 +10,7 @@ from mmengine.dist import is_main_process
 
 from rexdense.datasets.images.folders import entries_of, is_data, is_folder, unread_sentence
 from rexdense.engine.config.load import innermost_dataset, set_num_classes
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.errors import DataError, InvalidArgument, some_of
 from rexdense.registry import DATASETS
 from rexdense.text_table import text_table
 
@@ -63,7 +63,7 @@ def use_image_folder(
         section.metainfo = dict(section.get('metainfo') or {}, classes=tuple(classes))
     if is_main_process():
         print(text_table([['', *counts], ['images', *counts.values()]]))
-        print(f'{len(classes)} classes: {_abridged(classes)}')
+        print(f'{len(classes)} classes: {some_of(classes, _MOST_NAMED)}')
     set_num_classes(config, len(classes))
 
 
@@ -114,11 +114,7 @@ def _require_images(found: Any, section: ConfigDict, classes: Sequence[str]) -> 
     if empty:
         raise DataError(
             f'{Path(section.data_root) / section.split} has no image of {len(empty)} of the '
-            f'{len(classes)} classes ({_abridged(empty)}): put some there, or take the class out'
+            f'{len(classes)} classes ({some_of(empty, _MOST_NAMED)}): put some there, or take the '
+            'class out'
             + (f'; {unread_sentence(found.unread_images)}' if found.unread_images else '')
         )
-
-
-def _abridged(names: Sequence[str]) -> str:
-    shown = ', '.join(names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f'{shown}, ...'

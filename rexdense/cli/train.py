@@ -19,7 +19,6 @@ from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.data_places import refuse_data_places
 from rexdense.engine.hooks.classes import CheckClasses
-from rexdense.engine.hooks.earlier_runs import RemoveEarlierRuns
 from rexdense.engine.hooks.images import CheckImages, ReportSkippedImages
 from rexdense.engine.hooks.non_finite_loss import StopOnNonFiniteLoss
 from rexdense.engine.hooks.strides import CheckStrides
@@ -35,6 +34,7 @@ from rexdense.engine.trained.file import read_training_file
 from rexdense.engine.work_dir import (
     CURVES,
     SHEET,
+    RemoveEarlierRuns,
     alone_in,
     prepare_work_dir,
     remove_unfinished,

@@ -8,6 +8,9 @@ import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+
 from rexdense.checkpoint.formats.reading import POINTER
 from rexdense.destinations import check_destination, prepare_output_dir, told
 from rexdense.engine.report.metric_files import METRIC_FILES
@@ -19,6 +22,7 @@ from rexdense.hidden_files import written_for
 __all__ = [
     'CURVES',
     'SHEET',
+    'RemoveEarlierRuns',
     'alone_in',
     'left_by_runs',
     'prepare_work_dir',
@@ -160,6 +164,16 @@ def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
         # Of a folder with more in it, that stays.
         with contextlib.suppress(OSError):
             (Path(work_dir) / parent).rmdir()
+
+
+class RemoveEarlierRuns(Hook):
+    """Call :func:`remove_earlier_runs` once all is built and training begins: a mistake in the
+    config costs nothing."""
+
+    def before_train(self, runner) -> None:
+        """Delete what they have left."""
+        if is_main_process():
+            remove_earlier_runs(runner.work_dir, runner.timestamp)
 
 
 def remove_unfinished(work_dir: str | Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """An optimizer whose moments are shared out among the processes (ZeRO, stage 1)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -85,15 +85,9 @@ def with_gathering_optimizer(wrapper: Any) -> Any:
 
 def gather_moments(wrapper: OptimWrapper | OptimWrapperDict) -> None:
     """Bring the moments that processes share to the first one; all of them have to call this."""
-    for optimizer in _optimizers(wrapper):
-        if isinstance(optimizer, ZeroRedundancyOptimizer):
-            optimizer.consolidate_state_dict()
-
-
-def _optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> Iterator[Optimizer]:
-    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    for each in wrappers:
-        yield each.optimizer
+    for each in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
+        if isinstance(each.optimizer, ZeroRedundancyOptimizer):
+            each.optimizer.consolidate_state_dict()
 
 
 def kind_of(optimizer: Optimizer) -> type[Optimizer]:

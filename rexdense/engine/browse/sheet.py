@@ -1,8 +1,7 @@
 """The sheet of samples at the stages of their pipeline."""
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,7 +66,8 @@ def browse(
         raise InvalidArgument(f'--split {split}: the config has no {split}_dataloader')
     require_masks_that_follow(loader)
     import_scope(config)
-    with _scope(config), config_faults():
+    scope = config.get('default_scope', 'mmengine')
+    with DefaultScope.overwrite_default_scope(scope), config_faults():
         dataset = DATASETS.build(loader.dataset)
         if hasattr(dataset, 'full_init'):
             dataset.full_init()
@@ -84,12 +84,6 @@ def browse(
             for sample, stage in zip(samples, last, strict=False):
                 sample.stages.append(stage)
     return samples, metainfo
-
-
-@contextlib.contextmanager
-def _scope(config: Config) -> Iterator[None]:
-    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmengine')):
-        yield
 
 
 def _samples(dataset: Any, number: int, seed: int) -> list[Sample]:

@@ -1,12 +1,11 @@
 """Checks of the arguments that losses share."""
 
-import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from rexdense.arch.checks import is_number
 from rexdense.errors import InvalidArgument
 
 __all__ = [
@@ -60,4 +59,4 @@ def checked_class_weight(class_weight: Any) -> tuple[float, ...] | None:
 
 
 def _is_factor(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 <= value < math.inf
+    return is_number(value) and value >= 0

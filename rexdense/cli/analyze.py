@@ -30,7 +30,7 @@ from rexdense.models.image_classifier import ImageClassifier
 from rexdense.text_table import text_table
 from rexdense.visualization.feature_maps import draw_maps, heat_over
 from rexdense.visualization.picture_files import read_picture, write_picture
-from rexdense.visualization.rank_plots import plot_block_ranks, plot_random_layers
+from rexdense.visualization.plots.ranks import plot_block_ranks, plot_random_layers
 from rexdense.visualization.tiles import beside, titled
 
 __all__ = ['main']

@@ -17,9 +17,9 @@ from rexdense.datasets.segmentation.folder import SegmentationFolder
 from rexdense.datasets.segmentation.label_maps import read_label_map
 from rexdense.errors import DataError
 from rexdense.visualization.boxes import Objects, draw_objects
-from rexdense.visualization.data_plots import plot_counts
 from rexdense.visualization.labels import draw_labels, label_legend
 from rexdense.visualization.picture_files import read_picture
+from rexdense.visualization.plots.data import plot_counts
 from rexdense.visualization.tiles import below, fitted, in_rows, text_size, titled, write_text
 
 __all__ = ['draw_overview']

@@ -6,8 +6,8 @@ from typing import Any
 from rexdense.errors import MissingDependency
 from rexdense.files import atomic_write
 from rexdense.visualization.confusion import confusion_table, draw_confusion
-from rexdense.visualization.detection_plots import plot_errors, plot_precision_recall
 from rexdense.visualization.picture_files import encode_picture
+from rexdense.visualization.plots.detection import plot_errors, plot_precision_recall
 
 __all__ = ['METRIC_FILES', 'metric_files', 'write_metric_files']
 

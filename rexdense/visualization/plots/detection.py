@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rexdense.visualization.confusion import short_name
-from rexdense.visualization.figures import lay_grid, new_figure
+from rexdense.visualization.plots.figures import lay_grid, new_figure
 
 __all__ = ['plot_errors', 'plot_precision_recall']
 

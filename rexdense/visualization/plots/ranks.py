@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rexdense.files import atomic_write
-from rexdense.visualization.figures import lay_grid, new_figure
+from rexdense.visualization.plots.figures import lay_grid, new_figure
 
 __all__ = ['plot_block_ranks', 'plot_random_layers']
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.files import atomic_write
-from rexdense.visualization.figures import new_figure
+from rexdense.visualization.plots.figures import new_figure
 from rexdense.visualization.scalars import read_scalars
 
 __all__ = ['MASKS', 'draw_curves', 'drawn_metrics', 'loss_names']

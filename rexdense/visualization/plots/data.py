@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rexdense.visualization.figures import lay_grid, new_figure
-from rexdense.visualization.rank_plots import COLOURS
+from rexdense.visualization.plots.figures import lay_grid, new_figure
+from rexdense.visualization.plots.ranks import COLOURS
 
 __all__ = ['plot_counts']
 

@@ -15,9 +15,9 @@ from rexdense.deploy.runtimes import device_of_runtime
 from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import process_loss_told, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.comparison import differences_sentence
 from rexdense.engine.config.data_root import VALIDATION
-from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.pretrained import use_normalisation
 from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files

@@ -13,9 +13,9 @@ from rexdense.cli.options import add_data_options, add_run_options, add_training
 from rexdense.cli.parser import Parser
 from rexdense.datasets.skipping import skipped_images, skipped_sentence
 from rexdense.device import bare_model, note_begun, process_loss_told, reuse_freed_memory
-from rexdense.engine.config.agreement import require_agreement
 from rexdense.engine.config.apply import apply_run_options, apply_training_options
-from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.checks.agreement import require_agreement
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.data_places import refuse_data_places
 from rexdense.engine.hooks.classes import CheckClasses

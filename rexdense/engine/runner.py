@@ -19,7 +19,7 @@ from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import hidden_options
 from rexdense.destinations import refusals_told
 from rexdense.device import process_loss_told
-from rexdense.engine.config.faults import require_known_optimizers
+from rexdense.engine.config.checks.faults import require_known_optimizers
 from rexdense.engine.config.formatted import FormattedOnce
 from rexdense.engine.cpu_steps import build_fused, lay_out_weights
 from rexdense.engine.dataloaders import (

@@ -18,8 +18,8 @@ from rexdense.engine.browse.pictures import (
     shown_at,
 )
 from rexdense.engine.browse.stages import PACKED, Stage, as_batch, seeded, stages
-from rexdense.engine.config.faults import config_faults
-from rexdense.engine.config.mask_transforms import require_masks_that_follow
+from rexdense.engine.config.checks.faults import config_faults
+from rexdense.engine.config.checks.mask_transforms import require_masks_that_follow
 from rexdense.engine.scope import import_scope
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.visualization.depth import depth_scale

@@ -19,6 +19,8 @@ from rexdense.device import (
 )
 from rexdense.engine.config.ascend import suit_ascend
 from rexdense.engine.config.cascade import require_stages
+from rexdense.engine.config.checks.mask_transforms import require_masks_that_follow
+from rexdense.engine.config.checks.windows import require_windows
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_pyramid_channels, follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
@@ -29,11 +31,9 @@ from rexdense.engine.config.load import (
     set_scale,
     walk,
 )
-from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces
 from rexdense.engine.config.pretrained import use_pretrained
-from rexdense.engine.config.windows import require_windows
 from rexdense.engine.report.main_figure import keep_best, stop_early
 from rexdense.engine.report.trackers import use_tensorboard, use_wandb
 from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint

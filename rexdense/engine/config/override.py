@@ -10,7 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 
-from rexdense.engine.config.assigned import is_index, require_fitting_values
+from rexdense.engine.config.checks.assigned import is_index, require_fitting_values
 from rexdense.engine.config.followers import follow_channels
 from rexdense.engine.config.load import RUN_LENGTHS, stretch
 from rexdense.errors import InvalidArgument, UnknownName, suggest
@@ -60,7 +60,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
         UnknownName: nothing reads a key, or no backbone bears its new name.
         InvalidArgument: the backbone's new arguments are outside what is allowed, or a section is
             given for a value or a value for a section, see
-            :func:`rexdense.engine.config.assigned.require_fitting_values`.
+            :func:`rexdense.engine.config.checks.assigned.require_fitting_values`.
     """
     require_fitting_values(config, assignments)
     # A copy, so that a key at fault leaves the config as it was.

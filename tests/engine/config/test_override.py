@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from rexdense.arch import channels
-from rexdense.engine.config.assigned import require_fitting_values
+from rexdense.engine.config.checks.assigned import require_fitting_values
 from rexdense.engine.config.override import KEYS, override
 from rexdense.errors import InvalidArgument, UnknownName
 

@@ -10,7 +10,7 @@ from mmengine.utils import import_modules_from_strings
 
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.formats.config_text import read_config_text
-from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.stored.classes import (
     DATASET,
     METRIC,

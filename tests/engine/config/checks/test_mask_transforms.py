@@ -18,9 +18,9 @@ from mmengine.config import ConfigDict
 from mmengine.registry import DATASETS, DefaultScope
 
 from rexdense.cli import browse
+from rexdense.engine.config.checks.mask_transforms import require_masks_that_follow
 from rexdense.engine.config.data_root import use_data_root
 from rexdense.engine.config.load import load_config, set_scale
-from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.scope import import_scope
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import MASK_CONFIG, ROOT

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rexdense.visualization.confusion import short_name
-from rexdense.visualization.plots.figures import lay_grid, new_figure
+from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
 
 __all__ = ['plot_errors', 'plot_precision_recall']
 
 MOST_CLASSES = 12
 """With a line of their own; of more classes the best and the worst half of these are drawn."""
-# Okabe and Ito's, which can be told apart by all; the second half dashed.
-COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7', '#0072B2')
-BAR = '#0072B2'
+BAR = COLOURS[-1]
 PURPOSE = 'drawing curves'
 
 

@@ -11,7 +11,7 @@ __all__ = [
     'is_integer',
     'is_number',
     'require_config',
-    'require_depth',
+    'require_few_blocks',
     'require_flag',
     'require_known',
     'require_norm_cfg',
@@ -38,7 +38,7 @@ def require_positive_integer(name: str, value: Any) -> None:
         raise InvalidArgument(f'{name}={value!r}: give a whole number above 0')
 
 
-def require_depth(name: str, value: Any, blocks: float) -> None:
+def require_few_blocks(name: str, value: Any, blocks: float) -> None:
     """Raise InvalidArgument where a network would have more than ``MOST_BLOCKS`` blocks.
 
     Args:

@@ -22,7 +22,8 @@ _READ_LATER = {
     *('activation_checkpointing', 'compile', 'efficient_conv_bn_eval'),
     *('find_unused_parameters', 'model_wrapper_cfg', 'sync_bn'),
 }
-_LISTS = ('custom_hooks', 'param_scheduler')
+_BEGUN_AS_LISTS = ('custom_hooks', 'param_scheduler')
+"""Sections that are lists where the config has none yet."""
 
 
 def _parameters(function: Callable) -> set[str]:
@@ -78,7 +79,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
         parts = key.split('.')
         for place, part in enumerate(parts[:-1]):
             whole = '.'.join(parts[: place + 1])
-            fresh = ConfigDict if whole not in _LISTS else list
+            fresh = ConfigDict if whole not in _BEGUN_AS_LISTS else list
             may_be_new = place == 0 or part.endswith('_cfg') or f'{whole}.type' in assignments
             above, node = node, _step(node, part, key, fresh if may_be_new else None)
         if isinstance(node, (list, tuple)):

@@ -115,8 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     refuse_data_places(config, False, options.checkpoint, training=False)
     prepare_work_dir(config.work_dir, True)
     keep_only_testing(config)
-    for section in _coco_sections(config):
-        section.setdefault('analysis', LOWEST_SCORE)
+    for section in _metrics(config):
+        if section.get('type') == 'rexdense.CocoMetric':
+            section.setdefault('analysis', LOWEST_SCORE)
     if options.out and not keeps_maps:
         _write_one_file(config, options.out)
     config.load_from = str(options.checkpoint)
@@ -232,11 +233,6 @@ def _metrics(config: Config) -> list[dict]:
     """Return the sections of the metrics."""
     evaluators = config.test_evaluator
     return evaluators if isinstance(evaluators, list) else [evaluators]
-
-
-def _coco_sections(config: Config) -> list[dict]:
-    """Return the sections of COCO's metrics."""
-    return [each for each in _metrics(config) if each.get('type') == 'rexdense.CocoMetric']
 
 
 def _write_one_file(config: Config, path: Path) -> None:

@@ -135,10 +135,6 @@ def _fused(views: list[_View], most: int = -1) -> InstanceData:
     return fused
 
 
-def _areas(boxes: torch.Tensor) -> torch.Tensor:
-    return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1)
-
-
 def _single(view: InstanceData) -> list[int]:
     """Return the places of the boxes of a view, the best first, without those that have no area or
     overlap a better one of their class.
@@ -148,7 +144,7 @@ def _single(view: InstanceData) -> list[int]:
     """
     again = bbox_overlaps(view.bboxes, view.bboxes) > _OVERLAP
     again = (again & (view.labels[:, None] == view.labels)).cpu().numpy()
-    there = (_areas(view.bboxes) > 0).cpu().numpy()
+    there = (view.bboxes[:, 2:] > view.bboxes[:, :2]).all(1).cpu().numpy()
     kept: list[int] = []
     for place in view.scores.cpu().argsort(descending=True, stable=True).tolist():
         if there[place] and not again[place, kept].any():

@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
             '--dtype', choices=('float32', 'bfloat16'), default='float32', help='of the networks'
         )
         part.add_argument(
-            '--compile', action='store_true', help='compiled networks compete as well'
+            '--compile', action='store_true', help='measure compiled networks as well'
         )
         part.add_argument(
             '--allocator',

@@ -223,7 +223,7 @@ def _add_long_run_options(group: argparse._ActionsContainer) -> None:
         '--early-stop',
         type=positive(int),
         metavar='N',
-        help='end after N validations in a row in which the main figure (AP, mIoU, top-1, abs_rel) '
+        help='end after N validations in a row in which the main metric (AP, mIoU, top-1, abs_rel) '
         'has not become better',
     )
     group.add_argument(

@@ -34,7 +34,7 @@ from rexdense.engine.config.load import (
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces
 from rexdense.engine.config.pretrained import use_pretrained
-from rexdense.engine.report.main_figure import keep_best, stop_early
+from rexdense.engine.report.main_metric import keep_best, stop_early
 from rexdense.engine.report.trackers import use_tensorboard, use_wandb
 from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint
 from rexdense.engine.zero import share_moments

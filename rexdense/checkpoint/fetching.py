@@ -1,4 +1,4 @@
-"""From what a user calls a checkpoint (a path, folder, URL or dictionary) to its tensors."""
+"""Opening of checkpoints: a path, a work directory, a URL, a published name or a state dict."""
 
 import dataclasses
 import hashlib

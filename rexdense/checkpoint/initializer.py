@@ -1,4 +1,4 @@
-"""Weights named in a config."""
+"""Initialiser of weights that configs name, ``rexdense.Pretrained``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The program that looks into a network: ranks of features, their maps, what a class rests on."""
+"""The program that looks into a network: ranks of features, feature maps, class activation."""
 
 import argparse
 from collections.abc import Sequence

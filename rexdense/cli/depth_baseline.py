@@ -1,4 +1,4 @@
-"""Depth metrics that are reached without looking at the images."""
+"""The program that measures the mean depth of the training data as a prediction."""
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""The training program."""
+"""The program that trains a model of a config."""
 
 import argparse
 import contextlib

@@ -1,4 +1,4 @@
-"""The folder of a run, guarded against loss: what is written there, and what earlier runs left."""
+"""The folder of a run, guarded against loss."""
 
 import contextlib
 import datetime

@@ -1,4 +1,4 @@
-"""Pictures as the frames of a video file."""
+"""Video files of pictures."""
 
 from collections.abc import Iterable
 from pathlib import Path

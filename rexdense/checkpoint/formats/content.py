@@ -1,4 +1,4 @@
-"""File formats, told by the bytes and not by the name."""
+"""Recognition of file formats by their content."""
 
 import tarfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tensors out of which torch computes a weight as it is used: pruned or parametrised modules."""
+"""Refusal of pruned and parametrised modules, whose weights torch computes as they are used."""
 
 import re
 from collections.abc import Iterable

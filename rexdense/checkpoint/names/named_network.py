@@ -1,4 +1,4 @@
-"""A network out of a checkpoint of any project, under rexdense's names."""
+"""A network of a checkpoint of any project, under rexdense's names."""
 
 import dataclasses
 from collections.abc import Mapping

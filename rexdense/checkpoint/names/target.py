@@ -1,4 +1,4 @@
-"""The network in a module that a checkpoint is to fill."""
+"""The backbone in a module that a checkpoint is loaded into."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""Single values of a config, set from a command line."""
+"""Setting of single values of a config from a command line."""
 
 import copy
 import inspect

@@ -1,4 +1,4 @@
-"""A check that the model, the training and the validation data have the same classes."""
+"""Hook that checks that the model, the training and the validation data have the same classes."""
 
 from collections.abc import Sequence
 

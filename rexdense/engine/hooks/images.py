@@ -1,4 +1,4 @@
-"""A look at the files of the images before a training, and at those left out during it."""
+"""Hooks that check the image files before a training, and count those skipped during it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

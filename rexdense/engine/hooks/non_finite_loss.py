@@ -1,4 +1,4 @@
-"""A stop at the first loss that is not finite."""
+"""Hook that stops a training at the first loss that is not finite."""
 
 import math
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Hooks that keep what a model says while it is measured."""
+"""Hooks of measuring: optimised models, runtimes, flip tests, files and pictures of predictions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

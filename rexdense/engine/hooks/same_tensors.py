@@ -1,4 +1,4 @@
-"""Checkpoints that fill a model whole, or not at all."""
+"""Hook that checks that a checkpoint has the tensors of the model, no more and no fewer."""
 
 from collections.abc import Mapping
 

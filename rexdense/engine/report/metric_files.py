@@ -1,4 +1,4 @@
-"""The tables and pictures that explain the figures of a run."""
+"""Tables and pictures that explain the metrics of a run."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""All that a report tells of one run: what it has left, what its data are, what it predicts."""
+"""The content of a report about one run: its record, its data, its predictions."""
 
 import dataclasses
 import os

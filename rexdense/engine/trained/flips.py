@@ -1,4 +1,4 @@
-"""The flip test that suits a trained model."""
+"""Flip tests of trained models."""
 
 from collections.abc import Sequence
 from typing import Any

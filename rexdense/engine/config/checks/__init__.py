@@ -1,1 +1,1 @@
-"""Checks of configs: faults that mmengine, mmdet and mmseg would tell late, in no words, or not."""
+"""Checks of configs for faults that mmengine, mmdet and mmseg tell late, unclearly or never."""

@@ -1,4 +1,4 @@
-"""The same config in all processes that train together."""
+"""Check that all processes that train together have the same config."""
 
 import json
 import re

@@ -1,5 +1,4 @@
-"""Values that may be assigned in a config: sections and lists of them stay such, lengths whole
-numbers."""
+"""Check of the values that options assign in a config."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

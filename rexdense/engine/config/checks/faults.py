@@ -1,4 +1,4 @@
-"""Faults of a config that mmengine finds while it builds from it, as one line."""
+"""Errors of mmengine about a faulty config, as one line with the closest names."""
 
 import contextlib
 import inspect

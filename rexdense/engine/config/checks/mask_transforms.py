@@ -1,4 +1,4 @@
-"""The check that the transforms of a pipeline move masks along with the boxes."""
+"""Check that the transforms of a pipeline move masks along with the boxes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Inference of segmentors on whole images or through windows."""
+"""Check of the sliding windows of a segmentor."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The config that lies in a checkpoint: data, of which only what a prediction needs is built."""
+"""The config in a checkpoint, read as data; only parts that a prediction needs are built."""
 
 import contextlib
 from collections.abc import Iterator, Sequence

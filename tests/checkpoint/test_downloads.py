@@ -91,7 +91,7 @@ def test_an_address_without_a_file_is_refused_and_leaves_nothing(server, tmp_pat
 
 
 @pytest.mark.parametrize('content', [b'<html>sign in</html>', b'', b'PK\3\4half'])
-def test_what_is_no_checkpoint_is_not_kept(server, tmp_path, content):
+def test_downloads_that_are_no_checkpoint_are_not_kept(server, tmp_path, content):
     folder, address = server
     (folder / 'a.pth').write_bytes(content)
     backbone = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))

@@ -54,7 +54,7 @@ def test_a_config_that_says_what_is_best_is_followed(chosen):
 @pytest.mark.parametrize(
     'stated', [dict(save_best='coco/nothing'), dict(save_best=3), dict(save_best='mAP', rule='up')]
 )
-def test_what_cannot_be_the_best(stated):
+def test_unfit_choices_of_the_best_are_refused(stated):
     checkpoint = dict(type='CheckpointHook', **stated)
     with pytest.raises(InvalidArgument, match='give a metric of the validation') as told:
         keep_best(Config(dict(default_hooks=dict(checkpoint=checkpoint))))

@@ -119,7 +119,7 @@ def test_a_run_that_goes_on_is_told(tmp_path):
     assert (folder / LOCK).read_text() == 'process 12 of here'
 
 
-def test_what_is_no_work_dir_is_refused(tmp_path):
+def test_folders_that_are_no_work_dir_are_refused(tmp_path):
     (tmp_path / 'file').write_text('')
     (tmp_path / 'empty').mkdir()
     write_run(tmp_path / 'runs/one')

@@ -19,7 +19,7 @@ from rexdense.hidden_files import LONGEST_NAME
 __all__ = ['Rename', 'name_key', 'output_names', 'output_path', 'output_paths', 'safe_name']
 
 Rename = Callable[[str], str]
-"""From the name of an input file to that of an output file."""
+"""Names of output files after those of input files."""
 
 # Control characters, the other system's separator, and what Windows takes in no name.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\/]' if os.name == 'posix' else r'[\x00-\x1f\x7f\\/<>:"|?*]')

@@ -14,7 +14,7 @@ from rexdense.errors import InvalidArgument, UnknownName, suggest
 __all__ = ['config_names', 'configs_folder', 'find_config']
 
 SCOPE = 'rexdense::'
-"""What mmengine writes before a config of the package."""
+"""Prefix by which mmengine names a config of the package."""
 
 
 def configs_folder() -> Path:

@@ -20,7 +20,7 @@ _OVERLAP = 0.7
 
 
 class DetectionFlipTest(BaseTTAModel):
-    """What a detector of mmdet finds in an image and in its mirror images, fused.
+    """Flip test of a detector of mmdet: fusion of its detections in an image and its mirror images.
 
     Boxes of one class that overlap are one object (weighted boxes fusion, Solovyev et al. 2019):
     its box is their mean weighed by their scores, its score the mean over all views, 0 where one
@@ -81,7 +81,7 @@ def _mirrored(padded: torch.Tensor, sample: Any, direction: str) -> torch.Tensor
 
 
 class _View(NamedTuple):
-    """What was found in one view, turned back.
+    """Detections in one view, turned back.
 
     Attributes:
         found: Boxes, scores and labels, the best first.

@@ -303,7 +303,7 @@ class TestWhatIsRefused:
             (('a.pth', 'openmmlab'), CheckpointMismatch, 'it has networks of regnet, resnext'),
         ],
     )
-    def test_unfit_formats_and_places_are_refused(self, arguments, error, message, source, tmp_path):
+    def test_unfit_destinations_are_refused(self, arguments, error, message, source, tmp_path):
         destination, *names = arguments
         with pytest.raises(error, match=message):
             export_backbone(source, tmp_path / destination, *names)

@@ -13,7 +13,7 @@ SPLIT_NAMES = {
     'val': ('val', 'valid', 'validation', 'val2017', 'val2014'),
     'test': ('test', 'testing'),
 }
-"""What exporters call the splits; the first is CVAT's and Roboflow's or Ultralytics' own."""
+"""Names of the splits at exporters; the first is CVAT's and Roboflow's or Ultralytics' own."""
 UNDIVIDED = 'all'
 """The one split of a folder that is not divided."""
 

@@ -33,7 +33,7 @@ LIST_ENDING = '.txt'
 MOST_BYTES = 256 * 2**20
 _WHOLE = re.compile('0*[1-9][0-9]{0,8}')
 _CLASS_FLAGS = ('-1', '0', '1')
-"""What the lists of one class say of each image."""
+"""Marks of an image in the lists of one class."""
 
 
 def is_voc(path: Path) -> bool:

@@ -20,13 +20,13 @@ __all__ = [
 ]
 
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-"""What the names of images that are read end with."""
+"""Endings of images that are read."""
 
 OTHER_ENDINGS = (
     *('.avif', '.cr2', '.dng', '.exr', '.gif', '.heic', '.heif', '.ico', '.jfif', '.jp2', '.jpe'),
     *('.jxl', '.nef', '.pbm', '.pgm', '.pnm', '.ppm', '.psd', '.svg', '.tga'),
 )
-"""What the names of images that are not read end with."""
+"""Endings of images that are not read."""
 
 _FOREIGN = frozenset({'@eadir', '__macosx', '#recycle', '$recycle.bin', 'lost+found'})
 """Folders of thumbnails, resource forks and deleted files: Synology, macOS, Windows, ext4."""

@@ -17,7 +17,7 @@ VIDEO_ENDINGS = (
     *('.3gp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts'),
     *('.ogv', '.ts', '.webm', '.wmv'),
 )
-"""What the names of videos that are read end with."""
+"""Endings of videos that are read."""
 USUAL_RATE = 25.0
 """Frames a second, where a file states none that can be."""
 HIGHEST_RATE = 1000.0

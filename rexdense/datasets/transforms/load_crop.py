@@ -24,7 +24,7 @@ REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     2: cv2.IMREAD_REDUCED_COLOR_2,
 }
-"""What libjpeg can divide the sides of an image by while it decodes, the most first."""
+"""Factors by which libjpeg can shrink an image while it decodes, the largest first."""
 
 
 @TRANSFORMS.register_module()

@@ -54,7 +54,7 @@ class RPNGraph(Graph):
 
 
 class Proposals(nn.Module):
-    """From the outputs of a region proposal head to the regions of each image.
+    """Regions of each image out of the outputs of a region proposal head.
 
     Args:
         head: mmdet's RPNHead; its ``test_cfg`` says how many candidates a level may have

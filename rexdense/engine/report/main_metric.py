@@ -12,7 +12,7 @@ from rexdense.errors import InvalidArgument
 __all__ = ['MainMetric', 'keep_best', 'kept_metric', 'main_metric', 'stop_early']
 
 LEAST_GAIN = 1e-6
-"""What a metric must gain to be better, so that one that stands still stops a run; mmengine's hook
+"""Least gain of a better metric, so that one that stands still stops a run; mmengine's hook
 takes an equal value for a gain where this is 0."""
 
 

@@ -38,7 +38,7 @@ __all__ = [
 
 SCOPES = ('mmengine', 'rexdense', 'mmdet', 'mmseg')
 TRUST = 'if you trust its maker with this machine, add --trust-config (trust_config=True in Python)'
-"""What the refusal of a config in a checkpoint ends with."""
+"""End of the messages that refuse a config in a checkpoint."""
 
 
 class Kind(NamedTuple):

@@ -77,11 +77,8 @@ def check_destination(
 
 
 def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
-    """Check that no output is an input, under whatever name: relative, by a link, by a hard link.
-
-    Raises:
-        InvalidArgument: one is.
-    """
+    """Raise InvalidArgument where an output is an input, under whatever name: relative, by a link,
+    by a hard link."""
     known = {identity: path for path in inputs for identity in _identities(path)}
     for output in outputs:
         for identity in _identities(output):
@@ -139,11 +136,8 @@ def takes_no_more(error: BaseException | None) -> bool:
 
 
 def prepare_output_dir(folder: str | Path, option: str) -> Path:
-    """Create a folder and make sure that it may be written.
-
-    Raises:
-        InvalidArgument: it may not; the message names the option that chose it.
-    """
+    """Create a folder; raise InvalidArgument, with the option that chose it, where it may not be
+    written."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -81,11 +81,8 @@ def holder_of(path: Path) -> str | None:
 @contextlib.contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
     """Hold the lock file beside ``path``, so that processes that want it take turns; where the
-    folder may not be written none is needed, and a file system without locks is not guarded.
-
-    Raises:
-        UnwritableFile: there is no room for the lock file, for example.
-    """
+    folder may not be written none is needed, and a file system without locks is not guarded. Raise
+    UnwritableFile where there is no room for it, for example."""
     import fcntl  # not on Windows
 
     file = path.with_name(f'.{path.name}.lock')

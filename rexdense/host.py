@@ -63,11 +63,8 @@ class PlainRegistry:
         return self.module_dict.get(name.removeprefix('rexdense.'))
 
     def build(self, config: dict[str, Any]) -> Any:
-        """Build an instance of a class of rexdense from its config.
-
-        Raises:
-            MissingDependency: it is a class of another package.
-        """
+        """Build an instance of a class of rexdense from its config; raise MissingDependency for a
+        class of another package."""
         settings = dict(config)
         kind = settings.pop('type')
         found: Any = self.get(kind) if isinstance(kind, str) else kind
@@ -76,11 +73,7 @@ class PlainRegistry:
         return found(**settings)
 
     def switch_scope_and_registry(self, scope: str | None) -> Any:
-        """Refuse: looking for a class in several packages takes mmengine.
-
-        Raises:
-            MissingDependency: always.
-        """
+        """Raise MissingDependency: looking for a class in several packages takes mmengine."""
         _require_mmengine(f'finding a {self.name} by its name in a config')
 
 

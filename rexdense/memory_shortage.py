@@ -19,11 +19,8 @@ _LONGEST = 160
 
 @contextlib.contextmanager
 def memory_shortage_told() -> Iterator[None]:
-    """Turn what says that no memory is left into one line.
-
-    Raises:
-        OutOfMemory: some could not be had. A process that the system kills for it says nothing.
-    """
+    """Turn what says that no memory is left into an OutOfMemory of one line. A process that the
+    system kills for it says nothing."""
     try:
         yield
     except RexdenseError:

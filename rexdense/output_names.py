@@ -19,7 +19,7 @@ from rexdense.hidden_files import LONGEST_NAME
 __all__ = ['Rename', 'name_key', 'output_names', 'output_path', 'output_paths', 'safe_name']
 
 Rename = Callable[[str], str]
-"""From the name of an input file to that of an output file."""
+"""Names of output files after those of input files."""
 
 # Control characters, the other system's separator, and what Windows takes in no name.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\/]' if os.name == 'posix' else r'[\x00-\x1f\x7f\\/<>:"|?*]')
@@ -28,11 +28,8 @@ _DIGITS = (8, 16, 64)
 
 
 def output_path(folder: str | Path, name: str | Path) -> Path:
-    """Return the place below an output folder that a safe relative name has.
-
-    Raises:
-        InvalidArgument: it lies outside, by its name or by a link.
-    """
+    """Return the place below an output folder that a safe relative name has; raise InvalidArgument
+    where it lies outside, by its name or by a link."""
     path = Path(folder, name)
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise InvalidArgument(f'{path} leads out of {folder}, to {os.path.realpath(path)}')
@@ -46,11 +43,8 @@ def output_paths(
     renames: Sequence[Rename] = (str,),
     reserved: Iterable[str] = (),
 ) -> dict[str, Path]:
-    """Return the place below ``folder`` of each input's output; see :func:`output_names`.
-
-    Raises:
-        InvalidArgument: a link in ``folder`` leads out of it.
-    """
+    """Return the place below ``folder`` of each input's output, see :func:`output_names`; raise
+    InvalidArgument where a link in ``folder`` leads out of it."""
     names = output_names(inputs, base, renames, reserved)
     return {path: output_path(folder, name) for path, name in names.items()}
 

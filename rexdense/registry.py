@@ -66,7 +66,6 @@ HOOKS = _child(
     'HOOKS',
     'rexdense.engine.hooks.class_weights',
     'rexdense.engine.hooks.classes',
-    'rexdense.engine.hooks.earlier_runs',
     'rexdense.engine.hooks.images',
     'rexdense.engine.hooks.non_finite_loss',
     'rexdense.engine.hooks.precise_batch_norm',

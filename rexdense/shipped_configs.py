@@ -14,15 +14,12 @@ from rexdense.errors import InvalidArgument, UnknownName, suggest
 __all__ = ['config_names', 'configs_folder', 'find_config']
 
 SCOPE = 'rexdense::'
-"""What mmengine writes before a config of the package."""
+"""Prefix by which mmengine names a config of the package."""
 
 
 def configs_folder() -> Path:
-    """Return the folder of the shipped configs, with links resolved.
-
-    Raises:
-        InvalidArgument: the installation has none.
-    """
+    """Return the folder of the shipped configs, with links resolved; raise InvalidArgument where
+    the installation has none."""
     package = Path(__file__).resolve().parent
     # Where links are not made, as by git on Windows, a checkout has the second alone.
     for folder in (package / '.mim/configs', package.parent / 'configs'):
@@ -34,13 +31,11 @@ def configs_folder() -> Path:
 
 
 def config_names(pattern: str = '*') -> dict[str, Path]:
-    """Return files by name: that without ``.py``, with its folder where several are called so.
+    """Return files by name: that without ``.py``, with its folder where several are called so;
+    raise UnknownName where no config fits.
 
     Args:
         pattern: Of the shell, for the name or the path below the folder of the configs.
-
-    Raises:
-        UnknownName: no config fits.
     """
     places = _places()
     names = Counter(place.name for place in places)

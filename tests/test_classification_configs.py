@@ -189,7 +189,7 @@ def test_the_network_is_built(path):
         assert batch == base
 
 
-def test_what_differs_by_width():
+def test_rates_that_differ_by_width():
     drop_paths = {
         path: load_config(FOLDER / path).model.backbone.get('drop_path_rate', 0)
         for path in CONFIGS

@@ -15,7 +15,7 @@ from mmengine.hooks import Hook
 
 from rexdense.datasets import SHAPE_CLASSES
 from rexdense.device import choose_device
-from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.load import (
     dataloader_names,
     innermost_dataset,

@@ -130,7 +130,7 @@ def test_mmcv_without_operators():
         (MissingDependency('as said'), 'as said'),
     ],
 )
-def test_what_mends_it(error, expected):
+def test_import_errors_are_told_with_the_command_that_mends_them(error, expected):
     with pytest.raises(MissingDependency) as caught, needed_packages('this'):
         raise error
     assert str(caught.value).startswith('this: ') and expected in str(caught.value)

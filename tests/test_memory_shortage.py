@@ -52,7 +52,7 @@ def test_a_shortage_is_told(act, said):
         ('CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`', 'CUDA err'),
     ],
 )
-def test_what_devices_say(said, shown):
+def test_messages_of_devices_about_memory(said, shown):
     def act():
         raise RuntimeError(said)
 

@@ -53,7 +53,7 @@ def test_pins_are_exact_and_fit_the_other_requirements(name):
         (['VENV=tests'], 'tests was not made by make setup.*choose another folder'),
     ],
 )  # fmt: skip
-def test_what_stops_it_is_told(tmp_path, options, told):
+def test_faults_that_stop_the_setup_are_told(tmp_path, options, told):
     old = tmp_path / 'python3.9'
     old.write_text('#!/bin/sh\nexec python3 -c "import sys; sys.version_info = (3, 9, 1); $2"\n')
     old.chmod(0o755)

@@ -63,7 +63,7 @@ def test_a_file_of_the_path_wins(tmp_path, monkeypatch):
         ('zzz', r'zzz: there are \d+ names, .* \(rexdense configs lists all\)'),
     ],
 )
-def test_what_is_no_config(given, expected):
+def test_unknown_names_of_configs_are_refused(given, expected):
     expected = expected if '\\' in expected else re.escape(expected)
     with pytest.raises(UnknownName, match=expected) as caught:
         find_config(given)

@@ -1,1 +1,1 @@
-"""Analysis of a network's features: their rank, their maps, and what a class rests on."""
+"""Analysis of a network's features: their rank, their maps, and class activation maps."""

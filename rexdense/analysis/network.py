@@ -33,10 +33,6 @@ def load_network(
         weights: What :func:`rexdense.load_weights` takes, of any number of classes; None leaves
             random ones, the same each time.
         out_indices: The levels that its backbone returns, c5 last.
-
-    Raises:
-        UnknownName: no such network or weights.
-        CheckpointMismatch: they are of another network.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
@@ -59,15 +55,11 @@ def load_network(
 def load_classifier(
     name: str, weights: str | Path | None = None
 ) -> tuple[Classifier, Preprocessing]:
-    """Return a named classifier in evaluation mode, and what its images must become.
+    """Return a named classifier in evaluation mode, and what its images must become; raise
+    CheckpointMismatch where the weights hold no head.
 
     Args:
-        name: As for :func:`load_network`.
-        weights: As there.
-
-    Raises:
-        UnknownName: no such network or weights.
-        CheckpointMismatch: they are of another network, or hold no head.
+        name, weights: As for :func:`load_network`.
     """
     network, preprocessing = load_network(name, weights)
     if not isinstance(network, Classifier):
@@ -108,12 +100,8 @@ def network_input(images: Sequence[np.ndarray], preprocessing: Preprocessing) ->
 def image_batches(
     paths: Sequence[Path], preprocessing: Preprocessing, size: int, batch_size: int = 16
 ) -> Iterator[Tensor]:
-    """Yield the central squares of image files as normalised batches.
-
-    Raises:
-        DataError: there is no image.
-        UnreadableImage: one cannot be decoded.
-    """
+    """Yield the central squares of image files as normalised batches; raise DataError where there
+    is no image, or UnreadableImage where one cannot be decoded."""
     if not paths:
         raise DataError('no images to look at')
     for start in range(0, len(paths), batch_size):

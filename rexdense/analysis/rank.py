@@ -77,11 +77,8 @@ def rank_of(features: Tensor, name: str = '') -> FeatureRank:
 
 def blocks_of(network: nn.Module) -> dict[str, nn.Module]:
     """Return the stem and the blocks of a network of rexdense, and the last map of its
-    classification head, in the order in which an image passes them, by name.
-
-    Raises:
-        InvalidArgument: it holds no backbone of rexdense.
-    """
+    classification head, in the order in which an image passes them, by name; raise InvalidArgument
+    where it holds no backbone of rexdense."""
     prefix, backbone = next(
         ((name, part) for name, part in network.named_modules() if isinstance(part, Backbone)),
         ('', None),

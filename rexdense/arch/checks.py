@@ -11,7 +11,7 @@ __all__ = [
     'is_integer',
     'is_number',
     'require_config',
-    'require_depth',
+    'require_few_blocks',
     'require_flag',
     'require_known',
     'require_norm_cfg',
@@ -38,7 +38,7 @@ def require_positive_integer(name: str, value: Any) -> None:
         raise InvalidArgument(f'{name}={value!r}: give a whole number above 0')
 
 
-def require_depth(name: str, value: Any, blocks: float) -> None:
+def require_few_blocks(name: str, value: Any, blocks: float) -> None:
     """Raise InvalidArgument where a network would have more than ``MOST_BLOCKS`` blocks.
 
     Args:
@@ -78,11 +78,8 @@ def require_known(taker: str, names: Iterable[str], allowed: Collection[str]) ->
 
 
 def require_sequence(name: str, value: Any, example: str) -> tuple:
-    """Return ``value`` as a tuple.
-
-    Raises:
-        InvalidArgument: it has no order (a set, a dict), is text, a single value, or empty.
-    """
+    """Return ``value`` as a tuple; raise InvalidArgument where it has no order (a set, a dict), is
+    text, a single value, or empty."""
     unordered = isinstance(value, str | bytes | Mapping | set | frozenset)
     if unordered or not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
         raise InvalidArgument(f'{name}={value!r}: give a list, such as {example}')

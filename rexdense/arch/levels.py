@@ -136,11 +136,9 @@ def group_by_level(blocks: Sequence[BlockSpec]) -> tuple[tuple[BlockSpec, ...], 
 
 
 def resolve_out_indices(out_indices: Sequence[int], levels: int = 5) -> tuple[int, ...]:
-    """Return ``out_indices`` with negatives counted from the deepest level, in the order given.
-
-    Raises:
-        InvalidArgument: the list is empty, names a level that does not exist, or one level twice.
-    """
+    """Return ``out_indices`` with negatives counted from the deepest level, in the order given;
+    raise InvalidArgument where the list is empty, or names a level that does not exist, or one
+    twice."""
     wanted, resolved = require_sequence('out_indices', out_indices, '(1, 2, 3, 4)'), []
     for index in wanted:
         if not is_integer(index) or not -levels <= index < levels:

@@ -155,9 +155,9 @@ def architecture_by_rule(rule: type, **arguments: Any) -> Architecture:
         if field.default is dataclasses.MISSING and field.name not in arguments
     ]
     if missing:
+        name = next(name for name, each in ARCHITECTURES.items() if type(each) is rule)
         raise InvalidArgument(
-            f'{rule.__name__} needs {", ".join(missing)} too; or give a name, such as '
-            f'arch={_a_name_of(rule)!r}'
+            f'{rule.__name__} needs {", ".join(missing)} too; or give a name, such as arch={name!r}'
         )
     return rule(**arguments).build()
 
@@ -169,10 +169,6 @@ def _check_arguments(rule: type, arguments: dict[str, Any]) -> None:
             raise InvalidArgument(
                 f'{rule.__name__} takes no {argument!r}: {suggest(argument, allowed)}'
             )
-
-
-def _a_name_of(rule: type) -> str:
-    return next(name for name, each in ARCHITECTURES.items() if type(each) is rule)
 
 
 def feature_levels(

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from rexdense.arch.checks import (
     is_integer,
-    require_depth,
+    require_few_blocks,
     require_one_of,
     require_positive,
     require_positive_integer,
@@ -96,7 +96,7 @@ class RegNetRule:
     def __post_init__(self):
         for name in ('w_0', 'depth', 'group_width'):
             require_positive_integer(name, getattr(self, name))
-        require_depth('depth', self.depth, self.depth)
+        require_few_blocks('depth', self.depth, self.depth)
         for name in ('w_a', 'w_m'):
             require_positive(name, getattr(self, name))
         require_ratio('se_ratio', self.se_ratio)

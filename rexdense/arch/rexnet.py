@@ -10,7 +10,7 @@ import math
 from typing import ClassVar
 
 from rexdense.arch.checks import (
-    require_depth,
+    require_few_blocks,
     require_positive,
     require_positive_integer,
     require_ratio,
@@ -68,7 +68,7 @@ class _WidthRule:
     def __post_init__(self):
         require_positive('width_mult', self.width_mult)
         require_positive('depth_mult', self.depth_mult)
-        require_depth('depth_mult', self.depth_mult, self.depth_mult * sum(STAGE_DEPTHS))
+        require_few_blocks('depth_mult', self.depth_mult, self.depth_mult * sum(STAGE_DEPTHS))
         require_ratio('se_ratio', self.se_ratio)
         require_positive_integer('channel_divisor', self.channel_divisor)
 

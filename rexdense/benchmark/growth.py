@@ -12,7 +12,7 @@ from rexdense.benchmark.report import figures_of, result_of
 from rexdense.files import atomic_write
 from rexdense.models import create_backbone
 from rexdense.text_table import text_table
-from rexdense.visualization.figures import new_figure
+from rexdense.visualization.plots.figures import new_figure
 from rexdense.zoo.complexity import Complexity, count_complexity
 
 __all__ = ['MOST', 'faster_than_work', 'growth_table', 'measure_growth', 'plot_growth']

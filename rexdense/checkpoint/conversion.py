@@ -1,4 +1,4 @@
-"""One checkpoint file into another: other names, another format."""
+"""Conversion of a checkpoint file to another project's names or another format."""
 
 from pathlib import Path
 

@@ -54,7 +54,8 @@ class Details:
 def details_of(
     metadata: Mapping[str, Any], scheme: Scheme, family: str, checkpoint: str
 ) -> Details:
-    """Return a checkpoint's own details, or else those that its project publishes.
+    """Return a checkpoint's own details, or else those that its project publishes; raise
+    CheckpointUnreadable where its own make no sense.
 
     Args:
         metadata: What rexdense wrote, or the ``meta`` of a training file of mmengine, which holds
@@ -62,9 +63,6 @@ def details_of(
         scheme: The project.
         family: Of the network.
         checkpoint: What error messages call it.
-
-    Raises:
-        CheckpointUnreadable: what it says makes no sense.
     """
     try:
         return _details_of(metadata, scheme, family, checkpoint)
@@ -133,14 +131,11 @@ def configured_options(metadata: Mapping[str, Any], family: str) -> dict[str, An
 
 def taught_classes(content: Mapping[str, Any], source: str | Path) -> tuple[str, ...] | None:
     """Return the class names that a training file holds, in the order of the labels; None where it
-    holds none.
+    holds none. Raise CheckpointUnreadable where something else is in their place.
 
     Args:
         content: What is in the file.
         source: What messages call it.
-
-    Raises:
-        CheckpointUnreadable: something else is where the names should be.
     """
     data = _mapping(_mapping(content.get('meta')).get('dataset_meta'))
     # Release candidates of mmdet 3 spelt the key so.
@@ -171,11 +166,7 @@ def taught_palette(
     content: Mapping[str, Any], source: str | Path
 ) -> tuple[tuple[int, int, int], ...] | None:
     """Return the colours (R, G, B), 0 to 255, of a training file's classes; None where it has not
-    one for each.
-
-    Raises:
-        CheckpointUnreadable: see :func:`taught_classes`.
-    """
+    one for each. It raises as :func:`taught_classes`."""
     number = len(taught_classes(content, source) or ())
     palette: Any = _mapping(_mapping(content.get('meta')).get('dataset_meta')).get('palette')
     try:

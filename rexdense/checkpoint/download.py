@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from rexdense.errors import CheckpointUnreadable
 from rexdense.file_locks import one_at_a_time
 from rexdense.files import atomic_write, finish_partial, partial_file
 
-__all__ = ['cache_folder', 'download', 'prepare_cache', 'require_kept', 'require_weights']
+__all__ = ['cache_folder', 'download']
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
@@ -51,16 +52,12 @@ def cache_folder() -> Path:
     return Path(torch.hub.get_dir()) / 'checkpoints'
 
 
-def prepare_cache(folder: Path) -> None:
-    """Make the folder of downloads.
-
-    Raises:
-        InvalidArgument: it cannot be made or written.
-    """
-    prepare_output_dir(folder, 'the folder of downloads (REXDENSE_CACHE)')
-
-
-def download(address: str, path: Path, sha256: str | None = None) -> Path:
+def download(
+    address: str,
+    path: Path,
+    sha256: str | None = None,
+    fetch: Callable[[Path], object] | None = None,
+) -> Path:
     """Download ``address`` to ``path`` unless the file is there, and return ``path``.
 
     The bytes come into ``NAME.part``, and are moved into place when they are whole and have the
@@ -71,10 +68,11 @@ def download(address: str, path: Path, sha256: str | None = None) -> Path:
     ``path`` is used, once its hash was found to be right.
 
     Args:
-        address: An http or https address.
+        address: An http or https address, or what messages call what ``fetch`` brings.
         path: The file to write.
         sha256: The hash in hexadecimal digits, or its first digits. Without it what comes must be a
             whole checkpoint by its form.
+        fetch: Writes the file at a path where no address leads to it; it raises OSError.
 
     Raises:
         CheckpointUnreadable: nothing came, or not what the hash says; or what is at ``path`` is no
@@ -83,47 +81,35 @@ def download(address: str, path: Path, sha256: str | None = None) -> Path:
     """
     # A folder that may not be written can still hold the file.
     if not os.path.exists(path):
-        prepare_cache(path.parent)
+        prepare_output_dir(path.parent, 'the folder of downloads (REXDENSE_CACHE)')
     with one_at_a_time(path):
         if path.exists():
-            require_kept(path, address)
+            _require_kept(path, address)
             _require_hash(path, sha256, f'{path} is not the file that {address} should be')
             return path
         part = path.with_name(f'{path.name}.part')
         try:
-            _fetch(address, part)
+            fetch(part) if fetch else _fetch(address, part)
         except (OSError, HTTPException, ValueError) as error:
             raise CheckpointUnreadable(
                 f'{address} could not be downloaded ({_reason(error)}): try again, or fetch it in '
                 f'another way and put it at {path}'
             ) from error
         try:
+            if sha256 is None:
+                _require_weights(part, address, path)
             _require_hash(part, sha256, f'{address} sent other bytes than were published')
         except CheckpointUnreadable:
             _discard(part)
             raise
-        if sha256 is None:
-            try:
-                require_weights(part, address, path)
-            except CheckpointUnreadable:
-                _discard(part)
-                raise
         _notes_path(part).unlink(missing_ok=True)
         finish_partial(part, path)
     return path
 
 
-def require_kept(path: Path, address: str, variable: str = 'REXDENSE_CACHE') -> None:
-    """Check that what is where a download is kept is a file that can be read.
-
-    Args:
-        path: The place, where something is.
-        address: What is kept there, for the message.
-        variable: Of the environment, which chooses the folder of such downloads.
-
-    Raises:
-        CheckpointUnreadable: it is a folder, a pipe or a device, or may not be read.
-    """
+def _require_kept(path: Path, address: str) -> None:
+    """Raise CheckpointUnreadable where a download is kept and something else is than a file that
+    can be read."""
     if not path.is_file():
         what = 'is a folder' if path.is_dir() else 'is no regular file'
     elif not os.access(path, os.R_OK):
@@ -132,22 +118,13 @@ def require_kept(path: Path, address: str, variable: str = 'REXDENSE_CACHE') -> 
         return
     raise CheckpointUnreadable(
         f'{path}, where {address} is kept, {what}: take it away, or choose another folder of '
-        f'downloads ({variable})'
+        'downloads (REXDENSE_CACHE)'
     )
 
 
-def require_weights(file: Path, address: str, path: Path) -> None:
-    """Check that a download without a known hash is a checkpoint, and no page of a server that
-    refuses.
-
-    Args:
-        file: What came.
-        address: Where it came from.
-        path: Where it was to go.
-
-    Raises:
-        CheckpointUnreadable: it is something else, or damaged.
-    """
+def _require_weights(file: Path, address: str, path: Path) -> None:
+    """Raise CheckpointUnreadable where a download without a known hash, which was to go to a path,
+    is damaged or no checkpoint but a page of a server that refuses."""
     try:
         if recognise_content(file) == ZIP_PICKLE:
             require_checksums(file)

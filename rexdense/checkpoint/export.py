@@ -1,4 +1,4 @@
-"""A trained backbone as a weights file that other projects load, with what they must know of it."""
+"""Export of a trained backbone as a weights file for other projects, with a sidecar."""
 
 import json
 from collections.abc import Mapping

@@ -1,29 +1,18 @@
-"""From what a user calls a checkpoint (a path, folder, URL or dictionary) to its tensors."""
+"""Opening of checkpoints: a path, a work directory, a URL, a published name or a state dict."""
 
-import contextlib
 import dataclasses
-import functools
 import hashlib
-import http.client
 import json
 import os
 import re
-import shutil
 import urllib.parse
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import torch
 from torch import nn
 
-from rexdense.checkpoint.download import (
-    OPENER,
-    SECONDS_WITHOUT_DATA,
-    require_kept,
-    require_weights,
-)
+from rexdense.checkpoint.download import cache_folder, download
 from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, read_checkpoint
 from rexdense.checkpoint.formats.unwrapping import StateDict, unwrap
 from rexdense.checkpoint.published import is_published_name, published_file, published_path
@@ -34,10 +23,9 @@ from rexdense.errors import (
     InvalidArgument,
     RexdenseError,
     UnknownName,
-    UnwritableFile,
+    abridged,
     suggest,
 )
-from rexdense.files import atomic_write
 from rexdense.hidden_files import LONGEST_NAME
 from rexdense.output_names import safe_name
 
@@ -52,11 +40,6 @@ _TABLES = {
     'modelzoo': 'get_torchvision_models',
 }
 _ADDRESS = re.compile(r'([\w.+-]+:)?[\w.+-]+://')
-
-
-def _abridged(value: Any) -> str:
-    text = repr(value)
-    return f'{text if len(text) <= 40 else text[:37] + "..."} ({type(value).__name__})'
 
 
 def is_address(checkpoint: str) -> bool:
@@ -81,8 +64,8 @@ def open_checkpoint(
         return 'the state dict', unwrap(checkpoint, 'the state dict', ema)
     if not isinstance(checkpoint, str | os.PathLike) or not os.fspath(checkpoint):
         raise InvalidArgument(
-            f'checkpoint={_abridged(checkpoint)}: give the path of a file, a work directory, a URL '
-            'or a state dict'
+            f'checkpoint={abridged(checkpoint)} ({type(checkpoint).__name__}): give the path of a '
+            'file, a work directory, a URL or a state dict'
         )
     name = str(checkpoint)
     if is_published_name(name):
@@ -107,7 +90,7 @@ def _parsed(notes: Mapping[str, str]) -> dict[str, Any]:
 
 
 def local_file(address: str) -> Path:
-    """Download a checkpoint once, into mmengine's cache, and return where it lies.
+    """Download a checkpoint once, into the folder of downloads, and return where it lies.
 
     Args:
         address: ``http(s)://``, or the names that mmengine knows: ``open-mmlab://``, ``mmcls://``,
@@ -116,7 +99,7 @@ def local_file(address: str) -> Path:
     Raises:
         UnknownName: the name stands for nothing.
         MissingDependency: it is a name that mmengine knows, which is not installed.
-        UnwritableFile: the cache cannot be written.
+        InvalidArgument: the folder cannot be written.
         CheckpointUnreadable: the download failed, or the address is of another kind.
     """
     url = _resolve(address)
@@ -124,53 +107,14 @@ def local_file(address: str) -> Path:
         raise CheckpointUnreadable(
             f'{address}: only files, http and https are read; download it and give the file'
         )
-    path = _cached(url)
-    try:
-        # Of several processes on a machine the first one downloads.
-        if os.environ.get('LOCAL_RANK', '0') == '0' and not path.exists():
-            with contextlib.closing(_opened(url)) as response:
-                content = functools.partial(_copy, response, address=address, path=path)
-                atomic_write(path, content, True, make_folder=True)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        if isinstance(error, UnwritableFile):
-            raise
-        raise CheckpointUnreadable(
-            f'{address} could not be downloaded ({error}): fetch it and give the file'
-        ) from error
-    finally:
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            torch.distributed.barrier()
-    if path.exists():
-        require_kept(path, address, 'TORCH_HOME')
-    return path
+    return download(url, _cached(url))
 
 
 def _cached(url: str) -> Path:
     # Files of one name lie at many addresses.
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
     name = safe_name(urllib.parse.urlsplit(url).path.rsplit('/', 1)[-1])
-    return Path(torch.hub.get_dir()) / 'checkpoints' / f'{digest}-{name[-LONGEST_NAME // 2 :]}'
-
-
-def _opened(url: str) -> Any:
-    # Some servers answer nobody who does not say who asks.
-    request = urllib.request.Request(url, headers={'User-Agent': 'rexdense'})
-    return OPENER.open(request, timeout=SECONDS_WITHOUT_DATA)
-
-
-def _copy(response: Any, file: BinaryIO, address: str, path: Path) -> None:
-    """Copy what a server sends to a file that becomes ``path``.
-
-    Raises:
-        OSError: the connection ended early.
-        CheckpointUnreadable: it is no checkpoint.
-    """
-    shutil.copyfileobj(response, file)
-    stated = response.headers.get('Content-Length')
-    if stated is not None and file.tell() != int(stated):
-        raise OSError(f'{file.tell()} of {stated} bytes came')
-    file.flush()
-    require_weights(Path(file.name), address, path)
+    return cache_folder() / f'{digest}-{name[-LONGEST_NAME // 2 :]}'
 
 
 def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:

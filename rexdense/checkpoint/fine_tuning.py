@@ -1,4 +1,4 @@
-"""A trained model's weights for one of another number of classes."""
+"""Weights of a trained model for a model of another number of classes."""
 
 from collections.abc import Mapping
 

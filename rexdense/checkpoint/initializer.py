@@ -1,4 +1,4 @@
-"""Weights named in a config."""
+"""Initialiser of weights that configs name, ``rexdense.Pretrained``."""
 
 from typing import Any
 
@@ -19,13 +19,8 @@ class Pretrained:
     stops the run. Pickles that want to run code cannot be allowed from here.
 
     Args:
-        checkpoint: As for :func:`rexdense.load_weights`.
-        source: As there.
-        prefix: As there.
-        ema: As there.
-        backbone_only: As there.
-        drop_head: As there.
-        input_channels: As there.
+        checkpoint, source, prefix, ema, backbone_only, drop_head, input_channels: As for
+            :func:`rexdense.load_weights`.
 
     Example:
         >>> init_cfg = dict(type='rexdense.Pretrained', checkpoint='rexnet_1.0.pth')

@@ -1,4 +1,4 @@
-"""Weights into a module, or a clear refusal."""
+"""Loading of weights into a module, checked tensor by tensor."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -77,12 +77,8 @@ def load_from_mmcls(filename: str, map_location: Any = None) -> dict[str, Any]:
     """Return the backbone of a classifier of mmpretrain's model zoo."""
     content = load_from_safe_reader(filename, map_location)
     state = content.get('state_dict', content)
-    prefix = 'backbone.'
-    return {
-        'state_dict': {
-            key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)
-        }
-    }
+    own = {key: value for key, value in state.items() if key.startswith('backbone.')}
+    return {'state_dict': {key.removeprefix('backbone.'): value for key, value in own.items()}}
 
 
 def install_safe_loader() -> None:

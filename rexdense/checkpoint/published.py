@@ -1,22 +1,13 @@
 """Published weights by name: looked up in the zoo, downloaded once, kept in the cache."""
 
-import os
+import functools
 import re
 from pathlib import Path
 
 from rexdense.arch import list_backbones
-from rexdense.checkpoint.download import (
-    cache_folder,
-    download,
-    prepare_cache,
-    require_kept,
-    require_weights,
-)
+from rexdense.checkpoint.download import cache_folder, download
 from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.dependencies import needed_packages
-from rexdense.errors import CheckpointUnreadable
-from rexdense.file_locks import one_at_a_time
-from rexdense.files import finish_partial
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
 
 __all__ = ['is_published_name', 'published_file', 'published_path']
@@ -46,16 +37,14 @@ def published_file(name: str) -> Path:
     """
     row, path = _row(name), published_path(name)
     if row.address.startswith('gdrive:'):
-        return _from_drive(row, path)
+        fetch = functools.partial(_fetch_from_drive, row=row, path=path)
+        return download(row.name, path, row.sha256, fetch)
     return download(row.address, path, row.sha256)
 
 
 def published_path(name: str) -> Path:
-    """Return the path at which :func:`published_file` keeps a file, which may not be there yet.
-
-    Raises:
-        UnknownName: nothing is published under that name.
-    """
+    """Return the path at which :func:`published_file` keeps a file, which may not be there yet;
+    raise UnknownName where nothing is published under that name."""
     return cache_folder() / _file_name(_row(name))
 
 
@@ -72,29 +61,14 @@ def _file_name(row: PublishedWeights) -> str:
     return f'{row.network}.{row.publisher}.{row.tag}.{row.format}'
 
 
-def _from_drive(row: PublishedWeights, path: Path) -> Path:
+def _fetch_from_drive(part: Path, row: PublishedWeights, path: Path) -> None:
     """Download through gdown, which answers the page that Google Drive puts before large files."""
-    if not os.path.exists(path):
-        prepare_cache(path.parent)
-    with one_at_a_time(path):
-        if path.exists():
-            require_kept(path, row.name)
-            return path
-        with needed_packages(f'{row.name} lies on Google Drive; put it at {path}, or'):
-            import gdown
-        part = path.with_name(f'{path.name}.part')
-        try:
-            got = gdown.download(id=row.address.removeprefix('gdrive:'), output=str(part))
-        except Exception as error:  # gdown raises its own kinds, and those of requests
-            raise CheckpointUnreadable(
-                f'{row.name} could not be downloaded ({error}): put it at {path}'
-            ) from error
-        if got is None:
-            raise CheckpointUnreadable(f'{row.name} could not be downloaded: put it at {path}')
-        try:
-            require_weights(part, row.name, path)
-        except CheckpointUnreadable:
-            part.unlink()
-            raise
-        finish_partial(part, path)
-    return path
+    with needed_packages(f'{row.name} lies on Google Drive; put it at {path}, or'):
+        import gdown
+
+    try:
+        got = gdown.download(id=row.address.removeprefix('gdrive:'), output=str(part))
+    except Exception as error:  # gdown raises its own kinds, and those of requests
+        raise OSError(str(error)) from error
+    if got is None:
+        raise OSError('gdown gives nothing')

@@ -57,15 +57,13 @@ class LoadReport:
             *(f'{name} has no place' for name in self.unexpected),
         ]
 
-    def _renamings(self) -> str:
-        return f', {len(self.renamed)} of them renamed' if self.renamed else ''
-
     def __str__(self) -> str:
+        renamed = f', {len(self.renamed)} of them renamed' if self.renamed else ''
         rows = [
             ('checkpoint', self.checkpoint),
             ('source', self.source),
             ('architecture', self.architecture),
-            ('loaded', f'{len(self.loaded)} tensors' + self._renamings()),
+            ('loaded', f'{len(self.loaded)} tensors{renamed}'),
             ('dropped', _abridged(self.dropped)),
             ('kept', _abridged(self.kept)),
             ('missing', _abridged(self.missing)),

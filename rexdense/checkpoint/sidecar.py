@@ -23,11 +23,8 @@ def sidecar_path(path: str | Path) -> Path:
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
-    """Read the sidecar of a weights file; empty without one.
-
-    Raises:
-        CheckpointUnreadable: it was written for other weights, or these were damaged since.
-    """
+    """Read the sidecar of a weights file; empty without one. Raise CheckpointUnreadable where it
+    was written for other weights, or these were damaged since."""
     beside = sidecar_path(path)
     try:
         said = json.loads(beside.read_bytes()) if path.is_file() and beside.is_file() else {}

@@ -1,4 +1,4 @@
-"""The program that looks into a network: ranks of features, their maps, what a class rests on."""
+"""The program that looks into a network: ranks of features, feature maps, class activation."""
 
 import argparse
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
 from rexdense.analysis.rank import ROWS, blocks_of, feature_matrices, feature_ranks
 from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
-from rexdense.cli.options import add_device_option
+from rexdense.cli.model_options import add_device_option, chosen_device
 from rexdense.cli.parser import Parser, not_empty, positive, random_seed
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
-from rexdense.dependencies import needed_packages
 from rexdense.destinations import check_destination
-from rexdense.device import device_sentence, find_device
+from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.models.classifier import Classifier
+from rexdense.models.image_classifier import ImageClassifier
 from rexdense.text_table import text_table
 from rexdense.visualization.feature_maps import draw_maps, heat_over
 from rexdense.visualization.picture_files import read_picture, write_picture
-from rexdense.visualization.rank_plots import plot_block_ranks, plot_random_layers
+from rexdense.visualization.plots.ranks import plot_block_ranks, plot_random_layers
 from rexdense.visualization.tiles import beside, titled
 
 __all__ = ['main']
@@ -95,21 +95,14 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Look into a network, print what there are figures of, and write a picture.
-
-    Raises:
-        RexdenseError: something that the user gave cannot be used.
-    """
+    """Look into a network, print what there are figures of, and write a picture."""
     options = parser().parse_args(arguments)
     check_destination(options.out, options.overwrite)
     if options.what == 'rank' and options.random_layers:
         _random_layers(options)
         print(options.out)
         return
-    device = find_device(options.device)
-    if options.device == 'auto':
-        print(device_sentence(device))
-    options.device = device
+    options.device = chosen_device(options)
     if options.what == 'rank':
         _rank(options)
     else:
@@ -169,19 +162,9 @@ def _rank(options: argparse.Namespace) -> None:
 
 def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, Preprocessing]:
     """Return the classifier of a training checkpoint, or the backbone of another model, and what
-    its images must become.
-
-    Raises:
-        InvalidArgument: weights are given besides, or its model has no backbone.
-        CheckpointUnreadable: the file cannot be used.
-    """
+    its images must become."""
     if weights:
         raise InvalidArgument(f'{checkpoint} holds its own weights: leave --weights out')
-    # Here, because what is of named networks needs torch alone.
-    with needed_packages('a checkpoint of rexdense train'):
-        from rexdense.engine.trained.model import load_trained_model
-        from rexdense.models.image_classifier import ImageClassifier
-
     trained = load_trained_model(checkpoint, 'cpu')
     model, config = trained.model, trained.config
     network = model if isinstance(model, ImageClassifier) else getattr(model, 'backbone', None)
@@ -257,11 +240,7 @@ def _cam(options: argparse.Namespace) -> None:
 
 
 def _images(folder: Path, count: int) -> list[Path]:
-    """Return ``count`` images from below a folder, evenly from all of it.
-
-    Raises:
-        DataError: there is none.
-    """
+    """Return ``count`` images from below a folder, evenly from all of it."""
     found = images_below(folder)
     if not found:
         raise DataError(f'no image below {folder}; looked for {", ".join(IMAGE_ENDINGS)}')

@@ -22,7 +22,7 @@ from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import PEERS
 from rexdense.benchmark.processes import Peer
 from rexdense.benchmark.report import losses, read_json, table_of, write_json
-from rexdense.cli.options import add_device_option
+from rexdense.cli.model_options import add_device_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import device_sentence, find_device
@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
             '--dtype', choices=('float32', 'bfloat16'), default='float32', help='of the networks'
         )
         part.add_argument(
-            '--compile', action='store_true', help='compiled networks compete as well'
+            '--compile', action='store_true', help='measure compiled networks as well'
         )
         part.add_argument(
             '--allocator',
@@ -217,11 +217,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_config(name: str) -> bool:
-    """Return whether a config is meant, not a network.
-
-    Raises:
-        UnknownName: neither is called so.
-    """
+    """Return whether a config is meant, not a network; raise UnknownName where neither is called
+    so."""
     # Names of networks have no hyphen, those of shipped configs have one.
     if '-' not in name and not name.endswith('.py'):
         return False

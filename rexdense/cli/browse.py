@@ -53,11 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the picture and print its path.
-
-    Raises:
-        RexdenseError: the config or the data cannot be used, or the picture not be written.
-    """
+    """Write the picture and print its path."""
     options = parser().parse_args(arguments)
     config = load_config(options.config)
     if options.pieces:

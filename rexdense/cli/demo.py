@@ -53,11 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         The exit status, see :func:`rexdense.cli.train.main`.
-
-    Raises:
-        InvalidArgument: the folder of the results holds those of an earlier run, and neither
-            ``--resume`` nor ``--overwrite`` says what becomes of them; or 'pretrain' is given
-            weights to begin from.
     """
     # A mistaken option is told before anything is drawn.
     options = parser().parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Depth metrics that are reached without looking at the images."""
+"""The program that measures the mean depth of the training data as a prediction."""
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
@@ -68,13 +68,11 @@ def mean_depth(
     depth_maps: Iterable[np.ndarray], metric: DepthMetric
 ) -> tuple[float, np.ndarray | None]:
     """Return the mean of all depths that the metric counts; and, if all maps have one size, that of
-    each pixel, (height, width), which is the mean of all where none counts.
+    each pixel, (height, width), which is the mean of all where none counts. Raise DataError where
+    no depth counts.
 
     Args:
         depth_maps: (height, width) each, in metres.
-
-    Raises:
-        DataError: no depth counts.
     """
     total, number, sums, counts = 0.0, 0, 0, 0
     sizes = set()

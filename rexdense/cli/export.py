@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from rexdense.checkpoint import BACKBONE_FORMATS, SCHEMES, export_backbone
+from rexdense.checkpoint import BACKBONE_FORMATS, export_backbone
 from rexdense.checkpoint.fetching import source_files
+from rexdense.cli.model_options import add_ema_option, add_reading_options, add_trust_option
 from rexdense.cli.parser import Parser, parse_size
 from rexdense.deploy import GRAPH_FORMATS, export_graph
 from rexdense.destinations import check_destination
@@ -63,40 +64,6 @@ def _add_levels(part: argparse.ArgumentParser) -> None:
     part.add_argument('--out-indices', type=parse_levels, metavar='1,2,3,4', help='levels: 0 is c1')
 
 
-def _add_reading(part: argparse.ArgumentParser) -> None:
-    part.add_argument(
-        '--source', choices=SCHEMES, help='the project whose names the checkpoint bears'
-    )
-    part.add_argument('--prefix', help='what stands before the names, if there are two networks')
-    _add_ema(part)
-    part.add_argument(
-        '--allow-non-finite', action='store_true', help='write NaN and infinite values'
-    )
-    part.add_argument(
-        '--trust-pickle',
-        action='store_true',
-        help='let the checkpoint run any code it names; off is safe',
-    )
-
-
-def _add_ema(part: argparse.ArgumentParser) -> None:
-    part.add_argument(
-        '--ema',
-        action=argparse.BooleanOptionalAction,
-        help='take the running average, or the last weights; otherwise those that the file keeps '
-        'as its own',
-    )
-
-
-def _add_trust_config(part: argparse.ArgumentParser) -> None:
-    part.add_argument(
-        '--trust-config',
-        action='store_true',
-        help='build whatever the config in the checkpoint names, which can run any code; off, '
-        'only registered classes of models and transforms',
-    )
-
-
 def parse_levels(text: str) -> tuple[int, ...]:
     """Parse '1,2,3,4' into indices of levels."""
     try:
@@ -123,36 +90,39 @@ class _Part(NamedTuple):
 
 PARTS = {
     'weights': _Part(
-        'weights of the backbone, for another project', BACKBONE_FORMATS, (_add_reading,), None
+        'weights of the backbone, for another project',
+        BACKBONE_FORMATS,
+        (add_reading_options,),
+        None,
     ),
     'backbone': _Part(
         'graph of the backbone, an output a level',
         GRAPH_FORMATS,
-        (_add_network, _add_levels, _add_reading, _add_trust_config),
+        (_add_network, _add_levels, add_reading_options, add_trust_option),
         exported_parts.backbone_part,
     ),
     'classifier': _Part(
         'graph from images to logits',
         GRAPH_FORMATS,
-        (_add_network, _add_reading),
+        (_add_network, add_reading_options),
         exported_parts.classifier_part,
     ),
     'segmentor': _Part(
         'graph of a segmentor, an output a scale',
         GRAPH_FORMATS,
-        (_add_reading, _add_trust_config),
+        (add_reading_options, add_trust_option),
         exported_parts.segmentor_part,
     ),
     'detector': _Part(
         'graph of a whole Faster R-CNN, Mask R-CNN, Cascade R-CNN or SSDLite',
         ('onnx',),
-        (_add_ema, _add_trust_config),
+        (add_ema_option, add_trust_option),
         exported_parts.detector_part,
     ),
     'rpn': _Part(
         'graph of the region proposals of a detector',
         GRAPH_FORMATS,
-        (_add_ema, _add_trust_config),
+        (add_ema_option, add_trust_option),
         exported_parts.rpn_part,
     ),
 }

@@ -23,14 +23,14 @@ PROGRAMS = {
     'prepare': 'look through a data set, show and clean it, turn other forms into COCO',
     'browse': 'draw what a network sees of its data, after each transform',
     'web': 'try checkpoints on images in a browser',
-    'analyze': 'look into a network: ranks and maps of features, what a class rests on',
+    'analyze': 'draw ranks and maps of features, and class activation maps',
     'doctor': 'examine the installation and say what mends its faults',
     'configs': 'list the configs that come with rexdense',
     'benchmark': 'measure networks beside those of other packages',
     'zoo': 'list all networks with sizes and published accuracies',
     'shapes': 'draw the Shapes data set',
     'demo': 'train a small model on drawn shapes',
-    'completion': 'print what completes a line in bash or zsh',
+    'completion': 'print the completion script for bash or zsh',
     'depth-baseline': 'measure what predicting the mean depth gives',
 }
 """Purpose of each program; it is the function ``main`` of the module of its name, and ``parser``

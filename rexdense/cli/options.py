@@ -1,4 +1,4 @@
-"""The options that the programs share."""
+"""The options of runs that programs share: the data, the config, training."""
 
 import argparse
 import re
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mmengine.config import DictAction
 
+from rexdense.cli.model_options import add_device_option
 from rexdense.cli.parser import (
     checkpoint_interval,
     not_empty,
@@ -14,7 +15,6 @@ from rexdense.cli.parser import (
     random_seed,
 )
 from rexdense.datasets.coco.folder import CocoFolder
-from rexdense.deploy.runtimes import RUNTIMES
 from rexdense.device import AMP_TYPES, LAUNCHERS
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import BACKENDS
@@ -22,10 +22,7 @@ from rexdense.evaluation.coco_evaluation import BACKENDS
 __all__ = [
     'add_config_options',
     'add_data_options',
-    'add_device_option',
-    'add_optimize_option',
     'add_run_options',
-    'add_runtime_option',
     'add_training_options',
 ]
 
@@ -140,36 +137,6 @@ def add_config_options(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_device_option(parser: argparse._ActionsContainer) -> None:
-    """Add the choice of the device."""
-    parser.add_argument(
-        '--device',
-        metavar='auto|cpu|cuda|cuda:1|npu',
-        default='auto',
-        help='auto takes npu, then cuda, then cpu, as found',
-    )
-
-
-def add_optimize_option(parser: argparse._ActionsContainer) -> None:
-    """Add the choice of the network as it was trained."""
-    parser.add_argument(
-        '--no-optimize',
-        action='store_true',
-        help='run the network as it was trained; otherwise its batch norms are folded into the '
-        'convolutions, which finds the same in less time',
-    )
-
-
-def add_runtime_option(parser: argparse._ActionsContainer) -> None:
-    """Add the choice of another runtime than torch."""
-    parser.add_argument(
-        '--runtime',
-        choices=list(RUNTIMES),
-        help='compute the network in it, on the CPU, from a graph that is exported at the first '
-        'time; default: torch',
-    )
-
-
 def add_training_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of training."""
     group = parser.add_argument_group('training')
@@ -256,7 +223,7 @@ def _add_long_run_options(group: argparse._ActionsContainer) -> None:
         '--early-stop',
         type=positive(int),
         metavar='N',
-        help='end after N validations in a row in which the main figure (AP, mIoU, top-1, abs_rel) '
+        help='end after N validations in a row in which the main metric (AP, mIoU, top-1, abs_rel) '
         'has not become better',
     )
     group.add_argument(

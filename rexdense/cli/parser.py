@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument, RexdenseError, suggest
@@ -101,10 +101,7 @@ def positive(kind: type[int] | type[float], or_zero: bool = False) -> Callable[[
     """Return an argparse type for finite numbers above 0, or for 0 as well."""
 
     def parse(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = math.nan
+        value = _number(text, kind)
         if not (0 < value < math.inf or (or_zero and value == 0)):
             raise argparse.ArgumentTypeError(
                 f'{text!r}: give a {"whole " if kind is int else ""}number '
@@ -128,10 +125,7 @@ def checkpoint_interval(text: str) -> str:
 
 def random_seed(text: str) -> int:
     """Parse the seed of a random number generator, of 32 bits as NumPy's are."""
-    try:
-        value = int(text)
-    except ValueError:
-        value = -1
+    value = _number(text, int)
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f'{text!r}: give a whole number from 0 to {2**32 - 1}')
     return value
@@ -139,13 +133,18 @@ def random_seed(text: str) -> int:
 
 def fraction(text: str) -> float:
     """Parse a number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text, float)
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f'{text!r}: give a number from 0 to 1')
     return value
+
+
+def _number(text: str, kind: type[int] | type[float]) -> Any:
+    """Return the number that a text says; NaN, which is in no range, where it says none."""
+    try:
+        return kind(text)
+    except ValueError:
+        return math.nan
 
 
 _RANKS = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')

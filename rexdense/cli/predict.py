@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rexdense.cli.options import add_device_option, add_optimize_option, add_runtime_option
+from rexdense.cli.model_options import (
+    add_device_option,
+    add_optimize_option,
+    add_runtime_option,
+    add_trust_option,
+)
 from rexdense.cli.parser import Parser, fraction, parse_scales, positive
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import Video, is_video
@@ -54,12 +59,7 @@ def parser() -> argparse.ArgumentParser:
         help='images of one size, or frames, that the network takes at once',
     )
     result.add_argument('--overwrite', action='store_true', help='replace what is in the folder')
-    result.add_argument(
-        '--trust-config',
-        action='store_true',
-        help='build whatever the config in the checkpoint names, which can run any code; off, '
-        'only registered classes of models and transforms',
-    )
+    add_trust_option(result)
     add_optimize_option(result)
     add_runtime_option(result)
     add_device_option(result)

@@ -81,13 +81,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Look through a data set, print what was found, and write what is asked for.
-
-    Raises:
-        IncompleteResults: after the crops of all other images are written, names those of which
-            there are none.
-        RexdenseError: something that the user gave cannot be used.
-    """
+    """Look through a data set, print what was found, and write what is asked for; raise
+    IncompleteResults after the crops of all other images, where there are none of some."""
     options = parser().parse_args(arguments)
     _check_files(options)
     root = _root(options)
@@ -128,11 +123,8 @@ def _root(options: argparse.Namespace) -> Path:
 
 
 def _check_files(options: argparse.Namespace) -> None:
-    """Check, before a zip file is unpacked, that options go together and replace no input.
-
-    Raises:
-        InvalidArgument: they do not.
-    """
+    """Raise InvalidArgument, before a zip file is unpacked, where options do not go together or
+    would replace an input."""
     copy = options.write_fixed or options.out
     if options.write_fixed and options.out:
         raise InvalidArgument('--out keeps annotations as they are, --write-fixed cleans: give one')
@@ -165,11 +157,8 @@ def _check_files(options: argparse.Namespace) -> None:
 
 
 def _check_places(options: argparse.Namespace, root: Path) -> None:
-    """Check before the long work that everything is written outside of the data.
-
-    Raises:
-        InvalidArgument: it is not.
-    """
+    """Raise InvalidArgument, before the long work, where anything would be written into the
+    data."""
     source = Path(os.path.realpath(root))
     places = options.json, options.picture, options.write_fixed, options.out, options.crops
     for place in filter(None, places):

@@ -29,14 +29,11 @@ TOP1, AP50 = 'classification/top1', 'coco/bbox_mAP_50'
 
 
 def check_pretraining(options: argparse.Namespace) -> None:
-    """Check that the runs begin from the weights that the table says, and lose no earlier ones.
+    """Raise InvalidArgument where the runs would not begin from the weights that the table says,
+    lose earlier ones, or have none to resume.
 
     Args:
         options: Those of rexdense train for all three runs.
-
-    Raises:
-        InvalidArgument: an option gives all of them other weights, a folder holds an earlier run
-            that neither ``--resume`` nor ``--overwrite`` is about, or there is none to resume.
     """
     given = [
         f'--{name.replace("_", "-")}' for name in ('pretrained', 'load_from') if vars(options)[name]

@@ -5,10 +5,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rexdense.cli.options import add_device_option
+from rexdense.cli.model_options import add_device_option, chosen_device
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination
-from rexdense.device import device_sentence, find_device, reuse_freed_memory
+from rexdense.device import reuse_freed_memory
 from rexdense.engine.report.page.document import document
 from rexdense.engine.report.page.sections import sections_of
 from rexdense.engine.report.run_content import content_of_run
@@ -63,11 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the page; print what is missing in it, and its path.
-
-    Raises:
-        RexdenseError: a work dir holds no run, or the page cannot be written.
-    """
+    """Write the page; print what is missing in it, and its path."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     path = options.out or options.runs[0] / PAGE
@@ -77,9 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InvalidArgument(f'--out {path}: a page ends in .html')
     if path.parent.is_dir():
         check_destination(path, options.overwrite)
-    device = find_device(options.device)
-    if options.device == 'auto':
-        print(device_sentence(device))
+    device = chosen_device(options)
     with Progress(options.images * len(records)) as progress:
         runs = [
             content_of_run(
@@ -100,11 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _name_apart(records: Sequence[RunRecord]) -> None:
-    """Give runs whose folders are called alike names that differ.
-
-    Raises:
-        InvalidArgument: a run is named twice.
-    """
+    """Give runs whose folders are called alike names that differ; raise InvalidArgument where a run
+    is named twice."""
     places = Counter(record.folder.resolve() for record in records)
     twice = [str(place) for place, count in places.items() if count > 1]
     if twice:

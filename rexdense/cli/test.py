@@ -8,20 +8,16 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 
-from rexdense.cli.options import (
-    add_data_options,
-    add_optimize_option,
-    add_run_options,
-    add_runtime_option,
-)
+from rexdense.cli.model_options import add_optimize_option, add_runtime_option
+from rexdense.cli.options import add_data_options, add_run_options
 from rexdense.cli.parser import Parser
 from rexdense.deploy.runtimes import device_of_runtime
 from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import process_loss_told, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.comparison import differences_sentence
 from rexdense.engine.config.data_root import VALIDATION
-from rexdense.engine.config.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.config.pretrained import use_normalisation
 from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
@@ -119,8 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     refuse_data_places(config, False, options.checkpoint, training=False)
     prepare_work_dir(config.work_dir, True)
     keep_only_testing(config)
-    for section in _coco_sections(config):
-        section.setdefault('analysis', LOWEST_SCORE)
+    for section in _metrics(config):
+        if section.get('type') == 'rexdense.CocoMetric':
+            section.setdefault('analysis', LOWEST_SCORE)
     if options.out and not keeps_maps:
         _write_one_file(config, options.out)
     config.load_from = str(options.checkpoint)
@@ -166,11 +163,8 @@ def _write_for_each_image(
     keeps_maps: bool,
     places: DataPlaces,
 ) -> None:
-    """Let the run write the files and pictures of single images that are asked for.
-
-    Raises:
-        InvalidArgument: one would replace an input, or another one of them.
-    """
+    """Let the run write the files and pictures of single images that are asked for; raise
+    InvalidArgument where one would replace an input, or another one of them."""
     dataset, files = runner.test_dataloader.dataset, {}
     if options.show_dir and task is not None:
         files['--show-dir'] = places_of_samples(
@@ -195,12 +189,8 @@ def _write_for_each_image(
 
 
 def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPlaces) -> None:
-    """Check that nothing is overwritten unasked, and that results can be written, before minutes go
-    into them.
-
-    Raises:
-        InvalidArgument: it is not so.
-    """
+    """Raise InvalidArgument, before minutes go into results, where they would overwrite something
+    unasked, or cannot be written."""
     folders = {'--show-dir': options.show_dir}
     if keeps_maps:
         folders['--out'] = options.out
@@ -245,17 +235,8 @@ def _metrics(config: Config) -> list[dict]:
     return evaluators if isinstance(evaluators, list) else [evaluators]
 
 
-def _coco_sections(config: Config) -> list[dict]:
-    """Return the sections of COCO's metrics."""
-    return [each for each in _metrics(config) if each.get('type') == 'rexdense.CocoMetric']
-
-
 def _write_one_file(config: Config, path: Path) -> None:
-    """Make the config's metric write the predictions for all images.
-
-    Raises:
-        InvalidArgument: it has none that does.
-    """
+    """Make the config's metric write the predictions for all images."""
     writing = [each for each in _metrics(config) if each.get('type') in WRITING_METRICS]
     if not writing:
         raise InvalidArgument(

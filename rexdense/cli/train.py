@@ -1,4 +1,4 @@
-"""The training program."""
+"""The program that trains a model of a config."""
 
 import argparse
 import contextlib
@@ -13,13 +13,12 @@ from rexdense.cli.options import add_data_options, add_run_options, add_training
 from rexdense.cli.parser import Parser
 from rexdense.datasets.skipping import skipped_images, skipped_sentence
 from rexdense.device import bare_model, note_begun, process_loss_told, reuse_freed_memory
-from rexdense.engine.config.agreement import require_agreement
 from rexdense.engine.config.apply import apply_run_options, apply_training_options
-from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.checks.agreement import require_agreement
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.data_places import refuse_data_places
 from rexdense.engine.hooks.classes import CheckClasses
-from rexdense.engine.hooks.earlier_runs import RemoveEarlierRuns
 from rexdense.engine.hooks.images import CheckImages, ReportSkippedImages
 from rexdense.engine.hooks.non_finite_loss import StopOnNonFiniteLoss
 from rexdense.engine.hooks.strides import CheckStrides
@@ -35,6 +34,7 @@ from rexdense.engine.trained.file import read_training_file
 from rexdense.engine.work_dir import (
     CURVES,
     SHEET,
+    RemoveEarlierRuns,
     alone_in,
     prepare_work_dir,
     remove_unfinished,
@@ -43,7 +43,7 @@ from rexdense.engine.work_dir import (
 from rexdense.errors import MissingDependency
 from rexdense.evaluation.metrics_table import metrics_of, metrics_table
 from rexdense.files import scratch_folder
-from rexdense.visualization.curves import draw_curves
+from rexdense.visualization.plots.curves import draw_curves
 from rexdense.visualization.scalars import read_scalars
 
 __all__ = ['main', 'run', 'train', 'try_out']

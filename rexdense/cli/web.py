@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rexdense.cli.options import add_device_option, add_optimize_option
+from rexdense.cli.model_options import add_device_option, add_optimize_option, add_trust_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.device import device_sentence, reuse_freed_memory
 from rexdense.files import scratch_folder
@@ -51,25 +51,14 @@ def parser() -> argparse.ArgumentParser:
             metavar=unit,
             help=f'largest {what}',
         )
-    result.add_argument(
-        '--trust-config',
-        action='store_true',
-        help='build whatever the configs in the checkpoints name, which can run any code; off, '
-        'only registered classes of models and transforms',
-    )
+    add_trust_option(result)
     add_optimize_option(result)
     add_device_option(result)
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve the page until Ctrl+C; what was uploaded goes with it.
-
-    Raises:
-        MissingDependency: gradio is not installed.
-        InvalidArgument: the place cannot be listened on.
-        CheckpointUnreadable, CheckpointMismatch: a checkpoint cannot be used.
-    """
+    """Serve the page until Ctrl+C; what was uploaded goes with it."""
     options = parser().parse_args(arguments)
     if options.port > 65535:
         parser().error(f'argument --port: {options.port}: ports go up to 65535')

@@ -153,11 +153,7 @@ def _built(path: Path) -> nn.Module:
 
 
 def _weights_table(pattern: str) -> str:
-    """Return a table of the published weights whose names fit.
-
-    Raises:
-        UnknownName: none does.
-    """
+    """Return a table of the published weights whose names fit, or raise UnknownName."""
     names = set(list_pretrained(pattern))
     if not names:
         raise UnknownName(f'no published weights fit {pattern!r}: rexdense zoo --weights lists all')

@@ -49,7 +49,7 @@ def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str
     def is_there(name: str) -> bool:
         parent, last = os.path.split(os.path.join(folder, name))
         if parent not in listings:
-            listings[parent] = _files(parent)
+            listings[parent] = set(os.listdir(parent)) if os.path.isdir(parent) else set()
         return last in listings[parent]
 
     found = [
@@ -116,10 +116,6 @@ def _plain(name: str) -> str:
     """Return a path with slashes alone, without what does not change it and without outer
     spaces."""
     return str(PurePosixPath(name.strip().replace('\\', '/')))
-
-
-def _files(folder: str) -> set[str]:
-    return set(os.listdir(folder)) if os.path.isdir(folder) else set()
 
 
 def _walk(folder: str | os.PathLike[str]) -> list[str]:

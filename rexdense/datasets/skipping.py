@@ -41,11 +41,8 @@ class SkipUnreadable:
         return int(self._unreadable.sum())
 
     def prepare_data(self, idx: int) -> Any:
-        """Return the sample ``idx``; None for a training image that cannot be used.
-
-        Raises:
-            ImageError: an image cannot be used and ``test_mode`` is on, or too many cannot be.
-        """
+        """Return the sample ``idx``; None for a training image that cannot be used. Raise
+        ImageError where one cannot be used and ``test_mode`` is on, or too many cannot be."""
         try:
             return super().prepare_data(idx)
         except self.faults as error:
@@ -58,11 +55,8 @@ class SkipUnreadable:
             return None
 
     def _require_enough(self, error: ImageError) -> None:
-        """Stop where too many images cannot be used.
-
-        Raises:
-            ImageError: of the kind of ``error``, the last one.
-        """
+        """Raise ImageError, of the kind of ``error``, the last one, where too many images cannot be
+        used."""
         skipped, total = self.skipped_images, len(self)
         where = self.ann_file or self.data_root
         if skipped == total:

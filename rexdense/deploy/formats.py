@@ -42,11 +42,7 @@ GRAPH_FORMATS = {
 
 
 def graph_format_named(name: str) -> GraphFormat:
-    """Return the format called ``name``.
-
-    Raises:
-        UnknownName: no format is called so.
-    """
+    """Return the format called ``name``, or raise UnknownName."""
     if name not in GRAPH_FORMATS:
         raise UnknownName(f'no graph format is called {name!r}: {suggest(name, GRAPH_FORMATS)}')
     return GRAPH_FORMATS[name]

@@ -87,11 +87,7 @@ def _nodes(model: 'onnx.ModelProto') -> Iterator['onnx.NodeProto']:
 
 
 def check_standard_operators(model: 'onnx.ModelProto') -> None:
-    """Check that all operators are ONNX's own.
-
-    Raises:
-        GraphMismatch: names the others.
-    """
+    """Raise GraphMismatch, with the others' names, unless all operators are ONNX's own."""
     foreign = Counter(
         f'{node.domain}::{node.op_type}' for node in _nodes(model) if node.domain not in _STANDARD
     )

@@ -28,11 +28,8 @@ def soc_version() -> int:
 
 
 def asked_jit_compile() -> bool | None:
-    """Return the value of the environment variable NPUJITCompile; None where it is not set.
-
-    Raises:
-        InvalidArgument: it says neither yes nor no.
-    """
+    """Return the value of the environment variable NPUJITCompile; None where it is not set. Raise
+    InvalidArgument where it says neither yes nor no."""
     text = os.environ.get(_JIT_COMPILE)
     if text is None:
         return None

@@ -27,11 +27,8 @@ def has_bfloat16(device: str) -> bool:
 
 
 def require_bfloat16(device: str) -> None:
-    """Check that a device computes in bfloat16.
-
-    Raises:
-        InvalidArgument: it would imitate that in float32, which is slower and less exact.
-    """
+    """Raise InvalidArgument for a device that imitates bfloat16 in float32, which is slower and
+    less exact."""
     if not has_bfloat16(device):
         what = 'AVX512_BF16 or AMX' if device == 'cpu' else 'bfloat16 units'
         raise InvalidArgument(

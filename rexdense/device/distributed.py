@@ -23,10 +23,10 @@ __all__ = [
 ]
 
 BACKENDS = {'cpu': 'gloo', 'cuda': 'nccl', 'npu': 'hccl'}
-"""What carries tensors between processes, by kind of device."""
+"""Backend of torch.distributed by kind of device."""
 
 LAUNCHERS = ('none', 'pytorch', 'slurm', 'mpi')
-"""What may have started the processes; pytorch is torchrun."""
+"""Launchers of several processes; pytorch is torchrun."""
 
 _PORT = '29500'
 _STARTED_BY = {

@@ -118,11 +118,8 @@ def _told_before() -> bool | None:
 
 
 def waiting_time(seconds: object) -> timedelta:
-    """Return the time for which a process waits for the others, of ``env_cfg.dist_cfg.timeout``.
-
-    Raises:
-        InvalidArgument: that is no number of seconds above 0.
-    """
+    """Return the time for which a process waits for the others, of ``env_cfg.dist_cfg.timeout``;
+    raise InvalidArgument unless that is a number of seconds above 0."""
     value = DEFAULT_TIMEOUT if seconds is None else seconds
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**7:
         raise InvalidArgument(

@@ -22,18 +22,15 @@ _ASCEND_TOOLKIT = Path('/usr/local/Ascend/ascend-toolkit')
 
 def machine_findings() -> list[Finding]:
     """Return findings about devices, with what would mend those that should be here but are not."""
+    present = [kind for kind in DEVICES if why_absent(kind) is None]
     return [
         *_devices(),
         _cuda_software(),
         *_ascend_software(),
-        Finding('AMP types', '; '.join(f'{kind}: {_types(kind)}' for kind in _present())),
+        Finding('AMP types', '; '.join(f'{kind}: {_types(kind)}' for kind in present)),
         Finding('backends', ', '.join(_backends()) or 'none'),
         _cores(),
     ]
-
-
-def _present() -> list[str]:
-    return [kind for kind in DEVICES if why_absent(kind) is None]
 
 
 def _devices() -> list[Finding]:

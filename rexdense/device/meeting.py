@@ -18,11 +18,8 @@ ROUND = 'rexdense/round'
 
 
 def join(backend: str, waiting: timedelta) -> None:
-    """Join the process group that the environment variables of torch describe.
-
-    Raises:
-        InvalidArgument: the processes cannot reach each other.
-    """
+    """Join the process group that the environment variables of torch describe; raise
+    InvalidArgument where the processes cannot reach each other."""
     try:
         store, rank, world = next(distributed.rendezvous('env://', timeout=waiting))
         store.set_timeout(waiting)

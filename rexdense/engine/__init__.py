@@ -1,1 +1,1 @@
-"""From a config to a run of mmengine's Runner, and to the files that it leaves."""
+"""Runs of mmengine's Runner from configs, and the files that they leave."""

@@ -76,13 +76,11 @@ class DataPlaces(NamedTuple):
         return cls(read, _real(folders), _real(mixed))
 
     def refuse(self, outputs: Iterable[Path], option: str) -> None:
-        """Check that no output is among the data.
+        """Raise InvalidArgument where an output would replace a file that is read, or lie in a
+        folder of the data.
 
         Args:
             option: What chose the place, for messages.
-
-        Raises:
-            InvalidArgument: one would replace a file that is read, or lie in a folder of the data.
         """
         outputs = list(outputs)
         refuse_inputs(outputs, self.files)
@@ -105,16 +103,14 @@ class DataPlaces(NamedTuple):
 def refuse_data_places(
     config: Config, removes: bool = False, *files: Path | str | None, training: bool = True
 ) -> None:
-    """Check that a run with this config leaves its inputs as they are, and its data unmixed.
+    """Raise InvalidArgument where a run with this config would replace an input, or write among its
+    data.
 
     Args:
         removes: Whether what earlier runs have left in the work directory is deleted.
         training: Whether it trains; a run that measures writes into a new folder of its work
             directory alone.
         files: What else is read.
-
-    Raises:
-        InvalidArgument: it would not.
     """
     places, work_dir = DataPlaces.of(config, *files), Path(config.work_dir)
     names = written_names(config.filename) if training else ['.']

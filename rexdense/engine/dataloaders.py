@@ -68,13 +68,9 @@ class OneThread:
 
 @contextlib.contextmanager
 def lost_workers_told() -> Iterator[None]:
-    """Turn what torch raises where a process that loads images was killed, or has given nothing
-    for the loader's ``timeout``, into one line. It may be raised anywhere, so that what comes out
-    may be what somebody has made of it.
-
-    Raises:
-        LostWorker: one was, or has not.
-    """
+    """Turn what torch raises where a process that loads images was killed, or has given nothing for
+    the loader's ``timeout``, into a LostWorker of one line. It may be raised anywhere, so that what
+    comes out may be what somebody has made of it."""
     try:
         yield
     except Exception as error:
@@ -167,12 +163,9 @@ def _require_seconds(value: Any) -> None:
 
 
 def require_batches(loader: DataLoader) -> None:
-    """Check that a pass over the data is a batch at least, of images of its own in each process.
-
-    Raises:
-        InvalidArgument: it is none, because the last batch, which is not full, is left out;
-            processes that train would be given each other's images again, or uneven shares.
-    """
+    """Raise InvalidArgument where a pass over the data has no batch, because the last one, which is
+    not full, is left out; or where processes that train would be given each other's images again,
+    or uneven shares."""
     batches = loader.batch_sampler
     sampler = getattr(batches, 'sampler', loader.sampler)
     processes = getattr(sampler, 'world_size', 1)

@@ -19,7 +19,7 @@ from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import hidden_options
 from rexdense.destinations import refusals_told
 from rexdense.device import process_loss_told
-from rexdense.engine.config.faults import require_known_optimizers
+from rexdense.engine.config.checks.faults import require_known_optimizers
 from rexdense.engine.config.formatted import FormattedOnce
 from rexdense.engine.cpu_steps import build_fused, lay_out_weights
 from rexdense.engine.dataloaders import (
@@ -86,11 +86,8 @@ class Runner(MMEngineRunner):
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'Runner':
-        """Return the runner of a config.
-
-        Raises:
-            UnwritableFile: the disk of its work directory takes no log.
-        """
+        """Return the runner of a config; raise UnwritableFile where the disk of its work directory
+        takes no log."""
         import_scope(cfg)
         with refusals_told(cfg.work_dir):
             return super().from_cfg(cfg)
@@ -116,21 +113,12 @@ class Runner(MMEngineRunner):
             self._end_loaders(self._train_loop, self._val_loop)
 
     def val(self) -> dict[str, float]:
-        """Measure on the validation split, see mmengine.
-
-        Raises:
-            LostWorker: a process that loads images was killed.
-            ProcessLost: another of several processes has ended or does not answer.
-        """
+        """Measure on the validation split, see mmengine; LostWorker and ProcessLost are as of
+        training."""
         return self._measured(super().val, '_val_loop')
 
     def test(self) -> dict[str, float]:
-        """Measure, see mmengine.
-
-        Raises:
-            LostWorker: a process that loads images was killed.
-            ProcessLost: another of several processes has ended or does not answer.
-        """
+        """Measure, see mmengine; LostWorker and ProcessLost are as of training."""
         return self._measured(super().test, '_test_loop')
 
     def _measured(self, measure: Callable[[], dict[str, float]], loop: str) -> dict[str, float]:
@@ -183,13 +171,11 @@ class Runner(MMEngineRunner):
 
     @master_only
     def dump_config(self) -> None:
-        """Write the config into the work directory, one of Python whole or not at all.
+        """Write the config into the work directory, one of Python whole or not at all; raise
+        UnwritableFile where that cannot be.
 
         That of a run that only measures lacks what trains, and would replace that of the training;
         it lies beside the values that the run logs.
-
-        Raises:
-            UnwritableFile: it cannot be written.
         """
         if self._train_dataloader is None:
             return
@@ -208,11 +194,8 @@ class Runner(MMEngineRunner):
 
     @staticmethod
     def build_dataloader(dataloader, *args, **settings) -> DataLoader:
-        """Return mmengine's data loader, whose processes compute with one thread.
-
-        Raises:
-            InvalidArgument: it would give no batch.
-        """
+        """Return mmengine's data loader, whose processes compute with one thread; raise
+        InvalidArgument where it would give no batch."""
         if isinstance(dataloader, dict):
             dataloader = without_idle_settings(dataloader)
         loader = MMEngineRunner.build_dataloader(dataloader, *args, **settings)
@@ -294,11 +277,8 @@ class Runner(MMEngineRunner):
                 end_passes(loop.dataloader, getattr(loop, 'dataloader_iterator', None))
 
     def save_checkpoint(self, out_dir: str, filename: str, *args, **options) -> None:
-        """Save a checkpoint aside and rename it, so that it is whole whenever it is there.
-
-        Raises:
-            UnwritableFile: it cannot be written, the disk being full for example.
-        """
+        """Save a checkpoint aside and rename it, so that it is whole whenever it is there; raise
+        UnwritableFile where it cannot be written."""
         backbone = backbone_of(self.model)
         if backbone is not None and 'backbone' in self.cfg.get('model', {}):
             # Weights may have turned on what the config did not state; predict.py builds from it.

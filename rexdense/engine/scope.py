@@ -1,4 +1,4 @@
-"""The packages whose classes a config names without a prefix."""
+"""Import of the packages whose classes a config names without a prefix."""
 
 import contextlib
 import importlib

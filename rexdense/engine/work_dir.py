@@ -1,4 +1,4 @@
-"""The folder of a run, guarded against loss: what is written there, and what earlier runs left."""
+"""The folder of a run, guarded against loss."""
 
 import contextlib
 import datetime
@@ -7,6 +7,9 @@ import re
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
 
 from rexdense.checkpoint.formats.reading import POINTER
 from rexdense.destinations import check_destination, prepare_output_dir, told
@@ -19,6 +22,7 @@ from rexdense.hidden_files import written_for
 __all__ = [
     'CURVES',
     'SHEET',
+    'RemoveEarlierRuns',
     'alone_in',
     'left_by_runs',
     'prepare_work_dir',
@@ -146,13 +150,10 @@ def _is_leaf(path: Path) -> bool:
 
 def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
     """Delete what earlier runs have left in a work directory, see :func:`left_by_runs`, and the
-    folders that are empty without it.
+    folders that are empty without it; raise UnwritableFile where the operating system refuses it.
 
     Args:
         current: The name of the folder of the run that is beginning, which stays.
-
-    Raises:
-        UnwritableFile: the operating system refuses it.
     """
     left = left_by_runs(work_dir, current)
     for path in left:
@@ -163,6 +164,16 @@ def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
         # Of a folder with more in it, that stays.
         with contextlib.suppress(OSError):
             (Path(work_dir) / parent).rmdir()
+
+
+class RemoveEarlierRuns(Hook):
+    """Call :func:`remove_earlier_runs` once all is built and training begins: a mistake in the
+    config costs nothing."""
+
+    def before_train(self, runner) -> None:
+        """Delete what they have left."""
+        if is_main_process():
+            remove_earlier_runs(runner.work_dir, runner.timestamp)
 
 
 def remove_unfinished(work_dir: str | Path) -> list[Path]:
@@ -184,11 +195,8 @@ def _is_unfinished(path: Path) -> bool:
 
 @contextlib.contextmanager
 def alone_in(work_dir: str | Path) -> Iterator[None]:
-    """Keep other runs out of a work directory.
-
-    Raises:
-        InvalidArgument: one is training there.
-    """
+    """Keep other runs out of a work directory; raise InvalidArgument while one is training
+    there."""
     holder = f'process {os.getpid()} of {socket.gethostname()}'
     with held_alone(Path(work_dir, LOCK), holder) as other:
         if other is not None:

@@ -1,6 +1,6 @@
 """An optimizer whose moments are shared out among the processes (ZeRO, stage 1)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -42,11 +42,7 @@ class ZeroRedundancyOptimizer(MMEngineZero):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the whole state as it was last gathered, in the form of the optimizer of
-        ``optimizer_type`` alone.
-
-        Raises:
-            RuntimeError: it has not been gathered in this process.
-        """
+        ``optimizer_type`` alone; raise RuntimeError in a process where it was not."""
         # torch's, past mmengine's.
         return super(MMEngineZero, self).state_dict()
 
@@ -58,11 +54,8 @@ class ZeroRedundancyOptimizer(MMEngineZero):
 
 
 def share_moments(config: Config) -> None:
-    """Let the optimizer of a config share its moments out among the processes.
-
-    Raises:
-        InvalidArgument: there is one process alone, or an optimizer that is none of torch's.
-    """
+    """Let the optimizer of a config share its moments out among the processes; raise
+    InvalidArgument where there is one process alone, or an optimizer that is none of torch's."""
     optimizer = config.optim_wrapper.get('optimizer')
     if optimizer is None:
         raise InvalidArgument('--zero: the config has several optimizers; leave it out')
@@ -92,15 +85,9 @@ def with_gathering_optimizer(wrapper: Any) -> Any:
 
 def gather_moments(wrapper: OptimWrapper | OptimWrapperDict) -> None:
     """Bring the moments that processes share to the first one; all of them have to call this."""
-    for optimizer in _optimizers(wrapper):
-        if isinstance(optimizer, ZeroRedundancyOptimizer):
-            optimizer.consolidate_state_dict()
-
-
-def _optimizers(wrapper: OptimWrapper | OptimWrapperDict) -> Iterator[Optimizer]:
-    wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
-    for each in wrappers:
-        yield each.optimizer
+    for each in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
+        if isinstance(each.optimizer, ZeroRedundancyOptimizer):
+            each.optimizer.consolidate_state_dict()
 
 
 def kind_of(optimizer: Optimizer) -> type[Optimizer]:

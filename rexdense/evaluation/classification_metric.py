@@ -51,11 +51,7 @@ class ClassificationMetric(BaseMetric):
         self.evaluation: ClassificationEvaluation | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
-        """Keep the scores of a batch.
-
-        Raises:
-            DataError: an image has no label.
-        """
+        """Keep the scores of a batch; raise DataError where an image has no label."""
         for sample in data_samples:
             if 'gt_label' not in sample:
                 raise DataError(
@@ -67,11 +63,8 @@ class ClassificationMetric(BaseMetric):
             self.results.append((scores, int(sample['gt_label']), path))
 
     def compute_metrics(self, results: Sequence[tuple[np.ndarray, int, str]]) -> dict[str, float]:
-        """Return the metrics by name, after writing ``outfile``.
-
-        Raises:
-            InvalidArgument: the model tells another number of classes apart than the data has.
-        """
+        """Return the metrics by name, after writing ``outfile``; raise InvalidArgument where the
+        model tells another number of classes apart than the data has."""
         scores, labels, paths = zip(*results, strict=True)
         classes = (self.dataset_meta or {}).get('classes') or [
             str(index) for index in range(len(scores[0]))

@@ -94,11 +94,8 @@ class CocoEvaluation:
 
 
 def ordered_maxima(max_detections: Any) -> tuple[int, int, int]:
-    """Return the numbers of detections of an image that count, from the least to the most.
-
-    Raises:
-        InvalidArgument: they are not three different whole numbers above 0.
-    """
+    """Return the numbers of detections of an image that count, from the least to the most; raise
+    InvalidArgument unless they are three different whole numbers above 0."""
     maxima = list(max_detections) if isinstance(max_detections, Iterable) else []
     if (
         len(maxima) != 3
@@ -174,12 +171,8 @@ def evaluate_detections(
 
 
 def require_backend(name: str) -> None:
-    """Check before minutes go into a run that what measures it is there.
-
-    Raises:
-        InvalidArgument: the name is no backend's.
-        MissingDependency: its package is not installed.
-    """
+    """Raise InvalidArgument where no backend is called so, or MissingDependency where its package
+    is not installed: before minutes go into a run that it measures."""
     _backend(name)
 
 

@@ -219,11 +219,7 @@ class CocoMetric(_CocoMetric):
 
 
 def _require_score(name: str, value: Any) -> None:
-    """Check that an argument is None or a score.
-
-    Raises:
-        InvalidArgument: it is not.
-    """
+    """Raise InvalidArgument unless an argument is None or a score."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if value is not None and not (number and 0 <= value <= 1):
         raise InvalidArgument(f'{name}={value!r}: give a score from 0 to 1, or None')

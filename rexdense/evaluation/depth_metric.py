@@ -59,11 +59,8 @@ class DepthMetric(BaseMetric):
         self.min_depth, self.max_depth, self.crop = min_depth, max_depth, crop
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
-        """Score a batch of samples with ``pred_depth_map`` and ``gt_depth_map``.
-
-        Raises:
-            DataError: prediction and truth differ in size, or the size does not fit the crop.
-        """
+        """Score a batch of samples with ``pred_depth_map`` and ``gt_depth_map``; raise DataError
+        where the two differ in size, or the size does not fit the crop."""
         for sample in data_samples:
             predicted = sample['pred_depth_map']['data'].squeeze(0).float().cpu().numpy()
             true = sample['gt_depth_map']['data'].squeeze(0).float().cpu().numpy()
@@ -86,11 +83,8 @@ class DepthMetric(BaseMetric):
         return evaluate_depth(predicted[counts].clip(self.min_depth, self.max_depth), true[counts])
 
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
-        """Return the mean metrics by name.
-
-        Raises:
-            DataError: no image has a pixel that counts, or there is no image.
-        """
+        """Return the mean metrics by name; raise DataError where no image has a pixel that counts,
+        or there is no image."""
         if not results:
             raise DataError('no image was evaluated: the data set measured has none')
         measured = [metrics for metrics in results if metrics]

@@ -79,11 +79,7 @@ class SegmentationMetric(BaseMetric):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names of the data set that is measured.
-
-        Raises:
-            DataError: it names none.
-        """
+        """The class names of the data set that is measured; raise DataError where it names none."""
         classes = (self.dataset_meta or {}).get('classes')
         if not classes:
             raise DataError(

@@ -46,11 +46,8 @@ class Prediction:
 
     @property
     def image(self) -> np.ndarray:
-        """The image (H, W, 3), uint8, RGB; of an image file it is read anew.
-
-        Raises:
-            UnreadableImage: the file is gone or has changed.
-        """
+        """The image (H, W, 3), uint8, RGB; of an image file it is read anew, which raises
+        UnreadableImage where the file is gone or has changed."""
         if self.pixels is not None:
             return self.pixels[..., ::-1].copy()
         assert self.path is not None
@@ -65,11 +62,8 @@ class Prediction:
         return self.task.draw(self.image, self.sample, as_frame)
 
     def draw_scales(self) -> np.ndarray:
-        """Return the picture of ``scales`` side by side.
-
-        Raises:
-            InvalidArgument: there are none.
-        """
+        """Return the picture of ``scales`` side by side; raise InvalidArgument where there are
+        none."""
         if not self.scales:
             raise InvalidArgument(
                 "there are no scales to draw: make the Predictor with scales='all', for a model "
@@ -183,11 +177,7 @@ class Detections(Prediction):
 
     def to_supervision(self) -> Any:
         """Return the objects as ``supervision.Detections``, the names as ``class_name`` in its
-        data.
-
-        Raises:
-            MissingDependency: the package supervision is not installed.
-        """
+        data; raise MissingDependency where the package supervision is not installed."""
         with needed_packages('to_supervision'):
             from supervision import Detections as SupervisionDetections
 

@@ -38,14 +38,8 @@ class Source(NamedTuple):
 
 
 def images_in(images: Images) -> list | Iterator:
-    """Return paths and arrays one by one, the images of a folder in its place.
-
-    Returns:
-        A list; an iterator where one was given.
-
-    Raises:
-        DataError: a folder has no images.
-    """
+    """Return paths and arrays one by one, the images of a folder in its place, as a list, or as an
+    iterator where one was given; raise DataError where a folder has no images."""
     if isinstance(images, str | os.PathLike | np.ndarray):
         return _listed(images)
     if isinstance(images, list | tuple):

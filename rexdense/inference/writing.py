@@ -20,9 +20,6 @@ def write_prediction(
         place: Where they go, see :func:`rexdense.tasks.prediction_files.places_of`.
         folder: To which the entry's paths are relative.
         overwrite: Replace files that are there.
-
-    Raises:
-        UnwritableFile: one cannot be written.
     """
     write_picture(place.picture, prediction.draw(), overwrite)
     entry = dict(image=str(prediction.path), picture=str(place.picture.relative_to(folder)))

@@ -15,7 +15,7 @@ __all__ = ['ClassificationHead', 'Classifier']
 
 
 class ClassificationHead(nn.Module):
-    """From the deepest level (N, C, H, W) to logits (N, num_classes).
+    """Head from the deepest level (N, C, H, W) to logits (N, num_classes).
 
     Args:
         num_classes: 0 leaves the last layer out: the pooled features come in place of logits.

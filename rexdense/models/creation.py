@@ -85,11 +85,7 @@ def _published(name: str, pretrained: bool | str) -> str:
 
 
 def backbone_class(name: str) -> type[Backbone]:
-    """Return the class of a named backbone.
-
-    Raises:
-        UnknownName: no such name.
-    """
+    """Return the class of a named backbone, or raise UnknownName."""
     family = architecture(name).family
     return next(
         kind

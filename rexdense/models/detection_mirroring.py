@@ -20,7 +20,7 @@ _OVERLAP = 0.7
 
 
 class DetectionFlipTest(BaseTTAModel):
-    """What a detector of mmdet finds in an image and in its mirror images, fused.
+    """Flip test of a detector of mmdet: fusion of its detections in an image and its mirror images.
 
     Boxes of one class that overlap are one object (weighted boxes fusion, Solovyev et al. 2019):
     its box is their mean weighed by their scores, its score the mean over all views, 0 where one
@@ -81,7 +81,7 @@ def _mirrored(padded: torch.Tensor, sample: Any, direction: str) -> torch.Tensor
 
 
 class _View(NamedTuple):
-    """What was found in one view, turned back.
+    """Detections in one view, turned back.
 
     Attributes:
         found: Boxes, scores and labels, the best first.
@@ -135,10 +135,6 @@ def _fused(views: list[_View], most: int = -1) -> InstanceData:
     return fused
 
 
-def _areas(boxes: torch.Tensor) -> torch.Tensor:
-    return (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(1)
-
-
 def _single(view: InstanceData) -> list[int]:
     """Return the places of the boxes of a view, the best first, without those that have no area or
     overlap a better one of their class.
@@ -148,7 +144,7 @@ def _single(view: InstanceData) -> list[int]:
     """
     again = bbox_overlaps(view.bboxes, view.bboxes) > _OVERLAP
     again = (again & (view.labels[:, None] == view.labels)).cpu().numpy()
-    there = (_areas(view.bboxes) > 0).cpu().numpy()
+    there = (view.bboxes[:, 2:] > view.bboxes[:, :2]).all(1).cpu().numpy()
     kept: list[int] = []
     for place in view.scores.cpu().argsort(descending=True, stable=True).tolist():
         if there[place] and not again[place, kept].any():

@@ -110,11 +110,7 @@ class ImageClassifier(BaseModel):
         return dict(loss=functional.cross_entropy(logits, targets))
 
     def _labels(self, data_samples: Sequence[BaseDataElement], inputs: Tensor) -> Tensor:
-        """Return the labels (N,) of a batch.
-
-        Raises:
-            DataError: a label is no class of the head.
-        """
+        """Return the labels (N,) of a batch; raise DataError where one is no class of the head."""
         labels = torch.tensor([int(sample.gt_label) for sample in data_samples])
         beyond = (labels < 0) | (labels >= self.num_classes)
         if beyond.any():

@@ -32,14 +32,12 @@ _OPTIONS = {
 
 
 def set_options(task: Task, spelt: Callable[[str], str] = str, **options: Any) -> None:
-    """Set what a user wants otherwise of a task.
+    """Set what a user wants otherwise of a task; raise InvalidArgument for an option of another
+    kind of model.
 
     Args:
         spelt: How messages write the name of an option.
         options: ``score``, ``one_per_object`` and ``depth_format``; None leaves it as it is.
-
-    Raises:
-        InvalidArgument: one is for another kind of model.
     """
     for name, value in options.items():
         kind, plural, attribute = _OPTIONS[name]

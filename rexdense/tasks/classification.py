@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from rexdense.tasks.task import Example, Task
-from rexdense.visualization.tiles import fitted, in_rows, legible, titled
+from rexdense.visualization.tiles import fitted, in_rows, legible, padded, titled
 
 __all__ = ['Classification']
 
@@ -33,7 +33,7 @@ class Classification(Task):
             lines.insert(0, f'truth: {self.classes[sample.gt_label]}')
         picture = fitted(image, legible(image))
         # Lines of text are as wide as the picture.
-        picture = _padded(picture, picture.shape[0], max(NARROWEST, picture.shape[1]))
+        picture = padded(picture, 0, max(NARROWEST - picture.shape[1], 0))
         return titled(picture, *lines)
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
@@ -77,13 +77,7 @@ def _tile(image: np.ndarray, frame: tuple[int, int, int] | None = None) -> np.nd
     """Return the image fitted into a square of ``TILE`` pixels, in a frame of a colour."""
     height, width = image.shape[:2]
     small = fitted(image, max(1, round(TILE * height / max(height, width))))[:TILE, :TILE]
-    tile = _padded(small, TILE, TILE)
+    tile = padded(small, TILE - small.shape[0], TILE - small.shape[1])
     if frame is not None:
         cv2.rectangle(tile, (0, 0), (TILE - 1, TILE - 1), frame, FRAME)
     return tile
-
-
-def _padded(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return the image with white to the right and below."""
-    below, right = height - image.shape[0], width - image.shape[1]
-    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(255, 255, 255))

@@ -37,11 +37,8 @@ SCALES_FOLDER = 'scales'
 
 
 def find_images(path: Path) -> list[Path]:
-    """Return the image or video itself, or the images of a folder by name.
-
-    Raises:
-        DataError: there is none, or the folder cannot be read.
-    """
+    """Return the image or video itself, or the images of a folder by name; raise DataError where
+    there is none, or the folder cannot be read."""
     if not path.exists():
         raise DataError(f'{path} is not there; give an image or a folder of images, or a video')
     if not path.is_dir():
@@ -129,11 +126,7 @@ def data_renames(ending: str) -> list[Rename]:
 
 
 def check_folder(paths: Sequence[Path], folder: Path) -> None:
-    """Check that the results do not go among the images.
-
-    Raises:
-        InvalidArgument: they would.
-    """
+    """Raise InvalidArgument where the results would go among the images."""
     if any(path.parent.resolve() == folder.resolve() for path in paths):
         raise InvalidArgument(f'--out-dir {folder} is the folder of the images; choose another')
 
@@ -145,7 +138,8 @@ def check_places(
     inputs: Sequence[Path],
     task: Task,
 ) -> list[str]:
-    """Check that nothing is overwritten unasked, and that the folder can be written.
+    """Raise InvalidArgument where something would be overwritten unasked, or the folder cannot be
+    written; return the files of an earlier run that are there, relative to the folder.
 
     Even then only files are replaced that an earlier run of the program wrote and its JSON names:
     any other may be somebody's data.
@@ -153,12 +147,6 @@ def check_places(
     Args:
         inputs: What is read, and never replaced.
         task: That of the model.
-
-    Returns:
-        The files of an earlier run that are there, relative to the folder.
-
-    Raises:
-        InvalidArgument: it is not so.
     """
     overview = [folder / OVERVIEW] if task.overview_size else []
     files = [folder / RESULTS, *overview, *(path for place in places for path in place.files())]

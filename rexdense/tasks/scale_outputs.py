@@ -17,11 +17,8 @@ def output_strides(model: nn.Module) -> list[int]:
 
 
 def chosen_strides(model: nn.Module, wanted: Sequence[int] | None) -> list[int]:
-    """Return the output strides that are wanted of a model; all of them where None is given.
-
-    Raises:
-        InvalidArgument: the model has a single output, or none at a stride that is wanted.
-    """
+    """Return the output strides that are wanted of a model, all of them where None is given; raise
+    InvalidArgument where it has a single output, or none at a stride that is wanted."""
     strides = output_strides(model)
     if not strides:
         raise InvalidArgument(

@@ -1,1 +1,1 @@
-"""Pictures of boxes, label maps, depth, curves and confusion matrices, as RGB arrays and files."""
+"""Pictures as RGB arrays and files: boxes, label maps, depth, plots, confusion matrices."""

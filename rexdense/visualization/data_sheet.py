@@ -17,10 +17,10 @@ from rexdense.datasets.segmentation.folder import SegmentationFolder
 from rexdense.datasets.segmentation.label_maps import read_label_map
 from rexdense.errors import DataError
 from rexdense.visualization.boxes import Objects, draw_objects
-from rexdense.visualization.data_plots import plot_counts
 from rexdense.visualization.labels import draw_labels, label_legend
 from rexdense.visualization.picture_files import read_picture
-from rexdense.visualization.tiles import below, beside, fitted, text_size, titled, write_text
+from rexdense.visualization.plots.data import plot_counts
+from rexdense.visualization.tiles import below, fitted, in_rows, text_size, titled, write_text
 
 __all__ = ['draw_overview']
 
@@ -237,6 +237,4 @@ def _heading(text: str) -> np.ndarray:
 def _rows(tiles: Sequence[np.ndarray]) -> np.ndarray:
     if not tiles:
         return _heading('none can be drawn')
-    in_a_row = max(1, ROW_WIDTH // tiles[0].shape[1])
-    starts = range(0, len(tiles), in_a_row)
-    return below([beside(tiles[start : start + in_a_row]) for start in starts])
+    return in_rows(tiles, max(1, ROW_WIDTH // tiles[0].shape[1]))

@@ -51,11 +51,8 @@ def picture_name(image: str | Path) -> str:
 
 
 def check_picture_name(path: str | Path) -> str:
-    """Return the ending of a file, in small letters, which picks the format of a picture.
-
-    Raises:
-        InvalidArgument: it is that of no format.
-    """
+    """Return the ending of a file, in small letters, which picks the format of a picture; raise
+    InvalidArgument where it is that of no format."""
     ending = Path(path).suffix.lower()
     if ending not in WRITABLE_ENDINGS:
         raise InvalidArgument(f'{path}: a picture ends in one of {", ".join(WRITABLE_ENDINGS)}')

@@ -15,6 +15,7 @@ __all__ = [
     'fitted',
     'in_rows',
     'legible',
+    'padded',
     'text_size',
     'titled',
     'write_text',
@@ -96,19 +97,19 @@ def titled(image: np.ndarray, *titles: str) -> np.ndarray:
     bar = np.full((TITLE_HEIGHT * len(titles), image.shape[1], 3), 255, np.uint8)
     for place, title in enumerate(titles, start=1):
         write_text(bar, title, 4, TITLE_HEIGHT * place - 8)
-    return _widened(np.vstack([bar, image]), MARGIN, MARGIN)
+    return padded(np.vstack([bar, image]), MARGIN, MARGIN)
 
 
 def beside(images: Sequence[np.ndarray]) -> np.ndarray:
     """Return the images side by side, aligned at the top."""
     tallest = max(image.shape[0] for image in images)
-    return np.hstack([_widened(image, tallest - image.shape[0], 0) for image in images])
+    return np.hstack([padded(image, tallest - image.shape[0], 0) for image in images])
 
 
 def below(images: Sequence[np.ndarray]) -> np.ndarray:
     """Return the images one below the other, aligned at the left."""
     widest = max(image.shape[1] for image in images)
-    return np.vstack([_widened(image, 0, widest - image.shape[1]) for image in images])
+    return np.vstack([padded(image, 0, widest - image.shape[1]) for image in images])
 
 
 def in_rows(images: Sequence[np.ndarray], in_a_row: int | None = None) -> np.ndarray:
@@ -120,7 +121,7 @@ def in_rows(images: Sequence[np.ndarray], in_a_row: int | None = None) -> np.nda
     widest = max(image.shape[1] for image in images)
     if in_a_row is None:
         in_a_row = 2 if 2 * widest <= WIDEST_ROW else 1
-    images = [_widened(image, 0, widest - image.shape[1]) for image in images]
+    images = [padded(image, 0, widest - image.shape[1]) for image in images]
     starts = range(0, len(images), in_a_row)
     return below([beside(images[start : start + in_a_row]) for start in starts])
 
@@ -130,5 +131,6 @@ def above_strip(picture: np.ndarray, draw: Callable[[int], np.ndarray]) -> np.nd
     return below([picture, draw(max(picture.shape[1], LEGEND_WIDTH))])
 
 
-def _widened(image: np.ndarray, at_bottom: int, at_right: int) -> np.ndarray:
+def padded(image: np.ndarray, at_bottom: int, at_right: int) -> np.ndarray:
+    """Return an image with so many pixels of white below it and on its right."""
     return cv2.copyMakeBorder(image, 0, at_bottom, 0, at_right, cv2.BORDER_CONSTANT, value=_WHITE)

@@ -1,4 +1,4 @@
-"""Pictures as the frames of a video file."""
+"""Video files of pictures."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +9,7 @@ import numpy as np
 from rexdense.errors import InvalidArgument, UnwritableFile
 from rexdense.files import path_written_aside
 from rexdense.visualization.picture_files import at_most
+from rexdense.visualization.tiles import padded
 
 __all__ = ['VIDEO_ENDING', 'video_name', 'write_video']
 
@@ -93,7 +94,4 @@ def _check_whole(aside: Path, path: Path, number: int) -> None:
 
 def _of_size(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     image = image[: size[0], : size[1]]
-    below, right = size[0] - image.shape[0], size[1] - image.shape[1]
-    if not (below or right):
-        return image
-    return cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=(255,) * 3)
+    return padded(image, size[0] - image.shape[0], size[1] - image.shape[1])

@@ -13,7 +13,7 @@ from rexdense.web.uploads import UPLOAD_ENDINGS
 __all__ = ['INVITATION', 'Components', 'as_html']
 
 SCORE, OPACITY = 0.3, 0.5
-"""Where the sliders stand at first."""
+"""First values of the sliders."""
 INVITATION = 'Drop an image, or take one with the camera.'
 
 

@@ -22,7 +22,7 @@ from rexdense.web.uploads import Limits
 __all__ = ['application']
 
 KEPT_SECONDS = 6 * 3600
-"""How long uploaded images and drawn pictures are kept at most, while the page is served."""
+"""Seconds that uploaded images and drawn pictures are kept at most, while the page is served."""
 LOOKED_AFTER_SECONDS = 600
 DRAWINGS_AT_ONCE = 4
 LONGEST_SIDE = 1600

@@ -73,19 +73,13 @@ class Image(NamedTuple):
         return self.kept.prediction()
 
     def thumbnail(self) -> np.ndarray:
-        """Return a small picture (H, W, 3), uint8, RGB, of the image.
-
-        Raises:
-            ImageError: the file has gone.
-        """
+        """Return a small picture (H, W, 3), uint8, RGB, of the image; raise ImageError where the
+        file has gone."""
         return at_most(self._picture(), THUMBNAIL_SIDE)
 
     def prediction_with_pixels(self) -> Prediction:
-        """Return the prediction with the image in memory, under the visitor's name of it.
-
-        Raises:
-            ImageError: the file has gone.
-        """
+        """Return the prediction with the image in memory, under the visitor's name of it; raise
+        ImageError where the file has gone."""
         pixels = self._picture()[..., ::-1]
         return dataclasses.replace(self.prediction, path=Path(self.name), pixels=pixels)
 
@@ -127,11 +121,8 @@ class Results:
         return view.of(current[1])
 
     def archive(self, view: View) -> bytes:
-        """Return a zip of what ``rexdense predict`` writes of all images, as they are shown.
-
-        Raises:
-            ImageError: a file has gone.
-        """
+        """Return a zip of what ``rexdense predict`` writes of all images, as they are shown; raise
+        ImageError where a file has gone."""
         with scratch_folder() as folder:
             names = [Path(image.name) for image in self.images]
             strides = self.images[0].kept.strides

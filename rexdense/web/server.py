@@ -127,11 +127,8 @@ def _names_elsewhere(message: Any) -> bool:
 
 def prepare_gradio(folder: Path) -> None:
     """Set what gradio reads of the environment when it is imported: it sends nothing to its makers,
-    keeps no history in browsers, and what is uploaded in a folder.
-
-    Raises:
-        MissingDependency: gradio is not installed.
-    """
+    keeps no history in browsers, and what is uploaded in a folder. Raise MissingDependency where it
+    is not installed."""
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     os.environ['GRADIO_RUN_HISTORY'] = 'False'
     os.environ['GRADIO_TEMP_DIR'] = str(folder)

@@ -30,12 +30,8 @@ class Limits(NamedTuple):
 
 
 def check_upload(path: Path, limits: Limits) -> None:
-    """Check a file by its name, size and header.
-
-    Raises:
-        ImageError: it is too large, or no image that is taken; the message has its name alone,
-            without the folder, which is none of the visitor's.
-    """
+    """Raise ImageError where a file, by its name, size and header, is too large, or no image that
+    is taken; the message has its name alone, without the folder, which is none of the visitor's."""
     name = path.name
     if is_video(path):
         raise ImageError(

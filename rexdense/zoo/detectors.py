@@ -25,7 +25,7 @@ another (tools/analysis_tools/get_flops.py)."""
 IMAGES = {AUTHORS_IMAGE: (800, 1200), MMDET_IMAGE: (800, 1280)}
 """Height and width in pixels of the images that are counted."""
 REGIONS, OBJECTS = 1000, 100
-"""What mmdet's configs keep of an image: ``test_cfg.rpn.max_per_img``, ``rcnn.max_per_img``."""
+"""Regions and boxes of an image that mmdet's configs keep: ``max_per_img`` of rpn and rcnn."""
 
 
 class DetectorMeasurement(NamedTuple):

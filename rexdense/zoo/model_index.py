@@ -17,7 +17,7 @@ from rexdense.zoo.weights import load_published_weights
 __all__ = ['METAFILE', 'model_index', 'render_model_index', 'write_model_index']
 
 METAFILE = Path('configs/metafile.yml')
-"""What model-index.yml imports, below the root of the repository."""
+"""Files that model-index.yml imports, below the root of the repository."""
 _HEAD = """\
 # Written by: rexdense zoo --index
 # Results are those that `Published By` printed of training of its own, at `Source`. None of these

@@ -164,11 +164,8 @@ By part, at 1200 x 800:
 
 
 def with_zoo(text: str) -> str:
-    """Return ``text`` with what stands between the two markers rendered anew.
-
-    Raises:
-        InvalidArgument: ``text`` does not have each marker once, the beginning first.
-    """
+    """Return ``text`` with what stands between the two markers rendered anew; raise InvalidArgument
+    unless it has each marker once, the beginning first."""
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise InvalidArgument(
             f'it must hold the line {BEGIN} once and, behind it, the line {END} once; '
@@ -179,11 +176,8 @@ def with_zoo(text: str) -> str:
 
 
 def render_page(path: Path) -> None:
-    """Render the zoo's part of a page anew; all else in it stays.
-
-    Raises:
-        InvalidArgument: there is no such file, or :func:`with_zoo` refuses its markers.
-    """
+    """Render the zoo's part of a page anew; all else in it stays. Raise InvalidArgument where there
+    is no such file, or as :func:`with_zoo`."""
     try:
         text = path.read_text(encoding='utf-8')
         rendered = with_zoo(text)

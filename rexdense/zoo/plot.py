@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
-from rexdense.visualization.figures import lay_grid, new_figure
+from rexdense.visualization.plots.figures import lay_grid, new_figure
 from rexdense.zoo.published import load_published
 from rexdense.zoo.table import family_of, zoo_entries
 

@@ -43,7 +43,7 @@ def test_features_that_are_nothing_have_no_rank():
 @pytest.mark.parametrize(
     'features', [torch.zeros(3), torch.zeros(0, 3), torch.tensor([[1.0, math.nan]])]
 )
-def test_what_is_no_matrix_is_refused(features):
+def test_arrays_that_are_no_matrix_are_refused(features):
     with pytest.raises(InvalidArgument, match='rows'):
         rank_of(features)
 

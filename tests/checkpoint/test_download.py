@@ -146,7 +146,7 @@ def leave(folder, content, address, total):
     (folder / 'w.pth.part.from').write_text(json.dumps(notes))
 
 
-def test_what_an_earlier_process_left_is_continued(server, tmp_path):
+def test_partial_files_of_earlier_processes_are_continued(server, tmp_path):
     leave(tmp_path, CONTENT[:1000], f'{server.address}/plain', len(CONTENT))
     download(f'{server.address}/plain', tmp_path / 'w.pth', SHA256)
     assert server.asked == [('/plain', 'bytes=1000-')]
@@ -212,7 +212,7 @@ def test_notes_on_another_file_are_not_believed(server, tmp_path, other):
 
 
 @pytest.mark.parametrize('content', [b'<html>sign in</html>', weights(1)[:-500], b'', b'text'])
-def test_what_is_no_checkpoint_is_not_kept(server, tmp_path, content):
+def test_downloads_that_are_no_checkpoint_are_not_kept(server, tmp_path, content):
     server.content = content
     with pytest.raises(CheckpointUnreadable, match=r'put it at .*w\.pth$'):
         download(f'{server.address}/versions', tmp_path / 'w.pth')
@@ -234,7 +234,7 @@ def test_a_file_put_there_by_hand_is_used(server, tmp_path):
         ('always-cut', ['put it at']),
     ],
 )
-def test_what_cannot_be_had_is_told_with_the_place_to_put_it(server, tmp_path, fault, words):
+def test_failed_downloads_name_the_place_for_the_file(server, tmp_path, fault, words):
     with pytest.raises(CheckpointUnreadable) as caught:
         download(f'{server.address}/{fault}', tmp_path / 'w.pth', SHA256)
     assert all(word in str(caught.value) for word in words)
@@ -256,7 +256,7 @@ def test_a_wrong_file_put_there_by_hand_is_told_and_kept(server, tmp_path):
 
 @pytest.mark.parametrize('make', [Path.mkdir, os.mkfifo])
 @pytest.mark.parametrize('sha256', [SHA256, None])
-def test_what_is_no_file_in_the_place_of_one_is_told(server, tmp_path, make, sha256):
+def test_folders_and_pipes_in_the_place_of_a_file_are_refused(server, tmp_path, make, sha256):
     make(tmp_path / 'w.pth')
     with pytest.raises(CheckpointUnreadable, match=r'where .* is kept, is .*: take it away'):
         download(f'{server.address}/plain', tmp_path / 'w.pth', sha256)

@@ -13,7 +13,7 @@ import torch
 from mmengine.runner import CheckpointLoader
 
 import rexdense
-from rexdense.checkpoint import fetching, install_safe_loader, write_checkpoint
+from rexdense.checkpoint import download, fetching, install_safe_loader, write_checkpoint
 from rexdense.checkpoint.fetching import local_file
 from rexdense.errors import CheckpointUnreadable
 from tests.checkpoint.crafted_files import write_crafted
@@ -41,6 +41,11 @@ def server(tmp_path, monkeypatch):
         thread.join()
 
 
+def kept(folder):
+    """The files below a folder, those of locks aside."""
+    return [path for path in folder.rglob('*') if path.is_file() and path.suffix != '.lock']
+
+
 def test_weights_are_downloaded_once(server):
     folder, address = server
     source = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))
@@ -56,8 +61,15 @@ def test_weights_are_downloaded_once(server):
 def test_a_folder_in_the_place_of_a_file_is_told(server):
     _, address = server
     fetching._cached(f'{address}/a.pth').mkdir(parents=True)
-    with pytest.raises(CheckpointUnreadable, match=r'is kept, is a folder: .* \(TORCH_HOME\)'):
+    with pytest.raises(CheckpointUnreadable, match=r'is kept, is a folder: .* \(REXDENSE_CACHE\)'):
         local_file(f'{address}/a.pth')
+
+
+def test_the_folder_of_downloads_is_that_of_published_weights(server, tmp_path, monkeypatch):
+    folder, address = server
+    monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'mine'))
+    write_checkpoint(folder / 'a.pth', {'a': torch.ones(2)})
+    assert local_file(f'{address}/a.pth').parent == tmp_path / 'mine'
 
 
 def test_files_of_one_name_at_two_addresses_are_two_files(server):
@@ -75,17 +87,17 @@ def test_an_address_without_a_file_is_refused_and_leaves_nothing(server, tmp_pat
     _, address = server
     with pytest.raises(CheckpointUnreadable, match=r'could not be downloaded .*404'):
         rexdense.load_weights(rexdense.create_backbone('rexnet_1.0'), f'{address}/a.pth')
-    assert [path for path in (tmp_path / 'cache').rglob('*') if path.is_file()] == []
+    assert kept(tmp_path / 'cache') == []
 
 
 @pytest.mark.parametrize('content', [b'<html>sign in</html>', b'', b'PK\3\4half'])
-def test_what_is_no_checkpoint_is_not_kept(server, tmp_path, content):
+def test_downloads_that_are_no_checkpoint_are_not_kept(server, tmp_path, content):
     folder, address = server
     (folder / 'a.pth').write_bytes(content)
     backbone = rexdense.create_backbone('rexnet_1.0', out_indices=(0,))
     with pytest.raises(CheckpointUnreadable, match=rf'came from {address}/a.pth is .*put it at'):
         rexdense.load_weights(backbone, f'{address}/a.pth')
-    assert [path for path in (tmp_path / 'cache').rglob('*') if path.is_file()] == []
+    assert kept(tmp_path / 'cache') == []
     write_checkpoint(folder / 'a.pth', backbone.state_dict(), overwrite=True)
     rexdense.load_weights(backbone, f'{address}/a.pth')
 
@@ -110,16 +122,19 @@ class CutOff(Quiet):
 
 
 @pytest.mark.parametrize('name', ['a.pth', '..%2f..%2fa.pth', '..\\..\\a.pth', 'C:a.pth?x=1'])
-def test_a_download_that_breaks_off_leaves_nothing(server, tmp_path, name):
+def test_a_download_that_breaks_off_leaves_no_checkpoint(server, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(download, 'SECONDS_BETWEEN_TRIES', 0)
     with http.server.ThreadingHTTPServer(('127.0.0.1', 0), CutOff) as host:
         thread = threading.Thread(target=host.serve_forever, kwargs=ENDS_SOON)
         thread.start()
         address = f'http://127.0.0.1:{host.server_port}/{name}'
-        with pytest.raises(CheckpointUnreadable, match=r'\(4 of 1000 bytes came\): fetch it'):
+        with pytest.raises(CheckpointUnreadable, match=r'was cut 4 times\): .* fetch it'):
             rexdense.load_weights(rexdense.create_backbone('rexnet_1.0'), address)
         host.shutdown()
         thread.join()
-    assert [path for path in tmp_path.rglob('*') if path.is_file()] == []
+    (left,) = kept(tmp_path)
+    assert left.parent == tmp_path / 'cache/checkpoints'
+    assert left.suffix == '.part'
 
 
 def test_a_redirect_from_https_to_http_is_refused(tmp_path, monkeypatch):

@@ -236,7 +236,7 @@ class TestWhatIsRefused:
         return write_checkpoint(tmp_path / 'source.pth', state)
 
     @pytest.mark.parametrize('name', ['a.pth', 'a.pth.json'])
-    def test_what_exists_is_kept_unless_overwritten(self, name, source, tmp_path):
+    def test_existing_files_are_kept_without_overwrite(self, name, source, tmp_path):
         (tmp_path / name).write_bytes(b'precious')
         # The destination is looked at before the source, which here is not even there.
         with pytest.raises(InvalidArgument, match=rf'{name} exists: .*--overwrite'):
@@ -303,7 +303,7 @@ class TestWhatIsRefused:
             (('a.pth', 'openmmlab'), CheckpointMismatch, 'it has networks of regnet, resnext'),
         ],
     )
-    def test_what_cannot_be_written(self, arguments, error, message, source, tmp_path):
+    def test_unfit_destinations_are_refused(self, arguments, error, message, source, tmp_path):
         destination, *names = arguments
         with pytest.raises(error, match=message):
             export_backbone(source, tmp_path / destination, *names)

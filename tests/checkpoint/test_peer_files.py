@@ -68,7 +68,7 @@ def test_another_kind_is_refused_in_one_line(network, folder, tmp_path):
 
 
 @pytest.mark.parametrize('name', ['rexnet_100', 'rexnetr_100'])
-def test_what_is_written_for_an_extractor_has_its_names(name, folder, tmp_path):
+def test_weights_for_timms_extractors_have_their_names(name, folder, tmp_path):
     path = folder / f'{name}-list.pth'
     export_backbone(path, tmp_path / 'back.pth', 'timm_features')
     back, theirs = (torch.load(each, weights_only=True) for each in (tmp_path / 'back.pth', path))

@@ -85,7 +85,7 @@ WRONG = [None, 7, b'weights.pth', '', ['weights.pth'], {1, 2}, torch.ones(3), ob
 
 
 @pytest.mark.parametrize('checkpoint', WRONG, ids=lambda value: type(value).__name__)
-def test_what_is_no_checkpoint_is_refused_in_one_line(checkpoint, tmp_path):
+def test_arguments_that_are_no_checkpoint_are_refused_in_one_line(checkpoint, tmp_path):
     target = rexdense.create_backbone('regnety_200mf', out_indices=(0,))
     for use in (
         lambda: rexdense.load_weights(target, checkpoint),
@@ -122,6 +122,6 @@ def test_options_are_looked_at_before_the_file(options, message):
 
 
 @pytest.mark.parametrize('module', [None, 'weights.pth', {}])
-def test_what_is_no_module_is_refused(module):
+def test_arguments_that_are_no_module_are_refused(module):
     with pytest.raises(InvalidArgument, match='give the network that is to be filled'):
         rexdense.load_weights(module, {})

@@ -39,13 +39,13 @@ BGR = dict(mean=[103.53, 116.28, 123.675], std=[57.375, 57.12, 58.395], bgr_to_r
         ('mindcv', 'regnetx_800mf', RGB, 'bilinear'),
     ],
 )
-def test_what_each_project_publishes(source, name, expected, interpolation):
+def test_preprocessing_of_each_project(source, name, expected, interpolation):
     published = published_preprocessing(source, name)
     assert published.data_preprocessor() == expected
     assert (published.interpolation, published.input_size) == (interpolation, 224)
 
 
-def test_what_a_project_does_not_publish():
+def test_unknown_projects_and_networks_are_refused():
     with pytest.raises(UnknownName, match='its families are regnet'):
         published_preprocessing('pycls', 'rexnet_1.0')
     with pytest.raises(UnknownName, match="'pycls'"):

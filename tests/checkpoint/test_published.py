@@ -112,7 +112,7 @@ def test_a_page_or_half_a_file_from_google_drive_is_not_kept(content, what, tmp_
     ('name', 'is_one'),
     [('rexnet_1.0:timm', True), ('rexnet_1.0', False), ('a:b', False), ('C:weights.pth', False)],
 )
-def test_what_is_a_published_name(name, is_one):
+def test_names_of_published_weights_are_recognised(name, is_one):
     assert published.is_published_name(name) == is_one
 
 

@@ -77,13 +77,12 @@ def test_ranks_of_what_was_trained_by_the_widths_of_its_config(
 def test_images_are_normalised_as_in_the_training(section, expected, monkeypatch):
     from mmengine.config import ConfigDict
 
-    from rexdense.cli.analyze import _trained_network
-    from rexdense.engine.trained import model
+    from rexdense.cli import analyze
 
     config = ConfigDict(model=dict(data_preprocessor=section))
     trained = SimpleNamespace(model=SimpleNamespace(backbone='backbone'), config=config)
-    monkeypatch.setattr(model, 'load_trained_model', lambda *_: trained)
-    network, images = _trained_network(Path('run.pth'), None)
+    monkeypatch.setattr(analyze, 'load_trained_model', lambda *_: trained)
+    network, images = analyze._trained_network(Path('run.pth'), None)
     assert network == 'backbone'
     assert (images.channel_order, images.mean, images.std) == expected
 

@@ -203,7 +203,7 @@ def test_the_points_of_growth():
     assert points['batch 8'] == ('batch', 'rexnet_2.2', (8, 3, 224, 224))
 
 
-def test_what_grows_faster_than_its_work_is_named():
+def test_points_whose_time_grows_faster_than_their_work_are_named():
     def point(series, macs, milliseconds):
         return dict(series=series, macs=macs * 10**9, milliseconds=milliseconds)
 

@@ -41,7 +41,7 @@ def test_all_is_taken_but_the_layers_of_the_classes(trained, two_classes, tmp_pa
 
 
 @pytest.mark.slow
-def test_what_differs_otherwise_is_refused(trained, two_classes, tmp_path):
+def test_other_tensors_of_another_shape_are_refused(trained, two_classes, tmp_path):
     options = ('--load-from', str(trained.checkpoint))
     settings = ('model.roi_head.bbox_head.fc_out_channels=256',)
     with pytest.raises(CheckpointMismatch, match=r'of another shape .*shared_fcs'):

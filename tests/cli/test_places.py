@@ -310,7 +310,7 @@ class TestPredicting:
         assert (out / 'mine.png').read_bytes() == b'mine'
 
     @pytest.mark.slow
-    def test_what_an_interrupted_run_left_may_be_replaced(self, segmented, label_maps, tmp_path):
+    def test_pictures_of_an_interrupted_run_may_be_replaced(self, segmented, label_maps, tmp_path):
         images, out = label_maps / 'images/val', tmp_path / 'out'
         killed = Forked(show_until_killed, segmented, images, out)
         assert killed.wait() == -signal.SIGKILL

@@ -43,7 +43,7 @@ def test_the_program_is_listed():
 def test_a_detector_has_every_section(page):
     root = read_page(page)
     assert [each.get('id') for each in root.iter('section')] == [
-        *('summary', 'curves', 'figures', 'classes', 'mistakes', 'images', 'time', 'config'),
+        *('summary', 'curves', 'metrics', 'classes', 'mistakes', 'images', 'time', 'config'),
         *('environment', 'data'),
     ]
     captions = [''.join(each.itertext()) for each in section(root, 'mistakes').iter('figcaption')]
@@ -86,7 +86,7 @@ def test_other_tasks_show_their_images_too(kind, quality, images, request, tmp_p
     ]
 
 
-def test_a_run_without_validation_gets_the_figures_of_what_is_predicted(trained, tmp_path, capsys):
+def test_a_run_without_validation_gets_the_metrics_of_its_predictions(trained, tmp_path, capsys):
     folder = tmp_path / 'run'
     shutil.copytree(trained.work_dir, folder)
     (values,) = folder.glob('*/vis_data/scalars.json')
@@ -94,9 +94,9 @@ def test_a_run_without_validation_gets_the_figures_of_what_is_predicted(trained,
     values.write_text(''.join(line for line in lines if '"lr"' in line))
     report.main([str(folder), '--device', 'cpu', *OFFLINE[2:]])
     assert 'has logged no validation' in capsys.readouterr().out
-    figures = section(read_page(folder / 'report.html'), 'figures')
-    assert 'has logged none. Predicted by' in ''.join(figures.itertext())
-    shown = {cell.text for cell in figures.iter('td')}
+    metrics = section(read_page(folder / 'report.html'), 'metrics')
+    assert 'has logged none. Predicted by' in ''.join(metrics.itertext())
+    shown = {cell.text for cell in metrics.iter('td')}
     logged = json.loads(next(line for line in lines if 'coco/bbox_mAP' in line))
     assert {'coco/bbox_mAP', f'{logged["coco/bbox_mAP"]:.3f}'} <= shown
 
@@ -202,12 +202,12 @@ def test_the_page_works_in_a_browser(page, browser):
         assert browser.execute_script('return arguments[0].naturalWidth', picture) > 0
 
     # A heading sorts, largest first, then smallest first.
-    heading = find_all('#figures th button')[1]
+    heading = find_all('#metrics th button')[1]
     shown = []
     for order in ('descending', 'ascending'):
         heading.click()
-        assert find('#figures th:nth-child(2)').get_attribute('aria-sort') == order
-        values = [float(each.text) for each in find_all('#figures td.number') if each.text != '-']
+        assert find('#metrics th:nth-child(2)').get_attribute('aria-sort') == order
+        values = [float(each.text) for each in find_all('#metrics td.number') if each.text != '-']
         assert values == sorted(values, reverse=order == 'descending')
         shown.append(values)
     assert shown[0] != shown[1] or len(set(shown[0])) == 1

@@ -106,7 +106,7 @@ def test_the_whole_detector_in_onnxruntime(tmp_path):
         ),
     ],
 )
-def test_what_has_no_graph(settings, changes, expected):
+def test_detectors_without_a_graph_are_refused(settings, changes, expected):
     with pytest.raises(InvalidArgument, match=expected):
         detector_graph(detector(settings, 2, **changes))
 

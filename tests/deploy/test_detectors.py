@@ -94,7 +94,7 @@ def test_the_region_proposal_network(settings, tmp_path):
         ),
     ],
 )
-def test_what_has_no_graph(settings, changes, expected):
+def test_detectors_without_a_graph_are_refused(settings, changes, expected):
     with pytest.raises(InvalidArgument, match=expected):
         FasterRCNNGraph(detector(settings, **changes))
 

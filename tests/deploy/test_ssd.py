@@ -97,7 +97,7 @@ def test_necks_and_heads_follow_the_backbone(changes):
         ),
     ],
 )
-def test_what_has_no_graph(build, changes, expected):
+def test_detectors_without_a_graph_are_refused(build, changes, expected):
     with pytest.raises(InvalidArgument, match=expected):
         SSDGraph(build(**changes))
 

@@ -52,7 +52,7 @@ def test_distributed_without_torchrun(monkeypatch):
         ),
     ],
 )
-def test_what_launchers_say(launcher, environment, expected, monkeypatch):
+def test_variables_of_launchers_are_read(launcher, environment, expected, monkeypatch):
     # Without scontrol; the short form of a list of hosts is read here.
     monkeypatch.setenv('PATH', '')
     assert tuple(process_variables(launcher, environment).values()) == expected

@@ -11,7 +11,7 @@ from rexdense.device.meeting import _prefix_of_round
 
 
 @pytest.mark.parametrize('first_comes', ['first', 'last'])
-def test_what_was_left_by_an_earlier_start_is_not_taken(first_comes):
+def test_entries_of_an_earlier_start_are_not_taken(first_comes):
     store = distributed.HashStore()
     store.set_timeout(timedelta(seconds=20))
     ranks = [0, 1, 2, 3] if first_comes == 'first' else [3, 2, 1, 0]

@@ -72,7 +72,7 @@ def test_loaded_moments_of_another_layout_are_not_mixed_up(kind):
         None,
     ],
 )
-def test_what_is_stated_or_has_no_fused_form_stays(settings):
+def test_stated_optimizers_and_those_without_fused_form_stay(settings):
     before = copy.deepcopy(settings)
     assert with_fused_optimizer(settings) == before == settings
 

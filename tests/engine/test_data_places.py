@@ -45,7 +45,7 @@ def test_weights_to_start_from_are_not_deleted(work_dir, name, settings):
 
 
 @pytest.mark.parametrize('name', [f'{RUN}/mine.pth', 'absent.pth'])
-def test_what_stays_may_be_read(work_dir, name):
+def test_files_that_stay_may_be_read(work_dir, name):
     refuse_data_places(config(work_dir, load_from=str(work_dir / name)), removes=True)
 
 
@@ -93,7 +93,7 @@ INPUTS = {
 
 
 @pytest.mark.parametrize('name', INPUTS)
-def test_what_defines_labels_is_not_replaced(tmp_path, name):
+def test_files_that_define_labels_are_not_replaced(tmp_path, name):
     file = tmp_path / name
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text('data')

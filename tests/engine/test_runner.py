@@ -22,11 +22,11 @@ from torch.utils.data import ConcatDataset
 
 import rexdense
 from rexdense.datasets.skipping import skipped_images
-from rexdense.engine.hooks.earlier_runs import RemoveEarlierRuns
 from rexdense.engine.hooks.images import ReportSkippedImages
 from rexdense.engine.resume.checkpoints import newest_checkpoint
 from rexdense.engine.runner import Runner
 from rexdense.engine.trained.file import read_training_file
+from rexdense.engine.work_dir import RemoveEarlierRuns
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
 

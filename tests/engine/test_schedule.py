@@ -314,7 +314,7 @@ def test_warm_ups_are_at_most_a_tenth(end, extra, length, epochs, kept, said):
         dict(type='PolyLR', end=100, by_epoch=False),
     ],
 )
-def test_what_is_no_warm_up_stays(section):
+def test_other_schedules_than_warm_ups_stay(section):
     assert shorten_warm_ups([section], 10, 4, 40) == ([section], [])
 
 

@@ -42,7 +42,7 @@ OF_A_RUN = (
 CHECKPOINTS = ('epoch_9.pth', 'epoch_10.pth', 'best_mIoU_iter_3.pth', 'last_checkpoint')
 
 
-def test_what_runs_have_left_is_deleted(tmp_path):
+def test_files_of_earlier_runs_are_deleted(tmp_path):
     lay(tmp_path, *CHECKPOINTS, *OF_A_RUN, f'{NOW}/{NOW}.log', 'notes.txt', 'mine.pth')
     (tmp_path / 'epoch_7.pth').mkdir()
     remove_earlier_runs(tmp_path, NOW)
@@ -89,7 +89,7 @@ def test_links_go_and_what_they_lead_to_stays(tmp_path):
     assert [path.name for path in (folder / '20230202_020202').iterdir()] == ['vis_data']
 
 
-def test_what_cannot_be_deleted_is_told_in_one_line(tmp_path, monkeypatch):
+def test_files_that_cannot_be_deleted_are_told_in_one_line(tmp_path, monkeypatch):
     lay(tmp_path, *CHECKPOINTS)
 
     def refuse(path, missing_ok=False):
@@ -129,7 +129,7 @@ def test_runs_of_one_second_have_a_folder_each(tmp_path):
 
 @pytest.mark.parametrize('name', ['curves.png', 'last_checkpoint', 'mine.py', 'epoch_3.pth'])
 @pytest.mark.parametrize('make', [Path.mkdir, lambda path: path.symlink_to('/nowhere/gone')])
-def test_what_cannot_be_replaced_is_told_before_a_run_trains(tmp_path, name, make):
+def test_files_that_cannot_be_replaced_are_told_before_a_run_trains(tmp_path, name, make):
     lay(tmp_path, *OF_A_RUN)
     make(tmp_path / name)
     with pytest.raises(UnwritableFile, match=rf'{name} is a (folder|link to .*gone.*), and a run'):

@@ -55,7 +55,7 @@ def test_a_constant_prediction_gains_nothing_from_ties():
         ([[0.9, 0.1]], [0], 'aa', "names 'a' twice"),
     ],
 )
-def test_what_cannot_be_measured_is_refused(scores, labels, classes, said):
+def test_unfit_scores_and_labels_are_refused(scores, labels, classes, said):
     with pytest.raises(InvalidArgument, match=said):
         evaluate_classification(np.array(scores), np.array(labels), list(classes))
 

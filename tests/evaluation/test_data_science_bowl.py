@@ -71,7 +71,7 @@ def test_masks_of_low_scores_do_not_count():
     assert data_science_bowl([one], score=0.95) == 0
 
 
-def test_what_lies_in_a_crowd_is_neither_right_nor_wrong():
+def test_detections_in_a_crowd_are_neither_right_nor_wrong():
     crowd = [False, True]
     found = [OBJECT, (21, 21, 4, 4), (28, 20, 4, 4)]  # within the crowd, and half in it
     assert data_science_bowl([image([OBJECT, OTHER], found, crowd)]) == 1

@@ -62,7 +62,7 @@ def test_the_second_on_an_object_is_a_duplicate(tmp_path):
     assert errors.average_precision == 1 and errors.gains['duplicate'] == 0
 
 
-def test_what_is_lost_by_each_kind(tmp_path):
+def test_average_precision_lost_by_each_kind(tmp_path):
     """Of two classes that of the dogs is perfect. Of the cats one object is asked for: a detection
     before the right one halves the precision, and so takes a quarter of the mean."""
     right = [found(CAT, score=0.5), found(DOG, 2)]
@@ -112,7 +112,7 @@ def test_an_image_without_objects(tmp_path, empty):
     assert errors.confusion.tolist() == [[1, 0, 0], [0, 1, 0], [empty, 0, 0]]
 
 
-def test_what_lies_in_a_crowd_is_no_error(tmp_path):
+def test_detections_in_a_crowd_are_no_errors(tmp_path):
     content = coco_content()
     content['annotations'][0]['iscrowd'] = 1
     inside = [found([2, 3, 5, 5]), found([8, 3, 5, 5], score=0.8)]

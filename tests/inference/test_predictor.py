@@ -314,7 +314,7 @@ def test_a_stream_takes_images_when_it_needs_them(predictor, images):
         (7, 'image 0 is a int'),
     ],
 )
-def test_what_is_no_image(predictor, given, expected):
+def test_other_values_than_images_are_refused(predictor, given, expected):
     with pytest.raises(InvalidArgument, match=expected):
         predictor('class')(given)
 

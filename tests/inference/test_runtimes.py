@@ -111,7 +111,7 @@ def test_a_graph_that_the_runtime_does_not_open(classifier, monkeypatch):
 
 
 @pytest.mark.parametrize('kind', ['boxes', 'masks', 'labels', 'depth'])
-def test_what_follows_the_graph(kind, untrained_models, images, monkeypatch):
+def test_predictions_of_a_graph_are_torchs(kind, untrained_models, images, monkeypatch):
     """With the graph as torch runs it; its export is tested in tests/deploy."""
     settings = dict(batch_size=2) | (dict(score=0.0) if kind in ('boxes', 'masks') else {})
     expected = Predictor(untrained_models[kind], 'cpu', **settings)(images)
@@ -134,7 +134,7 @@ def test_a_runtime_that_computes_something_else(classifier, graph, monkeypatch):
         Predictor(classifier, 'cpu', runtime='onnxruntime')
 
 
-def test_what_cannot_be_used_is_told(classifier, images, tmp_path, monkeypatch):
+def test_unknown_and_missing_runtimes_are_told(classifier, images, tmp_path, monkeypatch):
     with pytest.raises(InvalidArgument, match=r"runtime='tensorrt': .*onnxruntime"):
         Predictor(classifier, runtime='tensorrt')
     with pytest.raises(InvalidArgument, match='computes on the CPU, not on cuda: leave device out'):

@@ -93,7 +93,7 @@ def test_a_perfect_detector_finds_the_same(directions, masks):
 
 @pytest.mark.parametrize('directions', [('horizontal',), ('vertical',), ('diagonal',), ALL])
 @pytest.mark.parametrize('scales', [(1, 1), (2, 3)])
-def test_what_a_pipeline_pads_an_image_with_stays_where_it_is(directions, scales):
+def test_padding_behind_an_image_is_not_mirrored(directions, scales):
     class Small(Finder):
         """Finds the objects in the image before it was scaled and padded, as mmdet's models."""
 
@@ -113,7 +113,7 @@ def test_what_a_pipeline_pads_an_image_with_stays_where_it_is(directions, scales
 
 
 @pytest.mark.parametrize('directions', [('horizontal',), ('vertical',), ('diagonal',), ALL])
-def test_what_a_pipeline_pads_an_image_with_around_it_stays_there(directions):
+def test_padding_around_an_image_is_not_mirrored(directions):
     class Inner(Finder):
         """Finds the objects in the image before it was padded, as mmdet's CenterNet."""
 
@@ -193,7 +193,7 @@ def test_boxes_are_the_mean_weighed_by_scores():
     torch.testing.assert_close(instances.scores, torch.tensor([0.4, 0.4]))
 
 
-def test_what_one_view_alone_has_counts_less():
+def test_objects_of_one_view_alone_have_lower_scores():
     instances = found(Finder(scores=(0.8, 0, 0, 0), masks=True), batch(*OBJECTS))
     torch.testing.assert_close(instances.bboxes, BOXES)
     torch.testing.assert_close(instances.scores, torch.tensor([0.2, 0.2]))

@@ -55,7 +55,7 @@ def test_freezing_can_be_undone_and_moved(name):
     assert backbone.stages[1].training
 
 
-def test_what_had_no_gradient_before_has_none_after():
+def test_parameters_without_gradient_before_have_none_after():
     backbone = network('rexnet_1.0', norm_cfg=dict(type='BN', requires_grad=False))
     backbone.freeze(1)
     backbone.freeze(-1)

@@ -182,7 +182,7 @@ NEEDING_MORE = {
 }
 
 
-def test_what_needs_more_says_so_in_one_line(plain, tmp_path):
+def test_missing_packages_are_told_in_one_line(plain, tmp_path):
     printed = plain(
         f"""
 import os

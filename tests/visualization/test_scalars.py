@@ -11,7 +11,7 @@ pytest.importorskip('matplotlib')
 import cv2
 
 from rexdense.evaluation.metrics_table import metrics_of, metrics_table
-from rexdense.visualization.curves import draw_curves, drawn_metrics
+from rexdense.visualization.plots.curves import draw_curves, drawn_metrics
 from rexdense.visualization.scalars import read_scalars
 
 

@@ -79,7 +79,7 @@ def test_label_maps_of_each_scale_come_back():
     assert kept.bytes < 3 * HEIGHT * WIDTH * 8 // 50
 
 
-def test_what_comes_back_may_be_written_into():
+def test_returned_predictions_may_be_written_into():
     kept = KeptPrediction(_of_segmentor())
     kept.prediction().sample.pred_sem_seg.data[:] = 7
     assert not np.all(kept.prediction().sample.pred_sem_seg.data.numpy() == 7)

@@ -166,7 +166,7 @@ def test_the_zip(kind, results):
         assert strides and {f'scales/{stride}/a.png' for stride in strides} <= content.keys()
 
 
-def test_what_cannot_be_used_is_said_and_left_out(predictors, files, tmp_path):
+def test_damaged_images_and_videos_are_told_and_left_out(predictors, files, tmp_path):
     damaged, video = tmp_path / 'broken.png', tmp_path / 'clip.mp4'
     damaged.write_bytes(files[0].read_bytes()[:200])
     video.write_bytes(b'')

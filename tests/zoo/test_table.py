@@ -105,7 +105,7 @@ def test_counts_are_read(text, count):
 
 
 @pytest.mark.parametrize('text', ['', 'M', '-1M', '0', '10T', 'ten', 'nan', 'inf', '1M1'])
-def test_what_is_no_count_is_refused(text):
+def test_texts_that_are_no_count_are_refused(text):
     with pytest.raises(InvalidArgument, match='such as 10M'):
         parse_count(text)
 

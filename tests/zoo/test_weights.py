@@ -152,7 +152,7 @@ def test_of_equal_accuracy_the_file_without_google_drive_is_taken(monkeypatch):
         ('rexnet_1.0', 1, InvalidArgument, 'give True'),
     ],
 )
-def test_what_is_not_there_is_told(network, choice, error, words):
+def test_unknown_weights_are_told(network, choice, error, words):
     with pytest.raises(error, match=words):
         find_pretrained(network, choice)
 

@@ -14,7 +14,7 @@ from rexdense.arch.residual import RegNetRule
 from rexdense.benchmark.networks import timm_name
 from rexdense.benchmark.workloads.network import Timed
 from rexdense.deploy import optimize
-from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.errors import InvalidArgument
 from rexdense.models import Backbone

@@ -15,7 +15,7 @@ from rexdense.benchmark.memory import bytes_kept
 from rexdense.benchmark.workloads.detector import build_model
 from rexdense.benchmark.workloads.drawn_batch import drawn_batch
 from rexdense.benchmark.workloads.network import synchronise, take_turn
-from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.load import load_config
 from rexdense.engine.cpu_steps import build_fused, lay_out_weights
 from rexdense.engine.scope import import_scope

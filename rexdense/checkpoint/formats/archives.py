@@ -15,13 +15,11 @@ _BLOCK = 1 << 20
 
 @contextlib.contextmanager
 def open_archive(file: Path | BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
-    """Open an archive for what is read of it within.
+    """Open an archive for what is read of it within; raise CheckpointUnreadable where it is
+    damaged.
 
     Args:
         name: What error messages call it.
-
-    Raises:
-        CheckpointUnreadable: it is damaged.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -36,13 +34,11 @@ def open_archive(file: Path | BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
 
 
 def require_checksums(path: Path) -> None:
-    """Check the content of an archive against its checksums, which torch does not when it reads.
+    """Raise CheckpointUnreadable unless the content of an archive has its checksums, which torch
+    does not look at when it reads.
 
     It takes a tenth of a second for 100 MB. Files written with ``compute_crc32`` off (see
     ``torch.serialization.set_crc32_options``) have 0 for each checksum, and pass.
-
-    Raises:
-        CheckpointUnreadable: some differ; the message names the first.
     """
     with open_archive(path, str(path)) as archive:
         records = archive.infolist()

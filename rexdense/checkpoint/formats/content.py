@@ -1,4 +1,4 @@
-"""File formats, told by the bytes and not by the name."""
+"""Recognition of file formats by their content."""
 
 import tarfile
 from pathlib import Path
@@ -35,12 +35,8 @@ _FOREIGN = {
 
 
 def recognise_content(path: Path) -> str:
-    """Return the kind of the file, one of the four readable ones.
-
-    Raises:
-        CheckpointUnreadable: it is empty, encrypted, cut off, or something else; the message says
-            what.
-    """
+    """Return the kind of the file, one of the four readable ones; of any other raise
+    CheckpointUnreadable, which says what it is."""
     size = path.stat().st_size
     if size == 0:
         raise CheckpointUnreadable(f'{path} is empty: copy or download it again')

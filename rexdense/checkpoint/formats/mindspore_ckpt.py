@@ -223,11 +223,8 @@ def group_values(values: Mapping[str, Tensor | str]) -> dict[str, Any]:
 
 
 def write_mindspore(tensors: Mapping[str, Tensor], file: BinaryIO) -> None:
-    """Write tensors, by name and in order, byte for byte as MindSpore 2.7 writes them.
-
-    Raises:
-        KeyError: a tensor is of a type that MindSpore does not have.
-    """
+    """Write tensors, by name and in order, byte for byte as MindSpore 2.7 writes them; raise
+    KeyError for a type of tensors that it does not have."""
     for name, tensor in tensors.items():
         content = memoryview(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         head = b''.join(b'\x08' + _as_varint(size) for size in tensor.shape)

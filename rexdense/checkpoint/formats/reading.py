@@ -100,11 +100,8 @@ def _read(path: Path, map_location: Any, trust_pickle: bool, mmap: bool) -> Chec
 
 
 def checkpoint_file(path: Path) -> Path:
-    """Return the file that is read where ``path`` is given: itself, or that of a work directory.
-
-    Raises:
-        CheckpointUnreadable: there is none, or it cannot be opened.
-    """
+    """Return the file that is read where ``path`` is given: itself, or that of a work directory;
+    raise CheckpointUnreadable where there is none, or it cannot be opened."""
     # Unlike Path's methods, those of os.path take names that no file can have.
     if os.path.isdir(path):
         named = pointed_name(path)
@@ -137,12 +134,10 @@ def names_checkpoint(path: Path) -> bool:
 
 def pointed_name(folder: Path) -> str | None:
     """Return the name of the file that ``last_checkpoint`` of a work directory names, '' where it
-    names none; None where there is no such file.
+    names none; None where there is no such file. Raise CheckpointUnreadable where it cannot be
+    read.
 
     It has the path at the time of saving; the folder may have been moved since.
-
-    Raises:
-        CheckpointUnreadable: it cannot be read, being another user's for example.
     """
     pointer = folder / POINTER
     if not os.path.isfile(pointer):

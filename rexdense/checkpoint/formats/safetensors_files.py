@@ -34,11 +34,8 @@ def read_safetensors(path: Path, device: str = 'cpu') -> tuple[dict[str, Tensor]
 def write_safetensors(
     tensors: Mapping[str, Tensor], notes: Mapping[str, str], file: BinaryIO
 ) -> None:
-    """Write tensors with notes in the header; the package sorts them by type and name.
-
-    Raises:
-        MissingDependency: the package safetensors is not installed.
-    """
+    """Write tensors with notes in the header; the package sorts them by type and name. Without the
+    package it raises as :func:`read_safetensors`."""
     # It refuses tensors that share memory or are not laid out in order.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     as_bytes = _package().torch.save

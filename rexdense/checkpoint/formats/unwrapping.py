@@ -1,4 +1,4 @@
-"""From what a file holds to a flat dictionary of tensors."""
+"""Extraction of the state dict from what a checkpoint file holds."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""Checkpoint files of every format, whole or not there."""
+"""Writing of checkpoint files in the formats of torch, safetensors and MindSpore."""
 
 import functools
 import json

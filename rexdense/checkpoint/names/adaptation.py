@@ -1,4 +1,4 @@
-"""A first convolution for images of another channel count."""
+"""Adaptation of a first convolution to another number of input channels."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Tensors out of which torch computes a weight as it is used: pruned or parametrised modules."""
+"""Refusal of pruned and parametrised modules, whose weights torch computes as they are used."""
 
 import re
 from collections.abc import Iterable
@@ -19,14 +19,12 @@ _TOGETHER = (
 
 
 def require_plain_weights(names: Iterable[str], checkpoint: str) -> None:
-    """Check that no weight of a network is stored as what it is computed from.
+    """Raise CheckpointMismatch where a weight of a network is stored as what it is computed from;
+    the message says how to save the weights themselves.
 
     Args:
         names: Of the network's tensors.
         checkpoint: What error messages call it.
-
-    Raises:
-        CheckpointMismatch: one is; the message says how to save the weights themselves.
     """
     names = set(names)
     parametrised = sorted(name for name in names if _PARAMETRISED.search(name))

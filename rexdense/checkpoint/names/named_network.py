@@ -1,4 +1,4 @@
-"""A network out of a checkpoint of any project, under rexdense's names."""
+"""A network of a checkpoint of any project, under rexdense's names."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -55,13 +55,10 @@ class FoundNetwork(NamedTuple):
 
 def find_network(state: StateDict, found: Recognised, checkpoint: str) -> FoundNetwork:
     """Find out which network a checkpoint holds: a named one, by its shapes, or the one that the
-    config of its run or the file beside it describes.
+    config of its run or the file beside it describes. Raise CheckpointMismatch where it is neither.
 
     Args:
         checkpoint: What error messages call it.
-
-    Raises:
-        CheckpointMismatch: it is no named one, and nothing describes it as it is.
     """
     try:
         name = identify(state.tensors, found.scheme.name, found.prefix, checkpoint)
@@ -121,11 +118,8 @@ class NamedNetwork:
         return dataclasses.replace(self, tensors=body, left_out=(*self.left_out, *head))
 
     def named_by(self, scheme: Scheme) -> dict[str, Tensor]:
-        """Return the tensors under a project's names, in its order.
-
-        Raises:
-            CheckpointMismatch: the project has no such network.
-        """
+        """Return the tensors under a project's names, in its order; raise CheckpointMismatch where
+        it has no such network."""
         return from_native(self.tensors, scheme, self.architecture)
 
     def report(self, destination: str | Path, scheme: Scheme, loaded: list[str]) -> LoadReport:

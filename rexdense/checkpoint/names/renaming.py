@@ -1,4 +1,4 @@
-"""Whole networks from a project's names to rexdense's, and from rexdense's to a project's."""
+"""Renaming of whole networks between a project's names and rexdense's."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The network in a module that a checkpoint is to fill."""
+"""The backbone in a module that a checkpoint is loaded into."""
 
 import dataclasses
 import functools
@@ -30,11 +30,7 @@ class Target:
 
     @classmethod
     def of(cls, module: nn.Module) -> 'Target':
-        """Find the backbone in a module.
-
-        Raises:
-            InvalidArgument: it is no module, or has none or several.
-        """
+        """Find the backbone in a module; raise InvalidArgument unless there is exactly one."""
         if not isinstance(module, nn.Module):
             raise InvalidArgument(
                 f'module={type(module).__name__}: give the network that is to be filled, an '

@@ -34,11 +34,7 @@ SCHEMES: dict[str, Scheme] = {
 
 
 def scheme_named(name: str) -> Scheme:
-    """Return the scheme called ``name``.
-
-    Raises:
-        UnknownName: no scheme is called so.
-    """
+    """Return the scheme called ``name``, or raise UnknownName."""
     if name not in SCHEMES:
         raise UnknownName(f'no source of weights is called {name!r}: {suggest(name, SCHEMES)}')
     return SCHEMES[name]

@@ -126,11 +126,8 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         super().full_init()
 
     def _known_classes(self) -> Sequence[str] | None:
-        """Return the class names; None where the split's own are meant.
-
-        Raises:
-            DataError: they are not known, though images are to be measured, or one is named twice.
-        """
+        """Return the class names; None where the split's own are meant. Raise DataError where they
+        are not known, though images are to be measured, or one is named twice."""
         root = Path(self.data_root)
         classes = self._metainfo.get('classes') or read_class_names(root)
         if classes is not None:

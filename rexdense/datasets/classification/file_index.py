@@ -97,11 +97,8 @@ class FileIndex:
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
-    """Return the names of the class folders in a folder, sorted.
-
-    Raises:
-        DataError: the folder is missing, cannot be read, or holds none.
-    """
+    """Return the names of the class folders in a folder, sorted; raise DataError where it is
+    missing, cannot be read, or holds none."""
     if not folder.is_dir():
         what = 'is a file' if folder.exists() else 'is not there'
         raise DataError(f'{folder} {what}; an image folder holds train/<class>/ and val/<class>/')
@@ -155,11 +152,7 @@ def scan_classes(
 
 
 def check_known(folder: Path, found: Iterable[str], classes: Iterable[str]) -> None:
-    """Refuse a folder with classes beyond the known ones.
-
-    Raises:
-        DataError: it has some.
-    """
+    """Raise DataError where a folder has classes beyond the known ones."""
     known = set(classes)
     strange = [name for name in found if name not in known]
     if strange:
@@ -171,14 +164,12 @@ def check_known(folder: Path, found: Iterable[str], classes: Iterable[str]) -> N
 
 
 def labels_of(place: Path, words: Sequence[str]) -> list[int]:
-    """Return the labels that whole numbers in digits say, which count the classes from 0.
+    """Return the labels that whole numbers in digits say, which count the classes from 0; raise
+    DataError for one that can only be a name, as an article number is: the classes before it would
+    fill the memory.
 
     Args:
         place: What they are of, for messages.
-
-    Raises:
-        DataError: one is beyond what a label may be: it is a name, as an article number is, and
-            the classes before it would fill the memory.
     """
     numbers = [int(word) if len(word) <= _LONGEST_LABEL else MOST_CLASSES for word in words]
     highest = max(numbers)
@@ -221,12 +212,8 @@ def _files_of(folder: Path, name: str, cache: Path | None) -> tuple[list[str], d
 
 
 def _require_no_way_out(folder: Path, name: str, link: str) -> None:
-    """Check that a folder inside a class, if it is a link, leads neither to what holds it, which
-    has no end, nor to another class of the folder, whose images would bear two labels.
-
-    Raises:
-        DataError: it does.
-    """
+    """Raise DataError where a folder inside a class is a link to what holds it, which has no end,
+    or to another class of the folder, whose images would bear two labels."""
     if not os.path.islink(link):
         return
     target, above = os.path.realpath(link), os.path.realpath(os.path.dirname(link))

@@ -17,7 +17,7 @@ __all__ = ['read_image_list', 'synset_of']
 
 MOST_NAMED = 3
 TRIED_ENDINGS = ('.JPEG', *(ending for ending in IMAGE_ENDINGS if ending != '.jpeg'))
-"""What images may bear that a list names without an ending, in this order; ImageNet's first."""
+"""Endings tried for images that a list names without one, in this order; ImageNet's first."""
 
 
 def synset_of(text: str) -> str | None:

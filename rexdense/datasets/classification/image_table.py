@@ -28,15 +28,13 @@ MOST_NAMED = 5
 
 
 def read_table(path: Path, delimiter: str = ',') -> Iterator[tuple[int, str, str]]:
-    """Yield the number of each line, its image and its class; '' for what a line lacks.
+    """Yield the number of each line, its image and its class; '' for what a line lacks. Raise
+    DataError where the file cannot be read, or its columns may be anything.
 
     The columns are those that a header names, or the only two. Several columns of which none bears
     a title of classes are one of each class, named by the header, with a single 1 in each line.
     Semicolons part them where the first line has no comma: spreadsheets write these in languages
     that have the comma in numbers.
-
-    Raises:
-        DataError: the file cannot be read, or its columns may be anything.
     """
     written = read_text(path, MOST_LIST_BYTES).splitlines()
     first = next(filter(str.strip, written), '')

@@ -78,11 +78,8 @@ class PublishedDataset(ClassificationDataset):
         return listed.classes, FileIndex(root, listed.paths, listed.labels)
 
     def _listed(self, root: Path, training: bool) -> Listed:
-        """Read the lists of a split.
-
-        Raises:
-            DataError: one is missing or cannot be read, or says what the others do not know.
-        """
+        """Read the lists of a split; raise DataError where one is missing or cannot be read, or
+        says what the others do not know."""
         again = 'unpack the archive again'
         try:
             listed = LAYOUTS[self.layout](root, training)
@@ -106,11 +103,7 @@ def _lines(root: Path, name: str) -> list[str]:
 
 
 def _there(root: Path, *names: str) -> Path:
-    """Return the first of some files that is there.
-
-    Raises:
-        DataError: none is.
-    """
+    """Return the first of some files that is there, or raise DataError."""
     for name in names:
         if (root / name).is_file():
             return root / name
@@ -121,11 +114,8 @@ def _there(root: Path, *names: str) -> Path:
 
 
 def _matlab(path: Path, purpose: str) -> dict[str, np.ndarray]:
-    """Return the arrays of a MATLAB file, without dimensions of 1 but with one at least.
-
-    Raises:
-        DataError: it is none.
-    """
+    """Return the arrays of a MATLAB file, without dimensions of 1 but with one at least; raise
+    DataError for another file."""
     with needed_packages(f'reading {purpose}'):
         from scipy.io import loadmat
         from scipy.io.matlab import MatReadError

@@ -214,17 +214,14 @@ def _key(name: PurePosixPath) -> str:
 
 
 def _class_of(name: str, labels: dict[str, str], others: dict[str, str], path: Path) -> str:
-    """Return the class of a member.
+    """Return the class of a member; raise DataError where other images have labels of their own and
+    this one has none, or where its class may be in a member that is not read.
 
     Args:
         name: Of the member.
         labels: What the members with the ending of labels hold, by their names without it.
         others: By their keys, the names of members that are neither images nor labels.
         path: Of the archive.
-
-    Raises:
-        DataError: other images have labels of their own, this one has none; or its class may be in
-            a member that is not read.
     """
     key = _key(PurePosixPath(name))
     whole = str(PurePosixPath(name).with_suffix(''))

@@ -277,11 +277,8 @@ def _find_images(
 def _take_out_missing(
     path: Path, content: dict[str, Any], images: Sequence[dict], folder: Path, may_lack: bool
 ) -> None:
-    """Take images that are not there out of the content of a file, with their annotations.
-
-    Raises:
-        DataError: that is not wanted, or no image would be left.
-    """
+    """Take images that are not there out of the content of a file, with their annotations; raise
+    DataError where that is not wanted, or no image would be left."""
     if not may_lack or len(images) == len(content['images']):
         raise DataError(
             f'{path}: {len(images)} of its {len(content["images"])} images are missing in '

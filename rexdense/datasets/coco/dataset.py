@@ -91,11 +91,8 @@ class CocoDataset(SkipUnreadable, _CocoDataset):
         return annotations
 
     def filter_data(self) -> list[dict]:
-        """Return the images that ``filter_cfg`` lets through.
-
-        Raises:
-            DataError: there is none.
-        """
+        """Return the images that ``filter_cfg`` lets through; raise DataError where there is
+        none."""
         kept = super().filter_data()
         if not kept:
             raise DataError(

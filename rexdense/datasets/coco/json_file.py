@@ -15,11 +15,8 @@ _FORM = 'a COCO annotation file is an object with the lists images, annotations 
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of an annotation file.
-
-    Raises:
-        DataError: it cannot be read, or is no complete JSON.
-    """
+    """Return the content of an annotation file; raise DataError where it cannot be read, or is no
+    complete JSON."""
     return _parse(path, _read(path))
 
 

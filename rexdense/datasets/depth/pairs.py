@@ -32,15 +32,13 @@ def find_depth_pairs(
     pair_list: str | os.PathLike[str] = '',
     data_root: str | os.PathLike[str] = '',
 ) -> DepthPairs:
-    """Pair images with depth maps by a list, or by name where none is given.
+    """Pair images with depth maps by a list, or by name where none is given; raise DataError where
+    something is missing or cannot be used.
 
     Args:
         images, depth, pair_list: Folders and file, see :func:`pair_by_name` and
             :func:`read_pair_list`.
         data_root: What relative ones are relative to.
-
-    Raises:
-        DataError: something is missing or cannot be used.
     """
     root = Path(data_root)
     if pair_list:
@@ -50,12 +48,9 @@ def find_depth_pairs(
 
 def pair_by_name(images: str | os.PathLike[str], depth: str | os.PathLike[str]) -> DepthPairs:
     """Pair the files of two folders whose names below them are equal, endings aside, as
-    :func:`~rexdense.datasets.file_names.match_names` compares names.
-
-    Raises:
-        DataError: a folder is not there or has no image, an image has no depth map, or two files
-            of a folder differ in their endings alone.
-    """
+    :func:`~rexdense.datasets.file_names.match_names` compares names. Raise DataError where a folder
+    is not there or has no image, an image has no depth map, or two files of a folder differ in
+    their endings alone."""
     image_files = _files_by_name(Path(images), IMAGE_ENDINGS, 'images')
     depth_files = _files_by_name(Path(depth), DEPTH_ENDINGS, 'depth maps')
     partners = match_names(list(image_files), depth_files)

@@ -39,13 +39,10 @@ class Converted:
     faults: list[str] = field(default_factory=list)
 
     def whole(self, path: Path) -> dict[str, Any]:
-        """Return the content.
+        """Return the content; raise DataError where something could not be converted.
 
         Args:
             path: Where it comes from.
-
-        Raises:
-            DataError: something could not be converted.
         """
         if self.faults:
             raise DataError(
@@ -136,13 +133,11 @@ def images_by_stem(folder: Path) -> dict[str, list[str]]:
 
 
 def only_image(names: Sequence[str], stated: str = '') -> str:
-    """Return the one of the images of a stem that annotations are of.
+    """Return the one of the images of a stem that annotations are of; raise DataError where it may
+    be any of several.
 
     Args:
         stated: The file name that they give, if they do.
-
-    Raises:
-        DataError: it may be any of several.
     """
     chosen = [name for name in names if PurePosixPath(name).name == stated] or names
     if len(chosen) > 1:
@@ -154,11 +149,8 @@ def only_image(names: Sequence[str], stated: str = '') -> str:
 
 
 def size_of_image(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of an image file, upright.
-
-    Raises:
-        DataError: it cannot be read, or is no image.
-    """
+    """Return the (height, width) of an image file, upright; raise DataError where it cannot be
+    read, or is no image."""
     if other := not_a_file(path):
         raise DataError(f'image {path} {other}')
     try:
@@ -177,11 +169,8 @@ def size_of_image(path: Path) -> tuple[int, int]:
 
 
 def read_json_object(path: Path, most: int) -> dict[str, Any]:
-    """Return the object that a JSON file of one image holds.
-
-    Raises:
-        DataError: it cannot be read, is longer than ``most`` bytes, is no JSON, or no object.
-    """
+    """Return the object that a JSON file of one image holds; raise DataError where it cannot be
+    read, is longer than ``most`` bytes, is no JSON, or no object."""
     try:
         content = json.loads(read_limited(path, most).decode('utf-8-sig'))
     except (ValueError, RecursionError) as error:

@@ -51,13 +51,11 @@ def is_labelme(root: Path) -> bool:
 
 
 def read_labelme(root: Path) -> dict[str, Converted]:
-    """Read a folder of labelme's files, by split where they lie in folders of such names.
+    """Read a folder of labelme's files, by split where they lie in folders of such names; raise
+    DataError where there is no such file.
 
     Circles become polygons, rectangles boxes without a mask. The image is the one of the name of
     the JSON file, else the only one below the folder that has the name of ``imagePath``.
-
-    Raises:
-        DataError: there is no such file.
     """
     splits = _split_files(root)
     if not any(splits.values()):
@@ -105,11 +103,8 @@ def _read_split(root: Path, files: Sequence[Path]) -> Converted:
 
 
 def _image_of(root: Path, path: Path, stated: Any, stems: dict[str, list[str]]) -> str:
-    """Return the name of the image of a file, below the root.
-
-    Raises:
-        DataError: there is none.
-    """
+    """Return the name of the image of a file, below the root; raise DataError where there is
+    none."""
     last = PurePosixPath(str(stated or '').replace('\\', '/')).name
     own = stems.get(path.relative_to(root).with_suffix('').as_posix())
     if own is not None:
@@ -169,11 +164,8 @@ def _together(outlines: Sequence[list | dict], size: tuple[int, int]) -> dict:
 
 
 def _outline(shape: Any, size: tuple[int, int]) -> tuple[str, list[float] | dict]:
-    """Return the label of a shape and its polygon, or its run lengths.
-
-    Raises:
-        DataError: it cannot be used.
-    """
+    """Return the label of a shape and its polygon, or its run lengths; raise DataError where it
+    cannot be used."""
     if not isinstance(shape, dict):
         raise DataError('it is no object')
     label, kind = shape.get('label'), shape.get('shape_type') or 'polygon'

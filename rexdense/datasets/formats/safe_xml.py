@@ -15,14 +15,11 @@ MOST_NESTED = 64
 
 
 def parse_xml(path: Path) -> ElementTree.Element:
-    """Return the root element of an XML file.
+    """Return the root element of an XML file; raise DataError where it cannot be read, is too long,
+    is torn or no XML, or declares a document type.
 
-    A document type is refused, and with it entities that expand to gigabytes, or to other files
-    (billion laughs, XXE).
-
-    Raises:
-        DataError: the file cannot be read, is too long, is torn or no XML, or declares a document
-            type.
+    With a document type entities are refused that expand to gigabytes, or to other files (billion
+    laughs, XXE).
     """
     content = read_limited(path, MOST_BYTES)
     builder = ElementTree.TreeBuilder()

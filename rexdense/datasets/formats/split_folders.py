@@ -13,7 +13,7 @@ SPLIT_NAMES = {
     'val': ('val', 'valid', 'validation', 'val2017', 'val2014'),
     'test': ('test', 'testing'),
 }
-"""What exporters call the splits; the first is CVAT's and Roboflow's or Ultralytics' own."""
+"""Names of the splits at exporters; the first is CVAT's and Roboflow's or Ultralytics' own."""
 UNDIVIDED = 'all'
 """The one split of a folder that is not divided."""
 
@@ -30,11 +30,8 @@ def split_of(name: str) -> str | None:
 
 
 def by_split(folders: Iterable[tuple[str | None, Path]]) -> dict[str, Path]:
-    """Return the folder of each split, train first; folders of None are left out.
-
-    Raises:
-        DataError: a split has two.
-    """
+    """Return the folder of each split, train first, without folders of None; raise DataError where
+    a split has two."""
     found: dict[str, Path] = {}
     for split, folder in folders:
         if split is None:

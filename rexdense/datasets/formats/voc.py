@@ -33,7 +33,7 @@ LIST_ENDING = '.txt'
 MOST_BYTES = 256 * 2**20
 _WHOLE = re.compile('0*[1-9][0-9]{0,8}')
 _CLASS_FLAGS = ('-1', '0', '1')
-"""What the lists of one class say of each image."""
+"""Marks of an image in the lists of one class."""
 
 
 def is_voc(path: Path) -> bool:
@@ -93,11 +93,8 @@ def _stays_inside(name: str) -> bool:
 
 
 def _root_of_list(path: Path) -> Path:
-    """Return the folder that holds a list of images, however deep, and the XML files.
-
-    Raises:
-        DataError: there is none.
-    """
+    """Return the folder that holds a list of images, however deep, and the XML files; raise
+    DataError where there is none."""
     root = next((each for each in path.parents if (each / ANNOTATIONS).is_dir()), None)
     if root is None:
         raise DataError(
@@ -141,11 +138,8 @@ def _named_files(path: Path) -> Iterator[tuple[str, Path]]:
 def _add(
     builder: CocoBuilder, root: Element, name: str, folder: Path, stems: dict[str, list[str]]
 ) -> None:
-    """Add an image and its objects.
-
-    Raises:
-        DataError: the XML is not VOC's, or the size is not known.
-    """
+    """Add an image and its objects; raise DataError where the XML is not VOC's, or the size is not
+    known."""
     where = f'{name}.xml'
     if root.tag != 'annotation':
         raise DataError(f'{where} is not VOC: its root is {root.tag[:40]!r} and not annotation')

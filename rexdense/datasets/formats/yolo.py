@@ -91,11 +91,8 @@ def _row_files(folder: Path) -> list[Path]:
 
 
 def _class_names(root: Path) -> tuple[list[str], bool]:
-    """Return the names of the classes, and whether key points follow the boxes.
-
-    Raises:
-        DataError: no file has them, or one that cannot be read.
-    """
+    """Return the names of the classes, and whether key points follow the boxes; raise DataError
+    where no file has them, or one that cannot be read."""
     for path in sorted(root.glob('*.y*ml')):
         names, with_points = _names_of_yaml(path)
         if names:
@@ -190,11 +187,7 @@ def _read_split(
 def _object(
     words: Sequence[str], classes: Sequence[str], width: int, height: int
 ) -> tuple[str, list[float], list[list[float]] | None]:
-    """Return the class, box and polygons of a row.
-
-    Raises:
-        DataError: it is no row of YOLO's.
-    """
+    """Return the class, box and polygons of a row; raise DataError where it is no row of YOLO's."""
     try:
         numbers = [float(word) for word in words]
     except ValueError:

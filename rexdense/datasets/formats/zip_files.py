@@ -94,11 +94,8 @@ def _checked_members(archive: Path, opened: zipfile.ZipFile) -> list[tuple[str, 
 
 
 def _parts(archive: Path, info: zipfile.ZipInfo) -> tuple[str, ...]:
-    """Return the folders and the name of a member.
-
-    Raises:
-        DataError: it leads out of the folder that it is unpacked into.
-    """
+    """Return the folders and the name of a member; raise DataError where it leads out of the folder
+    that it is unpacked into."""
     # Some tools of Windows write its own separator.
     path = PurePosixPath(info.filename.replace('\\', '/'))
     drive = path.parts and ':' in path.parts[0]

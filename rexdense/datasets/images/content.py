@@ -53,15 +53,13 @@ def read_file(
     backend_args: dict | None = None,
     fault: type[ImageError] = UnreadableImage,
 ) -> bytes:
-    """Return the content of a file that a data set names.
+    """Return the content of a file that a data set names; raise ``fault`` where it is not there or
+    cannot be read, or is a pipe, a device or a folder.
 
     Args:
         what: What messages call it, such as 'label map'.
         backend_args: For mmengine's file backends, where files do not lie on a disk.
-        fault: The kind of error.
-
-    Raises:
-        ImageError: it is not there or cannot be read, or is a pipe, a device or a folder.
+        fault: The kind of error, an ImageError.
     """
     _require_file(path, what, fault)
     try:

@@ -108,7 +108,9 @@ def check_files(
     order = random.Random(0).sample(range(len(samples)), len(samples))
     faults: dict[int, tuple[str, bool]] = {}
     looked_at = 0
-    with ThreadPoolExecutor(_threads()) as pool:
+    # They wait for the disk more than they compute.
+    threads = min(16, 4 * (os.cpu_count() or 1))
+    with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(order), _AT_A_TIME):
             places = order[start : start + _AT_A_TIME]
             found = pool.map(lambda place: _fault(samples[place], kind), places)
@@ -128,11 +130,6 @@ def check_files(
         of_all = f'{len(refused)} of the {len(samples)} images of {where} cannot be used: '
         raise DataError((of_all if len(refused) > 1 else '') + some_of(refused, 3, '; ', '; and '))
     return Looked(damaged, looked_at, len(samples))
-
-
-def _threads() -> int:
-    # They wait for the disk more than they compute.
-    return min(16, 4 * (os.cpu_count() or 1))
 
 
 def _fault(sample: Sample, kind: MapKind | None) -> tuple[str, bool] | None:
@@ -166,11 +163,8 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 def _header(path: str, read: Callable[[str], object]) -> ImageHeader:
-    """Return a file's header; where that is in doubt, the decoded image's facts.
-
-    Raises:
-        DataError: it cannot be decoded.
-    """
+    """Return a file's header; where that is in doubt, the decoded image's facts. Raise DataError
+    where it cannot be decoded."""
     with open(path, 'rb') as file:
         header = read_header(file)
     if header is None or not header.whole:

@@ -36,11 +36,8 @@ class UnreadableImage(ImageError):
 
 
 def decode_image(content: bytes, path: str) -> np.ndarray:
-    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit.
-
-    Raises:
-        UnreadableImage: it is damaged, no image, or of another kind of number or of colour.
-    """
+    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit; raise
+    UnreadableImage where it is damaged, no image, or of another kind of number or of colour."""
     colours = _tiff_colours(content)
     if colours not in _TIFF_COLOURS:
         raise UnreadableImage(
@@ -62,11 +59,8 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
 
 
 def read_upright(path: str | os.PathLike[str]) -> np.ndarray:
-    """Return the pixels of an image file as :func:`decode_image` does, turned upright.
-
-    Raises:
-        UnreadableImage: it cannot be read or decoded.
-    """
+    """Return the pixels of an image file as :func:`decode_image` does, turned upright; raise
+    UnreadableImage where it cannot be read, too."""
     if other := not_a_file(path):
         raise UnreadableImage(f'image {path} {other}; put the image there')
     try:

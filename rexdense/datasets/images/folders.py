@@ -20,13 +20,13 @@ __all__ = [
 ]
 
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-"""What the names of images that are read end with."""
+"""Endings of images that are read."""
 
 OTHER_ENDINGS = (
     *('.avif', '.cr2', '.dng', '.exr', '.gif', '.heic', '.heif', '.ico', '.jfif', '.jp2', '.jpe'),
     *('.jxl', '.nef', '.pbm', '.pgm', '.pnm', '.ppm', '.psd', '.svg', '.tga'),
 )
-"""What the names of images that are not read end with."""
+"""Endings of images that are not read."""
 
 _FOREIGN = frozenset({'@eadir', '__macosx', '#recycle', '$recycle.bin', 'lost+found'})
 """Folders of thumbnails, resource forks and deleted files: Synology, macOS, Windows, ext4."""
@@ -44,11 +44,7 @@ def is_data(name: str) -> bool:
 
 
 def entries_of(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
-    """Return what lies in a folder.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """Return what lies in a folder; raise DataError where it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -58,10 +54,7 @@ def entries_of(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
     """Return whether what lies in a folder is a folder, too; a link that leads to itself is none.
-
-    Raises:
-        DataError: it is a link to what cannot be read.
-    """
+    Raise DataError for a link to what cannot be read."""
     try:
         return entry.is_dir()
     except OSError as error:
@@ -71,12 +64,8 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def tell_unreadable(error: OSError) -> None:
-    """Refuse a folder that is there and cannot be read: what ``os.walk`` takes as ``onerror``, and
-    without which it leaves the folder out unsaid.
-
-    Raises:
-        DataError: it is such a folder.
-    """
+    """Raise DataError for a folder that is there and cannot be read: what ``os.walk`` takes as
+    ``onerror``, and without which it leaves the folder out unsaid."""
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise _unreadable(error) from error
 
@@ -88,12 +77,8 @@ def _unreadable(error: OSError) -> DataError:
 
 
 def images_below(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> list[Path]:
-    """Return the images in a folder and in those in it, sorted; a folder is none, whatever its
-    name ends with.
-
-    Raises:
-        DataError: one of the folders cannot be read.
-    """
+    """Return the images in a folder and in those in it, sorted; a folder is none, whatever its name
+    ends with. Raise DataError where one of the folders cannot be read."""
     found = []
     for place, folders, files in os.walk(folder, onerror=tell_unreadable):
         folders[:] = filter(is_data, folders)

@@ -17,7 +17,7 @@ VIDEO_ENDINGS = (
     *('.3gp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts'),
     *('.ogv', '.ts', '.webm', '.wmv'),
 )
-"""What the names of videos that are read end with."""
+"""Endings of videos that are read."""
 USUAL_RATE = 25.0
 """Frames a second, where a file states none that can be."""
 HIGHEST_RATE = 1000.0
@@ -67,11 +67,8 @@ class Video:
         self.stated_frames = int(stated) if math.isfinite(stated) and stated > 0 else 0
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Yield the frames (H, W, 3), uint8, channels blue, green, red.
-
-        Raises:
-            VideoError: after the last frame, where that came too early.
-        """
+        """Yield the frames (H, W, 3), uint8, channels blue, green, red; raise VideoError after the
+        last one, where that came too early."""
         capture, number = self._opened(), 0
         try:
             while True:

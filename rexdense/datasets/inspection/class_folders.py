@@ -25,11 +25,7 @@ def is_class_folders(root: Path) -> bool:
 
 
 def inspect_class_folders(root: Path) -> Inspected:
-    """Look through a folder of classes.
-
-    Raises:
-        DataError: a split has no images.
-    """
+    """Look through a folder of classes; raise DataError where a split has no images."""
     images: dict[str, list[ImageEntry]] = {}
     counts: dict[str, dict[str, int]] = {}
     suspicions: list[Suspicion] = []

@@ -20,7 +20,7 @@ from rexdense.output_names import name_key, safe_name
 __all__ = ['LEAST_SIDE', 'MARGIN', 'write_crops']
 
 MARGIN = 0.1
-"""What is added on each side of a box, as a share of its longer one: the edge of an object is part
+"""Margin on each side of a box, as a share of its longer side: the edge of an object is part
 of what it looks like."""
 LEAST_SIDE = 4
 """Pixels of the longer side below which a box is left out: there is nothing to see in it."""

@@ -42,11 +42,8 @@ def label_map_of(root: Path, split: str, images: Sequence[str]) -> list[Path | N
 
 
 def inspect_label_maps(root: Path) -> Inspected:
-    """Look through a folder of label maps, every one of them.
-
-    Raises:
-        DataError: there are no names of classes, or a split has no image.
-    """
+    """Look through a folder of label maps, every one of them; raise DataError where there are no
+    names of classes, or a split has no image."""
     folder = SegmentationFolder(root)
     classes = folder.classes().names
     images: dict[str, list[ImageEntry]] = {}

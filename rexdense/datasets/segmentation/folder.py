@@ -29,11 +29,8 @@ _FEW = 0.001
 
 def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     """Return each image of a folder, and of the folders in it, with the label map of its name, as
-    :func:`~rexdense.datasets.file_names.find_files` compares names.
-
-    Raises:
-        DataError: a folder is not there, has no image, or an image has no label map.
-    """
+    :func:`~rexdense.datasets.file_names.find_files` compares names. Raise DataError where a folder
+    is not there, has no image, or an image has no label map."""
     for folder in (images, labels):
         if not folder.is_dir():
             what = 'is a file' if folder.exists() else 'is not there'
@@ -83,11 +80,8 @@ class SegmentationFolder:
     data_root: str | os.PathLike[str]
 
     def classes(self) -> ClassList:
-        """Return the class names and their colours.
-
-        Raises:
-            DataError: the data root or its class file is missing, or the names cannot be used.
-        """
+        """Return the class names and their colours; raise DataError where the data root or its
+        class file is missing, or the names cannot be used."""
         root = Path(self.data_root)
         if not root.is_dir():
             what = 'is a file' if root.exists() else 'is not there'

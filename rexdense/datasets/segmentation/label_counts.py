@@ -30,11 +30,8 @@ def count_labels(
     most: int = MOST_MAPS_READ,
 ) -> np.ndarray:
     """Return the number of pixels of each class, and of void in the last column, of up to ``most``
-    label maps from all over the list: (maps, classes + 1).
-
-    Raises:
-        DataError: a map cannot be read, or has labels that are no class.
-    """
+    label maps from all over the list: (maps, classes + 1). Raise DataError where a map cannot be
+    read, or has labels that are no class."""
     places = np.linspace(0, len(paths) - 1, min(len(paths), most)).astype(int)
 
     def count(path: str | Path) -> np.ndarray:
@@ -49,12 +46,8 @@ def count_labels(
 
 
 def require_labels(counts: np.ndarray, where: str, void: int = VOID) -> None:
-    """Check that label maps are not void all over; the arguments are those of
-    :func:`require_two_classes`.
-
-    Raises:
-        DataError: they are.
-    """
+    """Raise DataError where label maps are void all over; the arguments are those of
+    :func:`require_two_classes`."""
     if not counts[:, :-1].any():
         raise DataError(f'all label maps of {where} are void ({void}) all over; label some pixels')
 
@@ -62,14 +55,11 @@ def require_labels(counts: np.ndarray, where: str, void: int = VOID) -> None:
 def require_two_classes(
     counts: np.ndarray, classes: Sequence[str], where: str, void: int = VOID
 ) -> None:
-    """Check that label maps have pixels of two classes at least.
+    """Raise DataError unless label maps have pixels of two classes at least.
 
     Args:
         counts: Of all the maps, as :func:`count_labels` gives them.
         where: What messages call the maps, such as 'train'.
-
-    Raises:
-        DataError: all is void, or all that is not is of one class.
     """
     require_labels(counts, where, void)
     *pixels, void_pixels = counts.sum(0).tolist()
@@ -95,11 +85,8 @@ def require_two_classes(
 def require_two_classes_of_some(
     paths: Sequence[str | Path], classes: Sequence[str], where: str, void: int = VOID
 ) -> None:
-    """Check as :func:`require_two_classes` does, reading no more maps than it takes.
-
-    Raises:
-        DataError: see there; also for a map that was read and cannot be used.
-    """
+    """Raise as :func:`require_two_classes` does, reading no more maps than it takes; also for a map
+    that was read and cannot be used."""
     for most in (_FIRST_MAPS, MOST_MAPS_READ):
         counts = count_labels(paths, len(classes), void, most)
         if (counts[:, :-1].sum(0) > 0).sum() > 1:

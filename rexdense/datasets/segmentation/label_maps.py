@@ -82,11 +82,8 @@ def _grey_unit(image: Image.Image) -> int:
 
 
 def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: int = VOID) -> None:
-    """Check that all labels are class indices or void.
-
-    Raises:
-        DataError: one is not; the message has the value and how much of the map bears it.
-    """
+    """Raise DataError unless all labels are class indices or void; the message has the other value
+    and how much of the map bears it."""
     if labels.size == 0 or 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
         return
     outside = ((labels < 0) | (labels >= num_classes)) & (labels != void)
@@ -122,11 +119,8 @@ def _remedy(labels: np.ndarray, outside: np.ndarray, num_classes: int, void: int
 
 
 def check_size(labels: np.ndarray, size: tuple[int, int], path: str | Path) -> None:
-    """Check that a label map is as large as its image, of which ``size`` is (height, width).
-
-    Raises:
-        DataError: it is not.
-    """
+    """Raise DataError unless a label map is as large as its image, of which ``size`` is (height,
+    width)."""
     if labels.shape != size:
         raise DataError(wrong_map_size('label map', path, labels.shape, size))
 

@@ -100,11 +100,8 @@ def _settings(train: int, val: int, size: tuple[int, int], seed: int) -> dict[st
 
 
 def _holds(root: Path, settings: dict[str, Any]) -> bool:
-    """Whether ``root`` is the complete set with these settings; False if there is nothing.
-
-    Raises:
-        DataError: there is something else.
-    """
+    """Whether ``root`` is the complete set with these settings; False if there is nothing. Raise
+    DataError where there is something else."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:

@@ -24,7 +24,7 @@ REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     2: cv2.IMREAD_REDUCED_COLOR_2,
 }
-"""What libjpeg can divide the sides of an image by while it decodes, the most first."""
+"""Factors by which libjpeg can shrink an image while it decodes, the largest first."""
 
 
 @TRANSFORMS.register_module()
@@ -65,11 +65,8 @@ class LoadRandomResizedCrop(RandomResizedCrop):
         self.reduce = reduce
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add a crop of the image to ``results``.
-
-        Raises:
-            UnreadableImage: the file is missing, damaged or of another kind of number.
-        """
+        """Add a crop of the image to ``results``; raise UnreadableImage where the file is missing,
+        damaged or of another kind of number."""
         content = read_content(results, self.loader.backend_args)
         header = read_header(io.BytesIO(content)) if content.startswith(JPEG_START) else None
         if header is None or not self.reduce:

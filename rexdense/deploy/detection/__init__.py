@@ -20,11 +20,8 @@ __all__ = [
 
 
 def detector_graph(network: nn.Module) -> DetectorGraph:
-    """Return the graph of a detector of mmdet.
-
-    Raises:
-        InvalidArgument: none is known for its class, or it has a part or setting without one.
-    """
+    """Return the graph of a detector of mmdet; raise InvalidArgument where none is known for its
+    class, or it has a part or setting without one."""
     kind = type(network).__name__
     if kind in SSDGraph.kinds:
         return SSDGraph(network)

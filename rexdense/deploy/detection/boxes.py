@@ -14,11 +14,8 @@ __all__ = ['Anchors', 'BoxDecoder', 'levels_of', 'pad_to_multiple', 'require_kin
 
 
 def require_kind(part: Any, kinds: str | Sequence[str], what: str) -> None:
-    """Check the class of a part of a detector by its name, for mmdet is not imported.
-
-    Raises:
-        InvalidArgument: it is none of these, and its graph is not known.
-    """
+    """Raise InvalidArgument unless the class of a part of a detector has one of these names, for
+    mmdet is not imported; the graph of others is not known."""
     known = (kinds,) if isinstance(kinds, str) else kinds
     if type(part).__name__ not in known:
         raise InvalidArgument(

@@ -74,7 +74,7 @@ def _supported(heads: list[Any]) -> list[Any]:
 
 
 class Detections(nn.Module):
-    """From what the box head says of each region to the detections of each image.
+    """Detections of each image out of the outputs of the box head for each region.
 
     Args:
         head: mmdet's box head, of a cascade the last.

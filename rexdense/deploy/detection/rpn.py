@@ -54,7 +54,7 @@ class RPNGraph(Graph):
 
 
 class Proposals(nn.Module):
-    """From the outputs of a region proposal head to the regions of each image.
+    """Regions of each image out of the outputs of a region proposal head.
 
     Args:
         head: mmdet's RPNHead; its ``test_cfg`` says how many candidates a level may have
@@ -145,11 +145,8 @@ def with_fillers(
 
 
 def nms_threshold(settings: Mapping[str, Any], name: str) -> tuple[float, bool]:
-    """Return the largest overlap that a suppression allows, and whether it ignores classes.
-
-    Raises:
-        InvalidArgument: it is another than plain NMS; ``name`` is its place in the config.
-    """
+    """Return the largest overlap that a suppression allows, and whether it ignores classes; raise
+    InvalidArgument for another than plain NMS; ``name`` is its place in the config."""
     unknown = set(settings) - {'type', 'iou_threshold', 'class_agnostic', 'split_thr'}
     if settings.get('type', 'nms') != 'nms' or unknown:
         raise InvalidArgument(

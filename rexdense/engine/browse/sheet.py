@@ -1,8 +1,7 @@
 """The sheet of samples at the stages of their pipeline."""
 
-import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,21 +18,21 @@ from rexdense.engine.browse.pictures import (
     shown_at,
 )
 from rexdense.engine.browse.stages import PACKED, Stage, as_batch, seeded, stages
-from rexdense.engine.config.faults import config_faults
-from rexdense.engine.config.mask_transforms import require_masks_that_follow
+from rexdense.engine.config.checks.faults import config_faults
+from rexdense.engine.config.checks.mask_transforms import require_masks_that_follow
 from rexdense.engine.scope import import_scope
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.visualization.depth import depth_scale
 from rexdense.visualization.labels import label_legend
 from rexdense.visualization.tiles import above_strip, below, beside, titled
 
-__all__ = ['Sample', 'browse', 'draw_browsed']
+__all__ = ['BrowsedSample', 'browse', 'draw_browsed']
 
 MOST_TRIES = 20
 """Samples tried for one that is wanted; others cannot be read, or a transform drops them."""
 
 
-class Sample(NamedTuple):
+class BrowsedSample(NamedTuple):
     """A sample that was followed through its pipeline.
 
     Attributes:
@@ -49,7 +48,7 @@ class Sample(NamedTuple):
 
 def browse(
     config: Config, split: str, number: int, seed: int
-) -> tuple[list[Sample], Mapping[str, Any]]:
+) -> tuple[list[BrowsedSample], Mapping[str, Any]]:
     """Return samples of a config's data at each stage, and the ``metainfo`` of the data set.
 
     Args:
@@ -67,7 +66,8 @@ def browse(
         raise InvalidArgument(f'--split {split}: the config has no {split}_dataloader')
     require_masks_that_follow(loader)
     import_scope(config)
-    with _scope(config), config_faults():
+    scope = config.get('default_scope', 'mmengine')
+    with DefaultScope.overwrite_default_scope(scope), config_faults():
         dataset = DATASETS.build(loader.dataset)
         if hasattr(dataset, 'full_init'):
             dataset.full_init()
@@ -86,13 +86,7 @@ def browse(
     return samples, metainfo
 
 
-@contextlib.contextmanager
-def _scope(config: Config) -> Iterator[None]:
-    with DefaultScope.overwrite_default_scope(config.get('default_scope', 'mmengine')):
-        yield
-
-
-def _samples(dataset: Any, number: int, seed: int) -> list[Sample]:
+def _samples(dataset: Any, number: int, seed: int) -> list[BrowsedSample]:
     order = np.random.default_rng(seed).permutation(len(dataset))
     found, why = [], 'transforms dropped it'
     for index in map(int, order[: MOST_TRIES * number]):
@@ -105,7 +99,7 @@ def _samples(dataset: Any, number: int, seed: int) -> list[Sample]:
             why = str(error)
             continue
         if followed:
-            found.append(Sample(index, _file_name(followed), followed))
+            found.append(BrowsedSample(index, _file_name(followed), followed))
     if not found:
         raise DataError(
             f'none of {min(len(order), MOST_TRIES * number)} samples comes through the pipeline; '
@@ -122,7 +116,7 @@ def _file_name(followed: list[Stage]) -> str:
     return ''
 
 
-def draw_browsed(samples: list[Sample], metainfo: Mapping[str, Any]) -> np.ndarray:
+def draw_browsed(samples: list[BrowsedSample], metainfo: Mapping[str, Any]) -> np.ndarray:
     """Return the sheet (H, W, 3), uint8, RGB: a row a sample, a column a stage, and below them the
     legend of label maps or the scale of depths."""
     classes = tuple(metainfo.get('classes') or ())

@@ -19,6 +19,8 @@ from rexdense.device import (
 )
 from rexdense.engine.config.ascend import suit_ascend
 from rexdense.engine.config.cascade import require_stages
+from rexdense.engine.config.checks.mask_transforms import require_masks_that_follow
+from rexdense.engine.config.checks.windows import require_windows
 from rexdense.engine.config.data_root import VALIDATION, state_classes, use_data_root
 from rexdense.engine.config.followers import follow_pyramid_channels, follow_strides
 from rexdense.engine.config.learning_rate import set_learning_rate
@@ -29,12 +31,10 @@ from rexdense.engine.config.load import (
     set_scale,
     walk,
 )
-from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces
 from rexdense.engine.config.pretrained import use_pretrained
-from rexdense.engine.config.windows import require_windows
-from rexdense.engine.report.main_figure import keep_best, stop_early
+from rexdense.engine.report.main_metric import keep_best, stop_early
 from rexdense.engine.report.trackers import use_tensorboard, use_wandb
 from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint
 from rexdense.engine.zero import share_moments
@@ -61,9 +61,6 @@ def apply_run_options(
     Args:
         classes: Names in the order of the model's labels, where they are known before.
         split: The one of the folder that is measured.
-
-    Raises:
-        RexdenseError: an option is outside what is allowed, or the data cannot be used.
     """
     device = choose_device(options.device)
     if options.pieces:
@@ -112,12 +109,8 @@ def apply_run_options(
 
 def _go_on_after_restart(config: Config, options: argparse.Namespace) -> None:
     """Let a run that torchrun has started anew go on from its last checkpoint, if it has saved one;
-    the first process finds out for all.
-
-    Raises:
-        InvalidArgument: the run was to replace another one, whose checkpoints could be taken for
-            its own.
-    """
+    the first process finds out for all. Raise InvalidArgument for one that was to replace another
+    run, whose checkpoints could be taken for its own."""
     if may_restart() and options.overwrite and not options.resume:
         raise InvalidArgument(
             '--overwrite with --max-restarts of torchrun: the run would go on from the '
@@ -134,11 +127,7 @@ def _go_on_after_restart(config: Config, options: argparse.Namespace) -> None:
 
 
 def _set_coco_backend(config: Config, backend: str) -> None:
-    """Let COCO's metrics be computed by a backend.
-
-    Raises:
-        InvalidArgument: the config measures by none of them.
-    """
+    """Let COCO's metrics be computed by a backend."""
     sections = [
         each for key in ('val_evaluator', 'test_evaluator') for each in walk(config.get(key))
     ]
@@ -152,11 +141,8 @@ def _set_coco_backend(config: Config, backend: str) -> None:
 
 
 def _require_no_sync_bn(config: Config, device: str) -> None:
-    """Refuse statistics over all processes where torch cannot take them.
-
-    Raises:
-        InvalidArgument: the model asks for them, and the processes are on a CPU.
-    """
+    """Raise InvalidArgument for batch statistics over all processes on a CPU, where torch cannot
+    take them."""
     asked = any(class_name(section) in _SYNC_BN for section in walk(config.model))
     if device == 'cpu' and (asked or config.get('sync_bn')):
         raise InvalidArgument(
@@ -166,7 +152,7 @@ def _require_no_sync_bn(config: Config, device: str) -> None:
 
 
 def _require_two_images(config: Config) -> None:
-    """Check that mixup and CutMix find two images in a batch."""
+    """Raise InvalidArgument unless mixup and CutMix find two images in a batch."""
     if config.model.get('batch_augments') and config.train_dataloader.get('batch_size') == 1:
         raise InvalidArgument(
             'mixup and CutMix (model.batch_augments) mix the images of a batch, and each has one: '
@@ -182,11 +168,7 @@ def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
 
 def _set_saving(config: Config, option: str, key: str, value: str | float) -> None:
     """Set how the hook of checkpoints saves, see
-    :class:`rexdense.engine.resume.saving.KeepCheckpoints`.
-
-    Raises:
-        InvalidArgument: the config has none.
-    """
+    :class:`rexdense.engine.resume.saving.KeepCheckpoints`."""
     hooks = config.setdefault('default_hooks', {})
     hook = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
     if hook is None:
@@ -198,13 +180,11 @@ def _set_saving(config: Config, option: str, key: str, value: str | float) -> No
 
 
 def set_precision(config: Config, amp: str | None, device: str) -> None:
-    """Let a config train with mixed precision, where that is asked for.
+    """Let a config train with mixed precision, where that is asked for; raise InvalidArgument where
+    the device cannot train in this type, or as the config says.
 
     Args:
         amp: 'auto' or a key of :data:`rexdense.device.AMP_TYPES`; None leaves what the config says.
-
-    Raises:
-        InvalidArgument: the device cannot train in this type, or as the config says.
     """
     wrapper = config.optim_wrapper
     if amp:
@@ -220,11 +200,7 @@ def set_precision(config: Config, amp: str | None, device: str) -> None:
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
     """Change a config as the training options say; print the weights and the learning rate that
-    were chosen.
-
-    Raises:
-        RexdenseError: the weights cannot be used.
-    """
+    were chosen."""
     if options.epochs:
         set_epochs(config, options.epochs)
     if options.seed is not None:

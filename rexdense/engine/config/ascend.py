@@ -19,11 +19,7 @@ _MISSING = {
 
 
 def require_ascend_operators(model: ConfigDict) -> None:
-    """Check that mmcv has the operators of a model on an Ascend NPU.
-
-    Raises:
-        InvalidArgument: it lacks one.
-    """
+    """Raise InvalidArgument where mmcv lacks an operator of a model on an Ascend NPU."""
     for section in walk(model):
         kind = class_name(section)
         if kind in _MISSING:
@@ -36,13 +32,11 @@ def require_ascend_operators(model: ConfigDict) -> None:
 
 
 def suit_ascend(config: Config) -> None:
-    """Refuse what mmcv cannot do on an Ascend NPU, and do what the config's ``npu`` section asks.
+    """Do what the config's ``npu`` section asks, once mmcv is found to have the operators of the
+    model.
 
     ``npu.jit_compile`` compiles operators by shape, for images of one size;
     ``npu.fused_optimizers`` takes torch_npu's NpuFusedSGD for SGD, and so on, where it has one.
-
-    Raises:
-        InvalidArgument: the model needs an operator that is not there.
     """
     require_ascend_operators(config.model)
     asked = config.get('npu') or {}

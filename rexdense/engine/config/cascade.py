@@ -78,15 +78,11 @@ def cascade_model(model: Mapping[str, Any], stages: int = 3) -> dict[str, Any]:
 
 
 def require_stages(model: Mapping[str, Any]) -> None:
-    """Check that a cascade has what each of its stages needs, of which mmdet says nothing, or with
-    an AssertionError or IndexError that names no key.
+    """Raise InvalidArgument unless a cascade has heads, weights of losses and settings of training
+    for each stage: mmdet says nothing, or raises an AssertionError or IndexError that names no key.
 
     Args:
         model: The config's ``model``, of any kind.
-
-    Raises:
-        InvalidArgument: heads, weights of losses or settings of training are more or fewer than the
-            stages, or are not given stage by stage.
     """
     head = model.get('roi_head')
     if not isinstance(head, Mapping) or class_name(head) != 'CascadeRoIHead':

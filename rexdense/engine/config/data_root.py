@@ -16,7 +16,7 @@ from rexdense.datasets.segmentation.folder import SegmentationFolder
 from rexdense.datasets.segmentation.label_maps import VOID
 from rexdense.engine.config.image_folder import CLASSIFICATION, use_image_folder
 from rexdense.engine.config.load import dataloader_names, innermost_dataset, set_num_classes, walk
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, some_of
 from rexdense.text_table import text_table
 
 __all__ = ['state_classes', 'use_data_root']
@@ -77,16 +77,13 @@ def state_classes(config: Config, classes: Sequence[str]) -> None:
 
 
 def _require_same_names(found: Sequence[str], taught: Sequence[str], where: str) -> None:
-    """Check that a run that goes on finds the classes that it was taught, in whatever order.
-
-    Raises:
-        InvalidArgument: it does not.
-    """
+    """Raise InvalidArgument unless a run that goes on finds the classes that it was taught, in any
+    order."""
     differing = [*(set(taught) - set(found)), *(set(found) - set(taught))]
     if differing:
         raise InvalidArgument(
-            f'--resume: the run was taught the classes {", ".join(taught[:12])}, and {where} has '
-            f'{", ".join(found[:12])}: give the data with these classes, choose them with '
+            f'--resume: the run was taught the classes {some_of(taught, 12)}, and {where} has '
+            f'{some_of(found, 12)}: give the data with these classes, choose them with '
             '--classes, or start a new run in another --work-dir'
         )
 

@@ -47,14 +47,12 @@ def backbone_levels(model: ConfigDict) -> list[FeatureLevel] | None:
 
 
 def follow_channels(model: ConfigDict, before: ConfigDict) -> None:
-    """Give necks and heads the channels of the backbone, where they had those of another.
+    """Give necks and heads the channels of the backbone, where they had those of another; raises as
+    :func:`backbone_levels`.
 
     Args:
         model: The section, which is changed.
         before: The section with the backbone for which it was written.
-
-    Raises:
-        UnknownName, InvalidArgument: see :func:`backbone_levels`.
     """
     old, new = backbone_levels(before), backbone_levels(model)
     if not old or not new:
@@ -89,11 +87,8 @@ def follow_pyramid_channels(model: ConfigDict) -> list[str]:
 
 def follow_strides(model: ConfigDict) -> list[str]:
     """Give anchors, points, RoI extractors and FPN heads the strides of the levels they read, where
-    these are known; return sentences about what was changed.
-
-    Raises:
-        InvalidArgument: a feature pyramid whose levels do not go from fine to coarse.
-    """
+    these are known; return sentences about what was changed. Raise InvalidArgument for a feature
+    pyramid whose levels do not go from fine to coarse."""
     levels, neck = backbone_levels(model), model.get('neck')
     if not levels:
         return []

@@ -1,4 +1,4 @@
-"""A config whose text is made once."""
+"""A config that keeps its formatted text."""
 
 from mmengine.config import Config
 

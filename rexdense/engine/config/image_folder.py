@@ -10,7 +10,7 @@ from mmengine.dist import is_main_process
 
 from rexdense.datasets.images.folders import entries_of, is_data, is_folder, unread_sentence
 from rexdense.engine.config.load import innermost_dataset, set_num_classes
-from rexdense.errors import DataError, InvalidArgument
+from rexdense.errors import DataError, InvalidArgument, some_of
 from rexdense.registry import DATASETS
 from rexdense.text_table import text_table
 
@@ -63,7 +63,7 @@ def use_image_folder(
         section.metainfo = dict(section.get('metainfo') or {}, classes=tuple(classes))
     if is_main_process():
         print(text_table([['', *counts], ['images', *counts.values()]]))
-        print(f'{len(classes)} classes: {_abridged(classes)}')
+        print(f'{len(classes)} classes: {some_of(classes, _MOST_NAMED)}')
     set_num_classes(config, len(classes))
 
 
@@ -100,11 +100,7 @@ def _choose_split(section: ConfigDict, split: str, of_training: bool) -> None:
 
 
 def _listed(section: ConfigDict, classes: Sequence[str] | None) -> Any:
-    """Return the data set of a section, its files listed.
-
-    Raises:
-        DataError: it cannot be used.
-    """
+    """Return the data set of a section, its files listed."""
     settings = {**section, 'pipeline': []}
     if classes is not None:
         settings['metainfo'] = dict(settings.get('metainfo') or {}, classes=tuple(classes))
@@ -112,21 +108,13 @@ def _listed(section: ConfigDict, classes: Sequence[str] | None) -> Any:
 
 
 def _require_images(found: Any, section: ConfigDict, classes: Sequence[str]) -> None:
-    """Check that each class has images to be learnt from.
-
-    Raises:
-        DataError: one has none.
-    """
+    """Raise DataError where a class has no images to be learnt from."""
     counts = np.bincount(found.labels, minlength=len(classes))
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
     if empty:
         raise DataError(
             f'{Path(section.data_root) / section.split} has no image of {len(empty)} of the '
-            f'{len(classes)} classes ({_abridged(empty)}): put some there, or take the class out'
+            f'{len(classes)} classes ({some_of(empty, _MOST_NAMED)}): put some there, or take the '
+            'class out'
             + (f'; {unread_sentence(found.unread_images)}' if found.unread_images else '')
         )
-
-
-def _abridged(names: Sequence[str]) -> str:
-    shown = ', '.join(names[:_MOST_NAMED])
-    return shown if len(names) <= _MOST_NAMED else f'{shown}, ...'

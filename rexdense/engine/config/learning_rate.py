@@ -1,4 +1,4 @@
-"""The learning rate that suits the batch."""
+"""Scaling of the learning rate to the images of a step."""
 
 import math
 from collections.abc import Iterator

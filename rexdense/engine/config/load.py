@@ -151,11 +151,8 @@ def set_num_classes(config: Config, num_classes: int) -> None:
 
 
 def set_scale(config: Config, scale: tuple[int, int]) -> None:
-    """Set the (width, height) in pixels that every resizing transform of the data scales to.
-
-    Raises:
-        InvalidArgument: there is none, or it makes squares and the two differ.
-    """
+    """Set the (width, height) in pixels that every resizing transform of the data scales to; raise
+    InvalidArgument where there is none, or it makes squares and the two differ."""
     found = 0
     for name in dataloader_names(config):
         for section in walk(config[name]):
@@ -180,11 +177,8 @@ def set_scale(config: Config, scale: tuple[int, int]) -> None:
 
 
 def set_epochs(config: Config, epochs: int) -> None:
-    """Train for ``epochs`` epochs, with all that counts epochs stretched to that length.
-
-    Raises:
-        InvalidArgument: the config trains by iterations.
-    """
+    """Train for ``epochs`` epochs, with all that counts epochs stretched to that length; raise
+    InvalidArgument for a config that counts iterations."""
     before = config.train_cfg.get('max_epochs')
     if before is None:
         raise InvalidArgument(

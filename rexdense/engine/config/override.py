@@ -1,4 +1,4 @@
-"""Single values of a config, set from a command line."""
+"""Setting of single values of a config from a command line."""
 
 import copy
 import inspect
@@ -10,7 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.runner import Runner
 from mmengine.utils.dl_utils import set_multi_processing
 
-from rexdense.engine.config.assigned import is_index, require_fitting_values
+from rexdense.engine.config.checks.assigned import is_index, require_fitting_values
 from rexdense.engine.config.followers import follow_channels
 from rexdense.engine.config.load import RUN_LENGTHS, stretch
 from rexdense.errors import InvalidArgument, UnknownName, suggest
@@ -22,7 +22,8 @@ _READ_LATER = {
     *('activation_checkpointing', 'compile', 'efficient_conv_bn_eval'),
     *('find_unused_parameters', 'model_wrapper_cfg', 'sync_bn'),
 }
-_LISTS = ('custom_hooks', 'param_scheduler')
+_BEGUN_AS_LISTS = ('custom_hooks', 'param_scheduler')
+"""Sections that are lists where the config has none yet."""
 
 
 def _parameters(function: Callable) -> set[str]:
@@ -60,7 +61,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
         UnknownName: nothing reads a key, or no backbone bears its new name.
         InvalidArgument: the backbone's new arguments are outside what is allowed, or a section is
             given for a value or a value for a section, see
-            :func:`rexdense.engine.config.assigned.require_fitting_values`.
+            :func:`rexdense.engine.config.checks.assigned.require_fitting_values`.
     """
     require_fitting_values(config, assignments)
     # A copy, so that a key at fault leaves the config as it was.
@@ -78,7 +79,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
         parts = key.split('.')
         for place, part in enumerate(parts[:-1]):
             whole = '.'.join(parts[: place + 1])
-            fresh = ConfigDict if whole not in _LISTS else list
+            fresh = ConfigDict if whole not in _BEGUN_AS_LISTS else list
             may_be_new = place == 0 or part.endswith('_cfg') or f'{whole}.type' in assignments
             above, node = node, _step(node, part, key, fresh if may_be_new else None)
         if isinstance(node, (list, tuple)):
@@ -114,11 +115,8 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
 
 
 def _require_whole_measures(config: Config, assignments: dict[str, Any]) -> None:
-    """Check that the sections of validation, and those of the test, are left out together.
-
-    Raises:
-        InvalidArgument: one is set to None, another is not.
-    """
+    """Raise InvalidArgument where some of the three sections of validation, or of the test, are set
+    to None and others are not."""
     for stage in ('val', 'test'):
         names = [f'{stage}_{end}' for end in _MEASURED]
         removed = [name for name in names if name in assignments and assignments[name] is None]
@@ -131,11 +129,7 @@ def _require_whole_measures(config: Config, assignments: dict[str, Any]) -> None
 
 
 def _require_known(key: str) -> None:
-    """Check that something reads a key, as far as its name says.
-
-    Raises:
-        UnknownName: nothing does.
-    """
+    """Raise UnknownName where nothing reads a key, as far as its name says."""
     first = key.partition('.')[0]
     if first not in KEYS:
         raise UnknownName(f'--cfg-options {key}: nothing reads {first!r}; {suggest(first, KEYS)}')

@@ -20,11 +20,11 @@ from rexdense.errors import InvalidArgument, UnknownName, suggest
 __all__ = ['PIECES', 'add_pieces', 'piece_names']
 
 PIECES = Path('_base_/pieces')
-"""Where pieces lie below the folder of the configs."""
+"""Folder of the pieces below that of the configs."""
 TRAIN_RESIZE, TEST_RESIZE = 'train_resize', 'test_resize'
-"""What a piece calls the transforms that stand for those by which pipelines scale images."""
+"""Key of a piece for the transforms that stand for those by which pipelines scale images."""
 CASCADE = 'cascade'
-"""What a piece calls the arguments of :func:`~rexdense.engine.config.cascade.cascade_model`."""
+"""Key of a piece for the arguments of :func:`~rexdense.engine.config.cascade.cascade_model`."""
 _RESIZING = ('Resize', 'RandomResize', 'RandomChoiceResize')
 
 

@@ -117,11 +117,8 @@ def _described(preprocessing: Preprocessing) -> str:
 
 
 def _built_backbone(section: dict[str, Any]) -> nn.Module:
-    """Return the backbone of a config with random weights.
-
-    Raises:
-        InvalidArgument: it is none of rexdense.
-    """
+    """Return the backbone of a config with random weights; raise InvalidArgument for one from
+    elsewhere."""
     kind = section.get('type')
     found = MODELS.get(kind) if isinstance(kind, str) and kind.startswith('rexdense.') else None
     if not isinstance(found, type) or not issubclass(found, Backbone):

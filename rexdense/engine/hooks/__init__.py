@@ -1,1 +1,1 @@
-"""Hooks of mmengine's runner: what is checked, guarded, kept and drawn around a run."""
+"""Hooks of mmengine's runner: checks before a run, guards during it, files of predictions."""

@@ -1,4 +1,4 @@
-"""Weights of classes by how rare they are in the label maps that are trained on."""
+"""Hook that weighs rare classes more, by the label maps that are trained on."""
 
 from collections.abc import Iterable, Sequence
 

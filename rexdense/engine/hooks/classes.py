@@ -1,4 +1,4 @@
-"""A check that the model, the training and the validation data have the same classes."""
+"""Hook that checks that the model, the training and the validation data have the same classes."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from rexdense.datasets.segmentation.label_counts import require_two_classes_of_s
 from rexdense.datasets.segmentation.label_maps import VOID
 from rexdense.datasets.skipping import innermost_datasets
 from rexdense.engine.config.load import class_heads, walk
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, some_of
 from rexdense.registry import HOOKS
 
 __all__ = ['CheckClasses', 'require_same_classes']
@@ -48,7 +48,7 @@ class CheckClasses(Hook):
             if stated != len(classes):
                 raise InvalidArgument(
                     f'{section.get("type")} of the model has num_classes={stated}, the training '
-                    f'data {len(classes)} classes ({", ".join(classes[:12])}): set num_classes in '
+                    f'data {len(classes)} classes ({some_of(classes, 12)}): set num_classes in '
                     'the config, or name the folder with --data-root, which sets it'
                 )
         if runner.val_loop is not None:
@@ -64,12 +64,8 @@ class CheckClasses(Hook):
 
 
 def _require_same_void(runner, void: int) -> None:
-    """Check that the heads, the padding, the validation data and the metrics know the void label of
-    the training data.
-
-    Raises:
-        InvalidArgument: they do not.
-    """
+    """Raise InvalidArgument unless the heads, the padding, the validation data and the metrics know
+    the void label of the training data."""
     model = runner.cfg.model
     stated = {
         f'model.{name}.ignore_index': head.get('ignore_index', VOID)
@@ -100,15 +96,12 @@ def _classes(dataloader) -> tuple[str, ...] | None:
 def require_same_classes(
     found: Sequence[str] | None, wanted: Sequence[str] | None, of_found: str, of_wanted: str
 ) -> None:
-    """Check that two lists of classes, where both are known, are the same in the same order.
-
-    Raises:
-        InvalidArgument: they are not.
-    """
+    """Raise InvalidArgument unless two lists of classes, where both are known, are the same in the
+    same order."""
     if found is None or wanted is None or tuple(found) == tuple(wanted):
         return
     raise InvalidArgument(
-        f'the classes of {of_found} ({", ".join(found[:12])}) are not those of {of_wanted} '
-        f'({", ".join(wanted[:12])}) in the same order: state them in the config as metainfo='
+        f'the classes of {of_found} ({some_of(found, 12)}) are not those of {of_wanted} '
+        f'({some_of(wanted, 12)}) in the same order: state them in the config as metainfo='
         'dict(classes=...) of the data set, or name the folder with --data-root'
     )

@@ -1,4 +1,4 @@
-"""Logged values that are kept no longer than they are needed."""
+"""Hook that limits the history of logged values, which mmengine keeps whole."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A look at the files of the images before a training, and at those left out during it."""
+"""Hooks that check the image files before a training, and count those skipped during it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -61,16 +61,13 @@ class CheckImages(Hook):
 
 
 def _require_each_class(parts: Sequence[tuple[Any, Mapping[int, str]]], where: str) -> None:
-    """Check that images of each class are left without the damaged ones, for a class that is never
-    seen is never predicted.
+    """Raise DataError where all images of a class are damaged: a class that is never seen is never
+    predicted.
 
     Args:
         parts: The data sets that are trained on together, each with a message for each damaged
             image, by its place. Where one is of another kind, nothing is known of its classes.
         where: What messages call the images.
-
-    Raises:
-        DataError: of some class there are none.
     """
     if not all(isinstance(dataset, ClassificationDataset) for dataset, _ in parts):
         return

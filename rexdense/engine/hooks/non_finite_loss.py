@@ -1,4 +1,4 @@
-"""A stop at the first loss that is not finite."""
+"""Hook that stops a training at the first loss that is not finite."""
 
 import math
 from collections.abc import Sequence
@@ -62,12 +62,10 @@ class StopOnNonFiniteLoss(Hook):
             self._stop(runner, f'{len(spoilt)} tensors became non-finite', spoilt)
 
     def _stop(self, runner, what: str, names: Sequence[str]) -> None:
-        named = ', '.join(names[:MOST_TENSORS_NAMED])
-        named += ', ...' if len(names) > MOST_TENSORS_NAMED else ''
         raise NonFiniteLoss(
-            f'{what} at {self._place} ({named}); images: {self._images}. Checkpoints saved before '
-            f'stay in {runner.work_dir}. Lower the learning rate (--lr), clip gradients, or look '
-            'at these images'
+            f'{what} at {self._place} ({some_of(names, MOST_TENSORS_NAMED)}); images: '
+            f'{self._images}. Checkpoints saved before stay in {runner.work_dir}. Lower the '
+            'learning rate (--lr), clip gradients, or look at these images'
         )
 
 

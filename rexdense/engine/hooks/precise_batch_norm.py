@@ -1,4 +1,4 @@
-"""Batch-norm statistics measured anew over training images at the end of an epoch."""
+"""Hook that measures batch-norm statistics anew at the end of an epoch."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Hooks that keep what a model says while it is measured."""
+"""Hooks of measuring: optimised models, runtimes, flip tests, files and pictures of predictions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -106,14 +106,12 @@ class WritePredictions(_Folder):
 def places_of_samples(
     dataset: Any, folder: Path, renames: Sequence[Rename], reserved: Sequence[str] = ()
 ) -> dict[str, Path]:
-    """Return the place of each image's file: that of the image below the data
-    set's folder of images, so that names in several folders stay apart.
+    """Return the place of each image's file: that of the image below the data set's folder of
+    images, so that names in several folders stay apart. Raise InvalidArgument where a link leads
+    out of ``folder``.
 
     Args:
         renames, reserved: As for :func:`rexdense.output_names.output_names`.
-
-    Raises:
-        InvalidArgument: a link leads out of ``folder``.
     """
     prefix = getattr(dataset, 'data_prefix', {})
     images = prefix.get('img') or prefix.get('img_path') or None

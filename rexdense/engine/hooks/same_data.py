@@ -1,4 +1,4 @@
-"""A check that all processes see the same data."""
+"""Hook that checks that all processes have the same data."""
 
 import itertools
 from collections.abc import Sized

@@ -1,4 +1,4 @@
-"""Checkpoints that fill a model whole, or not at all."""
+"""Hook that checks that a checkpoint has the tensors of the model, no more and no fewer."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from rexdense.checkpoint.details import configured_options, taught_classes
 from rexdense.checkpoint.fine_tuning import with_own_class_layers
 from rexdense.device import bare_model
 from rexdense.engine.resume.continuing import take_last_weights
-from rexdense.errors import CheckpointMismatch
+from rexdense.errors import CheckpointMismatch, some_of
 
 __all__ = ['RequireSameTensors', 'backbone_of', 'require_same_tensors']
 
@@ -71,11 +71,8 @@ def backbone_of(model: nn.Module) -> nn.Module | None:
 
 
 def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
-    """Check that a state dict has the model's tensors, no more and no fewer, in the same shapes.
-
-    Raises:
-        CheckpointMismatch: names the first tensors that differ, by kind.
-    """
+    """Raise CheckpointMismatch, with the first tensors that differ, by kind, unless a state dict
+    has the model's tensors, no more and no fewer, in the same shapes."""
     own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     other = {name: tuple(tensor.shape) for name, tensor in state.items()}
     differences = {
@@ -88,8 +85,7 @@ def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: 
         'left over': [name for name in other if name not in own],
     }
     found = [
-        f'{len(names)} {kind} ({", ".join(names[:MOST_TENSORS_NAMED])}'
-        + (', ...)' if len(names) > MOST_TENSORS_NAMED else ')')
+        f'{len(names)} {kind} ({some_of(names, MOST_TENSORS_NAMED)})'
         for kind, names in differences.items()
         if names
     ]

@@ -1,4 +1,4 @@
-"""Checkpoints that any machine can read."""
+"""Hook that saves tensors from the CPU, contiguous, so that any machine can read them."""
 
 from typing import Any
 

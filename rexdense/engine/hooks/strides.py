@@ -1,4 +1,4 @@
-"""A check that anchors, points and RoI extractors have the strides of the features they read."""
+"""Hook that checks that anchors, points and RoI extractors have the strides of their features."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,1 +1,1 @@
-"""Summaries of a run beside its log: lines, figures, a page."""
+"""Summaries of a run beside its log: lines, metrics, a page."""

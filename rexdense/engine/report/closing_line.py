@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mmengine.runner import EpochBasedTrainLoop
 
-from rexdense.engine.report.main_figure import MainFigure, main_figure
+from rexdense.engine.report.main_metric import MainMetric, main_metric
 from rexdense.engine.runner import Runner
 from rexdense.visualization.scalars import read_scalars
 
@@ -18,7 +18,7 @@ def best_checkpoint(runner: Runner) -> Path | None:
 
 
 def closing_line(runner: Runner, seconds: float) -> str:
-    """Return the main figure of the last and of the best validation, how much was trained in which
+    """Return the main metric of the last and of the best validation, how much was trained in which
     time, and the folder.
 
     Args:
@@ -27,23 +27,23 @@ def closing_line(runner: Runner, seconds: float) -> str:
     by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
     unit, done = ('epoch', runner.epoch) if by_epoch else ('iteration', runner.iter)
     parts = []
-    figure = main_figure(runner.cfg)
-    if figure is not None:
-        parts.append(_figures(figure, read_scalars(runner.work_dir).validation, unit))
+    metric = main_metric(runner.cfg)
+    if metric is not None:
+        parts.append(_last_and_best(metric, read_scalars(runner.work_dir).validation, unit))
     parts.append(f'{done} {unit}{"" if done == 1 else "s"} in {duration(seconds)}')
     parts.append(str(runner.work_dir))
     return f'Done: {"; ".join(filter(None, parts))}'
 
 
-def _figures(figure: MainFigure, rows: list[dict], unit: str) -> str:
-    best = figure.best(rows)
+def _last_and_best(metric: MainMetric, rows: list[dict], unit: str) -> str:
+    best = metric.best(rows)
     if best is None:
         return ''
-    last = rows[-1].get(figure.name, float('nan'))
-    said = f'{figure.name.rpartition("/")[2]} {last:.3f}'
+    last = rows[-1].get(metric.name, float('nan'))
+    said = f'{metric.name.rpartition("/")[2]} {last:.3f}'
     if best is rows[-1]:
         return f'{said}, the best'
-    return f'{said}, best {best[figure.name]:.3f} at {unit} {best["step"]:.0f}'
+    return f'{said}, best {best[metric.name]:.3f} at {unit} {best["step"]:.0f}'
 
 
 def duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""A training that ends after its first steps, to tell what the whole would take."""
+"""Dry run: the time and memory of the first steps of a training."""
 
 import resource
 import sys

@@ -1,4 +1,4 @@
-"""The validation images of a run, predicted once more: figures, and the best and worst of them."""
+"""Predictions for the validation images of a run: metrics, the best and the worst images."""
 
 import bisect
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The tables and pictures that explain the figures of a run."""
+"""Tables and pictures that explain the metrics of a run."""
 
 from pathlib import Path
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from rexdense.errors import MissingDependency
 from rexdense.files import atomic_write
 from rexdense.visualization.confusion import confusion_table, draw_confusion
-from rexdense.visualization.detection_plots import plot_errors, plot_precision_recall
 from rexdense.visualization.picture_files import encode_picture
+from rexdense.visualization.plots.detection import plot_errors, plot_precision_recall
 
 __all__ = ['METRIC_FILES', 'metric_files', 'write_metric_files']
 
@@ -27,11 +27,8 @@ def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]
     """Write the tables and pictures of a metric, see :func:`metric_files`, and return the paths.
 
     Args:
-        folder: made if need be.
-        overwrite: replace files that are there.
-
-    Raises:
-        UnwritableFile: one cannot be written.
+        folder: Made if need be.
+        overwrite: Replace files that are there.
     """
     return [
         atomic_write(folder / name, content, overwrite, make_folder=True)

@@ -1,4 +1,4 @@
-"""All that a report tells of one run: what it has left, what its data are, what it predicts."""
+"""The content of a report about one run: its record, its data, its predictions."""
 
 import dataclasses
 import os
@@ -112,11 +112,8 @@ def shipped_config(name: str) -> dict[str, Any] | None:
 
 
 def check_data(root: Path) -> DataCheck:
-    """Look through a folder of data.
-
-    Raises:
-        DataError: it is of no known form, or cannot be read.
-    """
+    """Look through a folder of data; raise DataError where it is of no known form, or cannot be
+    read."""
     folder = inspect_folder(root)
     picture = draw_overview(folder.inspected, folder.splits, root)
     return DataCheck(root, folder.inspected.text(), encode_picture(picture, JPEG))

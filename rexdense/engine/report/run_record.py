@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.checkpoint.formats.config_text import read_config_text
-from rexdense.engine.report.main_figure import MainFigure, kept_figure, main_figure
+from rexdense.engine.report.main_metric import MainMetric, kept_metric, main_metric
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, newest_checkpoint
 from rexdense.engine.work_dir import LOCK, RUN_FOLDER
@@ -66,10 +66,10 @@ class RunRecord:
         return found if isinstance(found, dict) else {}
 
     @property
-    def figure(self) -> MainFigure | None:
-        """The figure that says which weights are the best: that by which the run kept them, or the
+    def metric(self) -> MainMetric | None:
+        """The metric that says which weights are the best: that by which the run kept them, or the
         main one of its task."""
-        return kept_figure(self.config) or main_figure(self.config)
+        return kept_metric(self.config) or main_metric(self.config)
 
     @property
     def by_epoch(self) -> bool:
@@ -98,7 +98,7 @@ class RunRecord:
     def best(self) -> dict[str, float]:
         """The best validation, or the last where nothing says which is the best; empty if none."""
         rows = self.scalars.validation
-        best = self.figure.best(rows) if self.figure else None
+        best = self.metric.best(rows) if self.metric else None
         return dict(best or (rows[-1] if rows else {}))
 
     @property
@@ -115,11 +115,8 @@ class RunRecord:
 
 
 def read_run(folder: str | Path) -> RunRecord:
-    """Read the work directory of a run.
-
-    Raises:
-        InvalidArgument: it is not there, or holds no run.
-    """
+    """Read the work directory of a run; raise InvalidArgument where it is not there, or holds
+    none."""
     folder = Path(folder)
     starts = _starts(folder)
     scalars = read_scalars(folder)
@@ -151,17 +148,14 @@ def read_run(folder: str | Path) -> RunRecord:
         holder_of(folder / LOCK),
         notes,
     )
-    record.checkpoint = _best_checkpoint(folder, record.figure)
+    record.checkpoint = _best_checkpoint(folder, record.metric)
     _note_what_is_missing(record)
     return record
 
 
 def _starts(folder: Path) -> list[Path]:
-    """Return the folders in a work directory that each start of a training has left.
-
-    Raises:
-        InvalidArgument: there is none.
-    """
+    """Return the folders in a work directory that each start of a training has left; raise
+    InvalidArgument where there is none."""
     if not folder.is_dir():
         what = 'is a file' if folder.exists() else 'is not there'
         raise InvalidArgument(f'{folder} {what}: give the work dir of a run, work_dirs/NAME')
@@ -230,14 +224,14 @@ def _environment(start: Path) -> dict[str, str]:
     return facts
 
 
-def _best_checkpoint(folder: Path, figure: MainFigure | None) -> Path | None:
-    """Return the best checkpoint, that by a figure where a run has kept them by several; the newest
+def _best_checkpoint(folder: Path, metric: MainMetric | None) -> Path | None:
+    """Return the best checkpoint, that by a metric where a run has kept them by several; the newest
     where it has kept none."""
     best = [path for path in checkpoints_of_runs(folder) if path.name.startswith('best_')]
-    if figure is not None:
-        name = re.escape(figure.name.replace('/', '_'))
-        by_figure = re.compile(rf'best_{name}_(epoch|iter|step)_\d+\.pth')
-        best = [path for path in best if by_figure.fullmatch(path.name)] or best
+    if metric is not None:
+        name = re.escape(metric.name.replace('/', '_'))
+        by_metric = re.compile(rf'best_{name}_(epoch|iter|step)_\d+\.pth')
+        best = [path for path in best if by_metric.fullmatch(path.name)] or best
     return _last_changed(best) or newest_checkpoint(folder)
 
 
@@ -282,7 +276,7 @@ def _note_what_is_missing(record: RunRecord) -> None:
         )
     if not record.scalars.validation:
         record.notes.append(
-            f'{record.folder} has logged no validation, so there are no figures of its quality; '
+            f'{record.folder} has logged no validation, so there are no metrics of it; '
             'rexdense test measures a checkpoint.'
         )
     if record.checkpoint is None:

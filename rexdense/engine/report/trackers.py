@@ -12,11 +12,8 @@ LOCAL = 'LocalVisBackend'
 
 
 def use_tensorboard(config: Config) -> None:
-    """Log to TensorBoard's files as well, in ``vis_data`` of the run's folder.
-
-    Raises:
-        MissingDependency: TensorBoard is not installed.
-    """
+    """Log to TensorBoard's files as well, in ``vis_data`` of the run's folder; raise
+    MissingDependency where it is not installed."""
     _require('tensorboard', '--tensorboard')
     _add(config, dict(type='TensorboardVisBackend'))
 

@@ -1,4 +1,4 @@
-"""The part of a checkpoint that becomes a graph, built and filled, and what is known of it."""
+"""Parts of a checkpoint that are exported as graphs."""
 
 import dataclasses
 from collections.abc import Callable, Sequence

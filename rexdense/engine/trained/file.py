@@ -37,11 +37,7 @@ class TrainingFile:
     config_text: str | None
 
     def config(self) -> Config:
-        """Return the config of the run.
-
-        Raises:
-            CheckpointUnreadable: the file holds none.
-        """
+        """Return the config of the run; raise CheckpointUnreadable where the file holds none."""
         if self.config_text is None:
             raise CheckpointUnreadable(
                 f'{self.path} holds no config; give a checkpoint that rexdense train has written'
@@ -71,12 +67,8 @@ class TrainingFile:
 
 
 def read_training_file(path: str | Path) -> TrainingFile:
-    """Read a checkpoint of a training run, or one with weights alone.
-
-    Raises:
-        CheckpointUnreadable: the file is no checkpoint, or has something else than weights, class
-            names or a config where these should be.
-    """
+    """Read a checkpoint of a training run, or one with weights alone; raise CheckpointUnreadable
+    where it is none, or has something else where weights, class names or a config should be."""
     content = read_checkpoint(path).content
     if not isinstance(content, dict):
         raise CheckpointUnreadable(f'{path} holds a {type(content).__name__}, no checkpoint')

@@ -1,4 +1,4 @@
-"""The flip test that suits a trained model."""
+"""Flip tests of trained models."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -42,15 +42,13 @@ def _listed(value: Any) -> list[Any]:
 
 
 def flip_tested(model: nn.Module, directions: Sequence[str]) -> Any:
-    """Return what predicts from an image and its mirror images together, by ``test_step``.
+    """Return what predicts from an image and its mirror images together, by ``test_step``; raise
+    InvalidArgument for a model of another kind, or one that finds no boxes.
 
     Args:
         model: A detector of mmdet, or a segmentor or depth estimator of mmseg.
         directions: Of a detector: 'horizontal', 'vertical', 'diagonal'; others are mirrored
             horizontally.
-
-    Raises:
-        InvalidArgument: it is another kind of model, or finds no boxes.
     """
     network = bare_model(model)
     if hasattr(network, 'decode_head'):

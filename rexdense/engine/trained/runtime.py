@@ -1,4 +1,4 @@
-"""A trained model whose network another runtime computes: its graph in the network's place."""
+"""A trained model whose network onnxruntime or OpenVINO computes."""
 
 import contextlib
 import hashlib

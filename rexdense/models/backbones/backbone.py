@@ -147,10 +147,7 @@ class Backbone(BaseModule):
 
     def freeze(self, frozen_stages: int) -> None:
         """Freeze the stem and the levels up to index ``frozen_stages``; -1 sets everything free.
-
-        Raises:
-            InvalidArgument: the level is not built, or no level.
-        """
+        Raise InvalidArgument where that level is not built."""
         deepest = len(self.stages) - 1
         if not is_integer(frozen_stages) or not -1 <= frozen_stages <= deepest:
             raise InvalidArgument(

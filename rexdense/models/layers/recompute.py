@@ -38,12 +38,8 @@ RECOMPUTE = (None, 'blocks', 'activations')
 
 
 def resolve_recompute(with_cp: bool, recompute: str | None) -> str | None:
-    """Return the value of ``recompute``, or 'blocks' where ``with_cp`` says so, which is
-    mmdet's name for that.
-
-    Raises:
-        InvalidArgument: either is outside what is allowed, or they contradict each other.
-    """
+    """Return the value of ``recompute``, or 'blocks' where ``with_cp`` says so, which is mmdet's
+    name for that; raise InvalidArgument for others, or where the two contradict each other."""
     if isinstance(with_cp, str) and with_cp in RECOMPUTE:
         raise InvalidArgument(
             f'with_cp={with_cp!r}: write recompute={with_cp!r}; with_cp is False or True'

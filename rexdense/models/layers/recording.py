@@ -1,4 +1,4 @@
-"""Who sees what is computed: autograd, a tracer, ``torch.func``, hooks."""
+"""Tests of what records a computation: autograd, tracers, ``torch.func``, hooks."""
 
 import torch
 from torch import Tensor, nn

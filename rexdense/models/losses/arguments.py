@@ -1,12 +1,11 @@
 """Checks of the arguments that losses share."""
 
-import math
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 
+from rexdense.arch.checks import is_number
 from rexdense.errors import InvalidArgument
 
 __all__ = [
@@ -39,12 +38,9 @@ def require_reduction(reduction: Any) -> None:
 
 
 def checked_class_weight(class_weight: Any) -> tuple[float, ...] | None:
-    """Return the weight of each class, which its pixels or its region have in a loss.
-
-    Raises:
-        InvalidArgument: it is no list of finite numbers, 0 or above, or all of them are 0. (mmseg
-            takes a path as well, and unpickles what lies there.)
-    """
+    """Return the weight of each class, which its pixels or its region have in a loss; raise
+    InvalidArgument unless it is a list of finite numbers, 0 or above, and not all 0. (mmseg takes a
+    path as well, and unpickles what lies there.)"""
     if class_weight is None:
         return None
     if isinstance(class_weight, torch.Tensor) or hasattr(class_weight, 'tolist'):
@@ -63,4 +59,4 @@ def checked_class_weight(class_weight: Any) -> tuple[float, ...] | None:
 
 
 def _is_factor(value: Any) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 <= value < math.inf
+    return is_number(value) and value >= 0

@@ -1,4 +1,4 @@
-"""Building the losses of a head from its config: mmseg's by name, in a form that is right."""
+"""Building of a head's losses from its config, rexdense's in place of mmseg's."""
 
 import inspect
 from collections.abc import Mapping, Sequence

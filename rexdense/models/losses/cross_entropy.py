@@ -25,13 +25,9 @@ class CrossEntropyLoss(PixelLoss):
         reduction: 'mean', weighted by class as in ``torch.nn.functional.cross_entropy``, or 'sum'.
         class_weight: A number for each class, 0 or above; with ``use_sigmoid`` and several channels
             torch's ``pos_weight``. A class of weight 0 is void.
-        loss_weight: Factor.
-        loss_name: What the loss is called among others; it must contain 'loss'.
+        loss_weight, loss_name: Those of :class:`~rexdense.models.losses.LabelLoss`.
         avg_non_ignore: Whether the mean is that over the labelled pixels. False divides by the
             number of all, void ones too; class weights of a softmax leave no such choice.
-
-    Raises:
-        InvalidArgument: an argument outside what is allowed.
 
     Example:
         >>> loss = CrossEntropyLoss(class_weight=[1, 3])

@@ -30,11 +30,7 @@ class FocalLoss(PixelLoss):
             for all channels or a list of one each.
         reduction: 'mean' or 'sum'.
         class_weight: A number for each channel of several, 0 or above.
-        loss_weight: Factor.
-        loss_name: What the loss is called among others; it must contain 'loss'.
-
-    Raises:
-        InvalidArgument: an argument outside what is allowed.
+        loss_weight, loss_name: Those of :class:`~rexdense.models.losses.LabelLoss`.
     """
 
     def __init__(

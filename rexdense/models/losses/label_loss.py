@@ -40,11 +40,8 @@ class LabelLoss(nn.Module):
         self.class_weight = checked_class_weight(class_weight)
 
     def require_channels(self, channels: int) -> None:
-        """Check that the loss is one of logits with so many channels.
-
-        Raises:
-            InvalidArgument: it is not, or it has weights for another number of classes.
-        """
+        """Raise InvalidArgument unless the loss is one of logits with so many channels, and has
+        weights for as many classes, if any."""
         classes = max(channels, 2)
         if self.class_weight is not None and len(self.class_weight) != classes:
             raise InvalidArgument(
@@ -88,12 +85,9 @@ class LabelLoss(nn.Module):
         return self.loss_weight * value
 
     def _require_classes(self, labels: Tensor, labelled: Tensor, channels: int, void: int) -> bool:
-        """Check that all labels are classes or void; return whether any is a class.
+        """Raise DataError where a label is neither a class nor void; return whether any is a class.
 
         Both are asked at once: each answer waits for the device.
-
-        Raises:
-            DataError: one is neither.
         """
         classes = max(channels, 2)
         beyond = labelled & ((labels < 0) | (labels >= classes))

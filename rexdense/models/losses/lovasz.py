@@ -29,11 +29,7 @@ class LovaszLoss(LabelLoss):
         reduction: Of the values of images: 'mean' or 'sum'. A batch has one value: 'none' or
             'mean'.
         class_weight: A number for each class of several, 0 or above.
-        loss_weight: Factor.
-        loss_name: What the loss is called among others; it must contain 'loss'.
-
-    Raises:
-        InvalidArgument: an argument outside what is allowed.
+        loss_weight, loss_name: Those of :class:`~rexdense.models.losses.LabelLoss`.
     """
 
     def __init__(

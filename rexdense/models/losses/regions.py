@@ -76,14 +76,10 @@ class DiceLoss(RegionLoss):
         reduction: 'mean' or 'sum' over the images.
         naive_dice: Whether shares themselves are summed in the denominator and not their squares.
             Without it an image of one channel in which nothing is of class 1 teaches nothing.
-        loss_weight: Factor.
+        loss_weight, loss_name: Those of :class:`~rexdense.models.losses.LabelLoss`.
         ignore_index: A class that does not count, see :class:`RegionLoss`. The void label is the
             head's ``ignore_index``.
         eps: Keeps the denominator from 0.
-        loss_name: What the loss is called among others; it must contain 'loss'.
-
-    Raises:
-        InvalidArgument: an argument outside what is allowed.
     """
 
     def __init__(
@@ -135,16 +131,11 @@ class TverskyLoss(RegionLoss):
 
     Args:
         smooth: Added to the numerator and the denominator, in pixels.
-        class_weight: A number for each class, 0 or above.
-        loss_weight: Factor.
+        loss_weight, loss_name, class_weight: Those of :class:`~rexdense.models.losses.LabelLoss`.
         ignore_index: A class that does not count, see :class:`RegionLoss`. The void label is the
             head's ``ignore_index``.
         alpha: Weight of pixels that are taken for the class and are not of it.
         beta: Weight of pixels of the class that are not found.
-        loss_name: What the loss is called among others; it must contain 'loss'.
-
-    Raises:
-        InvalidArgument: an argument outside what is allowed.
     """
 
     def __init__(

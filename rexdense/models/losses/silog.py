@@ -31,9 +31,6 @@ class SiLogLoss(nn.Module):
         eps: Depths up to this, in metres, are not compared; predictions are at least this.
         loss_name: What the loss is called among others; it must contain 'loss'.
 
-    Raises:
-        InvalidArgument: an argument outside what is allowed.
-
     Example:
         >>> depth = torch.tensor([[[[1.0, 2.0]]]], requires_grad=True)
         >>> SiLogLoss()(depth, depth.detach()).backward()

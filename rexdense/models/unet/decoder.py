@@ -31,7 +31,7 @@ def resize(x: Tensor, size: Sequence[int]) -> Tensor:
 
 
 class DecoderStep(nn.Module):
-    """From a decoded map to the next finer level, whose features join as a skip connection.
+    """Step from a decoded map to the next finer level, whose features join as a skip connection.
 
     Args:
         skip: 'sum' adds the skip to the resized output of the block (zshn25/rexnet
@@ -79,7 +79,7 @@ class DecoderStep(nn.Module):
 
 
 class UNetDecoder(nn.Module):
-    """From feature levels of any sizes to logits at several strides.
+    """Decoder from feature levels of any sizes to logits at several strides.
 
     Starting from the coarsest level, each step brings in the next finer one. A 3x3 convolution on
     the decoded map gives the logits of its stride; those at stride 1 come from one block more on

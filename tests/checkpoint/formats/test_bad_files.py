@@ -314,7 +314,7 @@ def test_a_crafted_file_is_refused_and_writes_nothing(convert, capsys, tmp_path)
     assert not (tmp_path / 'written').exists()
 
 
-def test_what_exists_is_kept_unless_overwritten(convert, capsys, tmp_path):
+def test_existing_files_are_kept_without_overwrite(convert, capsys, tmp_path):
     source, destination = tmp_path / 'a.pth', tmp_path / 'b.pth'
     source.write_bytes(saved(WEIGHTS))
     destination.write_bytes(b'precious')

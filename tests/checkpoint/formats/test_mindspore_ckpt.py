@@ -145,7 +145,7 @@ def test_the_average_takes_its_statistics_from_the_weights(tmp_path):
 
 @needs_shared
 @pytest.mark.parametrize('name', ['plain', 'async', 'dtypes'])
-def test_what_is_written_is_what_mindspore_wrote(name):
+def test_files_are_written_as_mindspore_writes_them(name):
     path = FOLDER / f'{name}_2.7.0.ckpt'
     assert written(read_mindspore(path)) == path.read_bytes()
 

@@ -113,7 +113,7 @@ def test_the_average_and_the_last_weights_are_both_written(write, program, state
         assert_equal(backbone, native(body))
 
 
-def test_what_is_asked_for_must_be_there(state):
+def test_lacking_ema_or_last_weights_are_refused(state):
     classifier = rexdense.create_classifier('rexnet_1.0')
     with pytest.raises(CheckpointMismatch, match='no EMA weights'):
         rexdense.load_weights(classifier, state, ema=True)

@@ -45,7 +45,7 @@ def test_the_reason_and_the_remedy_are_named(case):
             rexdense.load_weights(target, state, strict=False)
 
 
-def test_what_was_pruned_loads_once_it_is_undone(trained):
+def test_pruned_weights_load_after_the_pruning_is_removed(trained):
     model = copy.deepcopy(trained)
     module = next(part for part in model.modules() if isinstance(part, nn.Conv2d))
     pruned(module)

@@ -101,7 +101,7 @@ def test_a_whole_stage_or_block_more_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize('prefix', ['', 'model.', 'encoder.', 'backbone.'])
-def test_what_lies_beside_the_body_is_dropped_and_named(prefix, tmp_path):
+def test_heads_and_other_tensors_are_dropped_and_named(prefix, tmp_path):
     content = {prefix + key: value for key, value in first_levels('regnety_200mf', 'timm').items()}
     beside = {
         f'{"" if prefix == "backbone." else prefix}{key}': torch.ones(2)

@@ -254,7 +254,7 @@ def faults(root):
         ),
     ],
 )
-def test_what_cannot_be_used_is_told_in_a_line(root, place, split, arguments, words):
+def test_faults_of_a_folder_are_told_in_a_line(root, place, split, arguments, words):
     faults(root)
     with pytest.raises(DataError, match=words) as caught:
         ClassificationDataset(str(root / place), split, **arguments)

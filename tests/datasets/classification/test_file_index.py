@@ -144,7 +144,7 @@ def test_links_to_other_places_are_followed(root):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason='root alone can become another user')
 @pytest.mark.parametrize('kept', ['train', 'train/a', 'train/a/in'])
-def test_what_another_user_keeps_to_himself_is_not_left_out_unsaid(kept):
+def test_unreadable_folders_are_not_left_out_unsaid(kept):
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
         for name in ('train/a/0.png', 'train/a/in/1.png', 'train/b/2.png'):

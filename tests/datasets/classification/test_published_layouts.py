@@ -110,7 +110,7 @@ def test_both_splits(layout, tmp_path):
         ('images/waffles/2.jpg', r'lacks 1 of 2 images of food-101 \(first images/waffles/2.jpg\)'),
     ],
 )
-def test_what_is_missing_is_told(tmp_path, spoil, expected):
+def test_missing_files_are_told(tmp_path, spoil, expected):
     food(tmp_path)
     (tmp_path / spoil).unlink()
     with pytest.raises(DataError, match=expected):

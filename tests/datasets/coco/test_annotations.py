@@ -182,7 +182,7 @@ def test_byte_order_mark_is_no_fault(tmp_path):
         ),
     ],
 )
-def test_what_is_not_coco(tmp_path, content, expected):
+def test_other_forms_than_coco_are_refused(tmp_path, content, expected):
     path = tmp_path / 'train.json'
     path.write_text(json.dumps(content))
     message = message_of(path)

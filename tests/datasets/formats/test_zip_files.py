@@ -62,7 +62,7 @@ def link(name='link'):
         ([('bomb', bytes(70 * 2**20))], 'more than 200 times as many'),
     ],
 )
-def test_what_is_refused_leaves_nothing(tmp_path, members, expected):
+def test_refused_archives_leave_nothing(tmp_path, members, expected):
     good = [] if 'no files' in expected else [('good.txt', b'1')]
     archive = packed(tmp_path / 'a.zip', [*good, *members])
     with pytest.raises(DataError, match=expected) as caught:

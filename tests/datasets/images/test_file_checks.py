@@ -91,7 +91,7 @@ def test_a_file_that_ends_in_zeros_is_found(tmp_path, format_name):
 
 @pytest.mark.parametrize('format_name', FORMATS)
 @pytest.mark.parametrize('appended', [b'\0' * 100, b'from a phone' * 2000])
-def test_what_tools_append_is_no_fault(tmp_path, format_name, appended):
+def test_bytes_that_tools_append_are_no_fault(tmp_path, format_name, appended):
     path = saved(tmp_path / 'x', format_name)
     path.write_bytes(path.read_bytes() + appended)
     assert decodes(path)

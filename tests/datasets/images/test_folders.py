@@ -33,7 +33,7 @@ def folder(tmp_path):
     return root
 
 
-def test_what_systems_lay_beside_images_is_left_alone(folder):
+def test_files_of_operating_systems_are_skipped(folder):
     assert images_below(folder) == [folder / '0.jpg', folder / 'in' / '1.PNG']
     assert images_below(folder, ('.txt',)) == [folder / 'in' / 'notes.txt']
     assert find_images(folder) == [folder / '0.jpg']

@@ -102,7 +102,7 @@ def no_file(request, tmp_path, monkeypatch):
     return 'x.png'
 
 
-def test_what_is_no_file_is_not_opened_by_any_reader(no_file):
+def test_special_files_are_not_opened_by_any_reader(no_file):
     assert not_a_file(no_file).endswith(', no regular file')
     size = dict(ori_shape=(2, 2), seg_fields=[], num_classes=2, ignore_index=255)
     for load, key in (
@@ -114,7 +114,7 @@ def test_what_is_no_file_is_not_opened_by_any_reader(no_file):
             load({key: no_file, **size})
 
 
-def test_what_is_no_file_is_told_before_training(no_file, tmp_path):
+def test_special_files_are_told_before_training(no_file, tmp_path):
     with pytest.raises(DataError, match=rf'{no_file} is a .*, no regular file'):
         check_files([Sample(no_file)], 'these')
     Image.fromarray(PIXELS).save(tmp_path / 'whole.png')

@@ -62,7 +62,7 @@ class DrawnOn(BaseTransform):
 
 @pytest.mark.parametrize('direction', ['horizontal', 'vertical', 'diagonal'])
 @pytest.mark.parametrize('kind', ['mmcv', 'mmdet', 'mmseg'])
-def test_what_writes_in_place_goes_behind_a_flip(kind, direction):
+def test_transforms_in_place_go_behind_a_flip(kind, direction):
     pytest.importorskip(kind if kind != 'mmseg' else 'mmseg.datasets')
     importlib.import_module('mmcv.transforms' if kind == 'mmcv' else f'{kind}.datasets.transforms')
     flip = TRANSFORMS.build(dict(type=f'{kind}.RandomFlip', prob=1.0, direction=direction))

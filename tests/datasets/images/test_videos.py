@@ -39,7 +39,7 @@ def test_a_video_that_ends_early_gives_the_frames_that_it_has(tmp_path):
         (lambda path: cut(write_frames(path, 8), 0.02), 'cannot be decoded'),
     ],
 )
-def test_what_is_no_video(tmp_path, make, expected):
+def test_other_files_than_videos_are_refused(tmp_path, make, expected):
     path = tmp_path / 'a.avi'
     make(path)
     with pytest.raises(VideoError, match=rf'video .*a\.avi {expected}'):

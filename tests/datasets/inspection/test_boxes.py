@@ -252,7 +252,7 @@ def test_names_that_lead_out_of_the_folder_stay_inside_the_copy(tmp_path):
     assert len(inspected(tmp_path / 'copy/out')[0].images['train']) == 3
 
 
-def test_what_is_no_image_is_not_copied(tmp_path):
+def test_other_files_than_images_are_not_copied(tmp_path):
     content = coco_content()
     content['images'][0]['file_name'] = str(tmp_path / 'secret.txt')
     (tmp_path / 'secret.txt').write_text('no image')

@@ -81,7 +81,7 @@ def test_label_maps_that_are_suspicious(label_maps):
     assert (out / 'classes.txt').read_text() == 'ground\ntree\n'
 
 
-def test_what_lies_beside_label_maps_and_two_images_of_one(label_maps, tmp_path):
+def test_other_files_beside_label_maps_and_two_images_of_one(label_maps, tmp_path):
     """No archive is copied, and no link to what lies elsewhere but the names of the classes."""
     write_image(label_maps / 'images/train/0.png', 7)
     (tmp_path / 'secret.txt').write_text('secret')

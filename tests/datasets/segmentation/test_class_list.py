@@ -66,7 +66,7 @@ def test_files_that_cannot_be_used(tmp_path, text, message):
         read_class_list(write(tmp_path, text))
 
 
-def test_what_is_no_file_is_not_waited_for(tmp_path):
+def test_named_pipes_are_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'classes.txt')
     with pytest.raises(DataError, match='is a named pipe, no regular file; it must hold'):
         read_class_list(tmp_path / 'classes.txt')
@@ -95,7 +95,7 @@ def test_a_missing_file(tmp_path):
         '0 road 1 2 3\n1 sky 4 5 6\n2 car 7 8 9\n',
     ],
 )
-def test_what_is_no_class_does_not_shift_the_labels(tmp_path, text):
+def test_other_lines_than_classes_do_not_shift_the_labels(tmp_path, text):
     path = tmp_path / 'classes.txt'
     path.write_bytes(text.encode())
     classes = read_class_list(path)

@@ -112,7 +112,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize('spoil, message', FAULTS)
-def test_what_cannot_be_trained_on_is_refused(tmp_path, spoil, message):
+def test_folders_that_cannot_be_trained_on_are_refused(tmp_path, spoil, message):
     root = write(tmp_path / 'set')
     spoil(root)
     with pytest.raises(DataError, match=message):

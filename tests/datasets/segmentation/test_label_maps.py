@@ -144,7 +144,7 @@ def test_a_map_of_more_pixels_than_pillow_reads_is_told():
 
 
 @pytest.mark.parametrize('make', [os.mkfifo, os.mkdir])
-def test_what_is_no_regular_file_is_not_opened(tmp_path, make):
+def test_pipes_and_folders_are_not_opened(tmp_path, make):
     make(tmp_path / 'labels.png')
     with pytest.raises(DataError, match=r'labels\.png is a .*, no regular file'):
         read_label_map(tmp_path / 'labels.png')

@@ -69,7 +69,7 @@ def test_the_scope_stays():
         (lambda model: model.train_cfg.rcnn.pop('assigner'), r'train_cfg\.rcnn\.assigner'),
     ],
 )
-def test_what_no_cascade_is_made_of(change, expected):
+def test_models_without_a_cascade_are_refused(change, expected):
     model = faster_rcnn()
     change(model)
     with pytest.raises(InvalidArgument, match=expected):

@@ -161,7 +161,7 @@ def test_number_of_classes_reaches_all_heads(config):
 
 
 @pytest.mark.parametrize('kind', ['mmdet.FCOSHead', 'mmdet.RPNHead', 'mmdet.GARPNHead'])
-def test_what_proposes_regions_knows_objects_alone(config, kind):
+def test_region_proposal_heads_keep_one_class(config, kind):
     """A single-stage head may stand in the place of an RPN."""
     config.model.rpn_head = dict(type=kind, num_classes=1)
     set_num_classes(config, 3)

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from rexdense.arch import channels
-from rexdense.engine.config.assigned import require_fitting_values
+from rexdense.engine.config.checks.assigned import require_fitting_values
 from rexdense.engine.config.override import KEYS, override
 from rexdense.errors import InvalidArgument, UnknownName
 
@@ -70,7 +70,7 @@ def test_values_are_set(config):
         ('val_cfg.fp16', True),
     ],
 )
-def test_what_the_runner_reads_may_be_new(config, key, value):
+def test_new_keys_that_the_runner_reads_are_set(config, key, value):
     override(config, {key: value})
     node = config
     for part in key.split('.'):
@@ -150,7 +150,7 @@ def test_unknown_keys(config, key, expected):
 
 
 @pytest.mark.parametrize('key', ['model', 'optim_wrapper', 'train_cfg', 'train_dataloader'])
-def test_what_a_run_needs_is_not_left_out(config, key):
+def test_sections_that_a_run_needs_are_not_left_out(config, key):
     before = config.pretty_text
     with pytest.raises(InvalidArgument, match=f'{key}=None: a run needs this section'):
         override(config, {key: None})

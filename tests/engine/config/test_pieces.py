@@ -181,7 +181,7 @@ def test_two_pieces_for_one_value_are_refused(pieces, value):
         config_with(*pieces)
 
 
-def test_what_is_no_piece(tmp_path):
+def test_unknown_and_unfit_pieces_are_refused(tmp_path):
     with pytest.raises(UnknownName, match=r'--with 4x: .*[23]x'):
         config_with('4x')
     with pytest.raises(UnknownName, match=r'no config file no/such\.py'):

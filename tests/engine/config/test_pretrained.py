@@ -121,7 +121,7 @@ def test_a_classifier_takes_the_backbone_of_a_detector(tmp_path):
         ('a/nowhere', CheckpointUnreadable, 'a/nowhere: there is no such file; give one, or'),
     ],
 )
-def test_what_is_not_there_is_told(served, choice, kind, expected):
+def test_unknown_weights_are_refused(served, choice, kind, expected):
     config = config_of()
     before = config.to_dict()
     with pytest.raises(kind, match=expected) as caught:

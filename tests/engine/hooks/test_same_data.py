@@ -28,7 +28,7 @@ class Images(list):
         (Images(3, NAMES), Images(3, ['fox']), r'has classes fox, that of process 0 class 0, cla'),
     ],
 )
-def test_what_differs_is_told_in_a_short_line(first, second, expected, monkeypatch):
+def test_differences_of_data_are_told_in_a_short_line(first, second, expected, monkeypatch):
     told = [same_data._facts(SimpleNamespace(dataset=dataset)) for dataset in (first, second)]
     monkeypatch.setattr(same_data, 'all_gather_object', lambda own: told)
     runner = SimpleNamespace(test_dataloader=SimpleNamespace(dataset=second))

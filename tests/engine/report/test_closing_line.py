@@ -38,7 +38,7 @@ def line(tmp_path, rows, kind='rexdense.CocoMetric', loop=EpochBasedTrainLoop, e
         ([0.5], None, ''),
     ],
 )
-def test_what_was_reached_and_when(values, kind, expected, tmp_path):
+def test_last_and_best_metric_with_its_epoch(values, kind, expected, tmp_path):
     name = 'depth/abs_rel' if kind == 'rexdense.DepthMetric' else 'coco/bbox_mAP'
     rows = [{name: value, 'step': step} for step, value in enumerate(values, start=1)]
     assert line(tmp_path, rows, kind) == f'Done: {expected}3 epochs in 1 min 15 s; DIR'

@@ -119,7 +119,7 @@ def test_a_run_that_goes_on_is_told(tmp_path):
     assert (folder / LOCK).read_text() == 'process 12 of here'
 
 
-def test_what_is_no_work_dir_is_refused(tmp_path):
+def test_folders_that_are_no_work_dir_are_refused(tmp_path):
     (tmp_path / 'file').write_text('')
     (tmp_path / 'empty').mkdir()
     write_run(tmp_path / 'runs/one')
@@ -143,9 +143,9 @@ def test_what_is_no_work_dir_is_refused(tmp_path):
         '',
     ],
 )
-def test_a_config_of_other_shapes_has_no_figure(tmp_path, config):
+def test_a_config_of_other_shapes_has_no_metric(tmp_path, config):
     record = read_run(write_run(tmp_path / 'run', config=config))
-    assert record.figure is None and record.planned is None and record.best == {}
+    assert record.metric is None and record.planned is None and record.best == {}
     assert record.section('model', 'backbone') == {}
 
 
@@ -196,7 +196,7 @@ def test_the_best_is_what_the_run_kept(tmp_path, save_best, place):
 
 def test_a_config_of_other_values(tmp_path):
     run = read_run(write_run(tmp_path, config="val_evaluator = dict(type='CocoMetric', metric=5)"))
-    assert run.figure.name == 'coco/bbox_mAP'
+    assert run.metric.name == 'coco/bbox_mAP'
 
 
 def test_data_that_may_not_be_looked_for(tmp_path):
@@ -207,7 +207,7 @@ def test_data_that_may_not_be_looked_for(tmp_path):
     assert run.notes[-1].startswith(f'{run.folder}: its data, aaa')
 
 
-def test_the_checkpoint_is_that_by_the_figure(tmp_path):
+def test_the_checkpoint_is_that_by_the_metric(tmp_path):
     config = f'{VALIDATED}default_hooks = dict(checkpoint=dict(save_best={{}}))'
     names = ('best_coco_bbox_mAP_epoch_1.pth', 'best_coco_bbox_mAP_50_epoch_2.pth', 'best_x.pth')
     both = "['coco/bbox_mAP', 'coco/bbox_mAP_50']"

@@ -15,7 +15,7 @@ def saved(tmp_path, content):
 
 
 @pytest.mark.parametrize('meta', [5, None, {'dataset_meta': 3, 'cfg': 3}, {}])
-def test_what_a_file_does_not_say_is_not_known(meta, tmp_path):
+def test_classes_and_config_may_be_lacking(meta, tmp_path):
     path = saved(tmp_path, {'state_dict': WEIGHTS, 'meta': meta})
     file = read_training_file(path)
     assert (file.classes, file.config_text) == (None, None)
@@ -38,7 +38,7 @@ def test_what_a_file_does_not_say_is_not_known(meta, tmp_path):
         [1],
     ],
 )
-def test_what_is_no_training_file_is_refused(content, tmp_path):
+def test_other_files_are_refused(content, tmp_path):
     with pytest.raises(CheckpointUnreadable):
         read_training_file(saved(tmp_path, content))
 

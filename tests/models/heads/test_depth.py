@@ -120,7 +120,7 @@ def test_silog_of_a_scale_is_mmsegs():
 
 
 @pytest.mark.parametrize('value', [0, -1, math.nan, math.inf, 255])
-def test_what_was_not_measured_does_not_count(value):
+def test_unmeasured_pixels_do_not_count(value):
     model = estimator(max_depth=10.0).eval()
     images, depth = batch()
     masked = depth.clone()

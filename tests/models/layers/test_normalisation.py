@@ -173,7 +173,7 @@ def test_an_input_that_was_not_computed_here_is_left_alone(conv):
 
 
 @pytest.mark.parametrize('part', ['conv', 'norm', 'all'])
-def test_what_a_hook_has_kept_is_not_overwritten(part):
+def test_outputs_that_hooks_keep_are_not_overwritten(part):
     layer = randomise(ConvNorm(3, 8, 3, dict(type='BN'))).eval()
     kept = []
 

@@ -147,7 +147,7 @@ def test_gradients_of_the_evaluation_mode(name):
 
 
 @modes
-def test_what_is_switched_before_the_backward_pass_does_not_count(how):
+def test_switches_before_the_backward_pass_do_not_count(how):
     backbone, reference = networks('rexnet_1.0', how, out_indices=(2,), drop_path_rate=0.5)
     x = image(8, 3, 32, 32).double()
     torch.manual_seed(3)

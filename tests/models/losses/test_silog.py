@@ -58,7 +58,7 @@ def test_a_right_prediction_and_few_measured_pixels_have_finite_gradients(measur
 
 @pytest.mark.parametrize('missing', [0, -1, math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize('said', [0, -1, math.inf, math.nan])
-def test_what_was_not_measured_does_not_count_whatever_is_said(missing, said):
+def test_predictions_at_unmeasured_pixels_do_not_count(missing, said):
     predicted, target = maps()
     expected = SiLogLoss()(predicted, target)
     with torch.no_grad():

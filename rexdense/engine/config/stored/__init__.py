@@ -1,1 +1,1 @@
-"""The config that lies in a checkpoint, of which nothing is built unseen."""
+"""The config in a checkpoint, checked part by part before anything is built."""

@@ -38,7 +38,7 @@ __all__ = [
 
 SCOPES = ('mmengine', 'rexdense', 'mmdet', 'mmseg')
 TRUST = 'if you trust its maker with this machine, add --trust-config (trust_config=True in Python)'
-"""What the refusal of a config in a checkpoint ends with."""
+"""End of the messages that refuse a config in a checkpoint."""
 
 
 class Kind(NamedTuple):
@@ -255,15 +255,12 @@ def _nothing_imported() -> Iterator[None]:
 
 @contextlib.contextmanager
 def buildable_classes_only(source: str, kinds: Sequence[Kind] = ()) -> Iterator[None]:
-    """Keep mmengine's registries from giving a class that may not be built from a stored config,
-    under whatever key its name stands, and from importing any.
+    """Let mmengine's registries raise CheckpointUnreadable for a class that may not be built from a
+    stored config, under whatever key its name stands, and import none.
 
     Args:
         source: What messages call the file.
         kinds: What may be built besides models and transforms, or in place of these.
-
-    Raises:
-        CheckpointUnreadable: such a class was asked for.
     """
     allowed = _BY_REGISTRY | {kind.registry: kind for kind in kinds}
     with _nothing_imported():

@@ -1,4 +1,4 @@
-"""The config that lies in a checkpoint: data, of which only what a prediction needs is built."""
+"""The config in a checkpoint, read as data; only parts that a prediction needs are built."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from mmengine.utils import import_modules_from_strings
 
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.formats.config_text import read_config_text
-from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.stored.classes import (
     DATASET,
     METRIC,
@@ -39,11 +39,8 @@ _WRITES = ('cache', 'outfile', 'format_only')
 
 
 def read_stored_config(text: str, source: str) -> Config:
-    """Return the config that mmengine wrote as text (``Config.pretty_text``).
-
-    Raises:
-        CheckpointUnreadable: it is more than assignments of values; ``source`` names the file.
-    """
+    """Return the config that mmengine wrote as text (``Config.pretty_text``); it raises as
+    :func:`~rexdense.checkpoint.formats.config_text.read_config_text`."""
     values = read_config_text(text, source)
     try:
         return Config(values)
@@ -82,11 +79,8 @@ class StoredConfig:
             import_modules_from_strings(**config.custom_imports)
 
     def model(self) -> ConfigDict:
-        """Return the config of the model, without what only training needs.
-
-        Raises:
-            CheckpointUnreadable: there is none, or it names what may not be built.
-        """
+        """Return the config of the model, without what only training needs; raise
+        CheckpointUnreadable where there is none, or it names what may not be built."""
         model = self._section(self.config, 'model', 'type')
         if 'train_cfg' in model and not self.trusted:
             model = {**model, 'train_cfg': None}
@@ -108,12 +102,9 @@ class StoredConfig:
         ]
 
     def validation(self) -> tuple[ConfigDict, list[ConfigDict]]:
-        """Return the configs of the validation data, below what repeats them, and of its metrics;
-        what writes files is taken out.
-
-        Raises:
-            CheckpointUnreadable: there are none, or they are none of rexdense's own.
-        """
+        """Return the configs of the validation data, below what repeats them, and of its metrics,
+        without what writes files; raise CheckpointUnreadable where they are none of rexdense's
+        own."""
         section, where = self._innermost_dataset('val_dataloader')
         steps = self._steps(section, where)
         dataset = self._named(section, where, DATASET, ('pipeline', *_WRITES))

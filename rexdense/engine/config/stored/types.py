@@ -33,7 +33,8 @@ _KEY_OF_A_FILE = re.compile(
 
 
 def require_known_types(section: Any, where: str, kind: Kind, scope: str, source: str) -> None:
-    """Check that a section of a stored config names nothing but classes that may be built from it.
+    """Raise CheckpointUnreadable, with the first fault and its place, where a section of a stored
+    config names anything but classes that may be built from it.
 
     Every ``type``, at any depth, must be the name of a class in the table of the registry that it
     is used as, and the class must be one of the packages that ``kind`` lists. Other texts must be
@@ -45,28 +46,19 @@ def require_known_types(section: Any, where: str, kind: Kind, scope: str, source
         kind: What its own ``type`` stands for.
         scope: In which names without a scope are looked up, a known one.
         source: What messages call the file.
-
-    Raises:
-        CheckpointUnreadable: it is not so; the message names the first fault and its place.
     """
     _Check(source).node(section, where, kind, scope)
 
 
 def require_known_scope(scope: Any, source: str) -> None:
-    """Check that mmengine may import the package of this name for its registries.
-
-    Raises:
-        CheckpointUnreadable: it is none of the packages that rexdense stands on, or not installed.
-    """
+    """Raise CheckpointUnreadable unless this is the name of an installed package that rexdense
+    stands on, which mmengine may import for its registries."""
     _Check(source).scope(scope, 'default_scope')
 
 
 def require_no_types(section: Any, where: str, source: str) -> None:
-    """Check that nothing is to be built of a section of a stored config, at any depth.
-
-    Raises:
-        CheckpointUnreadable: it names a ``type`` or a scope.
-    """
+    """Raise CheckpointUnreadable where a section of a stored config names a ``type`` or a scope, at
+    any depth."""
     if isinstance(section, dict):
         for key, value in section.items():
             if key in ('type', '_scope_'):

@@ -1,1 +1,1 @@
-"""The page that shows runs: one file of HTML that asks for nothing else."""
+"""The page about runs: one file of HTML that requests nothing else."""

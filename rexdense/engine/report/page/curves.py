@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from rexdense.engine.report.page.line_chart import Line, line_chart
 from rexdense.engine.report.page.markup import Markup, element, joined
 from rexdense.engine.report.run_content import RunContent
-from rexdense.visualization.curves import MASKS, drawn_metrics, loss_names
+from rexdense.visualization.plots.curves import MASKS, drawn_metrics, loss_names
 
 __all__ = ['curves_section', 'time_section']
 

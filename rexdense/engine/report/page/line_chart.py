@@ -1,4 +1,4 @@
-"""Lines over steps as a drawing in SVG, for pages that open anywhere."""
+"""Line charts as SVG."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""HTML and SVG as text in which nothing foreign becomes markup."""
+"""Elements of HTML and SVG as escaped text."""
 
 import html
 import re

@@ -7,8 +7,8 @@ from rexdense.engine.config.comparison import changed_settings
 from rexdense.engine.report.closing_line import duration
 from rexdense.engine.report.page.curves import curves_section, time_section
 from rexdense.engine.report.page.document import Section
-from rexdense.engine.report.page.figures import classes_section, figures_section
 from rexdense.engine.report.page.markup import Markup, element, joined
+from rexdense.engine.report.page.metrics import classes_section, metrics_section
 from rexdense.engine.report.page.parts import by_run, picture, table, text_cell
 from rexdense.engine.report.page.pictures import images_section, mistakes_section
 from rexdense.engine.report.run_content import RunContent
@@ -21,7 +21,7 @@ def sections_of(runs: Sequence[RunContent]) -> list[Section]:
     return [
         Section('summary', 'Summary', _summary(runs)),
         Section('curves', 'Curves', curves_section(runs)),
-        Section('figures', 'Figures', figures_section(runs)),
+        Section('metrics', 'Metrics', metrics_section(runs)),
         Section('classes', 'By class', classes_section(runs)),
         Section('mistakes', 'Mistakes', mistakes_section(runs)),
         Section('images', 'Images', images_section(runs)),
@@ -72,12 +72,12 @@ def _trained(run: RunContent) -> str:
 
 def _best(run: RunContent) -> str | None:
     record, best = run.record, run.record.best
-    if record.figure is None or record.figure.name not in best:
+    if record.metric is None or record.metric.name not in best:
         return None
-    value = best[record.figure.name]
+    value = best[record.metric.name]
     if math.isnan(value):
         return None
-    return f'{record.figure.name} {value:.3f} at {record.unit} {best["step"]:.0f}'
+    return f'{record.metric.name} {value:.3f} at {record.unit} {best["step"]:.0f}'
 
 
 def _config(runs: Sequence[RunContent]) -> Markup | None:

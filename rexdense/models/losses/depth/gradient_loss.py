@@ -32,9 +32,6 @@ class DepthGradientLoss(nn.Module):
         loss_weight: Factor.
         loss_name: What the loss is called among others; it must contain 'loss'.
 
-    Raises:
-        InvalidArgument: an argument outside what is allowed.
-
     Example:
         >>> import torch
         >>> depth = torch.rand(1, 1, 8, 8) + 1

@@ -1,4 +1,4 @@
-"""Differences of two images, and which of them tell of depth."""
+"""Photometric error of two images, and minimum reprojection."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

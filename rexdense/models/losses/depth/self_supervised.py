@@ -31,9 +31,6 @@ class SelfSupervisedDepthLoss(nn.Module):
         auto_mask: Whether pixels that do not move between the views are left out, see
             :func:`~rexdense.models.losses.depth.minimum_reprojection`.
 
-    Raises:
-        InvalidArgument: an argument outside what is allowed.
-
     Example:
         >>> from rexdense.models.unet import ReXDepth
         >>> target, before, after = torch.rand(3, 1, 3, 64, 96)

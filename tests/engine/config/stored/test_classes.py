@@ -162,7 +162,7 @@ def test_names_are_looked_up_as_the_builder_does(name, scope, found):
             assert (name in registry) is found
 
 
-def test_what_is_built_is_looked_at_once_more():
+def test_registries_build_allowed_classes_alone():
     """Whatever key a name stood under, and whichever registry is asked."""
     models, transforms = mmengine_registry.MODELS, mmengine_registry.TRANSFORMS
     said = r"^the config in file\.pth asks for '.*', which is no .* that a stored config may build"
@@ -193,7 +193,7 @@ a_function.__module__ = 'rexdense.models'
 
 
 @pytest.mark.parametrize('registered', [a_function, Foreign])
-def test_what_is_registered_must_be_a_class_of_a_known_package(registered):
+def test_registered_functions_and_classes_of_other_packages_are_not_built(registered):
     registry = mmengine_registry.MODELS
     registry.register_module(name='of_a_test', module=registered)
     try:

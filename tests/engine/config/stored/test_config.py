@@ -31,14 +31,14 @@ def pytest_generate_tests(metafunc):
     take_kinds(metafunc, 'written')
 
 
-def test_what_mmengine_writes_is_read_back(written):
+def test_configs_written_by_mmengine_are_read_back(written):
     config = load_config(ROOT / written)
     again = read_stored_config(config.pretty_text, 'file.pth')
     assert again.to_dict() == config.to_dict()
 
 
 @pytest.mark.parametrize('path', [CONFIG, MASK_CONFIG, SEGMENTATION_CONFIG, CLASSIFICATION_CONFIG])
-def test_what_yapf_makes_of_it_is_read_back(path, monkeypatch, quick_configs):
+def test_configs_formatted_by_yapf_are_read_back(path, monkeypatch, quick_configs):
     monkeypatch.setattr('yapf.yapflib.yapf_api.FormatCode', quick_configs)
     config = load_config(ROOT / path)
     text = config.pretty_text
@@ -160,7 +160,7 @@ def test_texts_that_could_name_files(key, value, allowed):
             StoredConfig(config, 'file.pth').model()
 
 
-def test_what_only_training_needs_is_left_out():
+def test_settings_of_training_are_left_out():
     init = dict(type='Pretrained', checkpoint='a.pth')
     model = dict(
         type='mmdet.FCOS',
@@ -206,7 +206,7 @@ def test_steps_in_steps():
         ),
     ],
 )
-def test_what_is_not_there_is_named(config, lacking):
+def test_lacking_sections_are_named(config, lacking):
     with pytest.raises(CheckpointUnreadable, match=re.escape(lacking) + ': give'):
         stored = StoredConfig(Config(config), 'file.pth')
         stored.model()

@@ -148,7 +148,7 @@ def test_a_refusal_names_type_and_place(trained, shapes, folder):
 
 
 @pytest.mark.parametrize('form', IGNORED.values(), ids=IGNORED)
-def test_what_a_prediction_does_not_need_is_left_out(form, trained, shapes, folder):
+def test_parts_that_no_prediction_needs_are_left_out(form, trained, shapes, folder):
     path = write_crafted(trained.checkpoint, folder, form)
     to_predict(path, shapes)
     assert untouched(folder)

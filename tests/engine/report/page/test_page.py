@@ -73,7 +73,7 @@ def test_links_lead_to_the_sections_that_there_are(tmp_path):
     root = parsed(document('run', [], sections_of(contents_of(tmp_path))))
     anchors = [link.get('href')[1:] for link in root.iter('a')]
     assert anchors == [section.get('id') for section in root.iter('section')]
-    assert {'summary', 'curves', 'figures', 'classes', 'time', 'config'} <= set(anchors)
+    assert {'summary', 'curves', 'metrics', 'classes', 'time', 'config'} <= set(anchors)
     # Nothing was predicted, and the data were not looked through.
     assert not {'mistakes', 'images', 'data'} & set(anchors)
 

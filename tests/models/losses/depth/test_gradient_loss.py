@@ -76,7 +76,7 @@ def test_nothing_measured_is_no_loss():
 
 
 @pytest.mark.parametrize('said', [0, -1, math.inf, math.nan])
-def test_what_is_said_where_nothing_was_measured_does_not_matter(said):
+def test_predictions_at_unmeasured_pixels_do_not_count(said):
     target = torch.rand(1, 1, 6, 6) + 1
     target[..., ::2, 3] = 0
     predicted = torch.rand(1, 1, 6, 6) + 1

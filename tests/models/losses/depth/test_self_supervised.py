@@ -147,7 +147,7 @@ def test_nothing_counts_where_nothing_moves():
     assert without['loss_photometric_0'] > 0.01
 
 
-def test_what_moves_with_the_camera_does_not_count():
+def test_objects_that_move_with_the_camera_do_not_count():
     target, depth, (source,) = views(FRONTAL, POSES[:1])
     # A car ahead keeps its place in both views.
     source[..., 10:30, 20:40] = target[..., 10:30, 20:40]

@@ -4,7 +4,10 @@ from typing import Any
 
 from rexdense.dependencies import needed_packages
 
-__all__ = ['lay_grid', 'new_figure']
+__all__ = ['COLOURS', 'lay_grid', 'new_figure']
+
+# Okabe and Ito's without black (2008), told apart with any colour vision.
+COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7', '#0072B2')
 
 
 def new_figure(

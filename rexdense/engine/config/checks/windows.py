@@ -1,4 +1,4 @@
-"""Inference of segmentors on whole images or through windows."""
+"""Check of the sliding windows of a segmentor."""
 
 from typing import Any
 
@@ -12,12 +12,9 @@ MODES = ('whole', 'slide')
 
 
 def require_windows(config: Config) -> None:
-    """Check ``model.test_cfg`` of a segmentor, of which mmseg says with an AssertionError, or after
-    an epoch of training, that it cannot be used.
-
-    Raises:
-        InvalidArgument: its mode is unknown, or the windows are not stated or leave gaps.
-    """
+    """Raise InvalidArgument where the mode in ``model.test_cfg`` of a segmentor is unknown, or its
+    windows are not stated or leave gaps: mmseg raises an AssertionError, or fails after an
+    epoch."""
     settings = (config.get('model') or {}).get('test_cfg') or {}
     mode = settings.get('mode')
     if mode is None or 'decode_head' not in config.model:

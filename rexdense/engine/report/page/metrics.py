@@ -1,4 +1,4 @@
-"""The sections with figures: those of all classes, and those of each."""
+"""The sections with metrics: those of all classes, and those of each."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from rexdense.engine.report.run_content import RunContent
 from rexdense.evaluation.depth_evaluation import DEPTH_METRICS
 from rexdense.evaluation.metrics_table import metrics_of
 
-__all__ = ['classes_section', 'figures_section']
+__all__ = ['classes_section', 'metrics_section']
 
 _LESS_IS_BETTER = {*DEPTH_METRICS, 'calibration_error'} - {'d1', 'd2', 'd3'}
 
@@ -20,7 +20,7 @@ def _values(run: RunContent) -> dict[str, float]:
     return logged or (run.measured.metrics if run.measured else {})
 
 
-def figures_section(runs: Sequence[RunContent]) -> Markup | None:
+def metrics_section(runs: Sequence[RunContent]) -> Markup | None:
     """Return the metrics, the best value of several runs emphasised."""
     found = [
         {name: value for name, value in _values(run).items() if name.count('/') < 2} for run in runs

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rexdense.visualization.figures import lay_grid, new_figure
-from rexdense.visualization.rank_plots import COLOURS
+from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
 
 __all__ = ['plot_counts']
 
@@ -30,9 +29,6 @@ def plot_counts(
         unit: What is counted, such as 'objects'.
         sides: By split, the lengths of objects in pixels.
         objects: By split, the number of objects of each image.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
     """
     splits = list(counts)
     names, others = _most_frequent(counts)
@@ -83,7 +79,7 @@ def _draw_classes(axes, counts, names: list[str], others: int, unit: str) -> Non
     for place, (split, of_split) in enumerate(counts.items()):
         values = [of_split.get(name, 0) for name in names]
         rows = np.arange(len(names)) + (place - (len(counts) - 1) / 2) * thickness
-        bars = axes.barh(rows, values, thickness, color=_colour(place), label=split)
+        bars = axes.barh(rows, values, thickness, color=COLOURS[place % len(COLOURS)], label=split)
         if max(len(names) * len(counts), 1) <= 36 and max(values, default=0) < 10**6:
             axes.bar_label(bars, padding=2, fontsize=8)
     # Dollar signs are mathematics to matplotlib.
@@ -108,10 +104,5 @@ def _draw_shares(axes, values: Mapping[str, np.ndarray], edges: np.ndarray) -> N
     for place, (split, numbers) in enumerate(values.items()):
         counts, _ = np.histogram(numbers.clip(edges[0], edges[-1]), edges)
         shares = counts / max(counts.sum(), 1)
-        axes.stairs(shares, edges, color=_colour(place), label=split, linewidth=1.6)
+        axes.stairs(shares, edges, color=COLOURS[place % len(COLOURS)], label=split, linewidth=1.6)
     axes.legend(fontsize='small')
-
-
-def _colour(place: int) -> str:
-    # Okabe and Ito's without black.
-    return COLOURS[1:][place % (len(COLOURS) - 1)]

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rexdense.visualization.confusion import short_name
-from rexdense.visualization.figures import lay_grid, new_figure
+from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
 
 __all__ = ['plot_errors', 'plot_precision_recall']
 
 MOST_CLASSES = 12
 """With a line of their own; of more classes the best and the worst half of these are drawn."""
-# Okabe and Ito's, which can be told apart by all; the second half dashed.
-COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7', '#0072B2')
-BAR = '#0072B2'
+BAR = COLOURS[-1]
 PURPOSE = 'drawing curves'
 
 
@@ -25,10 +23,7 @@ def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: 
     Args:
         precision: (10, 101, C), -1 for a class without objects, which is left out, as
             ``CocoEvaluation`` has it.
-        classes: by place in ``precision``.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
+        classes: By place in ``precision``.
     """
     figure = new_figure(13, 5, PURPOSE)
     by_class, by_overlap = figure.subplots(1, 2)
@@ -74,10 +69,7 @@ def plot_errors(
 
     Args:
         gains, counts: ``gains`` and ``counts_above`` of ``DetectionErrors``.
-        score: of the detections that are counted.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
+        score: Of the detections that are counted.
     """
     figure = new_figure(11, 3.6, PURPOSE)
     headings = f'{title}: AP50 lost', f'number, of score >= {score:g}'

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rexdense.files import atomic_write
-from rexdense.visualization.figures import lay_grid, new_figure
+from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
 
 __all__ = ['plot_block_ranks', 'plot_random_layers']
 
 Curve = tuple[Sequence[float], Sequence[float]]
-# Okabe and Ito's, which can be told apart by all.
-COLOURS = ('#000000', '#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7')
+LINES = ('black', *COLOURS)
 MARKERS = 'os^Dvx'
 PURPOSE = 'drawing ranks'
 
@@ -24,17 +23,13 @@ def plot_block_ranks(
     title: str,
     force: bool = False,
 ) -> Path:
-    """Draw widths, ranks and effective ranks of blocks, in their order, as a picture.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
-    """
+    """Draw widths, ranks and effective ranks of blocks, in their order, as a picture."""
     figure = new_figure(max(7.0, 0.34 * len(names) + 2), 5, PURPOSE)
     axes = figure.subplots()
     places = range(len(names))
     axes.bar(places, widths, color='#dddddd', label='width (channels)')
-    axes.plot(places, ranks, 'o-', color=COLOURS[4], label='rank')
-    axes.plot(places, effective, 's-', color=COLOURS[2], label='effective rank')
+    axes.plot(places, ranks, 'o-', color=LINES[4], label='rank')
+    axes.plot(places, effective, 's-', color=LINES[2], label='effective rank')
     axes.set_xticks(list(places), names, rotation=90, fontsize=8)
     # Widths of one network differ a hundredfold, and equal distances here are equal ratios.
     axes.set_yscale('log', base=2)
@@ -55,9 +50,6 @@ def plot_random_layers(
 
     Args:
         panels: By layer and nonlinearity the two curves, each (ratios, values).
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
     """
     figure = new_figure(3.4 * len(panels) + 0.6, 6.4, PURPOSE)
     grid = figure.subplots(2, len(panels), sharex=True, sharey=True, squeeze=False)
@@ -67,7 +59,7 @@ def plot_random_layers(
                 grid[row][column].plot(
                     ratios,
                     values,
-                    color=COLOURS[line % len(COLOURS)],
+                    color=LINES[line % len(LINES)],
                     marker=MARKERS[line % len(MARKERS)],
                     markersize=4,
                     linewidth=1.2,

@@ -8,7 +8,7 @@ from mmengine.dataset import Compose
 from mmengine.registry import MODELS
 from mmengine.runner import Runner
 
-from rexdense.engine.config.faults import config_faults
+from rexdense.engine.config.checks.faults import config_faults
 from rexdense.errors import InvalidArgument, UnknownName
 
 import mmdet.models  # noqa: F401  # isort: skip

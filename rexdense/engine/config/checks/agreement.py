@@ -1,4 +1,4 @@
-"""The same config in all processes that train together."""
+"""Check that all processes that train together have the same config."""
 
 import json
 import re
@@ -20,12 +20,8 @@ _SHARED = (
 
 
 def require_agreement(config: Config) -> None:
-    """Check that all processes train the same model in the same way. The checkpoint that they go on
-    from is that of the first.
-
-    Raises:
-        InvalidArgument: one does not; the message names the first value that differs.
-    """
+    """Raise InvalidArgument, with the first value that differs, unless all processes train the same
+    model in the same way. The checkpoint that they go on from is that of the first."""
     everyone = all_gather_object(_values(config))
     first = everyone[0]
     for rank, other in enumerate(everyone):

@@ -1,4 +1,4 @@
-"""The figure that says which weights of a run are the best."""
+"""The metric that says which weights of a run are the best."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,15 +9,15 @@ from mmengine.hooks import CheckpointHook
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['MainFigure', 'keep_best', 'kept_figure', 'main_figure', 'stop_early']
+__all__ = ['MainMetric', 'keep_best', 'kept_metric', 'main_metric', 'stop_early']
 
 LEAST_GAIN = 1e-6
-"""What a figure must gain to be better, so that one that stands still stops a run; mmengine's hook
-takes equal figures for a gain where this is 0."""
+"""Least gain of a better metric, so that one that stands still stops a run; mmengine's hook
+takes an equal value for a gain where this is 0."""
 
 
-class MainFigure(NamedTuple):
-    """A figure among those of a validation.
+class MainMetric(NamedTuple):
+    """A metric among those of a validation.
 
     Attributes:
         name: As mmengine logs it, such as ``coco/bbox_mAP``.
@@ -36,37 +36,37 @@ class MainFigure(NamedTuple):
         return choose(there, key=lambda row: row[self.name])
 
 
-# By the metric's class, of rexdense or of its host: the prefix of its figures, and the main one.
-_FIGURES = {
-    'CocoMetric': ('coco', MainFigure('bbox_mAP')),
-    'SegmentationMetric': ('segmentation', MainFigure('mIoU')),
-    'IoUMetric': ('', MainFigure('mIoU')),
-    'ClassificationMetric': ('classification', MainFigure('top1')),
-    'DepthMetric': ('depth', MainFigure('abs_rel', 'less')),
+# By the class of a metric, of rexdense or of its host: the prefix of its values, and the main one.
+_METRICS = {
+    'CocoMetric': ('coco', MainMetric('bbox_mAP')),
+    'SegmentationMetric': ('segmentation', MainMetric('mIoU')),
+    'IoUMetric': ('', MainMetric('mIoU')),
+    'ClassificationMetric': ('classification', MainMetric('top1')),
+    'DepthMetric': ('depth', MainMetric('abs_rel', 'less')),
 }
 
 
-def main_figure(config: Config) -> MainFigure | None:
-    """Return the main figure of the task that a config trains: AP of masks, or of boxes where there
+def main_metric(config: Config) -> MainMetric | None:
+    """Return the main metric of the task that a config trains: AP of masks, or of boxes where there
     are no masks; mIoU; top-1; for depth the absolute relative error. None without a validation, or
     with metrics of other kinds alone."""
     evaluators = config.get('val_evaluator') or []
     for section in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
         if not isinstance(section, Mapping):
             continue
-        found = _FIGURES.get(str(section.get('type')).rpartition('.')[2])
+        found = _METRICS.get(str(section.get('type')).rpartition('.')[2])
         if found is not None:
-            prefix, figure = found
+            prefix, metric = found
             prefix = section.get('prefix') or prefix
             metrics = section.get('metric')
             if 'segm' in (metrics if isinstance(metrics, (str, list, tuple)) else ()):
-                figure = figure._replace(name=figure.name.replace('bbox', 'segm'))
-            return figure._replace(name=f'{prefix}/{figure.name}' if prefix else figure.name)
+                metric = metric._replace(name=metric.name.replace('bbox', 'segm'))
+            return metric._replace(name=f'{prefix}/{metric.name}' if prefix else metric.name)
     return None
 
 
-def kept_figure(config: Mapping[str, Any]) -> MainFigure | None:
-    """Return the figure by which a run with a config keeps its best checkpoint; None where it keeps
+def kept_metric(config: Mapping[str, Any]) -> MainMetric | None:
+    """Return the metric by which a run with a config keeps its best checkpoint; None where it keeps
     none, or by several or by one that mmengine picks."""
     hooks = config.get('default_hooks')
     checkpoint = hooks.get('checkpoint') if isinstance(hooks, Mapping) else None
@@ -83,50 +83,43 @@ def kept_figure(config: Mapping[str, Any]) -> MainFigure | None:
             rule = CheckpointHook(save_best=name).rules[0]
         except (AssertionError, KeyError, ValueError):
             return None
-    return MainFigure(name, rule) if rule in ('greater', 'less') else None
+    return MainMetric(name, rule) if rule in ('greater', 'less') else None
 
 
 def keep_best(config: Config) -> None:
-    """Let a run keep the checkpoint that is the best by the main figure, unless the config says by
-    what, or that none is.
-
-    Raises:
-        InvalidArgument: the config says by what, but not whether more or less of it is better, and
-            its name does not tell mmengine either.
-    """
-    figure = main_figure(config)
+    """Let a run keep the checkpoint that is the best by the main metric, unless the config says by
+    what, or that none is. Raise InvalidArgument where it says by what, but neither it nor the name
+    says whether more or less of it is better."""
+    metric = main_metric(config)
     checkpoint = (config.get('default_hooks') or {}).get('checkpoint')
     if checkpoint is None:
         return
-    if figure is not None and 'save_best' not in checkpoint:
-        checkpoint.save_best = figure.name
-        checkpoint.rule = figure.rule
+    if metric is not None and 'save_best' not in checkpoint:
+        checkpoint.save_best = metric.name
+        checkpoint.rule = metric.rule
     if checkpoint.get('save_best'):
         try:
             CheckpointHook(save_best=checkpoint.save_best, rule=checkpoint.get('rule'))
         except (AssertionError, KeyError, ValueError) as error:
             raise InvalidArgument(
                 f'default_hooks.checkpoint.save_best={checkpoint.save_best}: {error}; give a '
-                'figure of the validation, and default_hooks.checkpoint.rule=greater or less'
+                'metric of the validation, and default_hooks.checkpoint.rule=greater or less'
             ) from error
 
 
 def stop_early(config: Config, patience: int) -> None:
-    """Let a run end once its main figure has not become better in so many validations.
-
-    Raises:
-        InvalidArgument: no figure is known that could say so.
-    """
-    figure = main_figure(config)
-    if figure is None:
+    """Let a run end once its main metric has not become better in so many validations; raise
+    InvalidArgument where it has no such metric."""
+    metric = main_metric(config)
+    if metric is None:
         raise InvalidArgument(
-            f'--early-stop {patience}: the config validates by none of {", ".join(_FIGURES)}; add '
+            f'--early-stop {patience}: the config validates by none of {", ".join(_METRICS)}; add '
             "a val_evaluator, or mmengine's EarlyStoppingHook to custom_hooks"
         )
     hook = dict(
         type='EarlyStoppingHook',
-        monitor=figure.name,
-        rule=figure.rule,
+        monitor=metric.name,
+        rule=metric.rule,
         patience=patience,
         min_delta=LEAST_GAIN,
         strict=True,

@@ -1,5 +1,4 @@
-"""Values that may be assigned in a config: sections and lists of them stay such, lengths whole
-numbers."""
+"""Check of the values that options assign in a config."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,13 +25,9 @@ def is_index(part: str, node: Sequence[Any]) -> bool:
 
 
 def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> None:
-    """Check that values fit the places of a config that they are assigned to.
-
-    Raises:
-        InvalidArgument: a section or a list of sections would become a value, the run's length no
-            whole number above 0, or a key both a section and a value; or a section has keys that
-            are no text.
-    """
+    """Raise InvalidArgument where a section or a list of sections would become a value, the run's
+    length no whole number above 0, or a key both a section and a value; or a section has keys that
+    are no text."""
     for key, value in assignments.items():
         parts = key.split('.')
         for place in range(1, len(parts)):

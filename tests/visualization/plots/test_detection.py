@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip('matplotlib')
 
-from rexdense.visualization.detection_plots import plot_errors, plot_precision_recall
+from rexdense.visualization.plots.detection import plot_errors, plot_precision_recall
 
 KINDS = ('class', 'location', 'both', 'duplicate', 'background', 'missed')
 

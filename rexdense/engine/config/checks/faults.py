@@ -1,4 +1,4 @@
-"""Faults of a config that mmengine finds while it builds from it, as one line."""
+"""Errors of mmengine about a faulty config, as one line with the closest names."""
 
 import contextlib
 import inspect
@@ -54,12 +54,8 @@ def config_faults() -> Iterator[None]:
 
 
 def require_known_optimizers(wrapper: Any) -> None:
-    """Check the names of the optimizers in the config of an optimizer wrapper, which mmengine looks
-    up without asking whether they are there.
-
-    Raises:
-        UnknownName: no optimizer is called so.
-    """
+    """Raise UnknownName for an optimizer in the config of an optimizer wrapper that is not
+    registered; mmengine looks it up without asking."""
     if not isinstance(wrapper, Mapping):
         return
     for section in wrapper.values():

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip('matplotlib')
 
-from rexdense.visualization.data_plots import MOST_CLASSES, plot_counts
+from rexdense.visualization.plots.data import MOST_CLASSES, plot_counts
 
 MANY = {f'class {number} of a long name, ${number}$': number for number in range(60)}
 

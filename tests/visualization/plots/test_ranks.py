@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip('matplotlib')
 
 from rexdense.errors import UnwritableFile
-from rexdense.visualization.rank_plots import plot_block_ranks, plot_random_layers
+from rexdense.visualization.plots.ranks import plot_block_ranks, plot_random_layers
 
 BLOCKS = (['stem', 'a'], [32, 64], [32, 10], [8.0, 3.5], 'title')
 CURVE = ([0.1, 0.5], [0.2, 1.0])

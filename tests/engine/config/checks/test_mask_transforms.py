@@ -18,9 +18,9 @@ from mmengine.config import ConfigDict
 from mmengine.registry import DATASETS, DefaultScope
 
 from rexdense.cli import browse
+from rexdense.engine.config.checks.mask_transforms import require_masks_that_follow
 from rexdense.engine.config.data_root import use_data_root
 from rexdense.engine.config.load import load_config, set_scale
-from rexdense.engine.config.mask_transforms import require_masks_that_follow
 from rexdense.engine.scope import import_scope
 from rexdense.errors import InvalidArgument
 from tests.tiny_run import MASK_CONFIG, ROOT
@@ -91,7 +91,7 @@ def loader_of(*steps, mixed=(), **loading):
         (loader_of(dict(type=transforms.Mosaic), with_mask=True), 'use CachedMosaic'),
     ],
 )
-def test_what_leaves_masks_behind(loader, advice):
+def test_transforms_that_do_not_move_masks_are_refused(loader, advice):
     with pytest.raises(InvalidArgument, match=advice):
         require_masks_that_follow(loader)
 
@@ -116,7 +116,7 @@ def test_what_leaves_masks_behind(loader, advice):
         ConfigDict(),
     ],
 )
-def test_what_fits(loader):
+def test_transforms_that_move_masks_pass(loader):
     require_masks_that_follow(loader)
 
 
@@ -165,7 +165,7 @@ SQUARE = dict(img_scale=(64, 64), max_cached_images=6)
         (dict(type='CachedMosaic', **SQUARE), True),
     ],
 )
-def test_what_is_advised_keeps_a_mask_for_each_box(step, polygons, outlines):
+def test_advised_pipelines_keep_a_mask_for_each_box(step, polygons, outlines):
     loader, dataset = mask_dataset(outlines, step, polygons)
     require_masks_that_follow(loader)
     objects = 0

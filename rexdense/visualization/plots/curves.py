@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rexdense.evaluation.metrics_table import metrics_of
 from rexdense.files import atomic_write
-from rexdense.visualization.figures import new_figure
+from rexdense.visualization.plots.figures import new_figure
 from rexdense.visualization.scalars import read_scalars
 
 __all__ = ['MASKS', 'draw_curves', 'drawn_metrics', 'loss_names']
@@ -17,14 +17,8 @@ MOST_METRICS = 3
 
 
 def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
-    """Draw the curves of the runs in a work directory.
-
-    Returns:
-        The picture's path; None when nothing was logged yet.
-
-    Raises:
-        MissingDependency: matplotlib is not installed.
-    """
+    """Draw the curves of the runs in a work directory; return the picture's path, or None where
+    nothing was logged yet. Raise MissingDependency without matplotlib."""
     scalars = read_scalars(work_dir)
     if not scalars.training:
         return None

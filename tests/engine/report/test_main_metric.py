@@ -1,4 +1,4 @@
-"""The figure that chooses the best weights and ends a run, of each task."""
+"""The metric that chooses the best weights and ends a run, of each task."""
 
 import logging
 import math
@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.registry import HOOKS
 
 from rexdense.engine.config.load import load_config
-from rexdense.engine.report.main_figure import MainFigure, keep_best, main_figure, stop_early
+from rexdense.engine.report.main_metric import MainMetric, keep_best, main_metric, stop_early
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.depth_evaluation import DEPTH_METRICS
 from tests.pages import ROOT
@@ -35,10 +35,10 @@ def test_the_best_checkpoint_of_each_task(name):
     keep_best(config)
     checkpoint = config.default_hooks.checkpoint
     assert (checkpoint.save_best, checkpoint.rule) == OF_TASKS[name]
-    assert tuple(main_figure(config)) == OF_TASKS[name]
+    assert tuple(main_metric(config)) == OF_TASKS[name]
 
 
-def test_the_figure_of_depth_is_measured():
+def test_the_metric_of_depth_is_measured():
     assert 'abs_rel' in DEPTH_METRICS
 
 
@@ -54,9 +54,9 @@ def test_a_config_that_says_what_is_best_is_followed(chosen):
 @pytest.mark.parametrize(
     'stated', [dict(save_best='coco/nothing'), dict(save_best=3), dict(save_best='mAP', rule='up')]
 )
-def test_what_cannot_be_the_best(stated):
+def test_unfit_choices_of_the_best_are_refused(stated):
     checkpoint = dict(type='CheckpointHook', **stated)
-    with pytest.raises(InvalidArgument, match='give a figure of the validation') as told:
+    with pytest.raises(InvalidArgument, match='give a metric of the validation') as told:
         keep_best(Config(dict(default_hooks=dict(checkpoint=checkpoint))))
     assert '\n' not in str(told.value)
 
@@ -73,8 +73,8 @@ def test_what_cannot_be_the_best(stated):
     ],
 )
 def test_metrics_of_others(evaluator, expected):
-    figure = main_figure(Config(dict(val_evaluator=evaluator)))
-    assert (figure and figure.name) == expected
+    metric = main_metric(Config(dict(val_evaluator=evaluator)))
+    assert (metric and metric.name) == expected
 
 
 def stopped_at(values, patience, rule='greater'):
@@ -88,7 +88,7 @@ def stopped_at(values, patience, rule='greater'):
         train_loop=SimpleNamespace(stop_training=False), logger=logging.getLogger('stopped')
     )
     for number, value in enumerate(values, start=1):
-        hook.after_val_epoch(runner, {main_figure(config).name: value})
+        hook.after_val_epoch(runner, {main_metric(config).name: value})
         if runner.train_loop.stop_training:
             return number
     return None
@@ -104,7 +104,7 @@ def stopped_at(values, patience, rule='greater'):
         ([0.1, math.nan], 5, 2),
     ],
 )
-def test_a_run_ends_when_its_figure_stands_still(values, patience, expected):
+def test_a_run_ends_when_its_metric_stands_still(values, patience, expected):
     assert stopped_at(values, patience) == expected
     if not any(map(math.isnan, values)):
         assert stopped_at([1 - value for value in values], patience, 'less') == expected
@@ -118,6 +118,6 @@ def test_nothing_could_end_a_run():
 def test_the_best_row():
     rows = [dict(step=1, x=0.5), dict(step=2), dict(step=3, x=math.nan), dict(step=4, x=0.7)]
     rows += [dict(step=5, x=0.7), dict(step=6, x=0.4)]
-    assert MainFigure('x').best(rows)['step'] == 4
-    assert MainFigure('x', 'less').best(rows)['step'] == 6
-    assert MainFigure('y').best(rows) is None
+    assert MainMetric('x').best(rows)['step'] == 4
+    assert MainMetric('x', 'less').best(rows)['step'] == 6
+    assert MainMetric('y').best(rows) is None

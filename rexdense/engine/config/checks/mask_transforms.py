@@ -1,4 +1,4 @@
-"""The check that the transforms of a pipeline move masks along with the boxes."""
+"""Check that the transforms of a pipeline move masks along with the boxes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,13 +24,9 @@ _OF_ONE_SIZE = ('FilterAnnotations', 'PhotoMetricDistortion', 'RandomFlip', 'YOL
 
 
 def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
-    """Check the pipelines of a data loader for transforms of mmdet after which masks do not belong
-    to their boxes, of which it says nothing, or with an error at some later image.
-
-    Raises:
-        InvalidArgument: masks are loaded and one of them would be used, or one that needs masks
-            is used without.
-    """
+    """Raise InvalidArgument where transforms of mmdet in the pipelines of a data loader would part
+    masks from their boxes, or need masks that are not loaded; mmdet says nothing, or fails at some
+    later image."""
     steps = [step for step in walk(loader.get('dataset')) if 'type' in step]
     masks = [step for step in steps if _loads_masks(step)]
     as_polygons = any(step.get('poly2mask') is False for step in masks)

@@ -8,7 +8,7 @@ pytest.importorskip('mmengine')
 
 from mmengine.config import Config
 
-from rexdense.engine.config.agreement import _values
+from rexdense.engine.config.checks.agreement import _values
 
 
 def test_a_set_has_one_order_in_processes_that_hash_otherwise():

@@ -1,0 +1,94 @@
+"""The options about a model that programs share, those without mmengine too."""
+
+import argparse
+
+from rexdense.checkpoint import SCHEMES
+from rexdense.deploy.runtimes import RUNTIMES
+from rexdense.device import device_sentence, find_device
+
+__all__ = [
+    'add_device_option',
+    'add_ema_option',
+    'add_optimize_option',
+    'add_reading_options',
+    'add_runtime_option',
+    'add_trust_option',
+    'chosen_device',
+]
+
+
+def add_device_option(parser: argparse._ActionsContainer) -> None:
+    """Add the choice of the device."""
+    parser.add_argument(
+        '--device',
+        metavar='auto|cpu|cuda|cuda:1|npu',
+        default='auto',
+        help='auto takes npu, then cuda, then cpu, as found',
+    )
+
+
+def chosen_device(options: argparse.Namespace) -> str:
+    """Return the device of an option of :func:`add_device_option`; print it where it was chosen."""
+    device = find_device(options.device)
+    if options.device == 'auto':
+        print(device_sentence(device))
+    return device
+
+
+def add_optimize_option(parser: argparse._ActionsContainer) -> None:
+    """Add the choice of the network as it was trained."""
+    parser.add_argument(
+        '--no-optimize',
+        action='store_true',
+        help='run the network as it was trained; otherwise its batch norms are folded into the '
+        'convolutions, which finds the same in less time',
+    )
+
+
+def add_runtime_option(parser: argparse._ActionsContainer) -> None:
+    """Add the choice of another runtime than torch."""
+    parser.add_argument(
+        '--runtime',
+        choices=list(RUNTIMES),
+        help='compute the network in it, on the CPU, from a graph that is exported at the first '
+        'time; default: torch',
+    )
+
+
+def add_trust_option(parser: argparse._ActionsContainer) -> None:
+    """Add the choice to build whatever a checkpoint's config names."""
+    parser.add_argument(
+        '--trust-config',
+        action='store_true',
+        help='build whatever the config in the checkpoint names, which can run any code; off, '
+        'only registered classes of models and transforms',
+    )
+
+
+def add_ema_option(parser: argparse._ActionsContainer) -> None:
+    """Add the choice between the last weights and their average."""
+    parser.add_argument(
+        '--ema',
+        action=argparse.BooleanOptionalAction,
+        help='take the running average, or the last weights; otherwise those that the file keeps '
+        'as its own',
+    )
+
+
+def add_reading_options(parser: argparse._ActionsContainer) -> None:
+    """Add the options that say how the weights of any project are read."""
+    parser.add_argument(
+        '--source',
+        choices=SCHEMES,
+        help='the project whose names the checkpoint bears, if not recognised',
+    )
+    parser.add_argument('--prefix', help='what stands before the names, if there are two networks')
+    add_ema_option(parser)
+    parser.add_argument(
+        '--allow-non-finite', action='store_true', help='write NaN and infinite values'
+    )
+    parser.add_argument(
+        '--trust-pickle',
+        action='store_true',
+        help='let the checkpoint run any code it names; off is safe',
+    )

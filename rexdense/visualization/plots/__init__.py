@@ -1,0 +1,1 @@
+"""Plots of matplotlib: curves of a run, counts of a data set, precision, errors and ranks."""

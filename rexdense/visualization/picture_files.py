@@ -34,9 +34,7 @@ MOST_COLOURS = 256
 class _Shown(LoadImage):
     """Reading of images for the eye: cameras and microscopes fill 10 or 12 of 16 bits."""
 
-    def to_colour(
-        self, image: np.ndarray, path: str, background: int | None = None
-    ) -> np.ndarray:
+    def to_colour(self, image: np.ndarray, path: str, background: int | None = None) -> np.ndarray:
         if image.dtype == np.uint16:
             self.bit_depth = max(9, int(image.max()).bit_length())
             self._told_of_depth = True

@@ -27,9 +27,7 @@ class InspectedFolder(NamedTuple):
     splits: dict[str, BoxSplit]
 
 
-def inspect_folder(
-    root: Path, form: str | None = None, no_crowds: bool = False
-) -> InspectedFolder:
+def inspect_folder(root: Path, form: str | None = None, no_crowds: bool = False) -> InspectedFolder:
     """Look through a folder of boxes, masks, label maps or classes.
 
     Args:

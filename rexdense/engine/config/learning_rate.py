@@ -34,8 +34,8 @@ def set_learning_rate(config: Config, given: float | None) -> str:
     optimizer = wrapper.get('optimizer')
     if not isinstance(optimizer, dict):
         raise InvalidArgument(
-            'optim_wrapper of the config has no section optimizer, whose learning rate is set here: '
-            "give one, such as optimizer=dict(type='AdamW', lr=0.001)"
+            'optim_wrapper of the config has no section optimizer, whose learning rate is set '
+            "here: give one, such as optimizer=dict(type='AdamW', lr=0.001)"
         )
     kind, stated = class_name(optimizer), optimizer.get('lr')
     batch = (

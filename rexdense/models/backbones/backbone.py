@@ -56,8 +56,8 @@ class Backbone(BaseModule):
         with_cp: True is ``recompute='blocks'``, under the name that mmdet's backbones have for it.
         recompute: What the backward pass computes again to save memory: None, 'activations' (all
             but the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
-        init_cfg: mmengine's; ``dict(type='rexdense.Pretrained', checkpoint=...)`` loads weights, and
-            mmengine's own ``Pretrained`` stands for it, which would go on where nothing fits.
+        init_cfg: mmengine's; ``dict(type='rexdense.Pretrained', checkpoint=...)`` loads weights.
+            mmengine's own ``Pretrained``, which goes on where nothing fits, stands for it.
         overrides: Arguments of the family's rule that replace those of ``arch``.
 
     Raises:
@@ -238,8 +238,8 @@ class Backbone(BaseModule):
 
 
 def _refusing(init_cfg: Any) -> Any:
-    """Return ``init_cfg`` with rexdense's ``Pretrained`` in the place of mmengine's, which fills what
-    has the same names and leaves the rest at random, after a warning."""
+    """Return ``init_cfg`` with rexdense's ``Pretrained`` in the place of mmengine's, which fills
+    what has the same names and leaves the rest at random, after a warning."""
     if isinstance(init_cfg, (list, tuple)):
         return [_refusing(each) for each in init_cfg]
     if not isinstance(init_cfg, dict) or init_cfg.get('type') not in _PRETRAINED_OF_MMENGINE:

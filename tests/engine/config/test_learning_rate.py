@@ -94,7 +94,12 @@ def test_classes_and_optimizers_that_state_no_rate():
     del config.optim_wrapper.optimizer.lr
     said = 'Learning rate as Adadelta has it, 2 images a step: the config states none'
     assert set_learning_rate(config, None) == said
-    assert set_learning_rate(config, 0.1) == 'Learning rate 0.1 for 2 images a step, Adadelta: as given'
+    assert (
+        set_learning_rate(config, 0.1)
+        == 'Learning rate 0.1 for 2 images a step, Adadelta: as given'
+    )
     config.optim_wrapper = dict(constructor='mmdet.LearningRateDecayOptimizerConstructor')
-    with pytest.raises(InvalidArgument, match='optim_wrapper of the config has no section optimizer'):
+    with pytest.raises(
+        InvalidArgument, match='optim_wrapper of the config has no section'
+    ):
         set_learning_rate(config, None)

@@ -95,9 +95,7 @@ def test_nothing_is_said_of_numbers_that_fit(images, test_cfg, metric):
         ),
     ],
 )
-def test_limits_that_are_too_low_are_named_with_what_to_give(
-    images, measured, test_cfg, expected
-):
+def test_limits_that_are_too_low_are_named_with_what_to_give(images, measured, test_cfg, expected):
     assert told(images, test_cfg, measured) == [expected]
 
 

@@ -99,7 +99,5 @@ def test_classes_and_optimizers_that_state_no_rate():
         == 'Learning rate 0.1 for 2 images a step, Adadelta: as given'
     )
     config.optim_wrapper = dict(constructor='mmdet.LearningRateDecayOptimizerConstructor')
-    with pytest.raises(
-        InvalidArgument, match='optim_wrapper of the config has no section'
-    ):
+    with pytest.raises(InvalidArgument, match='optim_wrapper of the config has no section'):
         set_learning_rate(config, None)

@@ -17,10 +17,11 @@ from mmengine.config import Config
 
 import rexdense
 from rexdense.arch import channels
-from rexdense.checkpoint import write_checkpoint
+from rexdense.checkpoint import export_backbone, write_checkpoint
+from rexdense.engine.config.followers import follow_pyramid_channels, follow_strides
 from rexdense.engine.config.load import load_config
 from rexdense.models.unet import ReXUNet
-from rexdense.registry import DATASETS
+from rexdense.registry import DATASETS, MODELS
 from tests.pages import PAGES, ROOT, code_blocks, name_of, text_of
 from tests.peers import PEERS_PATH, needs_peers, peer_packages
 from tests.small_videos import write_frames
@@ -28,12 +29,15 @@ from tests.small_videos import write_frames
 # A page and what only one of its blocks holds.
 BACKBONE = 'README.md', 'create_backbone('
 CONTRACT = 'docs/backbones.md', 'feature_info'
-CONFIG, CONFIG_AGAIN = ('README.md', '_base_'), ('docs/backbones.md', '_base_')
+CONFIG = 'README.md', '_base_'
+CONFIG_AGAIN, OF_MMDET = ('docs/backbones.md', '../_base_'), ('docs/backbones.md', 'mmdet::')
 UNET = 'docs/unet.md', 'create_unet('
 DEPTH = 'docs/depth.md', 'SelfSupervisedDepthLoss'
 LOAD = 'docs/weights.md', 'print(report)'
 EXPORT = 'docs/weights.md', 'export_backbone'
-PLAIN = 'docs/weights.md', "open('rexnet.safetensors.json')"
+PLAIN = 'docs/weights.md', 'sidecar = json'
+TIMM = 'docs/weights.md', 'feature_cls'
+FASTER_RCNN = 'docs/weights.md', 'FasterRCNN'
 ENCODER = 'docs/weights.md', 'segmentation_models_pytorch'
 ONNX, PASTED = ('docs/deploy.md', 'InferenceSession'), ('docs/deploy.md', 'paste_masks')
 ENTRY = 'docs/development.md', 'ReXNetRule('
@@ -47,7 +51,8 @@ INHERITED, ASCEND = ('docs/install.md', 'rexdense::'), ('docs/ascend.md', 'devic
 OPTIMIZED = 'docs/deploy.md', 'optimize(backbone)'
 CASE = 'docs/development.md', "'clovaai_rexnet_1.2': "
 EXAMPLES = [
-    *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN, ENCODER),
+    *(BACKBONE, CONTRACT, CONFIG, CONFIG_AGAIN, UNET, DEPTH, LOAD, EXPORT, PLAIN),
+    *(OF_MMDET, TIMM, FASTER_RCNN, ENCODER),
     *(ONNX, PASTED, ENTRY, RECORD, CASE, RANKS, LOADER, PREDICTOR, STREAM, SHOWING),
     *(INHERITED, ASCEND, OPTIMIZED),
 ]
@@ -99,6 +104,19 @@ def test_a_config(where, tmp_path):
     assert model.type == 'FasterRCNN' or model.type.endswith('.FasterRCNN')
     assert model.backbone.arch == 'rexnet_1.0'
     assert model.neck.in_channels == channels('rexnet_1.0')
+
+
+def test_a_config_of_mmdet_with_another_backbone(tmp_path):
+    (tmp_path / 'mine.py').write_text(example(*OF_MMDET))
+    model = load_config(tmp_path / 'mine.py').model
+    follow_pyramid_channels(model)
+    follow_strides(model)
+    assert model.neck.in_channels == channels('rexnet_1.0')
+    built = MODELS.build({**model, '_scope_': 'mmdet'})
+    with torch.no_grad():
+        scores, _ = built(torch.zeros(1, 3, 64, 64))
+    strides = [stride for stride, _ in built.bbox_head.prior_generator.strides]
+    assert [64 // score.shape[2] for score in scores][:4] == strides[:4]
 
 
 def test_a_config_inherits_a_shipped_one(tmp_path):
@@ -241,22 +259,78 @@ print('worked', unet.encoder.out_channels)
 """
 
 
-@needs_peers
-def test_as_an_encoder_of_segmentation_models(exported, tmp_path):
+def run_beside_peers(source: str, folder: Path) -> str:
+    """Run a program with the packages of both environments; return its last line."""
     start = (
         f'import sys; sys.path.append({peer_packages()!r})\n'
         'import importlib.util\n'
         "if importlib.util.find_spec('torchvision_shim'): import torchvision_shim\n"
     )
     done = subprocess.run(
-        [sys.executable, '-c', start + example(*ENCODER) + CHECK],
+        [sys.executable, '-c', start + source],
         env={**os.environ, 'PYTHONPATH': os.pathsep.join((str(ROOT), PEERS_PATH))},
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.splitlines()[-1] == 'worked [3, 16, 38, 61, 128, 185]'
+    return done.stdout.splitlines()[-1]
+
+
+@needs_peers
+def test_as_an_encoder_of_segmentation_models(exported, tmp_path):
+    last = run_beside_peers(example(*ENCODER) + CHECK, tmp_path)
+    assert last == 'worked [3, 16, 38, 61, 128, 185]'
+
+
+TIMM_CHECK = """
+ours = rexdense.create_backbone('rexnet_1.0', out_indices=range(5)).eval()
+rexdense.load_weights(ours, 'work_dirs/RUN/epoch_20.pth')
+with torch.no_grad():
+    levels = extractor(images)
+    for level, expected in zip(levels, ours(images), strict=True):
+        torch.testing.assert_close(level, expected, rtol=1e-4, atol=1e-5)
+print('worked', len(levels))
+"""
+
+
+@needs_peers
+def test_in_timm(exported, tmp_path):
+    export_backbone(
+        'work_dirs/RUN/epoch_20.pth', 'rexnet.safetensors', names='timm', overwrite=True
+    )
+    start = 'import torch, rexdense\nimages = torch.rand(1, 3, 64, 97)\n'
+    assert run_beside_peers(start + example(*TIMM) + TIMM_CHECK, tmp_path) == 'worked 5'
+
+
+FASTER_RCNN_CHECK = """
+weight = detector.backbone.body.stem.conv.weight
+trained = torch.load('work_dirs/RUN/epoch_20.pth')['state_dict']['backbone.stem.conv.weight']
+assert torch.equal(weight, trained) and not weight.requires_grad
+assert [round(255 * value, 3) for value in detector.transform.image_mean] == norm['mean']
+images = [torch.rand(3, 64, 96), torch.rand(3, 80, 64)]
+detector.transform.min_size = (96,)
+batch, _ = detector.transform(images)
+features = detector.backbone(batch.tensors)
+assert features['0'].shape[2:] == torch.Size(side // 4 for side in batch.tensors.shape[2:])
+scores, _ = detector.rpn.head(list(features.values()))
+anchors = detector.rpn.anchor_generator(batch, list(features.values()))
+assert len(anchors[0]) == sum(score[0].numel() for score in scores)
+sum(score.mean() for score in scores).backward()
+assert detector.backbone.body.stages[2][0].project.conv.weight.grad.abs().sum() > 0
+import torchvision
+if torchvision.extension._has_ops():
+    target = dict(boxes=torch.tensor([[4.0, 4, 40, 40]]), labels=torch.tensor([1]))
+    sum(detector(images, [target] * 2).values()).backward()
+    detector.eval()(images)
+print('worked', list(features))
+"""
+
+
+@needs_peers
+def test_in_torchvisions_faster_rcnn(exported, tmp_path):
+    last = run_beside_peers(example(*FASTER_RCNN) + FASTER_RCNN_CHECK, tmp_path)
+    assert last == "worked ['0', '1', '2', '3', 'pool']"
 
 
 def test_the_encoder_for_segmentation_models_has_what_these_ask_for(exported):

@@ -21,6 +21,7 @@ from rexdense.dependencies import needed_packages
 from rexdense.errors import (
     CheckpointUnreadable,
     InvalidArgument,
+    MissingDependency,
     RexdenseError,
     UnknownName,
     abridged,
@@ -146,7 +147,13 @@ def _resolve(address: str) -> str:
     with needed_packages(f'{address}, whose list mmengine has'):
         from mmengine.runner import checkpoint as host
 
-    table = getattr(host, _TABLES[scheme])()
+    try:
+        table = getattr(host, _TABLES[scheme])()
+    except ImportError as error:
+        raise MissingDependency(
+            f'{address}: its address is known to the package {error.name}, which is not installed: '
+            'install that, or give the address'
+        ) from error
     if scheme.endswith('mmlab'):
         name = host.get_deprecated_model_names().get(name, name)
     if name not in table:

@@ -66,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
         'and images that are in a later split, too',
     )
     result.add_argument(
+        '--no-crowds',
+        action='store_true',
+        help='take what has iscrowd 1 for single objects, as CVAT writes masks of its brush',
+    )
+    result.add_argument(
         '--crops',
         type=Path,
         metavar='DIR',
@@ -87,7 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _check_files(options)
     root = _root(options)
     _check_places(options, root)
-    inspected, form, splits = inspect_folder(root, options.convert)
+    inspected, form, splits = inspect_folder(root, options.convert, options.no_crowds)
+    if options.no_crowds and not splits:
+        raise InvalidArgument(
+            f'--no-crowds goes with boxes and masks, and {root} holds {inspected.kind}'
+        )
     print(f'{root} holds {inspected.kind}{f" in the form {form}" if form else ""}.\n')
     print(inspected.text())
     if options.json:

@@ -20,6 +20,7 @@ from rexdense.engine.config.load import load_config
 from rexdense.engine.data_places import refuse_data_places
 from rexdense.engine.hooks.classes import CheckClasses
 from rexdense.engine.hooks.images import CheckImages, ReportSkippedImages
+from rexdense.engine.hooks.many_objects import TellOfManyObjects
 from rexdense.engine.hooks.non_finite_loss import StopOnNonFiniteLoss
 from rexdense.engine.hooks.strides import CheckStrides
 from rexdense.engine.prediction_sheet import draw_prediction_sheet
@@ -178,6 +179,7 @@ def _guarded(config: Config) -> Runner:
         CheckStrides(),
         StopOnNonFiniteLoss(),
         ReportSkippedImages(),
+        TellOfManyObjects(),
     ):
         if not any(type(present) is type(hook) for present in runner.hooks):
             runner.register_hook(hook)

@@ -31,8 +31,19 @@ LONGEST_SIDE = 100_000
 MOST_COLOURS = 256
 
 
+class _Shown(LoadImage):
+    """Reading of images for the eye: cameras and microscopes fill 10 or 12 of 16 bits."""
+
+    def to_colour(self, image: np.ndarray, path: str, background: int | None = None) -> np.ndarray:
+        if image.dtype == np.uint16:
+            self.bit_depth = max(9, int(image.max()).bit_length())
+            self._told_of_depth = True
+        return super().to_colour(image, path, background)
+
+
 def read_picture(path: str | Path, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Read an image file as RGB (H, W, 3), uint8, turned as the data pipeline turns it.
+    """Read an image file as RGB (H, W, 3), uint8, turned as the data pipeline turns it; one of 16
+    bits as bright as its values allow, whatever the pipeline takes for white.
 
     Args:
         size: Its (height, width) in the annotations, if there are any.
@@ -41,7 +52,7 @@ def read_picture(path: str | Path, size: tuple[int, int] | None = None) -> np.nd
         UnreadableImage: it cannot be decoded.
     """
     stated = {} if size is None else dict(height=size[0], width=size[1])
-    return LoadImage()(dict(img_path=str(path), **stated))['img'][..., ::-1].copy()
+    return _Shown()(dict(img_path=str(path), **stated))['img'][..., ::-1].copy()
 
 
 def picture_name(image: str | Path) -> str:

@@ -37,3 +37,23 @@ class TestInConfigs:
         backbone = rexdense.create_backbone('rexnet_1.3', init_cfg=initialise)
         with pytest.raises(CheckpointMismatch, match=r'looks like rexnet_1\.0'):
             backbone.init_weights()
+
+    def test_mmengine_s_initialiser_is_no_less_strict(self, state, tmp_path):
+        path = write_checkpoint(tmp_path / 'a.pth', named_by('clovaai', state))
+        initialise = dict(type='Pretrained', checkpoint=str(path))
+        backbone = rexdense.create_backbone('rexnet_1.0', init_cfg=initialise)
+        backbone.init_weights()
+        assert torch.equal(backbone.stem.conv.weight, state['backbone.stem.conv.weight'])
+        backbone = rexdense.create_backbone('rexnet_1.3', init_cfg=[initialise])
+        with pytest.raises(CheckpointMismatch, match=r'looks like rexnet_1\.0'):
+            backbone.init_weights()
+
+    @pytest.mark.parametrize('prefix', ['backbone', 'backbone.'])
+    def test_the_prefix_of_mmengine_s_initialiser(self, state, tmp_path, prefix):
+        path = write_checkpoint(tmp_path / 'a.pth', state)
+        initialise = dict(
+            type='Pretrained', checkpoint=str(path), prefix=prefix, map_location='cpu'
+        )
+        backbone = rexdense.create_backbone('rexnet_1.0', init_cfg=initialise)
+        backbone.init_weights()
+        assert torch.equal(backbone.stem.conv.weight, state['backbone.stem.conv.weight'])

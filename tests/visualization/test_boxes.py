@@ -180,6 +180,14 @@ def test_name_of_a_picture(name, expected):
     assert picture_name(name) == expected
 
 
+def test_pictures_of_images_that_use_a_part_of_their_16_bits(tmp_path, capsys):
+    grey = np.array([[0, 100], [1000, 3000]], np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.png'), grey)
+    shown = read_picture(tmp_path / 'a.png')
+    assert shown[..., 0].tolist() == [[0, 6], [62, 187]]
+    assert 'bit_depth' not in capsys.readouterr().out
+
+
 def test_pictures_are_turned_as_the_annotation_says(tmp_path):
     stored = np.arange(6 * 4 * 3, dtype=np.uint8).reshape(4, 6, 3)
     exif = Image.Exif()

@@ -46,6 +46,7 @@ class CocoAnnotations:
         left_out: ids of the annotations that were left out, by reason.
         clipped_boxes: ids of the annotations whose box was cut to its image.
         boxes_of_masks: number of boxes that the file lacks and that were taken from the masks.
+        turned_boxes: number of boxes that the file has as they were before they were turned.
         masks_unlike_boxes: ids of annotations whose mask does not fill their box or reaches out of
             it: the box around the mask overlaps theirs by an IoU below 0.5. Both stay as they are.
             They are looked for where masks are needed.
@@ -62,6 +63,7 @@ class CocoAnnotations:
     left_out: Mapping[str, Sequence[int | str]]
     clipped_boxes: Sequence[int | str]
     boxes_of_masks: int
+    turned_boxes: int
     masks_unlike_boxes: Sequence[int | str]
     missing: Sequence[str] = ()
 
@@ -186,6 +188,7 @@ def read_annotations(
         left_out=dict(cleaned.left_out),
         clipped_boxes=cleaned.clipped_boxes,
         boxes_of_masks=cleaned.boxes_of_masks,
+        turned_boxes=cleaned.turned_boxes,
         masks_unlike_boxes=cleaned.masks_unlike_boxes,
         missing=[image['file_name'] for image in missing],
     )
@@ -247,8 +250,8 @@ def _require_single_objects(path: Path, annotations: Sequence[dict]) -> None:
     if all(entry['iscrowd'] for entry in annotations):
         raise DataError(
             f'{path}: all of its {len(annotations)} usable annotations have iscrowd 1, which marks '
-            'groups of objects that are not learnt from; set iscrowd to 0 where a single object is '
-            'annotated'
+            'groups of objects that are not learnt from; where they are single objects, rexdense '
+            'prepare --no-crowds --out COPY sets iscrowd to 0'
         )
 
 

@@ -25,6 +25,7 @@ class Cleaned:
     left_out: dict[str, list[int | str]] = field(default_factory=lambda: defaultdict(list))
     clipped_boxes: list[int | str] = field(default_factory=list)
     boxes_of_masks: int = 0
+    turned_boxes: int = 0
     masks_unlike_boxes: list[int | str] = field(default_factory=list)
 
 
@@ -64,6 +65,11 @@ def _clean_one(
     """Add an annotation to the result, or the reason why it was left out."""
     size = int(image['width']), int(image['height'])
     mask = cleaning.clean_segmentation(entry.get('segmentation'), *size)
+    turned = cleaning.turned_box(entry)
+    if turned is not None:
+        # The copy is no longer to be turned.
+        attributes = {**entry['attributes'], 'rotation': 0.0}
+        entry = {**entry, 'bbox': turned, 'attributes': attributes}
     box, clipped = cleaning.clean_box(entry.get('bbox'), *size)
     extent = mask
     # Run lengths take time to decode.
@@ -89,6 +95,7 @@ def _clean_one(
     if clipped:
         result.clipped_boxes.append(entry['id'])
     result.boxes_of_masks += of_mask
+    result.turned_boxes += turned is not None
     usable = None if isinstance(mask, str) else mask
     result.annotations.append(_completed(entry, image['id'], category_id, box, clipped, usable))
 

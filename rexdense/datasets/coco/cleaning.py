@@ -1,6 +1,8 @@
 """Checks of COCO annotations, and repair of small faults."""
 
+import math
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from rexdense.datasets.coco.run_lengths import box_of_runs, runs_of_text
@@ -33,6 +35,7 @@ __all__ = [
     'crowd_flag',
     'number_of',
     'overlap',
+    'turned_box',
 ]
 
 UNKNOWN_IMAGE = 'of an unknown image'
@@ -70,6 +73,9 @@ _MOST_OF_BOX = 4
 _FARTHEST = 100_000
 """By how many pixels a polygon may reach out of its image. pycocotools fills it point by point, in
 whole numbers of 32 bits, and ends the process where memory or these do not suffice."""
+
+_DIGITS = 6
+"""Of a turned box in pixels; sines leave some at the end."""
 
 _NO = ('false', 'no', 'n', 'f', '')
 """Words that exporters write for an iscrowd of 0."""
@@ -139,6 +145,32 @@ def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, boo
     if box_width < 1 or box_height < 1:
         return BOX_BELOW_ONE_PIXEL, clipped
     return [left, top, box_width, box_height], clipped
+
+
+def turned_box(entry: Mapping[str, Any]) -> list[float] | None:
+    """Return the box around the rectangle of an annotation that is turned about its middle; None
+    where it is not.
+
+    CVAT writes the rectangle as it was before it was turned, with the angle beside it.
+
+    Example:
+        >>> turned_box(dict(bbox=[10, 20, 8, 4], attributes=dict(rotation=90.0)))
+        [12.0, 18.0, 4.0, 8.0]
+    """
+    attributes = entry.get('attributes')
+    angle = number_of(attributes.get('rotation')) if isinstance(attributes, dict) else None
+    if angle is None or angle % 180 == 0 or entry.get('segmentation'):
+        return None
+    box = _numbers(entry.get('bbox'))
+    if box is None or len(box) != 4 or min(box[2:]) <= 0:
+        return None
+    left, top, width, height = box
+    across, along = (abs(turn(math.radians(angle))) for turn in (math.sin, math.cos))
+    wide, high = width * along + height * across, width * across + height * along
+    return [
+        round(value, _DIGITS)
+        for value in (left + (width - wide) / 2, top + (height - high) / 2, wide, high)
+    ]
 
 
 def clean_area(

@@ -148,7 +148,7 @@ class CocoFolder:
                 f'choose one with --{split}-annotations'
             )
         if not found:
-            undivided = undivided_files(root)
+            undivided = undivided_files(root) or self._only_train(split)
             raise DataError(
                 f'{root} has no annotation file for {split}: looked for {stated}, '
                 f'{looked_for(split)}; name it with --{split}-annotations, or let rexdense '
@@ -159,6 +159,15 @@ class CocoFolder:
                 )
             )
         return found[0]
+
+    def _only_train(self, split: str) -> list[Path]:
+        """Return the annotation file of train where there is none of val that it could be divided
+        into."""
+        if split != 'val' or self.train != CocoFolder.train:
+            return []
+        root = Path(self.data_root)
+        stated = root / self.train
+        return [stated] if stated.exists() else annotation_files(root, 'train')
 
     def _image_folders(self, split: str, annotations: Path) -> list[Path]:
         """Return the folders where the images of an annotation file may lie."""
@@ -205,6 +214,8 @@ def summary(splits: Mapping[str, CocoAnnotations]) -> str:
         add('crowds, not learnt from', [column.crowds for column in columns])
     if any(column.boxes_of_masks for column in columns):
         add('boxes taken from the masks', [column.boxes_of_masks for column in columns])
+    if any(column.turned_boxes for column in columns):
+        add('boxes around turned ones', [column.turned_boxes for column in columns])
     if any(column.clipped for column in columns):
         add('boxes cut to the image', [column.clipped for column in columns])
     return '\n'.join([text_table(rows), *_remarks(splits)])
@@ -230,6 +241,16 @@ def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
             remarks.append(
                 f'{len(unlike)} of the {total} masks of {split} do not fit their boxes (IoU below '
                 f'0.5; ids {some_of(unlike)}): look at them, both are learnt from as they are.'
+            )
+        as_runs = sum(
+            entry['iscrowd'] and isinstance(entry.get('segmentation'), dict)
+            for entry in column.dataset['annotations']
+        )
+        if as_runs > 0.1 * total:
+            remarks.append(
+                f'{as_runs} of the {total} annotations of {split} have run lengths and '
+                'iscrowd 1, as CVAT writes masks of its brush, and are not learnt from: rexdense '
+                'prepare --no-crowds --out COPY makes single objects of them.'
             )
         if column.clipped > 0.1 * total:
             remarks.append(

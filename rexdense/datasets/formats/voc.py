@@ -142,7 +142,10 @@ def _add(
     known."""
     where = f'{name}.xml'
     if root.tag != 'annotation':
-        raise DataError(f'{where} is not VOC: its root is {root.tag[:40]!r} and not annotation')
+        raise DataError(
+            f'{where} is not VOC: its root is {root.tag[:40]!r} and not annotation; CVAT exports '
+            'this form as Pascal VOC, and masks as COCO'
+        )
     stated = PurePosixPath(_text(root, 'filename').replace('\\', '/')).name
     file = only_image(stems.get(name) or [stated or f'{name}.jpg'], stated)
     objects = [_object(entry, where) for entry in root.findall('object')]

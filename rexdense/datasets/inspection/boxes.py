@@ -64,6 +64,7 @@ def read_box_split(
     folders: Sequence[Path],
     content: dict[str, Any],
     faults: Sequence[str] = (),
+    no_crowds: bool = False,
 ) -> BoxSplit:
     """Check the annotations of a split as training does.
 
@@ -72,10 +73,13 @@ def read_box_split(
         folders: Where the images may lie.
         content: What was read.
         faults: What could not be read.
+        no_crowds: Take crowds for single objects; the content is changed.
 
     Raises:
         DataError: they are not of COCO's form.
     """
+    if no_crowds:
+        _make_single(content)
     boxes = _read(path, folders, content, need_masks=False)
     annotations = content.get('annotations', [])
     with_masks = sum(bool(entry.get('segmentation')) for entry in annotations)
@@ -89,6 +93,13 @@ def read_box_split(
     }
     left_out = (boxes if masks is None else masks).left_out
     return BoxSplit(boxes, masks, left_out, sources, content, faults)
+
+
+def _make_single(content: Any) -> None:
+    entries = content.get('annotations') if isinstance(content, dict) else None
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict):
+            entry['iscrowd'] = 0
 
 
 def _read(

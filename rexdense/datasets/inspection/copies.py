@@ -39,11 +39,12 @@ def write_box_copy(
         clean: Leave out what training leaves out, images that are damaged or also in a later
             split, and the second of two boxes that are one object; cut boxes to their image. Else
             annotations are as they were read.
-        val_share: The share of a folder without splits that becomes val; the rest is train.
+        val_share: The share of a folder without splits, or of train where there is no val, that
+            becomes val; the rest is train.
 
     Raises:
         DataError: something could not be read, and ``clean`` is off.
-        InvalidArgument: ``val_share`` is given for a folder with splits.
+        InvalidArgument: ``val_share`` is given for a folder that is divided.
         UnwritableFile: the target cannot be written, or is there.
     """
     contents = {split: _content(split, read, inspected, clean) for split, read in splits.items()}
@@ -55,13 +56,10 @@ def write_box_copy(
         for split, read in splits.items()
     }
     if val_share is not None:
-        if list(contents) != [UNDIVIDED]:
-            raise InvalidArgument(
-                f'--val-share divides a folder without splits; this one has {", ".join(contents)}'
-            )
-        together = _together(inspected)
-        contents = _divided(contents[UNDIVIDED], val_share, together)
-        places = dict.fromkeys(contents, places[UNDIVIDED])
+        whole = _divisible(contents)
+        parts = _divided(contents.pop(whole), val_share, _together(inspected, whole))
+        places |= dict.fromkeys(parts, places[whole])
+        contents = {**parts, **contents}
     with folder_written_aside(target) as write:
         for split, content in contents.items():
             _write_split(write, split, content, places[split])
@@ -118,9 +116,28 @@ def _none_left(split: str, count: int) -> DataError:
     )
 
 
-def _together(inspected: Inspected) -> dict[str, str]:
-    """Return for images with the same pixels the name of the last of them."""
-    following = {found.image: found.other for found in inspected.suspicions if found.what == TWICE}
+def _divisible(splits: Mapping[str, Any]) -> str:
+    """Return the split that can be divided into train and val.
+
+    Raises:
+        InvalidArgument: there is none.
+    """
+    for whole in (UNDIVIDED, 'train'):
+        if whole in splits and 'val' not in splits:
+            return whole
+    raise InvalidArgument(
+        '--val-share divides a folder without splits, or train where there is no val; this one has '
+        + ', '.join(splits)
+    )
+
+
+def _together(inspected: Inspected, split: str) -> dict[str, str]:
+    """Return for images of a split with the same pixels the name of the last of them."""
+    following = {
+        found.image: found.other
+        for found in inspected.suspicions
+        if found.what == TWICE and found.split == split
+    }
     groups = {}
     for name in following:
         last = name

@@ -27,18 +27,19 @@ class InspectedFolder(NamedTuple):
     splits: dict[str, BoxSplit]
 
 
-def inspect_folder(root: Path, form: str | None = None) -> InspectedFolder:
+def inspect_folder(root: Path, form: str | None = None, no_crowds: bool = False) -> InspectedFolder:
     """Look through a folder of boxes, masks, label maps or classes.
 
     Args:
         form: Of boxes and masks; None recognises it.
+        no_crowds: Take crowds for single objects.
 
     Raises:
         DataError: it is of no known form, or cannot be read.
     """
     form = form or recognised(root)
     if form is not None:
-        splits = read_box_splits(root, form)
+        splits = read_box_splits(root, form, no_crowds)
         return InspectedFolder(inspect_boxes(splits), form, splits)
     if is_label_maps(root):
         return InspectedFolder(inspect_label_maps(root), None, {})
@@ -58,5 +59,5 @@ def _unknown(root: Path) -> str:
     return (
         f'{root} is of no known form ({held}): looked for COCO annotations, Pascal VOC, YOLO, '
         'labelme, masks/ beside images/, label maps with classes.txt, and train/<class>/; '
-        'docs/detection.md shows them'
+        'docs/detection.md shows them, and CVAT, Label Studio and Roboflow export COCO'
     )

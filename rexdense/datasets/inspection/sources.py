@@ -84,18 +84,21 @@ def recognised(root: Path) -> str | None:
     return next((name for name, (is_form, _) in CONVERTED.items() if is_form(root)), None)
 
 
-def read_box_splits(root: Path, form: str) -> dict[str, BoxSplit]:
+def read_box_splits(root: Path, form: str, no_crowds: bool = False) -> dict[str, BoxSplit]:
     """Read a data set of boxes or masks, by split.
 
     Args:
         form: 'coco', or one of :data:`CONVERTED`.
+        no_crowds: Take crowds for single objects.
 
     Raises:
         DataError: it is not of this form, or cannot be read.
     """
     if form == 'coco':
         return {
-            split: read_box_split(path, image_folders(root, path, IMAGES), read_json(path))
+            split: read_box_split(
+                path, image_folders(root, path, IMAGES), read_json(path), no_crowds=no_crowds
+            )
             for split, path in _coco_places(root).items()
         }
     converted = CONVERTED[form][1](root)
@@ -114,7 +117,9 @@ def read_box_splits(root: Path, form: str) -> dict[str, BoxSplit]:
     for split, read in converted.items():
         # A split without objects has no names of classes of its own.
         content = {**read.content, 'categories': read.content['categories'] or categories}
-        splits[split] = read_box_split(root / split, [read.image_folder], content, read.faults)
+        splits[split] = read_box_split(
+            root / split, [read.image_folder], content, read.faults, no_crowds
+        )
     return splits
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 
-from rexdense.engine.config.load import walk
+from rexdense.engine.config.load import class_name, walk
 from rexdense.errors import InvalidArgument
 
 __all__ = ['set_learning_rate']
@@ -27,10 +27,17 @@ def set_learning_rate(config: Config, given: float | None) -> str:
     schedule that the config states as such, as ``eta_min``, keep their share of the rate.
 
     Raises:
-        InvalidArgument: the schedule would raise the rate to where it should fall.
+        InvalidArgument: the config has no optimizer, or its schedule would raise the rate to where
+            it should fall.
     """
     wrapper = config.optim_wrapper
-    optimizer, stated = wrapper.optimizer, wrapper.optimizer.lr
+    optimizer = wrapper.get('optimizer')
+    if not isinstance(optimizer, dict):
+        raise InvalidArgument(
+            'optim_wrapper of the config has no section optimizer, whose learning rate is set '
+            "here: give one, such as optimizer=dict(type='AdamW', lr=0.001)"
+        )
+    kind, stated = class_name(optimizer), optimizer.get('lr')
     batch = (
         config.train_dataloader.batch_size
         * get_world_size()
@@ -43,8 +50,10 @@ def set_learning_rate(config: Config, given: float | None) -> str:
     if given:
         optimizer.lr = given
         how = 'as given'
+    elif stated is None:
+        return f'Learning rate as {kind} has it, {batch} images a step: the config states none'
     elif base and base != batch:
-        is_adam = 'Adam' in optimizer.type
+        is_adam = 'Adam' in kind
         optimizer.lr = stated * (math.sqrt(batch / base) if is_adam else batch / base)
         how = (
             f"the config's {stated:g} for {base} images a step, scaled "
@@ -55,7 +64,7 @@ def set_learning_rate(config: Config, given: float | None) -> str:
     if stated:
         _scale_schedule(config, optimizer.lr / stated)
     _require_below(config, optimizer.lr)
-    return f'Learning rate {optimizer.lr:.3g} for {batch} images a step, {optimizer.type}: {how}'
+    return f'Learning rate {optimizer.lr:.3g} for {batch} images a step, {kind}: {how}'
 
 
 def _schedulers(config: Config) -> Iterator[dict]:

@@ -148,6 +148,19 @@ def set_num_classes(config: Config, num_classes: int) -> None:
         config.model.setdefault('num_classes', num_classes)
     for section in class_heads(config.model):
         section['num_classes'] = num_classes
+    for section in walk(config.model):
+        if 'num_things_classes' in section:
+            _set_things(section, num_classes)
+
+
+def _set_things(section: ConfigDict, number: int) -> None:
+    """Set the class count of a part of MaskFormer or Mask2Former; the objects of a data set of
+    boxes or masks are what these call things."""
+    section.num_things_classes, section.num_stuff_classes = number, 0
+    loss = section.get('loss_cls') or {}
+    if isinstance(loss.get('class_weight'), (list, tuple)):
+        # The last is that of no object.
+        loss['class_weight'] = [1.0] * number + [loss['class_weight'][-1]]
 
 
 def set_scale(config: Config, scale: tuple[int, int]) -> None:
@@ -165,15 +178,24 @@ def set_scale(config: Config, scale: tuple[int, int]) -> None:
                     )
                 section.size = scale[0]
                 found += 1
-            elif 'Resize' in kind and ('scale' in section or 'scales' in section):
-                section['scales' if 'scales' in section else 'scale'] = (
-                    [scale] if 'scales' in section else scale
-                )
+            elif 'Resize' in kind and 'scales' in section:
+                section.scales = [scale]
+                found += 1
+            elif 'Resize' in kind and 'scale' in section:
+                # Of a list, the least and the largest size, mmcv's RandomResize chooses between.
+                section.scale = [scale, scale] if _is_range(section.scale) else scale
                 found += 1
     if not found:
         raise InvalidArgument(
             '--scale: no transform of this config resizes to a fixed scale; use --cfg-options'
         )
+
+
+def _is_range(scale: Any) -> bool:
+    """Return whether a scale is two sizes, between which a random one is taken."""
+    return isinstance(scale, (list, tuple)) and all(
+        isinstance(each, (list, tuple)) for each in scale
+    )
 
 
 def set_epochs(config: Config, epochs: int) -> None:

@@ -1,7 +1,8 @@
 """Hook that checks that the model, the training and the validation data have the same classes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from mmengine.config import ConfigDict
 from mmengine.hooks import Hook
 
 from rexdense.checkpoint.details import taught_classes
@@ -43,13 +44,12 @@ class CheckClasses(Hook):
         classes = _classes(runner.train_dataloader)
         if classes is None:
             return
-        for section in class_heads(runner.cfg.model):
-            stated = section.num_classes
+        for section, key, stated in _stated_classes(runner.cfg.model):
             if stated != len(classes):
                 raise InvalidArgument(
-                    f'{section.get("type")} of the model has num_classes={stated}, the training '
-                    f'data {len(classes)} classes ({some_of(classes, 12)}): set num_classes in '
-                    'the config, or name the folder with --data-root, which sets it'
+                    f'{section.get("type")} of the model has {key}={stated}, the training data '
+                    f'{len(classes)} classes ({some_of(classes, 12)}): set {key} in the config, '
+                    'or name the folder with --data-root, which sets it'
                 )
         if runner.val_loop is not None:
             require_same_classes(
@@ -61,6 +61,17 @@ class CheckClasses(Hook):
                 paths = [dataset.get_data_info(i)['seg_map_path'] for i in range(len(dataset))]
                 where = 'the training data'
                 require_two_classes_of_some(paths, classes, where, dataset.ignore_index)
+
+
+def _stated_classes(model: ConfigDict) -> Iterator[tuple[ConfigDict, str, int]]:
+    """Yield the sections of a model that tell classes apart, with the key that says how many there
+    are, and their number."""
+    for head in class_heads(model):
+        yield head, 'num_classes', head.num_classes
+    things, stuff = 'num_things_classes', 'num_stuff_classes'
+    for part in walk(model):
+        if things in part and stuff in part:
+            yield part, f'{things} + {stuff}', part[things] + part[stuff]
 
 
 def _require_same_void(runner, void: int) -> None:

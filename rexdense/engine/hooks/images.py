@@ -92,15 +92,23 @@ def _samples(dataset: Any) -> list[Sample]:
     """Return the files of a data set, of mmengine's kind, that lie on a disk, each by itself."""
     if getattr(dataset, 'backend_args', None) or not hasattr(dataset, 'get_data_info'):
         return []
-    samples = []
+    samples, reads_labels = [], _reads_label_maps(dataset)
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         image = info.get('img_path')
         if isinstance(image, str) and '://' not in image and 'archive' not in info:
             size = (info['height'], info['width']) if 'height' in info else None
-            belonging = info.get('depth_map_path') or info.get('seg_map_path')
-            samples.append(Sample(image, size, belonging))
+            labels = info.get('seg_map_path') if reads_labels else None
+            samples.append(Sample(image, size, info.get('depth_map_path') or labels))
     return samples
+
+
+def _reads_label_maps(dataset: Any) -> bool:
+    """Return whether the label maps that a data set names are read: mmdet's data sets name them for
+    pipelines that load masks alone, too."""
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
+    loading = [step.with_seg for step in steps if hasattr(step, 'with_seg')]
+    return any(loading) or not loading
 
 
 @HOOKS.register_module()

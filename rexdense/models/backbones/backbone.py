@@ -31,6 +31,8 @@ from rexdense.models.layers.recompute import recompute, resolve_recompute
 
 __all__ = ['Backbone']
 
+_PRETRAINED_OF_MMENGINE = ('Pretrained', 'mmengine.Pretrained')
+
 
 class Backbone(BaseModule):
     """A convolutional network that returns one feature map for each level asked for.
@@ -55,6 +57,7 @@ class Backbone(BaseModule):
         recompute: What the backward pass computes again to save memory: None, 'activations' (all
             but the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
         init_cfg: mmengine's; ``dict(type='rexdense.Pretrained', checkpoint=...)`` loads weights.
+            mmengine's own ``Pretrained``, which goes on where nothing fits, stands for it.
         overrides: Arguments of the family's rule that replace those of ``arch``.
 
     Raises:
@@ -85,7 +88,7 @@ class Backbone(BaseModule):
         init_cfg: dict | list[dict] | None = None,
         **overrides: Any,
     ) -> None:
-        super().__init__(init_cfg)
+        super().__init__(_refusing(init_cfg))
         self.arch, self.overrides = arch, overrides
         found = self._find_architecture(arch, overrides)
         self.architecture = found.with_output_stride(output_stride)
@@ -229,3 +232,17 @@ class Backbone(BaseModule):
             raise InvalidArgument(
                 f'{name} got an input of {x.dtype}; convert it with .float() and normalise it'
             )
+
+
+def _refusing(init_cfg: Any) -> Any:
+    """Return ``init_cfg`` with rexdense's ``Pretrained`` in the place of mmengine's, which fills
+    what has the same names and leaves the rest at random, after a warning."""
+    if isinstance(init_cfg, (list, tuple)):
+        return [_refusing(each) for each in init_cfg]
+    if not isinstance(init_cfg, dict) or init_cfg.get('type') not in _PRETRAINED_OF_MMENGINE:
+        return init_cfg
+    settings = {**init_cfg, 'type': 'rexdense.Pretrained'}
+    settings.pop('map_location', None)
+    if settings.get('prefix'):
+        settings['prefix'] = f'{settings["prefix"].rstrip(".")}.'
+    return settings

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import resource
+import sys
 import tarfile
 import warnings
 import zipfile
@@ -274,6 +275,15 @@ def test_a_path_that_leads_nowhere_is_refused(name, message, convert, capsys, tm
             convert_checkpoint(source, tmp_path / 'converted.pth')
     else:
         assert message in refusal(convert, capsys, source)
+
+
+def test_a_name_whose_list_is_in_a_package_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'torchvision', None)
+    expected = (
+        r'torchvision://resnet50: its address is known to the package torchvision, which is not'
+    )
+    with pytest.raises(rexdense.errors.MissingDependency, match=expected):
+        convert_checkpoint('torchvision://resnet50', tmp_path / 'converted.pth')
 
 
 @pytest.mark.parametrize(

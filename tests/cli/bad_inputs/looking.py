@@ -19,6 +19,7 @@ _PREPARE = [
         ('coco --val-share 0.2', '--val-share goes with --out or --write-fixed', 2),
         ('coco --val-share 0.2 --out new', 'divides a folder without splits', 2),
         ('coco --val-share 1 --out new', 'a number between 0 and 1', 2),
+        ('maps --no-crowds', '--no-crowds goes with boxes and masks, and maps holds label maps', 2),
         ('coco --json coco/report.json', 'would lie in the data', 2),
         ('coco --write-fixed coco/fixed', 'would lie in the data', 2),
         ('coco --write-fixed taken', 'taken exists: choose another folder', 2),

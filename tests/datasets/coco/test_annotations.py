@@ -500,7 +500,8 @@ def test_crowds_alone_are_refused(tmp_path, stated):
     path = write_coco(tmp_path, content)
     assert message_of(path) == (
         f'{path}: all of its 4 usable annotations have iscrowd 1, which marks groups of objects '
-        'that are not learnt from; set iscrowd to 0 where a single object is annotated'
+        'that are not learnt from; where they are single objects, rexdense prepare --no-crowds '
+        '--out COPY sets iscrowd to 0'
     )
     assert read_annotations(path, need_boxes=False).crowds == 4
 

@@ -2,11 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 
-from rexdense.datasets.coco.folder import CocoFolder
+from rexdense.cli import prepare
+from rexdense.datasets.coco.cleaning import turned_box
+from rexdense.datasets.coco.folder import CocoFolder, summary
+from rexdense.datasets.coco.masks import encode_mask
 from rexdense.errors import DataError
-from tests.small_coco import coco_content
+from tests.small_coco import HEIGHT, WIDTH, coco_content
 from tests.small_formats import write_image
 
 
@@ -66,6 +70,62 @@ def test_divided_exports(tmp_path, write_export):
     for split in (checked.train, checked.val):
         assert split.boxes_per_class == {'cat': 2, 'dog': 2}
         assert split.dropped == {}
+
+
+def test_boxes_that_were_turned_in_cvat(tmp_path):
+    """The file has them as they were before, with the angle beside them."""
+    content = coco_content()
+    turned = content['annotations'][0]
+    turned |= dict(bbox=[12, 10, 20, 10], attributes=dict(occluded=False, rotation=270.0))
+    content['annotations'][1] |= dict(attributes=dict(occluded=False, rotation=0.0))
+    outline = [[24, 8, 40, 8, 40, 28]]
+    content['annotations'][2] |= dict(attributes=dict(rotation=30.0), segmentation=outline)
+    write(tmp_path, 'annotations/instances_default.json', 'images', content)
+    folder = CocoFolder(tmp_path, train='annotations/instances_default.json')
+    read = folder.read('train')
+    boxes = [entry['bbox'] for entry in read.dataset['annotations']]
+    assert boxes == [[17, 5, 10, 20], *(each['bbox'] for each in content['annotations'][1:])]
+    assert 'boxes around turned ones      1' in summary({'train': read})
+    for kind in ('out', 'write-fixed'):
+        copy = tmp_path.with_name(f'{tmp_path.name}_{kind}')
+        prepare.main([str(tmp_path), f'--{kind}', str(copy)])
+        found = CocoFolder(copy, train='annotations/all.json').read('train')
+        assert [entry['bbox'] for entry in found.dataset['annotations']] == boxes
+
+
+def test_a_turned_box_at_an_angle():
+    entry = dict(bbox=[20, 30, 10, 10], attributes=dict(rotation=45))
+    assert turned_box(entry) == pytest.approx([17.928932, 27.928932, 14.142136, 14.142136])
+    for attributes in (dict(rotation=180.0), dict(rotation='left'), {}, None, [45]):
+        assert turned_box({**entry, 'attributes': attributes}) is None
+    for box in ([1, 2, -3, 4], [1, 2], None):
+        assert turned_box({**entry, 'bbox': box}) is None
+
+
+def test_masks_of_cvat_s_brush(tmp_path):
+    """They have iscrowd 1, which elsewhere means a group of objects."""
+    for split, first in (('Train', 0), ('Validation', 10)):
+        content = coco_content()
+        for image in content['images']:
+            image['id'] += first
+        for entry in content['annotations']:
+            entry['image_id'] += first
+            left, top, width, height = entry['bbox']
+            mask = np.zeros((HEIGHT, WIDTH), bool)
+            mask[top : top + height, left : left + width] = True
+            entry |= dict(segmentation=encode_mask(mask), iscrowd=int(entry['id'] > 1))
+        write(tmp_path, f'annotations/instances_{split}.json', f'images/{split}', content)
+    folder = CocoFolder(tmp_path)
+    checked = folder.check(need_masks=False)
+    assert checked.train.boxes_per_class == {'cat': 1, 'dog': 0}
+    said = '3 of the 4 annotations of train have run lengths and iscrowd 1, as CVAT writes masks of'
+    assert said in checked.summary()
+    for kind in ('out', 'write-fixed'):
+        copy = tmp_path.with_name(f'{tmp_path.name}_{kind}')
+        prepare.main([str(tmp_path), '--no-crowds', f'--{kind}', str(copy)])
+        found = CocoFolder(copy).check()
+        assert found.train.boxes_per_class == found.val.boxes_per_class == {'cat': 2, 'dog': 2}
+        assert 'iscrowd' not in found.summary()
 
 
 @pytest.mark.parametrize(

@@ -210,5 +210,9 @@ def test_two_annotation_files_of_one_split(root, tmp_path):
 
 def test_no_annotation_file_of_any_layout(root):
     (root / 'annotations/val.json').unlink()
-    with pytest.raises(DataError, match='has no annotation file for val: looked for annotations'):
+    with pytest.raises(
+        DataError,
+        match='has no annotation file for val: looked for annotations.*'
+        r'prepare --val-share divide what annotations/train\.json has',
+    ):
         CocoFolder(root).check()

@@ -287,6 +287,19 @@ def test_dividing_keeps_equal_images_together(tmp_path):
         write_box_copy(others, divided, tmp_path / 'again', clean=False, val_share=0.3)
 
 
+def test_train_is_divided_where_there_is_no_val(tmp_path):
+    write_coco(tmp_path)
+    other = coco_content()
+    other['images'], other['annotations'] = other['images'][:2], other['annotations'][:1]
+    write_coco(tmp_path, other, 'test')
+    report, splits = inspected(tmp_path)
+    written = write_box_copy(splits, report, tmp_path / 'out', clean=False, val_share=0.3)
+    assert {split: images for split, (images, _) in written.items()} == dict(train=2, val=1, test=2)
+    assert sum(boxes for _, boxes in written.values()) == 4 + 1
+    checked = CocoFolder(tmp_path / 'out').check()
+    assert checked.classes == ('cat', 'dog')
+
+
 def test_classes_that_train_lacks_and_a_split_without_annotations(tmp_path):
     content = coco_content()
     content['annotations'] = []

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import torch
 
 pytest.importorskip('mmengine')
 
@@ -83,3 +84,20 @@ def test_a_schedule_that_would_raise_the_rate_is_refused():
     config.param_scheduler = [dict(type='PolyLR', eta_min=0.03)]
     with pytest.raises(InvalidArgument, match=r'eta_min=0\.03 of PolyLR .* rate 0\.02'):
         set_learning_rate(config, 0.02)
+
+
+def test_classes_and_optimizers_that_state_no_rate():
+    config = config_of(torch.optim.AdamW, batch=4)
+    assert 'for 4 images a step, AdamW: ' in set_learning_rate(config, None)
+    assert math.isclose(config.optim_wrapper.optimizer.lr, 0.02 / 2)
+    config = config_of('Adadelta')
+    del config.optim_wrapper.optimizer.lr
+    said = 'Learning rate as Adadelta has it, 2 images a step: the config states none'
+    assert set_learning_rate(config, None) == said
+    assert (
+        set_learning_rate(config, 0.1)
+        == 'Learning rate 0.1 for 2 images a step, Adadelta: as given'
+    )
+    config.optim_wrapper = dict(constructor='mmdet.LearningRateDecayOptimizerConstructor')
+    with pytest.raises(InvalidArgument, match='optim_wrapper of the config has no section'):
+        set_learning_rate(config, None)

@@ -147,6 +147,15 @@ def test_scale_of_a_choice_of_scales():
     assert config.train_dataloader.dataset.pipeline[0].scales == [(320, 240)]
 
 
+def test_scale_of_a_range_of_scales():
+    transforms = pytest.importorskip('mmcv.transforms')
+    steps = [dict(type='RandomResize', scale=[(1333, 640), (1333, 800)])]
+    config = Config(dict(train_dataloader=dict(dataset=dict(pipeline=steps))))
+    set_scale(config, (320, 240))
+    scale = config.train_dataloader.dataset.pipeline[0].scale
+    assert transforms.RandomResize(scale)._random_scale() == (320, 240)
+
+
 def test_scale_without_resizing():
     config = Config(dict(train_dataloader=dict(dataset=dict(pipeline=[dict(type='Pad')]))))
     with pytest.raises(InvalidArgument, match='--scale: no transform of this config resizes'):
@@ -175,6 +184,19 @@ def test_a_single_stage_detector_tells_classes_apart():
     )
     set_num_classes(config, 3)
     assert config.model.bbox_head.num_classes == 3
+
+
+def test_number_of_classes_of_things_and_stuff():
+    """As MaskFormer and Mask2Former count them, for COCO's 80 classes."""
+    weights = [1.0] * 80 + [0.1]
+    counts = dict(num_things_classes=80, num_stuff_classes=0)
+    head = dict(counts, loss_cls=dict(type='CrossEntropyLoss', class_weight=weights))
+    config = Config(dict(model=dict(panoptic_head=head, panoptic_fusion_head=counts)))
+    set_num_classes(config, 2)
+    expected = dict(num_things_classes=2, num_stuff_classes=0)
+    assert config.model.panoptic_fusion_head == expected
+    assert config.model.panoptic_head.pop('loss_cls').class_weight == [1.0, 1.0, 0.1]
+    assert config.model.panoptic_head == expected
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ pytest.importorskip('mmdet')
 from mmengine.dataset import ConcatDataset
 
 from rexdense.datasets.classification.dataset import ClassificationDataset
+from rexdense.datasets.coco.dataset import CocoDataset
 from rexdense.engine.hooks.images import CheckImages
 from rexdense.errors import DataError
+from tests.small_coco import write_coco
 
 IMAGE = cv2.imencode('.png', np.zeros((8, 8, 3), np.uint8))[1].tobytes()
 
@@ -92,4 +94,26 @@ def test_a_class_is_there_if_one_of_the_data_sets_together_has_images_of_it(tmp_
     assert len(warnings) == 1 and 'one/train/a/0.png' in warnings[0]
     (tmp_path / 'two/train/a/0.png').write_bytes(b'no image')
     with pytest.raises(DataError, match=r"of 1 of the 2 classes .*, 'a' among them: .*one/"):
+        CheckImages().before_train(runner)
+
+
+@pytest.mark.parametrize('with_seg', [False, True])
+def test_label_maps_that_are_not_read_need_not_be_there(tmp_path, with_seg):
+    """As those of mmdet's configs of Mask2Former, whose base has panoptic maps."""
+    write_coco(tmp_path)
+    data = CocoDataset(
+        ann_file='annotations/train.json',
+        data_root=str(tmp_path),
+        data_prefix=dict(img='images/', seg='annotations/panoptic'),
+        pipeline=[dict(type='mmdet.LoadAnnotations', with_bbox=True, with_seg=with_seg)],
+    )
+    runner = SimpleNamespace(
+        train_dataloader=SimpleNamespace(dataset=data),
+        val_loop=None,
+        logger=SimpleNamespace(warning=print),
+    )
+    if with_seg:
+        with pytest.raises(DataError, match=r'panoptic/3\.png cannot be read'):
+            CheckImages().before_train(runner)
+    else:
         CheckImages().before_train(runner)

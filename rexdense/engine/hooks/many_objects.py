@@ -1,0 +1,87 @@
+"""A look at whether a model may find as many objects as its images have."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+
+from rexdense.datasets.skipping import innermost_datasets
+
+__all__ = ['TellOfManyObjects']
+
+# Of two stages, of one, and of Mask2Former.
+_KEPT = ('rpn.max_per_img', 'rcnn.max_per_img', 'max_per_img', 'max_per_image')
+_COUNTED = (1, 10, 100)
+"""What ``rexdense.CocoMetric`` counts of a class in an image, where the config does not say."""
+
+
+class TellOfManyObjects(Hook):
+    """Warn before training where images have more objects than the model keeps of one, or more of
+    a class than the metric counts; what a model predicts does not show it."""
+
+    @master_only
+    def before_train(self, runner) -> None:
+        """Compare the training and the validation data with the limits of the config."""
+        kept, counted = dict(_kept(runner.cfg)), dict(_counted(runner.cfg))
+        if not kept:
+            return
+        datasets = [runner.train_dataloader.dataset]
+        if runner.val_loop is not None:
+            datasets.append(runner.val_dataloader.dataset)
+        most, most_of_class = _most_objects(datasets)
+        short = {key: value for key, value in kept.items() if value < most}
+        short |= {key: value for key, value in counted.items() if max(value) < most_of_class}
+        if short:
+            enough = (most // 100 + 1) * 100
+            runner.logger.warning(
+                f'Images have up to {most} objects, and not all can be found or counted: '
+                f'{", ".join(f"{key}={value}" for key, value in short.items())}. Where all matter, '
+                f'give --cfg-options {" ".join(_advice(key, enough) for key in short)}'
+            )
+
+
+def _kept(config: Config) -> Iterator[tuple[str, int]]:
+    """Yield the keys that limit the objects of an image, or what is looked at for them, and their
+    values."""
+    for key in _KEPT:
+        value: Any = config.model.get('test_cfg')
+        for part in key.split('.'):
+            value = value.get(part) if isinstance(value, dict) else None
+        if isinstance(value, int) and value > 0:
+            yield f'model.test_cfg.{key}', value
+
+
+def _counted(config: Config) -> Iterator[tuple[str, list[int]]]:
+    """Yield the keys that limit the objects of a class in an image that are measured, and their
+    values."""
+    evaluators = config.get('val_evaluator') or []
+    for place, section in enumerate([evaluators] if isinstance(evaluators, dict) else evaluators):
+        if isinstance(section, dict) and section.get('type') == 'rexdense.CocoMetric':
+            where = 'val_evaluator' if section is evaluators else f'val_evaluator.{place}'
+            yield f'{where}.max_detections', list(section.get('max_detections', _COUNTED))
+
+
+def _advice(key: str, enough: int) -> str:
+    """Return the assignment by which a key allows for so many objects."""
+    if key.endswith('max_detections'):
+        return ' '.join(f'{each}=[1,10,{enough}]' for each in (key, key.replace('val', 'test', 1)))
+    # Regions overlap, so that there are more of them than objects.
+    return f'{key}={2 * enough if "rpn" in key else enough}'
+
+
+def _most_objects(datasets: list[Any]) -> tuple[int, int]:
+    """Return the largest numbers of objects, and of those of one class, in an image."""
+    most = most_of_class = 0
+    for dataset in (part for whole in datasets for part in innermost_datasets(whole)):
+        for index in range(len(dataset) if hasattr(dataset, 'get_data_info') else 0):
+            labels = Counter(
+                entry.get('bbox_label')
+                for entry in dataset.get_data_info(index).get('instances') or ()
+                if not entry.get('ignore_flag')
+            )
+            most = max(most, labels.total())
+            most_of_class = max(most_of_class, *labels.values(), 0)
+    return most, most_of_class

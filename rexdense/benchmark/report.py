@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rexdense.benchmark.machine import BUSY, Ceilings, describe_machine
+from rexdense.benchmark.machine import BUSY, describe_machine
 from rexdense.benchmark.rounds import ratio, spread
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
@@ -34,12 +34,16 @@ def figures_of(
     facts: Mapping[str, Mapping[str, Any]],
     reference: str,
     macs: int | None = None,
-    ceilings: Ceilings | None = None,
+    ceilings: Mapping[str, float] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return the figures of each contestant as plain values.
 
     ``speed`` is how many times as fast as the reference it is, with its interval;
     ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
+
+    Args:
+        macs: Of a pass of each contestant.
+        ceilings: Multiply-accumulates a second of a matrix product in the type of each contestant.
     """
     figures = {}
     for name, own in times.items():
@@ -54,7 +58,7 @@ def figures_of(
             times=list(own),
         )
         if macs is not None and ceilings is not None:
-            figures[name]['share_of_ceiling'] = macs / (median / 1e3) / ceilings.multiplications
+            figures[name]['share_of_ceiling'] = macs / (median / 1e3) / ceilings[name]
     return figures
 
 

@@ -2,8 +2,11 @@
 
 import pytest
 
-from rexdense.benchmark.machine import BUSY, busy_share, measure_ceilings
+from rexdense.benchmark import measurement
+from rexdense.benchmark.machine import BUSY, Ceilings, busy_share, measure_ceilings
+from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import timm_name
+from rexdense.benchmark.processes import Turns
 from rexdense.benchmark.report import WIDEST, doubts, figures_of, losses, table_of
 from rexdense.benchmark.rounds import ratio, spread, take_turns
 from rexdense.errors import InvalidArgument
@@ -74,11 +77,38 @@ def _spin(seconds):
 
 def test_the_table_has_what_is_known():
     facts = {'a': dict(resident=3e6, kept=None), 'b': dict(resident=5e6, kept=None)}
-    figures = figures_of({'a': [10.0] * 3, 'b': [5.0] * 3}, facts, 'a', 10**9, measure_ceilings(1))
+    figures = figures_of({'a': [10.0] * 3, 'b': [5.0] * 3}, facts, 'a', 10**9, dict(a=1e12, b=1e12))
     lines = table_of(figures, 'a').splitlines()
     assert lines[0].split() == ['ms', 'spread', 'x', 'a', '95', '%', 'resident', 'MB', 'of',
                                 'ceiling']  # fmt: skip
     assert lines[2].split()[:6] == ['b', '5.0', '0%', '2.00', '2.00-2.00', '5']
+
+
+def test_each_type_has_a_ceiling():
+    ceilings = measure_ceilings('cpu', ('float32', 'bfloat16'), times=1)
+    assert list(ceilings.multiplications) == ['float32', 'bfloat16']
+    assert min(*ceilings.multiplications.values(), ceilings.copied) > 1e6
+
+
+def test_shares_are_of_the_ceiling_of_the_type_and_the_device(monkeypatch):
+    asked = []
+
+    def ceilings(device, dtypes):
+        asked.extend([device, *dtypes])
+        return Ceilings(dict(float32=1e9, bfloat16=4e9), 1e9)
+
+    def turns(tasks, *_):
+        return Turns({name: [1.0] for name in tasks}, {name: {} for name in tasks}, [0.0])
+
+    monkeypatch.setattr(measurement, 'measure_ceilings', ceilings)
+    monkeypatch.setattr(measurement, 'require_bfloat16', lambda device: None)
+    monkeypatch.setattr(measurement, 'run_in_turns', turns)
+    found = measure_networks(
+        Benchmark('backbone', 'rexnet_1.0', (1, 3, 33, 33), dtype='bfloat16', device='cuda:1')
+    )
+    assert asked == ['cuda:1', 'float32', 'bfloat16']
+    plain, optimised, *_ = (own['share_of_ceiling'] for own in found['figures'].values())
+    assert plain == pytest.approx(4 * optimised)
 
 
 @pytest.mark.parametrize(

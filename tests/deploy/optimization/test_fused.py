@@ -126,6 +126,12 @@ def test_weights_are_laid_out_once():
             assert len(packed) == (count == 0)
 
 
+def test_a_compiled_layer_can_be_pickled():
+    network = fused_layer()
+    network.conv.compile()
+    assert pickle.loads(pickle.dumps(network)).conv._compiled_call_impl is None
+
+
 def give_new_weights(network):
     """Until they lie where others lay, whose memory became free."""
     network.conv.weight.data = network.conv.weight.data.clone()

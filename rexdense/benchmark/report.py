@@ -42,8 +42,8 @@ def figures_of(
     ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
 
     Args:
-        macs: Of a pass of each contestant.
-        ceilings: Multiply-accumulates a second of a matrix product in the type of each contestant.
+        macs: Of a pass of each contestant that is in ``ceilings``.
+        ceilings: Multiply-accumulates a second of a matrix product in the type of a contestant.
     """
     figures = {}
     for name, own in times.items():
@@ -57,7 +57,7 @@ def figures_of(
             **{key: value for key, value in facts[name].items() if value is not None},
             times=list(own),
         )
-        if macs is not None and ceilings is not None:
+        if macs is not None and name in (ceilings or {}):
             figures[name]['share_of_ceiling'] = macs / (median / 1e3) / ceilings[name]
     return figures
 

@@ -90,25 +90,37 @@ def test_each_type_has_a_ceiling():
     assert min(*ceilings.multiplications.values(), ceilings.copied) > 1e6
 
 
+MOST = Ceilings(dict(float32=1e9, bfloat16=4e9), 1e9)
+
+
+def one_turn(tasks, *_):
+    return Turns({name: [1.0] for name in tasks}, {name: {} for name in tasks}, [0.0])
+
+
 def test_shares_are_of_the_ceiling_of_the_type_and_the_device(monkeypatch):
     asked = []
-
-    def ceilings(device, dtypes):
-        asked.extend([device, *dtypes])
-        return Ceilings(dict(float32=1e9, bfloat16=4e9), 1e9)
-
-    def turns(tasks, *_):
-        return Turns({name: [1.0] for name in tasks}, {name: {} for name in tasks}, [0.0])
-
-    monkeypatch.setattr(measurement, 'measure_ceilings', ceilings)
+    monkeypatch.setattr(measurement, 'measure_ceilings', lambda *given: asked.append(given) or MOST)
     monkeypatch.setattr(measurement, 'require_bfloat16', lambda device: None)
-    monkeypatch.setattr(measurement, 'run_in_turns', turns)
+    monkeypatch.setattr(measurement, 'run_in_turns', one_turn)
     found = measure_networks(
         Benchmark('backbone', 'rexnet_1.0', (1, 3, 33, 33), dtype='bfloat16', device='cuda:1')
     )
-    assert asked == ['cuda:1', 'float32', 'bfloat16']
+    assert [(device, *dtypes) for device, dtypes in asked] == [('cuda:1', 'float32', 'bfloat16')]
     plain, optimised, *_ = (own['share_of_ceiling'] for own in found['figures'].values())
     assert plain == pytest.approx(4 * optimised)
+
+
+def test_work_of_another_network_has_no_share(monkeypatch):
+    monkeypatch.setattr(measurement, 'measure_ceilings', lambda *_: MOST)
+    monkeypatch.setattr(measurement, 'run_in_turns', one_turn)
+    found = measure_networks(
+        Benchmark('segmentor', 'unet_rexnet_1.0', (1, 3, 33, 33), ('smp',), allocators=('default',))
+    )['figures']
+    assert [name for name, own in found.items() if 'share_of_ceiling' in own] == [
+        'rexdense',
+        'rexdense, optimised',
+    ]
+    assert table_of(found, 'smp').splitlines()[0].endswith('of ceiling')
 
 
 @pytest.mark.parametrize(

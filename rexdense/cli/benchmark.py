@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f'a copy {rates["copied"] / 1e9:.0f} GB/s'
         )
     for doubt in found['why_no_result']:
-        print(f'No result: {doubt}. Repeat this on an idle machine.')
+        print(f'No result: {doubt}')
     if grown and options.plot is not None:
         print(plot_growth(figures, options.plot, options.overwrite))
     if options.json is not None:

@@ -1,5 +1,7 @@
 """What times taken in turns say."""
 
+import json
+
 import pytest
 
 from rexdense.benchmark import measurement
@@ -7,7 +9,7 @@ from rexdense.benchmark.machine import BUSY, Ceilings, busy_share, measure_ceili
 from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import timm_name
 from rexdense.benchmark.processes import Turns
-from rexdense.benchmark.report import WIDEST, doubts, figures_of, losses, table_of
+from rexdense.benchmark.report import WIDEST, doubts, figures_of, losses, read_json, table_of
 from rexdense.benchmark.rounds import ratio, spread, take_turns
 from rexdense.errors import InvalidArgument
 
@@ -49,8 +51,8 @@ def test_spread_is_between_the_quartiles():
 def test_busy_machines_and_scattered_times_are_no_result():
     figures = figures_of({'a': [10, 10, 11], 'b': [1, 2, 3]}, {'a': {}, 'b': {}}, 'a')
     assert doubts(figures, [0.0, BUSY + 0.05]) == [
-        'others took 15% of the processors, more than 10%',
-        f'the times of b spread by 50%, more than {WIDEST:.0%}',
+        'others took 15% of the processors, more than 10%; repeat this on an idle machine',
+        f'the times of b spread by 50%, more than {WIDEST:.0%}; repeat this on an idle machine',
     ]
     assert doubts({'a': figures['a']}, [0.0, None]) == []
 
@@ -157,3 +159,14 @@ def test_a_ratio_that_drops_by_more_than_15_percent_is_told(speed, lost):
 def test_figures_of_another_benchmark_are_not_compared():
     with pytest.raises(InvalidArgument, match='are of another benchmark'):
         losses(kept(2.0), kept(2.0) | dict(reference='b'))
+    renamed = kept(2.0) | dict(figures={'a': dict(speed=1.0), 'c': dict(speed=2.0)})
+    with pytest.raises(InvalidArgument, match='are of another benchmark'):
+        losses(kept(2.0), renamed)
+
+
+@pytest.mark.parametrize('figures', [[], {'a': 2.0}, {'a': {}}, {'a': dict(speed='fast')}])
+def test_damaged_figures_are_told(tmp_path, figures):
+    path = tmp_path / 'kept.json'
+    path.write_text(json.dumps(kept(2.0) | dict(figures=figures)))
+    with pytest.raises(InvalidArgument, match=r'kept\.json is no file of figures'):
+        read_json(path)

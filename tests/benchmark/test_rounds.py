@@ -1,8 +1,10 @@
 """What times taken in turns say."""
 
 import json
+import time
 
 import pytest
+import torch
 
 from rexdense.benchmark import measurement
 from rexdense.benchmark.machine import BUSY, Ceilings, busy_share, measure_ceilings
@@ -90,6 +92,11 @@ def test_each_type_has_a_ceiling():
     ceilings = measure_ceilings('cpu', ('float32', 'bfloat16'), times=1)
     assert list(ceilings.multiplications) == ['float32', 'bfloat16']
     assert min(*ceilings.multiplications.values(), ceilings.copied) > 1e6
+
+
+def test_the_ceiling_is_that_of_the_faster_library(monkeypatch):
+    monkeypatch.setattr(torch, 'mm', lambda *_, **__: time.sleep(0.5))
+    assert measure_ceilings(times=2).multiplications['float32'] > 1024**3 / 0.5
 
 
 MOST = Ceilings(dict(float32=1e9, bfloat16=4e9), 1e9)

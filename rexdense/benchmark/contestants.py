@@ -134,7 +134,8 @@ def contestants_of(
     Ours are the plain network, and what :func:`rexdense.deploy.optimize` makes of it; in training
     also those that recompute. Those of others are as shipped, and at their best: channels_last, and
     compiled with frozen weights. Whole models of others are as shipped alone: RoIAlign takes no
-    channels_last. Ours are trained as mmengine does it, and as rexdense's runner does.
+    channels_last. OpenVINO computes our graph in the lower type, too. Ours are trained as mmengine
+    does it, and as rexdense's runner does.
     """
     if kind == 'model-step':
         ours = {'rexdense': {}, 'rexdense, as trained': dict(as_trained=True)}
@@ -163,6 +164,8 @@ def contestants_of(
     forms = {name: dict(framework='rexdense') | form for name, form in ours.items()}
     for package in against:
         only = {'': {}} if package in AS_SHIPPED or kind == 'detector' else theirs
+        if package == 'openvino' and dtype != 'float32':
+            only = only | {f', {dtype}': dict(dtype=dtype)}
         for suffix, form in only.items():
             forms[f'{package}{suffix}'] = dict(framework=package) | form
     return {

@@ -3,47 +3,74 @@
 import os
 import platform
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch import nn
+
+from rexdense.benchmark.workloads.network import synchronise
+from rexdense.deploy.optimization.fused import fuse_activation
 
 __all__ = ['BUSY', 'Ceilings', 'busy_share', 'describe_machine', 'free_bytes', 'measure_ceilings']
 
 BUSY = 0.1
 """The share of the processors from which on a machine counts as busy."""
 
-_MATRIX = 1024
+_MATRIX = dict(cpu=1024)
+"""Rows and columns of the matrices, where they are not 8192: an accelerator is soon done."""
 _COPIED = 32 * 2**20
 
 
 class Ceilings(NamedTuple):
-    """The most that the machine did, in the run itself.
+    """The most that a device did, in the run itself.
 
     Attributes:
-        multiplications: Multiply-accumulates a second of a float32 matrix product.
+        multiplications: Multiply-accumulates a second of a matrix product, by the name of its type,
+            by the fastest library.
         copied: Bytes a second of a copy, read and written.
     """
 
-    multiplications: float
+    multiplications: dict[str, float]
     copied: float
 
 
-def measure_ceilings(times: int = 5) -> Ceilings:
-    """Return the best of several matrix products (1024 x 1024) and copies (128 MiB)."""
-    matrix, numbers = torch.rand(_MATRIX, _MATRIX), torch.rand(_COPIED)
-    product, copy = torch.empty_like(matrix), torch.empty_like(numbers)
+def measure_ceilings(
+    device: str = 'cpu', dtypes: Collection[str] = ('float32',), times: int = 20
+) -> Ceilings:
+    """Return the best of several matrix products in each type, and of copies (128 MiB).
+
+    Products are those of a 1x1 convolution, too: for float32 torch has them from MKL, which on an
+    AMD processor is slower than oneDNN, of which convolutions are.
+    """
 
     def best(action) -> float:
         seconds = []
         for _ in range(times):
+            synchronise(device)
             start = time.perf_counter()
             action()
+            synchronise(device)
             seconds.append(time.perf_counter() - start)
         return min(seconds)
 
+    def multiplications(dtype: str) -> float:
+        side = _MATRIX.get(device, 8192)
+        matrix = torch.rand(side, side, device=device).to(getattr(torch, dtype))
+        product, layer = torch.empty_like(matrix), nn.Conv2d(side, side, 1, bias=False).to(matrix)
+        fuse_activation(layer, None)
+        # A row is a pixel, a column a channel.
+        pixels = matrix.view(1, 32, side // 32, side).permute(0, 3, 1, 2)
+        with torch.inference_mode():
+            seconds = best(lambda: torch.mm(matrix, matrix, out=product))
+            seconds = min(seconds, best(lambda: layer(pixels)))
+        return side**3 / seconds
+
+    numbers = torch.rand(_COPIED, device=device)
+    copy = torch.empty_like(numbers)
     return Ceilings(
-        _MATRIX**3 / best(lambda: torch.mm(matrix, matrix, out=product)),
+        {dtype: multiplications(dtype) for dtype in dtypes},
         2 * numbers.nbytes / best(lambda: copy.copy_(numbers)),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rexdense.benchmark.machine import BUSY, Ceilings, describe_machine
+from rexdense.benchmark.machine import BUSY, describe_machine
 from rexdense.benchmark.rounds import ratio, spread
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
@@ -25,6 +25,7 @@ __all__ = [
 
 WIDEST = 0.15
 """The spread of a contestant's times, from quartile to quartile, above which they are no result."""
+_ADVICE = 'repeat this on an idle machine'
 LARGEST_LOSS = 0.15
 """The share of a kept ratio that may be lost."""
 
@@ -34,12 +35,16 @@ def figures_of(
     facts: Mapping[str, Mapping[str, Any]],
     reference: str,
     macs: int | None = None,
-    ceilings: Ceilings | None = None,
+    ceilings: Mapping[str, float] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Return the figures of each contestant as plain values.
 
     ``speed`` is how many times as fast as the reference it is, with its interval;
     ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
+
+    Args:
+        macs: Of a pass of each contestant that is in ``ceilings``.
+        ceilings: Multiply-accumulates a second of a matrix product in the type of a contestant.
     """
     figures = {}
     for name, own in times.items():
@@ -53,8 +58,8 @@ def figures_of(
             **{key: value for key, value in facts[name].items() if value is not None},
             times=list(own),
         )
-        if macs is not None and ceilings is not None:
-            figures[name]['share_of_ceiling'] = macs / (median / 1e3) / ceilings.multiplications
+        if macs is not None and name in (ceilings or {}):
+            figures[name]['share_of_ceiling'] = macs / (median / 1e3) / ceilings[name]
     return figures
 
 
@@ -67,12 +72,12 @@ def doubts(figures: Mapping[str, Mapping[str, Any]], busy: Sequence[float | None
     found = []
     most = max((share for share in busy if share is not None), default=0.0)
     if most > BUSY:
-        found.append(f'others took {most:.0%} of the processors, more than {BUSY:.0%}')
+        found.append(f'others took {most:.0%} of the processors, more than {BUSY:.0%}; {_ADVICE}')
     widest = max(figures, key=lambda name: figures[name]['spread'])
     if figures[widest]['spread'] > WIDEST:
         found.append(
             f'the times of {widest} spread by {figures[widest]["spread"]:.0%}, more than '
-            f'{WIDEST:.0%}'
+            f'{WIDEST:.0%}; {_ADVICE}'
         )
     return found
 
@@ -101,9 +106,13 @@ def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     reference has dropped by more than :data:`LARGEST_LOSS`.
 
     Raises:
-        InvalidArgument: the kept figures are of another benchmark.
+        InvalidArgument: the kept figures are of another benchmark, or of other contestants.
     """
-    if (kept['reference'], kept['benchmark']) != (found['reference'], _plain(found['benchmark'])):
+    same = (kept['reference'], kept['benchmark']) == (
+        found['reference'],
+        _plain(found['benchmark']),
+    )
+    if not same or kept['figures'].keys() != found['figures'].keys():
         raise InvalidArgument(
             'the kept figures are of another benchmark: compare with the same kind, network, '
             f'shape and options as {kept["benchmark"]}'
@@ -131,8 +140,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-        _ = content['figures'], content['benchmark'], content['reference']
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        _ = content['benchmark'], content['reference']
+        for own in content['figures'].values():
+            own['speed'] = float(own['speed'])
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise InvalidArgument(
             f'{path} is no file of figures ({type(error).__name__}): write one by rexdense '
             'benchmark --json'

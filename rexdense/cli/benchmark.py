@@ -200,12 +200,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f'Grows faster than its work: {line}')
     if found.get('macs'):
         rates = found['ceilings']
+        products = ' and '.join(
+            f'{rate / 1e9:.0f} GMAC/s in {dtype}'
+            for dtype, rate in rates['multiplications'].items()
+        )
         print(
-            f'{found["macs"] / 1e9:.2f} GMAC a pass; a matrix product reaches '
-            f'{rates["multiplications"] / 1e9:.0f} GMAC/s, a copy {rates["copied"] / 1e9:.0f} GB/s'
+            f'{found["macs"] / 1e9:.2f} GMAC a pass; a matrix product reaches {products}, '
+            f'a copy {rates["copied"] / 1e9:.0f} GB/s'
         )
     for doubt in found['why_no_result']:
-        print(f'No result: {doubt}. Repeat this on an idle machine.')
+        print(f'No result: {doubt}')
     if grown and options.plot is not None:
         print(plot_growth(figures, options.plot, options.overwrite))
     if options.json is not None:

@@ -69,3 +69,13 @@ def test_each_form_competes_with_each_allocator():
         'timm, bfloat16': 'bfloat16',
         'timm, channels_last, bfloat16': 'bfloat16',
     }
+
+
+@pytest.mark.parametrize('kind', ['backbone', 'detector'])
+def test_openvino_computes_in_a_lower_type_too(kind):
+    forms = contestants_of(kind, ('onnxruntime', 'openvino'), 'bfloat16', False, ('default',))
+    assert {name: form.get('dtype') for name, form in list(forms.items())[2:]} == {
+        'onnxruntime': None,
+        'openvino': None,
+        'openvino, bfloat16': 'bfloat16',
+    }

@@ -1,10 +1,17 @@
 """What times taken in turns say."""
 
-import pytest
+import json
+import time
 
-from rexdense.benchmark.machine import BUSY, busy_share, measure_ceilings
+import pytest
+import torch
+
+from rexdense.benchmark import measurement
+from rexdense.benchmark.machine import BUSY, Ceilings, busy_share, measure_ceilings
+from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import timm_name
-from rexdense.benchmark.report import WIDEST, doubts, figures_of, losses, table_of
+from rexdense.benchmark.processes import Turns
+from rexdense.benchmark.report import WIDEST, doubts, figures_of, losses, read_json, table_of
 from rexdense.benchmark.rounds import ratio, spread, take_turns
 from rexdense.errors import InvalidArgument
 
@@ -46,8 +53,8 @@ def test_spread_is_between_the_quartiles():
 def test_busy_machines_and_scattered_times_are_no_result():
     figures = figures_of({'a': [10, 10, 11], 'b': [1, 2, 3]}, {'a': {}, 'b': {}}, 'a')
     assert doubts(figures, [0.0, BUSY + 0.05]) == [
-        'others took 15% of the processors, more than 10%',
-        f'the times of b spread by 50%, more than {WIDEST:.0%}',
+        'others took 15% of the processors, more than 10%; repeat this on an idle machine',
+        f'the times of b spread by 50%, more than {WIDEST:.0%}; repeat this on an idle machine',
     ]
     assert doubts({'a': figures['a']}, [0.0, None]) == []
 
@@ -74,11 +81,55 @@ def _spin(seconds):
 
 def test_the_table_has_what_is_known():
     facts = {'a': dict(resident=3e6, kept=None), 'b': dict(resident=5e6, kept=None)}
-    figures = figures_of({'a': [10.0] * 3, 'b': [5.0] * 3}, facts, 'a', 10**9, measure_ceilings(1))
+    figures = figures_of({'a': [10.0] * 3, 'b': [5.0] * 3}, facts, 'a', 10**9, dict(a=1e12, b=1e12))
     lines = table_of(figures, 'a').splitlines()
     assert lines[0].split() == ['ms', 'spread', 'x', 'a', '95', '%', 'resident', 'MB', 'of',
                                 'ceiling']  # fmt: skip
     assert lines[2].split()[:6] == ['b', '5.0', '0%', '2.00', '2.00-2.00', '5']
+
+
+def test_each_type_has_a_ceiling():
+    ceilings = measure_ceilings('cpu', ('float32', 'bfloat16'), times=1)
+    assert list(ceilings.multiplications) == ['float32', 'bfloat16']
+    assert min(*ceilings.multiplications.values(), ceilings.copied) > 1e6
+
+
+def test_the_ceiling_is_that_of_the_faster_library(monkeypatch):
+    monkeypatch.setattr(torch, 'mm', lambda *_, **__: time.sleep(0.5))
+    assert measure_ceilings(times=2).multiplications['float32'] > 1024**3 / 0.5
+
+
+MOST = Ceilings(dict(float32=1e9, bfloat16=4e9), 1e9)
+
+
+def one_turn(tasks, *_):
+    return Turns({name: [1.0] for name in tasks}, {name: {} for name in tasks}, [0.0])
+
+
+def test_shares_are_of_the_ceiling_of_the_type_and_the_device(monkeypatch):
+    asked = []
+    monkeypatch.setattr(measurement, 'measure_ceilings', lambda *given: asked.append(given) or MOST)
+    monkeypatch.setattr(measurement, 'require_bfloat16', lambda device: None)
+    monkeypatch.setattr(measurement, 'run_in_turns', one_turn)
+    found = measure_networks(
+        Benchmark('backbone', 'rexnet_1.0', (1, 3, 33, 33), dtype='bfloat16', device='cuda:1')
+    )
+    assert [(device, *dtypes) for device, dtypes in asked] == [('cuda:1', 'float32', 'bfloat16')]
+    plain, optimised, *_ = (own['share_of_ceiling'] for own in found['figures'].values())
+    assert plain == pytest.approx(4 * optimised)
+
+
+def test_work_of_another_network_has_no_share(monkeypatch):
+    monkeypatch.setattr(measurement, 'measure_ceilings', lambda *_: MOST)
+    monkeypatch.setattr(measurement, 'run_in_turns', one_turn)
+    found = measure_networks(
+        Benchmark('segmentor', 'unet_rexnet_1.0', (1, 3, 33, 33), ('smp',), allocators=('default',))
+    )['figures']
+    assert [name for name, own in found.items() if 'share_of_ceiling' in own] == [
+        'rexdense',
+        'rexdense, optimised',
+    ]
+    assert table_of(found, 'smp').splitlines()[0].endswith('of ceiling')
 
 
 @pytest.mark.parametrize(
@@ -115,3 +166,14 @@ def test_a_ratio_that_drops_by_more_than_15_percent_is_told(speed, lost):
 def test_figures_of_another_benchmark_are_not_compared():
     with pytest.raises(InvalidArgument, match='are of another benchmark'):
         losses(kept(2.0), kept(2.0) | dict(reference='b'))
+    renamed = kept(2.0) | dict(figures={'a': dict(speed=1.0), 'c': dict(speed=2.0)})
+    with pytest.raises(InvalidArgument, match='are of another benchmark'):
+        losses(kept(2.0), renamed)
+
+
+@pytest.mark.parametrize('figures', [[], {'a': 2.0}, {'a': {}}, {'a': dict(speed='fast')}])
+def test_damaged_figures_are_told(tmp_path, figures):
+    path = tmp_path / 'kept.json'
+    path.write_text(json.dumps(kept(2.0) | dict(figures=figures)))
+    with pytest.raises(InvalidArgument, match=r'kept\.json is no file of figures'):
+        read_json(path)

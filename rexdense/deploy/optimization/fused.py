@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from rexdense.deploy.optimization.declared import declared
 
-__all__ = ['FusedConv2d', 'fuse_activation', 'fuse_convolutions']
+__all__ = ['FusedConv2d', 'fuse_activation', 'fuse_convolutions', 'is_folded']
 
 # By the name of the function: oneDNN's name, its bounds, and torch's function.
 _ACTIVATIONS = {
@@ -91,7 +91,7 @@ class FusedConv2d(nn.Conv2d):
 
     def __getstate__(self) -> dict[str, Any]:
         # Tensors in oneDNN's blocks cannot be pickled.
-        return {name: value for name, value in self.__dict__.items() if name != '_packed'}
+        return {name: value for name, value in super().__getstate__().items() if name != '_packed'}
 
     def can_fuse(self, x: Tensor) -> bool:
         """Return whether a map goes through one operator of oneDNN, seen by nobody."""
@@ -103,6 +103,7 @@ class FusedConv2d(nn.Conv2d):
             and x.device.type == 'cpu'
             and x.dtype == self.weight.dtype
             and x.dim() == 4
+            and x.shape[1] == self.in_channels  # what is wrong with others torch tells better
             and x.numel() > 0
             and (x.dtype == torch.float32 or _is_bfloat16_that_can_be(x.dtype))
             and not torch.is_grad_enabled()
@@ -131,7 +132,9 @@ def fuse_activation(conv: nn.Module, activation: Callable | None) -> bool:
     Args:
         activation: None leaves the output as it is.
     """
-    name = None if activation is None else activation.__name__
+    # Modules, and functions with arguments bound, have no name of their own.
+    kind = type(activation).__name__
+    name = None if activation is None else getattr(activation, '__name__', kind)
     known = name is None or (activation.__module__ == _OWN and name in _ACTIVATIONS)
     if (
         not known
@@ -158,8 +161,16 @@ def fuse_convolutions(network: nn.Module) -> None:
     """
     for module in network.modules():
         name = declared(module, 'summing_layer')
-        conv = None if name is None else getattr(module, name).conv
-        if type(conv) is FusedConv2d and conv.activation is None:
-            conv.activation, module.sums_in_conv = 'relu', True
+        layer = None if name is None else getattr(module, name)
+        if layer is not None and is_folded(layer) and layer.conv.activation is None:
+            layer.conv.activation, module.sums_in_conv = 'relu', True
     for module in network.modules():
         fuse_activation(module, None)
+
+
+def is_folded(layer: nn.Module) -> bool:
+    """Return whether a layer is its convolution, with the activation in it, and nothing else."""
+    if declared(layer, 'conv_norm_pairs') != (('conv', 'norm', 'activation'),):
+        return False
+    folded = type(layer.conv) is FusedConv2d and type(layer.norm) is nn.Identity
+    return folded and layer.activation is None

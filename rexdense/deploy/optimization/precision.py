@@ -20,7 +20,8 @@ def set_precision(network: nn.Module, dtype: torch.dtype) -> None:
     parts = parts_of(network)
     for part in parts:
         part.to(dtype)
-        if dtype != torch.float32:
+        # Parts without weights, such as a pooling, compute in the type of what they are given.
+        if dtype != torch.float32 and next(part.parameters(), None) is not None:
             part.register_forward_pre_hook(lower_inputs, with_kwargs=True)
     if dtype != torch.float32:
         parts[-1].register_forward_hook(float32_outputs)

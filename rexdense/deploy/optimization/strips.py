@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from rexdense.deploy.optimization.declared import declared
-from rexdense.deploy.optimization.fused import FusedConv2d
+from rexdense.deploy.optimization.fused import is_folded
 from rexdense.device.memory import reuses_freed_memory
 
 __all__ = ['LayersInStrips', 'compute_in_strips']
@@ -89,18 +89,10 @@ def compute_in_strips(network: nn.Module) -> None:
     for block in list(network.modules()):
         names = declared(block, 'local_layers') or ()
         layers = [getattr(block, name) for name in names]
-        if layers and all(map(_is_folded, layers)) and _keep_size(*layers):
+        if layers and all(map(is_folded, layers)) and _keep_size(*layers):
             for name in names:
                 setattr(block, name, nn.Identity())
             setattr(block, names[-1], LayersInStrips(*layers))
-
-
-def _is_folded(layer: nn.Module) -> bool:
-    """Whether a layer is its convolution, with the activation in it, and nothing else."""
-    if declared(layer, 'conv_norm_pairs') != (('conv', 'norm', 'activation'),):
-        return False
-    folded = type(layer.conv) is FusedConv2d and type(layer.norm) is nn.Identity
-    return folded and layer.activation is None
 
 
 def _keep_size(pointwise: nn.Module, spatial: nn.Module, *after: nn.Module) -> bool:

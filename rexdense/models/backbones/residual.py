@@ -24,13 +24,13 @@ class Bottleneck(nn.Module):
 
     Attributes:
         local_layers: As of :class:`~rexdense.models.backbones.rexnet.InvertedBottleneck`.
-        summing_layer: The layer whose output is added to the shortcut, with a ReLU after it.
+        summing_layer: Name of the layer whose output is added to the shortcut, with a ReLU after
+            it; None where something lies between them.
         sums_in_conv: Whether the convolution of that layer does both, as
             :func:`rexdense.deploy.optimize` makes it.
     """
 
     local_layers = ('conv1', 'conv2')
-    summing_layer = 'conv3'
     sums_in_conv = False
 
     def __init__(self, spec: BottleneckSpec, norm_cfg: dict, drop_path_rate: float = 0.0) -> None:
@@ -53,6 +53,11 @@ class Bottleneck(nn.Module):
         scale = self.conv3.norm.weight
         if scale is not None and scale.requires_grad:
             nn.init.zeros_(scale)
+
+    @property
+    def summing_layer(self) -> str | None:
+        # What another module does between the two would be left out.
+        return 'conv3' if type(self.drop_path) is DropPath else None
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.conv2(self.conv1(x))

@@ -77,7 +77,7 @@ class InvertedBottleneck(nn.Module):
     def local_layers(self) -> tuple[str, ...]:
         if self.expand is None:
             return ()
-        narrow = () if self.squeeze_excitation else ('project',)
+        narrow = ('project',) if self.squeeze_excitation is None else ()
         return ('expand', 'depthwise', *narrow)
 
     def forward(self, x: Tensor) -> Tensor:

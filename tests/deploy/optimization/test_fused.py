@@ -126,6 +126,17 @@ def test_weights_are_laid_out_once():
             assert len(packed) == (count == 0)
 
 
+def test_a_wrong_number_of_channels_is_told_as_by_torch():
+    with torch.inference_mode(), pytest.raises(RuntimeError, match='to have 3 channels, but got 4'):
+        fused_layer()(image(1, 4, 16, 16))
+
+
+def test_a_compiled_layer_can_be_pickled():
+    network = fused_layer()
+    network.conv.compile()
+    assert pickle.loads(pickle.dumps(network)).conv._compiled_call_impl is None
+
+
 def give_new_weights(network):
     """Until they lie where others lay, whose memory became free."""
     network.conv.weight.data = network.conv.weight.data.clone()

@@ -136,6 +136,25 @@ def test_parametrised_weights_are_computed_once():
     assert set(network.state_dict()) > {'0.norm.weight'}
 
 
+class Pooled(nn.Module):
+    """A model in mmengine's form, whose neck has no weights."""
+
+    def __init__(self):
+        super().__init__()
+        self.data_preprocessor, self.neck = nn.Identity(), nn.AvgPool2d(2)
+        self.backbone = rexdense.create_backbone('rexnet_lite_1.0', out_indices=(0,))
+
+    def forward(self, images):
+        return self.neck(self.backbone(images)[0])
+
+
+def test_a_neck_without_weights_in_bfloat16(imitated):
+    network, images = built(Pooled), image(1, 3, 33, 40)
+    with torch.inference_mode():
+        found, expected = optimize(network, 'bf16')(images), network(images)
+    assert found.dtype == torch.float32 and worst(found, expected) < 0.1
+
+
 def hooked(how):
     network = built(lambda: ConvNorm(3, 8, 3, dict(type='BN')))
     getattr(network.conv, how)(lambda *_: None)

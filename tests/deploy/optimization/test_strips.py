@@ -210,6 +210,12 @@ def striding_first(block):
     return block
 
 
+def with_part(block, name, part):
+    holder, _, last = name.rpartition('.')
+    setattr(block.get_submodule(holder), last, part)
+    return block
+
+
 def of_class(block, kind):
     block.__class__ = kind
     return block
@@ -224,6 +230,10 @@ def of_class(block, kind):
         changed(inverted(1, 1, 0), 'expand', Absolute),
         changed(residual(1, 1, 0), 'conv3', Gated),
         striding_first(residual(1, 1, 0)),
+        with_part(residual(1, 1, 0), 'drop_path', torch.nn.Softplus()),
+        with_part(residual(1, 1, 0), 'conv3', torch.nn.Sequential(torch.nn.Conv2d(24, 8, 1))),
+        with_part(inverted(1, 1, 0), 'depthwise.activation', torch.nn.Softplus()),
+        with_part(inverted(1, 1, 2), 'squeeze_excitation', torch.nn.Sequential()),
     ],
     ids=lambda block: type(block).__name__,
 )

@@ -2,9 +2,11 @@
 
 import contextlib
 import multiprocessing
+import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.queues import Queue
 from typing import Any
 
 import cv2
@@ -41,6 +43,7 @@ class OneThread:
     the training. It outlives the signal that asks the training to stop, and gives back what the
     training had in memory when it was forked: that of the validation comes after the first epoch.
     What rexdense changes of mmcv's transforms holds in one that was spawned, too.
+    A batch that it cannot hand over ends it.
 
     Args:
         then: What the process is to begin with besides, called with its number.
@@ -55,6 +58,7 @@ class OneThread:
         cv2.setNumThreads(0)
         spare_workers()
         return_freed_memory()
+        Queue._on_queue_feeder_error = staticmethod(_end_process)
         # Here, because a loader of other data does not need mmcv.
         with contextlib.suppress(ImportError):
             from rexdense.datasets.images.least_size import leave_a_pixel
@@ -64,6 +68,12 @@ class OneThread:
             leave_in_order()
         if self.then is not None:
             self.then(worker)
+
+
+def _end_process(error: Exception, batch: Any) -> None:
+    """End a process with a batch that cannot be handed over, where shared memory is used up for
+    example: Python drops it, and the training would wait for it without end."""
+    os._exit(1)
 
 
 @contextlib.contextmanager
@@ -87,8 +97,8 @@ def _loss(error: BaseException) -> str | None:
     if found := _LOST.search(str(error)):
         why = f'was killed ({found[2].strip()})' if found[2] else 'has ended'
         return (
-            f'process {found[1].strip()}, which loads images, {why}: where memory, or shared '
-            'memory (/dev/shm), is short, give fewer --workers'
+            f'process {found[1].strip()}, which loads images, {why}: where memory, shared memory '
+            '(/dev/shm) or open files (ulimit -n) run short, give fewer --workers'
         )
     if found := _TIMED_OUT.search(str(error)):
         return (

@@ -209,3 +209,24 @@ def test_processes_have_no_freed_memory_of_their_parent():
     )
     (found, *_) = Runner.build_dataloader(section, seed=0)
     assert int(found[0]) < own_memory() - 80
+
+
+class HandedToNobody(Threads):
+    """Samples that cannot be handed over, as where shared memory is used up."""
+
+    def __getitem__(self, index: int) -> object:
+        return lambda: None
+
+
+def test_a_batch_that_cannot_be_handed_over():
+    built = Runner.build_dataloader(
+        dict(
+            dataset=HandedToNobody(),
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            **dict(batch_size=1, num_workers=1, timeout=20),
+        ),
+        seed=0,
+    )
+    said = r'^process \d+, which loads images, has ended: where memory, .* run short, give fewer '
+    with pytest.raises(LostWorker, match=said), lost_workers_told():
+        list(built)

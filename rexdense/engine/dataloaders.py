@@ -4,6 +4,7 @@ import contextlib
 import multiprocessing
 import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.queues import Queue
@@ -15,8 +16,8 @@ from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
 from rexdense.device import return_freed_memory
-from rexdense.engine.resume.stopping import spare_workers
-from rexdense.errors import InvalidArgument, LostWorker
+from rexdense.engine.resume.stopping import StopSignals, spare_workers, status_of
+from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
 
 __all__ = [
     'OneThread',
@@ -77,17 +78,34 @@ def _end_process(error: Exception, batch: Any) -> None:
 
 
 @contextlib.contextmanager
-def lost_workers_told() -> Iterator[None]:
-    """Turn what torch raises where a process that loads images was killed, or has given nothing for
-    the loader's ``timeout``, into a LostWorker of one line. It may be raised anywhere, so that what
-    comes out may be what somebody has made of it."""
+def lost_workers_told(signals: StopSignals | None = None) -> Iterator[None]:
+    """Turn what torch raises where a process that loads images was killed, or has given nothing
+    for the loader's ``timeout``, into one line. It may be raised anywhere, so that what comes out
+    may be what somebody has made of it.
+
+    Args:
+        signals: Those that ask the run to stop: all its processes may have got them.
+
+    Raises:
+        LostWorker: one was, or has not.
+        ProcessLost: likewise, while the run was asked to stop: a spawned process that has not yet
+            begun ends of the signal as well.
+    """
     try:
         yield
     except Exception as error:
         said = next(filter(None, map(_loss, _causes(error))), None)
         if said is None:
             raise
-        raise LostWorker(f'{said}; then go on with --resume') from error
+        if signals is None or not signals.number:
+            raise LostWorker(f'{said}; then go on with --resume') from error
+        name = signal.Signals(signals.number).name
+        stopped = ProcessLost(
+            f'stopped by {name}, and {said.partition(":")[0]}: the last steps are not saved; '
+            'start it again, with --resume where there is a checkpoint'
+        )
+        stopped.exit_status = status_of(signals.number)
+        raise stopped from error
 
 
 def _loss(error: BaseException) -> str | None:

@@ -16,8 +16,9 @@ from torch.utils.data import Dataset
 pytest.importorskip('mmengine')
 
 from rexdense.engine.dataloaders import end_stuck_processes, lost_workers_told
+from rexdense.engine.resume.stopping import StopSignals
 from rexdense.engine.runner import Runner
-from rexdense.errors import InvalidArgument, LostWorker
+from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
 
 
 class Threads(Dataset):
@@ -230,3 +231,14 @@ def test_a_batch_that_cannot_be_handed_over():
     said = r'^process \d+, which loads images, has ended: where memory, .* run short, give fewer '
     with pytest.raises(LostWorker, match=said), lost_workers_told():
         list(built)
+
+
+@pytest.mark.parametrize(('number', 'status'), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_process_that_the_signal_has_ended_which_stops_the_run(number, status):
+    """As one that was spawned and had not yet begun, where a scheduler sends it to all."""
+    signals = StopSignals()
+    signals.number = number
+    said = f'^stopped by {number.name}, and process 5, which loads images, has ended: the last '
+    with pytest.raises(ProcessLost, match=said) as caught, lost_workers_told(signals):
+        raise RuntimeError('DataLoader worker (pid(s) 5) exited unexpectedly')
+    assert caught.value.exit_status == status

@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
                 config.load_from = named
                 said = choose_resumed(config, options)
             _tell(said)
-            remove_unfinished(config.work_dir)
+            remove_unfinished(config.work_dir, written_names(config.filename))
             note_begun(config.work_dir)
         return train(config, replace=options.overwrite and not resuming)
 

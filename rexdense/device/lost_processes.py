@@ -42,8 +42,18 @@ _GONE = re.compile(
 
 
 def may_restart() -> bool:
-    """Return whether torchrun starts the processes anew once one has failed."""
-    return int(os.environ.get(_ENV_MOST_RESTARTS, 0)) > 0
+    """Return whether torchrun starts the processes anew once one has failed.
+
+    Raises:
+        InvalidArgument: its variable is no number.
+    """
+    text = os.environ.get(_ENV_MOST_RESTARTS, '0')
+    if not text.isdecimal():
+        raise InvalidArgument(
+            f'{_ENV_MOST_RESTARTS}={text!r}: give a whole number, or start the processes with '
+            'torchrun, which sets it'
+        )
+    return int(text) > 0
 
 
 def note_begun(work_dir: str) -> None:

@@ -2,9 +2,12 @@
 
 import contextlib
 import multiprocessing
+import os
 import re
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from multiprocessing.queues import Queue
 from typing import Any
 
 import cv2
@@ -13,8 +16,8 @@ from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
 from rexdense.device import return_freed_memory
-from rexdense.engine.resume.stopping import spare_workers
-from rexdense.errors import InvalidArgument, LostWorker
+from rexdense.engine.resume.stopping import StopSignals, spare_workers, status_of
+from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
 
 __all__ = [
     'OneThread',
@@ -41,6 +44,7 @@ class OneThread:
     the training. It outlives the signal that asks the training to stop, and gives back what the
     training had in memory when it was forked: that of the validation comes after the first epoch.
     What rexdense changes of mmcv's transforms holds in one that was spawned, too.
+    A batch that it cannot hand over ends it.
 
     Args:
         then: What the process is to begin with besides, called with its number.
@@ -55,6 +59,7 @@ class OneThread:
         cv2.setNumThreads(0)
         spare_workers()
         return_freed_memory()
+        Queue._on_queue_feeder_error = staticmethod(_end_process)
         # Here, because a loader of other data does not need mmcv.
         with contextlib.suppress(ImportError):
             from rexdense.datasets.images.least_size import leave_a_pixel
@@ -66,18 +71,41 @@ class OneThread:
             self.then(worker)
 
 
+def _end_process(error: Exception, batch: Any) -> None:
+    """End a process with a batch that cannot be handed over, where shared memory is used up for
+    example: Python drops it, and the training would wait for it without end."""
+    os._exit(1)
+
+
 @contextlib.contextmanager
-def lost_workers_told() -> Iterator[None]:
-    """Turn what torch raises where a process that loads images was killed, or has given nothing for
-    the loader's ``timeout``, into a LostWorker of one line. It may be raised anywhere, so that what
-    comes out may be what somebody has made of it."""
+def lost_workers_told(signals: StopSignals | None = None) -> Iterator[None]:
+    """Turn what torch raises where a process that loads images was killed, or has given nothing
+    for the loader's ``timeout``, into one line. It may be raised anywhere, so that what comes out
+    may be what somebody has made of it.
+
+    Args:
+        signals: Those that ask the run to stop: all its processes may have got them.
+
+    Raises:
+        LostWorker: one was, or has not.
+        ProcessLost: likewise, while the run was asked to stop: a spawned process that has not yet
+            begun ends of the signal as well.
+    """
     try:
         yield
     except Exception as error:
         said = next(filter(None, map(_loss, _causes(error))), None)
         if said is None:
             raise
-        raise LostWorker(f'{said}; then go on with --resume') from error
+        if signals is None or not signals.number:
+            raise LostWorker(f'{said}; then go on with --resume') from error
+        name = signal.Signals(signals.number).name
+        stopped = ProcessLost(
+            f'stopped by {name}, and {said.partition(":")[0]}: the last steps are not saved; '
+            'start it again, with --resume where there is a checkpoint'
+        )
+        stopped.exit_status = status_of(signals.number)
+        raise stopped from error
 
 
 def _loss(error: BaseException) -> str | None:
@@ -87,8 +115,8 @@ def _loss(error: BaseException) -> str | None:
     if found := _LOST.search(str(error)):
         why = f'was killed ({found[2].strip()})' if found[2] else 'has ended'
         return (
-            f'process {found[1].strip()}, which loads images, {why}: where memory, or shared '
-            'memory (/dev/shm), is short, give fewer --workers'
+            f'process {found[1].strip()}, which loads images, {why}: where memory, shared memory '
+            '(/dev/shm) or open files (ulimit -n) run short, give fewer --workers'
         )
     if found := _TIMED_OUT.search(str(error)):
         return (

@@ -106,7 +106,7 @@ class Runner(MMEngineRunner):
                 process_loss_told(),
                 self.stop_signals,
                 refusals_told(self.work_dir),
-                lost_workers_told(),
+                lost_workers_told(self.stop_signals),
             ):
                 return super().train()
         finally:

@@ -20,6 +20,9 @@ _NOISE = (
     'The model and loaded state dict do not match exactly',
     'paramwise_options',
 )
+# mmengine's OptimWrapper says it of all runs that go on between two steps of the optimizer. The
+# checkpoints have these gradients, and where one has not, the resumed run says so.
+_UNTRUE = 'Resumed iteration number is not divisible by'
 # A metric as mmengine logs it, named dataset/metric/class.
 _BY_CLASS = re.compile(r' {2,}[\w@]+/[\w@]+/[^:]+: \S+')
 
@@ -27,6 +30,7 @@ _BY_CLASS = re.compile(r' {2,}[\w@]+/[\w@]+/[^:]+: \S+')
 def make_readable(logger: logging.Logger, disk: DiskWait) -> None:
     """Let a logger show on the terminal what a person reads, and the program end where nobody reads
     it any more, or the disk stays full."""
+    logger.addFilter(lambda record: not record.getMessage().startswith(_UNTRUE))
     for handler in logger.handlers:
         _end_on_refusal(handler, disk)
         if type(handler) is logging.StreamHandler:

@@ -5,7 +5,7 @@ import datetime
 import os
 import re
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from mmengine.dist import is_main_process
@@ -176,21 +176,24 @@ class RemoveEarlierRuns(Hook):
             remove_earlier_runs(runner.work_dir, runner.timestamp)
 
 
-def remove_unfinished(work_dir: str | Path) -> list[Path]:
+def remove_unfinished(work_dir: str | Path, written: Collection[str]) -> list[Path]:
     """Delete the hidden files that a run has left which was killed while it wrote; return them.
 
     Another run must not be writing there, see :func:`alone_in`.
+
+    Args:
+        written: Names of the files besides checkpoints, see :func:`written_names`.
     """
-    left = [path for path in Path(work_dir).glob('.*') if _is_unfinished(path)]
+    left = [path for path in Path(work_dir).glob('.*') if _is_unfinished(path, written)]
     for path in left:
         with told(path):
             path.unlink(missing_ok=True)
     return left
 
 
-def _is_unfinished(path: Path) -> bool:
+def _is_unfinished(path: Path, written: Collection[str]) -> bool:
     name = written_for(path.name)
-    return bool(name and (is_checkpoint_name(name) or name in (CURVES, SHEET, POINTER)))
+    return bool(name and (is_checkpoint_name(name) or name in written))
 
 
 @contextlib.contextmanager

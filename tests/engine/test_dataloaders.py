@@ -16,8 +16,9 @@ from torch.utils.data import Dataset
 pytest.importorskip('mmengine')
 
 from rexdense.engine.dataloaders import end_stuck_processes, lost_workers_told
+from rexdense.engine.resume.stopping import StopSignals
 from rexdense.engine.runner import Runner
-from rexdense.errors import InvalidArgument, LostWorker
+from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
 
 
 class Threads(Dataset):
@@ -209,3 +210,35 @@ def test_processes_have_no_freed_memory_of_their_parent():
     )
     (found, *_) = Runner.build_dataloader(section, seed=0)
     assert int(found[0]) < own_memory() - 80
+
+
+class HandedToNobody(Threads):
+    """Samples that cannot be handed over, as where shared memory is used up."""
+
+    def __getitem__(self, index: int) -> object:
+        return lambda: None
+
+
+def test_a_batch_that_cannot_be_handed_over():
+    built = Runner.build_dataloader(
+        dict(
+            dataset=HandedToNobody(),
+            sampler=dict(type='DefaultSampler', shuffle=False),
+            **dict(batch_size=1, num_workers=1, timeout=20),
+        ),
+        seed=0,
+    )
+    said = r'^process \d+, which loads images, has ended: where memory, .* run short, give fewer '
+    with pytest.raises(LostWorker, match=said), lost_workers_told():
+        list(built)
+
+
+@pytest.mark.parametrize(('number', 'status'), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
+def test_a_process_that_the_signal_has_ended_which_stops_the_run(number, status):
+    """As one that was spawned and had not yet begun, where a scheduler sends it to all."""
+    signals = StopSignals()
+    signals.number = number
+    said = f'^stopped by {number.name}, and process 5, which loads images, has ended: the last '
+    with pytest.raises(ProcessLost, match=said) as caught, lost_workers_told(signals):
+        raise RuntimeError('DataLoader worker (pid(s) 5) exited unexpectedly')
+    assert caught.value.exit_status == status

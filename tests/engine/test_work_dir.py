@@ -10,6 +10,7 @@ from rexdense.engine.work_dir import (
     left_by_runs,
     prepare_work_dir,
     remove_earlier_runs,
+    remove_unfinished,
     take_run_folder,
     written_names,
 )
@@ -143,3 +144,12 @@ def test_the_folder_of_a_run_comes_after_those_of_all_runs_before(tmp_path):
     lay(tmp_path, '20280101_000000/a.png', '99991231_235959/99991231_235959.log')
     assert take_run_folder(tmp_path, '20261025_020000') == '20261025_030000'
     assert take_run_folder(tmp_path, '20261025_040000') == '20261025_040000'
+
+
+def test_what_a_run_was_writing_when_it_was_killed_is_deleted(tmp_path):
+    token = '0123456789abcdef'
+    torn = [f'.{name}.{token}.part' for name in (*CHECKPOINTS, 'mine.py', 'curves.png')]
+    kept = ['.mine.py', f'.other.py.{token}.part', f'.mine.py.{token}.old', 'mine.py']
+    lay(tmp_path, *torn, *kept)
+    left = remove_unfinished(tmp_path, written_names('configs/mine.py'))
+    assert {path.name for path in left} == set(torn) and files(tmp_path) == set(kept)

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 import torch
 from torch import Tensor
 
-from rexdense.errors import CheckpointUnreadable
+from rexdense.errors import CheckpointUnreadable, first_line
 
 __all__ = ['read_mindspore', 'write_mindspore']
 
@@ -87,11 +87,11 @@ def read_mindspore(path: str | Path, mmap_tensors: bool = False) -> dict[str, Te
             pieces.append(piece)
         if pieces:
             _put(values, pieces, mmap_tensors)
-    # Sizes that torch cannot have raise a RuntimeError.
-    except (_Damaged, UnicodeDecodeError, RuntimeError, OverflowError) as error:
+    # Sizes that torch cannot have raise a RuntimeError or a TypeError.
+    except (_Damaged, UnicodeDecodeError, RuntimeError, TypeError, OverflowError) as error:
         raise CheckpointUnreadable(
-            f'{path} is a MindSpore checkpoint, cut off or damaged ({error}): copy or download it '
-            'again'
+            f'{path} is a MindSpore checkpoint, cut off or damaged ({first_line(error)}): copy or '
+            'download it again'
         ) from error
     return values
 

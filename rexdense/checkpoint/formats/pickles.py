@@ -128,30 +128,64 @@ def _allowed_globals() -> list[Any]:
     """Return the types in mmengine's and timm's training files besides tensors: NumPy's numbers,
     logs, options.
 
-    Each entry only makes a value. ``getattr`` is not among them: it is asked for to find the four
-    statistics of a HistoryBuffer, so a function that finds nothing else takes its place.
+    Each entry only makes a value. NumPy's own types are not among them: what a file says of them
+    can make its bytes pointers, which are followed where the array is copied or shown. ``getattr``
+    is not either: it is asked for to find the four statistics of a HistoryBuffer, so a function
+    that finds nothing else takes its place.
     """
-    core = np._core if hasattr(np, '_core') else np.core
     # NumPy 1 and 2 name the module differently, and files of either are read by either.
     allowed: list[Any] = [
         (function, f'numpy.{module}.multiarray.{name}')
         for module in ('core', '_core')
-        for name, function in (('_reconstruct', _empty_array), ('scalar', core.multiarray.scalar))
+        for name, function in (('_reconstruct', _empty_array), ('scalar', _number))
     ]
-    allowed += [np.ndarray, np.dtype, slice, argparse.Namespace]
-    allowed += {type(np.dtype(code)) for code in np.typecodes['All'] if code not in 'OV'}
     return [
         *allowed,
+        (_Array, 'numpy.ndarray'),
+        (_Kind, 'numpy.dtype'),
+        slice,
+        argparse.Namespace,
         (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
         (_history_statistic, 'builtins.getattr'),
     ]
 
 
-def _empty_array(subtype: type, shape: tuple, code: Any) -> np.ndarray:
-    """Make the plain array that a pickle then fills (NumPy's ``_reconstruct`` makes any class)."""
-    if subtype is not np.ndarray:
+class _Kind:
+    """The type of numbers or texts that a pickle states: first its code, then its byte order."""
+
+    def __init__(self, code: Any, *_: Any) -> None:
+        self.dtype = np.dtype(code) if isinstance(code, str) else np.dtype(object)
+        if self.dtype.kind not in 'biufcSU':
+            raise pickle.UnpicklingError('GLOBAL numpy.dtype')
+
+    def __setstate__(self, state: tuple) -> None:
+        self.dtype = self.dtype.newbyteorder(state[1])
+
+
+class _Array(np.ndarray):
+    """An array of numbers or texts that a pickle fills; it is saved again as NumPy's own."""
+
+    def __new__(cls, *_: Any) -> '_Array':
+        raise pickle.UnpicklingError('GLOBAL numpy.ndarray')
+
+    def __setstate__(self, state: tuple) -> None:
+        version, shape, kind, by_columns, content = state
+        super().__setstate__((version, shape, kind.dtype, by_columns, content))
+
+    def __reduce__(self) -> tuple:
+        return self.view(np.ndarray).__reduce__()
+
+
+def _empty_array(subtype: type, *_: Any) -> np.ndarray:
+    """Make the array that a pickle then fills (NumPy's ``_reconstruct`` makes any class)."""
+    if subtype is not _Array:
         raise pickle.UnpicklingError(f'GLOBAL {subtype.__module__}.{subtype.__qualname__}')
-    return np.empty(shape, code)
+    return np.empty(0, np.uint8).view(_Array)
+
+
+def _number(kind: _Kind, content: bytes) -> np.generic:
+    """Return the value that a pickle states as a type and its bytes."""
+    return np.frombuffer(content, kind.dtype)[0]
 
 
 def _history_statistic(owner: type, name: str) -> Callable:

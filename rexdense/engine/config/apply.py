@@ -31,7 +31,7 @@ from rexdense.engine.config.load import (
     set_scale,
     walk,
 )
-from rexdense.engine.config.override import override
+from rexdense.engine.config.override import NEEDED, override
 from rexdense.engine.config.pieces import add_pieces
 from rexdense.engine.config.pretrained import use_pretrained
 from rexdense.engine.report.main_metric import keep_best, stop_early
@@ -67,6 +67,8 @@ def apply_run_options(
         add_pieces(config, options.pieces)
     if options.cfg_options:
         override(config, options.cfg_options)
+    if training:
+        _require_whole(config)
     launcher = options.launcher if options.launcher != 'none' else config.get('launcher', 'none')
     if launcher != 'none':
         _require_no_sync_bn(config, device)
@@ -105,6 +107,20 @@ def apply_run_options(
     if options.coco_backend:
         _set_coco_backend(config, options.coco_backend)
     return device
+
+
+def _require_whole(config: Config) -> None:
+    """Check that a config has what a training needs.
+
+    Raises:
+        InvalidArgument: it has not.
+    """
+    lacking = [name for name in NEEDED if not config.get(name)]
+    if lacking:
+        raise InvalidArgument(
+            f'config file {config.filename} has no {", ".join(lacking)}: begin with a _base_ that '
+            'has, such as one of rexdense configs'
+        )
 
 
 def _go_on_after_restart(config: Config, options: argparse.Namespace) -> None:

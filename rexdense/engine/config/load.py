@@ -1,5 +1,6 @@
 """Reading a config file and changing it: overrides, epochs, image size, classes."""
 
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.config.utils import MODULE2PACKAGE
 
 from rexdense.dependencies import missing_dependency
-from rexdense.errors import InvalidArgument, RexdenseError
+from rexdense.errors import InvalidArgument, RexdenseError, abridged
 from rexdense.shipped_configs import find_config
 
 __all__ = [
@@ -41,7 +42,7 @@ _SQUARES = (
 )
 """Transforms whose ``size`` is the side of a square."""
 
-# What running a config file raises when the fault is in the file.
+# What running a config file raises when the fault is in the file, wherever it is raised.
 _FAULTS_OF_A_FILE = (
     AttributeError,
     ImportError,
@@ -52,6 +53,10 @@ _FAULTS_OF_A_FILE = (
     SyntaxError,
     TypeError,
     ValueError,
+)
+_SECTIONS = (
+    *('model', 'optim_wrapper', 'default_hooks', 'env_cfg', 'randomness'),
+    *(f'{part}_{end}' for part in ('train', 'val', 'test') for end in ('cfg', 'dataloader')),
 )
 
 
@@ -70,21 +75,37 @@ def load_config(path: str | Path) -> Config:
     # mmengine resolves 'mmdet::' and its like for the packages of this table alone.
     MODULE2PACKAGE.setdefault('rexdense', 'rexdense')
     try:
-        return Config.fromfile(path)
-    except RexdenseError:
+        config = Config.fromfile(path)
+    except (RexdenseError, MemoryError):
         raise
-    except _FAULTS_OF_A_FILE as error:
+    # The file is run, and may raise anything.
+    except Exception as error:
         if isinstance(error, ImportError) and missing_dependency(error):
+            raise
+        if not isinstance(error, _FAULTS_OF_A_FILE) and _is_raised_here(error):
             raise
         hint = (
             '; an import must stand below its _base_ line, else mmengine takes the file for one '
             'of another kind'
-            if isinstance(error, RuntimeError)
+            if isinstance(error, RuntimeError) and not isinstance(error, RecursionError)
             else ''
         )
         raise InvalidArgument(
             f'config file {path} cannot be read: {type(error).__name__}: {error}{hint}'
         ) from error
+    for name in _SECTIONS:
+        if not isinstance(config.get(name) or {}, dict):
+            raise InvalidArgument(
+                f'config file {path} says {name}={abridged(config.get(name))}: give a section, '
+                f'{name} = dict(...)'
+            )
+    return config
+
+
+def _is_raised_here(error: Exception) -> bool:
+    """Whether an exception comes from rexdense itself, which a config may call."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return Path(frame.f_code.co_filename).is_relative_to(Path(__file__).parents[2])
 
 
 def walk(node: Any) -> Iterator[ConfigDict]:

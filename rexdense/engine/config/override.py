@@ -15,7 +15,7 @@ from rexdense.engine.config.followers import follow_channels
 from rexdense.engine.config.load import RUN_LENGTHS, stretch
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-__all__ = ['KEYS', 'override']
+__all__ = ['KEYS', 'NEEDED', 'override']
 
 # What mmengine's Runner reads of a config besides its own arguments (runner/runner.py).
 _READ_LATER = {
@@ -42,7 +42,7 @@ _ARGUMENTS = {
 }
 
 
-_NEEDED = ('model', 'optim_wrapper', 'train_cfg', 'train_dataloader')
+NEEDED = ('model', 'optim_wrapper', 'train_cfg', 'train_dataloader')
 """Sections without which nothing is trained."""
 _MEASURED = ('cfg', 'dataloader', 'evaluator')
 """Ends of the names of the three sections that mmengine's Runner wants together or not at all."""
@@ -69,7 +69,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
     merged = dict(assignments)
     for key, value in assignments.items():
         _require_known(key)
-        if key in _NEEDED and value is None:
+        if key in NEEDED and value is None:
             raise InvalidArgument(
                 f'--cfg-options {key}=None: a run needs this section; set its values by '
                 f'{key}.NAME=VALUE'

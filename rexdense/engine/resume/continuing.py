@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmengine.hooks import EMAHook
-from mmengine.runner import EpochBasedTrainLoop
+from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop
 
 from rexdense.engine.resume.checkpoints import facts_of_run
 from rexdense.engine.resume.loops import PlacedEpochLoop
@@ -64,6 +64,8 @@ def continue_run(
     with foreign(runner, RUN if RUN in checkpoint else 'message_hub'):
         length = _epoch_length(checkpoint)
     _resume_position(runner, meta['epoch'], meta['iter'], length)
+    if RUN in checkpoint:
+        _tell_other_batches(runner, length)
     if 'message_hub' in checkpoint:
         with foreign(runner, 'message_hub'):
             runner.message_hub.load_state_dict(checkpoint['message_hub'])
@@ -138,3 +140,17 @@ def _resume_position(runner: Any, epoch: int, iteration: int, length: int | None
             begun = 0
         iteration = epoch * present + begun
     loop._epoch, loop._iter = epoch, iteration
+
+
+def _tell_other_batches(runner: Any, length: int) -> None:
+    """Say so where a run that counts iterations goes on with more or fewer images a step.
+
+    Args:
+        length: The steps of a pass over the data in the run of the checkpoint.
+    """
+    loop = runner.train_loop
+    if isinstance(loop, IterBasedTrainLoop) and length != len(loop.dataloader):
+        runner.logger.warning(
+            f'a pass over the data was {length} steps, and is {len(loop.dataloader)} here: the run '
+            f'goes on as after {loop.iter} of these, and some images may be used twice or left out'
+        )

@@ -167,7 +167,8 @@ class KeepCheckpoints(CheckpointHook):
         settings: As for mmengine's.
 
     Raises:
-        InvalidArgument: ``every`` or ``wait_for_disk`` is none.
+        InvalidArgument: ``every`` or ``wait_for_disk`` is none, or ``out_dir`` or ``filename_tmpl``
+            puts checkpoints where no run looks for them.
     """
 
     def __init__(
@@ -178,6 +179,7 @@ class KeepCheckpoints(CheckpointHook):
         **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
+        _require_known_places(self)
         self.every = None if every is None else Every.parse(every)
         self.wait_for_disk = minutes_of(wait_for_disk)
         self._is_validating, self._again = False, None
@@ -261,3 +263,23 @@ class KeepCheckpoints(CheckpointHook):
             self._save_checkpoint_with_step(
                 runner, runner.epoch if self.by_epoch else runner.iter, meta
             )
+
+
+def _require_known_places(hook: CheckpointHook) -> None:
+    """Check that checkpoints lie in the work directory, under the names that --resume and
+    --overwrite look for.
+
+    Raises:
+        InvalidArgument: a setting puts them elsewhere.
+    """
+    template = hook.filename_tmpl
+    if hook.out_dir is not None:
+        raise InvalidArgument(
+            f'default_hooks.checkpoint.out_dir={hook.out_dir!r}: checkpoints lie in the work '
+            'directory, where --resume looks for them; leave it out, and give --work-dir'
+        )
+    if template not in ('epoch_{}.pth', 'iter_{}.pth'):
+        raise InvalidArgument(
+            f'default_hooks.checkpoint.filename_tmpl={template!r}: --resume looks for epoch_N.pth '
+            'and iter_N.pth; leave it out'
+        )

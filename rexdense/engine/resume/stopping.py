@@ -18,6 +18,7 @@ __all__ = [
     'StopWithinValidation',
     'agreed',
     'spare_workers',
+    'status_of',
 ]
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -29,6 +30,12 @@ class StopAsked(Exception):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+
+
+def status_of(number: int) -> int:
+    """Return the exit status of a program that a signal has stopped: that of an interruption from
+    the keyboard, else 75."""
+    return 130 if number == signal.SIGINT else STOPPED
 
 
 class RunStopped(Exception):
@@ -46,8 +53,8 @@ class RunStopped(Exception):
 
     @property
     def status(self) -> int:
-        """The program's exit status: that of an interruption from the keyboard, else 75."""
-        return 130 if self.number == signal.SIGINT else STOPPED
+        """The program's exit status."""
+        return status_of(self.number)
 
     def __str__(self) -> str:
         name = signal.Signals(self.number).name

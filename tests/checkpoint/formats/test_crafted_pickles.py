@@ -1,5 +1,8 @@
 """Files that would run code: refused by every route, and nothing of them happens."""
 
+import zipfile
+
+import numpy as np
 import pytest
 import torch
 from mmengine.registry import WEIGHT_INITIALIZERS
@@ -96,3 +99,65 @@ def test_no_config_reaches_trust_pickle():
     config = dict(type='rexdense.Pretrained', checkpoint='x.pth', trust_pickle=True)
     with pytest.raises(TypeError, match='trust_pickle'):
         WEIGHT_INITIALIZERS.build(config)
+
+
+BYTES = b'c_codecs\nencode\n(X\x08\x00\x00\x00AAAAAAAAX\x06\x00\x00\x00latin1tR'
+EMPTY = b'cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tX\x01\x00\x00\x00btR'
+
+
+def type_of(code, *state):
+    """The pickle of a type of NumPy, and of what is then said of it."""
+    made = b'cnumpy\ndtype\n(X%c\x00\x00\x00%b\x89\x88tR' % (len(code), code)
+    return made + (b'(' + b''.join(state) + b'tb' if state else b'')
+
+
+OBJECTS = type_of(b'O')
+WITH_FIELD = type_of(
+    *(b'f8', b'K\x03', b'X\x01\x00\x00\x00<', b'N', b'(X\x01\x00\x00\x00at'),
+    *(b'}X\x01\x00\x00\x00a(' + type_of(b'i8') + b'K\x00ts', b'K\x08', b'K\x08', b'K\x00'),
+)
+
+
+def pickled(path, content):
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('archive/data.pkl', b'\x80\x02' + content + b'.')
+        archive.writestr('archive/version', '3')
+    return path
+
+
+@pytest.mark.parametrize(
+    ('content', 'name'),
+    [
+        (b'cnumpy\nndarray\n((K\x01t' + OBJECTS + BYTES + b'tR', 'dtype'),
+        (b'cnumpy\nndarray\n((K\x01t' + type_of(b'f8') + BYTES + b'tR', 'ndarray'),
+        (b'cnumpy\nndarray\n)\x81', 'ndarray'),
+        (type_of(b'f8,O'), 'dtype'),
+    ],
+    ids=['objects over bytes', 'numbers over bytes', 'an array made new', 'fields'],
+)
+def test_no_pickle_makes_bytes_pointers(content, name, tmp_path):
+    """Which are followed where the array is copied or shown."""
+    with pytest.raises(CheckpointUnreadable, match=rf'wants to call numpy\.{name} while it is re'):
+        read_checkpoint(pickled(tmp_path / 'weights.pth', content))
+
+
+def test_what_a_pickle_says_of_a_type_besides_its_code_and_order_is_left_out(tmp_path):
+    for kind in (WITH_FIELD, type_of(b'f8')):
+        content = EMPTY + b'(K\x01(K\x01t' + kind + b'\x89' + BYTES + b'tb'
+        found = read_checkpoint(pickled(tmp_path / 'weights.pth', content)).content
+        assert found.dtype == float and found.dtype.names is None
+        assert found.tobytes() == b'AAAAAAAA'
+
+
+def test_arrays_that_are_read_are_saved_as_numpys_own(tmp_path):
+    values = [np.arange(6.0).reshape(2, 3), np.array(['a', 'bc']), np.array([1, 2], '>i2')]
+    values += [np.asfortranarray(values[0]), np.float32(2.5), np.bool_(True)]
+    for number in range(2):
+        torch.save(values, tmp_path / f'{number}.pth')
+        read = read_checkpoint(tmp_path / f'{number}.pth').content
+        for value, found in zip(values, read, strict=True):
+            assert found.dtype == value.dtype.newbyteorder('=') and found.shape == value.shape
+            assert (found == value).all()
+        values = read
+    saved = torch.load(tmp_path / '1.pth', weights_only=False)
+    assert {type(value) for value in saved} == {np.ndarray, np.float32, np.bool_}

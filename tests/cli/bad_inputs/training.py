@@ -19,6 +19,8 @@ _OPTIONS = [
     Bad('train configs/raising.py', r'raising\.py.*wrong'),
     Bad('train configs/orphan.py', r'orphan\.py'),
     Bad('train configs/binary.py', r'binary\.py'),
+    Bad('train configs/index.py', r'index\.py cannot be read: IndexError'),
+    Bad('train configs/bare.py RUN', r'bare\.py has no model, optim_wrapper, train_cfg, train_dat'),
     Bad('train DETECTOR --data-root shapes RUN --epoch 3', "unknown option '--epoch': did you mea"),
     Bad('train DETECTOR --data-root shapes RUN stray', "unexpected argument 'stray'"),
     *(
@@ -107,6 +109,11 @@ _DEVICES = [
             variables={'RANK': '0', 'WORLD_SIZE': '1', 'LOCAL_RANK': '0'} | {name: text},
         )
         for name, text in (('LOCAL_RANK', 'first'), ('WORLD_SIZE', ''), ('MASTER_PORT', 'any'))
+    ),
+    Bad(
+        'train DETECTOR --data-root shapes RUN',
+        "TORCHELASTIC_MAX_RESTARTS='many': give a whole number, or start the processes with torch",
+        variables={'TORCHELASTIC_MAX_RESTARTS': 'many'},
     ),
     Bad(
         f'{_CHOSEN} --pretrained clovaai --cfg-options model.backbone.width_mult=1.0',

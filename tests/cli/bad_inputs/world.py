@@ -226,6 +226,8 @@ def _others(root: Path) -> None:
     (root / 'configs/torn.py').write_text('model = dict(\n')
     (root / 'configs/raising.py').write_text("raise ValueError('wrong')\n")
     (root / 'configs/orphan.py').write_text("_base_ = './nowhere.py'\n")
+    (root / 'configs/index.py').write_text('model = [1][5]\n')
+    (root / 'configs/bare.py').write_text('number = 1\n')
     (root / 'configs/binary.py').write_bytes(b'\x80\x00\xff')
     (root / 'zips/text.zip').write_text('no zip')
     for name, member in (('whole', 'annotations/train.json'), ('out', '../train.json')):

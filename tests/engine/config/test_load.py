@@ -9,6 +9,7 @@ pytest.importorskip('mmengine')
 
 from mmengine.config import Config
 
+from rexdense import arch
 from rexdense.engine.config.load import (
     class_heads,
     innermost_dataset,
@@ -49,6 +50,9 @@ def test_unknown_config(name, expected):
         ('_base_ = []\nimport math\na = math.no_such_thing', 'AttributeError'),
         ('_base_ = []\nfrom rexdense.arch import no_such_thing', 'ImportError'),
         ('from rexdense.arch import channels\n_base_ = []', 'ConfigParsingError'),
+        ('a = [1][5]', 'IndexError'),
+        ('assert 1 == 2', 'AssertionError'),
+        ('a = 1 / 0', 'ZeroDivisionError'),
     ],
 )
 def test_faulty_config(tmp_path, text, expected):
@@ -60,11 +64,28 @@ def test_faulty_config(tmp_path, text, expected):
         load_config(path)
 
 
-def test_config_that_meets_a_bug_of_ours_keeps_its_traceback(tmp_path):
+def test_config_that_meets_a_bug_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
+    functions = {}
+    exec(compile('def channels(name):\n    1 / 0', arch.__file__, 'exec'), functions)
+    monkeypatch.setattr(arch, 'channels', functions['channels'])
     path = tmp_path / 'config.py'
-    path.write_text('a = 1 / 0')
+    path.write_text("_base_ = []\nfrom rexdense.arch import channels\na = channels('rexnet_1.0')")
     with pytest.raises(ZeroDivisionError):
         load_config(path)
+
+
+@pytest.mark.parametrize(
+    ('name', 'text', 'said'),
+    [
+        ('config.yaml', 'a: [1, 2\n', 'cannot be read: ParserError: '),
+        ('config.json', '{"a": ', 'cannot be read: JSONDecodeError: '),
+        ('config.py', 'model = 5', r'says model=5: give a section, model = dict\(\.\.\.\)$'),
+    ],
+)
+def test_config_of_another_form(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidArgument, match=f'^config file .*{name} {said}'):
+        load_config(tmp_path / name)
 
 
 def test_config_with_an_unknown_backbone(tmp_path):

@@ -14,7 +14,8 @@ import torch
 
 from rexdense.engine.resume import choice
 from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint, run_meta
-from rexdense.errors import CheckpointUnreadable
+from rexdense.engine.resume.saving import KeepCheckpoints
+from rexdense.errors import CheckpointUnreadable, InvalidArgument
 
 
 def write(path, number=1, meta=(), **more):
@@ -239,3 +240,13 @@ def test_all_processes_take_the_checkpoint_of_the_first(folder, monkeypatch):
 
         monkeypatch.setattr(choice, 'broadcast_object_list', receive)
         assert choice.first_process_checkpoint(own) == expected
+
+
+@pytest.mark.parametrize(
+    ('setting', 'value'), [('out_dir', 'elsewhere'), ('filename_tmpl', 'model_{}.pth')]
+)
+def test_checkpoints_where_no_run_looks_for_them(setting, value):
+    """Which --resume would pass over for an older one, and a second run replace unasked."""
+    with pytest.raises(InvalidArgument, match=rf'^default_hooks\.checkpoint\.{setting}=.*: '):
+        KeepCheckpoints(interval=1, **{setting: value})
+    KeepCheckpoints(interval=1, by_epoch=False)

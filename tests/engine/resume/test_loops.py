@@ -114,3 +114,33 @@ def test_files_of_the_user_stay(tmp_path):
         *('best_score_epoch_4.pth', 'epoch_3.pth', 'epoch_4.pth'),
         *('step_1.pth', 'step_of_mine.pth'),
     }
+
+
+def log_of(folder):
+    """The lines of the logs of all runs in a folder."""
+    return [line for path in folder.glob('*/*.log') for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize(('batch_size', 'told'), [(4, True), (2, False)])
+def test_more_images_a_step_of_a_run_that_counts_iterations(tmp_path, batch_size, told):
+    """Such a run leaves out as many batches as were made, whatever their size."""
+    with pytest.raises(Killed):
+        run(toy_config(tmp_path, by_epoch=False, at=16))
+    config = toy_config(tmp_path, by_epoch=False)
+    config.train_dataloader.batch_size = batch_size
+    config.log_level = 'WARNING'
+    run(config, resume=True)
+    said = 'a pass over the data was 4 steps, and is 2 here: the run goes on as after '
+    assert any(said in line for line in log_of(tmp_path)) == told
+
+
+def test_gradients_that_are_there_are_not_called_lost(tmp_path):
+    """As mmengine calls them wherever a run goes on between two steps of the optimizer."""
+    with pytest.raises(Killed):
+        run(toy_config(tmp_path, at=9))
+    config = toy_config(tmp_path)
+    config.log_level = 'WARNING'
+    run(config, resume=True)
+    lines = log_of(tmp_path)
+    assert any('performance because the model has BatchNorm layers' in line for line in lines)
+    assert not any('lost' in line for line in lines)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from rexdense.errors import MissingDependency, first_line
 
-__all__ = ['missing_dependency', 'needed_packages']
-
 _PACKAGE = Path(__file__).resolve().parent
 _IN_CHECKOUT = (_PACKAGE.parent / 'requirements/setup_environment.py').is_file()
 # Of an installed wheel these files lie in the package.

@@ -10,18 +10,6 @@ from pathlib import Path
 
 from rexdense.errors import InvalidArgument, UnwritableFile
 
-__all__ = [
-    'already_there',
-    'check_destination',
-    'prepare_output_dir',
-    'reason',
-    'refusals_told',
-    'refuse_inputs',
-    'takes_no_more',
-    'told',
-    'unwritable',
-]
-
 _TAKES_NO_MORE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)
 _MAKE_ROOM = 'make room or choose another place'
 _REMEDIES = {

@@ -6,29 +6,6 @@ from typing import Any
 
 from rexdense.stop_signal import STOPPED
 
-__all__ = [
-    'CheckpointMismatch',
-    'CheckpointUnreadable',
-    'DataError',
-    'GraphMismatch',
-    'IncompleteResults',
-    'InvalidArgument',
-    'LostWorker',
-    'MissingDependency',
-    'NonFiniteLoss',
-    'OutOfMemory',
-    'ProcessLost',
-    'RexdenseError',
-    'UnknownName',
-    'UnwritableFile',
-    'abridged',
-    'first_line',
-    'left_out_sentence',
-    'some_of',
-    'suggest',
-]
-
-
 LONGEST_LINE = 300
 """Characters of another package's message that are repeated."""
 LONGEST_VALUE = 60

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from rexdense.destinations import told, unwritable
 
-__all__ = ['held_alone', 'holder_of', 'one_at_a_time']
-
 LONGEST_HOLDER = 240
 """Bytes that are read of what a lock file says of its holder."""
 # What says that a file system has no locks, or none for this file.

@@ -19,17 +19,6 @@ from rexdense.destinations import check_destination, told
 from rexdense.errors import UnwritableFile
 from rexdense.hidden_files import HiddenFile, hidden_name, take_places
 
-__all__ = [
-    'appended_whole',
-    'atomic_write',
-    'files_written_aside',
-    'finish_partial',
-    'folder_written_aside',
-    'partial_file',
-    'path_written_aside',
-    'scratch_folder',
-]
-
 
 def atomic_write(
     path: str | Path,

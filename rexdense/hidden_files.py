@@ -14,8 +14,6 @@ from typing import BinaryIO, NamedTuple
 from rexdense.destinations import already_there, reason, told, unwritable
 from rexdense.errors import UnwritableFile
 
-__all__ = ['LONGEST_NAME', 'HiddenFile', 'hidden_name', 'take_places', 'written_for']
-
 ASIDE, BACKUP = 'part', 'old'
 """The endings of hidden files: one that is being written, and one that another is replacing."""
 LONGEST_NAME = 240

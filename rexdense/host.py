@@ -11,8 +11,6 @@ from torch import nn
 
 from rexdense.dependencies import needed_packages
 
-__all__ = ['BaseModule', 'HistoryBuffer', 'Registry', 'parent_registry']
-
 _Class = TypeVar('_Class', bound=type)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from rexdense.errors import OutOfMemory, RexdenseError
 
-__all__ = ['memory_shortage_told']
-
 # What torch says on a CPU (c10/core/impl/alloc_cpu.cpp), CUDA and Ascend, and OpenCV.
 _SHORT = re.compile(
     r"out of memory|DefaultCPUAllocator: (?:not enough|can't allocate) memory|bad_alloc"

@@ -16,8 +16,6 @@ from pathlib import Path, PurePosixPath
 from rexdense.errors import InvalidArgument
 from rexdense.hidden_files import LONGEST_NAME
 
-__all__ = ['Rename', 'name_key', 'output_names', 'output_path', 'output_paths', 'safe_name']
-
 Rename = Callable[[str], str]
 """Names of output files after those of input files."""
 

@@ -4,18 +4,6 @@ from importlib.util import find_spec
 
 from rexdense.host import Registry, parent_registry
 
-__all__ = [
-    'DATASETS',
-    'DATA_SAMPLERS',
-    'HOOKS',
-    'METRICS',
-    'MODELS',
-    'OPTIMIZERS',
-    'OPTIM_WRAPPERS',
-    'TRANSFORMS',
-    'WEIGHT_INITIALIZERS',
-]
-
 
 def _child(name: str, parent: str, *locations: str, **adapters: str) -> Registry:
     """Return a registry below mmengine's whose classes lie in the modules ``locations``.

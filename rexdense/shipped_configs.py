@@ -11,8 +11,6 @@ from pathlib import Path, PurePosixPath
 
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-__all__ = ['config_names', 'configs_folder', 'find_config']
-
 SCOPE = 'rexdense::'
 """Prefix by which mmengine names a config of the package."""
 

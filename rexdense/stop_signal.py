@@ -4,8 +4,6 @@ import signal
 import threading
 from types import FrameType
 
-__all__ = ['STOPPED', 'StoppedEarly', 'stop_with_status']
-
 STOPPED = 75
 """Status of a run that SIGTERM has stopped and ``--resume`` goes on with: EX_TEMPFAIL of
 sysexits.h, "temporary failure, the user is invited to retry"."""

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-__all__ = ['text_table']
-
 
 def text_table(rows: Sequence[Sequence[str]]) -> str:
     """Return the rows as lines: the first column to the left, the others to the right.

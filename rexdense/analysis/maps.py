@@ -12,8 +12,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.classifier import Classifier
 
-__all__ = ['ClassActivation', 'class_activation', 'level_maps', 'strongest_channels']
-
 
 class ClassActivation(NamedTuple):
     """The class that a classifier sees in an image, with the map of its evidence.

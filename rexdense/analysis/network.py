@@ -16,8 +16,6 @@ from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_classifier
 from rexdense.visualization.picture_files import read_picture
 
-__all__ = ['image_batches', 'load_classifier', 'load_network', 'network_input', 'resized']
-
 HEAD = 'head.'
 SEED = 0
 

@@ -28,8 +28,6 @@ from rexdense.analysis.rank import FeatureRank, rank_of
 from rexdense.arch.checks import require_positive_integer
 from rexdense.errors import InvalidArgument, suggest
 
-__all__ = ['LAYERS', 'NONLINEARITIES', 'RATIOS', 'MeanRank', 'random_layer_ranks']
-
 WIDTHS = (32, 128)
 EXPANSION = 6
 MAPS = (4, 12, 12)

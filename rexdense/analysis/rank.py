@@ -23,8 +23,6 @@ from torch import Tensor, nn
 from rexdense.errors import InvalidArgument
 from rexdense.models.backbones.backbone import Backbone
 
-__all__ = ['FeatureRank', 'blocks_of', 'feature_matrices', 'feature_ranks', 'rank_of']
-
 ROWS = 4096
 
 

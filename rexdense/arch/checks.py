@@ -7,21 +7,6 @@ from typing import Any
 
 from rexdense.errors import InvalidArgument, suggest
 
-__all__ = [
-    'is_integer',
-    'is_number',
-    'require_config',
-    'require_few_blocks',
-    'require_flag',
-    'require_known',
-    'require_norm_cfg',
-    'require_one_of',
-    'require_positive',
-    'require_positive_integer',
-    'require_ratio',
-    'require_sequence',
-]
-
 MOST_BLOCKS = 1000
 """Thirty times the deepest named network; a mistyped depth would otherwise be built for hours."""
 

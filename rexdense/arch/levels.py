@@ -7,16 +7,6 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from rexdense.arch.checks import is_integer, require_one_of, require_sequence
 from rexdense.errors import InvalidArgument
 
-__all__ = [
-    'OUTPUT_STRIDES',
-    'Architecture',
-    'BlockSpec',
-    'FeatureLevel',
-    'MaxPoolSpec',
-    'group_by_level',
-    'resolve_out_indices',
-]
-
 OUTPUT_STRIDES = (8, 16, 32)
 POOL_PADDINGS = ('symmetric', 'same')
 

@@ -10,16 +10,6 @@ from rexdense.arch.residual import RegNetRule, ResNeXtRule
 from rexdense.arch.rexnet import ReXNetLiteRule, ReXNetRule
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-__all__ = [
-    'ARCHITECTURES',
-    'architecture',
-    'architecture_by_rule',
-    'channels',
-    'feature_levels',
-    'list_backbones',
-    'rule_arguments',
-]
-
 # w_0, w_a, w_m, depth, group width: pycls configs/dds_baselines/regnet{x,y} (timm models/regnet.py
 # has the same numbers).
 _REGNETX = {

@@ -17,8 +17,6 @@ from rexdense.arch.levels import Architecture, BlockSpec, MaxPoolSpec, group_by_
 from rexdense.arch.rounding import make_divisible
 from rexdense.errors import InvalidArgument
 
-__all__ = ['BottleneckSpec', 'RegNetRule', 'ResNeXtRule']
-
 STAGES = 4
 REGNET_STEM_CHANNELS = 32
 REGNET_WIDTH_STEP = 8

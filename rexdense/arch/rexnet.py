@@ -18,8 +18,6 @@ from rexdense.arch.checks import (
 from rexdense.arch.levels import Architecture, BlockSpec, group_by_level
 from rexdense.arch.rounding import make_divisible
 
-__all__ = ['InvertedBottleneckSpec', 'ReXNetLiteRule', 'ReXNetRule']
-
 STAGE_DEPTHS = (1, 2, 2, 3, 3, 5)
 STAGE_STRIDES = (1, 2, 2, 2, 1, 2)
 UNSQUEEZED_STAGES = 2

@@ -1,7 +1,5 @@
 """Rounding of channel counts."""
 
-__all__ = ['make_divisible']
-
 
 def make_divisible(value: float, divisor: int) -> int:
     """Round to the nearest multiple of ``divisor``, never down by more than 10 %.

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 from rexdense.arch.levels import Architecture, FeatureLevel
 from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetRule
 
-__all__ = ['STANDARD_UNETS', 'StandardUNet', 'decoder_block', 'rexunet_levels']
-
 
 class StandardUNet(NamedTuple):
     """A pair of a backbone and a decoder whose size is measured in the zoo.

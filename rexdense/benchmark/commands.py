@@ -13,8 +13,6 @@ from rexdense.benchmark.report import figures_of, result_of
 from rexdense.benchmark.rounds import take_turns
 from rexdense.errors import InvalidArgument
 
-__all__ = ['measure_imports']
-
 
 class _Command:
     """A command, timed from its start to its end."""

@@ -13,13 +13,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import BACKENDS
 from rexdense.files import atomic_write, scratch_folder
 
-__all__ = [
-    'measure_annotations',
-    'measure_evaluation',
-    'measure_export',
-    'measure_loaders',
-]
-
 Tasks = Mapping[str, dict[str, Any]]
 
 

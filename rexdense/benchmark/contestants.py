@@ -11,8 +11,6 @@ from typing import Any
 import rexdense
 from rexdense.errors import InvalidArgument
 
-__all__ = ['Contestant', 'contestants_of']
-
 AS_SHIPPED = ('onnxruntime', 'openvino')
 """Packages that have one form alone."""
 

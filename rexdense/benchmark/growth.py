@@ -15,8 +15,6 @@ from rexdense.text_table import text_table
 from rexdense.visualization.plots.figures import new_figure
 from rexdense.zoo.complexity import Complexity, count_complexity
 
-__all__ = ['MOST', 'faster_than_work', 'growth_table', 'measure_growth', 'plot_growth']
-
 SIDES = (224, 448, 800, 1333)
 BATCHES = (1, 2, 4, 8)
 MOST = 1.25

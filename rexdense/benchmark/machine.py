@@ -13,8 +13,6 @@ from torch import nn
 from rexdense.benchmark.workloads.network import synchronise
 from rexdense.deploy.optimization.fused import fuse_activation
 
-__all__ = ['BUSY', 'Ceilings', 'busy_share', 'describe_machine', 'free_bytes', 'measure_ceilings']
-
 BUSY = 0.1
 """The share of the processors from which on a machine counts as busy."""
 

@@ -17,8 +17,6 @@ from rexdense.device import require_bfloat16
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.zoo.complexity import Complexity, count_complexity
 
-__all__ = ['Benchmark', 'measure_networks']
-
 WHOLE_MODELS = ('detector', 'model-step')
 """Kinds whose ``name`` is a config."""
 STEPS = ('train-step', 'model-step')

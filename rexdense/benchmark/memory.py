@@ -12,8 +12,6 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-__all__ = ['StorageCounter', 'bytes_kept', 'most_resident_bytes']
-
 
 class StorageCounter(TorchDispatchMode):
     """Knows the storages that operations allocate while it is on, and which are still there.

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['PEERS', 'build_network', 'timm_name']
-
 ALL = (0, 1, 2, 3, 4)
 CLASSES = 11
 PEERS = {

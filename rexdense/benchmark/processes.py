@@ -9,8 +9,6 @@ from rexdense.benchmark.contestants import Contestant
 from rexdense.benchmark.machine import busy_share
 from rexdense.benchmark.rounds import take_turns
 
-__all__ = ['Peer', 'Turns', 'run_in_turns']
-
 
 class Peer(NamedTuple):
     """An environment with the packages of others.

@@ -12,17 +12,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.text_table import text_table
 
-__all__ = [
-    'WIDEST',
-    'doubts',
-    'figures_of',
-    'losses',
-    'read_json',
-    'result_of',
-    'table_of',
-    'write_json',
-]
-
 WIDEST = 0.15
 """The spread of a contestant's times, from quartile to quartile, above which they are no result."""
 _ADVICE = 'repeat this on an idle machine'

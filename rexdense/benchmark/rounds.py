@@ -5,8 +5,6 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-__all__ = ['Ratio', 'Runs', 'ratio', 'spread', 'take_turns']
-
 
 class Runs(Protocol):
     """Something that is timed: ``run()`` returns the milliseconds of one turn."""

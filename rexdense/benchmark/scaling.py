@@ -11,8 +11,6 @@ from typing import NamedTuple
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['Cluster', 'Expectation', 'Training', 'exchange_seconds', 'expect', 'state_bytes']
-
 FLOAT32 = 4
 MOMENTS = {'SGD': 1, 'Adam': 2, 'AdamW': 2}
 """Numbers that an optimizer keeps of each parameter."""

@@ -15,8 +15,6 @@ from rexdense.benchmark.workloads.network import Timed
 from rexdense.device import reuse_freed_memory, why_absent
 from rexdense.errors import InvalidArgument, RexdenseError, first_line
 
-__all__ = ['serve']
-
 
 def serve() -> None:
     """Be a contestant: the first line of standard input is the task, each further line a turn."""

@@ -11,8 +11,6 @@ from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import REXDENSE, scheme_named
 from rexdense.destinations import check_destination
 
-__all__ = ['convert_checkpoint']
-
 
 def convert_checkpoint(
     source_file: str | Path,

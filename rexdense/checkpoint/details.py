@@ -12,17 +12,6 @@ from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = [
-    'Details',
-    'BUILT_FROM',
-    'configured_network',
-    'configured_options',
-    'details_of',
-    'hidden_options',
-    'taught_classes',
-    'taught_palette',
-]
-
 # Arguments of a family's rule that the tensors do not show, and the values they may have.
 _OPTIONS = {'resnext': {'pool_padding': POOL_PADDINGS}}
 BUILT_FROM = 'built_from'

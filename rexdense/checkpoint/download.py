@@ -20,8 +20,6 @@ from rexdense.errors import CheckpointUnreadable
 from rexdense.file_locks import one_at_a_time
 from rexdense.files import atomic_write, finish_partial, partial_file
 
-__all__ = ['cache_folder', 'download']
-
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but from https to nothing less."""

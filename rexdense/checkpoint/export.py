@@ -16,8 +16,6 @@ from rexdense.destinations import check_destination
 from rexdense.errors import UnknownName, suggest
 from rexdense.files import files_written_aside
 
-__all__ = ['BACKBONE_FORMATS', 'export_backbone']
-
 # All but zshn25/rexnet, which publishes whole U-Nets.
 BACKBONE_FORMATS = tuple(name for name in SCHEMES if name != 'zshn25')
 

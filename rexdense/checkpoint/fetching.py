@@ -30,8 +30,6 @@ from rexdense.errors import (
 from rexdense.hidden_files import LONGEST_NAME
 from rexdense.output_names import safe_name
 
-__all__ = ['is_address', 'local_file', 'open_checkpoint', 'source_files']
-
 # The functions of mmengine (runner/checkpoint.py) that list what such a name stands for.
 _TABLES = {
     'open-mmlab': 'get_external_models',

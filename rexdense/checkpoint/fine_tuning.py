@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-__all__ = ['with_own_class_layers']
-
 
 def with_own_class_layers(
     model: nn.Module, state: Mapping[str, Tensor], before: int | None, now: int

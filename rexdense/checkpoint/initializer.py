@@ -8,8 +8,6 @@ from rexdense.checkpoint.loading import load_weights
 from rexdense.dependencies import needed_packages
 from rexdense.registry import WEIGHT_INITIALIZERS
 
-__all__ = ['Pretrained']
-
 
 @WEIGHT_INITIALIZERS.register_module()
 class Pretrained:

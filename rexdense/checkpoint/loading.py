@@ -22,8 +22,6 @@ from rexdense.checkpoint.names.target import Target
 from rexdense.checkpoint.report import LoadReport
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
-__all__ = ['load_weights']
-
 
 def load_weights(
     module: nn.Module,

@@ -17,8 +17,6 @@ from rexdense.checkpoint.fetching import is_address, local_file
 from rexdense.checkpoint.formats.reading import read_checkpoint
 from rexdense.dependencies import needed_packages
 
-__all__ = ['install_safe_loader']
-
 # Every prefix that mmengine registers a loader for; the empty one is that of paths. They are
 # regular expressions.
 PREFIXES = (

@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ['IMAGENET_BGR', 'IMAGENET_RGB', 'Preprocessing']
-
 
 @dataclasses.dataclass(frozen=True)
 class Preprocessing:

@@ -10,8 +10,6 @@ from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.dependencies import needed_packages
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
 
-__all__ = ['is_published_name', 'published_file', 'published_path']
-
 _NAME = re.compile(r'([\w.]+)(:[\w.]+)')
 
 

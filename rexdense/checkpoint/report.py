@@ -4,8 +4,6 @@ import dataclasses
 
 from rexdense.checkpoint.preprocessing import Preprocessing
 
-__all__ = ['LoadReport']
-
 _SHOWN = 6
 
 

@@ -7,8 +7,6 @@ from typing import Any, BinaryIO
 
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['DIGEST', 'file_digest', 'read_sidecar', 'sidecar_path']
-
 DIGEST = 'sha256'
 """The entry that ties a sidecar to its weights."""
 

@@ -33,8 +33,6 @@ from rexdense.visualization.picture_files import read_picture, write_picture
 from rexdense.visualization.plots.ranks import plot_block_ranks, plot_random_layers
 from rexdense.visualization.tiles import beside, titled
 
-__all__ = ['main']
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""

@@ -28,8 +28,6 @@ from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import device_sentence, find_device
 from rexdense.shipped_configs import find_config
 
-__all__ = ['main']
-
 STEP = '8x3x224x224'
 NETWORKS = {
     'backbone': ('the features of a backbone', '1x3x800x1216'),

@@ -14,8 +14,6 @@ from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces
 from rexdense.visualization.picture_files import check_picture_name, write_picture
 
-__all__ = ['main']
-
 SAMPLES = 4
 SPLITS = ('train', 'val', 'test')
 

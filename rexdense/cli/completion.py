@@ -9,8 +9,6 @@ from rexdense.cli.main import PROGRAMS, module_of
 from rexdense.cli.parser import Parser
 from rexdense.dependencies import missing_dependency
 
-__all__ = ['SHELLS', 'main']
-
 SHELLS = ('bash', 'zsh')
 
 # Names of configs are asked for at each completion, so that they are those of the installation;

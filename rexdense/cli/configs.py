@@ -8,8 +8,6 @@ from pathlib import Path
 from rexdense.cli.parser import Parser
 from rexdense.shipped_configs import config_names
 
-__all__ = ['main']
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""

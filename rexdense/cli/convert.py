@@ -8,8 +8,6 @@ from rexdense.checkpoint import SCHEMES, convert_checkpoint
 from rexdense.cli.model_options import add_reading_options
 from rexdense.cli.parser import Parser
 
-__all__ = ['main']
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""

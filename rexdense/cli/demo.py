@@ -11,8 +11,6 @@ from rexdense.cli.pretrain_demo import CLASSIFIER, check_pretraining, compare_pr
 from rexdense.datasets import make_shapes
 from rexdense.engine.work_dir import prepare_work_dir
 
-__all__ = ['DEMOS', 'main']
-
 DATA_ROOT = Path('data/shapes')
 DEMOS = {
     'detection': 'faster-rcnn_rexnet-1.0_fpn_demo_shapes',

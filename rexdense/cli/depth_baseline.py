@@ -18,8 +18,6 @@ from rexdense.evaluation.depth_metric import DepthMetric
 from rexdense.registry import DATASETS, METRICS, TRANSFORMS
 from rexdense.text_table import text_table
 
-__all__ = ['main', 'mean_depth']
-
 LOADING, METRIC = 'rexdense.LoadDepth', 'rexdense.DepthMetric'
 
 

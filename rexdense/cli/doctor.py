@@ -11,8 +11,6 @@ from rexdense.engine.installation import package_findings
 from rexdense.errors import InvalidArgument
 from rexdense.findings import Finding
 
-__all__ = ['main']
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""

@@ -15,8 +15,6 @@ from rexdense.device import reuse_freed_memory
 from rexdense.engine.trained import exported_parts
 from rexdense.errors import InvalidArgument
 
-__all__ = ['main']
-
 EXAMPLE = '128,96'
 """Width and height in pixels of the image that is traced."""
 

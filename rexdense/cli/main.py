@@ -11,8 +11,6 @@ from rexdense.cli.parser import Parser, run_command
 from rexdense.errors import UnknownName, suggest
 from rexdense.stop_signal import stop_with_status
 
-__all__ = ['PROGRAMS', 'main', 'module_of', 'run']
-
 PROGRAMS = {
     'train': 'train a model of a config',
     'test': 'measure a checkpoint on the validation data',

@@ -6,16 +6,6 @@ from rexdense.checkpoint import SCHEMES
 from rexdense.deploy.runtimes import RUNTIMES
 from rexdense.device import device_sentence, find_device
 
-__all__ = [
-    'add_device_option',
-    'add_ema_option',
-    'add_optimize_option',
-    'add_reading_options',
-    'add_runtime_option',
-    'add_trust_option',
-    'chosen_device',
-]
-
 
 def add_device_option(parser: argparse._ActionsContainer) -> None:
     """Add the choice of the device."""

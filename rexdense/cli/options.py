@@ -19,14 +19,6 @@ from rexdense.device import AMP_TYPES, LAUNCHERS
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import BACKENDS
 
-__all__ = [
-    'add_config_options',
-    'add_data_options',
-    'add_run_options',
-    'add_training_options',
-]
-
-
 # mmengine reads numbers, words and lists of these, and recurses without end over dict(a=1,b=2).
 # Braces in a word, such as the {:06d}.pth of a file's name, are no section.
 _SECTION = re.compile(

@@ -15,18 +15,6 @@ from rexdense.errors import InvalidArgument, RexdenseError, suggest
 from rexdense.memory_shortage import memory_shortage_told
 from rexdense.stop_signal import STOPPED, StoppedEarly
 
-__all__ = [
-    'Parser',
-    'checkpoint_interval',
-    'fraction',
-    'not_empty',
-    'parse_scales',
-    'parse_size',
-    'positive',
-    'random_seed',
-    'run_command',
-]
-
 
 class _HelpFormatter(argparse.ArgumentDefaultsHelpFormatter):
     """Show the default of an option that has one."""

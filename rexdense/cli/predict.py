@@ -32,8 +32,6 @@ from rexdense.tasks.prediction_files import (
 )
 from rexdense.visualization.picture_files import write_picture
 
-__all__ = ['main']
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""

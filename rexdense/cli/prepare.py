@@ -27,8 +27,6 @@ from rexdense.errors import (
 )
 from rexdense.files import atomic_write
 
-__all__ = ['main']
-
 ZIP = '.zip'
 
 

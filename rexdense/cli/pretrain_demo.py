@@ -13,8 +13,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.text_table import text_table
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['CLASSIFIER', 'check_pretraining', 'compare_pretraining']
-
 CLASSIFIER = 'classification/rexnet-1.0_demo_shapes'
 CROPS = 'crops'
 """The folder of Shapes with a folder for each class."""

@@ -17,8 +17,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.inference import Progress
 
-__all__ = ['main']
-
 PAGE = 'report.html'
 IMAGES = 100
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from rexdense.cli.parser import Parser, parse_size
 from rexdense.datasets import make_shapes
 
-__all__ = ['main']
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""

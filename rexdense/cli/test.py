@@ -43,8 +43,6 @@ from rexdense.tasks.detection import LOWEST_SCORE
 from rexdense.tasks.prediction_files import data_renames
 from rexdense.visualization.picture_files import picture_name
 
-__all__ = ['main']
-
 WRITING_METRICS = ('rexdense.CocoMetric', 'rexdense.ClassificationMetric')
 
 

@@ -47,8 +47,6 @@ from rexdense.files import scratch_folder
 from rexdense.visualization.plots.curves import draw_curves
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['main', 'run', 'train', 'try_out']
-
 
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""

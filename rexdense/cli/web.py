@@ -12,8 +12,6 @@ from rexdense.web.checkpoints import load_checkpoints
 from rexdense.web.server import listen, prepare_gradio, serve
 from rexdense.web.uploads import MEGABYTE, Limits
 
-__all__ = ['main']
-
 HOST, PORT = '127.0.0.1', 7860
 
 

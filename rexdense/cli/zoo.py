@@ -29,8 +29,6 @@ from rexdense.zoo.coco_configs import BASELINES, DETECTORS, METHODS, write_coco_
 from rexdense.zoo.model_index import METAFILE, write_model_index
 from rexdense.zoo.weights import list_pretrained, load_published_weights
 
-__all__ = ['main']
-
 PAGE, CONFIGS = Path('docs/zoo.md'), Path('configs')
 
 

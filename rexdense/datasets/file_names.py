@@ -8,8 +8,6 @@ from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-__all__ = ['find_files', 'match_names', 'name_key', 'not_a_file']
-
 _DRIVE = re.compile('[A-Za-z]:/')
 _OTHERS = {
     stat.S_IFDIR: 'a folder',

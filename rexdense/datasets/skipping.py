@@ -7,9 +7,7 @@ from typing import Any
 import torch
 from mmengine.logging import print_log
 
-from rexdense.datasets.images.loading import ImageError, UnreadableImage
-
-__all__ = ['SkipUnreadable', 'innermost_datasets', 'skipped_images', 'skipped_sentence']
+from rexdense.datasets.images.files import ImageError, UnreadableImage
 
 
 class SkipUnreadable:

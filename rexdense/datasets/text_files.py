@@ -5,8 +5,6 @@ from pathlib import Path
 from rexdense.datasets.file_names import not_a_file
 from rexdense.errors import DataError
 
-__all__ = ['MOST_LIST_BYTES', 'MOST_NAMES_BYTES', 'read_limited', 'read_text']
-
 MOST_LIST_BYTES = 2 * 2**30
 """Of a list of images; that of the 14 million of ImageNet-21k has less than one GiB."""
 MOST_NAMES_BYTES = 4 * 2**20

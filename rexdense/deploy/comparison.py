@@ -9,8 +9,6 @@ from torch import Tensor
 from rexdense.deploy.graph import Graph
 from rexdense.errors import GraphMismatch, RexdenseError, first_line
 
-__all__ = ['TOLERANCE', 'check_outputs']
-
 TOLERANCE = 1e-4
 """Largest relative error with which a graph is kept."""
 

@@ -16,8 +16,6 @@ from rexdense.destinations import check_destination
 from rexdense.errors import InvalidArgument, RexdenseError, first_line
 from rexdense.files import files_written_aside
 
-__all__ = ['GraphReport', 'export_graph']
-
 # Beyond the example's: another batch, odd sizes, a size that is no multiple of 32.
 _CHECKED = ((1, 1, 33), (3, 32, -31))
 _SMALLEST = 64

@@ -17,8 +17,6 @@ from rexdense.deploy.torch_formats import (
 )
 from rexdense.errors import UnknownName, suggest
 
-__all__ = ['GRAPH_FORMATS', 'GraphFormat', 'graph_format_named']
-
 
 class GraphFormat(NamedTuple):
     """A format.

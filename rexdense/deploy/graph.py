@@ -11,15 +11,6 @@ from torch import Tensor, nn
 
 from rexdense.deploy.relative_error import relative_error
 
-__all__ = [
-    'BackboneGraph',
-    'ClassifierGraph',
-    'Converted',
-    'Graph',
-    'GraphOutput',
-    'SegmentorGraph',
-]
-
 
 class GraphOutput(NamedTuple):
     """An output of a graph.

@@ -16,8 +16,6 @@ from rexdense.errors import GraphMismatch, InvalidArgument
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ['OPSETS', 'check_standard_operators', 'convert_to_onnx']
-
 OPSETS = range(18, 24)
 """Operator-set versions: below, torch's exporter writes none, above, onnxruntime 1.23 runs none."""
 _STANDARD = ('', 'ai.onnx')

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-__all__ = ['paste_masks']
-
 
 def paste_masks(
     logits: np.ndarray, boxes: np.ndarray, height: int, width: int, threshold: float = 0.5

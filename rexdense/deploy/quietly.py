@@ -5,8 +5,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 
-__all__ = ['quietly']
-
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:

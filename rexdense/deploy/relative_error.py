@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor
 
-__all__ = ['relative_error']
-
 
 def relative_error(found: Tensor, expected: Tensor) -> float:
     """Return the largest difference over the largest value expected; infinity for another shape.

@@ -11,8 +11,6 @@ from torch import Tensor
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument, MissingDependency, suggest
 
-__all__ = ['RUNTIMES', 'Run', 'device_of_runtime', 'open_graph']
-
 Run = Callable[[Tensor], Mapping[str, Tensor]]
 
 

@@ -10,14 +10,6 @@ from torch import Tensor
 from rexdense.deploy.graph import Converted, Graph
 from rexdense.deploy.quietly import quietly
 
-__all__ = [
-    'convert_to_torch_export',
-    'convert_to_torchscript',
-    'dynamic_axes',
-    'run_torch_export',
-    'run_torchscript',
-]
-
 
 def dynamic_axes(graph: Graph, axis: Callable[[str], object]) -> dict[str, dict[int, object]]:
     """Return the axes of the input that may have any length, in torch.export's form.

@@ -6,8 +6,6 @@ import torch
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['asked_jit_compile', 'set_jit_compile', 'soc_version']
-
 _JIT_COMPILE = 'NPUJITCompile'
 """The environment variable of mmengine, which takes any text in it for yes."""
 

@@ -5,8 +5,6 @@ import torch
 from rexdense.device.ascend import soc_version
 from rexdense.errors import InvalidArgument
 
-__all__ = ['has_bfloat16', 'require_bfloat16']
-
 _FIRST_ASCEND = 220
 """The SoC version of Ascend 910B, the first that trains in bfloat16 and whole in float32."""
 

@@ -12,16 +12,6 @@ from rexdense.device.bfloat16 import has_bfloat16
 from rexdense.device.float32_operators import feed_float32
 from rexdense.errors import InvalidArgument, first_line
 
-__all__ = [
-    'AMP_TYPES',
-    'DEVICES',
-    'amp_wrapper',
-    'choose_device',
-    'device_sentence',
-    'find_device',
-    'why_absent',
-]
-
 DEVICES = ('npu', 'cuda', 'cpu')
 """Kinds of devices, in the order in which they are preferred."""
 

@@ -12,16 +12,6 @@ from rexdense.device.lost_processes import waiting_time
 from rexdense.device.meeting import join
 from rexdense.errors import InvalidArgument
 
-__all__ = [
-    'BACKENDS',
-    'LAUNCHERS',
-    'available_cores',
-    'bare_model',
-    'initialise_distributed',
-    'process_variables',
-    'threads_per_process',
-]
-
 BACKENDS = {'cpu': 'gloo', 'cuda': 'nccl', 'npu': 'hccl'}
 """Backend of torch.distributed by kind of device."""
 

@@ -5,8 +5,6 @@ from typing import Any
 
 import torch
 
-__all__ = ['feed_float32']
-
 
 def feed_float32() -> None:
     """Let mmcv's RoIAlign and NMS compute in float32, whatever mixed precision hands them.

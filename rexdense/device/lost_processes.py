@@ -18,15 +18,6 @@ from torch import distributed
 from rexdense.device.meeting import ROUND, launcher_store
 from rexdense.errors import InvalidArgument, ProcessLost, first_line
 
-__all__ = [
-    'DEFAULT_TIMEOUT',
-    'has_begun',
-    'may_restart',
-    'note_begun',
-    'process_loss_told',
-    'waiting_time',
-]
-
 DEFAULT_TIMEOUT = 1800
 """Seconds for which a process waits for the others; the default of torch for gloo. One of them
 measures a validation alone meanwhile, which takes minutes for COCO."""

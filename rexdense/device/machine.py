@@ -13,8 +13,6 @@ from rexdense.device.distributed import BACKENDS, available_cores
 from rexdense.errors import first_line
 from rexdense.findings import Finding
 
-__all__ = ['kernel_finding', 'machine_findings']
-
 _NVIDIA_DRIVER = Path('/proc/driver/nvidia/version')
 _ASCEND_DRIVER = Path('/usr/local/Ascend/driver/version.info')
 _ASCEND_TOOLKIT = Path('/usr/local/Ascend/ascend-toolkit')

@@ -9,8 +9,6 @@ from torch import distributed
 
 from rexdense.errors import InvalidArgument, first_line
 
-__all__ = ['ROUND', 'join', 'launcher_store']
-
 _ENV_STORE = 'TORCHELASTIC_USE_AGENT_STORE'
 _STORE_SECONDS, _SECONDS_BETWEEN_LOOKS = 10, 0.05
 ROUND = 'rexdense/round'

@@ -3,8 +3,6 @@
 import ctypes
 import platform
 
-__all__ = ['return_freed_memory', 'reuse_freed_memory', 'reuses_freed_memory']
-
 # Names of glibc's mallopt parameters (malloc.h).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _TOP_PAD_BYTES = 256 * 2**20

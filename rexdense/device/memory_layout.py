@@ -5,13 +5,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-__all__ = [
-    'contiguous_inputs',
-    'contiguous_output',
-    'trains_in_channels_last',
-    'use_channels_last',
-]
-
 # Ascend has formats of its own.
 _DEVICES = ('cpu', 'cuda')
 # Its compiled operators read memory as NCHW, whatever the strides say.

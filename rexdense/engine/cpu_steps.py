@@ -17,8 +17,6 @@ from torch.optim import Optimizer
 
 from rexdense.device.memory_layout import trains_in_channels_last, use_channels_last
 
-__all__ = ['build_fused', 'keep_layouts', 'lay_out_weights', 'with_fused_optimizer']
-
 FUSED = ('SGD', 'Adam', 'AdamW')
 """torch's optimizers that have a fused form on the CPU."""
 

@@ -15,8 +15,6 @@ from rexdense.engine.config.load import dataloader_names, walk
 from rexdense.engine.work_dir import left_by_runs, written_names
 from rexdense.errors import InvalidArgument
 
-__all__ = ['DataPlaces', 'refuse_data_places', 'sample_files']
-
 # Of the folders that --data-root names; see docs/detection.md and its neighbours.
 _KINDS = ('images', 'labels', 'depth', 'Annotations', 'JPEGImages')
 _SAMPLE_KEYS = ('img_path', 'seg_map_path', 'depth_map_path')

@@ -19,15 +19,6 @@ from rexdense.device import return_freed_memory
 from rexdense.engine.resume.stopping import StopSignals, spare_workers, status_of
 from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
 
-__all__ = [
-    'OneThread',
-    'end_passes',
-    'end_stuck_processes',
-    'lost_workers_told',
-    'require_batches',
-    'without_idle_settings',
-]
-
 _OF_PROCESSES = ('multiprocessing_context', 'persistent_workers', 'prefetch_factor', 'timeout')
 """Arguments of torch's loader that it refuses where it has no processes."""
 # torch's words, csrc/DataLoader.cpp and utils/data/dataloader.py.

@@ -8,8 +8,6 @@ from rexdense.dependencies import missing_dependency
 from rexdense.errors import first_line
 from rexdense.findings import Finding
 
-__all__ = ['package_findings']
-
 _OPENMMLAB = {
     'mmengine': ('onedl-mmengine', 'mmengine', 'mmengine-lite'),
     'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'),

@@ -12,8 +12,6 @@ from torch import nn
 from rexdense.device import bare_model
 from rexdense.registry import OPTIM_WRAPPERS
 
-__all__ = ['BFloat16OptimWrapper']
-
 
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(OptimWrapper):

@@ -9,8 +9,6 @@ from rexdense.device import bare_model
 from rexdense.tasks import Example, task_of
 from rexdense.visualization.picture_files import read_picture, write_picture
 
-__all__ = ['draw_prediction_sheet']
-
 EXAMPLES = 6
 WIDEST = 20
 """Most heights that a drawn image is wide; strips are left out."""

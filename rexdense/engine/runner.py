@@ -49,8 +49,6 @@ from rexdense.engine.zero import gather_moments, with_gathering_optimizer
 from rexdense.errors import UnwritableFile
 from rexdense.files import atomic_write, path_written_aside
 
-__all__ = ['Runner']
-
 _CHECKPOINT_HOOKS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
 
 

@@ -4,8 +4,6 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ['replay', 'shorten_warm_ups']
-
 WARM_UP_SHARE = 10
 """A warm-up takes at most one step in this many."""
 

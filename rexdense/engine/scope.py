@@ -9,8 +9,6 @@ from mmengine.config import Config
 
 from rexdense.registry import MODELS
 
-__all__ = ['import_scope']
-
 
 def import_scope(config: Config) -> None:
     """Import the data sets of the config's scope, such as mmseg's, without what they print; and

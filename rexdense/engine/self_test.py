@@ -19,8 +19,6 @@ from rexdense.errors import first_line
 from rexdense.findings import Finding
 from rexdense.registry import MODELS, TRANSFORMS
 
-__all__ = ['self_test']
-
 _SIDE = 64
 _BACKBONE = dict(type='rexdense.ReXNet', arch='rexnet_1.0')
 _WIDTH = 16

@@ -7,8 +7,6 @@ import sys
 from rexdense.destinations import takes_no_more
 from rexdense.engine.resume.full_disk import DiskWait, is_full
 
-__all__ = ['make_readable']
-
 LONGEST_TERMINAL_LINE = 1000
 MOST_TERMINAL_LINES = 20
 _NOISE = (

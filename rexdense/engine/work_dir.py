@@ -19,19 +19,6 @@ from rexdense.errors import InvalidArgument, UnwritableFile
 from rexdense.file_locks import held_alone
 from rexdense.hidden_files import written_for
 
-__all__ = [
-    'CURVES',
-    'SHEET',
-    'RemoveEarlierRuns',
-    'alone_in',
-    'left_by_runs',
-    'prepare_work_dir',
-    'remove_earlier_runs',
-    'remove_unfinished',
-    'take_run_folder',
-    'written_names',
-]
-
 # mmengine names a run's folder after the time of its start.
 RUN_FOLDER, STAMP = re.compile(r'\d{8}_\d{6}'), '%Y%m%d_%H%M%S'
 CURVES, SHEET = 'curves.png', 'predictions.png'

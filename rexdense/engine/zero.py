@@ -12,15 +12,6 @@ from torch.optim import Optimizer
 from rexdense.errors import InvalidArgument
 from rexdense.registry import OPTIMIZERS
 
-__all__ = [
-    'ZeroRedundancyOptimizer',
-    'gather_moments',
-    'kind_of',
-    'param_groups_of',
-    'share_moments',
-    'with_gathering_optimizer',
-]
-
 _NAME = 'rexdense.ZeroRedundancyOptimizer'
 _OF_MMENGINE = ('ZeroRedundancyOptimizer', 'mmengine.ZeroRedundancyOptimizer', MMEngineZero)
 

@@ -9,8 +9,6 @@ import math
 import cv2
 import numpy as np
 
-__all__ = ['BOUNDARY_SHARE', 'boundary_areas', 'boundary_pixels', 'boundary_width']
-
 BOUNDARY_SHARE = 0.02
 """Width of a boundary as a share of the image's diagonal (section 5.1)."""
 

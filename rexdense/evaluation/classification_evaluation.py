@@ -7,8 +7,6 @@ import numpy as np
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['ClassificationEvaluation', 'calibration_error', 'evaluate_classification']
-
 CALIBRATION_BINS = 15
 
 

@@ -18,8 +18,6 @@ from rexdense.evaluation.classification_evaluation import (
 from rexdense.files import atomic_write
 from rexdense.registry import METRICS
 
-__all__ = ['ClassificationMetric']
-
 
 @METRICS.register_module()
 class ClassificationMetric(BaseMetric):

@@ -10,15 +10,6 @@ from rexdense.datasets.coco.annotations import CocoAnnotations
 from rexdense.datasets.coco.json_file import id_key
 from rexdense.errors import DataError
 
-__all__ = [
-    'ComparedImage',
-    'check_images',
-    'compared_images',
-    'image_numbers',
-    'numbered_detections',
-    'numbered_truth',
-]
-
 
 class ComparedImage(NamedTuple):
     """The D detections and G annotations of an image, and how they overlap.

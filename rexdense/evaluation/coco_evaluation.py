@@ -23,14 +23,6 @@ from rexdense.evaluation.coco_comparison import (
 )
 from rexdense.text_table import text_table
 
-__all__ = [
-    'BACKENDS',
-    'CocoEvaluation',
-    'evaluate_detections',
-    'ordered_maxima',
-    'require_backend',
-]
-
 BACKENDS = {
     'pycocotools': ('pycocotools', 'pycocotools', 'cocoeval', 'COCOeval'),
     'faster': (

@@ -27,8 +27,6 @@ from rexdense.evaluation.detection_errors import DetectionErrors, detection_erro
 from rexdense.files import atomic_write
 from rexdense.registry import METRICS
 
-__all__ = ['CocoMetric']
-
 
 @METRICS.register_module()
 class CocoMetric(_CocoMetric):

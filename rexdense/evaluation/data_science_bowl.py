@@ -7,8 +7,6 @@ import numpy as np
 from rexdense.datasets.coco.masks import decode_mask
 from rexdense.evaluation.coco_comparison import ComparedImage
 
-__all__ = ['THRESHOLDS', 'data_science_bowl']
-
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """The IoUs from 0.5 to 0.95."""
 

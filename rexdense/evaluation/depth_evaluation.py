@@ -6,8 +6,6 @@ import numpy as np
 
 from rexdense.errors import DataError
 
-__all__ = ['CROPS', 'DEPTH_METRICS', 'crop_window', 'mean_metrics', 'evaluate_depth']
-
 DEPTH_METRICS = ('abs_rel', 'rmse', 'd1', 'd2', 'd3', 'sq_rel', 'rmse_log', 'log10', 'silog')
 """The names of the metrics, see :func:`evaluate_depth`."""
 

@@ -14,8 +14,6 @@ from rexdense.errors import DataError, InvalidArgument, suggest
 from rexdense.evaluation.depth_evaluation import CROPS, crop_window, evaluate_depth, mean_metrics
 from rexdense.registry import METRICS
 
-__all__ = ['DepthMetric']
-
 
 @METRICS.register_module()
 class DepthMetric(BaseMetric):

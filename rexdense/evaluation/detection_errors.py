@@ -9,8 +9,6 @@ import numpy as np
 from rexdense.evaluation.coco_comparison import ComparedImage
 from rexdense.text_table import text_table
 
-__all__ = ['ERRORS', 'DetectionErrors', 'detection_errors']
-
 ERRORS = {
     'class': 'right place, wrong class',
     'location': 'right class, wrong place',

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 
 from rexdense.text_table import text_table
 
-__all__ = ['metrics_of', 'metrics_table']
-
 # What mmengine logs beside the metrics.
 _NO_METRICS = ('data_time', 'memory', 'step', 'time')
 _COLUMN_TITLES = {'bbox_AP': 'AP', 'segm_AP': 'mask AP'}

@@ -7,8 +7,6 @@ import numpy as np
 
 from rexdense.text_table import text_table
 
-__all__ = ['SegmentationEvaluation', 'confusion_matrix', 'evaluate_segmentation']
-
 
 def confusion_matrix(
     truth: np.ndarray, prediction: np.ndarray, num_classes: int, void: int = 255

@@ -19,8 +19,6 @@ from rexdense.evaluation.segmentation_evaluation import (
 )
 from rexdense.registry import METRICS
 
-__all__ = ['SegmentationMetric']
-
 
 @dataclass(frozen=True)
 class _Counts:

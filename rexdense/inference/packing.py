@@ -12,8 +12,6 @@ from rexdense.datasets.images.loading import ImageError, LoadImage
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.inference.sources import Source
 
-__all__ = ['Packed', 'Packer']
-
 
 class Packed(NamedTuple):
     """An image as the model takes it.

@@ -15,8 +15,6 @@ from rexdense.tasks import Classification, Depth, Detection, Segmentation, Task,
 from rexdense.visualization.boxes import Objects
 from rexdense.visualization.picture_files import read_picture, write_picture
 
-__all__ = ['DepthMap', 'Detections', 'ImageClass', 'LabelMap', 'Prediction', 'prediction_of']
-
 _Kind = TypeVar('_Kind', bound='Prediction')
 
 

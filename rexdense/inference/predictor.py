@@ -29,8 +29,6 @@ from rexdense.tasks.lowest_score import masks_from
 from rexdense.tasks.scale_outputs import chosen_strides, one_output, output_strides
 from rexdense.visualization.video_files import write_video
 
-__all__ = ['Predictor']
-
 
 class Predictor:
     """The model of a checkpoint of ``rexdense train``, ready for images.

@@ -5,8 +5,6 @@ from types import TracebackType
 
 from mmengine.utils import ProgressBar
 
-__all__ = ['Progress']
-
 _CLEAR_LINE = '\r\x1b[K'
 
 

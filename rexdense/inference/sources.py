@@ -12,8 +12,6 @@ from rexdense.datasets.images.videos import Video, is_video
 from rexdense.errors import InvalidArgument
 from rexdense.tasks.prediction_files import find_images
 
-__all__ = ['CHANNELS', 'Images', 'Source', 'images_in', 'sources_of']
-
 CHANNELS = ('rgb', 'bgr')
 
 Images = str | os.PathLike[str] | np.ndarray | Iterable[str | os.PathLike[str] | np.ndarray]

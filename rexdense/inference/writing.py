@@ -8,8 +8,6 @@ from rexdense.inference.predictions import Prediction
 from rexdense.tasks.prediction_files import Place
 from rexdense.visualization.picture_files import write_picture
 
-__all__ = ['write_prediction']
-
 
 def write_prediction(
     prediction: Prediction, place: Place, folder: Path, overwrite: bool = False

@@ -10,8 +10,6 @@ from rexdense.arch.checks import require_ratio
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
 
-__all__ = ['BatchMix']
-
 
 @MODELS.register_module()
 class BatchMix(nn.Module):

@@ -11,8 +11,6 @@ from rexdense.models.layers.convolution import ConvNorm, convolution
 from rexdense.models.layers.normalisation import build_norm, normalise_pooled
 from rexdense.registry import MODELS
 
-__all__ = ['ClassificationHead', 'Classifier']
-
 
 class ClassificationHead(nn.Module):
     """Head from the deepest level (N, C, H, W) to logits (N, num_classes).

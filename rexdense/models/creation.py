@@ -9,8 +9,6 @@ from rexdense.models.classifier import Classifier
 from rexdense.registry import MODELS
 from rexdense.zoo.weights import find_pretrained
 
-__all__ = ['backbone_class', 'create_backbone', 'create_classifier']
-
 
 def create_backbone(name: str, pretrained: bool | str = False, **arguments: Any) -> Backbone:
     """Build a named backbone, with random weights or published ones.

@@ -11,8 +11,6 @@ from mmengine.structures import InstanceData
 
 from rexdense.device import bare_model
 
-__all__ = ['DetectionFlipTest']
-
 # Axes of (..., H, W) along which an image is flipped.
 _AXES = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-2, -1)}
 _OVERLAP = 0.7

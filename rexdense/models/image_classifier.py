@@ -13,8 +13,6 @@ from rexdense.errors import DataError, InvalidArgument
 from rexdense.models.classifier import ClassificationHead, Classifier
 from rexdense.registry import MODELS
 
-__all__ = ['ImageClassifier']
-
 LOSSES = ('cross_entropy', 'bce')
 
 

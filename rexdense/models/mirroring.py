@@ -8,8 +8,6 @@ from mmengine.structures import PixelData
 
 from rexdense.device import bare_model
 
-__all__ = ['FlipTest']
-
 
 class FlipTest(BaseTTAModel):
     """The mean of what a model of mmseg predicts for an image and for its mirror image.

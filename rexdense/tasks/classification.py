@@ -9,8 +9,6 @@ import numpy as np
 from rexdense.tasks.task import Example, Task
 from rexdense.visualization.tiles import fitted, in_rows, legible, padded, titled
 
-__all__ = ['Classification']
-
 MOST_NAMED = 5
 TILE = 160
 """Pixels of a side of a tile."""

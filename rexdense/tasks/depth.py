@@ -17,8 +17,6 @@ from rexdense.visualization.depth import (
 from rexdense.visualization.picture_files import encode_array, encode_grey_16
 from rexdense.visualization.tiles import above_strip, beside, fitted, in_rows, legible, titled
 
-__all__ = ['DEPTH_ENDINGS', 'Depth']
-
 DEPTH_ENDINGS = ('.png', '.npy')
 TILE_HEIGHT = 240
 SCALES_IN_A_ROW = 3

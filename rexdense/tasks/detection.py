@@ -12,8 +12,6 @@ from rexdense.tasks.task import Example, Task
 from rexdense.visualization.boxes import Objects, draw_objects
 from rexdense.visualization.tiles import beside, fitted, in_rows, legible, titled
 
-__all__ = ['Detection']
-
 LOWEST_SCORE = 0.3
 LOWEST_SCORE_ON_A_SHEET = 0.5
 PAIRS_IN_A_ROW = 2

@@ -14,8 +14,6 @@ from rexdense.tasks.segmentation import Segmentation
 from rexdense.tasks.task import Example, Task, map_of
 from rexdense.visualization.boxes import Objects, box_overlaps
 
-__all__ = ['Quality', 'quality_of']
-
 MATCHED = 0.5
 """IoU above which a predicted object is an annotated one, as in panoptic quality."""
 VOID = 255

@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ['masks_from']
-
 
 @contextlib.contextmanager
 def masks_from(model: Any, score: float) -> Iterator[None]:

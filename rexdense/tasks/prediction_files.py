@@ -16,18 +16,6 @@ from rexdense.tasks import Task
 from rexdense.visualization.picture_files import picture_name
 from rexdense.visualization.video_files import video_name
 
-__all__ = [
-    'OVERVIEW',
-    'RESULTS',
-    'Place',
-    'check_folder',
-    'check_places',
-    'data_renames',
-    'find_images',
-    'places_of',
-    'write_results',
-]
-
 RESULTS, OVERVIEW = 'predictions.json', 'predictions.png'
 FILES = 'files'
 """Its entry that names all other files of the run."""

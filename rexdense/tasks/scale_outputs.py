@@ -7,8 +7,6 @@ from torch import nn
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['chosen_strides', 'one_output', 'output_strides']
-
 
 def output_strides(model: nn.Module) -> list[int]:
     """Return the strides of the outputs of a model with several; none where it has a single one."""

@@ -11,8 +11,6 @@ from rexdense.visualization.labels import colour_labels, draw_labels, label_lege
 from rexdense.visualization.picture_files import encode_labels
 from rexdense.visualization.tiles import above_strip, beside, fitted, in_rows, legible, titled
 
-__all__ = ['Segmentation']
-
 TILE_HEIGHT = 240
 SCALES_IN_A_ROW = 3
 

@@ -10,8 +10,6 @@ import numpy as np
 from rexdense.arch.checks import require_ratio
 from rexdense.errors import UnknownName, suggest
 
-__all__ = ['Example', 'Task', 'map_of']
-
 
 class Example(NamedTuple):
     """A validation image and what a model says of it.

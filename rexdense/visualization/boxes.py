@@ -9,8 +9,6 @@ import numpy as np
 from rexdense.datasets.coco.masks import decode_mask
 from rexdense.visualization.tiles import text_size, write_text
 
-__all__ = ['Objects', 'box_overlaps', 'draw_objects', 'palette']
-
 MASK_OPACITY = 0.45
 SMALLEST_TEXT, TEXTS_IN_A_SIDE = 0.35, 1800
 """Size of names, where 1 has capital letters of 22 pixels: the least, and how many pixels the

@@ -8,8 +8,6 @@ import numpy as np
 
 from rexdense.visualization.tiles import text_size, write_text
 
-__all__ = ['confusion_table', 'draw_confusion', 'short_name']
-
 CELL = 32
 LONGEST_SIDE = 6400
 """Pixels of the grid; of more classes the cells are smaller, without names and numbers."""

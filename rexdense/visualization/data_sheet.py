@@ -22,8 +22,6 @@ from rexdense.visualization.picture_files import read_picture
 from rexdense.visualization.plots.data import plot_counts
 from rexdense.visualization.tiles import below, fitted, in_rows, text_size, titled, write_text
 
-__all__ = ['draw_overview']
-
 SAMPLES = 12
 SUSPICIOUS = 8
 TILE_HEIGHT, TILE_WIDTH = 260, 340

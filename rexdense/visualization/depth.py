@@ -7,8 +7,6 @@ import numpy as np
 
 from rexdense.visualization.tiles import text_size, write_text
 
-__all__ = ['colour_depth', 'depth_in_millimetres', 'depth_range', 'depth_scale', 'is_depth']
-
 MILLIMETRES = 1000
 MOST_MILLIMETRES = 65535
 

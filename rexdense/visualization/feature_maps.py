@@ -7,8 +7,6 @@ import numpy as np
 
 from rexdense.visualization.tiles import below, beside, titled
 
-__all__ = ['colour_map', 'draw_maps', 'heat_over']
-
 TILE = 144
 """Height of a map on the sheet, in pixels."""
 HEAT = 0.5

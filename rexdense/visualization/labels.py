@@ -7,8 +7,6 @@ import numpy as np
 
 from rexdense.visualization.tiles import MARGIN, text_size, write_text
 
-__all__ = ['colour_labels', 'draw_labels', 'label_legend']
-
 OPACITY = 0.55
 
 _ROW_HEIGHT = 22

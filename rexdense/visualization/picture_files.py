@@ -12,18 +12,6 @@ from rexdense.datasets.images.loading import LoadImage
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 
-__all__ = [
-    'at_most',
-    'check_picture_name',
-    'encode_array',
-    'encode_grey_16',
-    'encode_labels',
-    'encode_picture',
-    'picture_name',
-    'read_picture',
-    'write_picture',
-]
-
 WRITABLE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # Pixels; of the formats, and what programs open.
 LONGEST_SIDES = {'.webp': 16383, '.jpg': 65500, '.jpeg': 65500}

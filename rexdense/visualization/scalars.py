@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 from rexdense.destinations import reason
 
-__all__ = ['Scalars', 'read_scalars']
-
 _BEYOND_FLOATS = 10**300
 
 

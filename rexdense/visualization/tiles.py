@@ -8,19 +8,6 @@ from collections.abc import Callable, Sequence
 import cv2
 import numpy as np
 
-__all__ = [
-    'above_strip',
-    'below',
-    'beside',
-    'fitted',
-    'in_rows',
-    'legible',
-    'padded',
-    'text_size',
-    'titled',
-    'write_text',
-]
-
 LEGEND_WIDTH = 240
 MARGIN = 8
 LEGIBLE_SIDE = 240

@@ -11,8 +11,6 @@ from rexdense.files import path_written_aside
 from rexdense.visualization.picture_files import at_most
 from rexdense.visualization.tiles import padded
 
-__all__ = ['VIDEO_ENDING', 'video_name', 'write_video']
-
 VIDEO_ENDING = '.mp4'
 # MPEG-4 Part 2: OpenCV's wheels bring this encoder and none of H.264.
 _CODEC = 'mp4v'

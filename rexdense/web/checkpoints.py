@@ -7,16 +7,6 @@ from typing import NamedTuple
 from rexdense.inference import Predictor
 from rexdense.tasks import Depth, Detection, Segmentation, set_options
 
-__all__ = [
-    'LEAST_SCORE',
-    'Settings',
-    'checkpoint_names',
-    'load_checkpoints',
-    'names_of_task',
-    'settings_of',
-    'task_name',
-]
-
 LEAST_SCORE = 0.05
 """Lowest score of objects that are kept, and with it the lowest to which the page's slider goes."""
 

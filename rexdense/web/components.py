@@ -10,8 +10,6 @@ from rexdense.inference import Predictor
 from rexdense.web.checkpoints import LEAST_SCORE, names_of_task, settings_of, task_name
 from rexdense.web.uploads import UPLOAD_ENDINGS
 
-__all__ = ['INVITATION', 'Components', 'as_html']
-
 SCORE, OPACITY = 0.3, 0.5
 """First values of the sliders."""
 INVITATION = 'Drop an image, or take one with the camera.'

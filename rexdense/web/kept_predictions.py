@@ -15,8 +15,6 @@ from mmengine.structures import BaseDataElement
 
 from rexdense.inference import Prediction
 
-__all__ = ['KeptPrediction']
-
 LEAST_BYTES = 4096
 """Smaller tensors stay as they are."""
 LEVEL = 1

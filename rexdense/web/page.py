@@ -19,8 +19,6 @@ from rexdense.web.components import INVITATION, Components, as_html
 from rexdense.web.results import Results, View, find, rows_of
 from rexdense.web.uploads import Limits
 
-__all__ = ['application']
-
 KEPT_SECONDS = 6 * 3600
 """Seconds that uploaded images and drawn pictures are kept at most, while the page is served."""
 LOOKED_AFTER_SECONDS = 600

@@ -21,8 +21,6 @@ from rexdense.visualization.picture_files import at_most, read_picture
 from rexdense.web.kept_predictions import KeptPrediction
 from rexdense.web.uploads import Limits, check_upload
 
-__all__ = ['Results', 'View', 'find', 'rows_of']
-
 THUMBNAIL_SIDE = 240
 
 

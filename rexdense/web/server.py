@@ -15,8 +15,6 @@ from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument
 from rexdense.web.uploads import MEGABYTE
 
-__all__ = ['HEADERS', 'OnlyFromHere', 'listen', 'prepare_gradio', 'serve']
-
 HEADERS = {
     # Whatever a library's page names, browsers load nothing from elsewhere. Gradio's page has
     # scripts and styles in its text, and compiles small functions.

@@ -9,8 +9,6 @@ from rexdense.datasets.images.headers import read_header
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import is_video
 
-__all__ = ['MEGABYTE', 'UPLOAD_ENDINGS', 'Limits', 'check_upload']
-
 MEGABYTE = 10**6
 UPLOAD_ENDINGS = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff')
 

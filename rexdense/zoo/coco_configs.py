@@ -7,16 +7,6 @@ from typing import NamedTuple
 from rexdense.files import atomic_write
 from rexdense.zoo.published import PublishedRow, load_published
 
-__all__ = [
-    'BASELINES',
-    'DETECTORS',
-    'METHODS',
-    'Baseline',
-    'Detector',
-    'coco_configs',
-    'write_coco_configs',
-]
-
 
 class Detector(NamedTuple):
     """A backbone that has configs for COCO.

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 
-__all__ = ['COUNTING_RULE', 'Complexity', 'count_complexity', 'counting']
-
 COUNTING_RULE = {
     'parameters': 'elements of all parameters; running statistics and batch counters are none',
     'macs': 'multiply-accumulates of convolutions and linear layers, without biases',

@@ -8,17 +8,6 @@ from torch import nn
 
 from rexdense.zoo.complexity import counting
 
-__all__ = [
-    'AUTHORS_IMAGE',
-    'IMAGES',
-    'MMDET_IMAGE',
-    'OBJECTS',
-    'REGIONS',
-    'DetectorMeasurement',
-    'count_parts',
-    'measure_detector',
-]
-
 AUTHORS_IMAGE, MMDET_IMAGE = '1200x800', '1280x800'
 """The size that the authors of ReXNet state, and that at which mmdet counts unless it is told
 another (tools/analysis_tools/get_flops.py)."""

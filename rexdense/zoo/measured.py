@@ -13,17 +13,6 @@ from rexdense.files import atomic_write
 from rexdense.zoo.complexity import COUNTING_RULE, Complexity, count_complexity
 from rexdense.zoo.detectors import OBJECTS, REGIONS, DetectorMeasurement, measure_detector
 
-__all__ = [
-    'MEASURED',
-    'UNET_CLASSES',
-    'Measurement',
-    'load_measured',
-    'load_measured_detectors',
-    'load_measured_unets',
-    'measure',
-    'write_measured',
-]
-
 MEASURED = Path(__file__).with_name('measured.json')
 INPUT_SIZE = 224
 UNET_CLASSES = 11

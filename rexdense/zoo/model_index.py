@@ -14,8 +14,6 @@ from rexdense.zoo.measured import load_measured, load_measured_detectors
 from rexdense.zoo.published import load_published
 from rexdense.zoo.weights import load_published_weights
 
-__all__ = ['METAFILE', 'model_index', 'render_model_index', 'write_model_index']
-
 METAFILE = Path('configs/metafile.yml')
 """Files that model-index.yml imports, below the root of the repository."""
 _HEAD = """\

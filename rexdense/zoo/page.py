@@ -11,8 +11,6 @@ from rexdense.zoo.published import PublishedRow, load_published
 from rexdense.zoo.quantities import format_count
 from rexdense.zoo.table import as_markdown, markdown_table, zoo_entries
 
-__all__ = ['BEGIN', 'END', 'render_page', 'with_zoo', 'zoo_section']
-
 BEGIN, END = '<!-- zoo:begin -->', '<!-- zoo:end -->'
 
 TABLES = {

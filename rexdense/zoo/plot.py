@@ -12,8 +12,6 @@ from rexdense.visualization.plots.figures import lay_grid, new_figure
 from rexdense.zoo.published import load_published
 from rexdense.zoo.table import family_of, zoo_entries
 
-__all__ = ['Point', 'fingerprint', 'plot_accuracy', 'plotted_points']
-
 EFFICIENTNET_TABLE = 'clovaai-comparison'
 
 

@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 from rexdense.zoo.quantities import SCALES
 
-__all__ = ['PUBLISHED', 'PublishedNumber', 'PublishedRow', 'load_published']
-
 PUBLISHED = Path(__file__).with_name('published.json')
 UNITS = {
     **{unit: scale for unit, scale in SCALES.items() if unit},

@@ -4,8 +4,6 @@ from decimal import Decimal, InvalidOperation
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['SCALES', 'format_count', 'parse_count']
-
 SCALES = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9}
 
 

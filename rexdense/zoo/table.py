@@ -12,8 +12,6 @@ from rexdense.zoo.measured import Measurement, load_measured
 from rexdense.zoo.published import PublishedRow, load_published
 from rexdense.zoo.quantities import format_count
 
-__all__ = ['SORT_KEYS', 'ZooEntry', 'as_markdown', 'as_text', 'family_of', 'select', 'zoo_entries']
-
 
 class ZooEntry(NamedTuple):
     """One network: what was measured of it, and the published row that its accuracy is from."""

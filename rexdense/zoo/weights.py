@@ -9,8 +9,6 @@ from pathlib import Path
 
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-__all__ = ['PublishedWeights', 'find_pretrained', 'list_pretrained', 'load_published_weights']
-
 WEIGHTS = Path(__file__).with_name('weights.json')
 IMAGENET_CLASSES = 1000
 

@@ -16,7 +16,7 @@ from mmengine.registry import DefaultScope
 from PIL import Image
 
 import rexdense
-from rexdense.datasets.images.loading import UnreadableImage
+from rexdense.datasets.images.files import UnreadableImage
 from rexdense.datasets.images.videos import Video, VideoError
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError, InvalidArgument

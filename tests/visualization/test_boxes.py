@@ -8,7 +8,7 @@ pytest.importorskip('mmcv')
 import cv2
 from PIL import Image
 
-from rexdense.datasets.images.loading import UnreadableImage
+from rexdense.datasets.images.files import UnreadableImage
 from rexdense.errors import InvalidArgument
 from rexdense.visualization.boxes import SMALLEST_TEXT, Objects, draw_objects, palette
 from rexdense.visualization.picture_files import (

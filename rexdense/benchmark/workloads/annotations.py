@@ -11,8 +11,6 @@ from rexdense.benchmark.machine import free_bytes
 from rexdense.benchmark.workloads import Workload
 from rexdense.errors import InvalidArgument
 
-__all__ = ['drawn_annotations', 'prepare']
-
 CLASSES = 80
 SIDES = 640, 480
 _IMAGE, _BOX, _CORNER = 300, 800, 64

@@ -20,8 +20,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.models import Backbone
 from rexdense.registry import MODELS
 
-__all__ = ['build_detector', 'build_model', 'prepare']
-
 _RESNEXT = {
     'resnext50_32x4d': (50, 32, 4),
     'resnext101_32x4d': (101, 32, 4),

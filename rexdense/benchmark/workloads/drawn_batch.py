@@ -15,8 +15,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 from rexdense.tasks import Detection, Segmentation, task_of
 
-__all__ = ['OBJECTS', 'drawn_batch']
-
 OBJECTS = 20
 """Ellipses of an image: the photographs of blood cells have about as many, crops of nuclei thirty.
 """

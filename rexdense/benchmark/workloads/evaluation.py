@@ -13,8 +13,6 @@ from rexdense.datasets.coco.run_lengths import runs_of_text
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import evaluate_detections, require_backend
 
-__all__ = ['drawn_detections', 'prepare', 'read_detections']
-
 FALSE = 20
 """Drawn boxes an image that are around nothing."""
 JITTER = 0.15

@@ -10,8 +10,6 @@ from rexdense.files import scratch_folder
 from rexdense.models import create_backbone
 from rexdense.models.unet import create_unet
 
-__all__ = ['prepare']
-
 
 def prepare(task: dict[str, Any]) -> Workload:
     """Return the export of a task, into a folder that goes again: ``name`` is a backbone's or a

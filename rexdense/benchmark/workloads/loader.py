@@ -16,8 +16,6 @@ import torch
 from rexdense.benchmark.workloads import Workload
 from rexdense.errors import InvalidArgument
 
-__all__ = ['BATCH', 'enlarged', 'prepare']
-
 SIZE, BATCH = 224, 32
 SHORTER_SIDE = 500
 """Of the images in pixels, as most of ImageNet's have it."""

@@ -22,8 +22,6 @@ from rexdense.engine.scope import import_scope
 from rexdense.errors import InvalidArgument
 from rexdense.registry import HOOKS
 
-__all__ = ['build_trained', 'prepare']
-
 _FACTOR = 1e-3
 """Of the learning rate, as at the start of a warm-up: the weights, and so the work, stay."""
 

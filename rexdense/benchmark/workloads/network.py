@@ -10,8 +10,6 @@ from torch.utils._pytree import tree_leaves
 
 from rexdense.benchmark.memory import bytes_kept
 
-__all__ = ['Timed', 'synchronise', 'take_turn']
-
 SHORTEST = 0.2
 """Seconds that a turn lasts at least: a single pass of a small network says little."""
 

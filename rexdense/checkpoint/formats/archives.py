@@ -8,8 +8,6 @@ from typing import BinaryIO
 
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['open_archive', 'require_checksums']
-
 _BLOCK = 1 << 20
 
 

@@ -10,8 +10,6 @@ from typing import Any
 
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['read_config_text']
-
 _NUMBERS = {'inf': math.inf, 'nan': math.nan}
 
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from rexdense.checkpoint.formats.archives import open_archive
 from rexdense.errors import CheckpointUnreadable, abridged, some_of
 
-__all__ = ['LEGACY_PICKLE', 'MINDSPORE', 'SAFETENSORS', 'ZIP_PICKLE', 'recognise_content']
-
 ZIP_PICKLE = 'torch zip file'
 LEGACY_PICKLE = 'torch file from before 1.6'
 SAFETENSORS = 'safetensors file'

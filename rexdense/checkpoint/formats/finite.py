@@ -7,8 +7,6 @@ from torch import Tensor
 
 from rexdense.errors import CheckpointMismatch
 
-__all__ = ['check_values']
-
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _OF_FLOATS = ('weight', 'bias', 'running_mean', 'running_var')
 

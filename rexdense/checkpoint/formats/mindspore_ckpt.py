@@ -18,8 +18,6 @@ from torch import Tensor
 
 from rexdense.errors import CheckpointUnreadable, first_line
 
-__all__ = ['read_mindspore', 'write_mindspore']
-
 TYPES = {
     'Bool': torch.bool,
     'Int8': torch.int8,

@@ -18,8 +18,6 @@ import torch
 from rexdense.errors import CheckpointUnreadable
 from rexdense.host import HistoryBuffer
 
-__all__ = ['read_pickle']
-
 # How torch names what it refuses to look up (torch/_weights_only_unpickler.py).
 _REFUSED = re.compile(r'GLOBAL ([\w.]+)')
 _HARMLESS_MODULES = ('torch', 'collections', '_codecs', 'numpy', 'mmengine', 'argparse')

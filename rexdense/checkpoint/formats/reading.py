@@ -20,15 +20,6 @@ from rexdense.checkpoint.formats.safetensors_files import read_safetensors
 from rexdense.destinations import reason
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = [
-    'POINTER',
-    'CheckpointFile',
-    'checkpoint_file',
-    'names_checkpoint',
-    'pointed_name',
-    'read_checkpoint',
-]
-
 POINTER = 'last_checkpoint'
 """Name of the file in which mmengine keeps the path of a run's last checkpoint."""
 LONGEST_PATH, LONGEST_NAME = 4096, 255

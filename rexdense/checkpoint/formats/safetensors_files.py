@@ -9,8 +9,6 @@ from torch import Tensor
 
 from rexdense.errors import CheckpointUnreadable, MissingDependency
 
-__all__ = ['read_safetensors', 'write_safetensors']
-
 
 def read_safetensors(path: Path, device: str = 'cpu') -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors of a file, and the notes in its header.

@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from rexdense.errors import CheckpointMismatch, CheckpointUnreadable, InvalidArgument
 
-__all__ = ['INNER_WRAPPERS', 'OUTER_WRAPPER', 'StateDict', 'is_ema', 'unwrap']
-
 # Keys under which training programs keep the weights: mmengine and Lightning, DeiT and detectron2,
 # pycls, others.
 CONTAINERS = ('state_dict', 'model', 'model_state', 'model_state_dict', 'net', 'weights')

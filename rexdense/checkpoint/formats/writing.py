@@ -14,8 +14,6 @@ from rexdense.checkpoint.formats.safetensors_files import write_safetensors
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 
-__all__ = ['FORMATS', 'check_format', 'write_checkpoint', 'write_tensors']
-
 FORMATS = ('.pth', '.safetensors', '.ckpt')
 
 

@@ -7,8 +7,6 @@ from torch import Tensor
 from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.errors import InvalidArgument
 
-__all__ = ['adapt_input_channels', 'adapt_preprocessing', 'check_channel_rule']
-
 
 def check_channel_rule(how: str | None) -> None:
     """Raise InvalidArgument where ``how`` is no way to adapt a first convolution."""

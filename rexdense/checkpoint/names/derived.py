@@ -5,8 +5,6 @@ from collections.abc import Iterable
 
 from rexdense.errors import CheckpointMismatch
 
-__all__ = ['require_plain_weights']
-
 _PARAMETRISED = re.compile(r'(^|\.)parametrizations\.')
 
 # Endings that stand together in place of one weight, what that is called, and what undoes it:

@@ -17,8 +17,6 @@ from rexdense.checkpoint.names.recognition import (
 from rexdense.checkpoint.schemes import SCHEMES, scheme_named
 from rexdense.errors import CheckpointMismatch
 
-__all__ = ['KINDS', 'Fit', 'closest_fit', 'describe_misfit', 'fits', 'identify', 'recognise']
-
 KINDS = (
     'a kind of network that is not here (here are ReXNet, ReXNet-lite, ReXNet-R, RegNetX, RegNetY '
     'and ResNeXt)'

@@ -10,8 +10,6 @@ from rexdense.checkpoint.names.renaming import reshaped
 from rexdense.checkpoint.names.target import Target
 from rexdense.checkpoint.report import LoadReport
 
-__all__ = ['match_tensors']
-
 
 def match_tensors(
     tensors: Mapping[str, Tensor],

@@ -20,8 +20,6 @@ from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
-__all__ = ['FoundNetwork', 'NamedNetwork', 'find_network', 'read_named_network']
-
 
 class FoundNetwork(NamedTuple):
     """The network that a checkpoint holds.

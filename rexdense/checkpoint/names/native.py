@@ -14,20 +14,6 @@ from rexdense.arch.levels import MaxPoolSpec
 from rexdense.arch.residual import BottleneckSpec
 from rexdense.arch.rexnet import InvertedBottleneckSpec
 
-__all__ = [
-    'COUNTER',
-    'HEAD',
-    'NORM_TENSORS',
-    'STEM_WEIGHT',
-    'Block',
-    'Layer',
-    'blocks',
-    'convolution',
-    'inverted_bottleneck',
-    'level_of',
-    'native_layers',
-]
-
 HEAD = 'head.'
 STEM_WEIGHT = 'stem.conv.weight'
 COUNTER = 'num_batches_tracked'

@@ -12,8 +12,6 @@ from rexdense.checkpoint.formats.unwrapping import INNER_WRAPPERS
 from rexdense.checkpoint.names.native import HEAD, NORM_TENSORS
 from rexdense.checkpoint.schemes import Entry, Scheme
 
-__all__ = ['BACKBONE_PREFIX', 'Recognised', 'find_places', 'named_networks', 'parent_of']
-
 BACKBONE_PREFIX = 'backbone.'
 _STEM = ('conv.weight', *NORM_TENSORS)
 _DIGITS = re.compile(r'\d+')

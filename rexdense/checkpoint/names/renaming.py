@@ -11,8 +11,6 @@ from rexdense.checkpoint.names.recognition import Recognised
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointMismatch
 
-__all__ = ['from_native', 'reshaped', 'to_native']
-
 
 def reshaped(tensor: Tensor, dimensions: int) -> Tensor:
     """Return the weight of a linear layer as that of a 1x1 convolution, or the reverse."""

@@ -11,8 +11,6 @@ from rexdense.checkpoint.names.native import HEAD, level_of
 from rexdense.checkpoint.names.recognition import parent_of
 from rexdense.errors import InvalidArgument
 
-__all__ = ['Target']
-
 
 @dataclasses.dataclass(frozen=True)
 class Target:

@@ -5,8 +5,6 @@ from rexdense.arch.rexnet import InvertedBottleneckSpec
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB
 from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
 
-__all__ = ['CLOVAAI']
-
 # The flat list of layers begins with the stem's convolution, batch norm and activation.
 STEM_MODULES = 3
 

@@ -7,8 +7,6 @@ from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
 from rexdense.checkpoint.schemes.torchvision import PREPROCESSING
 from rexdense.checkpoint.schemes.torchvision import RESNEXT as TORCHVISION_RESNEXT
 
-__all__ = ['MINDCV']
-
 
 def rexnet_head(architecture: Architecture) -> dict[str, str]:
     """Return the layers after the last block, the first of which is counted on with the blocks."""

@@ -9,8 +9,6 @@ from rexdense.checkpoint.preprocessing import IMAGENET_BGR
 from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
 from rexdense.checkpoint.schemes.torchvision import RESNEXT
 
-__all__ = ['OPENMMLAB']
-
 # mmpretrain's classifiers have the head beside the backbone.
 NETWORK: FamilyNames = dataclasses.replace(RESNEXT, head={'head.fc': 'head.fc'})
 # The RegNets are pycls's weights (mmdet configs/regnet).

@@ -3,8 +3,6 @@
 from rexdense.checkpoint.preprocessing import IMAGENET_BGR
 from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
 
-__all__ = ['PYCLS']
-
 REGNET = FamilyNames(
     stem={'stem.conv': 'stem.conv', 'stem.bn': 'stem.norm'},
     block='s{level}.b{number}'.format,

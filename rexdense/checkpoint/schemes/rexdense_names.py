@@ -9,8 +9,6 @@ from rexdense.checkpoint.names.native import native_layers
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
 from rexdense.checkpoint.schemes.scheme import Scheme
 
-__all__ = ['REXDENSE']
-
 
 @dataclasses.dataclass(frozen=True)
 class NativeNames:

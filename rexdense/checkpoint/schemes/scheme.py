@@ -9,8 +9,6 @@ from rexdense.arch import Architecture
 from rexdense.checkpoint.names.native import HEAD, NORM_TENSORS, blocks, native_layers
 from rexdense.checkpoint.preprocessing import Preprocessing
 
-__all__ = ['Entry', 'FamilyNames', 'Scheme']
-
 # A layer's tensors in their order: (theirs, rexdense's).
 TORCH_TENSORS = tuple((name, name) for name in NORM_TENSORS)
 MINDSPORE_NORM_TENSORS = (

@@ -5,8 +5,6 @@ from rexdense.checkpoint.preprocessing import IMAGENET_RGB
 from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
 from rexdense.checkpoint.schemes.torchvision import RESNEXT
 
-__all__ = ['TIMM']
-
 
 def rexnet_head(architecture: Architecture) -> dict[str, str]:
     """Return the layers after the last block, the first of which is counted on with the blocks."""

@@ -11,8 +11,6 @@ from rexdense.arch import Architecture
 from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
 from rexdense.checkpoint.schemes.timm import REXNET, TIMM, rexnet_head
 
-__all__ = ['TIMM_FEATURES']
-
 
 def head(architecture: Architecture) -> dict[str, str]:
     """Return the layers after the last block, which only an extractor of the head would have."""

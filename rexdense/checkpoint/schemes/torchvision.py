@@ -5,8 +5,6 @@ import dataclasses
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB
 from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme
 
-__all__ = ['RESNEXT', 'TORCHVISION']
-
 PREPROCESSING = dataclasses.replace(IMAGENET_RGB, interpolation='bilinear')
 
 REGNET = FamilyNames(

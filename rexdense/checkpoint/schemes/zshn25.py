@@ -17,8 +17,6 @@ from rexdense.checkpoint.preprocessing import IMAGENET_RGB
 from rexdense.checkpoint.schemes.clovaai import STEM_MODULES, block_parts
 from rexdense.checkpoint.schemes.scheme import TORCH_TENSORS, Entry, FamilyNames, Scheme
 
-__all__ = ['ZSHN25']
-
 
 def block_path(index: int, level: int, position: int, **_: int) -> str:
     """Return the path of a block: the first of a stride closes a list, the others open the next."""

@@ -17,8 +17,6 @@ from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_text
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
 
-__all__ = ['CLASS_FILE', 'ClassificationDataset', 'read_class_names']
-
 CLASS_FILE = 'classes.txt'
 
 

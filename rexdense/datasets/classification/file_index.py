@@ -21,16 +21,6 @@ from rexdense.datasets.images.folders import (
 )
 from rexdense.errors import DataError
 
-__all__ = [
-    'MOST_CLASSES',
-    'FileIndex',
-    'TextArray',
-    'check_known',
-    'class_folders',
-    'labels_of',
-    'scan_classes',
-]
-
 MOST_CLASSES = 1_000_000
 """Far above the 21841 of ImageNet-21k."""
 _LONGEST_LABEL = 20

@@ -13,8 +13,6 @@ from rexdense.datasets.images.folders import IMAGE_ENDINGS
 from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.errors import DataError, suggest
 
-__all__ = ['read_image_list', 'synset_of']
-
 MOST_NAMED = 3
 TRIED_ENDINGS = ('.JPEG', *(ending for ending in IMAGE_ENDINGS if ending != '.jpeg'))
 """Endings tried for images that a list names without one, in this order; ImageNet's first."""

@@ -8,8 +8,6 @@ from rexdense.datasets.images.folders import IMAGE_ENDINGS
 from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.errors import DataError
 
-__all__ = ['read_table']
-
 IMAGE_COLUMNS = (
     'image',
     'imageid',

@@ -10,8 +10,6 @@ from pathlib import Path
 from rexdense.errors import UnwritableFile
 from rexdense.files import atomic_write
 
-__all__ = ['ListingCache']
-
 VERSION = 4
 
 

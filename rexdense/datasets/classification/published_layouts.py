@@ -13,8 +13,6 @@ from rexdense.dependencies import needed_packages
 from rexdense.errors import DataError, InvalidArgument, first_line, suggest
 from rexdense.registry import DATASETS
 
-__all__ = ['LAYOUTS', 'PUBLISHED_PARTS', 'PublishedDataset']
-
 TRAINING, TEST = 'train', 'test'
 
 

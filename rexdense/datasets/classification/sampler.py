@@ -10,8 +10,6 @@ from torch.utils.data import Sampler
 from rexdense.errors import InvalidArgument
 from rexdense.registry import DATA_SAMPLERS
 
-__all__ = ['RepeatedSampler']
-
 
 @DATA_SAMPLERS.register_module()
 class RepeatedSampler(Sampler):

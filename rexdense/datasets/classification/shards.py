@@ -31,8 +31,6 @@ from rexdense.datasets.classification.listing_cache import ListingCache
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, entries_of, is_data
 from rexdense.errors import DataError
 
-__all__ = ['ShardIndex', 'find_shards', 'scan_shards']
-
 LABEL_ENDING = '.cls'
 LONGEST_LABEL = 1024
 

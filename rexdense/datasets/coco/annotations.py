@@ -20,8 +20,6 @@ from rexdense.datasets.garbage_collection import collector_paused
 from rexdense.datasets.images.file_checks import Sample
 from rexdense.errors import DataError, some_of, suggest
 
-__all__ = ['BOXES_ALONE', 'CocoAnnotations', 'read_annotations']
-
 BOXES_ALONE = 'configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'
 """A config for annotations without masks."""
 

@@ -8,8 +8,6 @@ from typing import Any
 from rexdense.datasets.coco import cleaning
 from rexdense.datasets.coco.json_file import id_key
 
-__all__ = ['Cleaned', 'clean_annotations']
-
 LEAST_OVERLAP = 0.5
 """IoU of an annotation's box with the box around its mask from which the two fit."""
 

@@ -7,37 +7,6 @@ from typing import Any
 
 from rexdense.datasets.coco.run_lengths import box_of_runs, runs_of_text
 
-__all__ = [
-    'BOX_BELOW_ONE_PIXEL',
-    'BOX_WITHOUT_NUMBERS',
-    'DAMAGED_RUNS',
-    'EMPTY_MASK',
-    'FAR_POINTS',
-    'FEW_POINTS',
-    'MASK_FAULTS',
-    'MASK_OUTSIDE_BOX',
-    'NEGATIVE_BOX',
-    'NO_BOX',
-    'NO_MASK',
-    'ODD_COORDINATES',
-    'OTHER_CLASS',
-    'OTHER_MASK',
-    'OUTSIDE_BOX',
-    'RUNS_OF_OTHER_SIZE',
-    'UNKNOWN_CATEGORY',
-    'UNKNOWN_IMAGE',
-    'ZERO_SIZE_BOX',
-    'area_of_mask',
-    'box_of_mask',
-    'clean_area',
-    'clean_box',
-    'clean_segmentation',
-    'crowd_flag',
-    'number_of',
-    'overlap',
-    'turned_box',
-]
-
 UNKNOWN_IMAGE = 'of an unknown image'
 UNKNOWN_CATEGORY = 'of an unknown category'
 OTHER_CLASS = 'of a class not asked for'

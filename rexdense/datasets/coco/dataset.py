@@ -13,8 +13,6 @@ from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
 
-__all__ = ['CocoDataset']
-
 
 @DATASETS.register_module()
 class CocoDataset(SkipUnreadable, _CocoDataset):

@@ -16,8 +16,6 @@ from rexdense.datasets.images.file_checks import check_files
 from rexdense.errors import DataError, some_of, suggest
 from rexdense.text_table import text_table
 
-__all__ = ['CheckedCocoFolder', 'CocoFolder', 'summary']
-
 _CLASSES_SHOWN = 20
 
 

@@ -9,8 +9,6 @@ from rexdense.datasets.coco.cleaning import number_of
 from rexdense.datasets.file_names import not_a_file
 from rexdense.errors import DataError, some_of
 
-__all__ = ['check_form', 'id_key', 'read_json']
-
 _FORM = 'a COCO annotation file is an object with the lists images, annotations and categories'
 
 

@@ -5,8 +5,6 @@ from pathlib import Path
 from rexdense.datasets.formats.split_folders import SPLIT_NAMES, split_of, subfolders
 from rexdense.datasets.formats.voc import ANNOTATIONS, LISTS, is_voc, voc_image_folders
 
-__all__ = ['annotation_files', 'coco_files', 'image_folders', 'looked_for', 'undivided_files']
-
 BESIDE_IMAGES = '_annotations.coco.json'
 """Roboflow's."""
 INSTANCES = 'annotations/instances_'

@@ -10,8 +10,6 @@ import numpy as np
 from rexdense.datasets.coco.run_lengths import runs_of_text
 from rexdense.errors import DataError
 
-__all__ = ['box_of_pixels', 'decode_mask', 'encode_mask']
-
 
 def box_of_pixels(mask: np.ndarray) -> list[int]:
     """Return [left, top, width, height] of a mask (height, width), bool, somewhere true."""

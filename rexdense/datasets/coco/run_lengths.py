@@ -5,8 +5,6 @@ The text form is that of ``rleToString`` in pycocotools (common/maskApi.c).
 
 from collections.abc import Sequence
 
-__all__ = ['box_of_runs', 'runs_of_text']
-
 _MOST_BITS = 60
 """Of a number; longer ones take a time that grows with the square of their length."""
 

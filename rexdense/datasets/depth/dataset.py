@@ -8,11 +8,9 @@ from mmengine.logging import print_log
 
 from rexdense.datasets.depth.loading import EmptyDepthMap
 from rexdense.datasets.depth.pairs import find_depth_pairs
-from rexdense.datasets.images.loading import UnreadableImage
+from rexdense.datasets.images.files import UnreadableImage
 from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.registry import DATASETS
-
-__all__ = ['DepthDataset']
 
 
 @DATASETS.register_module()

@@ -16,8 +16,6 @@ from rexdense.datasets.images.sizes import wrong_map_size
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['DEPTH_MAP', 'EmptyDepthMap', 'LoadDepth', 'read_depth']
-
 
 class EmptyDepthMap(ImageError):
     """A depth map in which no pixel was measured."""

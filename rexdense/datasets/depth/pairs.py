@@ -9,8 +9,6 @@ from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.errors import DataError
 
-__all__ = ['DepthPairs', 'find_depth_pairs', 'pair_by_name', 'read_pair_list']
-
 DEPTH_ENDINGS = ('.png', '.npy', '.tif', '.tiff')
 
 

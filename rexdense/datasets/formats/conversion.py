@@ -13,16 +13,6 @@ from rexdense.datasets.images.headers import read_header
 from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError, some_of
 
-__all__ = [
-    'CocoBuilder',
-    'Converted',
-    'box_around',
-    'images_by_stem',
-    'only_image',
-    'read_json_object',
-    'size_of_image',
-]
-
 
 @dataclass
 class Converted:

@@ -28,8 +28,6 @@ from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_o
 from rexdense.datasets.images.folders import is_data
 from rexdense.errors import DataError
 
-__all__ = ['is_labelme', 'read_labelme']
-
 MOST_BYTES = 256 * 2**20
 """Of a file, which may hold its image as text."""
 MOST_PIXELS = 2**28

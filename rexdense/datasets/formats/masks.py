@@ -26,8 +26,6 @@ from rexdense.datasets.segmentation.label_maps import read_label_map
 from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_limited
 from rexdense.errors import DataError
 
-__all__ = ['CLASS_NAME', 'is_masks', 'read_masks']
-
 IMAGES, MASKS = 'images', 'masks'
 CLASS_NAME = 'object'
 """The one class, where ``classes.txt`` has no name."""

@@ -7,8 +7,6 @@ from xml.parsers import expat
 from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
 
-__all__ = ['parse_xml']
-
 MOST_BYTES = 16 * 2**20
 MOST_NESTED = 64
 """Elements in one another; those of annotations are five."""

@@ -6,8 +6,6 @@ from pathlib import Path
 from rexdense.datasets.images.folders import is_data
 from rexdense.errors import DataError
 
-__all__ = ['SPLIT_NAMES', 'UNDIVIDED', 'by_split', 'split_of', 'subfolders']
-
 SPLIT_NAMES = {
     'train': ('train', 'training', 'train2017', 'train2014'),
     'val': ('val', 'valid', 'validation', 'val2017', 'val2014'),

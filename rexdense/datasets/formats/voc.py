@@ -24,8 +24,6 @@ from rexdense.datasets.images.folders import is_data
 from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
 
-__all__ = ['ANNOTATIONS', 'LISTS', 'is_voc', 'read_voc', 'voc_image_folders']
-
 ANNOTATIONS = 'Annotations'
 IMAGES = 'JPEGImages'
 LISTS = 'ImageSets/Main'

@@ -23,8 +23,6 @@ from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_o
 from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
 
-__all__ = ['is_yolo', 'read_yolo']
-
 LABELS, IMAGES = 'labels', 'images'
 MOST_BYTES = 16 * 2**20
 _NAME_FILES = ('classes.txt', 'obj.names', 'classes.names')

@@ -13,8 +13,6 @@ from rexdense.destinations import told
 from rexdense.errors import DataError, RexdenseError
 from rexdense.files import folder_written_aside
 
-__all__ = ['unpack']
-
 MOST_RATIO = 200
 """Of unpacked to packed bytes; images hardly shrink, annotations by 20."""
 MOST_MEMBER = 2 * 2**30

@@ -11,8 +11,6 @@ from mmengine import fileio
 from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.files import ImageError, UnreadableImage
 
-__all__ = ['read_content', 'read_file']
-
 ARCHIVE_ENDING = '.tar'
 MOST_OPEN = 64
 """Archives that a process keeps open."""

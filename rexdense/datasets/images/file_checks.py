@@ -12,8 +12,6 @@ from rexdense.datasets.images.headers import ImageHeader, read_header
 from rexdense.datasets.images.sizes import wrong_image_size, wrong_map_size
 from rexdense.errors import DataError, some_of
 
-__all__ = ['Looked', 'MapKind', 'Sample', 'check_files']
-
 MOST_SECONDS = 60.0
 """Longest time for the check of a split's files; the others are checked when they are read."""
 

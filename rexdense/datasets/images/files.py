@@ -11,8 +11,6 @@ from rexdense.datasets.images.orientation import as_stored, orientation_of, turn
 from rexdense.datasets.images.tiff_directory import TIFF_FAULTS, TIFF_START, TiffDirectory
 from rexdense.errors import DataError
 
-__all__ = ['ImageError', 'UnreadableImage', 'decode_image', 'read_upright']
-
 # Grey from white or from black, RGB, a palette, CMYK and YCbCr (TIFF 6.0, section 8). OpenCV makes
 # wrong colours of others, such as CIE L*a*b*, without a word.
 _TIFF_COLOURS = {None, 0, 1, 2, 3, 5, 6}

@@ -8,17 +8,6 @@ from pathlib import Path, PurePath
 
 from rexdense.errors import DataError
 
-__all__ = [
-    'IMAGE_ENDINGS',
-    'entries_of',
-    'images_below',
-    'is_data',
-    'is_folder',
-    'tell_unreadable',
-    'unread_images',
-    'unread_sentence',
-]
-
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 """Endings of images that are read."""
 

@@ -14,8 +14,6 @@ from typing import BinaryIO, NamedTuple
 
 from rexdense.datasets.images.tiff_directory import TIFF_FAULTS, TIFF_START, TiffDirectory
 
-__all__ = ['ImageHeader', 'read_header']
-
 _TAIL = 4096
 """Bytes at the end of a file in which its end mark is looked for: some tools append their own."""
 _LONGEST_NPY = 10_000

@@ -7,8 +7,6 @@ OpenCV fails in the middle of a training or of a folder's prediction.
 from mmcv.image import geometric
 from mmcv.transforms import processing
 
-__all__ = ['leave_a_pixel']
-
 
 def leave_a_pixel() -> None:
     """Make mmcv's functions and transforms, and those of mmdet and mmseg that rest on them, leave

@@ -9,7 +9,7 @@ from mmengine.logging import print_log
 
 from rexdense.arch.checks import is_integer
 from rexdense.datasets.images.content import read_content
-from rexdense.datasets.images.files import ImageError, UnreadableImage, decode_image
+from rexdense.datasets.images.files import ImageError, decode_image
 from rexdense.datasets.images.least_size import leave_a_pixel
 from rexdense.datasets.images.memory import leave_in_order
 from rexdense.datasets.images.orientation import orientation_of, turned_upright
@@ -17,8 +17,6 @@ from rexdense.datasets.images.sizes import wrong_image_size
 from rexdense.datasets.images.tiff_directory import TIFF_START
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
-
-__all__ = ['ImageError', 'LoadImage', 'UnreadableImage']
 
 # Every pipeline of rexdense begins with an image.
 leave_a_pixel()

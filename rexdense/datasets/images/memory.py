@@ -7,8 +7,6 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-__all__ = ['in_order', 'leave_in_order']
-
 _MOST_CHANNELS = 512
 """Of OpenCV's images; it takes an array of more, such as a stack of masks, for a volume."""
 

@@ -7,8 +7,6 @@ import numpy as np
 from rexdense.datasets.images.headers import read_header
 from rexdense.datasets.images.tiff_directory import TIFF_FAULTS, TIFF_START, TiffDirectory
 
-__all__ = ['as_stored', 'orientation_of', 'turned_upright']
-
 _TURNS = {
     2: lambda image: image[:, ::-1],
     3: lambda image: image[::-1, ::-1],

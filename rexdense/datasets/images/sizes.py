@@ -2,8 +2,6 @@
 
 import os
 
-__all__ = ['wrong_image_size', 'wrong_map_size']
-
 
 def wrong_image_size(
     path: str | os.PathLike[str], stored: tuple[int, int], stated: tuple[int, int]

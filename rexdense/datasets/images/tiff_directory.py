@@ -3,8 +3,6 @@
 import struct
 from typing import BinaryIO
 
-__all__ = ['TIFF_FAULTS', 'TIFF_START', 'TiffDirectory']
-
 TIFF_START = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 """First bytes of TIFF and BigTIFF files."""
 

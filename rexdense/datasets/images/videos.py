@@ -11,8 +11,6 @@ import numpy as np
 from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.files import ImageError
 
-__all__ = ['VIDEO_ENDINGS', 'Video', 'VideoError', 'is_video']
-
 VIDEO_ENDINGS = (
     *('.3gp', '.avi', '.flv', '.m2ts', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.mts'),
     *('.ogv', '.ts', '.webm', '.wmv'),

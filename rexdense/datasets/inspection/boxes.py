@@ -15,8 +15,6 @@ from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspici
 from rexdense.datasets.inspection.pixels import pixel_suspicions
 from rexdense.text_table import text_table
 
-__all__ = ['COVERS_ALL', 'DOUBLE', 'BoxSplit', 'double_boxes', 'inspect_boxes', 'read_box_split']
-
 DOUBLE = 'double box of one class, IoU over 0.8'
 COVERS_ALL = 'box that covers the whole image'
 CUT = 'box that reaches out of its image'

@@ -13,8 +13,6 @@ from rexdense.datasets.inspection.pixels import pixel_suspicions
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
 
-__all__ = ['inspect_class_folders', 'is_class_folders']
-
 FEW = 10
 """Images of a class to train on below which it is named."""
 

@@ -18,8 +18,6 @@ from rexdense.errors import DataError, InvalidArgument, some_of
 from rexdense.files import folder_written_aside
 from rexdense.output_names import output_names
 
-__all__ = ['write_box_copy', 'write_file_copy']
-
 _MOST_BESIDE = 16 * 2**20
 """Bytes of a file beside the folders of images; larger ones are archives and weights."""
 _IMAGE_FAULTS = (DAMAGED, OTHER_SIZE, IN_TWO_SPLITS)

@@ -9,15 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from rexdense.datasets.images.loading import ImageError, LoadImage, UnreadableImage
+from rexdense.datasets.images.files import ImageError, UnreadableImage
+from rexdense.datasets.images.loading import LoadImage
 from rexdense.datasets.inspection.boxes import BoxSplit
 from rexdense.datasets.shapes.encoding import encode_png
 from rexdense.errors import DataError
 from rexdense.files import folder_written_aside
 from rexdense.hidden_files import LONGEST_NAME
 from rexdense.output_names import name_key, safe_name
-
-__all__ = ['LEAST_SIDE', 'MARGIN', 'write_crops']
 
 MARGIN = 0.1
 """Margin on each side of a box, as a share of its longer side: the edge of an object is part

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 from rexdense.errors import some_of
 from rexdense.text_table import text_table
 
-__all__ = ['ImageEntry', 'Inspected', 'Suspicion']
-
 _MOST_NAMED = 8
 
 

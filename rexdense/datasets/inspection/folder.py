@@ -10,8 +10,6 @@ from rexdense.datasets.inspection.label_maps import inspect_label_maps, is_label
 from rexdense.datasets.inspection.sources import read_box_splits, recognised
 from rexdense.errors import DataError
 
-__all__ = ['InspectedFolder', 'inspect_folder']
-
 
 class InspectedFolder(NamedTuple):
     """A folder of data with the findings in it.

@@ -20,8 +20,6 @@ from rexdense.datasets.segmentation.label_maps import (
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
 
-__all__ = ['inspect_label_maps', 'is_label_maps', 'label_map_of']
-
 BAD_MAP = 'label map that cannot be used'
 ALL_VOID = 'label map that is void all over'
 ONE_CLASS = 'label map of one class all over'

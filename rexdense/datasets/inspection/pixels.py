@@ -14,8 +14,6 @@ from rexdense.datasets.images.sizes import wrong_image_size
 from rexdense.datasets.inspection.findings import ImageEntry, Suspicion
 from rexdense.errors import DataError
 
-__all__ = ['DAMAGED', 'IN_TWO_SPLITS', 'OTHER_SIZE', 'TWICE', 'pixel_suspicions']
-
 DAMAGED = 'damaged image'
 OTHER_SIZE = 'image of another size than annotated'
 IN_TWO_SPLITS = 'image in two splits'

@@ -19,8 +19,6 @@ from rexdense.datasets.formats.yolo import is_yolo, read_yolo
 from rexdense.datasets.inspection.boxes import BoxSplit, read_box_split
 from rexdense.errors import DataError, some_of
 
-__all__ = ['CONVERTED', 'read_box_splits', 'recognised']
-
 IMAGES = 'images'
 
 

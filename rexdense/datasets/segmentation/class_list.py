@@ -9,8 +9,6 @@ from typing import NamedTuple
 from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_text
 from rexdense.errors import DataError
 
-__all__ = ['ClassList', 'class_colours', 'read_class_list']
-
 MOST_CLASSES = 255
 """Labels are bytes, and 255 is void."""
 LONGEST_LINE = 1000

@@ -12,8 +12,6 @@ from rexdense.datasets.skipping import SkipUnreadable
 from rexdense.errors import InvalidArgument
 from rexdense.registry import DATASETS
 
-__all__ = ['SegmentationDataset']
-
 
 @DATASETS.register_module()
 class SegmentationDataset(SkipUnreadable, BaseDataset):

@@ -18,8 +18,6 @@ from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
 from rexdense.errors import DataError, some_of
 from rexdense.text_table import text_table
 
-__all__ = ['CLASS_FILE', 'CheckedSplit', 'SegmentationFolder', 'find_pairs', 'summary']
-
 CLASS_FILE = 'classes.txt'
 LABEL_ENDING = '.png'
 _CLASSES_SHOWN = 40

@@ -9,14 +9,6 @@ import numpy as np
 from rexdense.datasets.segmentation.label_maps import VOID, check_labels, read_label_map
 from rexdense.errors import DataError
 
-__all__ = [
-    'MOST_MAPS_READ',
-    'count_labels',
-    'require_labels',
-    'require_two_classes',
-    'require_two_classes_of_some',
-]
-
 MOST_MAPS_READ = 1000
 """Label maps of a split that are looked at before training; the others are while it runs."""
 

@@ -13,8 +13,6 @@ from rexdense.datasets.images.orientation import as_stored, orientation_of, turn
 from rexdense.datasets.images.sizes import wrong_map_size
 from rexdense.errors import DataError
 
-__all__ = ['LABEL_MAP', 'VOID', 'check_labels', 'check_size', 'read_label_map']
-
 VOID = 255
 """The label of pixels that count for nothing, where a data set states no other."""
 

@@ -9,8 +9,6 @@ from rexdense.datasets.segmentation.label_maps import check_labels, check_size, 
 from rexdense.errors import DataError
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['LoadSegmentationAnnotations']
-
 
 @TRANSFORMS.register_module()
 class LoadSegmentationAnnotations(BaseTransform):

@@ -6,8 +6,6 @@ from rexdense.datasets.coco.masks import box_of_pixels, encode_mask
 from rexdense.datasets.shapes.outlines import SHAPE_CLASSES
 from rexdense.datasets.shapes.scene import Scene
 
-__all__ = ['CocoAnnotations']
-
 
 class CocoAnnotations:
     """A COCO detection and instance file in the making; ``content`` is what the JSON holds.

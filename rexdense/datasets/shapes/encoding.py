@@ -5,8 +5,6 @@ import io
 import numpy as np
 from PIL import Image
 
-__all__ = ['encode_png']
-
 
 def encode_png(image: np.ndarray) -> bytes:
     """Return a PNG file with the pixels of ``image``, unchanged.

@@ -13,16 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = [
-    'OUTLINES',
-    'OUTLINE_REACH',
-    'SHAPE_CLASSES',
-    'SUBSAMPLES',
-    'Outline',
-    'Raster',
-    'direction',
-]
-
 SUBSAMPLES = 4
 """Sample points along each side of a pixel."""
 

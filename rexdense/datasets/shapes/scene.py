@@ -13,8 +13,6 @@ from rexdense.datasets.shapes.outlines import (
 )
 from rexdense.datasets.shapes.textures import contrasting_color, fill, ground, ground_depth
 
-__all__ = ['CROP_SIZE', 'SPLITS', 'UNITS_PER_METRE', 'Scene', 'draw_crop', 'draw_scene']
-
 SPLITS = ('train', 'val')
 CROP_SIZE = 64
 """Height and width of a crop, in pixels."""

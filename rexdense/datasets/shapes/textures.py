@@ -7,8 +7,6 @@ import numpy as np
 
 from rexdense.datasets.shapes.outlines import direction
 
-__all__ = ['contrasting_color', 'fill', 'ground', 'ground_depth', 'random_color']
-
 NEAREST, FARTHEST = 2.0, 6.0
 """Depth of the ground at the bottom and at the top edge of an image, in metres."""
 

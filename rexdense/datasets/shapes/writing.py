@@ -14,8 +14,6 @@ from rexdense.destinations import told
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from rexdense.files import folder_written_aside
 
-__all__ = ['make_shapes']
-
 VERSION = 1
 """Raised whenever the same settings would give other pixels or other files."""
 

@@ -10,8 +10,6 @@ from mmcv.transforms import BaseTransform
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['RandomResizedCrop', 'ResizeCenterCrop']
-
 INTERPOLATIONS = {
     'bilinear': cv2.INTER_LINEAR,
     'bicubic': cv2.INTER_CUBIC,

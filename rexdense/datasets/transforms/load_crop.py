@@ -16,8 +16,6 @@ from rexdense.datasets.images.orientation import turned_upright
 from rexdense.datasets.transforms.crop import RandomResizedCrop
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['LoadRandomResizedCrop']
-
 JPEG_START = b'\xff\xd8'
 REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,

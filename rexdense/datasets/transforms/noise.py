@@ -13,8 +13,6 @@ from rexdense.datasets.images.memory import in_order
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['ColorJitter', 'Lighting', 'RandomErasing']
-
 # ImageNet's, on the scale 0 to 255, in the order blue, green, red.
 IMAGENET_MEAN = (103.53, 116.28, 123.675)
 IMAGENET_STD = (57.375, 57.12, 58.395)

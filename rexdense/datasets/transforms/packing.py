@@ -9,8 +9,6 @@ from mmengine.structures import BaseDataElement
 from rexdense.datasets.images.memory import in_order
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['PackClassification']
-
 META_KEYS = ('img_path', 'sample_idx', 'ori_shape')
 
 

@@ -13,8 +13,6 @@ from rexdense.datasets.images.memory import in_order
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
-__all__ = ['OPERATIONS', 'RandAugment', 'RandAugmentPolicy', 'parse_policy']
-
 TOP_LEVEL = 10.0
 FORM = (
     'rand-, then parts joined by -: m9 (level, 0 to 10), mstd0.5 (its noise; above 100 it is '

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['Anchors', 'BoxDecoder', 'levels_of', 'pad_to_multiple', 'require_kind']
-
 
 def require_kind(part: Any, kinds: str | Sequence[str], what: str) -> None:
     """Raise InvalidArgument unless the class of a part of a detector has one of these names, for

@@ -13,8 +13,6 @@ from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.detection.operators import onnx_translations
 from rexdense.deploy.graph import Graph, GraphOutput
 
-__all__ = ['DetectorGraph']
-
 
 class DetectorGraph(Graph):
     """A detector of mmdet, from images to detections.

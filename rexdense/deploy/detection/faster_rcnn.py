@@ -15,8 +15,6 @@ from rexdense.deploy.detection.rpn import DROPPED, Proposals, nms_threshold
 from rexdense.deploy.detection.stages import Refinement, stages_of
 from rexdense.errors import InvalidArgument
 
-__all__ = ['Detections', 'FasterRCNNGraph']
-
 
 class FasterRCNNGraph(DetectorGraph):
     """mmdet's Faster R-CNN or Cascade R-CNN with a feature pyramid, from images to detections.

@@ -14,8 +14,6 @@ from rexdense.deploy.detection.stages import stages_of
 from rexdense.deploy.graph import GraphOutput
 from rexdense.errors import InvalidArgument
 
-__all__ = ['MaskRCNNGraph', 'averaged_masks']
-
 
 class MaskRCNNGraph(FasterRCNNGraph):
     """mmdet's Mask R-CNN with a feature pyramid, from images to detections with masks.

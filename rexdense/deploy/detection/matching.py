@@ -7,8 +7,6 @@ from torch import Tensor
 
 from rexdense.deploy.relative_error import relative_error
 
-__all__ = ['detection_errors']
-
 _NAMES = ('boxes', 'scores', 'labels', 'masks')
 
 

@@ -10,8 +10,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-__all__ = ['kept_by_nms', 'onnx_translations', 'pool_level']
-
 
 @torch.library.custom_op('rexdense::kept_by_nms', mutates_args=())
 def kept_by_nms(

@@ -9,8 +9,6 @@ from rexdense.deploy.detection.boxes import levels_of, require_kind
 from rexdense.deploy.detection.operators import pool_level
 from rexdense.errors import InvalidArgument
 
-__all__ = ['RegionPooling']
-
 
 class RegionPooling(nn.Module):
     """RoIAlign on the level of the pyramid that each region's size asks for.

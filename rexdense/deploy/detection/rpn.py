@@ -11,8 +11,6 @@ from rexdense.deploy.detection.operators import kept_by_nms
 from rexdense.deploy.graph import Graph
 from rexdense.errors import InvalidArgument
 
-__all__ = ['DROPPED', 'Proposals', 'RPNGraph', 'nms_threshold', 'with_fillers']
-
 DROPPED = -1.0
 """The score of what is no longer a candidate; a real one is not below 0."""
 

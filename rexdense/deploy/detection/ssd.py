@@ -13,8 +13,6 @@ from rexdense.deploy.detection.operators import kept_by_nms
 from rexdense.deploy.detection.rpn import DROPPED, nms_threshold, with_fillers
 from rexdense.errors import InvalidArgument
 
-__all__ = ['SSDGraph']
-
 _STEP = 64
 
 

@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 from rexdense.deploy.detection.boxes import BoxDecoder
 
-__all__ = ['Refinement', 'stages_of']
-
 
 def stages_of(part: nn.Module) -> list[Any]:
     """Return a part of a region head stage by stage: mmdet's StandardRoIHead has one, its

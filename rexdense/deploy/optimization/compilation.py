@@ -7,8 +7,6 @@ from torch import nn
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['compile_parts', 'require_compiler']
-
 
 def require_compiler(device: str) -> None:
     """Check that what torch generates can be compiled.

@@ -4,8 +4,6 @@ from typing import Any
 
 from torch import nn
 
-__all__ = ['declared']
-
 
 def declared(module: nn.Module, name: str) -> str | tuple[Any, ...] | None:
     """Return what the class of a module declares as ``name``.

@@ -16,8 +16,6 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from rexdense.deploy.optimization.declared import declared
 from rexdense.deploy.optimization.fused import fuse_activation
 
-__all__ = ['fold_norms']
-
 _CONV_MODULE = 'mmcv.cnn.bricks.conv_module.ConvModule'
 # mmcv's layers compute what those of torch do, which they inherit from.
 _CONVOLUTIONS = ('torch.nn.modules.conv', 'mmcv.cnn.bricks.wrappers')

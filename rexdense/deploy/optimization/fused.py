@@ -14,8 +14,6 @@ from torch import Tensor, nn
 
 from rexdense.deploy.optimization.declared import declared
 
-__all__ = ['FusedConv2d', 'fuse_activation', 'fuse_convolutions', 'is_folded']
-
 # By the name of the function: oneDNN's name, its bounds, and torch's function.
 _ACTIVATIONS = {
     None: ('none', [], lambda x: x),

@@ -17,8 +17,6 @@ from rexdense.device.bfloat16 import require_bfloat16
 from rexdense.device.memory_layout import use_channels_last
 from rexdense.errors import InvalidArgument
 
-__all__ = ['optimize']
-
 
 class _Optimized(NamedTuple):
     """The record of an optimization, which a network carries as ``optimized``."""

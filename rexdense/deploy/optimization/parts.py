@@ -2,8 +2,6 @@
 
 from torch import nn
 
-__all__ = ['parts_of']
-
 
 def parts_of(network: nn.Module) -> list[nn.Module]:
     """Return backbone and neck of a network of mmdet, mmseg or mmengine, in the order of their

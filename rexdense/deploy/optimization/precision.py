@@ -8,8 +8,6 @@ from torch.utils._pytree import tree_map
 
 from rexdense.deploy.optimization.parts import parts_of
 
-__all__ = ['float32_outputs', 'lower_inputs', 'set_precision']
-
 
 def set_precision(network: nn.Module, dtype: torch.dtype) -> None:
     """Bring the parts of a network that maps go through to ``dtype``.

@@ -9,8 +9,6 @@ from torch.nn.parameter import UninitializedTensorMixin
 from rexdense.device.memory_layout import contiguous_inputs, contiguous_output
 from rexdense.errors import InvalidArgument, first_line
 
-__all__ = ['DTYPES', 'checked_copy', 'require_dtype']
-
 DTYPES = {
     'float32': torch.float32,
     'bfloat16': torch.bfloat16,

@@ -14,8 +14,6 @@ from rexdense.deploy.optimization.declared import declared
 from rexdense.deploy.optimization.fused import is_folded
 from rexdense.device.memory import reuses_freed_memory
 
-__all__ = ['LayersInStrips', 'compute_in_strips']
-
 _LARGEST_REUSED = 32 * 2**20
 """Bytes of the largest block of memory that glibc hands out again (malloc.h,
 DEFAULT_MMAP_THRESHOLD_MAX on 64-bit systems)."""

@@ -13,8 +13,6 @@ from rexdense.visualization.depth import colour_depth, depth_range
 from rexdense.visualization.labels import draw_labels
 from rexdense.visualization.tiles import beside, fitted, titled
 
-__all__ = ['Shown', 'depth_span', 'draw_stage', 'labels_in', 'shown_at']
-
 TILE_HEIGHT, TILE_WIDTH = 220, 300
 LEAST_SHARE = 0.005
 """Of a class in the target of a mixed image that is named."""

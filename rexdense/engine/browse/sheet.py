@@ -26,8 +26,6 @@ from rexdense.visualization.depth import depth_scale
 from rexdense.visualization.labels import label_legend
 from rexdense.visualization.tiles import above_strip, below, beside, titled
 
-__all__ = ['BrowsedSample', 'browse', 'draw_browsed']
-
 MOST_TRIES = 20
 """Samples tried for one that is wanted; others cannot be read, or a transform drops them."""
 

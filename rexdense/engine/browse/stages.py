@@ -13,8 +13,6 @@ from torch.nn import functional
 
 from rexdense.registry import MODELS
 
-__all__ = ['NETWORK', 'PACKED', 'Stage', 'as_batch', 'seeded', 'stages']
-
 NETWORK = 'network input'
 PACKED = ('inputs', 'data_samples')
 """The keys of a packed sample, the image and what is known of it."""

@@ -40,8 +40,6 @@ from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoin
 from rexdense.engine.zero import share_moments
 from rexdense.errors import InvalidArgument
 
-__all__ = ['apply_run_options', 'apply_training_options', 'set_precision']
-
 _FOR_ACCELERATORS = ('AmpOptimWrapper', 'ApexOptimWrapper')
 _OF_MIXED_PRECISION = ('dtype', 'loss_scale', 'use_fsdp', 'opt_level')
 """Arguments of these wrappers of mmengine, which others do not take."""

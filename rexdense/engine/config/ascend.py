@@ -7,8 +7,6 @@ from rexdense.device import set_jit_compile
 from rexdense.engine.config.load import class_name, walk
 from rexdense.errors import InvalidArgument
 
-__all__ = ['require_ascend_operators', 'suit_ascend']
-
 _MISSING = {
     'carafe': "mmcv's build for Ascend has no CARAFE: give upsample_cfg=dict(mode='nearest')",
     'FPN_CARAFE': "mmcv's build for Ascend has no CARAFE: take the neck FPN",

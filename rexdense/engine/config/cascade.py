@@ -7,8 +7,6 @@ from typing import Any
 from rexdense.engine.config.load import class_name
 from rexdense.errors import InvalidArgument
 
-__all__ = ['cascade_model', 'require_stages']
-
 _STAGES = (
     # IoU of an object, standard deviations of the offsets of its box, weight of the losses.
     (0.5, (0.1, 0.1, 0.2, 0.2), 1.0),

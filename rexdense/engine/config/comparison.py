@@ -10,8 +10,6 @@ from rexdense.checkpoint.formats.config_text import read_config_text
 from rexdense.engine.trained.file import TrainingFile
 from rexdense.errors import CheckpointUnreadable, abridged, some_of
 
-__all__ = ['changed_settings', 'differences', 'differences_sentence']
-
 MOST_NAMED = 4
 _ABSENT = 'nothing'
 # What matters in training alone, or is set from the weights.

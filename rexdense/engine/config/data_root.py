@@ -19,8 +19,6 @@ from rexdense.engine.config.load import dataloader_names, innermost_dataset, set
 from rexdense.errors import InvalidArgument, some_of
 from rexdense.text_table import text_table
 
-__all__ = ['state_classes', 'use_data_root']
-
 COCO, SEGMENTATION = 'rexdense.CocoDataset', 'rexdense.SegmentationDataset'
 DEPTH = 'rexdense.DepthDataset'
 TRAINING, VALIDATION = 'train', 'val'

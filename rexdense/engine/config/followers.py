@@ -17,8 +17,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.registry import MODELS
 
-__all__ = ['backbone_levels', 'follow_channels', 'follow_pyramid_channels', 'follow_strides']
-
 # Necks whose outputs have the strides of their inputs, and twice the last for each further one.
 _PYRAMIDS = ('FPN', 'FPN_CARAFE', 'PAFPN')
 _DEFAULT_LEVELS = (1, 2, 3, 4)

@@ -2,8 +2,6 @@
 
 from mmengine.config import Config
 
-__all__ = ['FormattedOnce']
-
 
 class FormattedOnce(Config):
     """A config that formats its text again only where its values have changed.

@@ -14,8 +14,6 @@ from rexdense.errors import DataError, InvalidArgument, some_of
 from rexdense.registry import DATASETS
 from rexdense.text_table import text_table
 
-__all__ = ['CLASSIFICATION', 'use_image_folder']
-
 FOLDERS = 'rexdense.ClassificationDataset'
 CLASSIFICATION = (FOLDERS, 'rexdense.PublishedDataset')
 """The data sets of images with one class each."""

@@ -9,8 +9,6 @@ from mmengine.dist import get_world_size
 from rexdense.engine.config.load import class_name, walk
 from rexdense.errors import InvalidArgument
 
-__all__ = ['set_learning_rate']
-
 _LOWEST = ('eta_min', 'min_value')
 _RATES = (*_LOWEST, 'eta_max')
 """Rates among the arguments of mmengine's schedulers (optim/scheduler/param_scheduler.py); all

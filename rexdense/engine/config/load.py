@@ -12,20 +12,6 @@ from rexdense.dependencies import missing_dependency
 from rexdense.errors import InvalidArgument, RexdenseError, abridged
 from rexdense.shipped_configs import find_config
 
-__all__ = [
-    'RUN_LENGTHS',
-    'class_heads',
-    'class_name',
-    'dataloader_names',
-    'innermost_dataset',
-    'load_config',
-    'set_epochs',
-    'set_num_classes',
-    'set_scale',
-    'stretch',
-    'walk',
-]
-
 RUN_LENGTHS = ('max_epochs', 'max_iters')
 """Keys of ``train_cfg``, of which a run has one."""
 

@@ -15,8 +15,6 @@ from rexdense.engine.config.followers import follow_channels
 from rexdense.engine.config.load import RUN_LENGTHS, stretch
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-__all__ = ['KEYS', 'NEEDED', 'override']
-
 # What mmengine's Runner reads of a config besides its own arguments (runner/runner.py).
 _READ_LATER = {
     *('activation_checkpointing', 'compile', 'efficient_conv_bn_eval'),

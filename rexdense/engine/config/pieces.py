@@ -17,8 +17,6 @@ from rexdense.engine.config.load import (
 )
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-__all__ = ['PIECES', 'add_pieces', 'piece_names']
-
 PIECES = Path('_base_/pieces')
 """Folder of the pieces below that of the configs."""
 TRAIN_RESIZE, TEST_RESIZE = 'train_resize', 'test_resize'

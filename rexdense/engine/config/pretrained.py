@@ -27,8 +27,6 @@ from rexdense.models.creation import backbone_class
 from rexdense.registry import MODELS
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
 
-__all__ = ['BEST', 'detector_sections', 'ssdlite_sections', 'use_normalisation', 'use_pretrained']
-
 BEST = 'best'
 """Stands for the published weights of best top-1 accuracy."""
 

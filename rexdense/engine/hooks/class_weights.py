@@ -15,8 +15,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.models.losses.cross_entropy import CrossEntropyLoss
 from rexdense.registry import HOOKS
 
-__all__ = ['WeighRareClasses', 'rarity_weights']
-
 
 @HOOKS.register_module()
 class WeighRareClasses(Hook):

@@ -14,8 +14,6 @@ from rexdense.engine.config.load import class_heads, walk
 from rexdense.errors import InvalidArgument, some_of
 from rexdense.registry import HOOKS
 
-__all__ = ['CheckClasses', 'require_same_classes']
-
 
 @HOOKS.register_module()
 class CheckClasses(Hook):

@@ -5,8 +5,6 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.runner import LogProcessor
 
-__all__ = ['ShortHistories']
-
 
 class ShortHistories(Hook):
     """Keep as many of the logged values as the log takes means of.

@@ -21,8 +21,6 @@ from rexdense.datasets.skipping import (
 from rexdense.errors import DataError
 from rexdense.registry import HOOKS
 
-__all__ = ['CheckImages', 'ReportSkippedImages']
-
 
 @HOOKS.register_module()
 class CheckImages(Hook):

@@ -10,8 +10,6 @@ from mmengine.hooks import Hook
 
 from rexdense.datasets.skipping import innermost_datasets
 
-__all__ = ['TellOfManyObjects']
-
 # Of two stages, of one, and of Mask2Former.
 _KEPT = ('rpn.max_per_img', 'rcnn.max_per_img', 'max_per_img', 'max_per_image')
 _COUNTED = (1, 10, 100)

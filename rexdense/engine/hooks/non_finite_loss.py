@@ -11,8 +11,6 @@ from rexdense.device import bare_model
 from rexdense.errors import NonFiniteLoss, some_of
 from rexdense.registry import HOOKS
 
-__all__ = ['StopOnNonFiniteLoss']
-
 MOST_IMAGES_NAMED = 8
 MOST_TENSORS_NAMED = 3
 

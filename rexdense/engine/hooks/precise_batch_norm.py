@@ -12,8 +12,6 @@ from rexdense.device import bare_model
 from rexdense.errors import InvalidArgument
 from rexdense.registry import HOOKS
 
-__all__ = ['PreciseBatchNorm']
-
 
 @HOOKS.register_module()
 class PreciseBatchNorm(Hook):

@@ -15,15 +15,6 @@ from rexdense.output_names import Rename, output_paths
 from rexdense.tasks import Task
 from rexdense.visualization.picture_files import read_picture, write_picture
 
-__all__ = [
-    'DrawPredictions',
-    'OptimizeModel',
-    'PredictFlippedToo',
-    'UseRuntime',
-    'WritePredictions',
-    'places_of_samples',
-]
-
 
 class OptimizeModel(Hook):
     """Optimises the model once its weights are loaded, and before other hooks watch it."""

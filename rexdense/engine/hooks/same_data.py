@@ -9,8 +9,6 @@ from torch.utils.data import DataLoader
 
 from rexdense.errors import DataError
 
-__all__ = ['RequireSameData']
-
 LONGEST_SHOWN = 80
 
 

@@ -12,8 +12,6 @@ from rexdense.device import bare_model
 from rexdense.engine.resume.continuing import take_last_weights
 from rexdense.errors import CheckpointMismatch, some_of
 
-__all__ = ['RequireSameTensors', 'backbone_of', 'require_same_tensors']
-
 MOST_TENSORS_NAMED = 3
 
 

@@ -5,8 +5,6 @@ from typing import Any
 from mmengine.hooks import Hook
 from torch import Tensor
 
-__all__ = ['SavePlainTensors']
-
 
 class SavePlainTensors(Hook):
     """Move all tensors of a checkpoint to the CPU and into the usual layout before it is written.

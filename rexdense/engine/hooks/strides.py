@@ -10,8 +10,6 @@ from rexdense.device import bare_model
 from rexdense.errors import InvalidArgument
 from rexdense.registry import HOOKS
 
-__all__ = ['CheckStrides']
-
 SMALLEST_SIZE = 4
 """Of maps smaller than this the stride cannot be told."""
 MOST_APART = 1.5

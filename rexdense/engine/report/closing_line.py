@@ -8,8 +8,6 @@ from rexdense.engine.report.main_metric import MainMetric, main_metric
 from rexdense.engine.runner import Runner
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['best_checkpoint', 'closing_line', 'duration']
-
 
 def best_checkpoint(runner: Runner) -> Path | None:
     """Return the best checkpoint of the run, None where it keeps none."""

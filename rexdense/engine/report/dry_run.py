@@ -12,8 +12,6 @@ from mmengine.optim import OptimWrapperDict
 from rexdense.engine.report.closing_line import duration
 from rexdense.engine.runner import Runner
 
-__all__ = ['FirstSteps', 'StepsDone', 'dry_run_lines']
-
 STEPS = 2
 """The first also sets things up, so that the time of the second counts."""
 STEPS_ADDED_UP = 3

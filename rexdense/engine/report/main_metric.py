@@ -9,8 +9,6 @@ from mmengine.hooks import CheckpointHook
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['MainMetric', 'keep_best', 'kept_metric', 'main_metric', 'stop_early']
-
 LEAST_GAIN = 1e-6
 """Least gain of a better metric, so that one that stands still stops a run; mmengine's hook
 takes an equal value for a gain where this is 0."""

@@ -21,8 +21,6 @@ from rexdense.tasks.detection import LOWEST_SCORE
 from rexdense.tasks.image_quality import Quality, quality_of
 from rexdense.visualization.picture_files import encode_picture, read_picture
 
-__all__ = ['MeasuredImages', 'ShownImage', 'measure_images']
-
 SHOWN = 6
 """Images that are shown of the best, and of the worst."""
 WIDEST = 20

@@ -9,8 +9,6 @@ from rexdense.visualization.confusion import confusion_table, draw_confusion
 from rexdense.visualization.picture_files import encode_picture
 from rexdense.visualization.plots.detection import plot_errors, plot_precision_recall
 
-__all__ = ['METRIC_FILES', 'metric_files', 'write_metric_files']
-
 NOTHING = '(nothing)'
 """The class of what is not there, or was not found, in the confusion matrix of a detector."""
 

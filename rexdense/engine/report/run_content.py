@@ -15,8 +15,6 @@ from rexdense.shipped_configs import config_names
 from rexdense.visualization.data_sheet import draw_overview
 from rexdense.visualization.picture_files import encode_picture
 
-__all__ = ['DataCheck', 'RunContent', 'content_of_run']
-
 
 class DataCheck(NamedTuple):
     """The data of a run, looked through.

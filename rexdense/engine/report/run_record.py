@@ -17,8 +17,6 @@ from rexdense.errors import CheckpointUnreadable, InvalidArgument, some_of
 from rexdense.file_locks import holder_of
 from rexdense.visualization.scalars import Scalars, read_scalars
 
-__all__ = ['RunRecord', 'read_run']
-
 FIRST_LINES = 200
 """Of a log, among which mmengine writes the environment."""
 # The packages' own settings are pages long, and the seed is among the settings of the run.

@@ -6,8 +6,6 @@ from mmengine.config import Config
 
 from rexdense.errors import InvalidArgument, MissingDependency
 
-__all__ = ['without_trackers', 'use_tensorboard', 'use_wandb']
-
 LOCAL = 'LocalVisBackend'
 
 

@@ -14,17 +14,6 @@ from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, pointed_name
 from rexdense.errors import CheckpointUnreadable, abridged
 
-__all__ = [
-    'STEP',
-    'Found',
-    'checkpoints_of_runs',
-    'facts_of_run',
-    'find_checkpoint',
-    'is_checkpoint_name',
-    'newest_checkpoint',
-    'run_meta',
-]
-
 # As mmengine's CheckpointHook and save_step name them.
 _CHECKPOINT = re.compile(r'(epoch|iter|step)_\d+\.pth|best_.+\.pth')
 STEP = 'step_{}.pth'

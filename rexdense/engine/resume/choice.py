@@ -9,8 +9,6 @@ from mmengine.dist import broadcast_object_list
 from rexdense.engine.resume.checkpoints import find_checkpoint, run_meta
 from rexdense.errors import InvalidArgument
 
-__all__ = ['choose_resumed', 'first_process_checkpoint']
-
 _MOST_FAULTS = 3
 
 

@@ -16,8 +16,6 @@ from rexdense.engine.resume.loops import PlacedEpochLoop
 from rexdense.engine.resume.optimizers import resume_optimizers
 from rexdense.engine.resume.state import RUN, foreign, take_run_state
 
-__all__ = ['continue_run', 'take_last_weights']
-
 
 def take_last_weights(runner: Any, checkpoint: dict[str, Any]) -> None:
     """Give a checkpoint its last weights as ``state_dict``, where the run goes on without the

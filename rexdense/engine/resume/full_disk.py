@@ -12,8 +12,6 @@ from mmengine.visualization import LocalVisBackend, Visualizer
 from rexdense.errors import InvalidArgument
 from rexdense.files import appended_whole
 
-__all__ = ['DiskWait', 'is_full', 'minutes_of']
-
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MOST = 10**6
 

@@ -16,8 +16,6 @@ from rexdense.engine.resume.places import Seeds, follow_places
 from rexdense.engine.resume.saving import save_step
 from rexdense.engine.resume.stopping import RunStopped, StopAsked, agreed
 
-__all__ = ['PlacedEpochLoop', 'PlacedIterationLoop', 'PlacedLoop', 'placed_type']
-
 
 class PlacedLoop:
     """The base of both loops.

@@ -13,8 +13,6 @@ from rexdense.engine.schedule import replay
 from rexdense.engine.zero import kind_of, param_groups_of
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
-__all__ = ['resume_optimizers']
-
 # What changes in mmengine's schedulers as they step (optim/scheduler/param_scheduler.py).
 _PROGRESS = (
     *('_global_step', '_last_value', 'last_step'),

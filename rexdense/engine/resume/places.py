@@ -19,8 +19,6 @@ import torch
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader, IterableDataset
 
-__all__ = ['Place', 'PlacedBatches', 'Seeds', 'follow_places']
-
 
 class Place(NamedTuple):
     """The place of a sample in a run, each counted from 0.

@@ -17,8 +17,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.registry import HOOKS
 
-__all__ = ['Every', 'KeepCheckpoints', 'StepSaver', 'save_step']
-
 KEPT_STEPS = 2
 """Checkpoints between those of the schedule: two, so that one is left if the other is damaged."""
 

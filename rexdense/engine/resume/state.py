@@ -14,8 +14,6 @@ from rexdense.device import bare_model
 from rexdense.engine.resume.loops import PlacedLoop
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 
-__all__ = ['RUN', 'KeepRunState', 'foreign', 'run_state', 'take_run_state']
-
 RUN = 'rexdense_run'
 """Key of a checkpoint."""
 

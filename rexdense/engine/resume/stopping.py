@@ -11,16 +11,6 @@ from mmengine.hooks import Hook
 
 from rexdense.stop_signal import STOPPED
 
-__all__ = [
-    'RunStopped',
-    'StopAsked',
-    'StopSignals',
-    'StopWithinValidation',
-    'agreed',
-    'spare_workers',
-    'status_of',
-]
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

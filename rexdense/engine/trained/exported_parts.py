@@ -23,16 +23,6 @@ from rexdense.models import Backbone, create_backbone, create_classifier
 from rexdense.models.unet import ReXUNet
 from rexdense.registry import MODELS
 
-__all__ = [
-    'ExportedPart',
-    'Source',
-    'backbone_part',
-    'classifier_part',
-    'detector_part',
-    'rpn_part',
-    'segmentor_part',
-]
-
 
 @dataclasses.dataclass(frozen=True)
 class Source:

@@ -14,8 +14,6 @@ from rexdense.engine.config.stored.config import read_stored_config
 from rexdense.engine.trained.flips import flip_directions
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = ['TrainingFile', 'read_training_file']
-
 
 @dataclasses.dataclass(frozen=True)
 class TrainingFile:

@@ -10,8 +10,6 @@ from rexdense.engine.config.load import walk
 from rexdense.errors import InvalidArgument
 from rexdense.models.mirroring import FlipTest
 
-__all__ = ['flip_directions', 'flip_tested']
-
 _DIRECTIONS = ('horizontal', 'vertical', 'diagonal')
 
 

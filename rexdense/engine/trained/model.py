@@ -19,8 +19,6 @@ from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.registry import MODELS
 from rexdense.tasks import Depth, task_of
 
-__all__ = ['TrainedModel', 'for_inference', 'load_trained_model']
-
 # Of mmdet's and mmseg's models; a cascade has several.
 _CLASS_HEAD = re.compile(r'(.*\.)?(bbox|mask|decode)_head(\.\d+)?')
 

@@ -19,8 +19,6 @@ from rexdense.errors import GraphMismatch, InvalidArgument, RexdenseError, first
 from rexdense.files import scratch_folder
 from rexdense.models.image_classifier import ImageClassifier
 
-__all__ = ['use_runtime']
-
 TOLERANCE = 1e-3
 """Largest relative error with which a runtime is used."""
 COMPARED = (1, 3, 96, 128)

@@ -29,8 +29,6 @@ from rexdense.host import BaseModule
 from rexdense.models.layers.convolution import MaxPool, drop_path_rates
 from rexdense.models.layers.recompute import recompute, resolve_recompute
 
-__all__ = ['Backbone']
-
 _PRETRAINED_OF_MMENGINE = ('Pretrained', 'mmengine.Pretrained')
 
 

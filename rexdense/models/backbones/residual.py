@@ -10,8 +10,6 @@ from rexdense.models.layers.activations import relu
 from rexdense.models.layers.convolution import ConvNorm, DropPath, SqueezeExcitation
 from rexdense.registry import MODELS
 
-__all__ = ['Bottleneck', 'RegNet', 'ResNeXt']
-
 
 class Bottleneck(nn.Module):
     """1x1, grouped 3x3 (which has the stride), squeeze-excitation, 1x1, shortcut, ReLU.

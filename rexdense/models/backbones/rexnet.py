@@ -10,8 +10,6 @@ from rexdense.models.layers.convolution import ConvNorm, DropPath, SqueezeExcita
 from rexdense.models.layers.recording import may_overwrite
 from rexdense.registry import MODELS
 
-__all__ = ['InvertedBottleneck', 'ReXNet', 'ReXNetLite']
-
 
 def add_to_first_channels(x: Tensor, shortcut: Tensor, channels: int) -> Tensor:
     """Return ``x`` (N, C, H, W) with ``shortcut`` (N, channels, H, W) added to its first channels.

@@ -14,8 +14,6 @@ from rexdense.models.losses import SiLogLoss
 from rexdense.models.losses.depth.gradient_loss import DepthGradientLoss, valid_depth
 from rexdense.registry import MODELS
 
-__all__ = ['MultiScaleDepthHead', 'resize_depth']
-
 
 def resize_depth(depth: Tensor, size: Sequence[int]) -> Tensor:
     """Return a depth map (N, 1, H, W) at another ``size`` (h, w): the mean over the area that a

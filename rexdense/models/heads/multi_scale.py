@@ -22,8 +22,6 @@ from rexdense.host import BaseModule
 from rexdense.models.losses import build_losses
 from rexdense.models.unet.decoder import UNetDecoder, resize
 
-__all__ = ['MultiScaleHead']
-
 
 class MultiScaleHead(BaseModule):
     """A U-Net decoder as a decode head, with a loss at each of its outputs (deep supervision).

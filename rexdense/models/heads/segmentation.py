@@ -18,8 +18,6 @@ from rexdense.models.heads.multi_scale import MultiScaleHead
 from rexdense.models.losses import LabelLoss
 from rexdense.registry import MODELS
 
-__all__ = ['MultiScaleUNetHead', 'resize_labels']
-
 LABEL_RESIZING = ('share', 'nearest')
 
 

@@ -6,8 +6,6 @@ from torch import Tensor
 
 from rexdense.models.layers.recording import may_overwrite, records_eagerly
 
-__all__ = ['relu', 'relu6', 'silu']
-
 
 def relu(x: Tensor) -> Tensor:
     """Overwrite ``x`` with ReLU, whose derivative can be told from the result."""

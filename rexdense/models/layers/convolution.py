@@ -14,17 +14,6 @@ from rexdense.models.layers.normalisation import build_norm, normalise, normalis
 from rexdense.models.layers.recompute import is_taped, taped
 from rexdense.models.layers.recording import may_overwrite
 
-__all__ = [
-    'ConvNorm',
-    'DropPath',
-    'MaxPool',
-    'SqueezeExcitation',
-    'convolution',
-    'draw',
-    'drop_path_rates',
-]
-
-
 MOST_CHANNELS = 2**28
 """Of a convolution: torch counts the bytes of its weights in 64 bits."""
 

@@ -8,8 +8,6 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.overrides import TorchFunctionMode
 
-__all__ = ['BatchStatistics', 'KnownConvNorm', 'gradients_of', 'norm_silu', 'takes_statistics']
-
 
 def norm_silu(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     """Return ``silu(norm(x))``, for which autograd keeps ``x`` but not ``norm(x)``.

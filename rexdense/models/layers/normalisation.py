@@ -22,8 +22,6 @@ from rexdense.models.layers.known_norm import norm_silu
 from rexdense.models.layers.recompute import is_replayed
 from rexdense.models.layers.recording import has_hooks, may_overwrite, records_eagerly
 
-__all__ = ['MINIMUM_POOLED_BATCH', 'build_norm', 'normalise', 'normalise_pooled']
-
 MINIMUM_POOLED_BATCH = 16
 
 

@@ -32,8 +32,6 @@ from rexdense.models.layers.known_norm import (
 )
 from rexdense.models.layers.recording import has_hooks, records_eagerly
 
-__all__ = ['is_replayed', 'is_taped', 'recompute', 'resolve_recompute', 'taped']
-
 RECOMPUTE = (None, 'blocks', 'activations')
 
 

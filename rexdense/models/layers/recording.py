@@ -5,8 +5,6 @@ from torch import Tensor, nn
 from torch.autograd import forward_ad
 from torch.nn.modules.module import _has_any_global_hook
 
-__all__ = ['has_hooks', 'may_overwrite', 'records_eagerly']
-
 
 def may_overwrite() -> bool:
     """Return whether any map that was just computed may be overwritten.

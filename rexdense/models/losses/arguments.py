@@ -8,13 +8,6 @@ import torch
 from rexdense.arch.checks import is_number
 from rexdense.errors import InvalidArgument
 
-__all__ = [
-    'checked_class_weight',
-    'require_factor',
-    'require_loss_name',
-    'require_reduction',
-]
-
 
 def require_factor(name: str, value: Any) -> None:
     """Raise InvalidArgument unless ``value`` is a finite number, 0 or above."""

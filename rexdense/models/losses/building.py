@@ -15,8 +15,6 @@ from rexdense.models.losses.regions import DiceLoss, TverskyLoss
 from rexdense.models.losses.silog import SiLogLoss
 from rexdense.registry import MODELS
 
-__all__ = ['build_losses']
-
 
 class _Counterpart(NamedTuple):
     """Substitute for a loss of mmseg: a class, arguments that mmseg's takes and that have one

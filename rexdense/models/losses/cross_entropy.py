@@ -8,8 +8,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.models.losses.label_loss import PixelLoss, one_hot
 from rexdense.registry import MODELS
 
-__all__ = ['CrossEntropyLoss']
-
 
 @MODELS.register_module()
 class CrossEntropyLoss(PixelLoss):

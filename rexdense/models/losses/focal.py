@@ -11,8 +11,6 @@ from rexdense.models.losses.arguments import require_factor
 from rexdense.models.losses.label_loss import PixelLoss, one_hot
 from rexdense.registry import MODELS
 
-__all__ = ['FocalLoss']
-
 
 @MODELS.register_module()
 class FocalLoss(PixelLoss):

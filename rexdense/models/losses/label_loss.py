@@ -13,8 +13,6 @@ from rexdense.models.losses.arguments import (
     require_reduction,
 )
 
-__all__ = ['LabelLoss', 'PixelLoss', 'one_hot']
-
 
 class LabelLoss(nn.Module):
     """A loss of logits (N, C, H, W) against class indices (N, H, W), without void pixels.

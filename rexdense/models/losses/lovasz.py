@@ -9,8 +9,6 @@ from rexdense.errors import InvalidArgument
 from rexdense.models.losses.label_loss import LabelLoss
 from rexdense.registry import MODELS
 
-__all__ = ['LovaszLoss']
-
 
 @MODELS.register_module()
 class LovaszLoss(LabelLoss):

@@ -11,8 +11,6 @@ from rexdense.models.losses.arguments import require_factor, require_reduction
 from rexdense.models.losses.label_loss import LabelLoss, one_hot
 from rexdense.registry import MODELS
 
-__all__ = ['DiceLoss', 'TverskyLoss']
-
 
 class RegionLoss(LabelLoss):
     """A loss of the shares that each class has of the pixels, image by image; void pixels are in no

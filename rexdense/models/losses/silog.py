@@ -11,8 +11,6 @@ from rexdense.models.losses.arguments import (
 )
 from rexdense.registry import MODELS
 
-__all__ = ['SiLogLoss']
-
 
 @MODELS.register_module()
 class SiLogLoss(nn.Module):

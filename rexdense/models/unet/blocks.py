@@ -8,8 +8,6 @@ from rexdense.models.backbones.rexnet import InvertedBottleneck
 from rexdense.models.layers.activations import relu
 from rexdense.models.layers.convolution import ConvNorm
 
-__all__ = ['DECODER_BLOCKS', 'build_decoder_block']
-
 
 def _rexnet(in_channels: int, out_channels: int, norm_cfg: dict) -> nn.Module:
     return InvertedBottleneck(decoder_block(in_channels, out_channels), norm_cfg)

@@ -20,8 +20,6 @@ from rexdense.models.layers.convolution import ConvNorm
 from rexdense.models.layers.recompute import recompute, resolve_recompute
 from rexdense.models.unet.blocks import DECODER_BLOCKS, build_decoder_block
 
-__all__ = ['DecoderStep', 'UNetDecoder', 'resize']
-
 SKIPS = ('sum', 'concat')
 
 

@@ -16,8 +16,6 @@ from rexdense.models.layers.convolution import ConvNorm
 from rexdense.models.unet.blocks import build_decoder_block
 from rexdense.models.unet.decoder import UNetDecoder
 
-__all__ = ['ReXDepth', 'ReXUNet']
-
 
 class ReXUNetEncoder(ReXNet):
     """A ReXNet that returns the first block's output at each stride, and the last block's.

@@ -15,8 +15,6 @@ from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.creation import backbone_class, create_backbone
 from rexdense.models.unet.decoder import UNetDecoder
 
-__all__ = ['UNet', 'create_unet', 'list_unets']
-
 ALL_LEVELS = (0, 1, 2, 3, 4)
 # What create_unet gives to the backbone and to the decoder alike.
 _SHARED = ('norm_cfg', 'recompute', 'with_cp')

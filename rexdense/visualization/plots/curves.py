@@ -8,8 +8,6 @@ from rexdense.files import atomic_write
 from rexdense.visualization.plots.figures import new_figure
 from rexdense.visualization.scalars import read_scalars
 
-__all__ = ['MASKS', 'draw_curves', 'drawn_metrics', 'loss_names']
-
 MASKS = '/segm_'
 """Part of the names of COCO's metrics of masks."""
 MOST_METRICS = 3

@@ -6,8 +6,6 @@ import numpy as np
 
 from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
 
-__all__ = ['plot_counts']
-
 MOST_CLASSES = 20
 LONGEST_NAME = 24
 WIDTH, HEIGHT = 15.0, 4.2

@@ -8,8 +8,6 @@ import numpy as np
 from rexdense.visualization.confusion import short_name
 from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
 
-__all__ = ['plot_errors', 'plot_precision_recall']
-
 MOST_CLASSES = 12
 """With a line of their own; of more classes the best and the worst half of these are drawn."""
 BAR = COLOURS[-1]

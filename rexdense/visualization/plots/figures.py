@@ -4,8 +4,6 @@ from typing import Any
 
 from rexdense.dependencies import needed_packages
 
-__all__ = ['COLOURS', 'lay_grid', 'new_figure']
-
 # Okabe and Ito's without black (2008), told apart with any colour vision.
 COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7', '#0072B2')
 

@@ -6,8 +6,6 @@ from pathlib import Path
 from rexdense.files import atomic_write
 from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
 
-__all__ = ['plot_block_ranks', 'plot_random_layers']
-
 Curve = tuple[Sequence[float], Sequence[float]]
 LINES = ('black', *COLOURS)
 MARKERS = 'os^Dvx'

@@ -14,7 +14,8 @@ from pycocotools import mask as mask_tools
 from torch.utils.data import DataLoader
 
 from rexdense.datasets.coco.dataset import CocoDataset
-from rexdense.datasets.images.loading import LoadImage, UnreadableImage
+from rexdense.datasets.images.files import UnreadableImage
+from rexdense.datasets.images.loading import LoadImage
 from rexdense.errors import DataError
 from tests.mmengine_log import mmengine_messages
 from tests.shared_files import SHARED, needs_shared

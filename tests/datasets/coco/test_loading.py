@@ -11,7 +11,8 @@ import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from PIL import Image, ImageOps
 
-from rexdense.datasets.images.loading import ImageError, LoadImage, UnreadableImage
+from rexdense.datasets.images.files import ImageError, UnreadableImage
+from rexdense.datasets.images.loading import LoadImage
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.registry import TRANSFORMS
 from tests.mmengine_log import mmengine_messages

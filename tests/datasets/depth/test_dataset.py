@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader
 from rexdense.datasets.depth.dataset import DepthDataset
 from rexdense.datasets.depth.loading import EmptyDepthMap, LoadDepth, read_depth
 from rexdense.datasets.depth.pairs import pair_by_name
-from rexdense.datasets.images.loading import ImageError, LoadImage, UnreadableImage
+from rexdense.datasets.images.files import ImageError, UnreadableImage
+from rexdense.datasets.images.loading import LoadImage
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.registry import DATASETS
 from tests.mmengine_log import mmengine_messages

@@ -11,7 +11,7 @@ from PIL import Image
 pytest.importorskip('mmcv')
 
 from rexdense.datasets import SegmentationDataset
-from rexdense.datasets.images.loading import ImageError, UnreadableImage
+from rexdense.datasets.images.files import ImageError, UnreadableImage
 from rexdense.datasets.segmentation.class_list import class_colours
 from rexdense.errors import DataError
 from tests.small_segmentation import CLASSES, HEIGHT, WIDTH, label_map, write_labels

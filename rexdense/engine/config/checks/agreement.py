@@ -9,8 +9,6 @@ from mmengine.dist import all_gather_object
 
 from rexdense.errors import InvalidArgument
 
-__all__ = ['require_agreement']
-
 _SHARED = (
     *('model', 'optim_wrapper', 'param_scheduler', 'randomness', 'train_cfg', 'val_cfg'),
     # Their hooks save and stop, which all processes do together.

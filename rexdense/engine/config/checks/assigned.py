@@ -8,8 +8,6 @@ from mmengine.config import Config
 from rexdense.engine.config.load import RUN_LENGTHS
 from rexdense.errors import InvalidArgument, abridged
 
-__all__ = ['is_index', 'require_fitting_values']
-
 _LENGTHS = tuple(f'train_cfg.{name}' for name in RUN_LENGTHS)
 # Where a list of sections may not take the place of a section.
 _SINGLE = ('env_cfg', 'model', 'model.backbone', 'optim_wrapper', 'train_cfg')

@@ -11,8 +11,6 @@ from mmengine.registry import Registry
 
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-__all__ = ['config_faults', 'require_known_optimizers']
-
 # How mmengine words a type that no registry has (registry/build_functions.py).
 _UNKNOWN_TYPE = re.compile(r'(\S+) is not in the [\w-]+::([\w ]+) registry')
 # How Python words arguments that a class does not take, or misses.

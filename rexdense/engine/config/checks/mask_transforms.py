@@ -6,8 +6,6 @@ from typing import Any
 from rexdense.engine.config.load import walk
 from rexdense.errors import InvalidArgument
 
-__all__ = ['require_masks_that_follow']
-
 # mmdet's transforms that change boxes and leave masks as they are, or give up at masks
 # (datasets/transforms/transforms.py), and what to use with masks instead.
 _OF_BOXES_ALONE = {

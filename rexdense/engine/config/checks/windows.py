@@ -6,8 +6,6 @@ from mmengine.config import Config
 
 from rexdense.errors import InvalidArgument, suggest
 
-__all__ = ['require_windows']
-
 MODES = ('whole', 'slide')
 
 

@@ -19,23 +19,6 @@ from mmengine.registry import registry as registry_module
 
 from rexdense.errors import CheckpointUnreadable
 
-__all__ = [
-    'DATASET',
-    'METRIC',
-    'MODEL',
-    'ROI_LAYER',
-    'SCOPES',
-    'SUPPRESSION',
-    'TASK_UTIL',
-    'TRANSFORM',
-    'TRUST',
-    'TRUTH',
-    'Kind',
-    'buildable_classes_only',
-    'is_scope',
-    'may_be_built',
-]
-
 SCOPES = ('mmengine', 'rexdense', 'mmdet', 'mmseg')
 TRUST = 'if you trust its maker with this machine, add --trust-config (trust_config=True in Python)'
 """End of the messages that refuse a config in a checkpoint."""

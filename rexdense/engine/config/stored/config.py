@@ -28,8 +28,6 @@ from rexdense.engine.config.stored.types import (
 from rexdense.engine.scope import import_scope
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 
-__all__ = ['StoredConfig', 'read_stored_config']
-
 # Where initial weights and file services are named; a prediction needs neither.
 _LEFT_OUT = ('init_cfg', 'pretrained', 'backend_args', 'file_client_args')
 # Steps of a test pipeline that need what an image alone does not have.

@@ -17,8 +17,6 @@ from rexdense.engine.config.stored.classes import (
 )
 from rexdense.errors import CheckpointUnreadable, abridged
 
-__all__ = ['require_known_scope', 'require_known_types', 'require_no_types']
-
 # The kind by the key under which a section of a model stands.
 _SLOTS = (
     (re.compile('nms|nms_cfg|dqs_cfg'), SUPPRESSION),

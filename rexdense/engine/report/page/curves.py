@@ -8,8 +8,6 @@ from rexdense.engine.report.page.markup import Markup, element, joined
 from rexdense.engine.report.run_content import RunContent
 from rexdense.visualization.plots.curves import MASKS, drawn_metrics, loss_names
 
-__all__ = ['curves_section', 'time_section']
-
 MOST_LOSSES = 6
 MEBIBYTE = 'MiB'
 

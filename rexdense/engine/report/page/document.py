@@ -9,8 +9,6 @@ from typing import NamedTuple
 from rexdense import __version__
 from rexdense.engine.report.page.markup import Markup, element, joined
 
-__all__ = ['Section', 'document']
-
 
 class Section(NamedTuple):
     """A part of the page.

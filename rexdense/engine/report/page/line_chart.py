@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from rexdense.engine.report.page.markup import Markup, element, joined
 
-__all__ = ['COLOURS', 'Line', 'line_chart']
-
 # Okabe and Ito's (2008), told apart with any colour vision; those that show on white and on black.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 WIDTH, HEIGHT = 480, 270

@@ -4,8 +4,6 @@ import html
 import re
 from collections.abc import Iterable
 
-__all__ = ['Markup', 'element', 'joined']
-
 # What XML 1.0 has no character for (section 2.2), and halves of characters.
 _NO_CHARACTER = re.compile(r'[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 _WITHOUT_END = ('br', 'img', 'link', 'meta')

@@ -9,8 +9,6 @@ from rexdense.engine.report.run_content import RunContent
 from rexdense.evaluation.depth_evaluation import DEPTH_METRICS
 from rexdense.evaluation.metrics_table import metrics_of
 
-__all__ = ['classes_section', 'metrics_section']
-
 _LESS_IS_BETTER = {*DEPTH_METRICS, 'calibration_error'} - {'d1', 'd2', 'd3'}
 
 

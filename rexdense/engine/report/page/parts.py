@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from rexdense.engine.report.page.markup import Markup, element
 
-__all__ = ['by_run', 'number_cell', 'picture', 'table', 'text_cell']
-
 _KINDS = {b'\x89PNG': 'png', b'\xff\xd8\xff': 'jpeg'}
 """The kinds of pictures by the first bytes of their files."""
 

@@ -7,8 +7,6 @@ from rexdense.engine.report.page.markup import Markup, element, joined
 from rexdense.engine.report.page.parts import by_run, picture
 from rexdense.engine.report.run_content import RunContent
 
-__all__ = ['images_section', 'mistakes_section']
-
 _PICTURES = {
     'confusion_matrix': 'confusion matrix',
     'pr': 'precision over recall',

@@ -13,8 +13,6 @@ from rexdense.engine.report.page.parts import by_run, picture, table, text_cell
 from rexdense.engine.report.page.pictures import images_section, mistakes_section
 from rexdense.engine.report.run_content import RunContent
 
-__all__ = ['sections_of']
-
 
 def sections_of(runs: Sequence[RunContent]) -> list[Section]:
     """Return the sections of the page about some runs."""

@@ -9,16 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = [
-    'back_project',
-    'depth_to_disparity',
-    'disparity_to_depth',
-    'pose_matrix',
-    'project',
-    'transform_points',
-    'warp',
-]
-
 NEAREST_DEPTH = 1e-3
 """Points nearer to the image plane than this, or behind it, are projected as if they were here."""
 

@@ -6,8 +6,6 @@ from rexdense.arch.checks import require_positive, require_positive_integer
 from rexdense.models.losses.arguments import require_loss_name
 from rexdense.registry import MODELS
 
-__all__ = ['DepthGradientLoss', 'valid_depth']
-
 
 def valid_depth(depth: Tensor, max_depth: float = float('inf')) -> Tensor:
     """Return a mask of measured depth: not 0 or below, NaN, infinite, or beyond ``max_depth``."""

@@ -7,8 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ['Reprojection', 'minimum_reprojection', 'photometric_error', 'ssim_loss']
-
 _C1, _C2 = 0.01**2, 0.03**2
 
 

@@ -12,8 +12,6 @@ from rexdense.models.losses.depth.geometry import disparity_to_depth, warp
 from rexdense.models.losses.depth.photometric import minimum_reprojection
 from rexdense.models.losses.depth.smoothness import smoothness_loss
 
-__all__ = ['SelfSupervisedDepthLoss']
-
 
 class SelfSupervisedDepthLoss(nn.Module):
     """The loss of monodepth2: a target view must look like its source views, warped by depth and

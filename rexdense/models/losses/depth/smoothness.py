@@ -2,8 +2,6 @@
 
 from torch import Tensor
 
-__all__ = ['smoothness_loss']
-
 
 def smoothness_loss(disparity: Tensor, image: Tensor) -> Tensor:
     """Return the mean change of a disparity from pixel to pixel, less weighted at image edges.

@@ -38,6 +38,7 @@ class Benchmark:
             :class:`~rexdense.benchmark.contestants.Contestant`.
         allocators: 'default' as processes start, 'reuse' as the programs of rexdense set it.
         graph: Our own ONNX graph of the network, which other runtimes run.
+        objects: That are drawn in each image for a step of a whole model; None draws 20.
     """
 
     kind: str
@@ -53,6 +54,7 @@ class Benchmark:
     compiled: bool = False
     allocators: tuple[str, ...] = ('default', 'reuse')
     graph: Path | None = None
+    objects: int | None = None
 
     def task(self, form: dict[str, Any]) -> dict[str, Any]:
         """Return the task of a contestant in a form of :func:`contestants_of`."""
@@ -64,6 +66,7 @@ class Benchmark:
             device=self.device,
             dtype='float32',
             graph=str(self.graph),
+            objects=self.objects,
         )
         return own | form
 
@@ -146,6 +149,11 @@ def _check(benchmark: Benchmark) -> None:
         raise InvalidArgument(
             'a step of training is measured in float32 and not compiled: leave --dtype and '
             '--compile out'
+        )
+    if benchmark.objects is not None and benchmark.kind != 'model-step':
+        raise InvalidArgument(
+            f'--objects {benchmark.objects}: objects are drawn for the step of a config; leave it '
+            'out, or give the config of a detector or segmentor'
         )
     if len(benchmark.shape) != 4 or benchmark.shape[1] != 3:
         raise InvalidArgument(f'--shape {_text(benchmark.shape)}: images have 3 channels, N,3,H,W')

@@ -74,6 +74,13 @@ def parser() -> argparse.ArgumentParser:
         part.add_argument(
             '--graph', type=Path, metavar='FILE', help='an .onnx file of rexdense export backbone'
         )
+        if kind == 'train-step':
+            part.add_argument(
+                '--objects',
+                type=positive(int),
+                metavar='N',
+                help='that are drawn in each image for the step of a config (default: 20)',
+            )
         add_device_option(part)
         of_configs = PEERS['model-step'] if kind == 'train-step' else ()
         peers = tuple(dict.fromkeys((*PEERS[kind], *of_configs)))
@@ -261,5 +268,6 @@ def _measure(options: argparse.Namespace) -> dict:
             compiled=options.compile,
             allocators=both if options.allocator == 'both' else (options.allocator,),
             graph=options.graph,
+            objects=getattr(options, 'objects', None),
         )
     )

@@ -66,6 +66,13 @@ def test_objects_lie_in_their_boxes():
         assert torch.equal(first.gt_instances.bboxes.tensor, second.gt_instances.bboxes.tensor)
 
 
+def test_as_many_objects_as_asked_for(small):
+    (sample,) = drawn_batch(load_config(CONFIGS['masks'][0]), (1, 3, 64, 64), 7)['data_samples']
+    assert len(sample.gt_instances) == len(sample.gt_instances.masks) == 7
+    step = prepare(task(small['masks'], shape=(1, 3, 64, 64), objects=3))
+    assert len(step._batch['data_samples'][0].gt_instances) == 3
+
+
 def test_boxes_alone_and_labels_of_every_class():
     (sample,) = drawn_batch(load_config(CONFIGS['boxes'][0]), (1, 3, 64, 64))['data_samples']
     assert set(sample.gt_instances.labels.tolist()) == {0, 1, 2}

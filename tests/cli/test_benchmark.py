@@ -78,6 +78,7 @@ BAD = [
      'ImageClassifier: give the config of a detector or a segmentor'),
     (['train-step', 'depth/unet_rexnet-1.0_custom', *SMALL], InvalidArgument,
      'DepthEstimator: give the config of a detector'),
+    (['train-step', 'rexnet_1.0', *SMALL, '--objects', '9'], InvalidArgument, 'give the config of'),
     (['train-step', 'rexnet-1.0'], UnknownName, "did you mean .*'rexnet_1.0'"),
     (['train-step', 'regnety-800mf'], UnknownName, "did you mean .*'regnety_800mf'"),
     (['train-step', 'faster-rcnn_rexnet-1.0'], UnknownName, 'no config file .* did you mean'),

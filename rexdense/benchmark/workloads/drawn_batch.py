@@ -25,11 +25,12 @@ _ABOUT = ('img_shape', 'ori_shape', 'scale_factor')
 Batch = dict[str, list[Tensor] | list[BaseDataElement]]
 
 
-def drawn_batch(config: Config, shape: Sequence[int]) -> Batch:
+def drawn_batch(config: Config, shape: Sequence[int], objects: int = OBJECTS) -> Batch:
     """Return images (3, H, W) of 8 bits and their samples, equal in every process.
 
     Args:
         shape: Of the images, (N, 3, H, W).
+        objects: Ellipses of each image.
 
     Raises:
         InvalidArgument: the config has neither a detector nor a segmentor, or the images are too
@@ -54,13 +55,13 @@ def drawn_batch(config: Config, shape: Sequence[int]) -> Batch:
             'segmentor'
         )
     transform = TRANSFORMS.build(dict(type=pack, meta_keys=_ABOUT))
-    packed = [transform(_sample(number, height, width, truth)) for number in range(count)]
+    packed = [transform(_sample(number, height, width, objects, truth)) for number in range(count)]
     return {key: [sample[key] for sample in packed] for key in packed[0]}
 
 
-def _sample(number: int, height: int, width: int, truth: Any) -> dict[str, Any]:
+def _sample(number: int, height: int, width: int, objects: int, truth: Any) -> dict[str, Any]:
     random = np.random.default_rng(number)
-    drawn = np.zeros((OBJECTS, height, width), np.uint8)
+    drawn = np.zeros((objects, height, width), np.uint8)
     least, most = (min(height, width) // share for share in _SIZES)
     for mask in drawn:
         centre = (int(random.integers(width)), int(random.integers(height)))

@@ -13,7 +13,7 @@ from torch import nn
 
 from rexdense.benchmark.memory import bytes_kept
 from rexdense.benchmark.workloads.detector import build_model
-from rexdense.benchmark.workloads.drawn_batch import drawn_batch
+from rexdense.benchmark.workloads.drawn_batch import OBJECTS, drawn_batch
 from rexdense.benchmark.workloads.network import synchronise, take_turn
 from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.load import load_config
@@ -36,7 +36,7 @@ class _Step:
 
     def __init__(self, config: Config, task: dict[str, Any]) -> None:
         self._name, self._device = config.filename, task['device']
-        self._batch = drawn_batch(config, task['shape'])
+        self._batch = drawn_batch(config, task['shape'], task.get('objects') or OBJECTS)
         self._model = build_model(config, task['framework'], training=True)
         self._model.to(self._device).train()
         quick = task.get('as_trained') and self._device == 'cpu'
@@ -68,7 +68,7 @@ def prepare(task: dict[str, Any]) -> _Step:
     Args:
         task: ``name`` is a config; ``framework`` 'rexdense', or the project whose backbone takes
             the place of ours; ``as_trained`` makes the step that of rexdense's runner instead of
-            mmengine's.
+            mmengine's; ``objects`` are drawn in each image.
     """
     config = load_config(task['name'])
     import_scope(config)

@@ -57,3 +57,13 @@ class TestInConfigs:
         backbone = rexdense.create_backbone('rexnet_1.0', init_cfg=initialise)
         backbone.init_weights()
         assert torch.equal(backbone.stem.conv.weight, state['backbone.stem.conv.weight'])
+
+    def test_mmengine_s_initialiser_comes_after_others_that_stand_behind_it(self, state, tmp_path):
+        path = write_checkpoint(tmp_path / 'a.pth', state)
+        initialise = [
+            dict(type='Pretrained', checkpoint=str(path)),
+            dict(type='Constant', layer='Conv2d', val=0.5),
+        ]
+        backbone = rexdense.create_backbone('rexnet_1.0', init_cfg=initialise)
+        backbone.init_weights()
+        assert torch.equal(backbone.stem.conv.weight, state['backbone.stem.conv.weight'])

@@ -236,11 +236,16 @@ def _refusing(init_cfg: Any) -> Any:
     """Return ``init_cfg`` with rexdense's ``Pretrained`` in the place of mmengine's, which fills
     what has the same names and leaves the rest at random, after a warning."""
     if isinstance(init_cfg, (list, tuple)):
-        return [_refusing(each) for each in init_cfg]
-    if not isinstance(init_cfg, dict) or init_cfg.get('type') not in _PRETRAINED_OF_MMENGINE:
+        # As mmengine takes its own: after the others, wherever it stands.
+        return [_refusing(each) for each in sorted(init_cfg, key=_is_mmengines)]
+    if not _is_mmengines(init_cfg):
         return init_cfg
     settings = {**init_cfg, 'type': 'rexdense.Pretrained'}
     settings.pop('map_location', None)
     if settings.get('prefix'):
         settings['prefix'] = f'{settings["prefix"].rstrip(".")}.'
     return settings
+
+
+def _is_mmengines(init_cfg: Any) -> bool:
+    return isinstance(init_cfg, dict) and init_cfg.get('type') in _PRETRAINED_OF_MMENGINE

@@ -145,11 +145,13 @@ def _allowed_globals() -> list[Any]:
         argparse.Namespace,
         (HistoryBuffer, 'mmengine.logging.history_buffer.HistoryBuffer'),
         (_history_statistic, 'builtins.getattr'),
+        (_no_bytes, 'builtins.bytes'),
     ]
 
 
 class _Kind:
-    """The type of numbers or texts that a pickle states: first its code, then its byte order."""
+    """The type of numbers or texts that a pickle states: first its code, then its byte order; it
+    is saved again as NumPy's own."""
 
     def __init__(self, code: Any, *_: Any) -> None:
         self.dtype = np.dtype(code) if isinstance(code, str) else np.dtype(object)
@@ -159,6 +161,9 @@ class _Kind:
     def __setstate__(self, state: tuple) -> None:
         self.dtype = self.dtype.newbyteorder(state[1])
 
+    def __reduce__(self) -> tuple:
+        return self.dtype.__reduce__()
+
 
 class _Array(np.ndarray):
     """An array of numbers or texts that a pickle fills; it is saved again as NumPy's own."""
@@ -167,6 +172,9 @@ class _Array(np.ndarray):
         raise pickle.UnpicklingError('GLOBAL numpy.ndarray')
 
     def __setstate__(self, state: tuple) -> None:
+        if self.size:
+            # A tensor may have been made of its numbers, whose memory NumPy would free.
+            raise pickle.UnpicklingError('GLOBAL numpy.ndarray')
         version, shape, kind, by_columns, content = state
         super().__setstate__((version, shape, kind.dtype, by_columns, content))
 
@@ -183,7 +191,12 @@ def _empty_array(subtype: type, *_: Any) -> np.ndarray:
 
 def _number(kind: _Kind, content: bytes) -> np.generic:
     """Return the value that a pickle states as a type and its bytes."""
-    return np.frombuffer(content, kind.dtype)[0]
+    return np.ndarray((), kind.dtype, content)[()]
+
+
+def _no_bytes() -> bytes:
+    """Return what stands for the content of an empty array (``bytes`` makes any length)."""
+    return b''
 
 
 def _history_statistic(owner: type, name: str) -> Callable:

@@ -149,15 +149,40 @@ def test_what_a_pickle_says_of_a_type_besides_its_code_and_order_is_left_out(tmp
         assert found.tobytes() == b'AAAAAAAA'
 
 
+def test_no_array_is_filled_again_whose_numbers_a_tensor_has(tmp_path):
+    """NumPy frees their memory, and the tensor would show whatever is there next."""
+    state = b'(K\x01(K\x01t' + type_of(b'f8') + b'\x89' + BYTES + b'tb'
+    tensor = b'ctorch._utils\n_rebuild_device_tensor_from_numpy\n(h\x01ctorch\nfloat64\n'
+    tensor += b'X\x03\x00\x00\x00cpu\x89tR'
+    once = EMPTY + state + b'q\x01' + tensor + b'\x86'
+    assert read_checkpoint(pickled(tmp_path / 'once.pth', once)).content[1].shape == (1,)
+    twice = EMPTY + state + b'q\x01' + tensor + b'h\x01' + state + b'\x87'
+    with pytest.raises(CheckpointUnreadable, match=r'wants to call numpy\.ndarray'):
+        read_checkpoint(pickled(tmp_path / 'twice.pth', twice))
+
+
+def test_a_pickle_makes_no_bytes_of_a_length_that_it_states(tmp_path):
+    content = b'c__builtin__\nbytes\n(J\x00\x00\x00\x7ftR'
+    with pytest.raises(CheckpointUnreadable, match='damaged'):
+        read_checkpoint(pickled(tmp_path / 'weights.pth', content))
+
+
 def test_arrays_that_are_read_are_saved_as_numpys_own(tmp_path):
     values = [np.arange(6.0).reshape(2, 3), np.array(['a', 'bc']), np.array([1, 2], '>i2')]
     values += [np.asfortranarray(values[0]), np.float32(2.5), np.bool_(True)]
+    values += [np.empty((0, 4)), np.str_('')]
     for number in range(2):
         torch.save(values, tmp_path / f'{number}.pth')
         read = read_checkpoint(tmp_path / f'{number}.pth').content
         for value, found in zip(values, read, strict=True):
             assert found.dtype == value.dtype.newbyteorder('=') and found.shape == value.shape
-            assert (found == value).all()
+            assert np.all(found == value)
         values = read
     saved = torch.load(tmp_path / '1.pth', weights_only=False)
-    assert {type(value) for value in saved} == {np.ndarray, np.float32, np.bool_}
+    assert {type(value) for value in saved} == {np.ndarray, np.float32, np.bool_, np.str_}
+
+
+def test_types_that_are_read_are_saved_as_numpys_own(tmp_path):
+    torch.save(np.dtype('>f4'), tmp_path / 'a.pth')
+    torch.save(read_checkpoint(tmp_path / 'a.pth').content, tmp_path / 'b.pth')
+    assert torch.load(tmp_path / 'b.pth', weights_only=False) == np.dtype('>f4')

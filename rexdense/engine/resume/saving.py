@@ -165,8 +165,8 @@ class KeepCheckpoints(CheckpointHook):
         settings: As for mmengine's.
 
     Raises:
-        InvalidArgument: ``every`` or ``wait_for_disk`` is none, or ``out_dir`` or ``filename_tmpl``
-            puts checkpoints where no run looks for them.
+        InvalidArgument: ``every`` or ``wait_for_disk`` is none; or, once training begins,
+            ``out_dir`` or ``filename_tmpl`` puts checkpoints where no run looks for them.
     """
 
     def __init__(
@@ -177,14 +177,15 @@ class KeepCheckpoints(CheckpointHook):
         **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
-        _require_known_places(self)
         self.every = None if every is None else Every.parse(every)
         self.wait_for_disk = minutes_of(wait_for_disk)
         self._is_validating, self._again = False, None
 
     def before_train(self, runner: Any) -> None:
         """Prepare the folder, and begin the time to the first checkpoint."""
+        stated = self.out_dir
         super().before_train(runner)
+        _require_known_places(self, stated, runner.work_dir)
         self.file_backend = _RemovedLater(self.file_backend, self.out_dir)
         runner.step_saver = StepSaver(self.every)
         runner.disk.seconds = 60 * self.wait_for_disk
@@ -263,17 +264,20 @@ class KeepCheckpoints(CheckpointHook):
             )
 
 
-def _require_known_places(hook: CheckpointHook) -> None:
+def _require_known_places(hook: CheckpointHook, stated: str | None, work_dir: str) -> None:
     """Check that checkpoints lie in the work directory, under the names that --resume and
     --overwrite look for.
+
+    Args:
+        stated: The ``out_dir`` of the config, of which mmengine makes a folder for each run.
 
     Raises:
         InvalidArgument: a setting puts them elsewhere.
     """
     template = hook.filename_tmpl
-    if hook.out_dir is not None:
+    if os.path.realpath(hook.out_dir) != os.path.realpath(work_dir):
         raise InvalidArgument(
-            f'default_hooks.checkpoint.out_dir={hook.out_dir!r}: checkpoints lie in the work '
+            f'default_hooks.checkpoint.out_dir={stated!r}: checkpoints lie in the work '
             'directory, where --resume looks for them; leave it out, and give --work-dir'
         )
     if template not in ('epoch_{}.pth', 'iter_{}.pth'):

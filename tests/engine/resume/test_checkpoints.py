@@ -1,10 +1,12 @@
 """Choice of the checkpoint that a run goes on from."""
 
+import logging
 import os
 import shutil
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -242,11 +244,27 @@ def test_all_processes_take_the_checkpoint_of_the_first(folder, monkeypatch):
         assert choice.first_process_checkpoint(own) == expected
 
 
+def runner_in(work_dir):
+    return SimpleNamespace(
+        work_dir=str(work_dir), logger=logging.getLogger('run'), disk=SimpleNamespace()
+    )
+
+
 @pytest.mark.parametrize(
     ('setting', 'value'), [('out_dir', 'elsewhere'), ('filename_tmpl', 'model_{}.pth')]
 )
-def test_checkpoints_where_no_run_looks_for_them(setting, value):
-    """Which --resume would pass over for an older one, and a second run replace unasked."""
-    with pytest.raises(InvalidArgument, match=rf'^default_hooks\.checkpoint\.{setting}=.*: '):
-        KeepCheckpoints(interval=1, **{setting: value})
-    KeepCheckpoints(interval=1, by_epoch=False)
+def test_checkpoints_where_no_run_looks_for_them(setting, value, tmp_path):
+    """Which --resume would pass over for an older one, and a second run replace unasked; a run
+    that measures has the hook, too, and saves none."""
+    hook = KeepCheckpoints(interval=1, **{setting: value})
+    with pytest.raises(InvalidArgument, match=rf"^default_hooks\.checkpoint\.{setting}='{value}'"):
+        hook.before_train(runner_in(tmp_path))
+
+
+@pytest.mark.parametrize('folder', ['.', 'run'])
+def test_checkpoints_whose_stated_folder_is_the_work_directory(folder, tmp_path):
+    """mmengine makes a folder of the run's name in another one than that."""
+    work_dir = tmp_path / 'run'
+    hook = KeepCheckpoints(interval=1, by_epoch=False, out_dir=str(tmp_path / folder))
+    hook.before_train(runner_in(work_dir))
+    assert Path(hook.out_dir) == work_dir

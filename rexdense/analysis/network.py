@@ -10,11 +10,11 @@ from torch import Tensor
 
 from rexdense.checkpoint.loading import load_weights
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
+from rexdense.datasets.images.loading import LoadImage
 from rexdense.errors import CheckpointMismatch, DataError
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.classifier import Classifier
 from rexdense.models.creation import create_classifier
-from rexdense.visualization.picture_files import read_picture
 
 HEAD = 'head.'
 SEED = 0
@@ -68,6 +68,12 @@ def load_classifier(
     return network, preprocessing
 
 
+def read_image(path: str | Path) -> np.ndarray:
+    """Return an image file as RGB (H, W, 3), uint8, read as pipelines read it, and not as bright as
+    pictures show it; raise UnreadableImage where it cannot be decoded."""
+    return LoadImage()(dict(img_path=str(path)))['img'][..., ::-1]
+
+
 def resized(image: np.ndarray, size: int, square: bool = False) -> np.ndarray:
     """Return an image (H, W, 3), uint8, at another size.
 
@@ -104,7 +110,7 @@ def image_batches(
         raise DataError('no images to look at')
     for start in range(0, len(paths), batch_size):
         images = [
-            resized(read_picture(path), size, square=True)
+            resized(read_image(path), size, square=True)
             for path in paths[start : start + batch_size]
         ]
         yield network_input(images, preprocessing)

@@ -13,6 +13,7 @@ from rexdense.analysis.network import (
     load_classifier,
     load_network,
     network_input,
+    read_image,
     resized,
 )
 from rexdense.analysis.random_layers import LAYERS, MeanRank, random_layer_ranks
@@ -208,7 +209,7 @@ def _curves(points: Sequence[MeanRank]) -> dict:
 def _features(options: argparse.Namespace) -> None:
     image = resized(read_picture(options.image), options.size)
     network, preprocessing = load_network(options.network, options.weights, range(5))
-    batch = network_input([image], preprocessing).to(options.device)
+    batch = _batch(options, preprocessing)
     backbone = network.backbone if isinstance(network, Classifier) else network
     maps = level_maps(backbone.to(options.device), batch)
     rows = [
@@ -225,7 +226,7 @@ def _features(options: argparse.Namespace) -> None:
 def _cam(options: argparse.Namespace) -> None:
     image = resized(read_picture(options.image), options.size)
     classifier, preprocessing = load_classifier(options.network, options.weights)
-    batch = network_input([image], preprocessing).to(options.device)
+    batch = _batch(options, preprocessing)
     found = class_activation(classifier.to(options.device), batch, options.label)
     print(f'class {found.label}: score {found.score:.3f}')
     picture = beside(
@@ -235,6 +236,12 @@ def _cam(options: argparse.Namespace) -> None:
         ]
     )
     write_picture(options.out, picture, options.overwrite)
+
+
+def _batch(options: argparse.Namespace, preprocessing: Preprocessing) -> torch.Tensor:
+    """Return the image as the network takes it."""
+    image = resized(read_image(options.image), options.size)
+    return network_input([image], preprocessing).to(options.device)
 
 
 def _images(folder: Path, count: int) -> list[Path]:

@@ -1,5 +1,6 @@
 """Networks with their weights, and images as they take them."""
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -75,6 +76,13 @@ def test_channels_are_normalised_in_the_order_of_the_weights():
     rgb = network_input([image], Preprocessing('RGB', (1, 2, 3), (1, 2, 3)))
     bgr = network_input([image], Preprocessing('BGR', (3, 2, 1), (3, 2, 1)))
     assert rgb[0, :, 0, 0].tolist() == [9, 9, 9] and bgr[0, :, 0, 0].tolist() == [9, 9, 9]
+
+
+def test_a_network_sees_images_of_16_bits_as_in_training_and_not_as_in_pictures(tmp_path):
+    image = np.full((8, 8), 4095, np.uint16)
+    cv2.imwrite(str(tmp_path / 'a.png'), image)
+    (batch,) = image_batches([tmp_path / 'a.png'], Preprocessing('RGB', (0, 0, 0), (1, 1, 1)), 8)
+    assert (batch == 16).all()
 
 
 def test_no_images_are_refused():

@@ -154,20 +154,31 @@ def set_num_classes(config: Config, num_classes: int) -> None:
     if str(config.model.get('type')).endswith('ImageClassifier'):
         config.model.setdefault('num_classes', num_classes)
     for section in class_heads(config.model):
+        _set_weights(section, section['num_classes'], num_classes)
         section['num_classes'] = num_classes
     for section in walk(config.model):
         if 'num_things_classes' in section:
-            _set_things(section, num_classes)
+            # mmdet's heads have 53 where none are stated.
+            before = section.num_things_classes + section.get('num_stuff_classes', 53)
+            _set_weights(section, before, num_classes)
+            # The objects of a data set of boxes or masks are what MaskFormer calls things.
+            section.num_things_classes, section.num_stuff_classes = num_classes, 0
 
 
-def _set_things(section: ConfigDict, number: int) -> None:
-    """Set the class count of a part of MaskFormer or Mask2Former; the objects of a data set of
-    boxes or masks are what these call things."""
-    section.num_things_classes, section.num_stuff_classes = number, 0
-    loss = section.get('loss_cls') or {}
-    if isinstance(loss.get('class_weight'), (list, tuple)):
-        # The last is that of no object.
-        loss['class_weight'] = [1.0] * number + [loss['class_weight'][-1]]
+def _set_weights(head: ConfigDict, before: int, number: int) -> None:
+    """Set the class count of the weights in a head's loss, the last of which is that of no object;
+    raise InvalidArgument where the classes have weights that differ."""
+    loss = head.get('loss_cls')
+    weights = loss.get('class_weight') if isinstance(loss, dict) else None
+    if not isinstance(weights, (list, tuple)) or len(weights) != before + 1 or number == before:
+        return
+    if len(set(weights[:-1])) > 1:
+        raise InvalidArgument(
+            f'loss_cls.class_weight of {head.get("type")} has weights of {before} classes, the '
+            f'data {number} classes: give {number + 1} numbers, the last for no object, and '
+            f'{number} classes in the config'
+        )
+    loss['class_weight'] = [*weights[:1] * number, weights[-1]]
 
 
 def set_scale(config: Config, scale: tuple[int, int]) -> None:

@@ -220,6 +220,26 @@ def test_number_of_classes_of_things_and_stuff():
     assert config.model.panoptic_head == expected
 
 
+def masks_of(counts, weights):
+    loss = dict(type='CrossEntropyLoss', class_weight=weights)
+    return Config(dict(model=dict(head=dict(counts, type='Mask2FormerHead', loss_cls=loss))))
+
+
+@pytest.mark.parametrize(
+    'counts', [dict(num_things_classes=2, num_stuff_classes=1), dict(num_classes=3)]
+)
+def test_weights_of_classes_in_mask2former(counts):
+    """mmseg's head has ``num_classes``; the last weight is that of no object."""
+    config = masks_of(counts, [2.0, 1.0, 1.0, 0.1])
+    set_num_classes(config, 3)
+    assert config.model.head.loss_cls.class_weight == [2.0, 1.0, 1.0, 0.1]
+    with pytest.raises(InvalidArgument, match='has weights of 3 classes, the data 2 classes: give'):
+        set_num_classes(masks_of(counts, [2.0, 1.0, 1.0, 0.1]), 2)
+    config = masks_of(counts, [1.0, 1.0, 1.0, 0.1])
+    set_num_classes(config, 5)
+    assert config.model.head.loss_cls.class_weight == [1.0] * 5 + [0.1]
+
+
 @pytest.mark.parametrize(
     ('epochs', 'switch', 'last', 'begin', 'interval', 'validations'),
     [

@@ -2,6 +2,7 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -169,6 +170,13 @@ def test_figures_of_another_benchmark_are_not_compared():
     renamed = kept(2.0) | dict(figures={'a': dict(speed=1.0), 'c': dict(speed=2.0)})
     with pytest.raises(InvalidArgument, match='are of another benchmark'):
         losses(kept(2.0), renamed)
+
+
+def test_the_figures_of_the_guard_are_those_of_the_benchmark_that_it_runs():
+    """They were kept before there was an option for objects."""
+    kept = read_json(Path(__file__).parents[2] / 'benchmarks/results/guard.json')
+    benchmark = Benchmark('backbone', 'rexnet_1.0', (8, 3, 224, 224))
+    assert losses(kept | dict(benchmark=vars(benchmark)), kept) == []
 
 
 @pytest.mark.parametrize('figures', [[], {'a': 2.0}, {'a': {}}, {'a': dict(speed='fast')}])

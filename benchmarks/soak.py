@@ -197,6 +197,8 @@ def predict_for_ever(folder: Path, kind: str, sizes: int) -> None:
         noise.integers(0, 256, (40 + 8 * (each % 7), 64 + 8 * (each // 7), 3), np.uint8)
         for each in range(sizes)
     ]
+    # Started in the background of a shell, a process ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     print('begins', flush=True)
     number = 0
     try:

@@ -25,8 +25,6 @@ def set_precision(network: nn.Module, dtype: torch.dtype) -> None:
         parts[-1].register_forward_hook(float32_outputs)
 
 
-# torch.compile would make graphs of their own of the two hooks.
-@torch.compiler.disable
 def lower_inputs(module: nn.Module, inputs: tuple, named: dict[str, Any]) -> tuple[tuple, dict]:
     """Return a module's inputs in the type of its weights."""
     dtype = next(module.parameters()).dtype
@@ -38,7 +36,6 @@ def lower_inputs(module: nn.Module, inputs: tuple, named: dict[str, Any]) -> tup
     return tree_map(lowered, inputs), tree_map(lowered, named)
 
 
-@torch.compiler.disable
 def float32_outputs(module: nn.Module, inputs: tuple, outputs: Any) -> Any:
     """Return a module's outputs in float32."""
     return tree_map(

@@ -257,8 +257,11 @@ def test_no_compiler(backbone, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('dtype', 'allowed'), [(None, 1e-4), (torch.bfloat16, 0.1)])
-def test_few_compilations_for_many_sizes(dtype, allowed, tmp_path, monkeypatch, imitated):
+# Two of the network, and of each hook that changes the type of what goes in or out.
+@pytest.mark.parametrize(
+    ('dtype', 'allowed', 'graphs'), [(None, 1e-4, 2), (torch.bfloat16, 0.1, 6)]
+)
+def test_few_compilations_for_many_sizes(dtype, allowed, graphs, tmp_path, monkeypatch, imitated):
     from torch._dynamo.utils import counters
 
     monkeypatch.setenv('TORCHINDUCTOR_CACHE_DIR', str(tmp_path))
@@ -270,7 +273,7 @@ def test_few_compilations_for_many_sizes(dtype, allowed, tmp_path, monkeypatch, 
         images = image(1 + step % 3, 3, 64 + 16 * step, 160 - 11 * step)
         with torch.inference_mode():
             assert worst(fast(images), network(images)) < allowed
-    assert 1 <= counters['stats']['unique_graphs'] <= 2
+    assert 1 <= counters['stats']['unique_graphs'] <= graphs
     again = pickle.loads(pickle.dumps(fast))
     assert again._compiled_call_impl is None
     assert optimize(again, compile=True) is again and again._compiled_call_impl is not None

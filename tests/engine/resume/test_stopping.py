@@ -30,6 +30,14 @@ from tests.tiny_run import ROOT
 ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
 
 
+@pytest.fixture
+def heard():
+    """Let this process take SIGINT, which shells let what runs in the background ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ('share', 'number'),
     [
@@ -40,7 +48,7 @@ ENVIRONMENT = os.environ | {'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT)}
         (0.7, signal.SIGINT),
     ],
 )
-def test_a_signal_at_any_event(undisturbed, tmp_path, share, number):
+def test_a_signal_at_any_event(undisturbed, heard, tmp_path, share, number):
     """Within steps and validations; what is saved then is what a run would have gone on from."""
     whole, events = undisturbed('epochs')
     before = signal.getsignal(number)

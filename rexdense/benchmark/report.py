@@ -97,10 +97,7 @@ def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     Raises:
         InvalidArgument: the kept figures are of another benchmark, or of other contestants.
     """
-    same = (kept['reference'], kept['benchmark']) == (
-        found['reference'],
-        _plain(found['benchmark']),
-    )
+    same = (kept['reference'], _stated(kept)) == (found['reference'], _stated(found))
     if not same or kept['figures'].keys() != found['figures'].keys():
         raise InvalidArgument(
             'the kept figures are of another benchmark: compare with the same kind, network, '
@@ -117,6 +114,13 @@ def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def _stated(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a benchmark but for those that are left out; figures that were kept
+    before there was an option lack it."""
+    own = _plain(content['benchmark'])
+    return {name: value for name, value in own.items() if value is not None}
+
+
 def _plain(content: Any) -> Any:
     return json.loads(json.dumps(content))
 
@@ -129,7 +133,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
-        _ = content['benchmark'], content['reference']
+        _ = content['benchmark'].keys(), content['reference']
         for own in content['figures'].values():
             own['speed'] = float(own['speed'])
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:

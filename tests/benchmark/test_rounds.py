@@ -171,6 +171,13 @@ def test_figures_of_another_benchmark_are_not_compared():
         losses(kept(2.0), renamed)
 
 
+def test_figures_that_were_kept_before_there_was_an_option_are_compared():
+    benchmark = dict(name='n', objects=None)
+    assert losses(kept(2.0) | dict(benchmark=benchmark), kept(2.0)) == []
+    with pytest.raises(InvalidArgument, match='are of another benchmark'):
+        losses(kept(2.0) | dict(benchmark=benchmark | dict(objects=5)), kept(2.0))
+
+
 @pytest.mark.parametrize('figures', [[], {'a': 2.0}, {'a': {}}, {'a': dict(speed='fast')}])
 def test_damaged_figures_are_told(tmp_path, figures):
     path = tmp_path / 'kept.json'

@@ -15,8 +15,8 @@ from typing import Any
 
 from rexdense.checkpoint.formats.archives import require_checksums
 from rexdense.checkpoint.formats.content import ZIP_PICKLE, recognise_content
-from rexdense.destinations import prepare_output_dir, reason
-from rexdense.errors import CheckpointUnreadable
+from rexdense.destinations import prepare_output_dir, reason, takes_no_more, unwritable
+from rexdense.errors import CheckpointUnreadable, UnwritableFile
 from rexdense.file_locks import one_at_a_time
 from rexdense.files import atomic_write, finish_partial, partial_file
 
@@ -76,6 +76,7 @@ def download(
         CheckpointUnreadable: nothing came, or not what the hash says; or what is at ``path`` is no
             file, or cannot be read.
         InvalidArgument: its folder cannot be made or written.
+        UnwritableFile: the disk takes no more.
     """
     # A folder that may not be written can still hold the file.
     if not os.path.exists(path):
@@ -88,7 +89,11 @@ def download(
         part = path.with_name(f'{path.name}.part')
         try:
             fetch(part) if fetch else _fetch(address, part)
+        except UnwritableFile:
+            raise
         except (OSError, HTTPException, ValueError) as error:
+            if takes_no_more(error):
+                raise unwritable(part, error) from error
             raise CheckpointUnreadable(
                 f'{address} could not be downloaded ({_reason(error)}): try again, or fetch it in '
                 f'another way and put it at {path}'
@@ -146,8 +151,8 @@ def _fetch(address: str, part: Path) -> None:
                 _discard(part)
             elif error.code < 500 or attempt == TRIES:
                 raise
-        except (OSError, HTTPException):
-            if attempt == TRIES:
+        except (OSError, HTTPException) as error:
+            if attempt == TRIES or takes_no_more(error):
                 raise
         time.sleep(SECONDS_BETWEEN_TRIES * attempt)
     raise OSError(f'the connection was cut {TRIES} times')

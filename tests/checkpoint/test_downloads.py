@@ -1,9 +1,11 @@
 """Checkpoints at an address, served from this machine."""
 
 import email
+import errno
 import functools
 import http.server
 import io
+import os
 import threading
 import urllib.request
 import urllib.response
@@ -15,7 +17,8 @@ from mmengine.runner import CheckpointLoader
 import rexdense
 from rexdense.checkpoint import download, fetching, install_safe_loader, write_checkpoint
 from rexdense.checkpoint.fetching import local_file
-from rexdense.errors import CheckpointUnreadable
+from rexdense.destinations import unwritable
+from rexdense.errors import CheckpointUnreadable, UnwritableFile
 from tests.checkpoint.crafted_files import write_crafted
 
 ENDS_SOON = dict(poll_interval=0.01)
@@ -63,6 +66,24 @@ def test_a_folder_in_the_place_of_a_file_is_told(server):
     fetching._cached(f'{address}/a.pth').mkdir(parents=True)
     with pytest.raises(CheckpointUnreadable, match=r'is kept, is a folder: .* \(REXDENSE_CACHE\)'):
         local_file(f'{address}/a.pth')
+
+
+@pytest.mark.parametrize('place', ['partial_file', 'atomic_write'])
+def test_a_full_disk_is_told_at_once(server, monkeypatch, place):
+    """The second writes the notes on a download."""
+    folder, address = server
+    write_checkpoint(folder / 'a.pth', {'a': torch.ones(2)})
+    tries = []
+
+    def full(path, *_, **__):
+        tries.append(path)
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise error if place == 'partial_file' else unwritable(path, error)
+
+    monkeypatch.setattr(download, place, full)
+    with pytest.raises(UnwritableFile, match=r'cannot be written \(No space left.*: make room or'):
+        local_file(f'{address}/a.pth')
+    assert len(tries) == 1
 
 
 def test_the_folder_of_downloads_is_that_of_published_weights(server, tmp_path, monkeypatch):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from mmengine.config import Config
 from mmengine.dist import get_world_size
 
+from rexdense.arch.checks import is_number
 from rexdense.engine.config.load import class_name, walk
 from rexdense.errors import InvalidArgument
 
@@ -25,8 +26,8 @@ def set_learning_rate(config: Config, given: float | None) -> str:
     schedule that the config states as such, as ``eta_min``, keep their share of the rate.
 
     Raises:
-        InvalidArgument: the config has no optimizer, or its schedule would raise the rate to where
-            it should fall.
+        InvalidArgument: the config has no optimizer, its rate is no number, or its schedule would
+            raise the rate to where it should fall.
     """
     wrapper = config.optim_wrapper
     optimizer = wrapper.get('optimizer')
@@ -36,6 +37,10 @@ def set_learning_rate(config: Config, given: float | None) -> str:
             "here: give one, such as optimizer=dict(type='AdamW', lr=0.001)"
         )
     kind, stated = class_name(optimizer), optimizer.get('lr')
+    if stated is not None and not is_number(stated):
+        raise InvalidArgument(
+            f'optim_wrapper.optimizer.lr={stated!r}: give a number, such as 0.001'
+        )
     batch = (
         config.train_dataloader.batch_size
         * get_world_size()

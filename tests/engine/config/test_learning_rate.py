@@ -101,3 +101,10 @@ def test_classes_and_optimizers_that_state_no_rate():
     config.optim_wrapper = dict(constructor='mmdet.LearningRateDecayOptimizerConstructor')
     with pytest.raises(InvalidArgument, match='optim_wrapper of the config has no section'):
         set_learning_rate(config, None)
+
+
+def test_a_rate_that_is_no_number_is_refused():
+    config = config_of()
+    config.optim_wrapper.optimizer.lr = '0.1'
+    with pytest.raises(InvalidArgument, match=r"optimizer\.lr='0\.1': give a number"):
+        set_learning_rate(config, None)

@@ -19,6 +19,7 @@ from rexdense.files import (
     atomic_write,
     files_written_aside,
     folder_written_aside,
+    partial_file,
     path_written_aside,
 )
 
@@ -89,6 +90,24 @@ def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch, overwrite):
     with pytest.raises(UnwritableFile, match='No space left'):
         atomic_write(path, b'after', overwrite=overwrite)
     assert contents(tmp_path) == ({'a': b'after'} if overwrite else {})
+
+
+def test_what_is_written_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    synced, sync = [], os.fsync
+
+    def noted(descriptor):
+        place = Path(os.readlink(f'/proc/self/fd/{descriptor}'))
+        is_folder = place.is_dir()
+        synced.append((is_folder, is_folder or place.stat().st_size, (tmp_path / 'a').exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', noted)
+    atomic_write(tmp_path / 'a', b'whole')
+    assert synced[0] == (False, 5, False) and synced[-1] == (True, True, True)
+    del synced[:]
+    with partial_file(tmp_path / 'part', False) as file:
+        file.write(b'some')
+    assert synced == [(False, 4, True)]
 
 
 def test_what_comes_to_be_there_meanwhile_stays_too(tmp_path):

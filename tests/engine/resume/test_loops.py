@@ -4,6 +4,7 @@ import argparse
 import signal
 
 import pytest
+import torch
 
 pytest.importorskip('mmengine')
 
@@ -25,6 +26,25 @@ class Gradients(Hook):
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         there = any(weight.grad is not None for weight in runner.model.parameters())
         self.begun = self.begun or (runner.iter, there)
+
+
+class Seeds(Hook):
+    """Note the seed from which each step draws its random numbers, such as those of dropout."""
+
+    def __init__(self):
+        self.seen = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        self.seen.append(torch.initial_seed())
+
+
+@pytest.mark.parametrize('form', ['epochs', 'iterations'])
+def test_each_step_of_each_epoch_draws_other_numbers(tmp_path, form):
+    runner = Runner.from_cfg(toy_config(tmp_path, **FORMS[form]))
+    seeds = Seeds()
+    runner.register_hook(seeds)
+    runner.train()
+    assert len(set(seeds.seen)) == len(seeds.seen) == 16
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ pytest.importorskip('onnxruntime')
 pytest.importorskip('onnxscript')
 
 import torch
+from mmdet.models.task_modules.coders import DeltaXYWHBBoxCoder
 
 from rexdense.deploy import export_graph
 from rexdense.deploy.detection import FasterRCNNGraph, RPNGraph
+from rexdense.deploy.detection.boxes import BoxDecoder
 from rexdense.deploy.detection.matching import detection_errors
 from rexdense.deploy.formats import GRAPH_FORMATS
 from rexdense.errors import InvalidArgument
@@ -24,6 +26,17 @@ pytestmark = pytest.mark.usefixtures('fresh_mmengine')
 @pytest.fixture(scope='module')
 def settings():
     return small_settings(CONFIG)
+
+
+@pytest.mark.parametrize('clip_border', [True, False])
+def test_boxes_grow_and_shrink_no_further_than_mmdets(clip_border):
+    """By deltas that a trained model seldom gives."""
+    coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2), clip_border=clip_border)
+    corners = torch.rand(50, 4, generator=torch.Generator().manual_seed(0)) * 50
+    boxes = torch.cat((corners[:, :2], corners[:, :2] + corners[:, 2:] + 1), dim=1)
+    deltas = torch.linspace(-60, 60, 200).reshape(50, 4)
+    expected = coder.decode(boxes, deltas, max_shape=(80, 120))
+    torch.testing.assert_close(BoxDecoder(coder)(boxes, deltas, 80, 120), expected)
 
 
 def found_by_mmdet(model, images):

@@ -15,7 +15,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-from rexdense.device.meeting import ROUND, launcher_store
+from rexdense.device.rendezvous import ROUND, launcher_store
 from rexdense.errors import InvalidArgument, ProcessLost, first_line
 
 DEFAULT_TIMEOUT = 1800

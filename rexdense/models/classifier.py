@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from rexdense.arch.checks import is_integer, require_config, require_ratio
 from rexdense.errors import InvalidArgument
-from rexdense.host import BaseModule
+from rexdense.mmengine_bases import BaseModule
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.layers.activations import relu6, silu
 from rexdense.models.layers.convolution import ConvNorm, convolution

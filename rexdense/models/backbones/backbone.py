@@ -25,7 +25,7 @@ from rexdense.arch.checks import (
 )
 from rexdense.arch.levels import MaxPoolSpec
 from rexdense.errors import InvalidArgument
-from rexdense.host import BaseModule
+from rexdense.mmengine_bases import BaseModule
 from rexdense.models.layers.convolution import MaxPool, drop_path_rates
 from rexdense.models.layers.recompute import recompute, resolve_recompute
 

@@ -10,7 +10,7 @@ from rexdense.arch import list_backbones
 from rexdense.arch.checks import is_integer, require_known
 from rexdense.arch.unet import STANDARD_UNETS, StandardUNet
 from rexdense.errors import InvalidArgument, UnknownName, suggest
-from rexdense.host import BaseModule
+from rexdense.mmengine_bases import BaseModule
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.creation import backbone_class, create_backbone
 from rexdense.models.unet.decoder import UNetDecoder

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rexdense.destinations import check_destination, told
+from rexdense.destinations import as_unwritable, check_destination
 from rexdense.errors import UnwritableFile
 from rexdense.hidden_files import HiddenFile, hidden_name, take_places
 
@@ -47,7 +47,7 @@ def atomic_write(
     """
     path = Path(path)
     if make_folder:
-        with told(path):
+        with as_unwritable(path):
             _make_folder(path.parent)
     with files_written_aside(path, overwrite=overwrite) as (file,):
         file.write(content) if isinstance(content, bytes) else content(file)
@@ -75,7 +75,10 @@ def path_written_aside(
         UnwritableFile: it cannot be written; what the operating system refuses within counts.
     """
     ending = Path(path).suffix if keep_ending else ''
-    with files_written_aside(path, overwrite=overwrite, ending=ending) as (file,), told(Path(path)):
+    with (
+        files_written_aside(path, overwrite=overwrite, ending=ending) as (file,),
+        as_unwritable(Path(path)),
+    ):
         yield Path(file.name)
 
 
@@ -104,7 +107,7 @@ def files_written_aside(
     hidden_files: list[HiddenFile] = []
     try:
         for path, place in zip(paths, places, strict=True):
-            with told(path):
+            with as_unwritable(path):
                 hidden_files.append(HiddenFile.opened(Path(path), place, ending))
         try:
             yield [each.file for each in hidden_files]
@@ -135,17 +138,17 @@ def folder_written_aside(path: str | Path) -> Iterator[Callable[[str, bytes], No
 
     def write(name: str, content: bytes) -> None:
         file = hidden / name
-        with told(path / name):
+        with as_unwritable(path / name):
             _make_folder(file.parent)
             with open(file, 'xb') as opened:
                 opened.write(content)
 
     try:
-        with told(path):
+        with as_unwritable(path):
             _make_folder(path.parent)
             hidden.mkdir()
         yield write
-        with told(path):
+        with as_unwritable(path):
             hidden.rename(path)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)

@@ -13,7 +13,7 @@ from rexdense.cli.options import add_data_options, add_run_options
 from rexdense.cli.parser import Parser
 from rexdense.deploy.runtimes import device_of_runtime
 from rexdense.destinations import check_destination, prepare_output_dir
-from rexdense.device import process_loss_told, reuse_freed_memory
+from rexdense.device import as_process_lost, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options
 from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.comparison import differences_sentence
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-@process_loss_told()
+@as_process_lost()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a checkpoint's metrics; write predictions and pictures where asked to."""
     options = parser().parse_args(arguments)

@@ -154,7 +154,7 @@ def read_annotations(
     if image_folder is not None:
         single = isinstance(image_folder, str | os.PathLike)
         folders = [Path(each) for each in ([image_folder] if single else image_folder)]
-        folder, missing = _find_images(path, content['images'], folders)
+        folder, missing = _find_images(content['images'], folders)
     if missing:
         _take_out_missing(path, content, missing, folder, may_lack_images)
     content['categories'] = [
@@ -249,9 +249,7 @@ def _require_single_objects(path: Path, annotations: Sequence[dict]) -> None:
         )
 
 
-def _find_images(
-    path: Path, images: Sequence[dict], folders: Sequence[Path]
-) -> tuple[Path, list[dict]]:
+def _find_images(images: Sequence[dict], folders: Sequence[Path]) -> tuple[Path, list[dict]]:
     """Return the folder that has the images, and the images that it lacks; spell ``file_name`` as
     on the disk."""
     there = [folder for folder in folders if folder.is_dir()]

@@ -1,4 +1,4 @@
-"""The parser of all programs: one line and a status for a mistake, closest option names."""
+"""The parser of all programs: errors in one line with a status, closest option names."""
 
 import argparse
 import io

@@ -1,4 +1,4 @@
-"""The program that trains a model of a config."""
+"""``rexdense train``: train a model of a config."""
 
 import argparse
 import contextlib
@@ -57,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--dry-run',
         action='store_true',
-        help='build all, make the first steps, tell their time and memory, and end; no file is '
-        'kept and none is replaced',
+        help='build everything, make the first steps, print their time and memory, and end; no '
+        'file is kept or replaced',
     )
     return result
 

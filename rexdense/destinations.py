@@ -25,21 +25,19 @@ _REMEDIES = {
 def check_destination(
     path: str | Path, overwrite: bool = False, inputs: Iterable[str | Path] = ()
 ) -> Path:
-    """Return the file that is written where ``path`` is asked for, once it may be.
-
-    That is ``path`` itself, or the file that a link there points to: the link stays.
+    """Check that a file may be written; return its path, with links resolved.
 
     Args:
-        overwrite: A file that is there may be replaced.
+        overwrite: Whether an existing file may be replaced.
         inputs: Files that the program reads, which are never replaced.
 
     Raises:
-        InvalidArgument: it is an input.
-        UnwritableFile: it exists and ``overwrite`` is off, is a folder, a device or a link to
-            nothing, may not be written, or its folder is not there.
+        InvalidArgument: the file is an input.
+        UnwritableFile: the file exists and ``overwrite`` is False; it is a folder, a device or a
+            broken link; it may not be written; or its folder is missing.
     """
     path = Path(path)
-    with told(path):
+    with as_unwritable(path):
         if '\0' in str(path):
             raise OSError(errno.EINVAL, 'a NUL in its name')
         place = Path(os.path.realpath(path))
@@ -65,8 +63,8 @@ def check_destination(
 
 
 def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
-    """Raise InvalidArgument where an output is an input, under whatever name: relative, by a link,
-    by a hard link."""
+    """Raise InvalidArgument if an output is an input, also by a relative path, a link or a hard
+    link."""
     known = {identity: path for path in inputs for identity in _identities(path)}
     for output in outputs:
         for identity in _identities(output):
@@ -88,8 +86,8 @@ def _identities(path: str | Path) -> Iterator[object]:
 
 
 @contextlib.contextmanager
-def told(path: str | Path) -> Iterator[None]:
-    """Turn what the operating system refuses within into an UnwritableFile of ``path``."""
+def as_unwritable(path: str | Path) -> Iterator[None]:
+    """Turn errors of the operating system into an UnwritableFile of ``path``."""
     try:
         yield
     except (OSError, UnicodeEncodeError) as error:
@@ -97,12 +95,12 @@ def told(path: str | Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def refusals_told(folder: str | Path) -> Iterator[None]:
-    """Turn what says that the disk of a folder takes no more into an UnwritableFile of the folder.
+def disk_errors_as_unwritable(folder: str | Path) -> Iterator[None]:
+    """Turn errors of the disk of a folder into an UnwritableFile of the folder.
 
-    It is full, a quota is used up, it was mounted read-only, or the file would become too large; or
-    what is refused lies in the folder, which somebody has deleted or closed. Other errors of the
-    operating system pass as they are.
+    These are a full disk, a used-up quota, a read-only mount and a file that is too large; and any
+    error about a path in the folder, which somebody may have deleted or closed. Other errors of
+    the operating system pass unchanged.
     """
     try:
         yield
@@ -119,13 +117,13 @@ def _lies_in(path: object, folder: str | Path) -> bool:
 
 
 def takes_no_more(error: BaseException | None) -> bool:
-    """Return whether an error says that a disk takes no more, see :func:`refusals_told`."""
+    """Return whether an error means that the disk accepts no more data."""
     return isinstance(error, OSError) and error.errno in _TAKES_NO_MORE
 
 
 def prepare_output_dir(folder: str | Path, option: str) -> Path:
-    """Create a folder; raise InvalidArgument, with the option that chose it, where it may not be
-    written."""
+    """Create a folder; raise InvalidArgument, with the option that chose it, if it cannot be
+    written to."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -139,12 +137,12 @@ def prepare_output_dir(folder: str | Path, option: str) -> Path:
 
 
 def already_there(path: str | Path) -> UnwritableFile:
-    """Return the error of a file that is not to be replaced."""
+    """Return the error for an existing file that may not be replaced."""
     return UnwritableFile(f'{path} exists: choose another name, or pass --overwrite')
 
 
 def unwritable(path: str | Path, error: Exception) -> UnwritableFile:
-    """Return the error of a file that the operating system refuses, with what helps."""
+    """Return the error for a file that the operating system refuses, with a remedy."""
     remedy = _REMEDIES.get(getattr(error, 'errno', 0), 'choose another place')
     name = str(path).encode(errors='backslashreplace').decode().replace('\0', '\\0')
     return UnwritableFile(f'{name} cannot be written ({reason(error)}): {remedy}')

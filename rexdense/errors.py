@@ -1,4 +1,4 @@
-"""Exceptions that a user can mend, and what their messages are made of."""
+"""Exceptions for mistakes that a user can fix, and helpers for their messages."""
 
 import difflib
 from collections.abc import Iterable, Sequence
@@ -7,40 +7,40 @@ from typing import Any
 from rexdense.stop_signal import STOPPED
 
 LONGEST_LINE = 300
-"""Characters of another package's message that are repeated."""
+"""Characters quoted from a message of another package."""
 LONGEST_VALUE = 60
-"""Characters of a value that are repeated."""
+"""Characters quoted from a value."""
 MOST_TOLD = 3
-"""Images that were left out, and are named in a closing line."""
+"""Omitted images that a closing line names."""
 
 
 class RexdenseError(Exception):
-    """A mistake that the user can mend.
+    """A mistake that the user can fix.
 
     The message says what came, what is allowed and what to do next.
 
     Attributes:
-        exit_status: That of a program which it ends: 2 where something else must be asked for, 1
-            where a file holds what cannot be used.
+        exit_status: Exit status of a program that it ends: 2 for a wrong request, 1 for a file that
+            cannot be used.
     """
 
     exit_status = 2
 
 
 class InvalidArgument(RexdenseError, ValueError):
-    """A value outside what the called rule allows."""
+    """An argument that is not allowed."""
 
 
 class UnwritableFile(InvalidArgument):
-    """A file that cannot be written where it was to go; what was there before is untouched."""
+    """A file that cannot be written; a file that was there before is unchanged."""
 
 
 class UnknownName(RexdenseError, LookupError):
-    """A name that no registered thing bears; the message lists the closest ones."""
+    """An unknown name; the message lists the closest ones."""
 
 
 class MissingDependency(RexdenseError, ImportError):
-    """A package that is needed is not installed; the message has the command that installs it."""
+    """A required package is not installed; the message has the command that installs it."""
 
 
 class DataError(RexdenseError):
@@ -50,7 +50,7 @@ class DataError(RexdenseError):
 
 
 class IncompleteResults(DataError):
-    """Some of the data could not be used; the results of all others are there."""
+    """Some of the data could not be used; the results of the rest were written."""
 
 
 class CheckpointUnreadable(RexdenseError):
@@ -66,34 +66,32 @@ class CheckpointMismatch(RexdenseError):
 
 
 class GraphMismatch(RexdenseError):
-    """An exported graph that does not compute what the network does; the message names the worst
-    output."""
+    """An exported graph whose outputs differ from the network's; the message names the worst."""
 
     exit_status = 1
 
 
 class LostWorker(RexdenseError):
-    """A process that loads images has ended before its time."""
+    """A loader process that died."""
 
     exit_status = 1
 
 
 class NonFiniteLoss(RexdenseError):
-    """Training met a loss that is NaN or infinite."""
+    """A training loss that is NaN or infinite."""
 
     exit_status = 1
 
 
 class OutOfMemory(RexdenseError):
-    """The host or a device has no memory left for what was asked."""
+    """The host or a device is out of memory."""
 
 
 class ProcessLost(RexdenseError):
-    """Another of the processes that work together has ended or does not answer; what they did until
-    their last checkpoint is there.
+    """Another process of the run has died or does not answer; its last checkpoint remains.
 
     Attributes:
-        tells_at_once: No other process tells it.
+        tells_at_once: Whether this process reports it at once, because no other process does.
     """
 
     exit_status = STOPPED
@@ -101,12 +99,12 @@ class ProcessLost(RexdenseError):
 
 
 def left_out_sentence(errors: Sequence[Exception], total: int, where: str) -> str:
-    """Return a sentence about images that cannot be used, with the reasons of the first three.
+    """Return a sentence about unusable images, with the reasons of the first three.
 
     Args:
-        errors: What is wrong with each.
-        total: Number of images, with those that can be used.
-        where: What names the others.
+        errors: The error of each unusable image.
+        total: Number of all images.
+        where: The file or log that names the others.
 
     Example:
         >>> left_out_sentence([ValueError('image a.png is empty')], 12, 'the list')
@@ -135,11 +133,11 @@ def suggest(name: str, allowed: Iterable[str]) -> str:
 
 
 def some_of(items: Iterable[Any], most: int = 3, between: str = ', ', last: str = ' and ') -> str:
-    """Return the first of several things for a message, and how many more there are.
+    """Return the first of several items for a message, and the number of the others.
 
     Args:
-        between: What parts them.
-        last: What parts the number of the others from them.
+        between: Separator of the items.
+        last: Separator before the number of the others.
 
     Example:
         >>> some_of(['a.png', 'b.png'], 3), some_of('abcde', 3), some_of('abc', 2, '; ', '; and ')
@@ -151,7 +149,7 @@ def some_of(items: Iterable[Any], most: int = 3, between: str = ', ', last: str 
 
 
 def abridged(value: Any) -> str:
-    """Return how Python writes a value, of a long one the beginning: foreign values have any size.
+    """Return the repr of a value, shortened if it is long.
 
     Example:
         >>> abridged('short'), len(abridged([0] * 1000))
@@ -162,5 +160,5 @@ def abridged(value: Any) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an exception's message; of one without, the name of its type."""
+    """Return the first line of an exception's message, or the name of its type."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:LONGEST_LINE]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rexdense.destinations import told, unwritable
+from rexdense.destinations import as_unwritable, unwritable
 
 LONGEST_HOLDER = 240
 """Bytes that are read of what a lock file says of its holder."""
@@ -26,7 +26,7 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
     import fcntl  # not on Windows
 
     while True:
-        with told(path):
+        with as_unwritable(path):
             lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

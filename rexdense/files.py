@@ -1,9 +1,8 @@
-"""Files that are put in their place whole, or not at all.
+"""Atomic writing of files: each is written completely, or not at all.
 
-A file is written beside its place under a hidden name, ``.NAME.TOKEN.part``, that nobody can guess;
-it is synced to the disk and takes the name in one step. Whatever fails, a full disk for example,
-what was in the place stays there, and the hidden file goes. A program that is killed leaves the
-hidden file, which may be deleted.
+A file is written in its folder under a hidden, random name, ``.NAME.TOKEN.part``, synced to the
+disk and renamed. If anything fails, such as a full disk, the previous file stays and the hidden
+file is deleted. A program that is killed leaves the hidden file, which may be deleted.
 """
 
 import contextlib
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rexdense.destinations import check_destination, told
+from rexdense.destinations import as_unwritable, check_destination
 from rexdense.errors import UnwritableFile
 from rexdense.hidden_files import HiddenFile, hidden_name, take_places
 
@@ -26,17 +25,15 @@ def atomic_write(
     overwrite: bool = False,
     make_folder: bool = False,
 ) -> Path:
-    """Write one file, and return ``path``.
-
-    A file that is replaced keeps its permissions.
+    """Write one file and return ``path``. A replaced file keeps its permissions.
 
     Args:
-        content: Bytes, or what writes them to an open file, which can be read as well.
-        overwrite: Replace a file that is there.
-        make_folder: Make the folder of the file, if need be.
+        content: Bytes, or a function that writes to an open file, which is readable too.
+        overwrite: Replace an existing file.
+        make_folder: Create the folder of the file if it is missing.
 
     Raises:
-        UnwritableFile: it cannot be written; see :func:`check_destination`.
+        UnwritableFile: the file cannot be written; see :func:`check_destination`.
 
     Example:
         >>> import tempfile
@@ -47,7 +44,7 @@ def atomic_write(
     """
     path = Path(path)
     if make_folder:
-        with told(path):
+        with as_unwritable(path):
             _make_folder(path.parent)
     with files_written_aside(path, overwrite=overwrite) as (file,):
         file.write(content) if isinstance(content, bytes) else content(file)
@@ -65,17 +62,21 @@ def _make_folder(folder: Path) -> None:
 def path_written_aside(
     path: str | Path, overwrite: bool = False, keep_ending: bool = False
 ) -> Iterator[Path]:
-    """Yield the hidden file that becomes ``path``, empty, for what writes to a path alone.
+    """Yield the path of an empty hidden file that becomes ``path``, for writers that need a path.
 
     Args:
-        overwrite: Replace a file that is there.
-        keep_ending: Let the hidden name end as that of ``path``, for what goes by the ending.
+        overwrite: Replace an existing file.
+        keep_ending: Give the hidden file the ending of ``path``, for writers that depend on it.
 
     Raises:
-        UnwritableFile: it cannot be written; what the operating system refuses within counts.
+        UnwritableFile: the file cannot be written; this includes errors of the operating system in
+            the block.
     """
     ending = Path(path).suffix if keep_ending else ''
-    with files_written_aside(path, overwrite=overwrite, ending=ending) as (file,), told(Path(path)):
+    with (
+        files_written_aside(path, overwrite=overwrite, ending=ending) as (file,),
+        as_unwritable(Path(path)),
+    ):
         yield Path(file.name)
 
 
@@ -85,18 +86,18 @@ def files_written_aside(
     overwrite: bool = False,
     ending: str = '',
 ) -> Iterator[list[BinaryIO]]:
-    """Open files that become ``paths`` when the block ends well, and vanish when it does not.
+    """Open hidden files that become ``paths`` at the end of the block, or are deleted on an error.
 
-    They can be read as well. All of them get to their places, or none does: where a later one
-    cannot, those that the earlier ones replaced come back. Killed between the first and the last, a
-    program leaves what it replaced under the hidden name ``.NAME.TOKEN.old``.
+    The files are readable too. Either all of them are renamed, or none: if a later one fails, the
+    files that the earlier ones replaced are restored. A program that is killed between the first
+    and the last leaves the replaced files under the hidden name ``.NAME.TOKEN.old``.
 
     Args:
         overwrite: As for :func:`check_destination`.
-        ending: What the hidden names end with, behind ``.part``.
+        ending: Ending of the hidden names, after ``.part``.
 
     Raises:
-        UnwritableFile: one cannot be written. Any other error of the block passes as it is.
+        UnwritableFile: a file cannot be written. Other errors of the block pass unchanged.
     """
     places = [check_destination(path, overwrite) for path in paths]
     if len(set(places)) < len(places):
@@ -104,7 +105,7 @@ def files_written_aside(
     hidden_files: list[HiddenFile] = []
     try:
         for path, place in zip(paths, places, strict=True):
-            with told(path):
+            with as_unwritable(path):
                 hidden_files.append(HiddenFile.opened(Path(path), place, ending))
         try:
             yield [each.file for each in hidden_files]
@@ -122,30 +123,30 @@ def files_written_aside(
 
 @contextlib.contextmanager
 def folder_written_aside(path: str | Path) -> Iterator[Callable[[str, bytes], None]]:
-    """Yield ``write(name, content)``, whose files are a new folder ``path`` when the block ends
-    well, and vanish when it does not. Nothing, or an empty folder, may be there before.
+    """Yield ``write(name, content)``, whose files become the new folder ``path`` at the end of the
+    block, or are deleted on an error. ``path`` may be an empty folder before.
 
-    Unlike single files they are not synced to the disk one by one.
+    Unlike single files, they are not synced to the disk.
 
     Raises:
-        UnwritableFile: it cannot be written, or something is there.
+        UnwritableFile: the folder cannot be written, or exists with content.
     """
     path = Path(path)
     hidden = hidden_name(path)
 
     def write(name: str, content: bytes) -> None:
         file = hidden / name
-        with told(path / name):
+        with as_unwritable(path / name):
             _make_folder(file.parent)
             with open(file, 'xb') as opened:
                 opened.write(content)
 
     try:
-        with told(path):
+        with as_unwritable(path):
             _make_folder(path.parent)
             hidden.mkdir()
         yield write
-        with told(path):
+        with as_unwritable(path):
             hidden.rename(path)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
@@ -153,11 +154,11 @@ def folder_written_aside(path: str | Path) -> Iterator[Callable[[str, bytes], No
 
 @contextlib.contextmanager
 def partial_file(part: Path, continued: bool) -> Iterator[BinaryIO]:
-    """Open a file that comes in pieces, such as a download, and sync it at the end.
+    """Open a file that is written in pieces, such as a download, and sync it at the end.
 
     Args:
         part: The unfinished file.
-        continued: Go on behind what is there; otherwise it is emptied.
+        continued: Append to it; otherwise it is emptied.
     """
     with part.open('ab' if continued else 'wb') as file:
         yield file
@@ -166,14 +167,14 @@ def partial_file(part: Path, continued: bool) -> Iterator[BinaryIO]:
 
 
 def finish_partial(part: Path, path: Path) -> None:
-    """Give the finished file its name, in place of one that is there."""
+    """Rename the finished file to ``path``, replacing an existing one."""
     os.replace(part, path)
 
 
 @contextlib.contextmanager
 def appended_whole(path: str | Path) -> Iterator[None]:
-    """Take what the block has appended to a file away again where the operating system refuses it:
-    a full disk takes a part of a line."""
+    """Undo what the block appended to a file if the operating system fails: a full disk may accept
+    a part of a line."""
     size = os.path.getsize(path) if os.path.exists(path) else 0
     try:
         yield
@@ -185,6 +186,6 @@ def appended_whole(path: str | Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Yield a new folder of the system's place for temporary files, which goes with all in it."""
+    """Yield a new temporary folder, which is deleted afterwards."""
     with tempfile.TemporaryDirectory(prefix='rexdense-', ignore_cleanup_errors=True) as folder:
         yield Path(folder)

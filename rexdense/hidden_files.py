@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from rexdense.destinations import already_there, reason, told, unwritable
+from rexdense.destinations import already_there, as_unwritable, reason, unwritable
 from rexdense.errors import UnwritableFile
 
 ASIDE, BACKUP = 'part', 'old'
@@ -102,7 +102,7 @@ class HiddenFile(NamedTuple):
         Raises:
             UnwritableFile: the operating system refuses it.
         """
-        with told(self.path):
+        with as_unwritable(self.path):
             self.file.flush()
             self.check()
             self._keep_permissions()
@@ -140,10 +140,10 @@ def take_places(files: Sequence[HiddenFile], overwrite: bool) -> None:
         for file in files if len(files) > 1 else ():
             if file.place in replacing:
                 backups[file.place] = hidden_name(file.place, BACKUP)
-                with told(file.path):
+                with as_unwritable(file.path):
                     _link_or_copy(file.place, backups[file.place])
         for file in files:
-            with told(file.path):
+            with as_unwritable(file.path):
                 os.replace(file.hidden, file.place) if overwrite else _rename_to_new(file)
                 moved.append(file)
                 _sync_folder(file.place.parent)

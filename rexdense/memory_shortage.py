@@ -1,4 +1,4 @@
-"""Memory that is used up, of the host or of a device, told in one line."""
+"""Out-of-memory errors of the host and of devices, as one line."""
 
 import contextlib
 import re
@@ -16,9 +16,8 @@ _LONGEST = 160
 
 
 @contextlib.contextmanager
-def memory_shortage_told() -> Iterator[None]:
-    """Turn what says that no memory is left into an OutOfMemory of one line. A process that the
-    system kills for it says nothing."""
+def as_out_of_memory() -> Iterator[None]:
+    """Turn out-of-memory errors into an OutOfMemory of one line."""
     try:
         yield
     except RexdenseError:

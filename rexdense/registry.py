@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from rexdense.host import Registry, parent_registry
+from rexdense.mmengine_bases import Registry, parent_registry
 
 
 def _child(name: str, parent: str, *locations: str, **adapters: str) -> Registry:

@@ -22,16 +22,9 @@ from rexdense.files import (
     partial_file,
     path_written_aside,
 )
+from tests.folder_contents import contents
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def contents(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob('*')
-        if path.is_file()
-    }
 
 
 @pytest.fixture

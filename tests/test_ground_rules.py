@@ -32,7 +32,7 @@ LEVELS = (
         'rexdense.stop_signal',
         'rexdense.text_table',
     ),
-    ('rexdense.host', 'rexdense.registry', 'rexdense.device'),
+    ('rexdense.mmengine_bases', 'rexdense.registry', 'rexdense.device'),
     (
         'rexdense.datasets',
         'rexdense.evaluation',

@@ -6,13 +6,13 @@ import torch
 
 from rexdense.cli.parser import run_command
 from rexdense.errors import DataError, OutOfMemory
-from rexdense.memory_shortage import memory_shortage_told
+from rexdense.memory_shortage import as_out_of_memory
 
 ENORMOUS = 2**50
 
 
 def told(act):
-    with pytest.raises(OutOfMemory) as caught, memory_shortage_told():
+    with pytest.raises(OutOfMemory) as caught, as_out_of_memory():
         act()
     return str(caught.value)
 
@@ -61,7 +61,7 @@ def test_messages_of_devices_about_memory(said, shown):
 
 @pytest.mark.parametrize('error', [RuntimeError('mat1 and mat2'), DataError('out of memory')])
 def test_other_errors_pass(error):
-    with pytest.raises(type(error), match=str(error)), memory_shortage_told():
+    with pytest.raises(type(error), match=str(error)), as_out_of_memory():
         raise error
 
 

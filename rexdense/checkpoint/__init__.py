@@ -1,4 +1,4 @@
-"""Weights in and out: files read safely, recognised by content, renamed, checked, written."""
+"""Weights files: safe reading, recognition by content, renaming, checks and writing."""
 
 from rexdense.checkpoint.conversion import convert_checkpoint
 from rexdense.checkpoint.export import BACKBONE_FORMATS, export_backbone

@@ -24,21 +24,21 @@ def convert_checkpoint(
     trust_pickle: bool = False,
     overwrite: bool = False,
 ) -> LoadReport:
-    """Write the network of a checkpoint under other names, and say what became of its tensors.
+    """Write the network of a checkpoint under the names of another project.
 
     Args:
         source_file: As for :func:`rexdense.load_weights`.
         destination: A ``.pth``, ``.safetensors`` or ``.ckpt`` file.
         names: The project whose names are written.
         source, prefix, ema, trust_pickle: As for :func:`rexdense.load_weights`.
-        allow_non_finite: Write NaN and infinite values.
-        overwrite: Replace ``destination``.
+        allow_non_finite: Accept NaN and infinite values.
+        overwrite: Replace an existing ``destination``.
 
     Raises:
-        CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
-        CheckpointMismatch: it holds no named network, or a network that the project has not.
+        CheckpointUnreadable: the source is no checkpoint, is damaged, or would run code.
+        CheckpointMismatch: it holds no named network, or one that the project does not have.
         InvalidArgument: the destination exists, is the source or cannot be written.
-        UnknownName: no project is called so.
+        UnknownName: no project is called ``names``.
     """
     scheme = scheme_named(names)
     destination = Path(destination).expanduser()

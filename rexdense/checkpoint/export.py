@@ -34,10 +34,10 @@ def export_backbone(
 ) -> LoadReport:
     """Write the backbone of a classifier, detector or segmentor under a project's names.
 
-    All else in the checkpoint is left out. A sidecar, ``destination + '.json'``, says which network
-    it is, the channels and strides of its levels, what images must become before it sees them,
-    where the weights are from, and the sha256 of ``destination``.
-    :func:`rexdense.load_weights` reads it too. Both files are written, or neither.
+    A sidecar, ``destination + '.json'``, holds the architecture, the channels and strides of its
+    levels, the preprocessing of images, the origin of the weights, and the sha256 of
+    ``destination``. :func:`rexdense.load_weights` reads it too. Either both files are written, or
+    neither.
 
     Args:
         checkpoint: As for :func:`rexdense.load_weights`.
@@ -45,14 +45,14 @@ def export_backbone(
             ``.ckpt`` file.
         names: The project whose names are written, one of ``BACKBONE_FORMATS``.
         source, prefix, ema, trust_pickle: As for :func:`rexdense.load_weights`.
-        allow_non_finite: Write NaN and infinite values.
-        overwrite: Replace files that are there.
+        allow_non_finite: Accept NaN and infinite values.
+        overwrite: Replace existing files.
 
     Raises:
-        CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
-        CheckpointMismatch: it holds no named network, or a network that the project has not.
+        CheckpointUnreadable: the source is no checkpoint, is damaged, or would run code.
+        CheckpointMismatch: it holds no named network, or one that the project does not have.
         InvalidArgument: a destination exists, is the source or cannot be written.
-        UnknownName: no project is called so.
+        UnknownName: ``names`` is not in ``BACKBONE_FORMATS``.
     """
     if names not in BACKBONE_FORMATS:
         raise UnknownName(f'no format is called {names!r}: {suggest(names, BACKBONE_FORMATS)}')

@@ -1,4 +1,4 @@
-"""Initialiser of weights that configs name, ``rexdense.Pretrained``."""
+"""The weight initialiser of configs, ``rexdense.Pretrained``."""
 
 from typing import Any
 
@@ -13,8 +13,8 @@ from rexdense.registry import WEIGHT_INITIALIZERS
 class Pretrained:
     """Fill a module through :func:`rexdense.load_weights`.
 
-    Where mmengine's ``Pretrained`` only warns when nothing matches, a checkpoint that does not fit
-    stops the run. Pickles that want to run code cannot be allowed from here.
+    A checkpoint that does not fit is an error; mmengine's ``Pretrained`` only warns. Pickles that
+    would run code are always refused.
 
     Args:
         checkpoint, source, prefix, ema, backbone_only, drop_head, input_channels: As for

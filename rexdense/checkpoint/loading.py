@@ -38,37 +38,36 @@ def load_weights(
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
 ) -> LoadReport:
-    """Fill a module with the weights of a checkpoint in any known format.
+    """Load the weights of a checkpoint in any known format into a module.
 
-    Without further arguments all that the module holds must be in the checkpoint, with the same
-    shape. What the module does not build is left out: a head, levels above its deepest, what lies
-    beside a backbone. A module is filled whole or, if this raises, not touched.
+    By default, the checkpoint must hold every tensor of the module, with the same shape. Tensors
+    that the module does not build are ignored: a head, deeper levels, the parts beside a backbone.
+    The module is filled completely; on an error it is unchanged.
 
     Args:
-        module: A backbone, or anything that holds one, such as a classifier or a detector.
-        checkpoint: A file, a work directory, a URL, or the loaded state dict.
-        source: The project whose names the checkpoint bears; None finds it by the names.
-        strict: Refuse a checkpoint that does not fit; off, what fits is loaded and the report says
-            what does not.
-        prefix: What stands before the network's names, where a checkpoint holds several networks.
-        ema: True takes the running average (EMA) that a training file may hold, False the last
-            weights, None those that the file keeps as its own, which in mmengine's files are the
-            average.
-        backbone_only: Fill the backbone and keep all else in the module.
+        module: A backbone, or a module that contains one, such as a classifier or a detector.
+        checkpoint: A file, a work directory, a URL, or a state dict.
+        source: The project whose names the checkpoint uses; None detects it.
+        strict: Raise if the checkpoint does not fit. False loads the tensors that fit; the report
+            lists the others.
+        prefix: Prefix of the network's names, for a checkpoint that holds several networks.
+        ema: True takes the running average (EMA) of a training file, False the last weights, None
+            the file's main weights, which in mmengine's files are the average.
+        backbone_only: Fill only the backbone and keep the rest of the module.
         drop_head: Keep the module's classification head, for instance for another number of
             classes.
-        input_channels: How a first convolution of another channel count is adapted: 'sum' or
+        input_channels: Adaptation of a first convolution with another number of channels: 'sum' or
             'repeat', see :func:`rexdense.checkpoint.names.adaptation.adapt_input_channels`; None
-            refuses it.
-        allow_non_finite: Load NaN and infinite values.
-        trust_pickle: Let a pickle run any code it names. Only for files whose maker is trusted.
+            refuses such weights.
+        allow_non_finite: Accept NaN and infinite values.
+        trust_pickle: Let a pickle run any code. Use it only for files from a trusted source.
 
     Raises:
-        InvalidArgument: an argument is of another kind than said above, or the module has no
-            backbone or no memory (``device='meta'``).
-        CheckpointUnreadable: the file is no checkpoint, is damaged, or wants to run code.
-        CheckpointMismatch: its tensors do not fit the module; the message names the network it
-            looks like.
+        InvalidArgument: an argument has another type than above, or the module has no backbone or
+            no memory (``device='meta'``).
+        CheckpointUnreadable: the file is no checkpoint, is damaged, or would run code.
+        CheckpointMismatch: the tensors do not fit the module; the message names the network that
+            they resemble.
         UnknownName: no project is called ``source``.
 
     Example:

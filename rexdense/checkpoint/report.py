@@ -1,4 +1,4 @@
-"""Report of loading: what became of every tensor of a checkpoint."""
+"""The report of loading weights."""
 
 import dataclasses
 
@@ -9,22 +9,23 @@ _SHOWN = 6
 
 @dataclasses.dataclass
 class LoadReport:
-    """The account of a load; ``print(report)`` shows it as a short table.
+    """What was loaded, renamed, left out and missing. ``print(report)`` shows a short table.
 
     Attributes:
-        checkpoint: What was read.
-        source: The project whose names it bears.
-        architecture: The network that was loaded.
+        checkpoint: The checkpoint that was read.
+        source: The project whose names it uses.
+        architecture: The network in it.
         loaded: Names in the module that were filled.
-        renamed: Of these, (name in the checkpoint, name in the module) where the two differ.
+        renamed: (name in the checkpoint, name in the module) of the loaded tensors whose names
+            differ.
         dropped: Tensors of the checkpoint that were left out as expected: a head, levels that the
-            module does not build, what lies beside the backbone.
-        kept: Names in the module that were left as they were, as asked for.
-        missing: Names in the module that nothing fills.
-        unexpected: Names in the checkpoint that the module has no place for.
-        reshaped: (name, shape in the checkpoint, shape in the module) where the two do not agree.
-        notes: What was adapted, and what else the reader should know.
-        preprocessing: What images must become before these weights see them.
+            module does not build, the parts beside the backbone.
+        kept: Names in the module that were kept on request.
+        missing: Names in the module that the checkpoint lacks.
+        unexpected: Names in the checkpoint that the module lacks.
+        reshaped: (name, shape in the checkpoint, shape in the module) of differing shapes.
+        notes: Adaptations and other remarks.
+        preprocessing: The preprocessing of images that these weights expect.
     """
 
     checkpoint: str
@@ -48,7 +49,7 @@ class LoadReport:
         return not (self.missing or self.unexpected or self.reshaped)
 
     def differences(self) -> list[str]:
-        """Return one short line for each tensor that does not fit."""
+        """Return one short line per tensor that does not fit."""
         return [
             *(f'{name} is {got}, the module has {wanted}' for name, got, wanted in self.reshaped),
             *(f'{name} is missing' for name in self.missing),

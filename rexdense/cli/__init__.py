@@ -1,1 +1,1 @@
-"""The rexdense command: one program a file, and what their command lines share."""
+"""The rexdense command: one file per program, and their shared options."""

@@ -1,4 +1,4 @@
-"""The program that looks into a network: ranks of features, feature maps, class activation."""
+"""``rexdense analyze``: ranks of features, feature maps and class activation maps."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The program that measures networks beside those of other packages."""
+"""``rexdense benchmark``: measure networks beside those of other packages."""
 
 import argparse
 from collections.abc import Sequence

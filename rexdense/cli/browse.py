@@ -1,4 +1,4 @@
-"""The program that shows what a network sees of its data."""
+"""``rexdense browse``: draw the training data after each transform of the pipeline."""
 
 import argparse
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def parser() -> argparse.ArgumentParser:
     result = Parser(
         prog='rexdense browse',
         description='Draw samples of the data of a config after each transform of its pipeline, '
-        'and as the batch that the network is given.',
+        'and the batch that the network gets.',
     )
     result.add_argument('config', type=Path, help='a file, or a name of rexdense configs')
     result.add_argument('--split', choices=SPLITS, default='train', help='whose data loader')
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         type=random_seed,
         default=0,
         metavar='N',
-        help='of the choice of samples, and of what transforms draw at random',
+        help='seed of the choice of samples and of the random transforms',
     )
     result.add_argument('--overwrite', action='store_true', help='replace the picture')
     add_data_options(result)

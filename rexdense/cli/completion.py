@@ -1,4 +1,4 @@
-"""The program that prints the completion of ``rexdense`` for a shell."""
+"""``rexdense completion``: print the completion script for a shell."""
 
 import argparse
 import importlib

@@ -1,4 +1,4 @@
-"""The program that lists the configs that come with rexdense."""
+"""``rexdense configs``: list the configs that come with rexdense."""
 
 import argparse
 import ast

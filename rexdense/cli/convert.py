@@ -1,4 +1,4 @@
-"""The program that brings weights of any known project into the names of another."""
+"""``rexdense convert``: rename the weights of any known project to the names of another."""
 
 import argparse
 from collections.abc import Sequence

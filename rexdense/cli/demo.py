@@ -1,4 +1,4 @@
-"""The demos: draw the Shapes data set, train a small model on it, show what it predicts."""
+"""``rexdense demo``: draw the Shapes data set, train a small model on it, show its predictions."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The program that measures the mean depth of the training data as a prediction."""
+"""``rexdense depth-baseline``: measure the mean depth of the training data as a prediction."""
 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence

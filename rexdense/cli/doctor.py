@@ -1,4 +1,4 @@
-"""The program that examines the installation and says what mends its faults."""
+"""``rexdense doctor``: examine the installation and name remedies for its faults."""
 
 import argparse
 import json

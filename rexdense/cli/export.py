@@ -1,4 +1,4 @@
-"""The program that writes a part of a checkpoint for other projects and other runtimes."""
+"""``rexdense export``: write a part of a checkpoint for other projects and other runtimes."""
 
 import argparse
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The ``rexdense`` command: picks a program by its name and hands it the rest of the line."""
+"""The ``rexdense`` command, which passes the command line to one of the programs."""
 
 import importlib
 import os
@@ -14,22 +14,22 @@ from rexdense.stop_signal import stop_with_status
 PROGRAMS = {
     'train': 'train a model of a config',
     'test': 'measure a checkpoint on the validation data',
-    'report': 'write what runs have done into one page for a browser',
-    'predict': 'draw and write what a checkpoint finds in images and videos',
+    'report': 'write one page about training runs, for a browser',
+    'predict': 'draw and write the predictions for images and videos',
     'export': 'write a part of a checkpoint for other projects or runtimes',
-    'convert': 'bring weights of any known project into the names of another',
-    'prepare': 'look through a data set, show and clean it, turn other forms into COCO',
-    'browse': 'draw what a network sees of its data, after each transform',
+    'convert': 'rename the weights of any known project to the names of another',
+    'prepare': 'check, show and clean a data set, convert other formats to COCO',
+    'browse': 'draw the training data after each transform of the pipeline',
     'web': 'try checkpoints on images in a browser',
     'analyze': 'draw ranks and maps of features, and class activation maps',
-    'doctor': 'examine the installation and say what mends its faults',
+    'doctor': 'examine the installation and name remedies for its faults',
     'configs': 'list the configs that come with rexdense',
     'benchmark': 'measure networks beside those of other packages',
     'zoo': 'list all networks with sizes and published accuracies',
     'shapes': 'draw the Shapes data set',
     'demo': 'train a small model on drawn shapes',
     'completion': 'print the completion script for bash or zsh',
-    'depth-baseline': 'measure what predicting the mean depth gives',
+    'depth-baseline': 'measure the mean depth as a prediction',
 }
 """Purpose of each program; it is the function ``main`` of the module of its name, and ``parser``
 returns its command line."""

@@ -1,4 +1,4 @@
-"""The options about a model that programs share, those without mmengine too."""
+"""Options about a model that several programs share, also those without mmengine."""
 
 import argparse
 

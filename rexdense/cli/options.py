@@ -1,4 +1,4 @@
-"""The options of runs that programs share: the data, the config, training."""
+"""Options of runs that several programs share: the data, the config, training."""
 
 import argparse
 import re
@@ -53,8 +53,8 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--data-root',
         type=Path,
-        help='folder with images/ and annotations/, labels/ or depth/, or as Roboflow, CVAT, COCO '
-        'or Pascal VOC lay it out; default: the config says',
+        help='folder with images/ and annotations/, labels/ or depth/, or in the layout of '
+        "Roboflow, CVAT, COCO or Pascal VOC; default: the config's",
     )
     # No defaults here, so that what was given can be told from what was not.
     group.add_argument(
@@ -74,7 +74,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help='COCO form: class names to use; default: all in the training annotations',
     )
     group.add_argument(
-        '--scale', type=parse_size, metavar='W,H', help='size in pixels that images are scaled into'
+        '--scale', type=parse_size, metavar='W,H', help='size in pixels that images are resized to'
     )
 
 
@@ -88,7 +88,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     add_device_option(group)
     group.add_argument(
-        '--batch-size', type=positive(int), metavar='N', help='images a step on each device'
+        '--batch-size', type=positive(int), metavar='N', help='images per step on each device'
     )
     group.add_argument(
         '--workers',
@@ -99,14 +99,14 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         '--coco-backend',
         choices=tuple(BACKENDS),
-        help='what computes AP: pycocotools, or faster-coco-eval with the same figures in less '
-        'time; default: the config says',
+        help='computes AP: pycocotools, or faster-coco-eval with the same figures in less time; '
+        "default: the config's",
     )
     group.add_argument(
         '--launcher',
         choices=LAUNCHERS,
         default='none',
-        help='what started several processes; pytorch is torchrun',
+        help='the launcher of several processes; pytorch is torchrun',
     )
     add_config_options(group)
 
@@ -143,7 +143,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
         '--seed',
         type=random_seed,
         metavar='N',
-        help='of weights, order and augmentation',
+        help='seed of weights, order and augmentation',
     )
     group.add_argument(
         '--amp',
@@ -162,20 +162,20 @@ def _add_weight_options(group: argparse._ActionsContainer) -> None:
         '--load-from',
         type=not_empty,
         metavar='FILE',
-        help='start from the weights of a checkpoint; of one of other classes all but their layers',
+        help='start from the weights of a checkpoint; layers of other classes start anew',
     )
     group.add_argument(
         '--pretrained',
         type=not_empty,
         metavar='NAME|FILE',
         help='start the backbone from published weights (clovaai, timm.nav_in1k, best; rexdense '
-        'zoo --weights lists them) or from a checkpoint, and give it images as these want them',
+        'zoo --weights lists them) or a checkpoint, and use their preprocessing',
     )
     group.add_argument(
         '--cache',
         type=Path,
         metavar='DIR',
-        help="folder of downloaded weights; default: REXDENSE_CACHE, else that of torch's hub",
+        help="folder for downloaded weights; default: REXDENSE_CACHE, or that of torch's hub",
     )
 
 
@@ -185,44 +185,43 @@ def _add_long_run_options(group: argparse._ActionsContainer) -> None:
         '--checkpoint-every',
         type=checkpoint_interval,
         metavar='500i|10min',
-        help='save besides after so many steps or minutes; default: after epochs alone, or as the '
-        'config says',
+        help='also save after so many steps or minutes; default: only after epochs, or as in the '
+        'config',
     )
     group.add_argument(
         '--wait-for-disk',
         type=positive(float),
         metavar='MINUTES',
-        help='where the disk is full, wait so long for room; default: end at once',
+        help='wait so long for room on a full disk; default: end at once',
     )
     group.add_argument(
         '--deterministic',
         action='store_true',
-        help='on accelerators take the operations that give the same each time, where there are; '
-        'slower',
+        help='on accelerators use deterministic operations where there are any; slower',
     )
     group.add_argument(
         '--accumulate',
         type=positive(int),
         metavar='N',
-        help='add up the gradients of N batches before a step: as a batch N times as large',
+        help='add up the gradients of N batches before a step, like a batch N times as large',
     )
     group.add_argument(
         '--zero',
         action='store_true',
-        help='several processes: each keeps a share of the moments of the optimizer (ZeRO)',
+        help='several processes: each keeps a share of the optimizer moments (ZeRO)',
     )
     group.add_argument(
         '--early-stop',
         type=positive(int),
         metavar='N',
-        help='end after N validations in a row in which the main metric (AP, mIoU, top-1, abs_rel) '
-        'has not become better',
+        help='end after N validations in a row without an improvement of the main metric (AP, '
+        'mIoU, top-1, abs_rel)',
     )
     group.add_argument(
-        '--tensorboard', action='store_true', help='log for TensorBoard as well, into the work dir'
+        '--tensorboard', action='store_true', help='also log for TensorBoard, into the work dir'
     )
     group.add_argument(
-        '--wandb', metavar='PROJECT', help='log to Weights & Biases as well, as a run of PROJECT'
+        '--wandb', metavar='PROJECT', help='also log to Weights & Biases, as a run of PROJECT'
     )
     group.add_argument('--resume', action='store_true', help='continue the run in the work dir')
     group.add_argument(

@@ -1,4 +1,4 @@
-"""The parser of all programs: one line and a status for a mistake, closest option names."""
+"""The parser of all programs: errors in one line with a status, closest option names."""
 
 import argparse
 import io
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from rexdense.dependencies import needed_packages
 from rexdense.errors import InvalidArgument, RexdenseError, suggest
-from rexdense.memory_shortage import memory_shortage_told
+from rexdense.memory_shortage import as_out_of_memory
 from rexdense.stop_signal import STOPPED, StoppedEarly
 
 
@@ -176,7 +176,7 @@ def run_command(
         # Names of files may hold bytes that are no text.
         sys.stdout.reconfigure(errors='backslashreplace')
     try:
-        with needed_packages(), memory_shortage_told():
+        with needed_packages(), as_out_of_memory():
             status = program(arguments) or 0
         sys.stdout.flush()
     except RexdenseError as error:

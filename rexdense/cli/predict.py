@@ -1,4 +1,4 @@
-"""The program that shows what a checkpoint finds in images and videos."""
+"""``rexdense predict``: draw and write the predictions for images and videos."""
 
 import argparse
 import contextlib
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         type=positive(int),
         default=1,
         metavar='N',
-        help='images of one size, or frames, that the network takes at once',
+        help='images of one size, or frames, per forward pass',
     )
     result.add_argument('--overwrite', action='store_true', help='replace what is in the folder')
     add_trust_option(result)

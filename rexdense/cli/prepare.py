@@ -1,4 +1,4 @@
-"""The program that looks through a data set, shows it, cleans it and turns it into COCO's form."""
+"""``rexdense prepare``: check, show and clean a data set, and convert it to COCO."""
 
 import argparse
 import json
@@ -34,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense prepare',
-        description='Look through a data set of boxes, masks, label maps or classes: count, find '
-        'suspicious samples, draw, clean, and turn other forms into COCO.',
+        description='Check a data set of boxes, masks, label maps or classes: count, find '
+        'suspicious samples, draw, clean, and convert other formats to COCO.',
     )
     result.add_argument(
         'data', type=Path, help='folder of the data, or a zip file that a labelling tool wrote'
@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--convert',
         choices=CONVERTED,
-        help='the form that the folder has; with --out it is turned into COCO. Default: recognised',
+        help='the format of the folder; --out converts it to COCO. Default: detected',
     )
     result.add_argument(
         '--out', type=Path, metavar='DIR', help='write images and COCO annotations, as they are'
@@ -60,13 +60,13 @@ def parser() -> argparse.ArgumentParser:
         '--write-fixed',
         type=Path,
         metavar='DIR',
-        help='write a cleaned copy: without what training leaves out, double boxes, damaged images '
-        'and images that are in a later split, too',
+        help='write a cleaned copy, without annotations that training leaves out, duplicate boxes, '
+        'damaged images and images that are repeated in a later split',
     )
     result.add_argument(
         '--no-crowds',
         action='store_true',
-        help='take what has iscrowd 1 for single objects, as CVAT writes masks of its brush',
+        help='treat annotations with iscrowd 1 as single objects, as CVAT writes its brush masks',
     )
     result.add_argument(
         '--crops',

@@ -1,4 +1,4 @@
-"""The program that writes a page about runs."""
+"""``rexdense report``: write one page about training runs."""
 
 import argparse
 from collections import Counter
@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         prog='rexdense report',
         description='Write a page about training runs: curves, figures by class, mistakes, the '
         'best and the worst images, time, config, environment and data; several runs side by side. '
-        'It is one file, which a browser opens without a server and without a network.',
+        'The page is one file that a browser opens without a server or network.',
     )
     result.add_argument(
         'runs', type=Path, nargs='+', metavar='WORK_DIR', help='work dirs of rexdense train'
@@ -41,20 +41,19 @@ def parser() -> argparse.ArgumentParser:
         type=positive(int, or_zero=True),
         default=IMAGES,
         metavar='N',
-        help='validation images, from all over the set, that the best checkpoint predicts; 0 for '
-        'none',
+        help='validation images, spread over the set, that the best checkpoint predicts; 0: none',
     )
     result.add_argument(
         '--data-check',
         action=argparse.BooleanOptionalAction,
         default=True,
-        help='look through the data as rexdense prepare does',
+        help='check the data like rexdense prepare',
     )
     result.add_argument(
         '--trust-config',
         action='store_true',
-        help='predict with whatever the configs of the runs name, data sets of your own too, which '
-        "can run any code; off, only rexdense's",
+        help='build everything that the configs of the runs name, such as your own data sets; this '
+        "can run any code. Default: only rexdense's",
     )
     add_device_option(result)
     return result

@@ -1,4 +1,4 @@
-"""The program that draws the Shapes data set."""
+"""``rexdense shapes``: draw the Shapes data set."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The program that measures a checkpoint."""
+"""``rexdense test``: measure a checkpoint on the validation data."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ from rexdense.cli.options import add_data_options, add_run_options
 from rexdense.cli.parser import Parser
 from rexdense.deploy.runtimes import device_of_runtime
 from rexdense.destinations import check_destination, prepare_output_dir
-from rexdense.device import process_loss_told, reuse_freed_memory
+from rexdense.device import as_process_lost, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options
 from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.comparison import differences_sentence
@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
         '--out',
         type=Path,
         help="file for the detections, in COCO's results format, or for the classes of the images; "
-        'of segmentors and depth estimators, folder for the label maps or depth maps',
+        'segmentors and depth estimators: folder for the label maps or depth maps',
     )
     result.add_argument('--show-dir', type=Path, help='folder for annotated pictures')
     result.add_argument(
@@ -70,15 +70,15 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--flip-test',
         action='store_true',
-        help='take the mean with the mirrored image; detectors: fuse what is found in the image '
-        'and in it flipped as in training. Not for classifiers',
+        help='average the predictions of the image and its mirror image; detectors: fuse the '
+        'objects found in the image and in its flips of the training. Not for classifiers',
     )
     result.add_argument(
         '--split',
         default=VALIDATION,
         metavar='NAME',
-        help='label maps and depth maps: the folder below images/ and labels/ or depth/ that is '
-        'measured; classifiers: the folder of classes, or train or test of a published set',
+        help='label maps and depth maps: the folder to measure, below images/ and labels/ or '
+        'depth/; classifiers: the folder of classes, or train or test of a published set',
     )
     add_optimize_option(result)
     add_runtime_option(result)
@@ -87,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
     return result
 
 
-@process_loss_told()
+@as_process_lost()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a checkpoint's metrics; write predictions and pictures where asked to."""
     options = parser().parse_args(arguments)

@@ -1,4 +1,4 @@
-"""The program that trains a model of a config."""
+"""``rexdense train``: train a model of a config."""
 
 import argparse
 import contextlib
@@ -12,7 +12,7 @@ from mmengine.dist import is_main_process
 from rexdense.cli.options import add_data_options, add_run_options, add_training_options
 from rexdense.cli.parser import Parser
 from rexdense.datasets.skipping import skipped_images, skipped_sentence
-from rexdense.device import bare_model, note_begun, process_loss_told, reuse_freed_memory
+from rexdense.device import as_process_lost, bare_model, note_begun, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options, apply_training_options
 from rexdense.engine.config.checks.agreement import require_agreement
 from rexdense.engine.config.checks.faults import config_faults
@@ -57,8 +57,8 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--dry-run',
         action='store_true',
-        help='build all, make the first steps, tell their time and memory, and end; no file is '
-        'kept and none is replaced',
+        help='build everything, make the first steps, print their time and memory, and end; no '
+        'file is kept or replaced',
     )
     return result
 
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(parser().parse_args(arguments))
 
 
-@process_loss_told()
+@as_process_lost()
 def run(options: argparse.Namespace) -> int:
     """Train as parsed options say, see :func:`main`; return the exit status.
 

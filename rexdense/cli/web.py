@@ -1,4 +1,4 @@
-"""The program that lets checkpoints be tried in a browser."""
+"""``rexdense web``: try checkpoints on images in a browser."""
 
 import argparse
 from collections.abc import Sequence

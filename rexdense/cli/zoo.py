@@ -1,4 +1,4 @@
-"""The program that lists the zoo, draws it, and keeps its numbers current."""
+"""``rexdense zoo``: list and draw the zoo, and keep its numbers current."""
 
 import argparse
 from collections.abc import Sequence

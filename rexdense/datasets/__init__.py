@@ -1,6 +1,6 @@
-"""Data that the library brings, or reads in its own way.
+"""Data sets and transforms for mmengine's pipelines, and the drawn Shapes set.
 
-Importing it imports neither torch nor an OpenMMLab package: its parts are loaded at first use.
+Importing this package imports neither torch nor OpenMMLab; its parts are loaded at first use.
 """
 
 import importlib

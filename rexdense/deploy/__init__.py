@@ -1,4 +1,4 @@
-"""Networks made fast, and as graphs for other runtimes: ONNX, torch.export, TorchScript."""
+"""Fast inference in torch, and graphs for other runtimes: ONNX, torch.export, TorchScript."""
 
 from rexdense.deploy.export import GraphReport, export_graph
 from rexdense.deploy.formats import GRAPH_FORMATS

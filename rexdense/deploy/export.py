@@ -1,4 +1,4 @@
-"""A graph into a file, which is kept only if it computes what the network does."""
+"""Export of a graph to a file, which is kept only if its outputs equal the network's."""
 
 import dataclasses
 import json
@@ -26,8 +26,8 @@ class GraphReport:
     """Report of an export.
 
     Attributes:
-        path: The graph.
-        description: What stands in the JSON file beside it.
+        path: The file of the graph.
+        description: The content of the JSON file beside it.
     """
 
     path: Path
@@ -59,26 +59,26 @@ def export_graph(
     overwrite: bool = False,
     inputs: Iterable[str | Path] = (),
 ) -> GraphReport:
-    """Write a graph, compare the written file with the network, and describe it in a JSON file.
+    """Write a graph to a file, compare it with the network, and describe it in a JSON file.
 
-    The batch, the height and the width stay free. The file is run on two batches and sizes that the
-    exporter has not seen; only if all outputs are within 1e-4 of the network's, relative to the
-    largest value, it is kept.
+    The batch, height and width are dynamic. The file is run on two batches and sizes that the
+    exporter has not seen. It is kept only if all outputs are within 1e-4 of the network's, relative
+    to the largest value.
 
     Args:
-        destination: Its name ends as the format asks: ``.onnx``, ``.pt2`` or ``.pt``. The JSON
-            file's has ``.json`` behind that.
+        destination: The file, with the ending of the format: ``.onnx``, ``.pt2`` or ``.pt``. The
+            JSON file adds ``.json`` to this name.
         format: 'onnx', 'torch_export' or 'torchscript'.
-        size: Height and width of the example to trace, at least 64; some graphs trace a larger one.
-        opset: Version of ONNX's operator set; None takes torch's.
-        about: What else the JSON file says, such as the architecture and the preprocessing.
-        overwrite: Replace files that are there.
+        size: Height and width of the traced example, at least 64; some graphs trace a larger one.
+        opset: Version of ONNX's operator set; None takes torch's default.
+        about: Further entries of the JSON file, such as the architecture and the preprocessing.
+        overwrite: Replace existing files.
         inputs: Files that the network was made from, which are never replaced.
 
     Raises:
-        InvalidArgument: a format, name or size that does not fit, or a place that cannot be
-            written; or a network that cannot be traced.
-        GraphMismatch: the graph does not compute what the network does.
+        InvalidArgument: the format, name or size does not fit, the place cannot be written, or the
+            network cannot be traced.
+        GraphMismatch: the outputs of the graph differ from the network's.
 
     Example:
         >>> import rexdense, tempfile

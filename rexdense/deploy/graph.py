@@ -1,4 +1,4 @@
-"""Graphs of networks: one input, outputs with names."""
+"""Graphs of networks, with one input and named outputs."""
 
 import copy
 import inspect
@@ -16,9 +16,9 @@ class GraphOutput(NamedTuple):
     """An output of a graph.
 
     Attributes:
-        name: What it is called.
-        shape: A length or, where that is free, what stands for it, for each axis.
-        stride: Input pixels per output pixel; None where the output is no map.
+        name: Name of the output.
+        shape: The length of each axis, or the name of a dynamic one.
+        stride: Input pixels per output pixel; None if the output is no map.
     """
 
     name: str
@@ -32,11 +32,11 @@ class GraphOutput(NamedTuple):
 
 
 class Converted(NamedTuple):
-    """A graph in the form of a format, before it is in a file.
+    """A graph converted to a format, not yet written.
 
     Attributes:
-        write: Writes it to an open file.
-        facts: What a user of the file must know of the format, as plain values.
+        write: Function that writes it to an open file.
+        facts: Facts about the format for users of the file, as plain values.
     """
 
     write: Callable[[BinaryIO], None]
@@ -44,24 +44,24 @@ class Converted(NamedTuple):
 
 
 class Graph(nn.Module):
-    """A network that takes images and returns tensors by name.
+    """A network that takes images and returns a dict of tensors.
 
-    The network is copied, to the CPU and in float32: it stays as it is.
+    It holds a copy of the network on the CPU, in float32 and evaluation mode.
 
     Args:
-        network: In any mode; the graph is that of evaluation. It is a backbone, or has one.
+        network: A backbone, or a module that contains one.
     """
 
     input_name = 'images'
     formats: tuple[str, ...] | None = None
-    """The formats that can hold it; None for all."""
+    """The formats that it can be exported to; None for all."""
     traced_side = 1
-    """The least height and width of the example that is traced, in pixels."""
+    """The smallest height and width of the traced example, in pixels."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = copy.deepcopy(network).cpu().float().eval().requires_grad_(False)
-        # Backbones of other projects do not say.
+        # Backbones of other projects lack the attribute.
         self.in_channels = getattr(getattr(network, 'backbone', network), 'in_channels', 3)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -79,7 +79,7 @@ class Graph(nn.Module):
         return {name: relative_error(found[name], expected[name]) for name in expected}
 
     def onnx_translations(self) -> dict[Callable, Callable]:
-        """Return translations into ONNX of operators that torch does not know."""
+        """Return translations to ONNX for operators that torch cannot translate."""
         return {}
 
     def details(self) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Graph(nn.Module):
         return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
     def outputs(self) -> list[GraphOutput]:
-        """Return the outputs in order, told from what a small image gives."""
+        """Return the outputs in order, with the shapes found on a small image."""
         size = 64
         with torch.no_grad():
             results = self(self.example(1, self.in_channels, size, size))
@@ -110,7 +110,7 @@ def _map_output(name: str, channels: int, stride: int) -> GraphOutput:
 
 
 class BackboneGraph(Graph):
-    """A backbone, whose outputs have the names of its levels."""
+    """A backbone, from images to its levels by name."""
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         names = [level.name for level in self.network.out_levels]
@@ -125,14 +125,14 @@ class ClassifierGraph(Graph):
 
 
 class SegmentorGraph(Graph):
-    """A network of dense outputs: logits, or what else it has for each pixel.
+    """A network with dense outputs, such as logits.
 
-    Outputs by stride, or a tuple of them from stride 1 on, are named ``stride_1``, ``stride_2`` and
-    so on, a single one ``logits``.
+    A dict of outputs by stride, or a tuple from stride 1 on, gives ``stride_1``, ``stride_2`` and
+    so on. A single output is called ``logits``.
 
     Args:
-        network: One of :mod:`rexdense.models.unet`, or a segmentor of mmseg, of which the backbone,
-            the neck and the decode head become the graph.
+        network: A network of :mod:`rexdense.models.unet`, or a segmentor of mmseg, whose backbone,
+            neck and decode head become the graph.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -155,13 +155,13 @@ class SegmentorGraph(Graph):
         if head is None:
             return self.network(images)
         features = self.network.extract_feat(images)
-        # Heads of rexdense have outputs as large as the images, whose size no feature map tells.
+        # Heads of rexdense need the size of the images, which no feature map tells.
         sized = 'size' in inspect.signature(head.forward).parameters
         return head(features, images.shape[2:]) if sized else head(features)
 
 
 class _Upsample(nn.Module):
-    """mmseg's Upsample, whose int() of a product of floats would fix the size in a trace."""
+    """mmseg's Upsample without the int() of a product of floats that fixes the size in a trace."""
 
     def __init__(self, original: nn.Module) -> None:
         super().__init__()

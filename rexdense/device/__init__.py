@@ -18,10 +18,10 @@ from rexdense.device.distributed import (
     initialise_distributed,
 )
 from rexdense.device.lost_processes import (
+    as_process_lost,
     has_begun,
     may_restart,
     note_begun,
-    process_loss_told,
 )
 from rexdense.device.memory import return_freed_memory, reuse_freed_memory
 
@@ -40,7 +40,7 @@ __all__ = [
     'initialise_distributed',
     'may_restart',
     'note_begun',
-    'process_loss_told',
+    'as_process_lost',
     'require_bfloat16',
     'return_freed_memory',
     'reuse_freed_memory',

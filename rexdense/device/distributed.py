@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from rexdense.device.lost_processes import waiting_time
-from rexdense.device.meeting import join
+from rexdense.device.rendezvous import join
 from rexdense.errors import InvalidArgument
 
 BACKENDS = {'cpu': 'gloo', 'cuda': 'nccl', 'npu': 'hccl'}

@@ -15,7 +15,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
-from rexdense.device.meeting import ROUND, launcher_store
+from rexdense.device.rendezvous import ROUND, launcher_store
 from rexdense.errors import InvalidArgument, ProcessLost, first_line
 
 DEFAULT_TIMEOUT = 1800
@@ -66,12 +66,12 @@ def _key(work_dir: str) -> str:
 
 
 @contextlib.contextmanager
-def process_loss_told() -> Iterator[None]:
-    """End with one line, told by one of the processes that are left, once another one is lost.
+def as_process_lost() -> Iterator[None]:
+    """Turn errors of a lost process into a ProcessLost of one line, which one process prints.
 
     Raises:
-        ProcessLost: one has ended, or has not answered for the time that is set.
-        SystemExit: likewise, where another process tells it.
+        ProcessLost: another process has ended, or has not answered within the timeout.
+        SystemExit: the same, if another process prints the line.
     """
     try:
         yield

@@ -69,18 +69,17 @@ def _end_process(error: Exception, batch: Any) -> None:
 
 
 @contextlib.contextmanager
-def lost_workers_told(signals: StopSignals | None = None) -> Iterator[None]:
-    """Turn what torch raises where a process that loads images was killed, or has given nothing
-    for the loader's ``timeout``, into one line. It may be raised anywhere, so that what comes out
-    may be what somebody has made of it.
+def as_lost_worker(signals: StopSignals | None = None) -> Iterator[None]:
+    """Turn torch's error for a loader process that was killed, or that exceeded the loader's
+    ``timeout``, into one line. torch may raise it anywhere, so causes of other errors count too.
 
     Args:
-        signals: Those that ask the run to stop: all its processes may have got them.
+        signals: The stop signals of the run, which all its processes may have received.
 
     Raises:
-        LostWorker: one was, or has not.
-        ProcessLost: likewise, while the run was asked to stop: a spawned process that has not yet
-            begun ends of the signal as well.
+        LostWorker: a loader process was lost.
+        ProcessLost: the same, while the run was asked to stop: a spawned process that is still
+            starting ends of the signal as well.
     """
     try:
         yield

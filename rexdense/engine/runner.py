@@ -17,16 +17,16 @@ from torch.utils.data import DataLoader
 
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import hidden_options
-from rexdense.destinations import refusals_told
-from rexdense.device import process_loss_told
+from rexdense.destinations import disk_errors_as_unwritable
+from rexdense.device import as_process_lost
 from rexdense.engine.config.checks.faults import require_known_optimizers
 from rexdense.engine.config.formatted import FormattedOnce
 from rexdense.engine.cpu_steps import build_fused, lay_out_weights
 from rexdense.engine.dataloaders import (
     OneThread,
+    as_lost_worker,
     end_passes,
     end_stuck_processes,
-    lost_workers_told,
     require_batches,
     without_idle_settings,
 )
@@ -87,7 +87,7 @@ class Runner(MMEngineRunner):
         """Return the runner of a config; raise UnwritableFile where the disk of its work directory
         takes no log."""
         import_scope(cfg)
-        with refusals_told(cfg.work_dir):
+        with disk_errors_as_unwritable(cfg.work_dir):
             return super().from_cfg(cfg)
 
     def train(self) -> nn.Module:
@@ -101,10 +101,10 @@ class Runner(MMEngineRunner):
         """
         try:
             with (
-                process_loss_told(),
+                as_process_lost(),
                 self.stop_signals,
-                refusals_told(self.work_dir),
-                lost_workers_told(self.stop_signals),
+                disk_errors_as_unwritable(self.work_dir),
+                as_lost_worker(self.stop_signals),
             ):
                 return super().train()
         finally:
@@ -121,7 +121,7 @@ class Runner(MMEngineRunner):
 
     def _measured(self, measure: Callable[[], dict[str, float]], loop: str) -> dict[str, float]:
         try:
-            with process_loss_told(), lost_workers_told():
+            with as_process_lost(), as_lost_worker():
                 return measure()
         finally:
             # Of this loop alone: a hook may measure within a training, whose loaders go on.

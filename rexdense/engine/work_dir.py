@@ -12,7 +12,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from rexdense.checkpoint.formats.reading import POINTER
-from rexdense.destinations import check_destination, prepare_output_dir, told
+from rexdense.destinations import as_unwritable, check_destination, prepare_output_dir
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, is_checkpoint_name
 from rexdense.errors import InvalidArgument, UnwritableFile
@@ -144,7 +144,7 @@ def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
     """
     left = left_by_runs(work_dir, current)
     for path in left:
-        with told(path):
+        with as_unwritable(path):
             path.unlink(missing_ok=True)
     parents = {parent for path in left for parent in path.relative_to(work_dir).parents}
     for parent in sorted(parents - {Path()}, key=lambda parent: len(parent.parts), reverse=True):
@@ -173,7 +173,7 @@ def remove_unfinished(work_dir: str | Path, written: Collection[str]) -> list[Pa
     """
     left = [path for path in Path(work_dir).glob('.*') if _is_unfinished(path, written)]
     for path in left:
-        with told(path):
+        with as_unwritable(path):
             path.unlink(missing_ok=True)
     return left
 

@@ -1,4 +1,4 @@
-"""COCO's metrics as an mmdet metric, against annotations that were checked and cleaned."""
+"""COCO's metrics as a metric of mmdet, against checked and cleaned annotations."""
 
 import json
 import logging
@@ -30,38 +30,41 @@ from rexdense.registry import METRICS
 
 @METRICS.register_module()
 class CocoMetric(_CocoMetric):
-    """COCO AP and AR of boxes and masks against an annotation file of the user's own.
+    """COCO AP and AR of boxes and masks against an annotation file.
 
-    It takes predictions as mmdet's ``CocoMetric`` does. Different are: classes are matched by name;
-    the annotations are those that ``rexdense.CocoDataset`` reads; the metrics are the 12 of COCO
-    (at most 100 detections an image, where mmdet mixes 100 and 1000), unrounded, and AP by class;
-    only images that were predicted count; what does not exist is NaN and not -1.
+    It takes predictions in the form of mmdet's ``CocoMetric``, with these differences:
+
+    - Classes are matched by name, and annotations are read as in ``rexdense.CocoDataset``.
+    - The metrics are the 12 of COCO, unrounded, and AP by class. At most 100 detections per image
+      count; mmdet mixes 100 and 1000.
+    - Only images with predictions count. A metric that does not exist is NaN, not -1.
 
     The results are named ``coco/bbox_mAP``, ``coco/bbox_mAP_50`` ... ``coco/bbox_AR_l@100`` and
-    ``coco/bbox_AP/<class>``; ``segm`` stands for ``bbox`` in those of masks.
+    ``coco/bbox_AP/<class>``; masks have ``segm`` instead of ``bbox``.
 
     Args:
         ann_file: the annotation file.
         metric: 'bbox', 'segm' or both.
         backend: 'pycocotools', or 'faster' for faster-coco-eval.
-        max_detections: detections of an image and class that count; see ``evaluate_detections``.
+        max_detections: largest numbers of detections per image and class, see
+            ``evaluate_detections``.
         show_table: whether the metrics are logged as a table.
-        data_science_bowl: the lowest score of the masks that count in the figure of the 2018 Data
-            Science Bowl, ``coco/segm_data_science_bowl``, see
-            :func:`~rexdense.evaluation.data_science_bowl.data_science_bowl`; None to leave it out.
-        analysis: the lowest score of the detections that count in the confusion matrix and the
-            breakdown of errors, see :class:`~rexdense.evaluation.detection_errors.DetectionErrors`;
-            None to leave these out.
-        outfile: where the predictions are written in COCO's results format, with the category ids
-            of ``ann_file``. A file that is there is replaced when the evaluation is done.
-        format_only: whether ``outfile`` is all that is wanted.
+        data_science_bowl: lowest score of the masks for the score of the 2018 Data Science Bowl,
+            ``coco/segm_data_science_bowl``, see
+            :func:`~rexdense.evaluation.data_science_bowl.data_science_bowl`; None leaves it out.
+        analysis: lowest score of the detections for the confusion matrix and the breakdown of
+            errors, see :class:`~rexdense.evaluation.detection_errors.DetectionErrors`; None leaves
+            them out.
+        outfile: file for the predictions in COCO's results format, with the category ids of
+            ``ann_file``. An existing file is replaced at the end of the evaluation.
+        format_only: whether to write only ``outfile``, without metrics.
         collect_device, prefix: see mmengine's ``BaseMetric``.
-        backend_args: of mmengine's file backend for ``ann_file``.
+        backend_args: arguments of mmengine's file backend for ``ann_file``.
 
     Raises:
         DataError: the annotations cannot be used.
-        InvalidArgument: an argument is not among what is allowed; ``outfile`` is ``ann_file``, or
-            cannot be written.
+        InvalidArgument: an argument is not allowed; ``outfile`` is ``ann_file`` or cannot be
+            written.
         MissingDependency: the backend's package is not installed.
     """
 
@@ -116,7 +119,7 @@ class CocoMetric(_CocoMetric):
 
     @BaseMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict | None) -> None:
-        """Take the classes, in the order of the labels, and read the annotations of these."""
+        """Set the classes, in the order of the labels, and read their annotations."""
         self._dataset_meta = dataset_meta
         if dataset_meta is None or 'classes' not in dataset_meta:
             raise DataError(
@@ -130,7 +133,7 @@ class CocoMetric(_CocoMetric):
                 need_boxes=not self.format_only,
                 need_masks='segm' in self.metrics and not self.format_only,
             )
-        # mmdet's process() wants to know that the truth comes from a file.
+        # It tells mmdet's process() that the truth comes from a file.
         self._coco_api = self._annotations
 
     def compute_metrics(self, results: list[tuple[dict, dict]]) -> dict[str, float]:
@@ -185,7 +188,8 @@ class CocoMetric(_CocoMetric):
         return metrics
 
     def _detections(self, predictions: Sequence[dict]) -> list[dict[str, Any]]:
-        """The predictions in COCO's results format; those of classes without a category id go."""
+        """Return the predictions in COCO's results format, without those of classes that have no
+        category id."""
         annotations = self._annotations
         category_ids = [annotations.category_ids.get(name) for name in annotations.classes]
         detections = []
@@ -224,6 +228,6 @@ def _require_score(name: str, value: Any) -> None:
 
 
 def _text_mask(mask: dict) -> dict:
-    """The run lengths with ``counts`` as text, which JSON can hold."""
+    """Return run lengths with ``counts`` as text, for JSON."""
     counts = mask['counts']
     return {**mask, 'counts': counts.decode() if isinstance(counts, bytes) else counts}

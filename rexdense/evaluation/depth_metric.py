@@ -17,21 +17,21 @@ from rexdense.registry import METRICS
 
 @METRICS.register_module()
 class DepthMetric(BaseMetric):
-    """AbsRel, RMSE, delta < 1.25 and the like of predicted depth maps, averaged over images.
+    """AbsRel, RMSE, delta < 1.25 and further metrics of depth maps, averaged over images.
 
-    It takes the samples and gives the metrics of mmseg's ``DepthMetric``, see
-    :func:`~rexdense.evaluation.depth_evaluation.evaluate_depth`. Different are: a map in which no
-    pixel counts is left out and counted, where it makes all of mmseg's metrics NaN; KITTI's
-    crops; an image's metrics are kept and not its pixels.
+    The samples and metrics are those of mmseg's ``DepthMetric``, see
+    :func:`~rexdense.evaluation.depth_evaluation.evaluate_depth`, with these differences: a map
+    without a counted pixel is left out and reported, where mmseg's metrics become NaN; KITTI's
+    crops are supported; metrics are stored per image instead of pixels.
 
     Args:
-        min_depth, max_depth: Pixels whose true depth, in metres, is between them count, NaN, 0 and
-            infinity never; predictions are clipped to them, as the benchmarks do.
+        min_depth, max_depth: Range of the true depth, in metres, in which pixels count. NaN, 0 and
+            infinity never count. Predictions are clipped to the range, as in the benchmarks.
         crop: 'nyu', 'garg' or 'eigen', see ``rexdense.evaluation.depth_evaluation.CROPS``.
         collect_device, prefix: See mmengine's ``BaseMetric``.
 
     Raises:
-        InvalidArgument: an argument outside what is allowed.
+        InvalidArgument: an argument is out of range.
     """
 
     default_prefix = 'depth'
@@ -57,8 +57,8 @@ class DepthMetric(BaseMetric):
         self.min_depth, self.max_depth, self.crop = min_depth, max_depth, crop
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
-        """Score a batch of samples with ``pred_depth_map`` and ``gt_depth_map``; raise DataError
-        where the two differ in size, or the size does not fit the crop."""
+        """Score a batch of samples with ``pred_depth_map`` and ``gt_depth_map``; raise DataError if
+        the two differ in size, or if the size does not fit the crop."""
         for sample in data_samples:
             predicted = sample['pred_depth_map']['data'].squeeze(0).float().cpu().numpy()
             true = sample['gt_depth_map']['data'].squeeze(0).float().cpu().numpy()
@@ -71,8 +71,11 @@ class DepthMetric(BaseMetric):
             self.results.append(self._score(predicted, true))
 
     def _score(self, predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
-        """The metrics of one image; none if no pixel counts. (No None: mmengine drops it when it
-        collects the results of several processes, before it cuts off the images that pad them.)"""
+        """Return the metrics of one image; an empty dict if no pixel counts.
+
+        It is not None, which mmengine would drop when it collects the results of several processes,
+        before it cuts off the images that pad them.
+        """
         window = crop_window(self.crop, *true.shape)
         predicted, true = predicted[window], true[window]
         counts = (true > self.min_depth) & (true < self.max_depth)
@@ -81,8 +84,7 @@ class DepthMetric(BaseMetric):
         return evaluate_depth(predicted[counts].clip(self.min_depth, self.max_depth), true[counts])
 
     def compute_metrics(self, results: list[dict[str, float]]) -> dict[str, float]:
-        """Return the mean metrics by name; raise DataError where no image has a pixel that counts,
-        or there is no image."""
+        """Return the mean metrics by name; raise DataError if no image has a counted pixel."""
         if not results:
             raise DataError('no image was evaluated: the data set measured has none')
         measured = [metrics for metrics in results if metrics]

@@ -1,4 +1,4 @@
-"""Errors of a detector by kind, and its confusion matrix."""
+"""The errors of a detector by kind, and its confusion matrix."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +17,14 @@ ERRORS = {
     'background': 'where nothing is',
     'missed': 'object that nothing above accounts for',
 }
-"""The kinds of errors in TIDE's order of tests, but for both and missed, which are the rest."""
+"""The kinds of errors of TIDE and their meanings."""
 
 IGNORED = 'ignored'
 """The kind of a detection in a crowd, which is neither right nor wrong."""
 
 FOUND, FAR = 0.5, 0.1
-"""IoU from which on an object is found, and up to which a detection is of the background: TIDE's
-``pos_thresh`` and ``bg_thresh``."""
+"""TIDE's ``pos_thresh`` and ``bg_thresh``: the smallest IoU with an object that is found, and the
+largest IoU of a detection of the background."""
 
 _RECALLS = np.linspace(0, 1, 101)
 
@@ -35,29 +35,34 @@ Points = dict[int, list[tuple[float, bool]]]
 class DetectionErrors:
     """The errors of a detector on a data set, at an IoU of 0.5.
 
-    The kinds and their order are those of TIDE (Bolya et al., "TIDE: A General Toolbox for
-    Identifying Object Detection Errors", ECCV 2020, section 2.2; ``tidecv/quantify.py`` and
-    ``errors/main_errors.py`` of dbolya/tide). A detection that COCO's metrics do not match is,
-    with the first that holds of: *location*, an IoU of 0.1 to 0.5 with an object of its class;
-    *class*, 0.5 or more with one of another class; *duplicate*, 0.5 or more with one of its class
-    that is matched; *background*, at most 0.1 with all objects; else *both*. An object that nothing
-    matches is *missed*, unless a detection of the kinds location or class is nearest to it.
+    The kinds and the order of their tests are those of TIDE (Bolya et al., "TIDE: A General Toolbox
+    for Identifying Object Detection Errors", ECCV 2020, section 2.2; ``tidecv/quantify.py`` and
+    ``errors/main_errors.py`` of dbolya/tide). A detection that COCO's metrics do not match gets the
+    first kind that applies:
+
+    - *location*: an IoU of 0.1 to 0.5 with an object of its class;
+    - *class*: an IoU of 0.5 or more with an object of another class;
+    - *duplicate*: an IoU of 0.5 or more with an object of its class that is matched already;
+    - *background*: an IoU of at most 0.1 with every object;
+    - *both*: everything else.
+
+    An unmatched object is *missed*, unless it is the nearest one of a detection of the kind
+    location or class.
 
     Attributes:
-        average_precision: AP50, from 0 to 1, NaN without objects.
-        gains: of each kind, how much AP50 would rise without it: detections of the kinds location
-            and class become right where their object is not found yet, by the best of them, else
-            they go; those of other kinds go; missed objects are not asked for. A class of which
-            nothing is asked for then has an AP of 1 without detections, and of 0 with.
-        counts: of each kind, the number of detections, or of objects.
-        counts_above: the number of those whose score is ``score`` at least; of objects those that
-            are missed even so.
-        confusion: (C + 1, C + 1), int, objects by their class (row) and by that of the detection
-            that has found them (column). The last row counts detections that have found nothing,
-            the last column objects that were not found. The pair of the greatest IoU comes first,
-            whatever its classes, and must have 0.5 at least. Detections below ``score`` and crowds
-            do not count, nor do detections that have found nothing and lie half in a crowd.
-        score: see ``counts_above`` and ``confusion``.
+        average_precision: AP50, from 0 to 1; NaN without objects.
+        gains: By kind, the rise of AP50 if its errors were fixed. For location and class, the best
+            detection of each object that is not found becomes right and the others are removed. For
+            the other kinds, the detections are removed. For missed, the objects are removed; a
+            class without objects then has an AP of 1 without detections, and of 0 with detections.
+        counts: By kind, the number of detections; for missed, of objects.
+        counts_above: The same for detections with a score of at least ``score``.
+        confusion: (C + 1, C + 1), int: objects by their class (row) and the class of the detection
+            that found them (column). The last row counts detections that found no object, the last
+            column objects that were not found. Pairs are matched by the greatest IoU, of 0.5 or
+            more, whatever their classes. Ignored are crowds, detections below ``score``, and
+            detections without an object that lie in a crowd.
+        score: See ``counts_above`` and ``confusion``.
     """
 
     average_precision: float
@@ -68,7 +73,7 @@ class DetectionErrors:
     score: float
 
     def table(self) -> str:
-        """Return the errors as a table, a line each kind."""
+        """Return the errors as a table with a row per kind."""
         rows = [['error', 'AP50 lost', 'number', f'of score >= {self.score:g}', 'meaning']]
         for kind, meaning in ERRORS.items():
             gain = self.gains[kind]
@@ -90,9 +95,9 @@ def detection_errors(
     """Return the errors of a detector.
 
     Args:
-        images: see :func:`~rexdense.evaluation.coco_comparison.compared_images`.
-        classes: by label.
-        score: of detections that count in the confusion matrix and in ``counts_above``.
+        images: See :func:`~rexdense.evaluation.coco_comparison.compared_images`.
+        classes: Class names by label.
+        score: Lowest score of detections in the confusion matrix and in ``counts_above``.
     """
     kept: Points = defaultdict(list)
     fixed: dict[str, Points] = {kind: defaultdict(list) for kind in ERRORS}
@@ -102,7 +107,7 @@ def detection_errors(
         objects.update(image.labels[~image.crowd].tolist())
         matched = _matched(image)
         kinds, nearest = _kinds(image, matched)
-        best = _best_of_objects(image, matched, kinds, nearest)
+        best = _best_of_objects(matched, nearest)
         for place, kind in enumerate(kinds):
             if kind == IGNORED:
                 continue
@@ -117,10 +122,10 @@ def detection_errors(
                 above[kind] += bool(point[0] >= score)
                 if best.get(of) == place:
                     fixed[kind][int(image.labels[of])].append((point[0], True))
-        lost = _missed(image, matched, kinds, nearest)
+        lost = _missed(image, matched, nearest)
         missed.update(image.labels[lost].tolist())
         counts['missed'] += len(lost)
-        above['missed'] += len(_missed(image, matched, kinds, nearest, score))
+        above['missed'] += len(_missed(image, matched, nearest, score))
         confusion += _confusion(image, len(classes), score)
     before = _mean_precision(kept, objects, objects)
     gains = {
@@ -139,9 +144,12 @@ def detection_errors(
 
 
 def _matched(image: ComparedImage) -> np.ndarray:
-    """Return (D,) the object that each detection has found, -1 for none, -2 for a crowd, as
-    pycocotools' ``COCOeval.evaluateImg`` gives them: from the best detection on, the free object of
-    its class with the greatest IoU, the later of equals."""
+    """Return (D,) the index of the object that each detection has found; -1 for none, -2 for a
+    crowd.
+
+    As in pycocotools' ``COCOeval.evaluateImg``, each detection, in the order of scores, takes the
+    free object of its class with the greatest IoU, and the later one of equal IoUs.
+    """
     matched = np.full(len(image.scores), -1)
     free = ~image.crowd
     for place, label in enumerate(image.found):
@@ -156,8 +164,8 @@ def _matched(image: ComparedImage) -> np.ndarray:
 
 
 def _kinds(image: ComparedImage, matched: np.ndarray) -> tuple[list[str | None], list[int]]:
-    """Return of each detection the kind of its error, None where it is right, and the object that
-    it is of."""
+    """Return, for each detection, the kind of its error (None if it is right), and the object that
+    it nearly found (-1 for none)."""
     used = np.zeros(len(image.labels), bool)
     used[matched[matched >= 0]] = True
     kinds: list[str | None] = []
@@ -184,10 +192,8 @@ def _kinds(image: ComparedImage, matched: np.ndarray) -> tuple[list[str | None],
     return kinds, nearest
 
 
-def _best_of_objects(
-    image: ComparedImage, matched: np.ndarray, kinds: Sequence[str | None], nearest: Sequence[int]
-) -> dict[int, int]:
-    """Return, by object that is not found, the best detection that nearly found it."""
+def _best_of_objects(matched: np.ndarray, nearest: Sequence[int]) -> dict[int, int]:
+    """Return the best detection that nearly found each object, of objects that are not found."""
     found = set(matched[matched >= 0].tolist())
     best: dict[int, int] = {}
     for place, of in enumerate(nearest):
@@ -197,13 +203,9 @@ def _best_of_objects(
 
 
 def _missed(
-    image: ComparedImage,
-    matched: np.ndarray,
-    kinds: Sequence[str | None],
-    nearest: Sequence[int],
-    score: float = -np.inf,
+    image: ComparedImage, matched: np.ndarray, nearest: Sequence[int], score: float = -np.inf
 ) -> list[int]:
-    """Return the objects that no detection of that score has found or nearly found."""
+    """Return the objects that no detection of at least that score has found or nearly found."""
     counted = np.flatnonzero(image.scores >= score)
     near = {int(matched[place]) for place in counted} | {nearest[place] for place in counted}
     return [place for place in np.flatnonzero(~image.crowd).tolist() if place not in near]
@@ -216,7 +218,7 @@ def _confusion(image: ComparedImage, classes: int, score: float) -> np.ndarray:
     counted = np.flatnonzero(image.scores >= score)
     overlaps = image.overlaps[np.ix_(counted, objects)]
     pairs = np.argwhere(overlaps >= FOUND)
-    # Of equal overlaps the better detection comes first.
+    # A stable sort puts the better detection first among equal overlaps.
     order = np.argsort(-overlaps[tuple(pairs.T)], kind='stable')
     free, waiting = set(range(len(objects))), dict.fromkeys(range(len(counted)))
     for detection, thing in pairs[order].tolist():
@@ -234,7 +236,7 @@ def _confusion(image: ComparedImage, classes: int, score: float) -> np.ndarray:
 
 
 def _mean_precision(points: Points, asked_for: Counter, objects: Counter) -> float:
-    """Return the mean over the classes that have objects of COCO's AP, at 101 recalls."""
+    """Return COCO's AP, at 101 recalls, averaged over the classes that have objects."""
     values = [_precision(points.get(label, []), asked_for[label]) for label in sorted(objects)]
     return float(np.mean(values)) if values else float('nan')
 

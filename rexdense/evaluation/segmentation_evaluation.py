@@ -1,4 +1,4 @@
-"""The metrics of semantic segmentation, all from one confusion matrix, and from boundaries."""
+"""The metrics of semantic segmentation, from a confusion matrix and boundary areas."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ def confusion_matrix(
 
 @dataclass(frozen=True)
 class SegmentationEvaluation:
-    """The metrics of semantic segmentation, from 0 to 1; NaN where there is nothing to measure.
+    """The metrics of semantic segmentation, from 0 to 1; NaN if there is nothing to measure.
 
     Attributes:
         metrics: ``mIoU``, ``mBoundaryIoU``, ``mDice`` and ``mAcc`` are means over classes;
-            ``aAcc`` is the share of all pixels that are right.
-        per_class: ``IoU``, ``BoundaryIoU``, ``Dice`` and ``Acc`` (the share of the class's pixels
-            that are right) by class. A class that is neither in the truth nor in a prediction has
-            NaN and no part in the means.
+            ``aAcc`` is the pixel accuracy.
+        per_class: ``IoU``, ``BoundaryIoU``, ``Dice`` and ``Acc`` (the pixel accuracy within the
+            class) by class. A class that is neither in the truth nor in a prediction has NaN and is
+            left out of the means.
         confusion: (C, C): pixels of each class (row) predicted as each class (column).
     """
 
@@ -51,7 +51,7 @@ class SegmentationEvaluation:
         return [name for name, pixels in zip(self.per_class, found, strict=True) if not pixels]
 
     def table(self) -> str:
-        """Return the metrics as a table, a line each class; NaN is '-'."""
+        """Return the metrics as a table with a row per class; NaN is '-'."""
         columns = [name[1:] for name in self.metrics if name.startswith('m')]
         rows = [['class', 'pixels', *columns]]
         for (name, values), pixels in zip(
@@ -112,6 +112,6 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _mean(values: np.ndarray) -> float:
-    """Return the mean of the values that are no NaN; NaN where all are."""
+    """Return the mean of the values that are not NaN; NaN if all are."""
     present = values[~np.isnan(values)]
     return float(present.mean()) if present.size else float('nan')

@@ -22,8 +22,10 @@ from rexdense.registry import METRICS
 
 @dataclass(frozen=True)
 class _Counts:
-    """Counts of one image: the cells of its confusion matrix that are not 0, few of 150 x 150, and
-    the areas of its boundaries. (No tuple: mmengine takes named tuples apart.)"""
+    """Counts of one image: the nonzero cells of its confusion matrix, and its boundary areas.
+
+    It is no named tuple, because mmengine would take it apart.
+    """
 
     cells: np.ndarray
     pixels: np.ndarray
@@ -35,13 +37,11 @@ class _Counts:
 class SegmentationMetric(BaseMetric):
     """IoU, boundary IoU, Dice and accuracy of semantic segmentation, unrounded, from 0 to 1.
 
-    Intersections and unions are summed over all images (of all processes) before they are divided,
-    as ``mmseg.IoUMetric`` does. Void pixels of the truth do not count, whatever is predicted there.
-    The results are named ``segmentation/mIoU``, ``segmentation/mBoundaryIoU``,
-    ``segmentation/mDice``, ``segmentation/mAcc``, ``segmentation/aAcc`` and
-    ``segmentation/IoU/<class>``, ``segmentation/BoundaryIoU/<class>`` ...; see
-    :class:`~rexdense.evaluation.segmentation_evaluation.SegmentationEvaluation`, which is left in
-    ``evaluation``.
+    As in ``mmseg.IoUMetric``, intersections and unions are summed over all images of all processes
+    before the division. Void pixels of the truth are ignored. The results are named
+    ``segmentation/mIoU``, ``segmentation/mBoundaryIoU``, ``segmentation/mDice``,
+    ``segmentation/mAcc``, ``segmentation/aAcc`` and ``segmentation/IoU/<class>``,
+    ``segmentation/BoundaryIoU/<class>`` and so on.
 
     Args:
         ignore_index: The void label.
@@ -49,8 +49,14 @@ class SegmentationMetric(BaseMetric):
         show_table: Whether the metrics are logged as a table.
         collect_device, prefix: See mmengine's ``BaseMetric``.
 
+    Attributes:
+        evaluation: The
+            :class:`~rexdense.evaluation.segmentation_evaluation.SegmentationEvaluation` of the last
+            validation; None before.
+
     Raises:
-        InvalidArgument: ``boundary_share`` is no share, ``ignore_index`` no whole number.
+        InvalidArgument: ``boundary_share`` is not between 0 and 1, or ``ignore_index`` is no whole
+            number.
     """
 
     default_prefix = 'segmentation'
@@ -77,7 +83,7 @@ class SegmentationMetric(BaseMetric):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """The class names of the data set that is measured; raise DataError where it names none."""
+        """The class names of the evaluated data set; raise DataError if it has none."""
         classes = (self.dataset_meta or {}).get('classes')
         if not classes:
             raise DataError(
@@ -90,12 +96,12 @@ class SegmentationMetric(BaseMetric):
         """Count the pixels of a batch.
 
         Args:
-            data_samples: mmseg's, as mappings, with ``pred_sem_seg`` and ``gt_sem_seg`` of
-                (1, H, W).
+            data_samples: mmseg's data samples as mappings, with ``pred_sem_seg`` and ``gt_sem_seg``
+                of (1, H, W).
 
         Raises:
-            DataError: an image without truth, with truth of another size than the prediction, or
-                with labels beyond the classes.
+            DataError: an image has no truth, a truth of another size than the prediction, or labels
+                beyond the classes.
         """
         for sample in data_samples:
             truth, prediction = self._label_maps(sample)

@@ -1,4 +1,4 @@
-"""A trained model as a function from images to results."""
+"""Prediction with a trained model: images and videos in, typed results out."""
 
 from rexdense.inference.predictions import (
     DepthMap,

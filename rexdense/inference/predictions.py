@@ -1,4 +1,4 @@
-"""Results of a prediction: what a model says of one image, by kind of model."""
+"""Results of a prediction for one image, a class for each kind of model."""
 
 import dataclasses
 import functools
@@ -24,10 +24,10 @@ class Prediction:
 
     Attributes:
         task: How it is drawn and written.
-        sample: mmdet's, mmseg's or the classifier's own data sample, in the memory of the host.
-        path: The image file, or the video; None where an array was given.
-        frame: Number of the frame in its video, from 0.
-        scales: What each output of a model with several of them says, by stride; where asked for.
+        sample: The data sample of mmdet, mmseg or the classifier, in host memory.
+        path: The image or video file; None for an array.
+        frame: Number of the frame in its video, from 0; None for an image.
+        scales: Models with several outputs: the prediction of each output by stride, if requested.
     """
 
     task: Task
@@ -44,8 +44,8 @@ class Prediction:
 
     @property
     def image(self) -> np.ndarray:
-        """The image (H, W, 3), uint8, RGB; of an image file it is read anew, which raises
-        UnreadableImage where the file is gone or has changed."""
+        """The image (H, W, 3), uint8, RGB. An image file is read again, which raises
+        UnreadableImage if the file is gone or has changed."""
         if self.pixels is not None:
             return self.pixels[..., ::-1].copy()
         assert self.path is not None
@@ -55,12 +55,13 @@ class Prediction:
         """Return the picture of the prediction (H, W, 3), uint8, RGB; small images are enlarged.
 
         Args:
-            as_frame: Give pictures of images of one size one size, as a video needs it.
+            as_frame: Make the size of the picture depend only on that of the image, as a video
+                needs it.
         """
         return self.task.draw(self.image, self.sample, as_frame)
 
     def draw_scales(self) -> np.ndarray:
-        """Return the picture of ``scales`` side by side; raise InvalidArgument where there are
+        """Return the pictures of ``scales`` side by side; raise InvalidArgument if there are
         none."""
         if not self.scales:
             raise InvalidArgument(
@@ -77,18 +78,19 @@ class Prediction:
         score: float | None = None,
         one_per_object: bool = False,
     ) -> '_Kind':
-        """Return the same prediction, drawn and described otherwise, without computing it anew.
+        """Return the same prediction with other settings for :meth:`draw` and :meth:`describe`.
 
         Args:
-            classes: Names of those that are drawn and described; None for all.
-            opacity: Of masks, label maps and depth over the image, from 0 to 1; None for what
-                suits the task.
-            score: Detectors: lowest score of objects; those below the predictor's are not there.
-            one_per_object: Detectors: keep of boxes of several classes around one object the best
-                alone.
+            classes: Names of the classes to show; None for all.
+            opacity: Opacity of masks, label maps and depth over the image, from 0 to 1; None for
+                the default of the task.
+            score: Detectors: lowest score of the objects. Objects below the predictor's score do
+                not come back.
+            one_per_object: Detectors: where boxes of several classes surround one object, keep
+                only the best.
 
         Raises:
-            UnknownName: a class is none of the model's.
+            UnknownName: the model has no such class.
             InvalidArgument: a number is not from 0 to 1, or a setting is for another kind of model.
         """
         if score is not None:
@@ -98,15 +100,15 @@ class Prediction:
         return dataclasses.replace(self, task=task)
 
     def save(self, path: str | Path, overwrite: bool = False) -> Path:
-        """Write the picture of :meth:`draw` to a file, whose ending picks the format.
+        """Write the picture of :meth:`draw` to a file, in the format of its ending.
 
         Raises:
-            UnwritableFile: the file cannot be written, or is there and ``overwrite`` is off.
+            UnwritableFile: the file cannot be written, or exists and ``overwrite`` is False.
         """
         return write_picture(path, self.draw(), overwrite)
 
     def describe(self) -> dict[str, Any]:
-        """Return the entry that ``rexdense predict`` writes of it into its JSON."""
+        """Return the entry that ``rexdense predict`` writes to its JSON file."""
         return self.task.describe(self.sample)[1]
 
     def __str__(self) -> str:
@@ -114,13 +116,13 @@ class Prediction:
 
 
 class Detections(Prediction):
-    """Objects that a detector finds, the best score first."""
+    """Objects found by a detector, best score first."""
 
     task: Detection
 
     @functools.cached_property
     def objects(self) -> Objects:
-        """All of them, in pixels of the image."""
+        """Boxes, scores, labels and masks of all objects, in pixels of the image."""
         return self.task.objects(self.sample)
 
     @property
@@ -136,7 +138,7 @@ class Detections(Prediction):
 
     @property
     def labels(self) -> np.ndarray:
-        """(K,), int64: places in ``classes``."""
+        """(K,), int64: indices into ``classes``."""
         return self.objects.labels
 
     @property
@@ -146,7 +148,7 @@ class Detections(Prediction):
 
     @property
     def masks(self) -> np.ndarray | None:
-        """(K, H, W), bool; None where the model finds boxes alone."""
+        """(K, H, W), bool; None if the model finds only boxes."""
         return self.objects.masks
 
     def __len__(self) -> int:
@@ -157,25 +159,25 @@ class Detections(Prediction):
 
         Args:
             as_frame: As for :meth:`Prediction.draw`.
-            one_per_object: Draw of boxes of several classes around one object the best alone.
+            one_per_object: Where boxes of several classes surround one object, draw only the best.
         """
         objects = self.objects.one_per_object() if one_per_object else self.objects
         return self.task.draw_found(self.image, objects, as_frame)
 
     def to_coco(self, image_id: int = 1, first_id: int = 1) -> list[dict[str, Any]]:
-        """Return the objects as COCO's annotations with scores, masks as run lengths; the category
-        of the first class is 1.
+        """Return the objects as COCO annotations with scores, and masks as run lengths. The first
+        class has the category id 1.
 
         Args:
-            image_id: That of the image in the COCO file.
-            first_id: That of the first annotation; the others count on. In a file of several
-                images, each annotation needs an id of its own.
+            image_id: Id of the image in the COCO file.
+            first_id: Id of the first annotation; the following ones count up. Annotation ids must
+                be unique in a COCO file.
         """
         return self.task.annotations(self.describe()['objects'], image_id, first_id)
 
     def to_supervision(self) -> Any:
-        """Return the objects as ``supervision.Detections``, the names as ``class_name`` in its
-        data; raise MissingDependency where the package supervision is not installed."""
+        """Return the objects as ``supervision.Detections``, with the names under ``class_name`` in
+        its data; raise MissingDependency if the package supervision is not installed."""
         with needed_packages('to_supervision'):
             from supervision import Detections as SupervisionDetections
 
@@ -196,12 +198,12 @@ class LabelMap(Prediction):
 
     @property
     def labels(self) -> np.ndarray:
-        """(H, W), uint16: places in ``classes``."""
+        """(H, W), uint16: indices into ``classes``."""
         return self.task.labels(self.sample)
 
     @property
     def shares(self) -> dict[str, float]:
-        """The share of the pixels that each class found has, to four digits."""
+        """The share of the pixels of each class found, rounded to four digits."""
         return self.describe()['shares']
 
 
@@ -229,7 +231,7 @@ class ImageClass(Prediction):
 
     @property
     def label(self) -> int:
-        """The place in ``classes`` of the likeliest class."""
+        """The index into ``classes`` of the likeliest class."""
         return int(self.scores.argmax())
 
     @property

@@ -1,4 +1,4 @@
-"""A trained model that is given images and returns what it finds in them."""
+"""The predictor: a trained model that maps images and videos to results."""
 
 import copy
 import os
@@ -31,43 +31,44 @@ from rexdense.visualization.video_files import write_video
 
 
 class Predictor:
-    """The model of a checkpoint of ``rexdense train``, ready for images.
+    """The model of a checkpoint of ``rexdense train``, ready to predict.
 
-    Results do not depend on what else is predicted with them: a batch holds images of one size
-    alone. Several threads may use a predictor; the network computes for one of them at a time. Make
-    it in one thread: mmengine's registries are not made for more. Settings of the process stay as
-    they are, but that mmengine reads checkpoints through rexdense's reader from then on.
+    The result for an image does not depend on the other images: a batch holds only images of one
+    size. Threads may share a predictor; the network serves one of them at a time. Create it in a
+    single thread, because mmengine's registries are not thread-safe. It changes one setting of the
+    process: from then on, mmengine reads all checkpoints through rexdense's reader.
 
     Args:
-        checkpoint: A .pth file of rexdense train; it holds its config.
-        device: 'cpu', 'cuda' or 'npu'; 'auto' takes npu, cuda or cpu, as found.
-        score: Detectors: lowest score of objects that are kept.
-        one_per_object: Detectors: keep of boxes of several classes around one object the best
-            alone.
-        scales: Models with several outputs: the strides of those whose predictions are wanted,
-            too; 'all' for each; 'if any' for each, and for none of a model with a single output.
-        batch_size: Images that the network takes at once.
-        channels: Order of the channels of arrays, 'rgb' or 'bgr'; OpenCV reads 'bgr'.
-        trust_config: Build whatever the config in the checkpoint names, which can run any code.
-        optimize: Run the network as :func:`rexdense.deploy.optimize` makes it, which finds the
-            same in less time.
-        runtime: 'onnxruntime' or 'openvino' computes the network, as the graph that ``rexdense
-            export`` writes; it is exported at the first time and compared. None is torch.
-        flip_test: Predict from mirrored images, too: the mean, or the boxes and masks of all
-            together, in the directions in which the training flipped images. It takes twice as
-            long, or four times with three directions, and finds more. Not for classifiers.
+        checkpoint: A .pth file of rexdense train, which contains its config.
+        device: 'cpu', 'cuda' or 'npu'; 'auto' takes the first of npu, cuda and cpu that is there.
+        score: Detectors: lowest score of the objects that are kept.
+        one_per_object: Detectors: where boxes of several classes surround one object, keep only
+            the best.
+        scales: Models with several outputs: the strides whose predictions are returned as well;
+            'all' for every stride; 'if any' for every stride, or none for a single output.
+        batch_size: Number of images per forward pass.
+        channels: Channel order of arrays, 'rgb' or 'bgr' (OpenCV's).
+        trust_config: Build everything that the config in the checkpoint names; this can run any
+            code.
+        optimize: Run the network through :func:`rexdense.deploy.optimize`, for the same results
+            in less time.
+        runtime: Compute the network in 'onnxruntime' or 'openvino', from the graph that ``rexdense
+            export`` writes. The first use exports the graph and compares it. None is torch.
+        flip_test: Also predict from images mirrored as in training, and combine the results: the
+            mean of maps, the fusion of boxes and masks. It finds more, in twice the time, or four
+            times with three directions. Not for classifiers.
 
     Attributes:
-        device: That of the network.
+        device: Device of the network.
         task: How predictions are drawn and written.
         classes: Names in the order of the labels.
         finds_masks: Whether it is a detector that finds masks.
 
     Raises:
         CheckpointUnreadable, CheckpointMismatch: the checkpoint cannot be used.
-        InvalidArgument: a setting is none of those, or goes with another kind of model.
+        InvalidArgument: a setting is unknown, or belongs to another kind of model.
         MissingDependency: the runtime is not installed.
-        GraphMismatch: it computes something else than the network.
+        GraphMismatch: the runtime computes something else than the network.
     """
 
     def __init__(
@@ -116,7 +117,6 @@ class Predictor:
         self.batch_size, self.channels = batch_size, channels
         self._flips = flip_test
         self._model: Any = trained.model
-        # Flips its images, where that is asked for.
         self._tester: Any = (
             flip_tested(trained.model, trained.directions) if flip_test else trained.model
         )
@@ -132,14 +132,14 @@ class Predictor:
         """Return the predictions for images, in their order.
 
         Args:
-            images: An image file, a folder of them, an array (H, W, 3) of uint8 or uint16, or
-                several of these. Videos go to :meth:`stream` and :meth:`write_video`.
-            on_error: Is told of images that cannot be used, which are left out.
+            images: An image file, a folder of images, an array (H, W, 3) of uint8 or uint16, or
+                several of these. For videos use :meth:`stream` or :meth:`write_video`.
+            on_error: Called with the error of each unusable image, which is left out.
             progress: Show a progress bar on stderr, if that is a terminal.
 
         Raises:
             ImageError: an image cannot be used, and ``on_error`` is None.
-            InvalidArgument: something else than images was given.
+            InvalidArgument: ``images`` are no images.
         """
         listed = list(images_in(images))
         videos = [each for each in listed if isinstance(each, str | os.PathLike) and is_video(each)]
@@ -158,17 +158,17 @@ class Predictor:
     def stream(
         self, images: Images, on_error: Callable[[ImageError], object] | None = None
     ) -> Iterator[Prediction]:
-        """Yield the predictions for images, and for the frames of videos, in their order; one
-        batch at a time is in memory.
+        """Yield the predictions for images and video frames, in their order, with one batch at a
+        time in memory.
 
         Args:
-            images: As for a call, and video files; or an iterator of these.
-            on_error: Is told of images and videos that cannot be used, which are left out; of a
-                video that ends early after its last frame.
+            images: As for a call; also video files, or an iterator of all these.
+            on_error: Called with the error of each unusable image or video, which is left out. For
+                a video that ends early, it is called after the last frame.
 
         Raises:
             ImageError: an image or a video cannot be used, and ``on_error`` is None.
-            InvalidArgument: something else was given.
+            InvalidArgument: ``images`` are neither images nor videos.
         """
         batch: list[Packed] = []
         for source in sources_of(images_in(images), self.channels):
@@ -196,22 +196,22 @@ class Predictor:
         on_prediction: Callable[[Prediction], object] | None = None,
         on_error: Callable[[ImageError], object] | None = None,
     ) -> Path:
-        """Write a video with the predictions drawn on its frames, as MP4, without sound.
+        """Write a video with the predictions drawn on its frames, as MP4 without sound.
 
-        A video that ends early gives one of the frames that it has. When anything else goes
-        wrong, nothing is written.
+        If the video ends early, the frames until then are written. Any other failure writes
+        nothing.
 
         Args:
-            video: The video file.
-            path: The file that is written; its name ends in .mp4.
-            overwrite: Replace a file that is there.
-            on_prediction: Is given the prediction of each frame.
-            on_error: Is told that the video ends early.
+            video: The input video.
+            path: The output file, whose name ends in .mp4.
+            overwrite: Replace an existing file.
+            on_prediction: Called with the prediction of each frame.
+            on_error: Called with the error if the video ends early.
 
         Raises:
-            VideoError: no frame can be decoded; or the video ends early, after the frames that it
-                has were written, and ``on_error`` is None.
-            InvalidArgument: a name does not end as it should, or both are of one file.
+            VideoError: no frame can be decoded; or the video ends early and ``on_error`` is None,
+                after the frames until then were written.
+            InvalidArgument: a name has another ending, or both name the same file.
             UnwritableFile: the file cannot be written.
         """
         if not is_video(video):
@@ -237,7 +237,7 @@ class Predictor:
 
     def _predicted(self, batch: list[Packed]) -> list[Prediction]:
         with self._lock, torch.no_grad():
-            # Those of a flip test are fused with objects of lower scores.
+            # A flip test fuses objects of all scores.
             lowest = 0.0 if self._flips else getattr(self.task, 'lowest_score', 0.0)
             with masks_from(self._model, lowest):
                 samples = self._samples(batch)

@@ -9,12 +9,12 @@ _CLEAR_LINE = '\r\x1b[K'
 
 
 class Progress:
-    """mmengine's bar on stderr, with lines of output above it; no bar where stderr is no terminal,
-    or the work is a single piece.
+    """mmengine's progress bar on stderr, below lines of output. There is no bar if stderr is no
+    terminal, or if the work is a single piece.
 
     Args:
-        total: How many pieces the work has; 0 where that is not known.
-        wanted: Whether there is a bar at all.
+        total: Number of pieces; 0 if it is unknown.
+        wanted: Whether to show a bar at all.
     """
 
     def __init__(self, total: int, wanted: bool = True) -> None:

@@ -1,10 +1,10 @@
-"""A backbone under its family's classification head."""
+"""A backbone with the classification head of its family."""
 
 from torch import Tensor, nn
 
 from rexdense.arch.checks import is_integer, require_config, require_ratio
 from rexdense.errors import InvalidArgument
-from rexdense.host import BaseModule
+from rexdense.mmengine_bases import BaseModule
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.layers.activations import relu6, silu
 from rexdense.models.layers.convolution import ConvNorm, convolution
@@ -16,16 +16,16 @@ class ClassificationHead(nn.Module):
     """Head from the deepest level (N, C, H, W) to logits (N, num_classes).
 
     Args:
-        num_classes: 0 leaves the last layer out: the pooled features come in place of logits.
-        widths: Channels before the last layer. ReXNet has one width, a 1x1 convolution before the
-            pooling; ReXNet-lite has a second one, a 1x1 convolution with bias after it; RegNet and
-            ResNeXt have none.
-        lite: ReLU6 in place of SiLU after the first convolution, as in ReXNet-lite.
-        dropout: Rate before the last layer.
+        num_classes: Number of logits; 0 leaves out the last layer and returns pooled features.
+        widths: Channels of the layers before the last. ReXNet has one, a 1x1 convolution before
+            the pooling. ReXNet-lite has a second one, a 1x1 convolution with bias after the
+            pooling. RegNet and ResNeXt have none.
+        lite: ReLU6 instead of SiLU after the first convolution, as in ReXNet-lite.
+        dropout: Dropout rate before the last layer.
 
     Attributes:
-        map_channels: Channels of the map that is pooled.
-        pooled_channels: Channels of the pooled features, which the last layer reads.
+        map_channels: Channels of the map before pooling.
+        pooled_channels: Channels of the pooled features, the input of the last layer.
     """
 
     conv_norm_pairs = (('hidden', 'hidden_norm'),)
@@ -53,18 +53,19 @@ class ClassificationHead(nn.Module):
         self.reset(num_classes)
 
     def reset(self, num_classes: int) -> None:
-        """Put a new last layer, with random weights, in the place of the present one."""
+        """Replace the last layer by one with random weights."""
         self.fc = nn.Linear(self.pooled_channels, num_classes) if num_classes else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.classify(self.expand(x))
 
     def expand(self, x: Tensor) -> Tensor:
-        """Return the map (N, map_channels, H, W) that is pooled."""
+        """Return the map (N, map_channels, H, W) before pooling."""
         return x if self.final is None else self.final(x)
 
     def classify(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Return the logits of a map from :meth:`expand`, or before them the pooled features."""
+        """Return the logits, or with ``pre_logits`` the pooled features, of a map from
+        :meth:`expand`."""
         x = x.mean((2, 3), keepdim=True)
         if self.hidden is not None and self.hidden_norm is not None:
             x = relu6(normalise_pooled(self.hidden_norm, self.hidden(x)))
@@ -76,21 +77,22 @@ class ClassificationHead(nn.Module):
 class Classifier(BaseModule):
     """A named backbone and its classification head.
 
-    The backbone's tensors are named as in the backbone alone, below ``backbone.``.
+    The tensors of the backbone keep their names, with the prefix ``backbone.``.
 
     Args:
-        backbone: Config of a registered backbone, without ``out_indices``: only c5 is read. Or a
-            backbone that returns c5 last.
-        num_classes: Number of logits; 0 returns the pooled features in their place.
-        dropout: Rate before the last layer; None takes the family's own (0.2 for ReXNet, else 0).
+        backbone: A backbone that returns c5 last, or the config of a registered one without
+            ``out_indices``.
+        num_classes: Number of logits; 0 returns the pooled features instead.
+        dropout: Dropout rate before the last layer; None takes the family's default (0.2 for
+            ReXNet, else 0).
 
     Attributes:
-        num_features: Channels of :meth:`forward_features`, as timm calls them.
-        head_hidden_size: Channels of the pooled features, as timm calls them.
+        num_features: Channels of :meth:`forward_features`; the name is timm's.
+        head_hidden_size: Channels of the pooled features; the name is timm's.
 
     Raises:
-        InvalidArgument: ``num_classes`` is no number of classes, ``dropout`` no ratio, or the
-            backbone does not return c5 last.
+        InvalidArgument: ``num_classes`` or ``dropout`` is out of range, or the backbone does not
+            return c5 last.
 
     Example:
         >>> import torch
@@ -131,21 +133,21 @@ class Classifier(BaseModule):
         self.head_hidden_size = self.head.pooled_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits (N, num_classes) of images (N, in_channels, H, W), or their pooled
-        features (N, head_hidden_size) where ``num_classes`` is 0."""
+        """Return the logits (N, num_classes) of images (N, in_channels, H, W), or the pooled
+        features (N, head_hidden_size) if ``num_classes`` is 0."""
         return self.forward_head(self.forward_features(x))
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """Return the map (N, num_features, ceil(H / stride), ceil(W / stride)) that is pooled, of
-        images (N, in_channels, H, W); the stride is the backbone's ``output_stride``."""
+        """Return the map before pooling of images (N, in_channels, H, W). Its shape is (N,
+        num_features, ceil(H / stride), ceil(W / stride)), with the backbone's ``output_stride``."""
         return self.head.expand(self.backbone(x)[-1])
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Return the logits (N, num_classes) of what :meth:`forward_features` gives.
+        """Return the logits (N, num_classes) of a map from :meth:`forward_features`.
 
         Args:
             x: (N, num_features, h, w).
-            pre_logits: Return what the last layer reads, (N, head_hidden_size).
+            pre_logits: Return the pooled features (N, head_hidden_size) instead.
         """
         return self.head.classify(x, pre_logits)
 
@@ -157,10 +159,10 @@ class Classifier(BaseModule):
         """Replace the last layer by one with random weights, for another number of classes.
 
         Args:
-            num_classes: Number of logits; 0 leaves the pooled features.
+            num_classes: Number of logits; 0 returns the pooled features instead.
 
         Raises:
-            InvalidArgument: ``num_classes`` is no number of classes.
+            InvalidArgument: ``num_classes`` is negative or no whole number.
         """
         self.num_classes = _number_of_classes(num_classes)
         self.head.reset(self.num_classes)

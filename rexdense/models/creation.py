@@ -15,16 +15,16 @@ def create_backbone(name: str, pretrained: bool | str = False, **arguments: Any)
 
     Args:
         name: A name from :func:`rexdense.list_backbones`.
-        pretrained: A publisher ('clovaai'), a publisher and its tag ('timm.nav_in1k'), or True for
-            the published weights of best top-1 accuracy. They are downloaded once, see
+        pretrained: A publisher ('clovaai'), a publisher and tag ('timm.nav_in1k'), or True for the
+            published weights with the best top-1 accuracy. They are downloaded once; see
             :func:`rexdense.list_pretrained`.
-        arguments: Those of :class:`~rexdense.models.backbones.backbone.Backbone` and of the
+        arguments: Arguments of :class:`~rexdense.models.backbones.backbone.Backbone` and of the
             family's rule.
 
     Raises:
-        UnknownName: no such name, or no such weights.
-        InvalidArgument: an argument is not taken, or outside what is allowed.
-        CheckpointMismatch: the arguments make another network than the published one.
+        UnknownName: no such network, or no such weights.
+        InvalidArgument: an argument is unknown or out of range.
+        CheckpointMismatch: the arguments change the network, so that the weights do not fit.
         CheckpointUnreadable: the weights cannot be downloaded.
 
     Example:
@@ -46,20 +46,20 @@ def create_classifier(
     pretrained: bool | str = False,
     **arguments: Any,
 ) -> Classifier:
-    """Build a named backbone under its classification head.
+    """Build a named backbone with its classification head.
 
     Args:
         name: A name from :func:`rexdense.list_backbones`.
-        num_classes: Number of logits; 0 returns the pooled features in their place.
-        dropout: Rate before the last layer; None takes the family's own.
-        pretrained: Published weights, as for :func:`rexdense.create_backbone`; with another number
-            of classes than theirs the last layer keeps random ones.
-        arguments: Those of the backbone, as for :func:`rexdense.create_backbone`.
+        num_classes: Number of logits; 0 returns the pooled features instead.
+        dropout: Dropout rate before the last layer; None takes the family's default.
+        pretrained: Published weights, as for :func:`rexdense.create_backbone`. If their number of
+            classes differs from ``num_classes``, the last layer keeps its random weights.
+        arguments: Arguments of the backbone, as for :func:`rexdense.create_backbone`.
 
     Raises:
-        UnknownName: no such name, or no such weights.
-        InvalidArgument: an argument is not taken, or outside what is allowed.
-        CheckpointMismatch: the arguments make another network than the published one.
+        UnknownName: no such network, or no such weights.
+        InvalidArgument: an argument is unknown or out of range.
+        CheckpointMismatch: the arguments change the network, so that the weights do not fit.
         CheckpointUnreadable: the weights cannot be downloaded.
 
     Example:

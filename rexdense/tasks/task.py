@@ -1,4 +1,4 @@
-"""The interface of the tasks: all that the programs ask of each kind of model."""
+"""The interface of the tasks: drawing, writing and describing predictions."""
 
 import copy
 from abc import ABC, abstractmethod
@@ -12,12 +12,12 @@ from rexdense.errors import UnknownName, suggest
 
 
 class Example(NamedTuple):
-    """A validation image and what a model says of it.
+    """A validation image with its prediction.
 
     Attributes:
-        image: (H, W, 3), uint8, RGB, in its own pixels.
-        sample: A data sample with predictions, mmdet's, mmseg's or of a classifier.
-        info: What the data set lists of the image.
+        image: (H, W, 3), uint8, RGB, in the original size.
+        sample: A data sample of mmdet, mmseg or the classifier, with predictions.
+        info: The entry of the image in the data set.
     """
 
     image: np.ndarray
@@ -29,14 +29,12 @@ class Task(ABC):
     """The drawing, the files and the description of the predictions of one kind of model.
 
     Attributes:
-        data_folder: Folder, below that of the pictures, for files that hold the predictions
-            themselves; None where a JSON can hold them.
+        data_folder: Subfolder of the pictures' folder for files of predictions, such as label maps;
+            None if the JSON holds the predictions.
         data_ending: The ending of these files.
-        overview_size: Of how many images at most one picture shows the predictions; 0 where each
-            image's own picture says it better.
+        overview_size: Largest number of images in the overview picture; 0 for no overview.
         shown_classes: Names of the classes that are drawn and described; None for all.
-        opacity: Of what is laid over an image, from 0, where the image alone is seen, to 1; None
-            for what suits the task.
+        opacity: Opacity of the overlay, from 0 (only the image) to 1; None for the default.
     """
 
     data_folder: str | None = None
@@ -51,13 +49,13 @@ class Task(ABC):
     def showing(
         self, classes: Collection[str] | None = None, opacity: float | None = None
     ) -> 'Task':
-        """Return a task that draws and describes predictions otherwise; this one stays as it is.
+        """Return a copy of the task with other settings for drawing and describing.
 
         Args:
-            classes, opacity: ``shown_classes`` and ``opacity`` of that task.
+            classes, opacity: ``shown_classes`` and ``opacity`` of the copy.
 
         Raises:
-            UnknownName: a class is none of the model's.
+            UnknownName: the model has no such class.
             InvalidArgument: the opacity is not from 0 to 1.
         """
         if opacity is not None:
@@ -71,12 +69,12 @@ class Task(ABC):
         return result
 
     def shows(self, label: int) -> bool:
-        """Whether a class, by its place in ``classes``, is drawn and described."""
+        """Whether a class, by its index in ``classes``, is drawn and described."""
         return self.shown_classes is None or self.classes[label] in self.shown_classes
 
     def shown_part(self, sample: Any) -> Any:
-        """Return a data sample with what is drawn, written and described of it alone, in the
-        memory of the host."""
+        """Return a data sample in host memory, reduced to the parts that are drawn, written and
+        described."""
         return sample.cpu()
 
     @abstractmethod
@@ -84,18 +82,19 @@ class Task(ABC):
         """Return the picture of a prediction, RGB, uint8.
 
         Args:
-            image: (H, W, 3), uint8, RGB, in its own pixels.
+            image: (H, W, 3), uint8, RGB, in the original size.
             sample: A data sample with predictions.
-            as_frame: Give pictures of images of one size one size, as a video needs it.
+            as_frame: Make the size of the picture depend only on that of the image, as a video
+                needs it.
         """
 
     @abstractmethod
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
-        """Return a picture of several images, the truth and the prediction of each."""
+        """Return a picture of several images with their truth and prediction."""
 
     @abstractmethod
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
-        """Return the description of a prediction in a line, and in a JSON."""
+        """Return the description of a prediction as a line, and as an entry of the JSON."""
 
     def header(self) -> dict[str, Any]:
         """Return the part of the JSON about all predictions."""
@@ -105,18 +104,17 @@ class Task(ABC):
         """Return the JSON about all images.
 
         Args:
-            images: What :meth:`describe` gave of each, with the path of the ``image``.
+            images: The entries of :meth:`describe`, with the path of the ``image``.
         """
         return dict(self.header(), images=list(images))
 
     def encode(self, sample: Any) -> bytes:
-        """Return the content of the file that holds a prediction; only where ``data_folder`` is
-        not None."""
+        """Return the content of the file of a prediction; only if ``data_folder`` is not None."""
         raise NotImplementedError
 
     def draw_overview(self, examples: Sequence[Example]) -> np.ndarray:
-        """Return a picture of what is predicted for several images, whose truth is unknown; only
-        where ``overview_size`` is not 0."""
+        """Return a picture of the predictions for several images without truth; only if
+        ``overview_size`` is not 0."""
         raise NotImplementedError
 
     def draw_scales(self, image: np.ndarray, samples: Mapping[int, Any]) -> np.ndarray:

@@ -134,7 +134,7 @@ class _Page:
         def tell(done: int) -> None:
             progress((done, len(files)), unit='images')
 
-        with _told():
+        with _as_page_errors():
             results = find(self.predictors[name], [Path(file) for file in files], self.limits, tell)
             several = len(results.images) > 1
             shown = [(image.thumbnail(), image.name) for image in results.images if several]
@@ -154,7 +154,7 @@ class _Page:
         if results is None or not results.images:
             left_out = results.left_out if results else ()
             return as_html('' if left_out else INVITATION, left_out), None, None, None
-        with _told():
+        with _as_page_errors():
             shown = results.prediction(place, View(*view))
         scales = at_most(shown.draw_scales(), LONGEST_SIDE) if shown.scales else None
         titles, rows = rows_of(shown)
@@ -165,14 +165,14 @@ class _Page:
 
     def _write_zip(self, results: Results, *view: Any) -> Any:
         place = self.folder / secrets.token_hex(8) / ZIP
-        with _told():
+        with _as_page_errors():
             atomic_write(place, results.archive(View(*view)), make_folder=True)
         return gradio.update(value=str(place), visible=True)
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Show the message of an error that the visitor can mend."""
+def _as_page_errors() -> Iterator[None]:
+    """Show the visitor the message of an error of rexdense."""
     try:
         yield
     except RexdenseError as error:

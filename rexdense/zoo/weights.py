@@ -76,10 +76,10 @@ def load_published_weights() -> tuple[PublishedWeights, ...]:
 
 
 def list_pretrained(pattern: str = '*') -> list[str]:
-    """List the names of published weights that can be loaded.
+    """Return the names of the published weights that can be loaded.
 
     Args:
-        pattern: Of names or of networks, such as 'rexnet_1.0', 'rexnet*' or '*:timm.*'.
+        pattern: Shell pattern of names or networks, such as 'rexnet_1.0', 'rexnet*' or '*:timm.*'.
 
     Example:
         >>> list_pretrained('rexnet_0.9')
@@ -98,13 +98,13 @@ def find_pretrained(network: str, choice: str | bool = True) -> PublishedWeights
 
     Args:
         network: A name from :func:`rexdense.list_backbones`.
-        choice: A publisher ('timm'), a publisher and its tag ('timm.nav_in1k'), or True for the
-            one of best top-1 accuracy. Files under a licence against commercial use, and those of
-            other classes than ImageNet's 1000, must be named by their tag.
+        choice: A publisher ('timm'), a publisher and tag ('timm.nav_in1k'), or True for the best
+            top-1 accuracy. Files under a non-commercial licence, and those with other classes than
+            ImageNet's 1000, must be chosen by their tag.
 
     Raises:
         UnknownName: nothing is published under that name.
-        InvalidArgument: the file is of a network or under names that cannot be loaded here.
+        InvalidArgument: the network or the names of the file cannot be loaded here.
 
     Example:
         >>> find_pretrained('rexnet_1.0', 'clovaai').top1

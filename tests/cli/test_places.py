@@ -17,6 +17,7 @@ from PIL import Image
 from rexdense.cli import predict, test, train
 from rexdense.errors import InvalidArgument
 from rexdense.inference import writing
+from tests.folder_contents import contents
 from tests.forked import Forked
 from tests.small_coco import coco_content, write_coco
 from tests.small_segmentation import HEIGHT, WIDTH, label_map, write_image, write_labels
@@ -28,14 +29,6 @@ from tests.tiny_run import (
     segmentation_arguments,
     train_arguments,
 )
-
-
-def contents(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob('*')
-        if path.is_file()
-    }
 
 
 def measure(segmented, root, work_dir, *more):

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 
 pytest.importorskip('mmengine')
 
-from rexdense.engine.dataloaders import end_stuck_processes, lost_workers_told
+from rexdense.engine.dataloaders import as_lost_worker, end_stuck_processes
 from rexdense.engine.resume.stopping import StopSignals
 from rexdense.engine.runner import Runner
 from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
@@ -179,7 +179,7 @@ def test_a_process_that_gives_nothing(persistent, monkeypatch):
     )
     began = time.monotonic()
     said = r'^no batch of images has come for 1 seconds, the timeout of the data loader'
-    with pytest.raises(LostWorker, match=said), lost_workers_told():
+    with pytest.raises(LostWorker, match=said), as_lost_worker():
         list(built)
     end_stuck_processes()
     assert time.monotonic() - began < 10
@@ -229,7 +229,7 @@ def test_a_batch_that_cannot_be_handed_over():
         seed=0,
     )
     said = r'^process \d+, which loads images, has ended: where memory, .* run short, give fewer '
-    with pytest.raises(LostWorker, match=said), lost_workers_told():
+    with pytest.raises(LostWorker, match=said), as_lost_worker():
         list(built)
 
 
@@ -239,6 +239,6 @@ def test_a_process_that_the_signal_has_ended_which_stops_the_run(number, status)
     signals = StopSignals()
     signals.number = number
     said = f'^stopped by {number.name}, and process 5, which loads images, has ended: the last '
-    with pytest.raises(ProcessLost, match=said) as caught, lost_workers_told(signals):
+    with pytest.raises(ProcessLost, match=said) as caught, as_lost_worker(signals):
         raise RuntimeError('DataLoader worker (pid(s) 5) exited unexpectedly')
     assert caught.value.exit_status == status

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from mmdet.evaluation import CocoMetric as StockCocoMetric
 from mmdet.structures import DetDataSample
-from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from pycocotools.coco import COCO
 
 from rexdense.datasets.coco.annotations import read_annotations
 from rexdense.errors import DataError, InvalidArgument, MissingDependency, UnwritableFile
 from rexdense.evaluation import CocoMetric
+from tests.evaluation.evaluator import evaluate
 from tests.mmengine_log import mmengine_messages
 from tests.shared_files import SHARED, needs_shared
 from tests.small_coco import CONTENT, coco_content, write_coco
@@ -61,14 +61,6 @@ def samples_of(annotations, classes, masks=False, seed=None):
         sample.pred_instances = predictions
         samples.append(sample)
     return samples
-
-
-def evaluate(metric, classes, samples):
-    evaluator = Evaluator(metric)
-    evaluator.dataset_meta = {'classes': tuple(classes)}
-    for start in range(0, len(samples), 2):
-        evaluator.process(samples[start : start + 2])
-    return evaluator.evaluate(len(samples))
 
 
 def config(path, **options):

@@ -15,6 +15,7 @@ from mmseg.structures import SegDataSample
 
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation import SegmentationMetric
+from tests.evaluation.evaluator import evaluate
 from tests.mmengine_log import mmengine_messages
 
 
@@ -24,14 +25,6 @@ def sample_of(truth, prediction, **metainfo):
         if labels is not None:
             sample.set_data({key: PixelData(data=torch.as_tensor(labels)[None])})
     return sample
-
-
-def evaluate(metric, classes, samples):
-    evaluator = Evaluator(metric)
-    evaluator.dataset_meta = {'classes': tuple(classes)}
-    for start in range(0, len(samples), 2):
-        evaluator.process(samples[start : start + 2])
-    return evaluator.evaluate(len(samples))
 
 
 def random_samples(num_classes, present, count=5, seed=0):

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from rexdense.errors import CheckpointUnreadable
-from rexdense.host import HistoryBuffer
+from rexdense.mmengine_bases import HistoryBuffer
 
 # How torch names what it refuses to look up (torch/_weights_only_unpickler.py).
 _REFUSED = re.compile(r'GLOBAL ([\w.]+)')

@@ -1,4 +1,4 @@
-"""Folders, lists and archives of classified images as a data set of mmengine."""
+"""A data set of classified images in folders, lists or tar files."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ CLASS_FILE = 'classes.txt'
 
 
 def read_class_names(root: Path) -> tuple[str, ...] | None:
-    """Return the names in ``classes.txt`` below ``root``, a name a line in the order of the labels;
-    None where there is no such file.
+    """Return the names in ``classes.txt`` below ``root``, one per line in the order of the labels;
+    None if there is no such file.
 
-    A synset list (``n01440764 tench, Tinca tinca``) gives the synsets, which folders bear as names.
+    A synset list (``n01440764 tench, Tinca tinca``) gives the synsets, the names of the folders.
 
     Raises:
-        DataError: it cannot be read, or holds fewer than two names, or one twice.
+        DataError: the file cannot be read, or holds fewer than two names, or a name twice.
     """
     path = root / CLASS_FILE
     if not path.is_file():
@@ -46,30 +46,30 @@ def read_class_names(root: Path) -> tuple[str, ...] | None:
 
 @DATASETS.register_module()
 class ClassificationDataset(SkipUnreadable, BaseDataset):
-    """Images with a class each, from folders (``<split>/<class>/*``), a list, or tar files.
+    """Images with one class each, from folders (``<split>/<class>/*``), a list, or tar files.
 
-    Classes are, in this order of preference, those of ``metainfo``, of ``classes.txt`` in
-    ``data_root``, of ``class_ann_file``, or those of the training split sorted by name. Paths and
-    labels lie in arrays, which loader processes share without copies. A training image that cannot
-    be decoded is replaced by another one, with a warning, until there are too many of them.
+    The classes come from the first of these: ``metainfo``, ``classes.txt`` in ``data_root``,
+    ``class_ann_file``, the training split in the order of names. Paths and labels are stored in
+    arrays, which loader processes share without copies. A training image that cannot be decoded is
+    replaced by another one, with a warning, up to the share ``most_unreadable``.
 
     Args:
-        data_root: The folder that holds the splits.
+        data_root: The folder of the splits.
         split: The folder of the split below ``data_root``. If it holds tar files and no folders,
-            they are read, see :mod:`~rexdense.datasets.classification.shards`.
-        class_split: The split that names the classes.
-        ann_file: A list of images below ``data_root``, see
-            :func:`~rexdense.datasets.classification.image_list.read_image_list`, its paths
-            relative to the split; '' takes the folders or the tar files.
-        class_ann_file: The list of the training images, if that names the classes.
-        cache: Folder for the lists of files; None keeps none.
+            they are read; see :mod:`~rexdense.datasets.classification.shards`.
+        class_split: The split that defines the classes.
+        ann_file: A list of images below ``data_root``, with paths relative to the split, see
+            :func:`~rexdense.datasets.classification.image_list.read_image_list`; '' takes the
+            folders or tar files.
+        class_ann_file: The list of the training images, if it defines the classes.
+        cache: Folder for the cached file lists; None caches nothing.
         most_unreadable: The largest share of training images that may be left out, 0 to 1.
-        arguments: Further ones of mmengine's ``BaseDataset``: metainfo, pipeline, test_mode ...
+        arguments: Further arguments of mmengine's ``BaseDataset``, such as metainfo and pipeline.
 
     Raises:
-        DataError: a folder or list cannot be used, its classes are not known, or there is one
-            class only.
-        InvalidArgument: ``most_unreadable`` is no share.
+        DataError: a folder or list cannot be used, its classes are unknown, or there is only one
+            class.
+        InvalidArgument: ``most_unreadable`` is not from 0 to 1.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
 
     @property
     def unread_images(self) -> dict[str, int]:
-        """The number of images in the folders of each kind that is not read, by endings."""
+        """The number of images of unsupported kinds, by file ending."""
         self.full_init()
         return self._files.unread
 
     def full_init(self) -> None:
-        """List the files, unless that has been done."""
+        """List the files, if they are not listed yet."""
         if self._fully_initialized:
             return
         folder = Path(self.data_root) / self.split
@@ -124,8 +124,8 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         super().full_init()
 
     def _known_classes(self) -> Sequence[str] | None:
-        """Return the class names; None where the split's own are meant. Raise DataError where they
-        are not known, though images are to be measured, or one is named twice."""
+        """Return the class names; None for those of the split itself. Raise DataError if a name
+        occurs twice, or if the classes of a test set are unknown."""
         root = Path(self.data_root)
         classes = self._metainfo.get('classes') or read_class_names(root)
         if classes is not None:
@@ -152,14 +152,14 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
     def _scan(
         self, folder: Path, classes: Sequence[str] | None = None
     ) -> tuple[tuple[str, ...], FileIndex]:
-        """List the images of a split without a list."""
+        """Return the class names and files of a split of folders or tar files."""
         sharded = find_shards(folder) and not any(
             is_data(entry.name) and is_folder(entry) for entry in entries_of(folder)
         )
         return (scan_shards if sharded else scan_classes)(folder, classes, self.cache)
 
     def _chosen(self, count: int) -> range | list[int]:
-        """Return the places that mmengine's ``indices`` stands for."""
+        """Return the images that mmengine's argument ``indices`` selects."""
         if isinstance(self._indices, int):
             return (
                 range(count)[: self._indices]
@@ -169,7 +169,7 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         return list(self._indices)
 
     def load_data_list(self) -> list[dict]:
-        """Return nothing: paths and labels lie in arrays."""
+        """Return an empty list: paths and labels are stored in arrays."""
         return []
 
     def _join_prefix(self) -> None:
@@ -187,8 +187,8 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
         return len(self._files) if self._files is not None else 0
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
-        """Return ``img_path``, ``gt_label`` and ``sample_idx`` of an image, and where it lies in an
-        archive."""
+        """Return ``img_path``, ``gt_label`` and ``sample_idx`` of an image, and its place in a tar
+        file."""
         self.full_init()
         idx = range(len(self))[idx]
         return dict(

@@ -1,7 +1,4 @@
-"""A COCO annotation file that has been read, checked and cleaned.
-
-It needs neither torch nor an OpenMMLab package, so the command line can check a folder in advance.
-"""
+"""Reading, checking and cleaning of COCO annotation files, without torch and OpenMMLab."""
 
 import os
 from collections import Counter
@@ -29,26 +26,25 @@ class CocoAnnotations:
     """A COCO annotation file, cleaned.
 
     Attributes:
-        path: where it was read from.
-        classes: the classes asked for, else all of the file in the order of its categories. A label
-            is a place in this order.
+        path: the annotation file.
+        classes: the requested classes, or all of the file in the order of its categories. A label
+            is an index into them.
         file_classes: all classes of the file in the order of its categories.
-        category_ids: the file's own category id of each class that it knows.
-        roots: names of the categories that only head others; they are no classes.
-        dataset: ``images``, ``annotations`` and ``categories`` as in the file, less the annotations
-            that were dropped. Every annotation has ``bbox`` (inside the image), ``area``,
-            ``iscrowd`` and the image and category ids in the spelling of their lists.
-            Images without annotations stay: they are background to learn from. Their
-            ``file_name`` is spelt as the file on the disk is, where that was looked for.
-        image_folder: where the images lie; None if they were not looked for.
+        category_ids: the category id in the file of each class that it has.
+        roots: names of the categories that are only super-categories of others, not classes.
+        dataset: ``images``, ``annotations`` and ``categories`` of the file, without the annotations
+            that were left out. Every annotation has ``bbox`` (inside the image), ``area``,
+            ``iscrowd`` and the ids as they are spelt in the lists of images and categories.
+            Images without annotations are kept as background. ``file_name`` is spelt as on the
+            disk, if the images were searched.
+        image_folder: the folder of the images; None if they were not searched.
         left_out: ids of the annotations that were left out, by reason.
-        clipped_boxes: ids of the annotations whose box was cut to its image.
-        boxes_of_masks: number of boxes that the file lacks and that were taken from the masks.
-        turned_boxes: number of boxes that the file has as they were before they were turned.
-        masks_unlike_boxes: ids of annotations whose mask does not fill their box or reaches out of
-            it: the box around the mask overlaps theirs by an IoU below 0.5. Both stay as they are.
-            They are looked for where masks are needed.
-        missing: names of the images that were left out because they are not there.
+        clipped_boxes: ids of the annotations whose box was clipped to its image.
+        boxes_of_masks: number of boxes that were missing and computed from the masks.
+        turned_boxes: number of rotated boxes, which the file stores unrotated.
+        masks_unlike_boxes: ids of the annotations whose mask disagrees with the box: the box around
+            the mask has an IoU below 0.5 with it. Both are kept. Found only if masks are needed.
+        missing: names of the images that were left out because they are missing.
     """
 
     path: Path
@@ -66,7 +62,7 @@ class CocoAnnotations:
     missing: Sequence[str] = ()
 
     def image_samples(self) -> list[Sample]:
-        """Return the images, which were looked for, with the sizes that are stated."""
+        """Return the images with their annotated sizes. The images must have been searched."""
         return [
             Sample(
                 os.path.join(self.image_folder, image['file_name']),
@@ -87,13 +83,13 @@ class CocoAnnotations:
 
     @cached_property
     def labels(self) -> dict[int | str, int]:
-        """The place in ``classes`` of each category id."""
+        """The index into ``classes`` of each category id."""
         places = {name: place for place, name in enumerate(self.classes)}
         return {category_id: places[name] for name, category_id in self.category_ids.items()}
 
     @cached_property
     def boxes_per_class(self) -> dict[str, int]:
-        """Number of boxes of each class, each around one object."""
+        """Number of boxes of each class, without crowds."""
         counts = Counter(
             entry['category_id'] for entry in self.dataset['annotations'] if not entry['iscrowd']
         )
@@ -101,12 +97,12 @@ class CocoAnnotations:
 
     @cached_property
     def crowds(self) -> int:
-        """Number of boxes around crowds, which are neither learnt from nor counted as missed."""
+        """Number of boxes around crowds, which are not trained on and not counted as missed."""
         return sum(entry['iscrowd'] for entry in self.dataset['annotations'])
 
     @cached_property
     def images_without_boxes(self) -> int:
-        """Number of images that are all background."""
+        """Number of images without annotations."""
         annotated = {entry['image_id'] for entry in self.dataset['annotations']}
         return len(self.dataset['images']) - len(annotated)
 
@@ -123,27 +119,27 @@ def read_annotations(
     may_lack_images: bool = False,
     content: dict[str, Any] | None = None,
 ) -> CocoAnnotations:
-    """Read an annotation file, check it and leave out what cannot be used.
+    """Read an annotation file, check it and leave out unusable annotations.
 
     Args:
-        path: a COCO annotation file, or what :func:`~rexdense.datasets.formats.voc.is_voc` knows
-            of a Pascal VOC folder.
-        image_folder: where the images lie, or the folders where they may lie: the first that has
-            the first image. None leaves it unchecked that they are there. Names are matched as
-            :func:`~rexdense.datasets.file_names.find_files` says.
-        classes: names of the classes wanted; None stands for all of the file.
-        may_lack_classes: whether the file need not know all of ``classes``, as a small validation
-            set may not.
-        need_boxes: whether a file without a usable annotation is an error. Pictures that are only
-            to be predicted have none.
+        path: a COCO annotation file, or a path that
+            :func:`~rexdense.datasets.formats.voc.is_voc` accepts.
+        image_folder: the folder of the images, or several folders, of which the first that has the
+            first image is taken. None skips the check that the images exist.
+            :func:`~rexdense.datasets.file_names.find_files` matches the names.
+        classes: names of the classes; None takes all of the file.
+        may_lack_classes: whether the file may lack some of ``classes``, as a small validation set
+            may.
+        need_boxes: whether a file without a usable annotation is an error. Images for prediction
+            have none.
         need_masks: whether annotations without a usable mask are left out too.
-        may_lack_images: whether images that are not there are left out, with their annotations.
-        content: what ``path`` holds, in COCO's form, where it was read before.
+        may_lack_images: whether missing images are left out, with their annotations.
+        content: the content of ``path`` in COCO's form, if it has been read already.
 
     Raises:
-        DataError: the file cannot be read or is not COCO, an id or class name occurs twice, a class
-            asked for is not in it, nothing usable is in it, all objects are crowds, or images are
-            missing.
+        DataError: the file cannot be read or is not COCO, an id or class name occurs twice, a
+            requested class is missing, no annotation is usable, all objects are crowds, or images
+            are missing.
     """
     path = Path(path)
     if content is None:
@@ -158,7 +154,7 @@ def read_annotations(
     if image_folder is not None:
         single = isinstance(image_folder, str | os.PathLike)
         folders = [Path(each) for each in ([image_folder] if single else image_folder)]
-        folder, missing = _find_images(path, content['images'], folders)
+        folder, missing = _find_images(content['images'], folders)
     if missing:
         _take_out_missing(path, content, missing, folder, may_lack_images)
     content['categories'] = [
@@ -195,7 +191,7 @@ def read_annotations(
 def _wanted(
     path: Path, file_classes: tuple[str, ...], classes: Sequence[str] | None, may_lack: bool
 ) -> tuple[str, ...]:
-    """The classes asked for, once it is sure that the file has them."""
+    """Return the requested classes; raise DataError if the file lacks one."""
     if classes is None:
         return file_classes
     if isinstance(classes, str):
@@ -220,7 +216,7 @@ def _nothing_left(
     wanted: tuple[str, ...],
     dropped: Mapping[str, int],
 ) -> str:
-    """The message for a file without a single usable annotation."""
+    """Return the message for a file without a usable annotation."""
     total = len(content['annotations'])
     if not total:
         return f'{path}: its list of annotations is empty; there is nothing to learn from'
@@ -253,11 +249,9 @@ def _require_single_objects(path: Path, annotations: Sequence[dict]) -> None:
         )
 
 
-def _find_images(
-    path: Path, images: Sequence[dict], folders: Sequence[Path]
-) -> tuple[Path, list[dict]]:
-    """Return the folder that has the images, whose names become those on the disk, and the images
-    that it lacks."""
+def _find_images(images: Sequence[dict], folders: Sequence[Path]) -> tuple[Path, list[dict]]:
+    """Return the folder that has the images, and the images that it lacks; spell ``file_name`` as
+    on the disk."""
     there = [folder for folder in folders if folder.is_dir()]
     if not there:
         raise DataError(
@@ -278,8 +272,8 @@ def _find_images(
 def _take_out_missing(
     path: Path, content: dict[str, Any], images: Sequence[dict], folder: Path, may_lack: bool
 ) -> None:
-    """Take images that are not there out of the content of a file, with their annotations; raise
-    DataError where that is not wanted, or no image would be left."""
+    """Remove missing images and their annotations from the content of a file. Raise DataError if
+    they may not be missing, or if no image would be left."""
     if not may_lack or len(images) == len(content['images']):
         raise DataError(
             f'{path}: {len(images)} of its {len(content["images"])} images are missing in '

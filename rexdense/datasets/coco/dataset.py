@@ -1,4 +1,4 @@
-"""COCO-format folders of a user's own as an mmdet dataset."""
+"""mmdet's COCO dataset for users' own annotation files."""
 
 import logging
 from typing import Any
@@ -16,14 +16,14 @@ from rexdense.registry import DATASETS
 
 @DATASETS.register_module()
 class CocoDataset(SkipUnreadable, _CocoDataset):
-    """mmdet's ``CocoDataset`` for annotation files of a user's own.
+    """mmdet's ``CocoDataset`` for users' own annotation files.
 
-    It takes the same arguments and gives the same samples. Different are:
+    The arguments and samples are the same, with these differences:
 
-    - Without ``metainfo['classes']`` the classes are those of the annotation file.
-    - Labels follow the order of ``metainfo['classes']``, by name; mmdet's follow the order of the
-      file, so a file with another order silently exchanges classes.
-    - Annotations are read and cleaned by ``rexdense.datasets.coco.annotations``.
+    - Without ``metainfo['classes']``, the classes are those of the annotation file.
+    - Labels follow the order of ``metainfo['classes']``. mmdet's follow the order of the file, so
+      that another order silently swaps classes.
+    - :func:`~rexdense.datasets.read_annotations` reads and cleans the annotations.
     - A training image that cannot be decoded is replaced by another one, with a warning; see
       ``skipped_images``. With ``test_mode=True`` it is an error.
 
@@ -35,11 +35,11 @@ class CocoDataset(SkipUnreadable, _CocoDataset):
 
     @collector_paused()
     def full_init(self) -> None:
-        """Read the annotations, unless that was done."""
+        """Read the annotations, if they are not read yet."""
         super().full_init()
 
     def load_data_list(self) -> list[dict]:
-        """Return one dictionary an image, as mmdet's transforms expect it."""
+        """Return one dictionary per image, as mmdet's transforms expect it."""
         self.data_prefix.setdefault('img', self.data_root or '')
         annotations = self._read()
         self._metainfo['classes'] = annotations.classes
@@ -89,8 +89,7 @@ class CocoDataset(SkipUnreadable, _CocoDataset):
         return annotations
 
     def filter_data(self) -> list[dict]:
-        """Return the images that ``filter_cfg`` lets through; raise DataError where there is
-        none."""
+        """Return the images that ``filter_cfg`` keeps; raise DataError if there are none."""
         kept = super().filter_data()
         if not kept:
             raise DataError(

@@ -1,4 +1,4 @@
-"""A user's own folder with images and annotation files for training and validation."""
+"""A folder of images with COCO annotations for training and validation."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ _CLASSES_SHOWN = 20
 
 @dataclass(frozen=True)
 class CheckedCocoFolder:
-    """The annotations of a folder in order.
+    """The checked annotations of a folder.
 
     Attributes:
         classes: the classes to train, in the order of the labels.
-        train, val: the annotations; both have ``classes`` in this order.
+        train, val: the annotations of the splits, both with these classes.
     """
 
     classes: tuple[str, ...]
@@ -33,24 +33,24 @@ class CheckedCocoFolder:
     val: CocoAnnotations
 
     def summary(self) -> str:
-        """Return a table of images, boxes and what was left out."""
+        """Return a table of images, boxes and omissions."""
         return summary({'train': self.train, 'val': self.val})
 
 
 @dataclass(frozen=True)
 class CocoFolder:
-    """Folders of the images and annotations of a data set.
+    """The paths of the images and annotations of a data set.
 
-    What is not where it is by default is looked for where exporters put it: Roboflow's
+    Files that are missing at the default paths are searched in the layouts of exporters: Roboflow's
     ``{train,valid}/_annotations.coco.json`` with the images beside it, COCO's
     ``annotations/instances_{train,val}2017.json`` with the images in ``train2017/`` and
     ``val2017/``, and Pascal VOC's ``ImageSets/Main/{train,val}.txt`` or folders of XML files.
 
     Attributes:
-        data_root: the folder that the other paths start from, unless they are absolute.
+        data_root: the folder that relative paths start from.
         images: folder that the ``file_name`` of each image is relative to.
         train, val: the annotation files.
-        val_images: folder of the validation images if it is not ``images``.
+        val_images: folder of the validation images; None for ``images``.
     """
 
     data_root: str | os.PathLike[str]
@@ -62,15 +62,15 @@ class CocoFolder:
     def check(
         self, classes: Sequence[str] | None = None, need_masks: bool = False
     ) -> CheckedCocoFolder:
-        """Read both annotation files and look for the images.
+        """Read both annotation files and check the images.
 
         Args:
-            classes: names of the classes to train; None stands for all of the training file.
+            classes: names of the classes to train; None takes all of the training file.
             need_masks: whether annotations without a usable mask are left out.
 
         Raises:
-            DataError: something is missing or cannot be used, or the validation file has classes
-                that the training file does not have. The reverse is fine.
+            DataError: a file is missing or cannot be used, or the validation file has classes that
+                the training file lacks. The reverse is allowed.
         """
         train = self.read('train', classes, need_masks)
         val = self.read('val', train.classes, need_masks)
@@ -86,16 +86,17 @@ class CocoFolder:
     def read(
         self, split: str, classes: Sequence[str] | None = None, need_masks: bool = False
     ) -> CocoAnnotations:
-        """Read the annotation file of one split, 'train' or 'val', and look at its images.
+        """Read the annotation file of one split, 'train' or 'val', and check its images.
 
         Args:
-            classes: names of the classes wanted; None stands for all of the file. The validation
-                file may lack some.
+            classes: names of the classes; None takes all of the file. The validation file may lack
+                some.
             need_masks: whether annotations without a usable mask are left out.
 
         Raises:
-            DataError: something is missing or cannot be used, such as an image of another size than
-                stated. Training images that cannot be decoded are skipped when they are met.
+            DataError: a file is missing or cannot be used, such as an image of another size than
+                annotated. Training images that cannot be decoded are no error here; training skips
+                them.
         """
         root = Path(self.data_root)
         if not root.is_dir():
@@ -116,13 +117,13 @@ class CocoFolder:
         return annotations
 
     def below(self, path: Path) -> str:
-        """Return a path as it is spelt from the data root; an absolute one if it is elsewhere."""
+        """Return a path relative to the data root; an absolute one if it lies outside."""
         root = Path(self.data_root)
         return str(path.relative_to(root) if path.is_relative_to(root) else path.absolute())
 
     def found_places(self, splits: Mapping[str, CocoAnnotations]) -> list[str]:
-        """Return a sentence for each split whose annotations or images are elsewhere than stated:
-        where they were found."""
+        """Return a sentence for each split whose annotations or images were found elsewhere than
+        at the stated paths."""
         sentences = []
         for split, found in splits.items():
             places = self.below(found.path), self.below(found.image_folder)
@@ -135,7 +136,7 @@ class CocoFolder:
         return sentences
 
     def _annotation_file(self, split: str) -> Path:
-        """Return the annotation file of a split: the one stated, else the one of a known layout."""
+        """Return the stated annotation file of a split, or else that of a known layout."""
         root, stated = Path(self.data_root), {'train': self.train, 'val': self.val}[split]
         if stated != getattr(CocoFolder, split) or (root / stated).exists():
             return root / stated
@@ -159,8 +160,7 @@ class CocoFolder:
         return found[0]
 
     def _only_train(self, split: str) -> list[Path]:
-        """Return the annotation file of train where there is none of val that it could be divided
-        into."""
+        """Return the annotation file of train if val has none, so that train could be split."""
         if split != 'val' or self.train != CocoFolder.train:
             return []
         root = Path(self.data_root)
@@ -168,14 +168,14 @@ class CocoFolder:
         return [stated] if stated.exists() else annotation_files(root, 'train')
 
     def _image_folders(self, split: str, annotations: Path) -> list[Path]:
-        """Return the folders where the images of an annotation file may lie."""
+        """Return the folders that may hold the images of an annotation file."""
         root = Path(self.data_root)
         stated = self.val_images if split == 'val' and self.val_images else self.images
         return image_folders(root, annotations, stated, searched=stated == CocoFolder.images)
 
 
 def summary(splits: Mapping[str, CocoAnnotations]) -> str:
-    """Return a table of images, boxes by class and what was left out, a column each split.
+    """Return a table of images, boxes by class and omissions, with a column per split.
 
     Example:
         >>> print(CocoFolder('data/bccd').check().summary())  # doctest: +SKIP

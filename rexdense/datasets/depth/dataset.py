@@ -1,4 +1,4 @@
-"""Images with depth maps as a data set for mmseg's transforms, without mmseg."""
+"""A data set of images and depth maps for mmseg's transforms."""
 
 import logging
 from typing import Any
@@ -15,22 +15,22 @@ from rexdense.registry import DATASETS
 
 @DATASETS.register_module()
 class DepthDataset(SkipUnreadable, BaseDataset):
-    """Images and depth maps in two folders, or named by a list.
+    """Images and depth maps in two folders, or named by a list. It does not need mmseg.
 
     By default they lie in ``images/train`` and ``depth/train`` below ``data_root`` and are paired
-    by name, see :func:`~rexdense.datasets.depth.pairs.pair_by_name`. Each sample has the keys
+    by name; see :func:`~rexdense.datasets.depth.pairs.pair_by_name`. Each sample has the keys
     ``img_path``, ``depth_map_path`` and ``seg_fields``, which ``rexdense.LoadImage``,
     ``rexdense.LoadDepth`` and mmseg's transforms read.
 
     A training image that cannot be decoded, or whose depth map has no measured pixel, is replaced
-    by another one; see ``skipped_images``. With ``test_mode=True`` the first is an error, and a map
-    without a measured pixel is left to the metric.
+    by another one; see ``skipped_images``. With ``test_mode=True``, such an image is an error, and
+    such a map is left to the metric.
 
     Args:
-        ann_file: A list of pairs, see :func:`~rexdense.datasets.depth.pairs.read_pair_list`; empty
+        ann_file: A list of pairs, see :func:`~rexdense.datasets.depth.pairs.read_pair_list`; ''
             pairs by name.
         data_prefix: The folders ``img_path`` and ``depth_map_path``.
-        arguments: Those of mmengine's ``BaseDataset``.
+        arguments: Further arguments of mmengine's ``BaseDataset``.
 
     Raises:
         DataError: images or depth maps are missing.
@@ -49,7 +49,7 @@ class DepthDataset(SkipUnreadable, BaseDataset):
         super().__init__(ann_file, data_prefix=folders | (data_prefix or {}), **arguments)
 
     def load_data_list(self) -> list[dict]:
-        """Return one dictionary an image."""
+        """Return one dictionary per image."""
         images, depth = self.data_prefix['img_path'], self.data_prefix['depth_map_path']
         found = find_depth_pairs(images, depth, self.ann_file)
         for what, number in found.left_out.items():

@@ -1,4 +1,4 @@
-"""Reading depth maps of the common kinds as metres."""
+"""Loading of depth maps in metres."""
 
 import io
 from pathlib import Path
@@ -18,24 +18,24 @@ from rexdense.registry import TRANSFORMS
 
 
 class EmptyDepthMap(ImageError):
-    """A depth map in which no pixel was measured."""
+    """A depth map without a measured pixel."""
 
 
 @TRANSFORMS.register_module()
 class LoadDepth(BaseTransform):
-    """Read the depth map at ``depth_map_path`` as float32 metres, (height, width), 0 where nothing
-    was measured.
+    """Read the depth map at ``depth_map_path`` as metres, (height, width) of float32, 0 where
+    nothing was measured.
 
-    See :func:`read_depth` for the files it reads.
+    See :func:`read_depth` for the file formats.
 
-    Required keys: ``depth_map_path`` and ``seg_fields``; ``ori_shape`` if the size is to be
-    compared with the image's; ``may_be_empty`` if a map without a measured pixel is welcome. Added
-    key: ``gt_depth_map``, which mmseg's transforms treat as they do label maps: nearest pixels.
+    Required keys: ``depth_map_path`` and ``seg_fields``; ``ori_shape`` to compare the size with the
+    image's; ``may_be_empty`` to accept a map without a measured pixel. Added key: ``gt_depth_map``,
+    which mmseg's transforms resize by nearest pixels, as they do label maps.
 
     Args:
-        units_per_metre: What a whole number counts: 1000 for millimetres, as in NYU Depth v2, 256
-            in KITTI.
-        backend_args: For mmengine's file backends, where files do not lie on a disk.
+        units_per_metre: Integer units per metre: 1000 for millimetres, as in NYU Depth v2; 256 in
+            KITTI.
+        backend_args: Arguments of mmengine's file backends, for files that are not on a disk.
 
     Raises:
         InvalidArgument: ``units_per_metre`` is not above 0.
@@ -52,7 +52,7 @@ class LoadDepth(BaseTransform):
         Raises:
             UnreadableImage: the file is missing or damaged.
             EmptyDepthMap: no pixel was measured.
-            ImageError: it is a picture of another kind, or its size is not the image's.
+            ImageError: the file holds no depth, or its size differs from the image's.
         """
         path = results['depth_map_path']
         content = read_file(path, 'depth map', self.backend_args)
@@ -79,15 +79,14 @@ def read_depth(content: bytes, path: str, units_per_metre: float = 1000) -> np.n
     """Return a depth map in metres, (height, width) of float32; 0 where nothing was measured.
 
     Args:
-        content: The bytes of a 16-bit PNG or TIFF with whole numbers, or of a ``.npy`` file or a
-            TIFF with floating-point numbers, which are metres. 0 or below, NaN and infinity stand
-            for nothing measured.
-        path: What messages call it.
-        units_per_metre: What a whole number counts.
+        content: The bytes of a 16-bit PNG or TIFF with integers, or of a ``.npy`` file or TIFF with
+            floating-point metres. Values of 0 or below, NaN and infinity are not measured.
+        path: Name of the file in messages.
+        units_per_metre: Integer units per metre.
 
     Raises:
         UnreadableImage: the content is damaged.
-        ImageError: it is something else, such as a colour image.
+        ImageError: the content is no depth map, such as a colour image.
     """
     stored = _stored(content, path)
     if stored.ndim == 3 and 1 in (stored.shape[0], stored.shape[2]):
@@ -111,7 +110,7 @@ def read_depth(content: bytes, path: str, units_per_metre: float = 1000) -> np.n
 
 
 def _stored(content: bytes, path: str) -> np.ndarray:
-    """Return the numbers of a file as they are stored; those of an image upright."""
+    """Return the values of a file as they are stored; those of an image upright."""
     if str(path).endswith('.npy'):
         try:
             return np.load(io.BytesIO(content), allow_pickle=False)

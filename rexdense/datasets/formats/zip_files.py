@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.folders import is_data
-from rexdense.destinations import told
+from rexdense.destinations import as_unwritable
 from rexdense.errors import DataError, RexdenseError
 from rexdense.files import folder_written_aside
 
@@ -127,7 +127,7 @@ def _check_room(archive: Path, target: Path, needed: int) -> None:
     place = next(
         folder for folder in (target.absolute(), *target.absolute().parents) if folder.exists()
     )
-    with told(target):
+    with as_unwritable(target):
         free = shutil.disk_usage(place).free
     if needed > free:
         raise DataError(

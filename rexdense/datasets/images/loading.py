@@ -1,4 +1,4 @@
-"""Reading images of every common kind as 8-bit colour."""
+"""Loading of images as 8-bit colour."""
 
 from typing import Any
 
@@ -27,29 +27,25 @@ leave_in_order()
 class LoadImage(LoadImageFromFile):
     """Read the image at ``img_path`` as uint8, height x width x 3, channels blue, green, red.
 
-    It does what mmcv's ``LoadImageFromFile`` does, pixel for pixel, and beyond that:
+    The pixels are those of mmcv's ``LoadImageFromFile``, with these additions:
 
-    - An image that its orientation turns, a tag of EXIF data or of a TIFF file, is turned as
-      ``width`` and ``height`` (those of the annotation) say: to stay as stored if they are the
-      stored image's, upright if they are the upright one's. Where both have this size, or none is
-      given, it is made upright, as image viewers do.
-    - 16-bit values are scaled linearly, ``2 ** bit_depth - 1`` becoming 255.
-    - Grey images get three equal channels. Alpha is left out, as mmcv does, unless a ``background``
-      is given.
+    - An image with an orientation tag (EXIF or TIFF) is made upright, as in image viewers. If the
+      annotated ``width`` and ``height`` are only those of the stored image, it stays as stored.
+    - 16-bit values are scaled linearly; ``2 ** bit_depth - 1`` becomes 255.
+    - Grey images get three equal channels. Alpha is dropped, as in mmcv, unless a ``background`` is
+      given.
 
-    Required keys: ``img_path``, or those of an image in an archive, see
-    :func:`~rexdense.datasets.images.content.read_content`; ``width`` and ``height`` if the size is
-    to be checked. Added keys:
-    ``img``, ``img_shape``, ``ori_shape``, the latter two (height, width).
+    Required keys: ``img_path``, or the keys of an image in an archive, see
+    :func:`~rexdense.datasets.images.content.read_content`; ``width`` and ``height`` to check the
+    size. Added keys: ``img``, ``img_shape``, ``ori_shape``, the latter two (height, width).
 
     Args:
-        bit_depth: number of bits that 16-bit files make use of, 9 to 16; microscopes and infra-red
-            cameras often use 12.
+        bit_depth: number of bits used by 16-bit files, 9 to 16; microscopes and infra-red cameras
+            often use 12.
         to_float32: whether the pixels are returned as float32 (0 to 255) instead of uint8.
-        backend_args: for mmengine's file backends, where images do not lie on a disk.
-        background: a grey value, 0 to 255, on which PNG and WebP files with alpha are shown, as
-            viewers do (255 is white); None leaves alpha out: the colours of transparent pixels are
-            seen.
+        backend_args: arguments of mmengine's file backends, for images that are not on a disk.
+        background: grey value, 0 (black) to 255 (white), behind transparent PNG and WebP images;
+            None drops alpha and keeps the colours of transparent pixels.
     """
 
     def __init__(
@@ -74,14 +70,14 @@ class LoadImage(LoadImageFromFile):
 
         Raises:
             UnreadableImage: the file is missing, damaged or of another kind of number.
-            ImageError: its size is not that of the annotation.
+            ImageError: its size differs from the annotation.
         """
         path = results['img_path']
         content = read_content(results, self.backend_args)
         stored = decode_image(content, path)
         size = (results['height'], results['width']) if 'height' in results else None
         image = _oriented(stored, orientation_of(content), size, path)
-        # OpenCV has laid what a TIFF file says over black already, and its alpha is left out.
+        # OpenCV has blended TIFF files with black already.
         background = None if content.startswith(TIFF_START) else self.background
         image = self.to_colour(image, path, background)
         results['img'] = image.astype(np.float32) if self.to_float32 else image
@@ -89,8 +85,8 @@ class LoadImage(LoadImageFromFile):
         return results
 
     def to_colour(self, image: np.ndarray, path: str, background: int | None = None) -> np.ndarray:
-        """Return a decoded image as uint8, height x width x 3, channels blue, green, red, one with
-        alpha on a background, if there is any."""
+        """Return a decoded image as uint8, height x width x 3, channels blue, green, red; one with
+        alpha is blended with the background, if there is one."""
         if image.dtype == np.uint16:
             full = 2**self.bit_depth - 1
             self._check_depth(int(image.max()), path)
@@ -102,7 +98,7 @@ class LoadImage(LoadImageFromFile):
         return np.ascontiguousarray(image[..., :3])
 
     def _check_depth(self, brightest: int, path: str) -> None:
-        """Tell once of an image that comes out nearly black or overexposed."""
+        """Warn once of an image that becomes nearly black or overexposed."""
         if self._told_of_depth or 0.05 < brightest / 2**self.bit_depth < 1:
             return
         print_log(
@@ -122,7 +118,7 @@ class LoadImage(LoadImageFromFile):
 
 
 def _over(image: np.ndarray, background: int) -> np.ndarray:
-    """Return the colours of an image (height, width, 4), uint8, above a plain background."""
+    """Return an image (height, width, 4), uint8, blended with a plain background."""
     alpha = image[..., 3:].astype(np.uint16)
     seen = image[..., :3] * alpha + background * (255 - alpha)
     return ((seen + 127) // 255).astype(np.uint8)
@@ -131,7 +127,7 @@ def _over(image: np.ndarray, background: int) -> np.ndarray:
 def _oriented(
     stored: np.ndarray, orientation: int, size: tuple[int, int] | None, path: str
 ) -> np.ndarray:
-    """Return the image in the orientation that has the annotation's (height, width)."""
+    """Return the image in the orientation that has the annotated (height, width)."""
     upright = turned_upright(stored, orientation)
     for image in (upright, stored):
         if size is None or image.shape[:2] == tuple(size):

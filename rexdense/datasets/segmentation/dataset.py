@@ -1,4 +1,4 @@
-"""A folder of images and label maps as a data set of mmseg's pipelines."""
+"""A data set of images and label maps for mmseg's pipelines."""
 
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,18 @@ from rexdense.registry import DATASETS
 
 @DATASETS.register_module()
 class SegmentationDataset(SkipUnreadable, BaseDataset):
-    """Images with a label map each, of the same name, for mmseg's transforms and models.
+    """Images with label maps of the same names, for mmseg's transforms and models.
 
-    It needs no mmseg. Without ``metainfo['classes']`` names and colours come from ``classes.txt``
-    in ``data_root``. A training image that cannot be decoded is replaced by another one, with a
-    warning, see :class:`~rexdense.datasets.skipping.SkipUnreadable`.
+    It does not need mmseg. Without ``metainfo['classes']``, names and colours come from
+    ``classes.txt`` in ``data_root``. A training image that cannot be decoded is replaced by another
+    one, with a warning; see :class:`~rexdense.datasets.skipping.SkipUnreadable`.
 
     Args:
-        data_root: The folder that holds ``classes.txt``.
+        data_root: The folder of ``classes.txt``.
         data_prefix: ``img_path`` and ``seg_map_path``, the folders of images and of label maps,
             below ``data_root``.
-        ignore_index: The label of pixels that count for nothing. The heads and metrics must be
-            told the same.
-        arguments: Further ones of mmengine's ``BaseDataset``: metainfo, pipeline, test_mode ...
+        ignore_index: The label of void pixels. Heads and metrics must have the same value.
+        arguments: Further arguments of mmengine's ``BaseDataset``, such as metainfo and pipeline.
 
     Raises:
         DataError: a folder is missing or empty, or an image has no label map.
@@ -53,7 +52,7 @@ class SegmentationDataset(SkipUnreadable, BaseDataset):
         )
 
     def load_data_list(self) -> list[dict]:
-        """Return a dictionary an image, as mmseg's transforms expect it."""
+        """Return one dictionary per image, as mmseg's transforms expect it."""
         pairs = find_pairs(
             Path(self.data_prefix['img_path']), Path(self.data_prefix['seg_map_path'])
         )

@@ -12,18 +12,17 @@ from rexdense.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class LoadSegmentationAnnotations(BaseTransform):
-    """Read the label map at ``seg_map_path``, height x width, as uint8 or, where the classes or the
-    void label need it, a wider kind of whole numbers.
+    """Read the label map at ``seg_map_path``, (height, width), as uint8 or, if the labels need it,
+    a wider integer type.
 
-    It does for :class:`~rexdense.datasets.SegmentationDataset` what mmseg's ``LoadAnnotations``
-    does, and refuses what would train something else than was meant: labels that are no class,
-    colours, a map of another size than the image.
+    It replaces mmseg's ``LoadAnnotations`` for :class:`~rexdense.datasets.SegmentationDataset`, and
+    refuses labels that are no class, colour images, and maps of another size than the image.
 
     Required keys: ``seg_map_path``, ``num_classes``, ``ignore_index``, ``seg_fields``;
-    ``ori_shape`` (height, width) if the size is to be checked. Added key: ``gt_seg_map``.
+    ``ori_shape`` (height, width) to check the size. Added key: ``gt_seg_map``.
 
     Args:
-        backend_args: for mmengine's file backends, where label maps do not lie on a disk.
+        backend_args: arguments of mmengine's file backends, for label maps that are not on a disk.
 
     Raises:
         ImageError: the map cannot be used; the message says why.
@@ -53,7 +52,7 @@ class LoadSegmentationAnnotations(BaseTransform):
 
 
 def _narrowest(num_classes: int, void: int) -> type[np.integer]:
-    """Return the narrowest type that holds all labels and that OpenCV resizes and rotates."""
+    """Return the narrowest type that holds all labels and that OpenCV can resize and rotate."""
     lowest, highest = min(void, 0), max(void, num_classes - 1)
     return next(
         (

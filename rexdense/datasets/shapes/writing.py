@@ -10,7 +10,7 @@ from rexdense.datasets.shapes.annotations import CocoAnnotations
 from rexdense.datasets.shapes.encoding import encode_png
 from rexdense.datasets.shapes.outlines import SHAPE_CLASSES
 from rexdense.datasets.shapes.scene import CROP_SIZE, SPLITS, UNITS_PER_METRE, draw_crop, draw_scene
-from rexdense.destinations import told
+from rexdense.destinations import as_unwritable
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from rexdense.files import folder_written_aside
 
@@ -56,7 +56,7 @@ def make_shapes(
     """
     settings = _settings(train, val, size, seed)
     root = Path(root).resolve()
-    with told(root):
+    with as_unwritable(root):
         if _holds(root, settings):
             return root
     try:

@@ -25,12 +25,12 @@ class RandAugmentPolicy(NamedTuple):
     """Settings in the text form.
 
     Attributes:
-        level: 0 to 10.
-        deviation: Of the Gaussian noise on the level, for each operation; infinite for a level
-            uniform from 0 to ``level``.
-        highest: What the noisy level is cut at.
-        operations: Number of operations an image.
-        probability: Share of them that is applied.
+        level: Severity, 0 to 10.
+        deviation: Standard deviation of the Gaussian noise on the level of each operation; infinite
+            for a level uniform from 0 to ``level``.
+        highest: Upper limit of the noisy level.
+        operations: Number of operations per image.
+        probability: Share of the operations that is applied.
         increasing: Whether a higher level is a stronger change for every operation.
     """
 
@@ -42,11 +42,21 @@ class RandAugmentPolicy(NamedTuple):
     increasing: bool = False
 
 
+_PARTS: dict[str, tuple[str, Callable[[float], Any]]] = {
+    'm': ('level', float),
+    'mstd': ('deviation', lambda value: value if value <= 100 else np.inf),
+    'mmax': ('highest', float),
+    'n': ('operations', int),
+    'p': ('probability', float),
+    'inc': ('increasing', bool),
+}
+
+
 def parse_policy(text: str) -> RandAugmentPolicy:
     """Parse a policy such as 'rand-m9-mstd0.5-inc1'.
 
     Raises:
-        InvalidArgument: it is of another form; the message shows what there is.
+        InvalidArgument: the text has another form; the message shows the allowed one.
 
     Example:
         >>> parse_policy('rand-m9-mstd0.5').deviation
@@ -58,22 +68,11 @@ def parse_policy(text: str) -> RandAugmentPolicy:
     kind, *parts = text.split('-')
     fields: dict[str, Any] = {}
     for part in parts:
-        match = re.fullmatch(r'(mstd|mmax|inc|m|n|p)(\d+(?:\.\d+)?)', part)
-        if match is None:
+        match = re.fullmatch(r'([a-z]+)(\d+(?:\.\d+)?)', part)
+        if match is None or match[1] not in _PARTS:
             raise fault
-        key, value = match[1], float(match[2])
-        if key == 'm':
-            fields['level'] = value
-        elif key == 'mstd':
-            fields['deviation'] = value if value <= 100 else np.inf
-        elif key == 'mmax':
-            fields['highest'] = value
-        elif key == 'n':
-            fields['operations'] = int(value)
-        elif key == 'p':
-            fields['probability'] = value
-        else:
-            fields['increasing'] = bool(value)
+        field, convert = _PARTS[match[1]]
+        fields[field] = convert(float(match[2]))
     policy = RandAugmentPolicy(**fields)
     if kind != 'rand' or not 0 <= policy.level <= TOP_LEVEL or not 0 <= policy.probability <= 1:
         raise fault

@@ -1,4 +1,4 @@
-"""Networks made fast for inference, in torch itself."""
+"""Faster inference in torch itself."""
 
 from rexdense.deploy.optimization.optimizer import optimize
 

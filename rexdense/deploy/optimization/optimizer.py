@@ -1,4 +1,4 @@
-"""A network as it runs fastest in torch."""
+"""Optimisation of a network for inference in torch."""
 
 from typing import NamedTuple
 
@@ -28,35 +28,34 @@ class _Optimized(NamedTuple):
 def optimize(
     module: nn.Module, dtype: torch.dtype | str | None = None, compile: bool = False
 ) -> nn.Module:
-    """Return a copy of a network that computes the same in less time, for inference alone.
+    """Return a copy of a network that computes the same in less time, for inference only.
 
-    Batch norms are folded into the convolutions before them, which apply the activations after them
-    as well; parametrised weights are computed once; weights lie with the channels last, and on a
-    CPU a second time in blocks of the processor's; there, the widest maps of large images are
-    computed in strips. Outputs in float32 stay within 1e-4 of the network's, relative to the
-    largest value.
+    - Batch norms are folded into the convolutions before them, which also apply the activations
+      after them. Parametrised weights are computed once.
+    - Weights are stored channels last. A CPU also holds them in blocks of the processor's layout,
+      and computes the widest maps of large images in strips.
+    - Outputs in float32 stay within 1e-4 of the network's, relative to the largest value. Any
+      batch, image size and memory layout is accepted.
 
-    What reads the output of a convolution inside an ``nn.Sequential``, or calls mmcv's
-    ``ConvModule`` without its norm, would get that of the norm. Hooks on layers inside the copy see
-    other maps than on those of the network: parts of a map, or what another layer takes.
+    Run the copy under ``torch.inference_mode()``, where it overwrites maps that it no longer needs.
+    It can be copied and pickled; a compiled network is compiled again by another call of
+    ``optimize``. An optimised network is returned as it is.
 
-    Batch and size stay free, and inputs may have any layout. Run the copy under
-    ``torch.inference_mode()``, where it overwrites maps that it no longer needs. It can be copied
-    and pickled, which loses what is compiled, until it is given to ``optimize`` again. It is not
-    for training, and its tensors have no longer the names of the network's: load weights first. An
-    optimised network is returned as it is.
+    Load the weights before: the copy has other tensor names and cannot be trained. Hooks inside the
+    copy see other maps than in the network. Code that reads the output of a convolution inside an
+    ``nn.Sequential``, or calls mmcv's ``ConvModule`` without its norm, gets the output of the norm.
 
     Args:
-        module: In evaluation mode: a backbone, a classifier, a U-Net, or a detector or segmentor of
-            OpenMMLab as a whole.
-        dtype: None keeps the network's. ``torch.bfloat16``, where the device computes in it, takes
-            and returns float32; of OpenMMLab's models it is the type of backbone and neck alone.
-        compile: Compile backbone and neck of OpenMMLab's models, or the whole of other networks,
-            at the first forward pass, for any batch and size.
+        module: A backbone, a classifier, a U-Net, or a whole detector or segmentor of OpenMMLab, in
+            evaluation mode.
+        dtype: None keeps the network's type. ``torch.bfloat16`` needs a device that supports it;
+            inputs and outputs stay float32. In OpenMMLab's models it applies to backbone and neck.
+        compile: Compile the network at its first forward pass, for any batch and size; in
+            OpenMMLab's models, the backbone and the neck.
 
     Raises:
-        InvalidArgument: the network is in training mode, has hooks, or cannot be copied; the device
-            lacks bfloat16, or the machine a compiler.
+        InvalidArgument: the network is in training mode, has hooks or cannot be copied; the device
+            lacks bfloat16, or the machine lacks a compiler.
 
     Example:
         >>> import rexdense, torch

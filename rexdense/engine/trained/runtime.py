@@ -89,13 +89,13 @@ def _written(graph: Graph, checkpoint: Path, stack: contextlib.ExitStack) -> tup
 
 
 def _opened(path: Path, runtime: str) -> Run:
-    with _refusals_told(runtime, 'open'):
+    with _as_graph_mismatch(runtime, 'open'):
         return open_graph(path, runtime)
 
 
 @contextlib.contextmanager
-def _refusals_told(runtime: str, doing: str) -> Iterator[None]:
-    """Turn what a runtime raises, each an error of its own kind, into GraphMismatch."""
+def _as_graph_mismatch(runtime: str, doing: str) -> Iterator[None]:
+    """Turn the errors of a runtime, whose types differ, into GraphMismatch."""
     try:
         yield
     except RexdenseError:
@@ -124,7 +124,7 @@ def _compare(graph: Graph, run: Run, runtime: str) -> None:
     images = graph.example(*COMPARED)
     with torch.no_grad():
         expected = graph.reference(images)
-    with _refusals_told(runtime, 'run'):
+    with _as_graph_mismatch(runtime, 'run'):
         errors = graph.errors(run(images), expected)
     worst = max(errors, key=errors.__getitem__)
     if not errors[worst] < TOLERANCE:

@@ -1,4 +1,4 @@
-"""The contract of all backbones: levels, taps, freezing, recomputation, checked input."""
+"""Base class of all backbones: feature levels, freezing, recomputation, checked input."""
 
 import inspect
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ from rexdense.arch.checks import (
 )
 from rexdense.arch.levels import MaxPoolSpec
 from rexdense.errors import InvalidArgument
-from rexdense.host import BaseModule
+from rexdense.mmengine_bases import BaseModule
 from rexdense.models.layers.convolution import MaxPool, drop_path_rates
 from rexdense.models.layers.recompute import recompute, resolve_recompute
 
@@ -33,38 +33,40 @@ _PRETRAINED_OF_MMENGINE = ('Pretrained', 'mmengine.Pretrained')
 
 
 class Backbone(BaseModule):
-    """A convolutional network that returns one feature map for each level asked for.
+    """A convolutional network that returns one feature map per requested level.
 
-    Subclasses say by which rule they are made and how a stem and a block are built; all else is
-    here. ``stages[i]`` ends at level c(i+1).
+    A subclass names its rule and builds the stem and the blocks. ``stages[i]`` ends at level
+    c(i+1).
 
     Args:
-        arch: A name from :func:`rexdense.list_backbones`; None if ``overrides`` say it all.
-        out_indices: Levels to return, in this order: 0 to 4 for c1 to c5, negatives count from c5.
-            Layers above the deepest of them are not built.
+        arch: A name from :func:`rexdense.list_backbones`; None if ``overrides`` hold all arguments
+            of the rule.
+        out_indices: Levels to return, in this order: 0 to 4 for c1 to c5; negative indices count
+            from c5. Layers above the deepest level are not built.
         in_channels: Channels of the input.
-        frozen_stages: -1 trains everything; n freezes the stem and the levels up to index n, their
-            parameters and their batch-norm statistics (the numbering of ``out_indices``; mmdet's
-            ResNet numbers in the same way).
-        norm_eval: Keep every batch norm in evaluation mode while training.
+        frozen_stages: -1 trains everything; n freezes the parameters and batch-norm statistics of
+            the stem and of the levels up to index n (numbered as ``out_indices``, and as in
+            mmdet's ResNet).
+        norm_eval: Keep every batch norm in evaluation mode during training.
         norm_cfg: Normalisation layers, see :func:`rexdense.models.layers.normalisation.build_norm`.
-        output_stride: 32, 16 or 8: beyond it, strides are replaced by dilation.
-        drop_path_rate: Stochastic depth at the last block, from 0 at the first, on blocks with a
-            shortcut.
-        with_cp: True is ``recompute='blocks'``, under the name that mmdet's backbones have for it.
-        recompute: What the backward pass computes again to save memory: None, 'activations' (all
-            but the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
-        init_cfg: mmengine's; ``dict(type='rexdense.Pretrained', checkpoint=...)`` loads weights.
-            mmengine's own ``Pretrained``, which goes on where nothing fits, stands for it.
+        output_stride: 32, 16 or 8: further strides are replaced by dilation.
+        drop_path_rate: Stochastic depth of the last block; it rises linearly from 0 at the first.
+            Only blocks with a shortcut have it.
+        with_cp: True means ``recompute='blocks'``; the name is that of mmdet's backbones.
+        recompute: What the backward pass recomputes to save memory: None, 'activations' (all but
+            the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
+        init_cfg: Initialisation by mmengine; ``dict(type='rexdense.Pretrained', checkpoint=...)``
+            loads weights. mmengine's ``Pretrained``, which accepts files that do not fit, is
+            replaced by it.
         overrides: Arguments of the family's rule that replace those of ``arch``.
 
     Raises:
-        UnknownName: ``arch`` is no name.
-        InvalidArgument: any argument outside what is allowed.
+        UnknownName: no network is called ``arch``.
+        InvalidArgument: an argument is unknown or out of range.
 
     Attributes:
         overrides: The argument of this name.
-        feature_info: The five levels c1 to c5, whatever ``out_indices`` says.
+        feature_info: The five levels c1 to c5, independent of ``out_indices``.
         out_levels: The levels that forward returns, in its order.
     """
 
@@ -104,7 +106,7 @@ class Backbone(BaseModule):
 
     @classmethod
     def arguments(cls) -> set[str]:
-        """Return the names of what the class takes, its rule's among them."""
+        """Return the names of all arguments, including those of the rule."""
         own = set(inspect.signature(Backbone).parameters) - {'overrides'}
         return own | set(rule_arguments(cls.rule))
 
@@ -113,7 +115,7 @@ class Backbone(BaseModule):
         require_known(cls.__name__, overrides, cls.arguments())
         if arch is None:
             return architecture_by_rule(cls.rule, **overrides)
-        # The family is looked at first: another family's rule may not take the overrides.
+        # The family comes first: the rule of another family may not take the overrides.
         family = architecture(arch).family
         if family != cls.rule.family:
             raise InvalidArgument(
@@ -143,12 +145,12 @@ class Backbone(BaseModule):
         raise NotImplementedError
 
     def build_block(self, spec: Any, norm_cfg: dict, drop_path_rate: float) -> nn.Module:
-        """Return the block that a line of the architecture describes."""
+        """Return the block for one entry of the architecture."""
         raise NotImplementedError
 
     def freeze(self, frozen_stages: int) -> None:
-        """Freeze the stem and the levels up to index ``frozen_stages``; -1 sets everything free.
-        Raise InvalidArgument where that level is not built."""
+        """Freeze the stem and the levels up to index ``frozen_stages``; -1 unfreezes everything.
+        Raise InvalidArgument if that level is not built."""
         deepest = len(self.stages) - 1
         if not is_integer(frozen_stages) or not -1 <= frozen_stages <= deepest:
             raise InvalidArgument(
@@ -159,8 +161,8 @@ class Backbone(BaseModule):
             self.get_parameter(name).requires_grad_(True)
         self.frozen_stages = int(frozen_stages)
         frozen = {parameter for part in self._frozen_parts() for parameter in part.parameters()}
-        # By name: a copy of the network has other objects. What had no gradient before is left out,
-        # and so stays without when the level is set free.
+        # By name, because a copy of the network has other objects. Parameters that had no gradient
+        # before are left out: unfreezing must not give them one.
         self._frozen_names = [
             name
             for name, parameter in self.named_parameters()
@@ -176,8 +178,8 @@ class Backbone(BaseModule):
         return [self.stem, *self.stages[: self.frozen_stages + 1]]
 
     def train(self, mode: bool = True) -> 'Backbone':
-        """Switch the mode; frozen levels and, with ``norm_eval``, all batch norms keep to
-        evaluation."""
+        """Set the mode. Frozen levels and, with ``norm_eval``, all batch norms stay in evaluation
+        mode."""
         super().train(mode)
         if mode:
             for part in self._frozen_parts():
@@ -195,10 +197,10 @@ class Backbone(BaseModule):
             x: Images (N, in_channels, H, W), floating point, of any size.
 
         Returns:
-            One tensor a level, (N, channels, ceil(H / stride), ceil(W / stride)).
+            One tensor per level, (N, channels, ceil(H / stride), ceil(W / stride)).
 
         Raises:
-            InvalidArgument: the input has another rank, channel count, or an integer type.
+            InvalidArgument: the input has another rank or channel count, or an integer type.
         """
         self._check_input(x)
         x = self.stem(x)
@@ -233,10 +235,10 @@ class Backbone(BaseModule):
 
 
 def _refusing(init_cfg: Any) -> Any:
-    """Return ``init_cfg`` with rexdense's ``Pretrained`` in the place of mmengine's, which fills
-    what has the same names and leaves the rest at random, after a warning."""
+    """Return ``init_cfg`` with rexdense's ``Pretrained`` in place of mmengine's, which fills the
+    names that match and leaves the rest random with only a warning."""
     if isinstance(init_cfg, (list, tuple)):
-        # As mmengine takes its own: after the others, wherever it stands.
+        # Last, as mmengine orders its own Pretrained.
         return [_refusing(each) for each in sorted(init_cfg, key=_is_mmengines)]
     if not _is_mmengines(init_cfg):
         return init_cfg

@@ -18,7 +18,7 @@ from rexdense.arch.checks import (
     require_sequence,
 )
 from rexdense.errors import InvalidArgument
-from rexdense.host import BaseModule
+from rexdense.mmengine_bases import BaseModule
 from rexdense.models.losses import build_losses
 from rexdense.models.unet.decoder import UNetDecoder, resize
 

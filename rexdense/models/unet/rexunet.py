@@ -9,7 +9,7 @@ from rexdense.arch import FeatureLevel
 from rexdense.arch.checks import is_integer, require_sequence
 from rexdense.arch.unet import rexunet_levels
 from rexdense.errors import InvalidArgument
-from rexdense.host import BaseModule
+from rexdense.mmengine_bases import BaseModule
 from rexdense.models.backbones.rexnet import ReXNet
 from rexdense.models.layers.activations import silu
 from rexdense.models.layers.convolution import ConvNorm

@@ -10,27 +10,27 @@ from rexdense.arch import list_backbones
 from rexdense.arch.checks import is_integer, require_known
 from rexdense.arch.unet import STANDARD_UNETS, StandardUNet
 from rexdense.errors import InvalidArgument, UnknownName, suggest
-from rexdense.host import BaseModule
+from rexdense.mmengine_bases import BaseModule
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.creation import backbone_class, create_backbone
 from rexdense.models.unet.decoder import UNetDecoder
 
 ALL_LEVELS = (0, 1, 2, 3, 4)
-# What create_unet gives to the backbone and to the decoder alike.
+# Arguments that create_unet passes to both the backbone and the decoder.
 _SHARED = ('norm_cfg', 'recompute', 'with_cp')
 
 
 class UNet(BaseModule):
-    """A backbone under a U-Net decoder.
+    """A backbone with a U-Net decoder.
 
-    The backbone's tensors are named as in the backbone alone, below ``backbone.``:
-    ``load_weights(unet, checkpoint, backbone_only=True)`` fills it from a classifier.
+    The tensors of the backbone keep their names, with the prefix ``backbone.``, so
+    ``load_weights(unet, checkpoint, backbone_only=True)`` fills them from a classifier.
 
     Args:
-        backbone: Its ``out_indices`` say which levels the decoder reads.
+        backbone: Backbone whose ``out_indices`` select the levels that the decoder reads.
         num_classes: Channels of the logits.
-        output_strides: One stride, such as 1, for its output alone; a list for those outputs by
-            stride; 'all' or None for 1 and the stride of every level.
+        output_strides: A stride, such as 1, returns one tensor. A list returns a dict by stride;
+            'all' or None stands for 1 and the strides of all levels.
         decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
@@ -76,8 +76,8 @@ class UNet(BaseModule):
         """Return the logits for images (N, in_channels, H, W) of any size.
 
         Returns:
-            (N, num_classes, ceil(H / stride), ceil(W / stride)): one tensor where
-            ``output_strides`` is a single stride, else a dict by stride, from fine to coarse.
+            (N, num_classes, ceil(H / stride), ceil(W / stride)): one tensor if ``output_strides``
+            is a single stride, else a dict by stride, from fine to coarse.
         """
         logits = self.decoder(self.backbone(x), x.shape[2:])
         return logits[self.decoder.output_strides[0]] if self.single_output else logits
@@ -103,25 +103,25 @@ def create_unet(
     pretrained: bool | str = False,
     **decoder: Any,
 ) -> UNet:
-    """Build a U-Net over all five levels of a named backbone, its decoder with random weights.
+    """Build a U-Net over all five levels of a named backbone. The decoder has random weights.
 
     Args:
-        name: A name from :func:`rexdense.list_unets`; or one from
-            :func:`rexdense.list_backbones`, which gets the decoder's defaults.
+        name: A name from :func:`rexdense.list_unets`, or from :func:`rexdense.list_backbones` for
+            a decoder with default arguments.
         num_classes: Channels of the logits.
-        in_channels: Channels of the images, 1 for grey ones.
-        output_strides: 1 returns one tensor of logits, as large as the images, and another stride
-            its own; a list, or 'all', returns a dict of logits by stride.
+        in_channels: Channels of the images, 1 for grey images.
+        output_strides: A stride returns one tensor of logits, 1 in the size of the images. A list,
+            or 'all', returns a dict of logits by stride.
         backbone: Arguments of the backbone, as for :func:`rexdense.create_backbone`.
         pretrained: Published weights of the backbone, as for :func:`rexdense.create_backbone`.
-        decoder: Arguments of :class:`~rexdense.models.unet.UNetDecoder` in place of those of the
-            name. ``norm_cfg``, ``with_cp`` and ``recompute`` go to the backbone as well, unless
-            ``backbone`` has its own.
+        decoder: Arguments of :class:`~rexdense.models.unet.UNetDecoder` that replace those of the
+            named U-Net. ``norm_cfg``, ``with_cp`` and ``recompute`` also apply to the backbone,
+            unless ``backbone`` sets them.
 
     Raises:
-        UnknownName: no such name, or no such weights.
-        InvalidArgument: an argument is not taken, or outside what is allowed.
-        CheckpointMismatch: the arguments make another network than the published one.
+        UnknownName: no such network, or no such weights.
+        InvalidArgument: an argument is unknown or out of range.
+        CheckpointMismatch: the arguments change the backbone, so that the weights do not fit.
         CheckpointUnreadable: the weights cannot be downloaded.
 
     Example:

@@ -10,6 +10,7 @@ import pytest
 from rexdense.datasets.formats import zip_files
 from rexdense.datasets.formats.zip_files import unpack
 from rexdense.errors import DataError, UnwritableFile
+from tests.folder_contents import contents
 
 
 def packed(path, members, method=zipfile.ZIP_DEFLATED):
@@ -17,14 +18,6 @@ def packed(path, members, method=zipfile.ZIP_DEFLATED):
         for name, content in members:
             archive.writestr(name, content)
     return path
-
-
-def files_below(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob('*')
-        if path.is_file()
-    }
 
 
 def test_files_and_folders(tmp_path):
@@ -36,7 +29,7 @@ def test_files_and_folders(tmp_path):
         ('empty/', b''),
     ]
     target = unpack(packed(tmp_path / 'a.zip', members), tmp_path / 'new/out')
-    assert files_below(target) == {'train/a b.jpg': b'1', 'train/_annotations.coco.json': b'{}'}
+    assert contents(target) == {'train/a b.jpg': b'1', 'train/_annotations.coco.json': b'{}'}
     with pytest.raises(UnwritableFile):
         unpack(tmp_path / 'a.zip', target)
 
@@ -68,7 +61,7 @@ def test_refused_archives_leave_nothing(tmp_path, members, expected):
     with pytest.raises(DataError, match=expected) as caught:
         unpack(archive, tmp_path / 'in/out')
     assert '\n' not in str(caught.value)
-    assert files_below(tmp_path) == {'a.zip': archive.read_bytes()}
+    assert contents(tmp_path) == {'a.zip': archive.read_bytes()}
 
 
 def test_a_single_huge_member_and_one_that_does_not_fit(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 from rexdense.datasets import SHAPE_CLASSES, make_shapes
 from rexdense.datasets.shapes import CROP_SIZE, SPLITS, draw_crop, draw_scene, writing
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
+from tests.folder_contents import contents
 
 cv2 = pytest.importorskip('cv2')
 coco_mask = pytest.importorskip('pycocotools.mask')
@@ -36,14 +37,6 @@ def annotations(root):
 def read(path: Path) -> np.ndarray:
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     return image[..., ::-1] if image.ndim == 3 else image
-
-
-def files(root: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in root.rglob('*')
-        if path.is_file()
-    }
 
 
 @pytest.mark.parametrize(('split', 'index'), PICTURES)
@@ -115,8 +108,8 @@ def test_settings_are_recorded(root):
 
 
 def test_a_longer_set_starts_with_the_shorter(root, tmp_path):
-    shorter = files(make_shapes(tmp_path / 'shorter', **{**SETTINGS, 'train': 2, 'val': 1}))
-    longer = files(root)
+    shorter = contents(make_shapes(tmp_path / 'shorter', **{**SETTINGS, 'train': 2, 'val': 1}))
+    longer = contents(root)
     pictures = [name for name in shorter if name.endswith('.png')]
     assert len(pictures) == (2 + 1) * (3 + len(SHAPE_CLASSES))
     assert all(shorter[name] == longer[name] for name in pictures)
@@ -140,10 +133,10 @@ def test_a_complete_set_is_left_alone(root):
     ],
 )
 def test_other_settings_are_refused(root, change, message):
-    before = files(root)
+    before = contents(root)
     with pytest.raises(DataError, match=message):
         make_shapes(root, **{**SETTINGS, **change})
-    assert files(root) == before
+    assert contents(root) == before
 
 
 @pytest.mark.parametrize('lost', ['depth/val/000000.png', 'annotations/train.json', 'classes.txt'])
@@ -162,10 +155,10 @@ def test_a_folder_of_something_else_is_refused(tmp_path, content):
     (tmp_path / 'notes.txt').write_text('mine')
     if content is not None:
         (tmp_path / 'dataset.json').write_text(content)
-    before = files(tmp_path)
+    before = contents(tmp_path)
     with pytest.raises(DataError, match='is no Shapes dataset; choose another folder'):
         make_shapes(tmp_path, **SMALLEST)
-    assert files(tmp_path) == before
+    assert contents(tmp_path) == before
 
 
 def test_an_empty_folder_is_filled(tmp_path):
@@ -178,7 +171,7 @@ def test_a_file_in_the_way_is_refused(tmp_path):
         make_shapes(tmp_path / 'shapes', **SMALLEST)
     with pytest.raises(UnwritableFile, match=r'below cannot be written \(Not a directory\): cho'):
         make_shapes(tmp_path / 'shapes' / 'below', **SMALLEST)
-    assert files(tmp_path) == {'shapes': b'mine'}
+    assert contents(tmp_path) == {'shapes': b'mine'}
 
 
 @pytest.mark.parametrize('failure', [KeyboardInterrupt(), OSError(28, 'No space left on device')])
@@ -250,7 +243,7 @@ def test_tool_writes_the_same_set(root, tmp_path, tool, capsys):
     tool.main([str(tmp_path / 'set'), '--train=6', '--val=3', '--size=96,72', '--seed=5'])
     written = tmp_path / 'set'
     assert capsys.readouterr().out == f'Shapes: 6 train and 3 val pictures in {written}\n'
-    assert files(written) == files(root)
+    assert contents(written) == contents(root)
 
 
 def test_tool_has_the_defaults_of_the_function(tool, monkeypatch):

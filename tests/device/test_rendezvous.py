@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from torch import distributed
 
-from rexdense.device.meeting import _prefix_of_round
+from rexdense.device.rendezvous import _prefix_of_round
 
 
 @pytest.mark.parametrize('first_comes', ['first', 'last'])

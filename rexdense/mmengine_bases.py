@@ -1,7 +1,7 @@
-"""The base classes that rexdense takes from mmengine, and their stand-ins where it is missing.
+"""mmengine's base classes, or stand-ins if mmengine is not installed.
 
-Networks, weights and graphs need torch alone. With mmengine installed they are its modules too, in
-its registries; without, the stand-ins refuse what only mmengine can do, in one line.
+Networks, weights and graphs need only torch. With mmengine they are also its modules, in its
+registries. The stand-ins raise MissingDependency for anything that only mmengine can do.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The meeting of several processes: in the store of torchrun, or in one that the first opens."""
+"""Rendezvous of the processes of a run, in torchrun's store or in one that the first opens."""
 
 import os
 import time

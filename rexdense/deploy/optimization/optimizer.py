@@ -95,6 +95,8 @@ def optimize(
             set_precision(network, dtype)
         use_channels_last(network)
     network.requires_grad_(False)
+    if dtype is None and all(each.dtype == torch.float32 for each in network.parameters()):
+        dtype = torch.float32  # who asks for it later asks for nothing new
     network.optimized = _Optimized(dtype, compile)
     if compile:
         compile_parts(parts_of(network))

@@ -1,6 +1,7 @@
 """Reports of a benchmark: a table, JSON, and whether it is a result."""
 
 import json
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,8 +29,8 @@ def figures_of(
 ) -> dict[str, dict[str, Any]]:
     """Return the figures of each contestant as plain values.
 
-    ``speed`` is how many times as fast as the reference it is, with its interval;
-    ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
+    ``speed`` is how many times as fast as the reference it is, with its interval and the confidence
+    in that; ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
 
     Args:
         macs: Of a pass of each contestant that is in ``ceilings``.
@@ -44,6 +45,7 @@ def figures_of(
             spread=spread(own),
             speed=faster.value,
             speed_interval=[faster.low, faster.high],
+            interval_confidence=faster.confidence,
             **{key: value for key, value in facts[name].items() if value is not None},
             times=list(own),
         )
@@ -156,7 +158,10 @@ def table_of(figures: Mapping[str, Mapping[str, Any]], reference: str) -> str:
         'size': ('file MB', lambda value: f'{value / 1e6:.1f}'),
     }
     shown = {key: each for key, each in optional.items() if any(key in f for f in figures.values())}
-    header = ['', 'ms', 'spread', f'x {reference}', '95 %', *(each[0] for each in shown.values())]
+    # That of all contestants, who have the same rounds; not rounded up.
+    sure = math.floor(next(iter(figures.values()))['interval_confidence'] * 100)
+    titles = [each[0] for each in shown.values()]
+    header = ['', 'ms', 'spread', f'x {reference}', f'{sure} %', *titles]
     rows = [
         [
             name,

@@ -34,11 +34,23 @@ def test_each_runs_once_a_round_after_the_warm_up():
 
 # Ranks of the interval of a median (Conover 1999, table A3): of 9 values the second and the eighth.
 @pytest.mark.parametrize(
-    ('count', 'first'), [(1, 1), (3, 1), (5, 1), (6, 1), (8, 1), (9, 2), (12, 3), (15, 4), (20, 6)]
+    ('count', 'first', 'confidence'),
+    [
+        (1, 1, 0.0),
+        (3, 1, 0.75),
+        (5, 1, 0.9375),
+        (6, 1, 0.96875),
+        (8, 1, 0.992),
+        (9, 2, 0.961),
+        (12, 3, 0.961),
+        (15, 4, 0.965),
+        (20, 6, 0.959),
+    ],
 )
-def test_the_interval_is_that_of_the_median(count, first):
-    found = ratio(range(1, count + 1), [1] * count)
-    assert found == ((count + 1) / 2, first, count + 1 - first)
+def test_the_interval_is_that_of_the_median(count, first, confidence):
+    *found, likely = ratio(range(1, count + 1), [1] * count)
+    assert found == [(count + 1) / 2, first, count + 1 - first]
+    assert likely == pytest.approx(confidence, abs=5e-4)
 
 
 def test_a_slow_round_slows_both():
@@ -83,7 +95,7 @@ def test_the_table_has_what_is_known():
     facts = {'a': dict(resident=3e6, kept=None), 'b': dict(resident=5e6, kept=None)}
     figures = figures_of({'a': [10.0] * 3, 'b': [5.0] * 3}, facts, 'a', 10**9, dict(a=1e12, b=1e12))
     lines = table_of(figures, 'a').splitlines()
-    assert lines[0].split() == ['ms', 'spread', 'x', 'a', '95', '%', 'resident', 'MB', 'of',
+    assert lines[0].split() == ['ms', 'spread', 'x', 'a', '75', '%', 'resident', 'MB', 'of',
                                 'ceiling']  # fmt: skip
     assert lines[2].split()[:6] == ['b', '5.0', '0%', '2.00', '2.00-2.00', '5']
 
@@ -149,6 +161,12 @@ def test_names_of_timm(name, expected):
 def test_a_network_that_timm_lacks():
     with pytest.raises(InvalidArgument, match=r'timm has no rexnet_lite_1\.0: leave --against'):
         timm_name('rexnet_lite_1.0')
+
+
+def test_fewer_than_six_rounds_are_not_called_95_percent():
+    for rounds, sure in ((1, '0 %'), (5, '93 %'), (6, '96 %'), (9, '96 %')):
+        figures = figures_of({'a': [10.0] * rounds}, {'a': {}}, 'a')
+        assert sure in table_of(figures, 'a').splitlines()[0]
 
 
 def kept(speed):

@@ -9,7 +9,7 @@ from typing import Any
 
 import rexdense
 from rexdense.benchmark.machine import busy_share
-from rexdense.benchmark.report import figures_of, result_of
+from rexdense.benchmark.report import Kept, figures_of, require_same, result_of
 from rexdense.benchmark.rounds import take_turns
 from rexdense.errors import InvalidArgument
 
@@ -44,7 +44,10 @@ class _Command:
 
 
 def measure_imports(
-    rounds: int, against: tuple[str, ...] = (), peer_python: str | None = None
+    rounds: int,
+    against: tuple[str, ...] = (),
+    peer_python: str | None = None,
+    kept: Kept = None,
 ) -> dict[str, Any]:
     """Return the figures of starting Python, importing rexdense and showing its help, and of
     importing other packages, as plain values."""
@@ -56,9 +59,10 @@ def measure_imports(
     for package in against:
         interpreter = peer_python or sys.executable
         contestants[f'import {package}'] = _Command(interpreter, '-c', f'import {package}')
+    about = dict(kind='import', rounds=rounds, against=list(against))
+    require_same(kept, about, 'python', contestants)
     busy = [busy_share()]
     times = take_turns(contestants, rounds)
     busy.append(busy_share())
     figures = figures_of(times, {name: {} for name in times}, 'python')
-    about = dict(kind='import', rounds=rounds, against=list(against))
     return result_of(about, busy, 'python', figures)

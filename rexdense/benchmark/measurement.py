@@ -12,7 +12,7 @@ from rexdense.benchmark.contestants import AS_SHIPPED, contestants_of
 from rexdense.benchmark.machine import free_bytes, measure_ceilings
 from rexdense.benchmark.networks import PEERS, build_network
 from rexdense.benchmark.processes import Peer, run_in_turns
-from rexdense.benchmark.report import figures_of, result_of
+from rexdense.benchmark.report import Kept, figures_of, require_same, result_of
 from rexdense.device import require_bfloat16
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.zoo.complexity import Complexity, count_complexity
@@ -71,8 +71,11 @@ class Benchmark:
         return own | form
 
 
-def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
+def measure_networks(benchmark: Benchmark, kept: Kept = None) -> dict[str, Any]:
     """Return the figures of all contestants, and ``why_no_result``, as plain values.
+
+    Args:
+        kept: Figures that are to be of the same benchmark.
 
     Raises:
         InvalidArgument: something that was asked for cannot be had.
@@ -87,6 +90,9 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
         benchmark.compiled,
         benchmark.allocators,
     )
+    reference = next((name for name in forms if not name.startswith('rexdense')), next(iter(forms)))
+    about = {name: _plain(value) for name, value in vars(benchmark).items()}
+    require_same(kept, about, reference, forms)
     counts = count_complexity(_counted_network(benchmark), benchmark.shape)
     _require_memory(benchmark, counts, len(forms))
     tasks = {name: benchmark.task(form) for name, form in forms.items()}
@@ -95,8 +101,6 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
     ceilings = measure_ceilings(benchmark.device, dtypes)
     peer = Peer(benchmark.peer_python, benchmark.peer_path)
     times, facts, busy = run_in_turns(tasks, peer, benchmark.rounds)
-    reference = next((name for name in times if not name.startswith('rexdense')), 'rexdense')
-    reference = reference if reference in times else next(iter(times))
     # A backward pass costs two forward passes. Of a whole model the backbone alone is counted.
     macs = counts.macs * (3 if benchmark.kind == 'train-step' else 1)
     macs = None if benchmark.kind in WHOLE_MODELS else macs
@@ -108,7 +112,7 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
     }
     figures = figures_of(times, facts, reference, macs, most)
     return result_of(
-        {name: _plain(value) for name, value in vars(benchmark).items()},
+        about,
         busy,
         reference,
         figures,

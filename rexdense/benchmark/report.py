@@ -3,13 +3,13 @@
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rexdense.benchmark.machine import BUSY, describe_machine
 from rexdense.benchmark.rounds import ratio, spread
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, abridged, some_of
 from rexdense.files import atomic_write
 from rexdense.text_table import text_table
 
@@ -18,6 +18,9 @@ WIDEST = 0.15
 _ADVICE = 'repeat this on an idle machine'
 LARGEST_LOSS = 0.15
 """The share of a kept ratio that may be lost."""
+
+Kept = Mapping[str, Any] | None
+"""What :func:`read_json` returns of an earlier run; None where none is compared."""
 
 
 def figures_of(
@@ -92,19 +95,49 @@ def result_of(
     )
 
 
+def require_same(
+    kept: Kept,
+    benchmark: Mapping[str, Any],
+    reference: str,
+    contestants: Iterable[str],
+) -> None:
+    """Check, before minutes go into a measurement, that kept figures are of the same benchmark.
+
+    Args:
+        kept: None is of any.
+        reference: The contestant that the others are compared with.
+        contestants: Their names.
+
+    Raises:
+        InvalidArgument: they are of another benchmark, or of other contestants.
+    """
+    if kept is None:
+        return
+    here, there = _stated(benchmark), _stated(kept['benchmark'])
+    other = [
+        f'{name} is {abridged(there.get(name))} there and {abridged(here.get(name))} here'
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
+    ]
+    if other:
+        raise InvalidArgument(
+            f'the kept figures are of another benchmark: {some_of(other, between="; ")}; give the '
+            'same options, or leave --kept out'
+        )
+    if (kept['reference'], kept['figures'].keys()) != (reference, set(contestants)):
+        raise InvalidArgument(
+            f'the kept figures are of other contestants, {some_of(kept["figures"], 6)}, beside '
+            f'{kept["reference"]}: write new ones by --json'
+        )
+
+
 def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     """Return a line for each contestant that has lost speed against kept figures: its ratio to the
     reference has dropped by more than :data:`LARGEST_LOSS`.
 
-    Raises:
-        InvalidArgument: the kept figures are of another benchmark, or of other contestants.
+    Args:
+        kept: Of the same benchmark and contestants, see :func:`require_same`.
     """
-    same = (kept['reference'], _stated(kept)) == (found['reference'], _stated(found))
-    if not same or kept['figures'].keys() != found['figures'].keys():
-        raise InvalidArgument(
-            'the kept figures are of another benchmark: compare with the same kind, network, '
-            f'shape and options as {kept["benchmark"]}'
-        )
     lines = []
     for name, before in kept['figures'].items():
         now = found['figures'][name]['speed']
@@ -116,15 +149,11 @@ def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _stated(content: Mapping[str, Any]) -> dict[str, Any]:
+def _stated(benchmark: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a benchmark but for those that are left out; figures that were kept
     before there was an option lack it."""
-    own = _plain(content['benchmark'])
+    own = json.loads(json.dumps(benchmark))
     return {name: value for name, value in own.items() if value is not None}
-
-
-def _plain(content: Any) -> Any:
-    return json.loads(json.dumps(content))
 
 
 def read_json(path: Path) -> dict[str, Any]:

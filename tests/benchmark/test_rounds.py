@@ -11,7 +11,15 @@ from rexdense.benchmark.machine import BUSY, Ceilings, busy_share, measure_ceili
 from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import timm_name
 from rexdense.benchmark.processes import Turns
-from rexdense.benchmark.report import WIDEST, doubts, figures_of, losses, read_json, table_of
+from rexdense.benchmark.report import (
+    WIDEST,
+    doubts,
+    figures_of,
+    losses,
+    read_json,
+    require_same,
+    table_of,
+)
 from rexdense.benchmark.rounds import ratio, spread, take_turns
 from rexdense.errors import InvalidArgument
 
@@ -182,18 +190,26 @@ def test_a_ratio_that_drops_by_more_than_15_percent_is_told(speed, lost):
 
 
 def test_figures_of_another_benchmark_are_not_compared():
-    with pytest.raises(InvalidArgument, match='are of another benchmark'):
-        losses(kept(2.0), kept(2.0) | dict(reference='b'))
-    renamed = kept(2.0) | dict(figures={'a': dict(speed=1.0), 'c': dict(speed=2.0)})
-    with pytest.raises(InvalidArgument, match='are of another benchmark'):
-        losses(kept(2.0), renamed)
+    def check(contestants='ab', reference='a', **benchmark):
+        require_same(kept(2.0), benchmark, reference, contestants)
+
+    check(name='n')
+    require_same(None, {}, 'a', 'ab')
+    with pytest.raises(
+        InvalidArgument, match="benchmark: name is 'n' there and 'm' here;"
+    ):
+        check(name='m')
+    with pytest.raises(InvalidArgument, match='shape is None there and'):
+        check(name='n', shape=(1, 3, 33, 33))
+    for other in (dict(reference='b'), dict(contestants='ac')):
+        with pytest.raises(InvalidArgument, match='of other contestants, a, b, beside a: write'):
+            check(name='n', **other)
 
 
 def test_figures_that_were_kept_before_there_was_an_option_are_compared():
-    benchmark = dict(name='n', objects=None)
-    assert losses(kept(2.0) | dict(benchmark=benchmark), kept(2.0)) == []
-    with pytest.raises(InvalidArgument, match='are of another benchmark'):
-        losses(kept(2.0) | dict(benchmark=benchmark | dict(objects=5)), kept(2.0))
+    require_same(kept(2.0), dict(name='n', objects=None), 'a', 'ab')
+    with pytest.raises(InvalidArgument, match='objects is None there and 5 here'):
+        require_same(kept(2.0), dict(name='n', objects=5), 'a', 'ab')
 
 
 @pytest.mark.parametrize('figures', [[], {'a': 2.0}, {'a': {}}, {'a': dict(speed='fast')}])

@@ -8,12 +8,19 @@ import cv2
 import numpy as np
 import pytest
 
-from rexdense.benchmark import comparisons, contestants, growth, processes
+from rexdense.benchmark import (
+    commands,
+    comparisons,
+    contestants,
+    growth,
+    measurement,
+    processes,
+)
 from rexdense.benchmark.serving import serve
 from rexdense.benchmark.workloads import graphs
 from rexdense.benchmark.workloads.annotations import drawn_annotations
 from rexdense.cli import benchmark
-from rexdense.errors import InvalidArgument, UnknownName, UnwritableFile
+from rexdense.errors import InvalidArgument, MissingDependency, UnknownName, UnwritableFile
 from tests.forked import ForkedProgram
 
 
@@ -109,6 +116,36 @@ BAD = [
 def test_bad_input_is_told_in_one_line(arguments, kind, message, capfd, quick_contestants):
     with pytest.raises(kind, match=message):
         benchmark.main(arguments)
+
+
+OTHER = {
+    'backbone': ['rexnet_1.0', *SMALL],
+    'train-step': ['rexnet_1.0', *SMALL],
+    'segmentor': ['unet_rexnet_1.0', *SMALL],
+    'loader': ['nowhere'],
+    'eval': ['nowhere.json'],
+    'export': ['rexnet_1.0'],
+    'growth': ['rexnet_1.0'],
+    'annotations': [],
+    'import': [],
+}
+
+
+@pytest.mark.parametrize('kind', OTHER)
+def test_kept_figures_of_another_benchmark_are_told_before_it_runs(kind, tmp_path, monkeypatch):
+    for module in (contestants, commands):
+        monkeypatch.setattr(module, 'subprocess', None)
+    monkeypatch.setattr(measurement, 'measure_ceilings', None)
+    kept = tmp_path / 'kept.json'
+    kept.write_text(json.dumps(dict(benchmark=dict(kind='other'), reference='a', figures={})))
+    with pytest.raises(InvalidArgument, match=f"kind is 'other' there and '{kind}' here"):
+        benchmark.main([kind, *OTHER[kind], '--kept', str(kept)])
+
+
+def test_a_plot_without_matplotlib_is_told_before_it_is_measured(tmp_path, monkeypatch, no_matplotlib):
+    monkeypatch.setattr(benchmark, 'measure_growth', None)
+    with pytest.raises(MissingDependency, match='pip install matplotlib'):
+        benchmark.main(['growth', 'rexnet_1.0', '--plot', str(tmp_path / 'growth.png')])
 
 
 def test_imports(capsys):

@@ -68,11 +68,20 @@ def measure_evaluation(
     tasks = {package: files | dict(backend=name) for name, (package, *_) in BACKENDS.items()}
     require_same(kept, about, 'pycocotools', tasks)
     found = _measure(about, tasks, 'pycocotools', warm_up=1)
-    metrics = {name: own['average_precision'] for name, own in found['figures'].items()}
-    if max(metrics.values()) - min(metrics.values()) > 1e-9:
-        listing = ', '.join(f'{value:.6f} by {name}' for name, value in metrics.items())
-        found['why_no_result'].append(f'the packages differ in AP: {listing}')
+    for line in _differing(found['figures']):
+        found['why_no_result'].append(f'the packages differ in {line}')
     return found
+
+
+def _differing(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return each metric in which contestants differ, and what they say of it."""
+    lines = []
+    for metric in next(iter(figures.values()))['metrics']:
+        values = {name: own['metrics'][metric] for name, own in figures.items()}
+        if max(values.values()) - min(values.values()) > 1e-9:
+            said = ', '.join(f'{value:.6f} by {name}' for name, value in values.items())
+            lines.append(f'{metric}: {said}')
+    return lines
 
 
 def measure_export(name: str, rounds: int, kept: Kept = None) -> dict[str, Any]:

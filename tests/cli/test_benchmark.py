@@ -186,13 +186,16 @@ def test_packages_that_evaluate_agree(tmp_path, capsys, quick_contestants):
 
 
 def test_packages_that_disagree_are_no_result(monkeypatch):
-    figures = {'one': dict(average_precision=0.5), 'other': dict(average_precision=0.6)}
+    figures = {
+        'one': dict(metrics=dict(mAP=0.5, mAP_s=-1.0)),
+        'other': dict(metrics=dict(mAP=0.5, mAP_s=0.6)),
+    }
     monkeypatch.setattr(
         comparisons, '_measure', lambda *_, **__: dict(figures=figures, why_no_result=[])
     )
     found = comparisons.measure_evaluation(Path('a.json'), None, 'bbox', 1)
     assert found['why_no_result'] == [
-        'the packages differ in AP: 0.500000 by one, 0.600000 by other'
+        'the packages differ in mAP_s: -1.000000 by one, 0.600000 by other'
     ]
 
 

@@ -1,5 +1,6 @@
 """A network beside those of other packages: who competes, in which process, and what it says."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from rexdense.benchmark.machine import free_bytes, measure_ceilings
 from rexdense.benchmark.networks import PEERS, build_network
 from rexdense.benchmark.processes import Peer, run_in_turns
 from rexdense.benchmark.report import Kept, figures_of, require_same, result_of
+from rexdense.checkpoint.sidecar import read_sidecar
 from rexdense.device import require_bfloat16
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.zoo.complexity import Complexity, count_complexity
@@ -20,6 +22,8 @@ from rexdense.zoo.complexity import Complexity, count_complexity
 WHOLE_MODELS = ('detector', 'model-step')
 """Kinds whose ``name`` is a config."""
 STEPS = ('train-step', 'model-step')
+_MOST = 2**40
+"""Numbers of a batch. Maps in a network have a hundred times as many."""
 _WORDS = {'model-step': "a config's train-step"}
 
 
@@ -149,6 +153,14 @@ def _check(benchmark: Benchmark) -> None:
                 f'{"detector" if benchmark.kind == "detector" else "backbone"} CHECKPOINT --format '
                 f'onnx, and give it as --graph; {benchmark.graph} is no file'
             )
+    if benchmark.kind == 'backbone' and benchmark.graph is not None:
+        # What stands beside it; of networks without a name nothing.
+        of = read_sidecar(benchmark.graph).get('architecture') or benchmark.name
+        if of != benchmark.name:
+            raise InvalidArgument(
+                f'--graph {benchmark.graph} is of {of}, not of {benchmark.name}: measure {of}, or '
+                f'export {benchmark.name}'
+            )
     if benchmark.kind in STEPS and (benchmark.dtype != 'float32' or benchmark.compiled):
         raise InvalidArgument(
             'a step of training is measured in float32 and not compiled: leave --dtype and '
@@ -161,6 +173,11 @@ def _check(benchmark: Benchmark) -> None:
         )
     if len(benchmark.shape) != 4 or benchmark.shape[1] != 3:
         raise InvalidArgument(f'--shape {_text(benchmark.shape)}: images have 3 channels, N,3,H,W')
+    if math.prod(benchmark.shape) > _MOST:
+        raise InvalidArgument(
+            f'--shape {_text(benchmark.shape)}: torch cannot count the bytes of its maps; give a '
+            'smaller shape'
+        )
 
 
 def _require_memory(benchmark: Benchmark, counts: Complexity, processes: int) -> None:

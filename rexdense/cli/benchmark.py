@@ -1,6 +1,7 @@
 """The program that measures networks beside those of other packages."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
             '--shape', type=_shape, default=shape, metavar='NxCxHxW', help='of the batch of images'
         )
         part.add_argument(
-            '--threads', type=positive(int), default=2, metavar='N', help='of each process'
+            '--threads', type=_threads, default=2, metavar='N', help='of each process'
         )
         part.add_argument(
             '--dtype', choices=('float32', 'bfloat16'), default='float32', help='of the networks'
@@ -117,9 +118,7 @@ def _add_others(kinds: argparse._SubParsersAction) -> None:
     _add_common(part)
     part = kinds.add_parser('growth', help='time and memory against area, batch and network')
     part.add_argument('name', help='a backbone that rexdense zoo lists')
-    part.add_argument(
-        '--threads', type=positive(int), default=2, metavar='N', help='of each process'
-    )
+    part.add_argument('--threads', type=_threads, default=2, metavar='N', help='of each process')
     part.add_argument('--plot', type=Path, metavar='FILE', help='draw it as a .png, too')
     _add_common(part, rounds=5)
     part = kinds.add_parser('annotations', help='loading an annotation file of a size')
@@ -175,6 +174,14 @@ def _add_common(part: argparse.ArgumentParser, rounds: int = 9) -> None:
         'has dropped by more than 15 %%',
     )
     part.add_argument('--overwrite', action='store_true', help='replace files that are there')
+
+
+def _threads(text: str) -> int:
+    count = positive(int)(text)
+    here = os.cpu_count() or 1
+    if count > max(here, 2):  # the default, on a machine with one, too
+        raise argparse.ArgumentTypeError(f'{text!r}: give as many as there are processors, {here}')
+    return count
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -195,9 +195,7 @@ def test_figures_of_another_benchmark_are_not_compared():
 
     check(name='n')
     require_same(None, {}, 'a', 'ab')
-    with pytest.raises(
-        InvalidArgument, match="benchmark: name is 'n' there and 'm' here;"
-    ):
+    with pytest.raises(InvalidArgument, match="benchmark: name is 'n' there and 'm' here;"):
         check(name='m')
     with pytest.raises(InvalidArgument, match='shape is None there and'):
         check(name='n', shape=(1, 3, 33, 33))

@@ -1,5 +1,6 @@
 """rexdense benchmark: tables and JSON, and a line for what cannot be measured."""
 
+import hashlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,6 +91,15 @@ BAD = [
     (['train-step', 'regnety-800mf'], UnknownName, "did you mean .*'regnety_800mf'"),
     (['train-step', 'faster-rcnn_rexnet-1.0'], UnknownName, 'no config file .* did you mean'),
     (['train-step', BLOOD_CELLS, '--shape', '1x3x31x64'], InvalidArgument, 'give a larger --shape'),
+    (['train-step', BLOOD_CELLS, '--shape', '1x3x100000x100000'], InvalidArgument,
+     'would need at least .* GB are free: give a smaller shape'),
+    (['train-step', BLOOD_CELLS, '--shape', '1x3x64x64', *SMALL[2:], '--objects', '99999999999'],
+     InvalidArgument, 'give a smaller shape, or fewer objects'),
+    (['backbone', 'rexnet_1.0', '--shape', '999999999x3x99999x99999'], InvalidArgument,
+     'give a smaller shape'),
+    (['backbone', 'rexnet_1.0', '--threads', '100000'], InvalidArgument, 'as there are processors'),
+    (['import', '--against', 'timm', '--peer-python', 'nowhere/python'], InvalidArgument,
+     'nowhere/python: No such file or directory; give --peer-python an interpreter that has timm'),
     (['train-step', BLOOD_CELLS, *SMALL, '--against', 'mmdet'], InvalidArgument,
      'mmdet has no rexnet_1.0'),
     (['train-step', BLOOD_CELLS, *SMALL, '--against', 'torchvision'], InvalidArgument,
@@ -118,6 +128,17 @@ def test_bad_input_is_told_in_one_line(arguments, kind, message, capfd, quick_co
         benchmark.main(arguments)
 
 
+def test_a_graph_of_another_network_is_not_measured(tmp_path):
+    graph = tmp_path / 'rexnet.onnx'
+    graph.write_bytes(b'a graph')
+    about = dict(sha256=hashlib.sha256(b'a graph').hexdigest(), architecture='rexnet_2.0')
+    (tmp_path / 'rexnet.onnx.json').write_text(json.dumps(about))
+    with pytest.raises(InvalidArgument, match=r'is of rexnet_2\.0, not of rexnet_1\.0: measure'):
+        benchmark.main(
+            ['backbone', 'rexnet_1.0', '--against', 'onnxruntime', '--graph', str(graph)]
+        )
+
+
 OTHER = {
     'backbone': ['rexnet_1.0', *SMALL],
     'train-step': ['rexnet_1.0', *SMALL],
@@ -142,7 +163,9 @@ def test_kept_figures_of_another_benchmark_are_told_before_it_runs(kind, tmp_pat
         benchmark.main([kind, *OTHER[kind], '--kept', str(kept)])
 
 
-def test_a_plot_without_matplotlib_is_told_before_it_is_measured(tmp_path, monkeypatch, no_matplotlib):
+def test_a_plot_without_matplotlib_is_told_before_it_is_measured(
+    tmp_path, monkeypatch, no_matplotlib
+):
     monkeypatch.setattr(benchmark, 'measure_growth', None)
     with pytest.raises(MissingDependency, match='pip install matplotlib'):
         benchmark.main(['growth', 'rexnet_1.0', '--plot', str(tmp_path / 'growth.png')])

@@ -9,6 +9,7 @@ from torch.nn.utils import parametrize
 from rexdense.deploy.optimization.compilation import compile_parts, require_compiler
 from rexdense.deploy.optimization.folding import fold_norms
 from rexdense.deploy.optimization.fused import fuse_convolutions
+from rexdense.deploy.optimization.means import pool_means
 from rexdense.deploy.optimization.parts import parts_of
 from rexdense.deploy.optimization.precision import set_precision
 from rexdense.deploy.optimization.refusals import checked_copy, require_dtype
@@ -33,8 +34,8 @@ def optimize(
     Batch norms are folded into the convolutions before them, which apply the activations after them
     as well; parametrised weights are computed once; weights lie with the channels last, and on a
     CPU a second time in blocks of the processor's; there, the widest maps of large images are
-    computed in strips. Outputs in float32 stay within 1e-4 of the network's, relative to the
-    largest value.
+    computed in strips, and means of maps by pooling. Outputs in float32 stay within 1e-4 of the
+    network's, relative to the largest value.
 
     What reads the output of a convolution inside an ``nn.Sequential``, or calls mmcv's
     ``ConvModule`` without its norm, would get that of the norm. Hooks on layers inside the copy see
@@ -91,6 +92,7 @@ def optimize(
         fold_norms(network)
         fuse_convolutions(network)
         compute_in_strips(network)
+        pool_means(network)
         if dtype is not None:
             set_precision(network, dtype)
         use_channels_last(network)

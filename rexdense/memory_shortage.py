@@ -23,7 +23,7 @@ def as_out_of_memory() -> Iterator[None]:
     except RexdenseError:
         raise
     except Exception as error:
-        if not _is_shortage(error):
+        if not is_shortage(error):
             raise
         raise OutOfMemory(
             f'no memory is left ({_said(error)}): give smaller images (--scale), fewer of them at '
@@ -32,7 +32,8 @@ def as_out_of_memory() -> Iterator[None]:
         ) from error
 
 
-def _is_shortage(error: Exception) -> bool:
+def is_shortage(error: Exception) -> bool:
+    """Return whether an exception says that no memory is left."""
     if isinstance(error, MemoryError):
         return True
     known = isinstance(error, RuntimeError) or type(error).__module__ == 'cv2'

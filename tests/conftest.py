@@ -252,3 +252,17 @@ def serve_weights(tmp_path, monkeypatch) -> Iterator[Callable]:
     yield serve
     server.shutdown()
     server.server_close()
+
+
+class _NoMatplotlib:
+    def find_spec(self, name, path=None, target=None):
+        if name.split('.')[0] == 'matplotlib':
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+
+
+@pytest.fixture
+def no_matplotlib(monkeypatch):
+    """Let imports of matplotlib fail, as on a machine without it."""
+    for module in [name for name in sys.modules if name.split('.')[0] == 'matplotlib']:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr(sys, 'meta_path', [_NoMatplotlib(), *sys.meta_path])

@@ -9,16 +9,20 @@ from typing import Any
 
 import rexdense
 from rexdense.benchmark.machine import busy_share
-from rexdense.benchmark.report import figures_of, result_of
+from rexdense.benchmark.report import Kept, figures_of, require_same, result_of
 from rexdense.benchmark.rounds import take_turns
 from rexdense.errors import InvalidArgument
 
 
 class _Command:
-    """A command, timed from its start to its end."""
+    """A command, timed from its start to its end.
 
-    def __init__(self, *arguments: str) -> None:
-        self._arguments = arguments
+    Args:
+        remedy: What a user can do where it fails, as the end of the message.
+    """
+
+    def __init__(self, *arguments: str, remedy: str = '') -> None:
+        self._arguments, self._remedy = arguments, remedy
         beside = str(Path(rexdense.__file__).parents[1])
         path = os.pathsep.join(filter(None, (beside, os.environ.get('PYTHONPATH'))))
         is_own = arguments[0] == sys.executable
@@ -36,15 +40,20 @@ class _Command:
                 self._arguments, capture_output=True, text=True, env=self._environment
             )
         except OSError as error:
-            raise InvalidArgument(f'{self._arguments[0]}: {error.strerror}') from error
+            raise InvalidArgument(
+                f'{self._arguments[0]}: {error.strerror}{self._remedy}'
+            ) from error
         if done.returncode:
             last = (done.stderr.strip() or 'no message').splitlines()[-1]
-            raise InvalidArgument(f'{" ".join(self._arguments)} ends with: {last}')
+            raise InvalidArgument(f'{" ".join(self._arguments)} ends with: {last}{self._remedy}')
         return (time.perf_counter() - start) * 1e3
 
 
 def measure_imports(
-    rounds: int, against: tuple[str, ...] = (), peer_python: str | None = None
+    rounds: int,
+    against: tuple[str, ...] = (),
+    peer_python: str | None = None,
+    kept: Kept = None,
 ) -> dict[str, Any]:
     """Return the figures of starting Python, importing rexdense and showing its help, and of
     importing other packages, as plain values."""
@@ -55,10 +64,14 @@ def measure_imports(
     }
     for package in against:
         interpreter = peer_python or sys.executable
-        contestants[f'import {package}'] = _Command(interpreter, '-c', f'import {package}')
+        remedy = f'; give --peer-python an interpreter that has {package}'
+        contestants[f'import {package}'] = _Command(
+            interpreter, '-c', f'import {package}', remedy=remedy
+        )
+    about = dict(kind='import', rounds=rounds, against=list(against))
+    require_same(kept, about, 'python', contestants)
     busy = [busy_share()]
     times = take_turns(contestants, rounds)
     busy.append(busy_share())
     figures = figures_of(times, {name: {} for name in times}, 'python')
-    about = dict(kind='import', rounds=rounds, against=list(against))
     return result_of(about, busy, 'python', figures)

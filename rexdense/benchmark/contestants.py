@@ -16,6 +16,9 @@ AS_SHIPPED = ('onnxruntime', 'openvino')
 
 # Makes this rexdense, and nothing that lies beside it, importable in an interpreter that has torch.
 _START = """
+import signal
+# An interrupt ends it without a traceback: the process that started it has it, too, and tells.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 import importlib.util, json, sys
 for missing, there in (
     ('Python 3.10', sys.version_info >= (3, 10)),
@@ -60,6 +63,8 @@ class Contestant:
         self, task: dict[str, Any], interpreter: str | None = None, path: Path | None = None
     ) -> None:
         self.interpreter, self.package = interpreter or sys.executable, task['framework']
+        if path is not None and not path.is_dir():
+            raise InvalidArgument(f'--peer-path {path} is no folder: give one, or leave it out')
         start = _START.format(
             folder=str(Path(rexdense.__file__).parent), path=[str(path)] if path else []
         )
@@ -87,10 +92,13 @@ class Contestant:
         answer = self._process.stdout.readline()
         if not answer:
             self.close()
+            remedy = 'give --peer-python a Python interpreter, or '
+            if self.package == 'rexdense':
+                remedy = ''
             raise InvalidArgument(
                 f'{self.interpreter} ended while it ran {self.package} '
-                f'(status {self._process.returncode}): give --peer-python a Python interpreter, '
-                'or a smaller shape if the memory ran out'
+                f'(status {self._process.returncode}): {remedy}give a smaller shape if the memory '
+                'ran out'
             )
         try:
             said = json.loads(answer)
@@ -106,6 +114,8 @@ class Contestant:
                 raise InvalidArgument(said['error'])
             missing = said['missing']
             remedy = f'; give --peer-python one that has {missing}' if missing else ''
+            if self.package in AS_SHIPPED and not missing:
+                remedy = '; give --graph a file that rexdense export has written for this benchmark'
             raise InvalidArgument(f'{self.interpreter}: {said["error"]}{remedy}')
         return said
 

@@ -8,7 +8,7 @@ import torch
 
 from rexdense.arch import architecture, list_backbones
 from rexdense.benchmark.processes import Peer, run_in_turns
-from rexdense.benchmark.report import figures_of, result_of
+from rexdense.benchmark.report import Kept, figures_of, require_same, result_of
 from rexdense.files import atomic_write
 from rexdense.models import create_backbone
 from rexdense.text_table import text_table
@@ -21,9 +21,10 @@ MOST = 1.25
 """By how much a pass may take longer, for the same work, than at the smallest point."""
 _LARGEST = 4
 """Networks of the family that are measured, from the one asked for on."""
+_PURPOSE = 'drawing growth'
 
 
-def measure_growth(name: str, threads: int, rounds: int) -> dict[str, Any]:
+def measure_growth(name: str, threads: int, rounds: int, kept: Kept = None) -> dict[str, Any]:
     """Return the figures of an optimised backbone over images of 224 to 1333 pixels, batches of 1
     to 8, and larger networks of its family, as plain values.
 
@@ -44,9 +45,11 @@ def measure_growth(name: str, threads: int, rounds: int) -> dict[str, Any]:
         )
         for label, (_, network, shape) in points.items()
     }
+    smallest = next(iter(points))
+    about = dict(kind='growth', name=name, threads=threads, rounds=rounds)
+    require_same(kept, about, smallest, points)
     counts = {label: _count(network, shape) for label, (_, network, shape) in points.items()}
     times, facts, busy = run_in_turns(tasks, Peer(), rounds)
-    smallest = next(iter(times))
     figures = figures_of(times, facts, smallest)
     for label, own in figures.items():
         own |= dict(
@@ -54,7 +57,6 @@ def measure_growth(name: str, threads: int, rounds: int) -> dict[str, Any]:
             macs=counts[label].macs,
             activations=counts[label].activations,
         )
-    about = dict(kind='growth', name=name, threads=threads, rounds=rounds)
     return result_of(about, busy, smallest, figures)
 
 
@@ -114,6 +116,11 @@ def growth_table(figures: Mapping[str, Mapping[str, Any]]) -> str:
     return text_table(rows)
 
 
+def require_plots() -> None:
+    """Raise MissingDependency where matplotlib is not installed: before minutes of measuring."""
+    new_figure(1, 1, _PURPOSE)
+
+
 def plot_growth(
     figures: Mapping[str, Mapping[str, Any]], path: str | Path, overwrite: bool = False
 ) -> Path:
@@ -122,7 +129,7 @@ def plot_growth(
     Raises:
         MissingDependency: matplotlib is not installed.
     """
-    figure = new_figure(10, 4.2, 'drawing growth')
+    figure = new_figure(10, 4.2, _PURPOSE)
     times, memory = figure.subplots(1, 2)
     for series in dict.fromkeys(own['series'] for own in figures.values()):
         points = [own for own in figures.values() if own['series'] == series]

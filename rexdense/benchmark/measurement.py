@@ -1,5 +1,6 @@
 """A network beside those of other packages: who competes, in which process, and what it says."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ from rexdense.benchmark.contestants import AS_SHIPPED, contestants_of
 from rexdense.benchmark.machine import free_bytes, measure_ceilings
 from rexdense.benchmark.networks import PEERS, build_network
 from rexdense.benchmark.processes import Peer, run_in_turns
-from rexdense.benchmark.report import figures_of, result_of
+from rexdense.benchmark.report import Kept, figures_of, require_same, result_of
+from rexdense.checkpoint.sidecar import read_sidecar
 from rexdense.device import require_bfloat16
 from rexdense.errors import InvalidArgument, suggest
 from rexdense.zoo.complexity import Complexity, count_complexity
@@ -20,6 +22,8 @@ from rexdense.zoo.complexity import Complexity, count_complexity
 WHOLE_MODELS = ('detector', 'model-step')
 """Kinds whose ``name`` is a config."""
 STEPS = ('train-step', 'model-step')
+_MOST = 2**40
+"""Numbers of a batch. Maps in a network have a hundred times as many."""
 _WORDS = {'model-step': "a config's train-step"}
 
 
@@ -71,8 +75,11 @@ class Benchmark:
         return own | form
 
 
-def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
+def measure_networks(benchmark: Benchmark, kept: Kept = None) -> dict[str, Any]:
     """Return the figures of all contestants, and ``why_no_result``, as plain values.
+
+    Args:
+        kept: Figures that are to be of the same benchmark.
 
     Raises:
         InvalidArgument: something that was asked for cannot be had.
@@ -87,6 +94,9 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
         benchmark.compiled,
         benchmark.allocators,
     )
+    reference = next((name for name in forms if not name.startswith('rexdense')), next(iter(forms)))
+    about = {name: _plain(value) for name, value in vars(benchmark).items()}
+    require_same(kept, about, reference, forms)
     counts = count_complexity(_counted_network(benchmark), benchmark.shape)
     _require_memory(benchmark, counts, len(forms))
     tasks = {name: benchmark.task(form) for name, form in forms.items()}
@@ -95,8 +105,6 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
     ceilings = measure_ceilings(benchmark.device, dtypes)
     peer = Peer(benchmark.peer_python, benchmark.peer_path)
     times, facts, busy = run_in_turns(tasks, peer, benchmark.rounds)
-    reference = next((name for name in times if not name.startswith('rexdense')), 'rexdense')
-    reference = reference if reference in times else next(iter(times))
     # A backward pass costs two forward passes. Of a whole model the backbone alone is counted.
     macs = counts.macs * (3 if benchmark.kind == 'train-step' else 1)
     macs = None if benchmark.kind in WHOLE_MODELS else macs
@@ -108,7 +116,7 @@ def measure_networks(benchmark: Benchmark) -> dict[str, Any]:
     }
     figures = figures_of(times, facts, reference, macs, most)
     return result_of(
-        {name: _plain(value) for name, value in vars(benchmark).items()},
+        about,
         busy,
         reference,
         figures,
@@ -145,6 +153,14 @@ def _check(benchmark: Benchmark) -> None:
                 f'{"detector" if benchmark.kind == "detector" else "backbone"} CHECKPOINT --format '
                 f'onnx, and give it as --graph; {benchmark.graph} is no file'
             )
+    if benchmark.kind == 'backbone' and benchmark.graph is not None:
+        # What stands beside it; of networks without a name nothing.
+        of = read_sidecar(benchmark.graph).get('architecture') or benchmark.name
+        if of != benchmark.name:
+            raise InvalidArgument(
+                f'--graph {benchmark.graph} is of {of}, not of {benchmark.name}: measure {of}, or '
+                f'export {benchmark.name}'
+            )
     if benchmark.kind in STEPS and (benchmark.dtype != 'float32' or benchmark.compiled):
         raise InvalidArgument(
             'a step of training is measured in float32 and not compiled: leave --dtype and '
@@ -157,6 +173,11 @@ def _check(benchmark: Benchmark) -> None:
         )
     if len(benchmark.shape) != 4 or benchmark.shape[1] != 3:
         raise InvalidArgument(f'--shape {_text(benchmark.shape)}: images have 3 channels, N,3,H,W')
+    if math.prod(benchmark.shape) > _MOST:
+        raise InvalidArgument(
+            f'--shape {_text(benchmark.shape)}: torch cannot count the bytes of its maps; give a '
+            'smaller shape'
+        )
 
 
 def _require_memory(benchmark: Benchmark, counts: Complexity, processes: int) -> None:

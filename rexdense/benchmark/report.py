@@ -1,14 +1,15 @@
 """Reports of a benchmark: a table, JSON, and whether it is a result."""
 
 import json
+import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rexdense.benchmark.machine import BUSY, describe_machine
 from rexdense.benchmark.rounds import ratio, spread
-from rexdense.errors import InvalidArgument
+from rexdense.errors import InvalidArgument, abridged, some_of
 from rexdense.files import atomic_write
 from rexdense.text_table import text_table
 
@@ -17,6 +18,9 @@ WIDEST = 0.15
 _ADVICE = 'repeat this on an idle machine'
 LARGEST_LOSS = 0.15
 """The share of a kept ratio that may be lost."""
+
+Kept = Mapping[str, Any] | None
+"""What :func:`read_json` returns of an earlier run; None where none is compared."""
 
 
 def figures_of(
@@ -28,8 +32,8 @@ def figures_of(
 ) -> dict[str, dict[str, Any]]:
     """Return the figures of each contestant as plain values.
 
-    ``speed`` is how many times as fast as the reference it is, with its interval;
-    ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
+    ``speed`` is how many times as fast as the reference it is, with its interval and the confidence
+    in that; ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
 
     Args:
         macs: Of a pass of each contestant that is in ``ceilings``.
@@ -44,6 +48,7 @@ def figures_of(
             spread=spread(own),
             speed=faster.value,
             speed_interval=[faster.low, faster.high],
+            interval_confidence=faster.confidence,
             **{key: value for key, value in facts[name].items() if value is not None},
             times=list(own),
         )
@@ -90,19 +95,49 @@ def result_of(
     )
 
 
+def require_same(
+    kept: Kept,
+    benchmark: Mapping[str, Any],
+    reference: str,
+    contestants: Iterable[str],
+) -> None:
+    """Check, before minutes go into a measurement, that kept figures are of the same benchmark.
+
+    Args:
+        kept: None is of any.
+        reference: The contestant that the others are compared with.
+        contestants: Their names.
+
+    Raises:
+        InvalidArgument: they are of another benchmark, or of other contestants.
+    """
+    if kept is None:
+        return
+    here, there = _stated(benchmark), _stated(kept['benchmark'])
+    other = [
+        f'{name} is {abridged(there.get(name))} there and {abridged(here.get(name))} here'
+        for name in {**there, **here}
+        if there.get(name) != here.get(name)
+    ]
+    if other:
+        raise InvalidArgument(
+            f'the kept figures are of another benchmark: {some_of(other, between="; ")}; give the '
+            'same options, or leave --kept out'
+        )
+    if (kept['reference'], kept['figures'].keys()) != (reference, set(contestants)):
+        raise InvalidArgument(
+            f'the kept figures are of other contestants, {some_of(kept["figures"], 6)}, beside '
+            f'{kept["reference"]}: write new ones by --json'
+        )
+
+
 def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     """Return a line for each contestant that has lost speed against kept figures: its ratio to the
     reference has dropped by more than :data:`LARGEST_LOSS`.
 
-    Raises:
-        InvalidArgument: the kept figures are of another benchmark, or of other contestants.
+    Args:
+        kept: Of the same benchmark and contestants, see :func:`require_same`.
     """
-    same = (kept['reference'], _stated(kept)) == (found['reference'], _stated(found))
-    if not same or kept['figures'].keys() != found['figures'].keys():
-        raise InvalidArgument(
-            'the kept figures are of another benchmark: compare with the same kind, network, '
-            f'shape and options as {kept["benchmark"]}'
-        )
     lines = []
     for name, before in kept['figures'].items():
         now = found['figures'][name]['speed']
@@ -114,15 +149,11 @@ def losses(found: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _stated(content: Mapping[str, Any]) -> dict[str, Any]:
+def _stated(benchmark: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of a benchmark but for those that are left out; figures that were kept
     before there was an option lack it."""
-    own = _plain(content['benchmark'])
+    own = json.loads(json.dumps(benchmark))
     return {name: value for name, value in own.items() if value is not None}
-
-
-def _plain(content: Any) -> Any:
-    return json.loads(json.dumps(content))
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -156,7 +187,10 @@ def table_of(figures: Mapping[str, Mapping[str, Any]], reference: str) -> str:
         'size': ('file MB', lambda value: f'{value / 1e6:.1f}'),
     }
     shown = {key: each for key, each in optional.items() if any(key in f for f in figures.values())}
-    header = ['', 'ms', 'spread', f'x {reference}', '95 %', *(each[0] for each in shown.values())]
+    # That of all contestants, who have the same rounds; not rounded up.
+    sure = math.floor(next(iter(figures.values()))['interval_confidence'] * 100)
+    titles = [each[0] for each in shown.values()]
+    header = ['', 'ms', 'spread', f'x {reference}', f'{sure} %', *titles]
     rows = [
         [
             name,

@@ -14,6 +14,7 @@ from rexdense.benchmark.workloads import WORKLOADS, prepare_workload
 from rexdense.benchmark.workloads.network import Timed
 from rexdense.device import reuse_freed_memory, why_absent
 from rexdense.errors import InvalidArgument, RexdenseError, first_line
+from rexdense.memory_shortage import is_shortage
 
 
 def serve() -> None:
@@ -31,11 +32,13 @@ def serve() -> None:
         for _ in sys.stdin:
             milliseconds = timed.run()
             answer(milliseconds=milliseconds, resident=most_resident_bytes(), **timed.facts)
-    except (ImportError, RexdenseError, MemoryError) as error:
+    except (ImportError, RexdenseError) as error:
         missing = task['framework'] if isinstance(error, ImportError) else None
         answer(error=' '.join(str(error).split()), missing=missing)
     except Exception as error:  # of the packages, each of its own kind
-        answer(error=f'{first_line(error)} ({type(error).__name__})', missing=None)
+        remedy = '; give a smaller shape, or fewer objects' if is_shortage(error) else ''
+        said = f'{first_line(error)} ({type(error).__name__}){remedy}'
+        answer(error=said, missing=None)
 
 
 def _prepare(task: dict[str, Any]) -> Any:

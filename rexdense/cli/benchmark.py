@@ -1,6 +1,7 @@
 """``rexdense benchmark``: measure networks beside those of other packages."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,11 +18,12 @@ from rexdense.benchmark.growth import (
     growth_table,
     measure_growth,
     plot_growth,
+    require_plots,
 )
 from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import PEERS
 from rexdense.benchmark.processes import Peer
-from rexdense.benchmark.report import losses, read_json, table_of, write_json
+from rexdense.benchmark.report import Kept, losses, read_json, table_of, write_json
 from rexdense.cli.model_options import add_device_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination, prepare_output_dir
@@ -57,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
             '--shape', type=_shape, default=shape, metavar='NxCxHxW', help='of the batch of images'
         )
         part.add_argument(
-            '--threads', type=positive(int), default=2, metavar='N', help='of each process'
+            '--threads', type=_threads, default=2, metavar='N', help='of each process'
         )
         part.add_argument(
             '--dtype', choices=('float32', 'bfloat16'), default='float32', help='of the networks'
@@ -116,9 +118,7 @@ def _add_others(kinds: argparse._SubParsersAction) -> None:
     _add_common(part)
     part = kinds.add_parser('growth', help='time and memory against area, batch and network')
     part.add_argument('name', help='a backbone that rexdense zoo lists')
-    part.add_argument(
-        '--threads', type=positive(int), default=2, metavar='N', help='of each process'
-    )
+    part.add_argument('--threads', type=_threads, default=2, metavar='N', help='of each process')
     part.add_argument('--plot', type=Path, metavar='FILE', help='draw it as a .png, too')
     _add_common(part, rounds=5)
     part = kinds.add_parser('annotations', help='loading an annotation file of a size')
@@ -176,6 +176,14 @@ def _add_common(part: argparse.ArgumentParser, rounds: int = 9) -> None:
     part.add_argument('--overwrite', action='store_true', help='replace files that are there')
 
 
+def _threads(text: str) -> int:
+    count = positive(int)(text)
+    here = os.cpu_count() or 1
+    if count > max(here, 2):  # the default, on a machine with one, too
+        raise argparse.ArgumentTypeError(f'{text!r}: give as many as there are processors, {here}')
+    return count
+
+
 def _shape(text: str) -> tuple[int, ...]:
     parts = text.replace(',', 'x').split('x')
     if len(parts) != 4 or not all(part.isdecimal() and int(part) > 0 for part in parts):
@@ -193,11 +201,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if file is not None:
             prepare_output_dir(file.parent, f'the folder of --{name}')
             check_destination(file, options.overwrite)
+    if getattr(options, 'plot', None) is not None:
+        require_plots()
     kept = None if options.kept is None else read_json(options.kept)
     if getattr(options, 'device', None) == 'auto':
         options.device = find_device('auto')
         print(device_sentence(options.device))
-    found = _measure(options)
+    found = _measure(options, kept)
     grown = options.kind == 'growth'
     figures = found['figures']
     print(growth_table(figures) if grown else table_of(figures, found['reference']))
@@ -235,22 +245,24 @@ def _is_config(name: str) -> bool:
     return True
 
 
-def _measure(options: argparse.Namespace) -> dict:
+def _measure(options: argparse.Namespace, kept: Kept) -> dict:
     rounds = options.rounds
     if options.kind == 'eval':
-        return measure_evaluation(options.annotations, options.detections, options.iou, rounds)
+        return measure_evaluation(
+            options.annotations, options.detections, options.iou, rounds, kept
+        )
     if options.kind == 'export':
-        return measure_export(options.name, rounds)
+        return measure_export(options.name, rounds, kept)
     if options.kind == 'growth':
-        return measure_growth(options.name, options.threads, rounds)
+        return measure_growth(options.name, options.threads, rounds, kept)
     if options.kind == 'annotations':
-        return measure_annotations(options.images, options.boxes, options.corners, rounds)
+        return measure_annotations(options.images, options.boxes, options.corners, rounds, kept)
     against = tuple(dict.fromkeys(options.against))
     if options.kind == 'import':
-        return measure_imports(rounds, against, options.peer_python)
+        return measure_imports(rounds, against, options.peer_python, kept)
     if options.kind == 'loader':
         peer = Peer(options.peer_python, options.peer_path)
-        return measure_loaders(options.images, options.count, rounds, against, peer)
+        return measure_loaders(options.images, options.count, rounds, against, peer, kept)
     both = ('default', 'reuse')
     whole = options.kind == 'train-step' and _is_config(options.name)
     return measure_networks(
@@ -269,5 +281,6 @@ def _measure(options: argparse.Namespace) -> dict:
             allocators=both if options.allocator == 'both' else (options.allocator,),
             graph=options.graph,
             objects=getattr(options, 'objects', None),
-        )
+        ),
+        kept,
     )

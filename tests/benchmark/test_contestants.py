@@ -1,8 +1,10 @@
 """Contestants in interpreters, and those that cannot serve, each told in one line."""
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +49,19 @@ def test_a_process_of_its_own_takes_turns():
         assert contestant.run() > 0 and contestant.facts['resident'] > 1e7
     finally:
         contestant.close()
+
+
+def test_an_interrupt_ends_it_without_a_word(capfd):
+    contestant = Contestant(TASK | dict(framework='rexdense'))
+    os.kill(contestant._process.pid, signal.SIGINT)
+    with pytest.raises(InvalidArgument, match=r'ran rexdense \(status -2\): give a smaller shape'):
+        contestant.run()
+    assert capfd.readouterr().err == ''
+
+
+def test_a_folder_of_modules_that_is_not_there():
+    with pytest.raises(InvalidArgument, match='--peer-path nowhere is no folder: give one'):
+        Contestant(TASK, sys.executable, Path('nowhere'))
 
 
 @pytest.mark.skipif(find_spec('timm') is not None, reason='timm is installed')

@@ -11,7 +11,15 @@ from rexdense.benchmark.machine import BUSY, Ceilings, busy_share, measure_ceili
 from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import timm_name
 from rexdense.benchmark.processes import Turns
-from rexdense.benchmark.report import WIDEST, doubts, figures_of, losses, read_json, table_of
+from rexdense.benchmark.report import (
+    WIDEST,
+    doubts,
+    figures_of,
+    losses,
+    read_json,
+    require_same,
+    table_of,
+)
 from rexdense.benchmark.rounds import ratio, spread, take_turns
 from rexdense.errors import InvalidArgument
 
@@ -34,11 +42,23 @@ def test_each_runs_once_a_round_after_the_warm_up():
 
 # Ranks of the interval of a median (Conover 1999, table A3): of 9 values the second and the eighth.
 @pytest.mark.parametrize(
-    ('count', 'first'), [(1, 1), (3, 1), (5, 1), (6, 1), (8, 1), (9, 2), (12, 3), (15, 4), (20, 6)]
+    ('count', 'first', 'confidence'),
+    [
+        (1, 1, 0.0),
+        (3, 1, 0.75),
+        (5, 1, 0.9375),
+        (6, 1, 0.96875),
+        (8, 1, 0.992),
+        (9, 2, 0.961),
+        (12, 3, 0.961),
+        (15, 4, 0.965),
+        (20, 6, 0.959),
+    ],
 )
-def test_the_interval_is_that_of_the_median(count, first):
-    found = ratio(range(1, count + 1), [1] * count)
-    assert found == ((count + 1) / 2, first, count + 1 - first)
+def test_the_interval_is_that_of_the_median(count, first, confidence):
+    *found, likely = ratio(range(1, count + 1), [1] * count)
+    assert found == [(count + 1) / 2, first, count + 1 - first]
+    assert likely == pytest.approx(confidence, abs=5e-4)
 
 
 def test_a_slow_round_slows_both():
@@ -83,7 +103,7 @@ def test_the_table_has_what_is_known():
     facts = {'a': dict(resident=3e6, kept=None), 'b': dict(resident=5e6, kept=None)}
     figures = figures_of({'a': [10.0] * 3, 'b': [5.0] * 3}, facts, 'a', 10**9, dict(a=1e12, b=1e12))
     lines = table_of(figures, 'a').splitlines()
-    assert lines[0].split() == ['ms', 'spread', 'x', 'a', '95', '%', 'resident', 'MB', 'of',
+    assert lines[0].split() == ['ms', 'spread', 'x', 'a', '75', '%', 'resident', 'MB', 'of',
                                 'ceiling']  # fmt: skip
     assert lines[2].split()[:6] == ['b', '5.0', '0%', '2.00', '2.00-2.00', '5']
 
@@ -151,6 +171,12 @@ def test_a_network_that_timm_lacks():
         timm_name('rexnet_lite_1.0')
 
 
+def test_fewer_than_six_rounds_are_not_called_95_percent():
+    for rounds, sure in ((1, '0 %'), (5, '93 %'), (6, '96 %'), (9, '96 %')):
+        figures = figures_of({'a': [10.0] * rounds}, {'a': {}}, 'a')
+        assert sure in table_of(figures, 'a').splitlines()[0]
+
+
 def kept(speed):
     figures = {'a': dict(speed=1.0), 'b': dict(speed=speed)}
     return dict(benchmark=dict(name='n'), reference='a', figures=figures)
@@ -164,18 +190,24 @@ def test_a_ratio_that_drops_by_more_than_15_percent_is_told(speed, lost):
 
 
 def test_figures_of_another_benchmark_are_not_compared():
-    with pytest.raises(InvalidArgument, match='are of another benchmark'):
-        losses(kept(2.0), kept(2.0) | dict(reference='b'))
-    renamed = kept(2.0) | dict(figures={'a': dict(speed=1.0), 'c': dict(speed=2.0)})
-    with pytest.raises(InvalidArgument, match='are of another benchmark'):
-        losses(kept(2.0), renamed)
+    def check(contestants='ab', reference='a', **benchmark):
+        require_same(kept(2.0), benchmark, reference, contestants)
+
+    check(name='n')
+    require_same(None, {}, 'a', 'ab')
+    with pytest.raises(InvalidArgument, match="benchmark: name is 'n' there and 'm' here;"):
+        check(name='m')
+    with pytest.raises(InvalidArgument, match='shape is None there and'):
+        check(name='n', shape=(1, 3, 33, 33))
+    for other in (dict(reference='b'), dict(contestants='ac')):
+        with pytest.raises(InvalidArgument, match='of other contestants, a, b, beside a: write'):
+            check(name='n', **other)
 
 
 def test_figures_that_were_kept_before_there_was_an_option_are_compared():
-    benchmark = dict(name='n', objects=None)
-    assert losses(kept(2.0) | dict(benchmark=benchmark), kept(2.0)) == []
-    with pytest.raises(InvalidArgument, match='are of another benchmark'):
-        losses(kept(2.0) | dict(benchmark=benchmark | dict(objects=5)), kept(2.0))
+    require_same(kept(2.0), dict(name='n', objects=None), 'a', 'ab')
+    with pytest.raises(InvalidArgument, match='objects is None there and 5 here'):
+        require_same(kept(2.0), dict(name='n', objects=5), 'a', 'ab')
 
 
 @pytest.mark.parametrize('figures', [[], {'a': 2.0}, {'a': {}}, {'a': dict(speed='fast')}])

@@ -1,5 +1,6 @@
 """rexdense benchmark: tables and JSON, and a line for what cannot be measured."""
 
+import hashlib
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,12 +9,19 @@ import cv2
 import numpy as np
 import pytest
 
-from rexdense.benchmark import comparisons, contestants, growth, processes
+from rexdense.benchmark import (
+    commands,
+    comparisons,
+    contestants,
+    growth,
+    measurement,
+    processes,
+)
 from rexdense.benchmark.serving import serve
 from rexdense.benchmark.workloads import graphs
 from rexdense.benchmark.workloads.annotations import drawn_annotations
 from rexdense.cli import benchmark
-from rexdense.errors import InvalidArgument, UnknownName, UnwritableFile
+from rexdense.errors import InvalidArgument, MissingDependency, UnknownName, UnwritableFile
 from tests.forked import ForkedProgram
 
 
@@ -83,6 +91,15 @@ BAD = [
     (['train-step', 'regnety-800mf'], UnknownName, "did you mean .*'regnety_800mf'"),
     (['train-step', 'faster-rcnn_rexnet-1.0'], UnknownName, 'no config file .* did you mean'),
     (['train-step', BLOOD_CELLS, '--shape', '1x3x31x64'], InvalidArgument, 'give a larger --shape'),
+    (['train-step', BLOOD_CELLS, '--shape', '1x3x100000x100000'], InvalidArgument,
+     'would need at least .* GB are free: give a smaller shape'),
+    (['train-step', BLOOD_CELLS, '--shape', '1x3x64x64', *SMALL[2:], '--objects', '99999999999'],
+     InvalidArgument, 'give a smaller shape, or fewer objects'),
+    (['backbone', 'rexnet_1.0', '--shape', '999999999x3x99999x99999'], InvalidArgument,
+     'give a smaller shape'),
+    (['backbone', 'rexnet_1.0', '--threads', '100000'], InvalidArgument, 'as there are processors'),
+    (['import', '--against', 'timm', '--peer-python', 'nowhere/python'], InvalidArgument,
+     'nowhere/python: No such file or directory; give --peer-python an interpreter that has timm'),
     (['train-step', BLOOD_CELLS, *SMALL, '--against', 'mmdet'], InvalidArgument,
      'mmdet has no rexnet_1.0'),
     (['train-step', BLOOD_CELLS, *SMALL, '--against', 'torchvision'], InvalidArgument,
@@ -109,6 +126,49 @@ BAD = [
 def test_bad_input_is_told_in_one_line(arguments, kind, message, capfd, quick_contestants):
     with pytest.raises(kind, match=message):
         benchmark.main(arguments)
+
+
+def test_a_graph_of_another_network_is_not_measured(tmp_path):
+    graph = tmp_path / 'rexnet.onnx'
+    graph.write_bytes(b'a graph')
+    about = dict(sha256=hashlib.sha256(b'a graph').hexdigest(), architecture='rexnet_2.0')
+    (tmp_path / 'rexnet.onnx.json').write_text(json.dumps(about))
+    with pytest.raises(InvalidArgument, match=r'is of rexnet_2\.0, not of rexnet_1\.0: measure'):
+        benchmark.main(
+            ['backbone', 'rexnet_1.0', '--against', 'onnxruntime', '--graph', str(graph)]
+        )
+
+
+OTHER = {
+    'backbone': ['rexnet_1.0', *SMALL],
+    'train-step': ['rexnet_1.0', *SMALL],
+    'segmentor': ['unet_rexnet_1.0', *SMALL],
+    'loader': ['nowhere'],
+    'eval': ['nowhere.json'],
+    'export': ['rexnet_1.0'],
+    'growth': ['rexnet_1.0'],
+    'annotations': [],
+    'import': [],
+}
+
+
+@pytest.mark.parametrize('kind', OTHER)
+def test_kept_figures_of_another_benchmark_are_told_before_it_runs(kind, tmp_path, monkeypatch):
+    for module in (contestants, commands):
+        monkeypatch.setattr(module, 'subprocess', None)
+    monkeypatch.setattr(measurement, 'measure_ceilings', None)
+    kept = tmp_path / 'kept.json'
+    kept.write_text(json.dumps(dict(benchmark=dict(kind='other'), reference='a', figures={})))
+    with pytest.raises(InvalidArgument, match=f"kind is 'other' there and '{kind}' here"):
+        benchmark.main([kind, *OTHER[kind], '--kept', str(kept)])
+
+
+def test_a_plot_without_matplotlib_is_told_before_it_is_measured(
+    tmp_path, monkeypatch, no_matplotlib
+):
+    monkeypatch.setattr(benchmark, 'measure_growth', None)
+    with pytest.raises(MissingDependency, match='pip install matplotlib'):
+        benchmark.main(['growth', 'rexnet_1.0', '--plot', str(tmp_path / 'growth.png')])
 
 
 def test_imports(capsys):
@@ -149,13 +209,16 @@ def test_packages_that_evaluate_agree(tmp_path, capsys, quick_contestants):
 
 
 def test_packages_that_disagree_are_no_result(monkeypatch):
-    figures = {'one': dict(average_precision=0.5), 'other': dict(average_precision=0.6)}
+    figures = {
+        'one': dict(metrics=dict(mAP=0.5, mAP_s=-1.0)),
+        'other': dict(metrics=dict(mAP=0.5, mAP_s=0.6)),
+    }
     monkeypatch.setattr(
         comparisons, '_measure', lambda *_, **__: dict(figures=figures, why_no_result=[])
     )
     found = comparisons.measure_evaluation(Path('a.json'), None, 'bbox', 1)
     assert found['why_no_result'] == [
-        'the packages differ in AP: 0.500000 by one, 0.600000 by other'
+        'the packages differ in mAP_s: -1.000000 by one, 0.600000 by other'
     ]
 
 

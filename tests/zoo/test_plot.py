@@ -1,6 +1,5 @@
 """The picture of the zoo: what is in it, and that docs/ has the one of today's numbers."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -64,18 +63,7 @@ def test_a_picture_of_another_kind_or_in_no_folder_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-class NoMatplotlib:
-    """Finds no matplotlib, as on a machine without it."""
-
-    def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] == 'matplotlib':
-            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
-
-
-def test_without_matplotlib_it_says_what_to_install(tmp_path, monkeypatch):
-    for module in [name for name in sys.modules if name.split('.')[0] == 'matplotlib']:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setattr(sys, 'meta_path', [NoMatplotlib(), *sys.meta_path])
+def test_without_matplotlib_it_says_what_to_install(tmp_path, no_matplotlib):
     with pytest.raises(MissingDependency, match='pip install matplotlib'):
         plot_accuracy(tmp_path / 'zoo.png')
 

@@ -1,7 +1,7 @@
 """A batch of noise with drawn ground truth, as the pipeline of a config hands it to its model."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -36,8 +36,25 @@ def drawn_batch(config: Config, shape: Sequence[int], objects: int = OBJECTS) ->
         InvalidArgument: the config has neither a detector nor a segmentor, or the images are too
             small to draw in.
     """
-    task = task_of(config.model, dict(classes=()))
+    pack, truth = _ground_truth(config, shape)
     count, _, height, width = shape
+    transform = TRANSFORMS.build(dict(type=pack, meta_keys=_ABOUT))
+    packed = [transform(_sample(number, height, width, objects, truth)) for number in range(count)]
+    return {key: [sample[key] for sample in packed] for key in packed[0]}
+
+
+def require_drawable(config: Config, shape: Sequence[int]) -> None:
+    """Raise InvalidArgument where :func:`drawn_batch` would, before images take any memory."""
+    _ground_truth(config, shape)
+
+
+def _ground_truth(
+    config: Config, shape: Sequence[int]
+) -> tuple[str, Callable[[np.ndarray], dict[str, Any]]]:
+    """Return the transform that packs a sample of a config, and what makes its ground truth of
+    drawn ellipses."""
+    task = task_of(config.model, dict(classes=()))
+    _, _, height, width = shape
     if min(height, width) < 2 * _SIZES[0]:
         raise InvalidArgument(
             f'objects are drawn in images of {2 * _SIZES[0]} x {2 * _SIZES[0]} pixels at least: '
@@ -46,17 +63,12 @@ def drawn_batch(config: Config, shape: Sequence[int], objects: int = OBJECTS) ->
     classes = next((head['num_classes'] for head in class_heads(config.model)), 1)
     if isinstance(task, Detection):
         masks = 'mask_head' in (config.model.get('roi_head') or {})
-        pack, truth = 'mmdet.PackDetInputs', lambda drawn: _objects(drawn, classes, masks)
-    elif isinstance(task, Segmentation):
-        pack, truth = 'mmseg.PackSegInputs', lambda drawn: _labels(drawn, classes)
-    else:
-        raise InvalidArgument(
-            f'{config.filename} has a {config.model.type}: give the config of a detector or a '
-            'segmentor'
-        )
-    transform = TRANSFORMS.build(dict(type=pack, meta_keys=_ABOUT))
-    packed = [transform(_sample(number, height, width, objects, truth)) for number in range(count)]
-    return {key: [sample[key] for sample in packed] for key in packed[0]}
+        return 'mmdet.PackDetInputs', lambda drawn: _objects(drawn, classes, masks)
+    if isinstance(task, Segmentation):
+        return 'mmseg.PackSegInputs', lambda drawn: _labels(drawn, classes)
+    raise InvalidArgument(
+        f'{config.filename} has a {config.model.type}: give the config of a detector or a segmentor'
+    )
 
 
 def _sample(number: int, height: int, width: int, objects: int, truth: Any) -> dict[str, Any]:

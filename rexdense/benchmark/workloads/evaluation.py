@@ -1,6 +1,7 @@
 """COCO's metrics of detections, by one of the packages that compute them."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,11 @@ from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.datasets.coco.cleaning import number_of
 from rexdense.datasets.coco.run_lengths import runs_of_text
 from rexdense.errors import InvalidArgument
-from rexdense.evaluation.coco_evaluation import evaluate_detections, require_backend
+from rexdense.evaluation.coco_evaluation import (
+    CocoEvaluation,
+    evaluate_detections,
+    require_backend,
+)
 
 FALSE = 20
 """Drawn boxes an image that are around nothing."""
@@ -28,9 +33,18 @@ def prepare(task: dict[str, Any]) -> Workload:
         detections = drawn_detections(annotations)
     else:
         detections = read_detections(Path(task['detections']), task['iou_type'])
+
+    def tell(found: CocoEvaluation) -> dict[str, Any]:
+        # -1 is pycocotools' own for what is not there to be found.
+        metrics = {
+            name: -1.0 if math.isnan(value) else value for name, value in found.metrics.items()
+        }
+        precision = metrics['mAP']
+        return dict(detections=len(detections), average_precision=precision, metrics=metrics)
+
     return Workload(
         lambda: evaluate_detections(annotations, detections, task['iou_type'], task['backend']),
-        lambda found: dict(detections=len(detections), average_precision=found.metrics['mAP']),
+        tell,
     )
 
 

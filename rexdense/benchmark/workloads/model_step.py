@@ -13,7 +13,7 @@ from torch import nn
 
 from rexdense.benchmark.memory import bytes_kept
 from rexdense.benchmark.workloads.detector import build_model
-from rexdense.benchmark.workloads.drawn_batch import OBJECTS, drawn_batch
+from rexdense.benchmark.workloads.drawn_batch import OBJECTS, drawn_batch, require_drawable
 from rexdense.benchmark.workloads.network import synchronise, take_turn
 from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.load import load_config
@@ -84,7 +84,7 @@ def build_trained(name: str, shape: Sequence[int]) -> nn.Module:
     """
     config = load_config(name)
     import_scope(config)
-    drawn_batch(config, (1, *shape[1:]))
+    require_drawable(config, shape)
     return build_model(config)
 
 

@@ -94,6 +94,19 @@ class ConvNorm(nn.Module):
         return '' if self.activation is None else f'activation={self.activation.__name__}'
 
 
+class GlobalMean(nn.Module):
+    """The means (N, C, 1, 1) of a map (N, C, H, W).
+
+    Attributes:
+        computes: What it does, by which :func:`rexdense.deploy.optimize` does it faster.
+    """
+
+    computes = 'global mean'
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3), keepdim=True)
+
+
 class SqueezeExcitation(nn.Module):
     """Scale each channel by a gate computed from the global means (Hu et al. 2018).
 
@@ -106,13 +119,14 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int, squeeze_channels: int, norm_cfg: dict | None = None) -> None:
         super().__init__()
+        self.squeeze = GlobalMean()
         self.reduce = convolution(channels, squeeze_channels, 1)
         self.norm = build_norm(norm_cfg, squeeze_channels, pooled=True) if norm_cfg else None
         self.expand = convolution(squeeze_channels, channels, 1)
 
     def gate(self, x: Tensor) -> Tensor:
         """Return the factors (N, C, 1, 1), from 0 to 1, for a map (N, C, H, W)."""
-        squeezed = self.reduce(x.mean((2, 3), keepdim=True))
+        squeezed = self.reduce(self.squeeze(x))
         if self.norm is not None:
             squeezed = normalise_pooled(self.norm, squeezed)
         return self.expand(relu(squeezed)).sigmoid()

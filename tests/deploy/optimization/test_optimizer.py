@@ -84,9 +84,10 @@ def test_maps_have_their_channels_last(backbone):
 
 def test_once_is_enough(backbone):
     fast = optimize(backbone)
-    assert optimize(fast) is fast
+    for dtype in (None, 'float32', torch.float32):
+        assert optimize(fast, dtype) is fast
     with pytest.raises(
-        InvalidArgument, match='optimised already, with dtype=None and compile=False'
+        InvalidArgument, match=r'optimised already, with dtype=torch\.float32 and compile=False'
     ):
         optimize(fast, dtype=torch.bfloat16)
 

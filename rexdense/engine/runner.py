@@ -40,7 +40,7 @@ from rexdense.engine.resume.full_disk import DiskWait
 from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints, StepSaver
 from rexdense.engine.resume.state import KeepRunState, run_state
-from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
+from rexdense.engine.resume.stopping import EndLeaving, LeaveValidation, StopSignals
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.engine.scope import import_scope
 from rexdense.engine.terminal_log import make_readable
@@ -78,7 +78,8 @@ class Runner(MMEngineRunner):
             ShortHistories(),
             SavePlainTensors(),
             self._run_state,
-            StopWithinValidation(),
+            LeaveValidation(),
+            EndLeaving(),
         ):
             self.register_hook(hook)
 
@@ -102,7 +103,6 @@ class Runner(MMEngineRunner):
         try:
             with (
                 process_loss_told(),
-                self.stop_signals,
                 refusals_told(self.work_dir),
                 lost_workers_told(self.stop_signals),
             ):

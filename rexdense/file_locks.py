@@ -40,10 +40,9 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
             else:
                 raise unwritable(path, error) from error
             return
-        with contextlib.suppress(FileNotFoundError):
-            # Else the holder before has deleted the file since it was opened.
-            if os.path.samestat(os.fstat(lock), os.stat(path)):
-                break
+        # Else the holder before has deleted the file since it was opened.
+        if _is_file_of(lock, path):
+            break
         os.close(lock)
     try:
         with contextlib.suppress(OSError):
@@ -53,9 +52,19 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
         yield None
     finally:
         # Left behind on a disk that was mounted read-only meanwhile, where it holds nobody up.
+        # Where somebody has deleted it, the file there now is another's.
         with contextlib.suppress(OSError):
-            path.unlink()
+            if _is_file_of(lock, path):
+                path.unlink()
         os.close(lock)
+
+
+def _is_file_of(lock: int, path: Path) -> bool:
+    """Return whether an open file is the one that is at a path."""
+    try:
+        return os.path.samestat(os.fstat(lock), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def holder_of(path: Path) -> str | None:

@@ -474,6 +474,18 @@ def test_a_lock_is_held_by_a_living_process_alone(tmp_path):
     assert not path.exists()
 
 
+def test_a_lock_that_somebody_has_deleted_takes_no_other_with_it(tmp_path):
+    path = tmp_path / '.lock'
+    first, second = held_alone(path, 'first'), held_alone(path, 'second')
+    first.__enter__()
+    path.unlink()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert path.read_text() == 'second'
+    second.__exit__(None, None, None)
+    assert not path.exists()
+
+
 @pytest.mark.parametrize('number', [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
 def test_a_file_system_without_locks_is_not_guarded(tmp_path, monkeypatch, number):
     """Lustre, for example, where it was mounted without them."""

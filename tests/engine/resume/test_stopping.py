@@ -25,7 +25,7 @@ from benchmarks.kills import differences
 from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint
 from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.runner import Runner
-from rexdense.engine.work_dir import alone_in
+from rexdense.engine.work_dir import LOCK, RequireAlone, alone_in
 from rexdense.errors import InvalidArgument, UnwritableFile
 from tests.engine.resume.toy_run import (
     KillAt,
@@ -252,6 +252,38 @@ def test_files_that_may_not_be_as_large(tmp_path):
         KillAt.call = None
     assert newest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
     assert not list(tmp_path.glob('.epoch*'))
+
+
+def hold(work_dir):
+    """Be a run that trains in a folder."""
+    with alone_in(work_dir):
+        print('alone')
+        time.sleep(60)
+
+
+@pytest.mark.parametrize('another', [False, True])
+def test_a_lock_that_somebody_deletes(tmp_path, monkeypatch, another):
+    """The run goes on, unless another one has come into the folder."""
+    others = []
+
+    def delete():
+        (tmp_path / LOCK).unlink()
+        if another:
+            others.append(Forked(hold, tmp_path))
+            others[0].wait_for('alone')
+
+    monkeypatch.setattr(KillAt, 'call', delete)
+    runner = Runner.from_cfg(toy_config(tmp_path, at=9, how='call'))
+    runner.register_hook(RequireAlone())
+    with alone_in(tmp_path):
+        if another:
+            with pytest.raises(UnwritableFile, match=r'belongs to another run by now \(process '):
+                runner.train()
+        else:
+            runner.train()
+    for other in others:
+        assert (tmp_path / LOCK).exists() and other.poll() is None
+        other.kill()
 
 
 @pytest.mark.slow

@@ -23,7 +23,10 @@ _REMEDIES = {
 
 
 def check_destination(
-    path: str | Path, overwrite: bool = False, inputs: Iterable[str | Path] = ()
+    path: str | Path,
+    overwrite: bool = False,
+    inputs: Iterable[str | Path] = (),
+    keep_link: bool = True,
 ) -> Path:
     """Return the file that is written where ``path`` is asked for, once it may be.
 
@@ -32,6 +35,7 @@ def check_destination(
     Args:
         overwrite: A file that is there may be replaced.
         inputs: Files that the program reads, which are never replaced.
+        keep_link: Off, a link is replaced like a file, and what it points to stays.
 
     Raises:
         InvalidArgument: it is an input.
@@ -42,6 +46,10 @@ def check_destination(
     with told(path):
         if '\0' in str(path):
             raise OSError(errno.EINVAL, 'a NUL in its name')
+        if not keep_link and path.is_symlink():
+            if not overwrite:
+                raise already_there(path)
+            return Path(os.path.realpath(path.parent), path.name)
         place = Path(os.path.realpath(path))
         there = place.stat() if place.exists() else None
         if there is None and path.is_symlink():

@@ -10,6 +10,8 @@ from rexdense.destinations import told, unwritable
 
 LONGEST_HOLDER = 240
 """Bytes that are read of what a lock file says of its holder."""
+# A link there would have another file emptied.
+_OPENING = os.O_CREAT | os.O_RDWR | getattr(os, 'O_NOFOLLOW', 0)
 # What says that a file system has no locks, or none for this file.
 _NO_LOCKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOLCK)
 
@@ -27,7 +29,7 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
 
     while True:
         with told(path):
-            lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+            lock = os.open(path, _OPENING, 0o666)
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -94,7 +96,7 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
     file = path.with_name(f'.{path.name}.lock')
     try:
-        lock = os.open(file, os.O_CREAT | os.O_RDWR, 0o666)
+        lock = os.open(file, _OPENING, 0o666)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise unwritable(file, error) from error

@@ -63,19 +63,21 @@ def _make_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def path_written_aside(
-    path: str | Path, overwrite: bool = False, keep_ending: bool = False
+    path: str | Path, overwrite: bool = False, keep_ending: bool = False, keep_link: bool = True
 ) -> Iterator[Path]:
     """Yield the hidden file that becomes ``path``, empty, for what writes to a path alone.
 
     Args:
         overwrite: Replace a file that is there.
         keep_ending: Let the hidden name end as that of ``path``, for what goes by the ending.
+        keep_link: As for :func:`check_destination`.
 
     Raises:
         UnwritableFile: it cannot be written; what the operating system refuses within counts.
     """
     ending = Path(path).suffix if keep_ending else ''
-    with files_written_aside(path, overwrite=overwrite, ending=ending) as (file,), told(Path(path)):
+    options = dict(overwrite=overwrite, ending=ending, keep_link=keep_link)
+    with files_written_aside(path, **options) as (file,), told(Path(path)):
         yield Path(file.name)
 
 
@@ -84,6 +86,7 @@ def files_written_aside(
     *paths: str | Path,
     overwrite: bool = False,
     ending: str = '',
+    keep_link: bool = True,
 ) -> Iterator[list[BinaryIO]]:
     """Open files that become ``paths`` when the block ends well, and vanish when it does not.
 
@@ -92,13 +95,13 @@ def files_written_aside(
     program leaves what it replaced under the hidden name ``.NAME.TOKEN.old``.
 
     Args:
-        overwrite: As for :func:`check_destination`.
+        overwrite, keep_link: As for :func:`check_destination`.
         ending: What the hidden names end with, behind ``.part``.
 
     Raises:
         UnwritableFile: one cannot be written. Any other error of the block passes as it is.
     """
-    places = [check_destination(path, overwrite) for path in paths]
+    places = [check_destination(path, overwrite, keep_link=keep_link) for path in paths]
     if len(set(places)) < len(places):
         raise UnwritableFile(f'{paths[-1]} would be written twice: choose another name')
     hidden_files: list[HiddenFile] = []

@@ -304,7 +304,9 @@ class Runner(MMEngineRunner):
             return
 
         def write() -> None:
-            with path_written_aside(Path(out_dir, filename), overwrite=True) as aside:
+            # A link stands for the checkpoint of another folder, which is not this run's.
+            place = Path(out_dir, filename)
+            with path_written_aside(place, overwrite=True, keep_link=False) as aside:
                 save_checkpoint(str(aside.parent), aside.name, *args, **options)
 
         try:

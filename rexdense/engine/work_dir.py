@@ -18,6 +18,7 @@ from rexdense.engine.resume.checkpoints import checkpoints_of_runs, is_checkpoin
 from rexdense.errors import InvalidArgument, UnwritableFile
 from rexdense.file_locks import held_alone, holder_of
 from rexdense.hidden_files import written_for
+from rexdense.output_names import output_path
 
 # mmengine names a run's folder after the time of its start.
 RUN_FOLDER, STAMP = re.compile(r'\d{8}_\d{6}'), '%Y%m%d_%H%M%S'
@@ -48,7 +49,7 @@ def prepare_work_dir(
 
     Raises:
         InvalidArgument: it cannot be written, holds results unexpectedly, or a file that no run has
-            left and that would be replaced.
+            left and that would be replaced; or a link in it, whose file would be, leads out of it.
         UnwritableFile: one of the files cannot be replaced, which a run would find out once it has
             trained.
     """
@@ -73,6 +74,8 @@ def prepare_work_dir(
         )
     for name in [*replaced, *(_no_files(work_dir) if POINTER in written else ())]:
         _require_replaceable(work_dir / name)
+    for name in replaced:
+        output_path(work_dir, name)
     return work_dir
 
 

@@ -254,6 +254,16 @@ def test_files_that_may_not_be_as_large(tmp_path):
     assert not list(tmp_path.glob('.epoch*'))
 
 
+def test_a_link_in_the_place_of_a_checkpoint(tmp_path):
+    """The checkpoint replaces it, and what it points to stays."""
+    (tmp_path / 'theirs').write_text('theirs')
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run/epoch_4.pth').symlink_to('../theirs')
+    run(toy_config(tmp_path / 'run'))
+    assert (tmp_path / 'theirs').read_text() == 'theirs'
+    assert newest_checkpoint(tmp_path / 'run') == tmp_path / 'run/epoch_4.pth'
+
+
 def hold(work_dir):
     """Be a run that trains in a folder."""
     with alone_in(work_dir):

@@ -23,13 +23,17 @@ _REMEDIES = {
 
 
 def check_destination(
-    path: str | Path, overwrite: bool = False, inputs: Iterable[str | Path] = ()
+    path: str | Path,
+    overwrite: bool = False,
+    inputs: Iterable[str | Path] = (),
+    keep_link: bool = True,
 ) -> Path:
     """Check that a file may be written; return its path, with links resolved.
 
     Args:
         overwrite: Whether an existing file may be replaced.
         inputs: Files that the program reads, which are never replaced.
+        keep_link: Off, a link is replaced like a file, and what it points to stays.
 
     Raises:
         InvalidArgument: the file is an input.
@@ -40,6 +44,10 @@ def check_destination(
     with as_unwritable(path):
         if '\0' in str(path):
             raise OSError(errno.EINVAL, 'a NUL in its name')
+        if not keep_link and path.is_symlink():
+            if not overwrite:
+                raise already_there(path)
+            return Path(os.path.realpath(path.parent), path.name)
         place = Path(os.path.realpath(path))
         there = place.stat() if place.exists() else None
         if there is None and path.is_symlink():

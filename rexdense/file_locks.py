@@ -10,6 +10,8 @@ from rexdense.destinations import as_unwritable, unwritable
 
 LONGEST_HOLDER = 240
 """Bytes that are read of what a lock file says of its holder."""
+# A link there would have another file emptied.
+_OPENING = os.O_CREAT | os.O_RDWR | getattr(os, 'O_NOFOLLOW', 0)
 # What says that a file system has no locks, or none for this file.
 _NO_LOCKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOLCK)
 
@@ -27,7 +29,7 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
 
     while True:
         with as_unwritable(path):
-            lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o666)
+            lock = os.open(path, _OPENING, 0o666)
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -40,10 +42,9 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
             else:
                 raise unwritable(path, error) from error
             return
-        with contextlib.suppress(FileNotFoundError):
-            # Else the holder before has deleted the file since it was opened.
-            if os.path.samestat(os.fstat(lock), os.stat(path)):
-                break
+        # Else the holder before has deleted the file since it was opened.
+        if _is_file_of(lock, path):
+            break
         os.close(lock)
     try:
         with contextlib.suppress(OSError):
@@ -53,9 +54,19 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
         yield None
     finally:
         # Left behind on a disk that was mounted read-only meanwhile, where it holds nobody up.
+        # Where somebody has deleted it, the file there now is another's.
         with contextlib.suppress(OSError):
-            path.unlink()
+            if _is_file_of(lock, path):
+                path.unlink()
         os.close(lock)
+
+
+def _is_file_of(lock: int, path: Path) -> bool:
+    """Return whether an open file is the one that is at a path."""
+    try:
+        return os.path.samestat(os.fstat(lock), os.stat(path))
+    except FileNotFoundError:
+        return False
 
 
 def holder_of(path: Path) -> str | None:
@@ -85,7 +96,7 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
     file = path.with_name(f'.{path.name}.lock')
     try:
-        lock = os.open(file, os.O_CREAT | os.O_RDWR, 0o666)
+        lock = os.open(file, _OPENING, 0o666)
     except OSError as error:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise unwritable(file, error) from error

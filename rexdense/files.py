@@ -60,23 +60,22 @@ def _make_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def path_written_aside(
-    path: str | Path, overwrite: bool = False, keep_ending: bool = False
+    path: str | Path, overwrite: bool = False, keep_ending: bool = False, keep_link: bool = True
 ) -> Iterator[Path]:
     """Yield the path of an empty hidden file that becomes ``path``, for writers that need a path.
 
     Args:
         overwrite: Replace an existing file.
         keep_ending: Give the hidden file the ending of ``path``, for writers that depend on it.
+        keep_link: As for :func:`check_destination`.
 
     Raises:
         UnwritableFile: the file cannot be written; this includes errors of the operating system in
             the block.
     """
     ending = Path(path).suffix if keep_ending else ''
-    with (
-        files_written_aside(path, overwrite=overwrite, ending=ending) as (file,),
-        as_unwritable(Path(path)),
-    ):
+    options = dict(overwrite=overwrite, ending=ending, keep_link=keep_link)
+    with files_written_aside(path, **options) as (file,), as_unwritable(Path(path)):
         yield Path(file.name)
 
 
@@ -85,6 +84,7 @@ def files_written_aside(
     *paths: str | Path,
     overwrite: bool = False,
     ending: str = '',
+    keep_link: bool = True,
 ) -> Iterator[list[BinaryIO]]:
     """Open hidden files that become ``paths`` at the end of the block, or are deleted on an error.
 
@@ -93,13 +93,13 @@ def files_written_aside(
     and the last leaves the replaced files under the hidden name ``.NAME.TOKEN.old``.
 
     Args:
-        overwrite: As for :func:`check_destination`.
+        overwrite, keep_link: As for :func:`check_destination`.
         ending: Ending of the hidden names, after ``.part``.
 
     Raises:
         UnwritableFile: a file cannot be written. Other errors of the block pass unchanged.
     """
-    places = [check_destination(path, overwrite) for path in paths]
+    places = [check_destination(path, overwrite, keep_link=keep_link) for path in paths]
     if len(set(places)) < len(places):
         raise UnwritableFile(f'{paths[-1]} would be written twice: choose another name')
     hidden_files: list[HiddenFile] = []

@@ -111,7 +111,7 @@ class HiddenFile(NamedTuple):
 
     def _keep_permissions(self) -> None:
         """Give it the owner, as far as possible, and the permissions of the one it replaces."""
-        if os.name == 'posix' and self.place.exists():
+        if os.name == 'posix' and self.place.exists() and not self.place.is_symlink():
             there = self.place.stat()
             # Not all may give files away, and not all file systems have permissions.
             with contextlib.suppress(OSError):

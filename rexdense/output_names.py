@@ -30,7 +30,10 @@ def output_path(folder: str | Path, name: str | Path) -> Path:
     where it lies outside, by its name or by a link."""
     path = Path(folder, name)
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
-        raise InvalidArgument(f'{path} leads out of {folder}, to {os.path.realpath(path)}')
+        raise InvalidArgument(
+            f'{path} leads out of {folder}, to {os.path.realpath(path)}: take the link away, or '
+            'choose another folder'
+        )
     return path
 
 

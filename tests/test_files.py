@@ -50,6 +50,22 @@ def test_a_new_file_has_the_permissions_of_any_other(tmp_path):
     assert contents(tmp_path) == {'a': b'new', 'plain': b''}
 
 
+@pytest.mark.parametrize('target', ['theirs', 'nowhere'])
+def test_a_link_that_is_replaced(tmp_path, target):
+    """What it points to stays."""
+    (tmp_path / 'theirs').write_bytes(b'theirs')
+    (tmp_path / 'a').symlink_to(target)
+    with (
+        pytest.raises(UnwritableFile, match='a exists'),
+        path_written_aside(tmp_path / 'a', keep_link=False),
+    ):
+        pass
+    with path_written_aside(tmp_path / 'a', overwrite=True, keep_link=False) as aside:
+        aside.write_bytes(b'ours')
+    assert not (tmp_path / 'a').is_symlink()
+    assert contents(tmp_path) == {'a': b'ours', 'theirs': b'theirs'}
+
+
 @pytest.mark.parametrize('mode', [0o600, 0o640, 0o755])
 def test_a_replaced_file_keeps_its_permissions(tmp_path, mode):
     (tmp_path / 'a').write_bytes(b'old')
@@ -464,6 +480,31 @@ def test_a_lock_is_held_by_a_living_process_alone(tmp_path):
         process.wait()
         with held_alone(path, 'mine') as other:
             assert other is None and path.read_text() == 'mine'
+    assert not path.exists()
+
+
+def test_a_link_in_the_place_of_a_lock(tmp_path):
+    """Its file is somebody's."""
+    (tmp_path / 'theirs').write_text('theirs')
+    (tmp_path / '.w.pth.lock').symlink_to('theirs')
+    for lock in (
+        held_alone(tmp_path / '.w.pth.lock', 'mine'),
+        one_at_a_time(tmp_path / 'w.pth'),
+    ):
+        with pytest.raises(UnwritableFile, match='symbolic links'), lock:
+            pass
+    assert (tmp_path / 'theirs').read_text() == 'theirs'
+
+
+def test_a_lock_that_somebody_has_deleted_takes_no_other_with_it(tmp_path):
+    path = tmp_path / '.lock'
+    first, second = held_alone(path, 'first'), held_alone(path, 'second')
+    first.__enter__()
+    path.unlink()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert path.read_text() == 'second'
+    second.__exit__(None, None, None)
     assert not path.exists()
 
 

@@ -40,7 +40,7 @@ from rexdense.engine.resume.full_disk import DiskWait
 from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints, StepSaver
 from rexdense.engine.resume.state import KeepRunState, run_state
-from rexdense.engine.resume.stopping import StopSignals, StopWithinValidation
+from rexdense.engine.resume.stopping import EndLeaving, LeaveValidation, StopSignals
 from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.engine.scope import import_scope
 from rexdense.engine.terminal_log import make_readable
@@ -78,7 +78,8 @@ class Runner(MMEngineRunner):
             ShortHistories(),
             SavePlainTensors(),
             self._run_state,
-            StopWithinValidation(),
+            LeaveValidation(),
+            EndLeaving(),
         ):
             self.register_hook(hook)
 
@@ -102,7 +103,6 @@ class Runner(MMEngineRunner):
         try:
             with (
                 as_process_lost(),
-                self.stop_signals,
                 disk_errors_as_unwritable(self.work_dir),
                 as_lost_worker(self.stop_signals),
             ):
@@ -304,7 +304,9 @@ class Runner(MMEngineRunner):
             return
 
         def write() -> None:
-            with path_written_aside(Path(out_dir, filename), overwrite=True) as aside:
+            # A link stands for the checkpoint of another folder, which is not this run's.
+            place = Path(out_dir, filename)
+            with path_written_aside(place, overwrite=True, keep_link=False) as aside:
                 save_checkpoint(str(aside.parent), aside.name, *args, **options)
 
         try:

@@ -16,8 +16,9 @@ from rexdense.destinations import as_unwritable, check_destination, prepare_outp
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, is_checkpoint_name
 from rexdense.errors import InvalidArgument, UnwritableFile
-from rexdense.file_locks import held_alone
+from rexdense.file_locks import held_alone, holder_of
 from rexdense.hidden_files import written_for
+from rexdense.output_names import output_path
 
 # mmengine names a run's folder after the time of its start.
 RUN_FOLDER, STAMP = re.compile(r'\d{8}_\d{6}'), '%Y%m%d_%H%M%S'
@@ -48,7 +49,7 @@ def prepare_work_dir(
 
     Raises:
         InvalidArgument: it cannot be written, holds results unexpectedly, or a file that no run has
-            left and that would be replaced.
+            left and that would be replaced; or a link in it, whose file would be, leads out of it.
         UnwritableFile: one of the files cannot be replaced, which a run would find out once it has
             trained.
     """
@@ -73,6 +74,8 @@ def prepare_work_dir(
         )
     for name in [*replaced, *(_no_files(work_dir) if POINTER in written else ())]:
         _require_replaceable(work_dir / name)
+    for name in replaced:
+        output_path(work_dir, name)
     return work_dir
 
 
@@ -195,6 +198,38 @@ def alone_in(work_dir: str | Path) -> Iterator[None]:
                 'wait for it, stop it, or choose another --work-dir'
             )
         yield
+
+
+class RequireAlone(Hook):
+    """Check before each checkpoint that no other run has come into the work directory: one can
+    where somebody has deleted the directory, or the lock in it, from under a run that trains.
+
+    Raises:
+        UnwritableFile: another run trains there.
+    """
+
+    def __init__(self) -> None:
+        self._lock: os.stat_result | None = None
+
+    def before_train(self, runner) -> None:
+        """Note which file is the lock of this run, if it has one."""
+        with contextlib.suppress(OSError):
+            self._lock = os.stat(Path(runner.work_dir, LOCK))
+
+    def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
+        """Check that it is still there, or that none is."""
+        path = Path(runner.work_dir, LOCK)
+        with contextlib.suppress(OSError):
+            # To look at its own would give it up.
+            if self._lock is None or os.path.samestat(self._lock, os.stat(path)):
+                return
+        other = holder_of(path)
+        if other is not None:
+            raise UnwritableFile(
+                f'work dir {runner.work_dir} belongs to another run by now ({other or "unknown"}), '
+                f'since somebody has deleted it or its {LOCK}: nothing more of this one is saved '
+                'there; begin it anew with another --work-dir'
+            )
 
 
 def take_run_folder(work_dir: str | Path, stamp: str) -> str:

@@ -153,3 +153,14 @@ def test_what_a_run_was_writing_when_it_was_killed_is_deleted(tmp_path):
     lay(tmp_path, *torn, *kept)
     left = remove_unfinished(tmp_path, written_names('configs/mine.py'))
     assert {path.name for path in left} == set(torn) and files(tmp_path) == set(kept)
+
+
+@pytest.mark.parametrize('name', written_names('config.py'))
+def test_a_link_that_leads_out_of_the_folder(tmp_path, name):
+    """A run would replace the file that it points to."""
+    work_dir = tmp_path / 'run'
+    lay(work_dir, f'{RUN}/{RUN}.log')
+    lay(tmp_path, 'theirs')
+    (work_dir / name).symlink_to('../theirs')
+    with pytest.raises(InvalidArgument, match=rf'{name} leads out of .*theirs: take the link away'):
+        prepare_work_dir(work_dir, True, written_names('config.py'))

@@ -1,5 +1,6 @@
 """Video files, read frame by frame."""
 
+import contextlib
 import math
 import os
 from collections.abc import Iterator
@@ -16,6 +17,10 @@ VIDEO_ENDINGS = (
     *('.ogv', '.ts', '.webm', '.wmv'),
 )
 """Endings of videos that are read."""
+# OpenCV reads it for each file that it opens.
+_OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
+# Of FFmpeg's names, those of the endings above.
+_FORMATS = 'mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,m4v,ogg,asf'
 USUAL_RATE = 25.0
 """Frames a second, where a file states none that can be."""
 HIGHEST_RATE = 1000.0
@@ -85,7 +90,8 @@ class Video:
             )
 
     def _opened(self) -> cv2.VideoCapture:
-        capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
+        with _videos_alone():
+            capture = cv2.VideoCapture(str(self.path), cv2.CAP_FFMPEG)
         if not capture.isOpened():
             raise self._undecodable()
         return capture
@@ -95,3 +101,18 @@ class Video:
             f'video {self.path} cannot be decoded: it is cut off, damaged or of a kind that '
             'OpenCV does not read; copy it again, or convert it to MP4'
         )
+
+
+@contextlib.contextmanager
+def _videos_alone() -> Iterator[None]:
+    """Let FFmpeg open files that hold a video, and no lists of other files (HLS, concat), which it
+    knows by their content, whatever they are called."""
+    before = os.environ.get(_OPTIONS)
+    os.environ[_OPTIONS] = '|'.join([*([before] if before else []), f'format_whitelist;{_FORMATS}'])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_OPTIONS]
+        else:
+            os.environ[_OPTIONS] = before

@@ -16,6 +16,8 @@ from rexdense.errors import DataError
 VOID = 255
 """The label of pixels that count for nothing, where a data set states no other."""
 
+# Of Pillow's names. It has others run: a program of the machine draws what is PostScript.
+_FORMATS = ('PNG', 'TIFF', 'BMP', 'JPEG', 'WEBP', 'GIF', 'PPM')
 # Pillow's names of grey pixels that it scales to 8 bits: of 2 bits by 85, of 4 by 17.
 _SCALED = re.compile(r'L;([24])')
 _HOW_TO_CONVERT = (
@@ -40,7 +42,7 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
         raise DataError(f'label map {path} {other}; put the label map there')
     try:
         content = Path(path).read_bytes() if content is None else content
-        image = Image.open(io.BytesIO(as_stored(content)))
+        image = Image.open(io.BytesIO(as_stored(content)), formats=_FORMATS)
         unit = _grey_unit(image)
         labels = turned_upright(np.asarray(image), orientation_of(content))
     except FileNotFoundError as error:

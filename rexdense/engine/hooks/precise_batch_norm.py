@@ -1,5 +1,6 @@
 """Hook that measures batch-norm statistics anew at the end of an epoch."""
 
+import copy
 import itertools
 
 import torch
@@ -9,6 +10,7 @@ from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
 from rexdense.device import bare_model
+from rexdense.engine.resume.stopping import StopAsked, arriving, stop_if_asked
 from rexdense.errors import InvalidArgument
 from rexdense.registry import HOOKS
 
@@ -51,7 +53,8 @@ class PreciseBatchNorm(Hook):
             )
 
     def after_train_epoch(self, runner) -> None:
-        """Measure, before the epoch is saved and validated."""
+        """Measure, before the epoch is saved and validated; raise StopAsked where the run is asked
+        to stop meanwhile."""
         model = bare_model(runner.model)
         layers = [
             module
@@ -62,10 +65,15 @@ class PreciseBatchNorm(Hook):
         ]
         if layers:
             momenta = [layer.momentum for layer in layers]
+            before = [copy.deepcopy(layer.state_dict()) for layer in layers]
             try:
                 for layer in layers:
                     layer.momentum = 1.0
                 self._measure(runner, model, layers)
+            except StopAsked:
+                for layer, state in zip(layers, before, strict=True):
+                    layer.load_state_dict(state)
+                raise
             finally:
                 for layer, momentum in zip(layers, momenta, strict=True):
                     layer.momentum = momentum
@@ -77,7 +85,8 @@ class PreciseBatchNorm(Hook):
         batches = max(1, self.num_samples // (batch_size * get_world_size()))
         sums = [torch.zeros_like(_statistics(layer)) for layer in layers]
         seen = 0
-        for batch in itertools.islice(loader, batches):
+        for batch in arriving(runner, itertools.islice(loader, batches)):
+            stop_if_asked(runner)
             model(**model.data_preprocessor(batch, training=True), mode='tensor')
             for total, layer in zip(sums, layers, strict=True):
                 total += _statistics(layer)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from rexdense.engine.resume.places import Seeds, follow_places
 from rexdense.engine.resume.saving import save_step
-from rexdense.engine.resume.stopping import RunStopped, StopAsked, agreed
+from rexdense.engine.resume.stopping import RunStopped, StopAsked, agreed, arriving
 
 
 class PlacedLoop:
@@ -37,6 +37,30 @@ class PlacedLoop:
         self.batches = follow_places(dataloader, self.seeds, self.endless)
         super().__init__(runner, dataloader, **settings)
 
+    def run(self) -> nn.Module:
+        """Train, beginning with the validation that is still due.
+
+        Raises:
+            RunStopped: the run was asked to stop; what is learnt is saved.
+        """
+        # There is nothing to save yet, and its checks may take long: a signal ends the program.
+        self.runner.call_hook('before_train')
+        with self.runner.stop_signals:
+            try:
+                self._make_steps()
+            except StopAsked as stop:
+                raise RunStopped(stop.number, self._iter, save_step(self.runner)) from None
+            self.runner.call_hook('after_train')
+        return self.runner.model
+
+    def _make_steps(self) -> None:
+        """Make the steps that are left, and their validations.
+
+        Raises:
+            StopAsked: the run is asked to stop.
+        """
+        raise NotImplementedError
+
     def _begin_batches(self, done: int) -> None:
         """Let the loader leave out the batches that were made."""
         if self.batches is not None:
@@ -51,15 +75,15 @@ class PlacedLoop:
         """Save a checkpoint where one is due, and stop the run where that was asked for.
 
         Raises:
-            RunStopped: it was asked for; what was learnt is saved.
+            StopAsked: it was asked for.
         """
         saver = self.runner.step_saver
         number, due = agreed(self.runner, self.runner.stop_signals.number, saver.is_due(self._iter))
-        if number or due:
-            file = save_step(self.runner)
+        if due:
+            save_step(self.runner)
             saver.saved()
-            if number:
-                raise RunStopped(number, self._iter, file)
+        if number:
+            raise StopAsked(number)
 
     def _validate(self, is_due: bool) -> None:
         """Validate, if that is due; a run that is asked to stop meanwhile stops before it."""
@@ -71,12 +95,12 @@ class PlacedLoop:
         self.seeds.seed_between(self._iter)
         try:
             self.runner.val_loop.run()
-        except StopAsked as stop:
+        except StopAsked:
             for hook in self.runner.hooks:
                 if isinstance(hook, EMAHook):
                     # Gives the model its own weights back.
                     hook.after_val_epoch(self.runner)
-            raise RunStopped(stop.number, self._iter, save_step(self.runner)) from None
+            raise
 
 
 class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
@@ -84,17 +108,13 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
 
     endless = False
 
-    def run(self) -> nn.Module:
-        """Train, beginning with the validation that is still due."""
-        self.runner.call_hook('before_train')
+    def _make_steps(self) -> None:
         if not self.validated and not self.begun:
             self._recall_step(self._epoch - 1)
             self._validate_after_epoch()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
             self._validate_after_epoch()
-        self.runner.call_hook('after_train')
-        return self.runner.model
 
     def run_epoch(self) -> None:
         """Make the rest of an epoch."""
@@ -102,7 +122,8 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
         self.runner.model.train()
         begun = self.begun
         self._begin_batches(begun)
-        for number, data_batch in enumerate(self.dataloader, begun):
+        arrived = arriving(self.runner, iter(self.dataloader))
+        for number, data_batch in enumerate(arrived, begun):
             self.run_iter(number, data_batch)
         if self.begun == begun:
             # The run was stopped after the last step of the epoch, before its end.
@@ -133,9 +154,7 @@ class PlacedIterationLoop(PlacedLoop, IterBasedTrainLoop):
 
     endless = True
 
-    def run(self) -> nn.Module:
-        """Train, beginning with the validation that is still due."""
-        self.runner.call_hook('before_train')
+    def _make_steps(self) -> None:
         self.runner.call_hook('before_train_epoch')
         if not self.validated:
             self._recall_step(self._epoch)
@@ -143,13 +162,12 @@ class PlacedIterationLoop(PlacedLoop, IterBasedTrainLoop):
         if self.batches is not None:
             self._begin_batches(self._iter)
             self.dataloader_iterator = iter(self.dataloader)
+        arrived = arriving(self.runner, self.dataloader_iterator)
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
-            self.run_iter(next(self.dataloader_iterator))
+            self.run_iter(next(arrived))
             self._validate_after_step()
         self.runner.call_hook('after_train_epoch')
-        self.runner.call_hook('after_train')
-        return self.runner.model
 
     def run_iter(self, data_batch: Sequence[dict]) -> None:
         """Make a step."""

@@ -1,7 +1,10 @@
 """Stopping a run by a signal: the step is ended, what was learnt is saved."""
 
+import contextlib
+import os
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
@@ -14,8 +17,12 @@ from rexdense.stop_signal import STOPPED
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class StopAsked(Exception):
-    """A validation is left, because the run is asked to stop; ``number`` is the signal's."""
+class StopAsked(BaseException):
+    """What is being done is left, because the run is asked to stop; ``number`` is the signal's.
+
+    As an interruption from the keyboard it is no Exception, which a data set that passes over
+    damaged images might take for the fault of one.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -59,14 +66,14 @@ class StopSignals:
 
     Attributes:
         number: Of the signal that has come, 0 before.
-        may_raise: Whether the running code may be left anywhere, as that which only measures.
     """
 
     def __init__(self) -> None:
-        self.number, self.may_raise = 0, False
+        self.number, self._may_raise, self._process = 0, False, os.getpid()
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> 'StopSignals':
+        self._process = os.getpid()
         # Python lets the main thread alone set them. Where a shell has a run ignore one, as one in
         # the background the interruption from the keyboard, it stays ignored.
         if threading.current_thread() is threading.main_thread():
@@ -84,36 +91,106 @@ class StopSignals:
         if self.number and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = self.number or number
-        if self.may_raise:
-            self.may_raise = False
+        # A loader process that has just begun has this handler, too.
+        if self._may_raise and os.getpid() == self._process:
+            self._may_raise = False
             raise StopAsked(self.number)
 
+    def begin_raising(self) -> None:
+        """Let the running code be left anywhere from here on; raise StopAsked where a signal has
+        come before, and in the moment in which one comes."""
+        self._may_raise = True
+        self.raise_if_asked()
 
-class StopWithinValidation(Hook):
-    """Leave a validation when the run is asked to stop: it is made once more when the run goes on.
+    def end_raising(self) -> None:
+        """Let it be left no more."""
+        self._may_raise = False
 
-    Measuring, which can take minutes, is left anywhere; the batches before it, each at its end.
+    def raise_if_asked(self) -> None:
+        """Raise StopAsked where a signal has come."""
+        if self.number:
+            self._may_raise = False
+            raise StopAsked(self.number)
+
+    @contextlib.contextmanager
+    def raising(self) -> Iterator[None]:
+        """Let the block be left anywhere; raise StopAsked at its end, too, where a signal has come:
+        code of others may have caught what was raised within."""
+        try:
+            self.begin_raising()
+            yield
+        finally:
+            self.end_raising()
+        self.raise_if_asked()
+
+
+class LeaveValidation(Hook):
+    """Let a validation, which only measures, be left anywhere when the run is asked to stop: it is
+    made once more when the run goes on.
+
+    Of several processes each leaves its batches at their ends: where another one was lost, what the
+    wait for it raises is told instead.
     """
 
-    # The first of the hooks after a validation.
-    priority = 'VERY_HIGH'
+    # The last of the hooks before a validation: EMAHook gives the model other weights.
+    priority = 'LOWEST'
+
+    def before_val_epoch(self, runner: Any) -> None:
+        """Begin the part that may be left; raise StopAsked where the run is to stop by now."""
+        if not runner.distributed:
+            runner.stop_signals.begin_raising()
 
     def after_val_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Leave it after a batch.
+        """Begin it, too, after the last batch; raise StopAsked likewise."""
+        runner.stop_signals.raise_if_asked()
+        if batch_idx + 1 == len(runner.val_dataloader):
+            runner.stop_signals.begin_raising()
 
-        Raises:
-            StopAsked: the run is to stop.
-        """
-        signals = runner.stop_signals
-        if signals.number:
-            raise StopAsked(signals.number)
-        signals.may_raise = batch_idx + 1 == len(runner.val_dataloader)
+
+class EndLeaving(Hook):
+    """End the part that :class:`LeaveValidation` begins."""
+
+    # The first of the hooks after a validation.
+    priority = 'VERY_HIGH'
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
-        """End the part that may be left anywhere."""
-        runner.stop_signals.may_raise = False
+        """End it; raise StopAsked where the run is to stop, and code of others has caught it."""
+        runner.stop_signals.end_raising()
+        runner.stop_signals.raise_if_asked()
+
+
+def arriving(runner: Any, batches: Iterator) -> Iterator:
+    """Yield the batches of a pass over the data.
+
+    The wait for one is left where the run is asked to stop: it has no end where a disk does not
+    answer. Several processes stop after a step, which all of them make.
+
+    Raises:
+        StopAsked: the run is asked to stop.
+    """
+    guarded = contextlib.nullcontext if runner.distributed else runner.stop_signals.raising
+    while True:
+        with guarded():
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+        yield batch
+
+
+def stop_if_asked(runner: Any) -> None:
+    """Raise StopAsked where any process of a run is asked to stop; all of them have to call it.
+
+    Hooks that work for long after an epoch call it between two parts of their work, having put back
+    what they have changed: the run goes on with that work from its beginning.
+    """
+    signals = getattr(runner, 'stop_signals', None)
+    if signals is not None:
+        number, _ = agreed(runner, signals.number, False)
+        if number:
+            raise StopAsked(number)
 
 
 def agreed(runner: Any, number: int, is_due: bool) -> tuple[int, bool]:

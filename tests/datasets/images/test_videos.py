@@ -1,5 +1,7 @@
 """Videos, frame by frame."""
 
+import os
+
 import pytest
 
 pytest.importorskip('mmcv')
@@ -44,3 +46,25 @@ def test_other_files_than_videos_are_refused(tmp_path, make, expected):
     make(path)
     with pytest.raises(VideoError, match=rf'video .*a\.avi {expected}'):
         list(Video(path).frames())
+
+
+@pytest.mark.parametrize(
+    'content',
+    [
+        "ffconcat version 1.0\nfile 'a.avi'\n",
+        '#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.avi\n#EXT-X-ENDLIST\n',
+    ],
+)
+@pytest.mark.parametrize('options', [None, 'threads;1'])
+def test_a_list_of_other_files_is_no_video(tmp_path, monkeypatch, content, options):
+    """FFmpeg would open them, wherever they are, for any name of the list."""
+    name = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
+    monkeypatch.delenv(name, raising=False)
+    if options:
+        monkeypatch.setenv(name, options)
+    write_frames(tmp_path / 'a.avi', 8)
+    (tmp_path / 'b.mp4').write_text(content)
+    with pytest.raises(VideoError, match=r'video .*b\.mp4 cannot be decoded'):
+        Video(tmp_path / 'b.mp4')
+    assert len(list(Video(tmp_path / 'a.avi').frames())) == 8
+    assert os.environ.get(name) == options

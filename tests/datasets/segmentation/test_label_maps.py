@@ -4,11 +4,12 @@ import contextlib
 import io
 import os
 import struct
+import subprocess
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from rexdense.datasets.segmentation.label_maps import check_labels, read_label_map
 from rexdense.errors import DataError
@@ -148,6 +149,17 @@ def test_pipes_and_folders_are_not_opened(tmp_path, make):
     make(tmp_path / 'labels.png')
     with pytest.raises(DataError, match=r'labels\.png is a .*, no regular file'):
         read_label_map(tmp_path / 'labels.png')
+
+
+def test_no_program_draws_a_map(tmp_path, monkeypatch):
+    """Pillow has PostScript, which is a program itself, run by Ghostscript."""
+    monkeypatch.setattr(subprocess, 'check_call', lambda *_, **__: ran.append(1))
+    monkeypatch.setattr(EpsImagePlugin, 'gs_binary', 'gs')
+    ran = []
+    content = b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n%%EOF\n'
+    with pytest.raises(DataError, match='cannot be decoded'):
+        read_label_map('labels.png', content)
+    assert not ran
 
 
 @pytest.mark.filterwarnings('ignore')

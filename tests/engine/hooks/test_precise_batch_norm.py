@@ -1,11 +1,16 @@
 """Batch-norm statistics measured anew, against torch's own of the same batches."""
 
+import os
+import signal
+
 import pytest
 import torch
 from mmengine.model import BaseModel
 from torch import nn
 
+from benchmarks.kills import differences
 from rexdense.engine.hooks.precise_batch_norm import PreciseBatchNorm
+from rexdense.engine.resume.stopping import RunStopped
 from rexdense.errors import InvalidArgument
 from tests.runner_of_images import runner_of_images
 
@@ -27,6 +32,18 @@ class Small(BaseModel):
     def forward(self, inputs, data_samples=None, mode='tensor'):
         maps = self.frozen(self.norm(self.conv(torch.stack(list(inputs)))))
         return dict(loss=maps.square().mean()) if mode == 'loss' else maps
+
+
+class Stopped(Small):
+    """A model whose run gets SIGTERM as its statistics are measured with the first batch."""
+
+    measured = 0
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        if mode == 'tensor':
+            self.measured += 1
+            os.kill(os.getpid(), signal.SIGTERM)
+        return super().forward(inputs, data_samples, mode)
 
 
 def trained(work_dir, *hooks):
@@ -77,3 +94,27 @@ def test_a_run_that_counts_iterations_is_refused(tmp_path):
 def test_a_number_of_images_is_needed(num_samples):
     with pytest.raises(InvalidArgument, match='num_samples'):
         PreciseBatchNorm(num_samples)
+
+
+def test_a_run_that_is_asked_to_stop_measures_no_further(tmp_path):
+    """It goes on with the whole measurement, and ends as one that was not stopped."""
+
+    def runner(kind, name, **settings):
+        torch.manual_seed(0)
+        settings |= dict(
+            optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1)),
+            custom_hooks=[PreciseBatchNorm()],
+            randomness=dict(seed=0),
+            # Runs of one second would share their log.
+            experiment_name=f'{name} {kind.__name__}',
+        )
+        return runner_of_images(kind(), IMAGES, tmp_path / name, **settings)
+
+    runner(Small, 'whole').train()
+    stopped = runner(Stopped, 'stopped')
+    with pytest.raises(RunStopped, match='stopped by SIGTERM after iteration 2') as caught:
+        stopped.train()
+    assert stopped.model.measured == 1
+    runner(Small, 'stopped', load_from=str(caught.value.file), resume=True).train()
+    files = [tmp_path / name / 'epoch_2.pth' for name in ('whole', 'stopped')]
+    assert differences(*files) == []

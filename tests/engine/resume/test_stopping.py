@@ -1,5 +1,6 @@
 """Runs that are stopped by a signal, by a full disk, or by another run in their folder."""
 
+import itertools
 import os
 import re
 import resource
@@ -16,12 +17,25 @@ import torch
 
 pytest.importorskip('mmengine')
 
+from mmengine.hooks import Hook
+from mmengine.registry import LOOPS
+from mmengine.runner import EpochBasedTrainLoop
+
 from benchmarks.kills import differences
 from rexdense.engine.resume.checkpoints import find_checkpoint, newest_checkpoint
 from rexdense.engine.resume.stopping import RunStopped
-from rexdense.engine.work_dir import alone_in
+from rexdense.engine.runner import Runner
+from rexdense.engine.work_dir import LOCK, RequireAlone, alone_in
 from rexdense.errors import InvalidArgument, UnwritableFile
-from tests.engine.resume.toy_run import KillAt, fill, last, run, run_in_group, toy_config
+from tests.engine.resume.toy_run import (
+    KillAt,
+    Numbers,
+    fill,
+    last,
+    run,
+    run_in_group,
+    toy_config,
+)
 from tests.forked import Forked, rexdense, run_together
 from tests.small_classification import CONFIG as CLASSIFICATION_CONFIG
 from tests.small_classification import classification_arguments
@@ -59,6 +73,77 @@ def test_a_signal_at_any_event(undisturbed, heard, tmp_path, share, number):
     assert newest_checkpoint(tmp_path) == caught.value.file
     run(toy_config(tmp_path, every=None), resume=True)
     assert differences(whole / last(whole), tmp_path / last(whole)) == []
+
+
+@pytest.mark.parametrize('place', [0, 5, 8, 11])  # of 8 in an epoch, then 8 in a validation
+@pytest.mark.parametrize('caught', [False, True])
+def test_an_image_that_does_not_come(undisturbed, tmp_path, monkeypatch, place, caught):
+    """The wait for it is left, and what was learnt is saved; also where a data set takes what comes
+    of the signal for a fault of the image."""
+    whole, _ = undisturbed('epochs')
+    read, images = Numbers.__getitem__, itertools.count()
+
+    def read_slowly(self, index):
+        try:
+            if next(images) == place:
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(40)
+        except BaseException:
+            if not caught:
+                raise
+            index = 0
+        return read(self, index)
+
+    began = time.monotonic()
+    with monkeypatch.context() as patch:
+        patch.setattr(Numbers, '__getitem__', read_slowly)
+        with pytest.raises(RunStopped, match='stopped by SIGTERM after iteration '):
+            run(toy_config(tmp_path, every=None))
+    assert time.monotonic() - began < 30
+    run(toy_config(tmp_path, every=None), resume=True)
+    assert differences(whole / last(whole), tmp_path / last(whole)) == []
+
+
+class Ended(Exception):
+    """What a program does of itself when it gets SIGTERM."""
+
+
+@pytest.fixture
+def ends():
+    """Let SIGTERM raise Ended, unless a run waits for it."""
+
+    def end(number, frame):
+        raise Ended
+
+    before = signal.signal(signal.SIGTERM, end)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+class Ask(Hook):
+    """Send SIGTERM to the process before a training, or at its first step."""
+
+    def __init__(self, event):
+        setattr(self, event, lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+
+
+@LOOPS.register_module(force=True)
+class OwnLoop(EpochBasedTrainLoop):
+    """A loop that knows nothing of signals."""
+
+
+@pytest.mark.parametrize(
+    ('event', 'loop'), [('before_train', 'EpochBasedTrainLoop'), ('before_train_iter', 'OwnLoop')]
+)
+def test_a_signal_where_nothing_can_be_saved(tmp_path, ends, event, loop):
+    """Among checks that may take minutes, or in a loop of the user's own: the program ends."""
+    config = toy_config(tmp_path)
+    config.train_cfg.type = loop
+    runner = Runner.from_cfg(config)
+    runner.register_hook(Ask(event))
+    with pytest.raises(Ended):
+        runner.train()
+    assert newest_checkpoint(tmp_path) is None
 
 
 def test_a_process_is_stopped_by_its_scheduler(image_folder, tmp_path):
@@ -167,6 +252,48 @@ def test_files_that_may_not_be_as_large(tmp_path):
         KillAt.call = None
     assert newest_checkpoint(tmp_path) == tmp_path / 'epoch_1.pth'
     assert not list(tmp_path.glob('.epoch*'))
+
+
+def test_a_link_in_the_place_of_a_checkpoint(tmp_path):
+    """The checkpoint replaces it, and what it points to stays."""
+    (tmp_path / 'theirs').write_text('theirs')
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run/epoch_4.pth').symlink_to('../theirs')
+    run(toy_config(tmp_path / 'run'))
+    assert (tmp_path / 'theirs').read_text() == 'theirs'
+    assert newest_checkpoint(tmp_path / 'run') == tmp_path / 'run/epoch_4.pth'
+
+
+def hold(work_dir):
+    """Be a run that trains in a folder."""
+    with alone_in(work_dir):
+        print('alone')
+        time.sleep(60)
+
+
+@pytest.mark.parametrize('another', [False, True])
+def test_a_lock_that_somebody_deletes(tmp_path, monkeypatch, another):
+    """The run goes on, unless another one has come into the folder."""
+    others = []
+
+    def delete():
+        (tmp_path / LOCK).unlink()
+        if another:
+            others.append(Forked(hold, tmp_path))
+            others[0].wait_for('alone')
+
+    monkeypatch.setattr(KillAt, 'call', delete)
+    runner = Runner.from_cfg(toy_config(tmp_path, at=9, how='call'))
+    runner.register_hook(RequireAlone())
+    with alone_in(tmp_path):
+        if another:
+            with pytest.raises(UnwritableFile, match=r'belongs to another run by now \(process '):
+                runner.train()
+        else:
+            runner.train()
+    for other in others:
+        assert (tmp_path / LOCK).exists() and other.poll() is None
+        other.kill()
 
 
 @pytest.mark.slow

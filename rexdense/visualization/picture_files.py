@@ -25,7 +25,7 @@ class _Shown(LoadImage):
     def to_colour(self, image: np.ndarray, path: str, background: int | None = None) -> np.ndarray:
         if image.dtype == np.uint16:
             self.bit_depth = max(9, int(image.max()).bit_length())
-            self._told_of_depth = True
+            self._brightest = 2**16
         return super().to_colour(image, path, background)
 
 

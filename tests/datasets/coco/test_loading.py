@@ -118,6 +118,28 @@ def test_a_bit_depth_that_does_not_fit_is_told_once(tmp_path, caplog):
     ]
 
 
+def test_the_bit_depth_that_is_told_fits_the_brightest_image_so_far(tmp_path, caplog):
+    transform = LoadImage()
+    with mmengine_messages(caplog) as messages:
+        for brightest in (0, 900, 700, 4000, 1000, 60000, 61000):
+            path = tmp_path / f'{brightest}.png'
+            assert cv2.imwrite(str(path), np.full((4, 4), brightest, np.uint16))
+            transform({'img_path': str(path)})
+    assert [message.rpartition('/')[2] for message in messages] == [
+        '900.png has 16-bit values up to 900, with bit_depth=16 and so 65535 for white; '
+        'bit_depth=10 would fit it',
+        '4000.png has 16-bit values up to 4000, more than those before: bit_depth=12 fits all of '
+        'them',
+        '60000.png has 16-bit values up to 60000, more than those before: bit_depth=16 fits all of '
+        'them',
+    ]
+    transform = LoadImage()
+    with mmengine_messages(caplog) as messages:
+        for brightest in (60000, 900):
+            transform({'img_path': str(tmp_path / f'{brightest}.png')})
+    assert messages == []
+
+
 @pytest.mark.parametrize('depth', [8, 17, 12.0, '16'])
 def test_bit_depth_out_of_range(depth):
     with pytest.raises(InvalidArgument, match=re.escape(f'bit_depth={depth!r}: give a whole')):

@@ -21,6 +21,7 @@ from rexdense.datasets.images.videos import Video, VideoError
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.inference import DepthMap, Detections, ImageClass, LabelMap, Predictor
+from tests.mmengine_log import mmengine_messages
 from tests.small_videos import RATE, cut, write_frames
 from tests.untrained import CLASSES, MODELS_OF_EACH_KIND, write_untrained
 
@@ -198,6 +199,29 @@ def test_detections_for_other_programs(untrained_models, predictor, images, kind
     assert np.array_equal(found.draw(one_per_object=True), single.draw())
 
 
+@pytest.mark.parametrize('settings', [{}, dict(flip_test=True)])
+def test_an_image_with_as_many_objects_as_are_kept_is_told_of_once(
+    untrained_models, predictor, images, caplog, settings
+):
+    path = min(images.iterdir())
+    few = Predictor(untrained_models['boxes'], 'cpu', score=0, max_objects=5, **settings)
+    with mmengine_messages(caplog) as messages:
+        found = few([path, path])
+    assert [len(each) for each in found] == [5, 5]
+    assert [message for message in messages if 'objects' in message] == [
+        f'{path}: 5 objects were found, as many as the model keeps of an image, and there may be '
+        'more: give a larger max_objects (--max-objects)'
+    ]
+    if not settings:
+        (usual,) = predictor('boxes')(path)
+        assert np.array_equal(found[0].scores, usual.scores[:5])
+        assert len(usual) == 50
+        more = Predictor(untrained_models['boxes'], 'cpu', score=0, max_objects=1000)
+        with mmengine_messages(caplog) as messages:
+            (found,) = more(path)
+        assert 50 < len(found) < 1000 and messages == []
+
+
 def test_masks_are_computed_of_what_is_kept_alone(untrained_models, predictor, images):
     path = min(images.iterdir())
     (every,) = predictor('masks')(path)
@@ -355,6 +379,8 @@ def test_a_flip_test_of_a_mirrored_image_is_mirrored(predictor, images, kind):
     [
         ('class', dict(channels='rbg'), "channels='rbg': did you mean 'rgb'"),
         ('class', dict(batch_size=0), 'batch_size=0: give a whole number above 0'),
+        ('boxes', dict(max_objects=0), 'max_objects=0: give a whole number above 0'),
+        ('labels', dict(max_objects=5), 'max_objects=5: this model does not limit the objects of'),
         ('boxes', dict(score=2), 'score'),
         ('class', dict(score=0.5), 'score goes with detectors; leave it out'),
         ('depth', dict(one_per_object=True), 'one_per_object goes with detectors'),

@@ -54,8 +54,9 @@ def read_labelme(root: Path) -> dict[str, Converted]:
     """Read a folder of labelme's files, by split where they lie in folders of such names; raise
     DataError where there is no such file.
 
-    Circles and turned rectangles become polygons, others boxes without a mask. The image is the one of the name of
-    the JSON file, else the only one below the folder that has the name of ``imagePath``.
+    Circles and turned rectangles become polygons, others boxes without a mask. The image is the one
+    of the name of the JSON file, else the only one below the folder that has the name of
+    ``imagePath``.
     """
     splits = _split_files(root)
     if not any(splits.values()):

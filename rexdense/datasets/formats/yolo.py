@@ -56,8 +56,8 @@ def read_yolo(root: Path) -> dict[str, Converted]:
     if not folders:
         raise DataError(
             f'{root} is not laid out as YOLO does it: looked for {LABELS}/ with .txt files beside '
-            f'{IMAGES}/, for train/{LABELS} beside train/{IMAGES}, for obj_train_data/, and for .txt '
-            'files beside images of their names'
+            f'{IMAGES}/, for train/{LABELS} beside train/{IMAGES}, for obj_train_data/, and for '
+            '.txt files beside images of their names'
         )
     classes, with_points = _class_names(root)
     return {

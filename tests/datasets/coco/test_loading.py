@@ -105,15 +105,16 @@ def test_values_of_12_bits_in_files_of_16(tmp_path):
     assert image[0, :, 0].tolist() == [0, 0, 1, 127, 128, 255, 255, 255]
 
 
-def test_a_bit_depth_that_does_not_fit_is_told_once(tmp_path, caplog):
-    stored = np.full((4, 4), 2500, np.uint16)
+@pytest.mark.parametrize('brightest', [2500, 4095])
+def test_a_bit_depth_that_does_not_fit_is_told_once(tmp_path, caplog, brightest):
+    stored = np.full((4, 4), brightest, np.uint16)
     assert cv2.imwrite(str(tmp_path / 'image.png'), stored)
     transform = LoadImage()
     with mmengine_messages(caplog) as messages:
         for _ in range(2):
             transform({'img_path': str(tmp_path / 'image.png')})
     assert messages == [
-        f'image {tmp_path / "image.png"} has 16-bit values up to 2500, with bit_depth=16 '
+        f'image {tmp_path / "image.png"} has 16-bit values up to {brightest}, with bit_depth=16 '
         'and so 65535 for white; bit_depth=12 would fit it'
     ]
 

@@ -43,6 +43,12 @@ def read_picture(path: str | Path, size: tuple[int, int] | None = None) -> np.nd
     return _Shown()(dict(img_path=str(path), **stated))['img'][..., ::-1].copy()
 
 
+def shown_pixels(pixels: np.ndarray) -> np.ndarray:
+    """Return an array of an image, channels blue, green, red, as :func:`read_picture` shows one of
+    a file, (H, W, 3), uint8, channels in the same order."""
+    return _Shown().to_colour(pixels, '')
+
+
 def picture_name(image: str | Path) -> str:
     """Return the file name of the drawing of an image: its own, where that can be written."""
     path = Path(image)

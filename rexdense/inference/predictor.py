@@ -139,8 +139,8 @@ class Predictor:
         """Return the predictions for images, in their order.
 
         Args:
-            images: An image file, a folder of them, an array (H, W, 3) of uint8 or uint16, or
-                several of these. Videos go to :meth:`stream` and :meth:`write_video`.
+            images: An image file, a folder of them, an array (H, W, 3) of uint8 or uint16, an image
+                of PIL, or several of these. Videos go to :meth:`stream` and :meth:`write_video`.
             on_error: Is told of images that cannot be used, which are left out.
             progress: Show a progress bar on stderr, if that is a terminal.
 

@@ -77,6 +77,13 @@ def _add_finding_options(parser: argparse.ArgumentParser) -> None:
         help='detectors: of boxes of several classes around one object keep the best alone',
     )
     parser.add_argument(
+        '--max-objects',
+        type=positive(int),
+        metavar='N',
+        help='detectors: objects of an image that are kept at most; default: as the checkpoint '
+        'says, mostly 100',
+    )
+    parser.add_argument(
         '--flip-test',
         action='store_true',
         help='predict from the images flipped as in training, too, which finds more in two to four '
@@ -117,6 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     predictor = Predictor(
         options.checkpoint,
         options.device,
+        max_objects=options.max_objects,
         scales=options.scales or (None if options.scales is None else 'all'),
         batch_size=options.batch_size,
         trust_config=options.trust_config,

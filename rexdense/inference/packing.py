@@ -11,13 +11,14 @@ from mmengine.dataset import Compose
 from rexdense.datasets.images.loading import ImageError, LoadImage
 from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.inference.sources import Source
+from rexdense.visualization.picture_files import shown_pixels
 
 
 class Packed(NamedTuple):
     """An image as the model takes it.
 
     Attributes:
-        pixels: (H, W, 3), uint8, BGR; None for an image file.
+        pixels: (H, W, 3), uint8, BGR, as pictures show them; None for an image file.
         inputs: (3, h, w).
         sample: Where the model writes what it predicts.
     """
@@ -59,8 +60,9 @@ class Packer:
         steps, pixels = self._pipeline, None
         if source.pixels is not None:
             loader, steps = self._loader(), self._others
-            pixels = loader.to_colour(source.pixels, source.name, loader.background)
-            image = pixels.astype(np.float32) if loader.to_float32 else pixels
+            image = loader.to_colour(source.pixels, source.name, loader.background)
+            pixels = shown_pixels(source.pixels) if source.pixels.dtype == np.uint16 else image
+            image = image.astype(np.float32) if loader.to_float32 else image
             results |= dict(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])
         try:
             sample = steps(results)

@@ -1,6 +1,7 @@
 """The predictor: a trained model that maps images and videos to results."""
 
 import copy
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -9,13 +10,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 
-from rexdense.arch.checks import is_integer, require_ratio
+from rexdense.arch.checks import require_positive_integer, require_ratio
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import VIDEO_ENDINGS, Video, VideoError, is_video
 from rexdense.deploy.runtimes import device_of_runtime
 from rexdense.destinations import refuse_inputs
 from rexdense.device import find_device
+from rexdense.engine.config.object_limits import most_objects
 from rexdense.engine.trained.flips import flip_tested
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.engine.trained.runtime import use_runtime
@@ -26,7 +29,7 @@ from rexdense.inference.progress import Progress
 from rexdense.inference.sources import CHANNELS, Images, Source, images_in, sources_of
 from rexdense.tasks import set_options, task_of
 from rexdense.tasks.lowest_score import masks_from
-from rexdense.tasks.scale_outputs import chosen_strides, one_output, output_strides
+from rexdense.tasks.scale_outputs import chosen_strides, one_output
 from rexdense.visualization.video_files import write_video
 
 
@@ -44,6 +47,8 @@ class Predictor:
         score: Detectors: lowest score of the objects that are kept.
         one_per_object: Detectors: where boxes of several classes surround one object, keep only
             the best.
+        max_objects: Detectors: largest number of objects kept per image; None takes the
+            checkpoint's, mostly 100. A warning names the first image that reaches it.
         scales: Models with several outputs: the strides whose predictions are returned as well;
             'all' for every stride; 'if any' for every stride, or none for a single output.
         batch_size: Number of images per forward pass.
@@ -78,6 +83,7 @@ class Predictor:
         *,
         score: float | None = None,
         one_per_object: bool = False,
+        max_objects: int | None = None,
         scales: str | Sequence[int] | None = None,
         batch_size: int = 1,
         channels: str = 'rgb',
@@ -88,8 +94,8 @@ class Predictor:
     ) -> None:
         if channels not in CHANNELS:
             raise InvalidArgument(f'channels={channels!r}: {suggest(str(channels), CHANNELS)}')
-        if not is_integer(batch_size) or batch_size < 1:
-            raise InvalidArgument(f'batch_size={batch_size!r}: give a whole number above 0')
+        require_positive_integer('batch_size', batch_size)
+        require_positive_integer('max_objects', 1 if max_objects is None else max_objects)
         if score is not None:
             require_ratio('score', score)
         if runtime is not None:
@@ -97,8 +103,9 @@ class Predictor:
         self.device = find_device(device)
         # Layers draw initial weights, which the checkpoint's replace.
         with torch.random.fork_rng(devices=[]):
+            optimized = optimize and runtime is None
             trained = load_trained_model(
-                Path(checkpoint), self.device, trust_config, optimize and runtime is None
+                Path(checkpoint), self.device, trust_config, optimized, max_objects
             )
         data: dict[str, Any] = dict(classes=trained.classes, palette=trained.palette)
         task = task_of(trained.config.model, data)
@@ -111,7 +118,8 @@ class Predictor:
         set_options(self.task, score=score, one_per_object=one_per_object or None)
         self.classes = self.task.classes
         self.finds_masks = bool(getattr(trained.model, 'with_mask', False))
-        self.strides = _strides(trained.model, scales)
+        self._most_objects = most_objects(trained.config.model)
+        self.strides = chosen_strides(trained.model, scales)
         if runtime is not None:
             use_runtime(trained.model, runtime, Path(checkpoint))
         self.batch_size, self.channels = batch_size, channels
@@ -132,8 +140,8 @@ class Predictor:
         """Return the predictions for images, in their order.
 
         Args:
-            images: An image file, a folder of images, an array (H, W, 3) of uint8 or uint16, or
-                several of these. For videos use :meth:`stream` or :meth:`write_video`.
+            images: An image file, a folder of images, an array (H, W, 3) of uint8 or uint16, a PIL
+                image, or several of these. For videos use :meth:`stream` or :meth:`write_video`.
             on_error: Called with the error of each unusable image, which is left out.
             progress: Show a progress bar on stderr, if that is a terminal.
 
@@ -245,7 +253,7 @@ class Predictor:
             for stride in self.strides:
                 with one_output(self._model, stride):
                     by_stride[stride] = self._samples(batch)
-        return [
+        predictions = [
             self._prediction(
                 packed,
                 samples[place],
@@ -256,6 +264,20 @@ class Predictor:
             )
             for place, packed in enumerate(batch)
         ]
+        for packed, prediction in zip(batch, predictions, strict=True):
+            self._tell_of_most_objects(packed.source.name, prediction)
+        return predictions
+
+    def _tell_of_most_objects(self, name: str, prediction: Prediction) -> None:
+        most = self._most_objects
+        if most is not None and len(prediction.sample.pred_instances) >= most:
+            print_log(
+                f'{name}: {most} objects were found, as many as the model keeps of an image, and '
+                'there may be more: give a larger max_objects (--max-objects)',
+                'current',
+                logging.WARNING,
+            )
+            self._most_objects = None
 
     def _samples(self, batch: list[Packed]) -> list[Any]:
         return self._tester.test_step(
@@ -277,15 +299,3 @@ class Predictor:
             pixels=packed.pixels,
             scales=scales or {},
         )
-
-
-def _strides(model: torch.nn.Module, scales: str | Sequence[int] | None) -> list[int]:
-    if scales is None:
-        return []
-    if scales == 'if any':
-        return output_strides(model)
-    if isinstance(scales, str) and scales != 'all':
-        raise InvalidArgument(
-            f"scales={scales!r}: give 'all', or strides such as [1, 4]; or 'if any'"
-        )
-    return chosen_strides(model, None if isinstance(scales, str) else scales)

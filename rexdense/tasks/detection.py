@@ -165,7 +165,7 @@ def _extent(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return the place of an object as COCO writes it: ``bbox`` as left, top, width, height."""
     left, top, right, bottom = entry['box']
     box = [left, top, round(right - left, 2), round(bottom - top, 2)]
-    found = dict(bbox=box, area=box[2] * box[3], iscrowd=0, score=entry['score'])
+    found = dict(bbox=box, area=round(box[2] * box[3], 2), iscrowd=0, score=entry['score'])
     if 'segmentation' in entry:
         runs = runs_of_text(entry['segmentation']['counts'])
         found |= dict(segmentation=entry['segmentation'], area=sum(runs[1::2]))

@@ -1,12 +1,22 @@
 """The images of a prediction, and the files of its results."""
 
 import json
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from rexdense.datasets.images.folders import IMAGE_ENDINGS, entries_of, is_data, is_folder
+from mmengine.logging import print_log
+
+from rexdense.datasets.images.folders import (
+    IMAGE_ENDINGS,
+    entries_of,
+    is_data,
+    is_folder,
+    unread_images,
+    unread_sentence,
+)
 from rexdense.datasets.images.videos import is_video
 from rexdense.destinations import check_destination, prepare_output_dir, refuse_inputs
 from rexdense.errors import DataError, InvalidArgument
@@ -25,8 +35,9 @@ SCALES_FOLDER = 'scales'
 
 
 def find_images(path: Path) -> list[Path]:
-    """Return the image or video itself, or the images of a folder by name; raise DataError where
-    there is none, or the folder cannot be read."""
+    """Return the image or video itself, or the images of a folder by name, after a line about those
+    of kinds that are not read; raise DataError where there is none, or the folder cannot be
+    read."""
     if not path.exists():
         raise DataError(f'{path} is not there; give an image or a folder of images, or a video')
     if not path.is_dir():
@@ -36,9 +47,14 @@ def find_images(path: Path) -> list[Path]:
     found = sorted(
         file for file in files if file.suffix.lower() in IMAGE_ENDINGS and is_data(file.name)
     )
+    unread = unread_images(file for file in files if is_data(file.name))
+    if found and unread:
+        print_log(f'{path}: {unread_sentence(unread)}', 'current', logging.WARNING)
     if not found:
         hint = ''
-        if any(map(is_video, files)):
+        if unread:
+            hint = f'; {unread_sentence(unread)}'
+        elif any(map(is_video, files)):
             hint = '; give its videos one by one'
         elif any(is_data(entry.name) and is_folder(entry) for entry in entries):
             hint = '; folders inside it are not looked into: give one of them'

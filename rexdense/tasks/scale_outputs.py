@@ -14,22 +14,35 @@ def output_strides(model: nn.Module) -> list[int]:
     return list(head.decoder.output_strides) if hasattr(head, 'predict_weights') else []
 
 
-def chosen_strides(model: nn.Module, wanted: Sequence[int] | None) -> list[int]:
-    """Return the output strides that are wanted of a model, all of them where None is given; raise
-    InvalidArgument where it has a single output, or none at a stride that is wanted."""
+def chosen_strides(model: nn.Module, scales: str | Sequence[int] | None) -> list[int]:
+    """Return the output strides that are wanted of a model; raise InvalidArgument where it has a
+    single output, or none at a stride that is wanted.
+
+    Args:
+        scales: Strides; 'all' for each, 'if any' for each where there are several; None for none.
+    """
     strides = output_strides(model)
+    if scales is None:
+        return []
+    if scales == 'if any':
+        return strides
+    if isinstance(scales, str) and scales != 'all':
+        raise InvalidArgument(
+            f"scales={scales!r}: give 'all', or strides such as [1, 4]; or 'if any'"
+        )
     if not strides:
         raise InvalidArgument(
             'scales: this model has a single output; it goes with heads that have several, such '
             'as rexdense.MultiScaleUNetHead'
         )
-    lacking = [stride for stride in wanted or () if stride not in strides]
+    wanted = strides if scales == 'all' else list(dict.fromkeys(scales))
+    lacking = [stride for stride in wanted if stride not in strides]
     if lacking:
         raise InvalidArgument(
             f'scales: this model has no output at stride {", ".join(map(str, lacking))}; it has '
             f'{", ".join(map(str, strides))}'
         )
-    return strides if wanted is None else list(dict.fromkeys(wanted))
+    return wanted
 
 
 @contextlib.contextmanager

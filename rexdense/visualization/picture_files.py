@@ -25,7 +25,7 @@ class _Shown(LoadImage):
     def to_colour(self, image: np.ndarray, path: str, background: int | None = None) -> np.ndarray:
         if image.dtype == np.uint16:
             self.bit_depth = max(9, int(image.max()).bit_length())
-            self._told_of_depth = True
+            self._brightest = 2**16
         return super().to_colour(image, path, background)
 
 
@@ -41,6 +41,12 @@ def read_picture(path: str | Path, size: tuple[int, int] | None = None) -> np.nd
     """
     stated = {} if size is None else dict(height=size[0], width=size[1])
     return _Shown()(dict(img_path=str(path), **stated))['img'][..., ::-1].copy()
+
+
+def shown_pixels(pixels: np.ndarray) -> np.ndarray:
+    """Return an array of an image, channels blue, green, red, as :func:`read_picture` shows one of
+    a file, (H, W, 3), uint8, channels in the same order."""
+    return _Shown().to_colour(pixels, '')
 
 
 def picture_name(image: str | Path) -> str:

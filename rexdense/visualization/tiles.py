@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from rexdense.visualization.fonts import font_of, written
 
 LEGEND_WIDTH = 240
 MARGIN = 8
@@ -15,6 +18,8 @@ WIDEST_ROW = 1000
 WIDEST_TILE = 3000
 TITLE_HEIGHT = 26
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_CAPITAL, _EM = 22, 30
+"""Pixels of a capital letter at a size of 1, and of the square around any letter."""
 _INK = (40, 40, 40)
 _WHITE = (255, 255, 255)
 
@@ -60,13 +65,34 @@ def write_text(
         ink: The colour (R, G, B).
     """
     text, at = _drawable(text), (left, baseline)
-    cv2.putText(image, text, at, _FONT, size, ink, _stroke(size), cv2.LINE_AA)
+    font = _font(text, size)
+    if font is None:
+        cv2.putText(image, text, at, _FONT, size, ink, _stroke(size), cv2.LINE_AA)
+        return
+    before, above, after, under = map(int, font.getbbox(written(text), anchor='ls'))
+    start, top = max(left + before, 0), max(baseline + above, 0)
+    part = image[top : max(baseline + under + 1, 0), start : max(left + after + 1, 0)]
+    if part.size:
+        canvas = Image.fromarray(part)
+        at = left - start, baseline - top
+        ImageDraw.Draw(canvas).text(at, written(text), tuple(ink), font, anchor='ls')
+        part[:] = np.asarray(canvas)
 
 
 def text_size(text: str, size: float = 0.5) -> tuple[int, int, int]:
     """Return the width of a text in pixels, its height above the baseline, and what goes below."""
-    (width, height), under = cv2.getTextSize(_drawable(text), _FONT, size, _stroke(size))
-    return width, height, under
+    text = _drawable(text)
+    font = _font(text, size)
+    if font is None:
+        (width, height), under = cv2.getTextSize(text, _FONT, size, _stroke(size))
+        return width, height, under
+    _, top, width, bottom = font.getbbox(written(text), anchor='ls')
+    return int(width) + 1, max(round(_CAPITAL * size), -int(top)), int(bottom) + 1
+
+
+def _font(text: str, size: float) -> ImageFont.FreeTypeFont | None:
+    """Return the font of a text that OpenCV cannot write, where there is one."""
+    return None if text.isascii() else font_of(text, max(1, round(_EM * size)))
 
 
 def _stroke(size: float) -> int:

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from mmengine.model import PretrainedInit
 from mmengine.registry import MODELS
 
 import rexdense
@@ -38,9 +39,12 @@ class TestInConfigs:
         with pytest.raises(CheckpointMismatch, match=r'looks like rexnet_1\.0'):
             backbone.init_weights()
 
-    def test_mmengine_s_initialiser_is_no_less_strict(self, state, tmp_path):
+    @pytest.mark.parametrize(
+        'kind', ['Pretrained', PretrainedInit, 'mmengine.model.weight_init.PretrainedInit']
+    )
+    def test_mmengine_s_initialiser_is_no_less_strict(self, state, tmp_path, kind):
         path = write_checkpoint(tmp_path / 'a.pth', named_by('clovaai', state))
-        initialise = dict(type='Pretrained', checkpoint=str(path))
+        initialise = dict(type=kind, checkpoint=str(path))
         backbone = rexdense.create_backbone('rexnet_1.0', init_cfg=initialise)
         backbone.init_weights()
         assert torch.equal(backbone.stem.conv.weight, state['backbone.stem.conv.weight'])

@@ -21,6 +21,7 @@ from rexdense.datasets.images.videos import Video, VideoError
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.inference import DepthMap, Detections, ImageClass, LabelMap, Predictor
+from tests.mmengine_log import mmengine_messages
 from tests.small_videos import RATE, cut, write_frames
 from tests.untrained import CLASSES, MODELS_OF_EACH_KIND, write_untrained
 
@@ -160,6 +161,44 @@ def test_the_order_of_channels_and_other_arrays(predictor, images):
     )
 
 
+@pytest.mark.parametrize('mode', ['RGB', 'L', 'P', '1', 'LA', 'RGBA', 'I;16', 'turned'])
+def test_images_of_pillow(predictor, images, tmp_path, mode):
+    image, path = Image.open(min(images.iterdir())).convert('RGB'), tmp_path / 'a.png'
+    exif = Image.Exif()
+    if mode == 'turned':
+        exif[0x0112] = 6
+    elif mode == 'I;16':
+        image = Image.fromarray(np.asarray(image.convert('L')).astype(np.uint16) * 257)
+    else:
+        image = image.convert(mode)
+    image.save(path, exif=exif)
+    expected = predictor('depth')(path)
+    # Files that are opened are read when they are needed.
+    found = predictor('depth', channels='bgr')([Image.open(path), Image.open(path)])
+    require_equal(found, expected * 2)
+    assert np.array_equal(found[0].image, expected[0].image)
+    require_equal(predictor('depth')(Image.open(path)), expected)
+
+
+def test_images_of_pillow_that_cannot_be_used(predictor, images, tmp_path):
+    damaged = tmp_path / 'a.png'
+    damaged.write_bytes(min(images.iterdir()).read_bytes()[:2000])
+    wrong = [Image.open(damaged), Image.new('F', (9, 9)), Image.new('I', (9, 9), -1)]
+    told = []
+    assert len(predictor('class')([*wrong, Image.new('I', (40, 40), 9)], told.append)) == 1
+    assert 'image 0 cannot be decoded: ' in str(told[0])
+    for error, mode in zip(told[1:], 'FI', strict=True):
+        assert f'has other values than those of 8 or 16 bits (mode {mode})' in str(error)
+
+
+def test_pictures_of_arrays_that_use_a_part_of_their_16_bits(predictor, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 4096, (40, 50, 3), np.uint16)
+    assert cv2.imwrite(str(tmp_path / 'a.png'), pixels[..., ::-1])
+    (found,), (of_file,) = predictor('class')(pixels), predictor('class')(tmp_path / 'a.png')
+    require_equal([found], [of_file])
+    assert np.array_equal(found.image, of_file.image) and found.image.max() > 250
+
+
 @pytest.mark.parametrize('kind', ['labels', 'depth'])
 def test_every_output_of_a_model_with_several(predictor, images, kind):
     path = min(images.iterdir())
@@ -196,6 +235,29 @@ def test_detections_for_other_programs(untrained_models, predictor, images, kind
     assert np.array_equal(single.boxes, found.objects.one_per_object().boxes)
     assert len(single) < len(found)
     assert np.array_equal(found.draw(one_per_object=True), single.draw())
+
+
+@pytest.mark.parametrize('settings', [{}, dict(flip_test=True)])
+def test_an_image_with_as_many_objects_as_are_kept_is_told_of_once(
+    untrained_models, predictor, images, caplog, settings
+):
+    path = min(images.iterdir())
+    few = Predictor(untrained_models['boxes'], 'cpu', score=0, max_objects=5, **settings)
+    with mmengine_messages(caplog) as messages:
+        found = few([path, path])
+    assert [len(each) for each in found] == [5, 5]
+    assert [message for message in messages if 'objects' in message] == [
+        f'{path}: 5 objects were found, as many as the model keeps of an image, and there may be '
+        'more: give a larger max_objects (--max-objects)'
+    ]
+    if not settings:
+        (usual,) = predictor('boxes')(path)
+        assert np.array_equal(found[0].scores, usual.scores[:5])
+        assert len(usual) == 50
+        more = Predictor(untrained_models['boxes'], 'cpu', score=0, max_objects=1000)
+        with mmengine_messages(caplog) as messages:
+            (found,) = more(path)
+        assert 50 < len(found) < 1000 and messages == []
 
 
 def test_masks_are_computed_of_what_is_kept_alone(untrained_models, predictor, images):
@@ -306,9 +368,12 @@ def test_a_stream_takes_images_when_it_needs_them(predictor, images):
         (np.zeros((40, 50, 3), np.float32), 'and float32 values: give'),
         (np.zeros((0, 50, 3), np.uint8), 'of uint8 or uint16'),
         (np.zeros((2, 40, 50, 3), np.uint8), r'shape \(2, 40, 50, 3\)'),
-        ([np.zeros((4, 5, 3), np.uint8), None], 'image 1 is a NoneType: give a path, or an array'),
+        (
+            [np.zeros((4, 5, 3), np.uint8), None],
+            'image 1 is a NoneType: give a path, an image',
+        ),
         (torch.zeros(40, 50, 3), 'image 0 is a Tensor'),
-        (Image.new('RGB', (9, 9)), r'image 0 is a Image: .* numpy\.asarray'),
+        (b'GIF89a', 'image 0 is a bytes: give a path, an image of PIL, or an array'),
         ('clip.mp4', r'clip\.mp4 is a video, .* stream\(video\), or use write_video'),
         ([Path('clip.MOV')], r'clip\.MOV is a video'),
         (7, 'image 0 is a int'),
@@ -325,6 +390,18 @@ def test_a_folder_without_images(predictor, tmp_path):
     write_frames(tmp_path / 'a.avi', 1)
     with pytest.raises(DataError, match=r'no image in .*; give its videos one by one'):
         predictor('class')(tmp_path)
+    for name in ('a.HEIC', 'b.gif', 'notes.txt', '._c.gif'):
+        (tmp_path / name).write_bytes(b'')
+    with pytest.raises(DataError, match=r'no image in .*; 2 images are not read \(1 \.\w+, 1'):
+        predictor('class')(tmp_path)
+
+
+def test_images_of_a_folder_that_are_of_kinds_that_are_not_read(predictor, tmp_path, caplog):
+    Image.new('RGB', (40, 40)).save(tmp_path / 'a.png')
+    (tmp_path / 'b.heic').write_bytes(b'')
+    with mmengine_messages(caplog) as messages:
+        assert len(predictor('class')(tmp_path)) == 1
+    assert messages == [f'{tmp_path}: 1 image is not read (1 .heic): save it as .jpg or .png']
 
 
 @pytest.mark.parametrize('kind', [kind for kind in KINDS if kind != 'class'])
@@ -355,6 +432,8 @@ def test_a_flip_test_of_a_mirrored_image_is_mirrored(predictor, images, kind):
     [
         ('class', dict(channels='rbg'), "channels='rbg': did you mean 'rgb'"),
         ('class', dict(batch_size=0), 'batch_size=0: give a whole number above 0'),
+        ('boxes', dict(max_objects=0), 'max_objects=0: give a whole number above 0'),
+        ('labels', dict(max_objects=5), 'max_objects=5: this model does not limit the objects of'),
         ('boxes', dict(score=2), 'score'),
         ('class', dict(score=0.5), 'score goes with detectors; leave it out'),
         ('depth', dict(one_per_object=True), 'one_per_object goes with detectors'),

@@ -9,6 +9,7 @@ from rexdense.datasets.coco.cleaning import number_of
 from rexdense.datasets.file_names import not_a_file
 from rexdense.errors import DataError, some_of
 
+LISTS = ('images', 'annotations', 'categories')
 _FORM = 'a COCO annotation file is an object with the lists images, annotations and categories'
 
 
@@ -47,10 +48,9 @@ def check_form(
     if not isinstance(content, dict):
         kind = 'list' if isinstance(content, list) else type(content).__name__
         raise DataError(f'{path} is not COCO: its JSON is a {kind}; {_FORM}')
-    lists = ['images', 'annotations', 'categories']
     if not need_annotations:
         content.setdefault('annotations', [])
-    missing = [key for key in lists if not isinstance(content.get(key), list)]
+    missing = [key for key in LISTS if not isinstance(content.get(key), list)]
     if missing:
         found = ', '.join(map(repr, list(content)[:8])) or 'nothing'
         raise DataError(

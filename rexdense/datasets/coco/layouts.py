@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+from rexdense.datasets.coco.json_file import LISTS as COCO_LISTS
+from rexdense.datasets.coco.json_file import read_json
 from rexdense.datasets.formats.split_folders import SPLIT_NAMES, split_of, subfolders
 from rexdense.datasets.formats.voc import ANNOTATIONS, LISTS, is_voc, voc_image_folders
+from rexdense.datasets.images.folders import is_data
+from rexdense.errors import DataError
 
 BESIDE_IMAGES = '_annotations.coco.json'
 """Roboflow's."""
@@ -19,9 +23,11 @@ _UNDIVIDED = (
 
 def coco_files(root: Path, split: str) -> list[Path]:
     """Return the COCO files of a split where exporters put them."""
-    found = [
-        folder / BESIDE_IMAGES for folder in subfolders(root) if split_of(folder.name) == split
-    ]
+    found = []
+    for folder in subfolders(root):
+        if split_of(folder.name) == split:
+            beside = folder / BESIDE_IMAGES
+            found += [beside] if beside.is_file() else _only_coco_file(folder)
     start = INSTANCES.rpartition('/')[2]
     found += [
         path
@@ -50,7 +56,20 @@ def undivided_files(root: Path) -> list[Path]:
     """Return the sources of the annotations of a folder that is not divided into splits; the first
     is the likeliest."""
     places = [root / name for name in _UNDIVIDED]
-    return [path for path in places if path.is_file() or (path.is_dir() and is_voc(path))]
+    found = [path for path in places if path.is_file() or (path.is_dir() and is_voc(path))]
+    return found or _only_coco_file(root, root / 'annotations')
+
+
+def _only_coco_file(*folders: Path) -> list[Path]:
+    """Return the COCO file of folders that hold a single JSON file, whatever its name is."""
+    files = [path for folder in folders for path in folder.glob('*.json') if is_data(path.name)]
+    if len(files) != 1:
+        return []
+    try:
+        content = read_json(files[0])
+    except DataError:
+        return []
+    return files if isinstance(content, dict) and content.keys() >= set(COCO_LISTS) else []
 
 
 def looked_for(split: str) -> str:
@@ -74,4 +93,5 @@ def image_folders(root: Path, annotations: Path, images: str, searched: bool = T
         return [root / images, *voc_image_folders(annotations)]
     # instances_val2017 is of the images in val2017.
     name = annotations.stem.partition('_')[2] or annotations.stem
-    return [root / images, root / name, root / images / name, annotations.parent, root]
+    places = [root / images, root / name, root / images / name, annotations.parent, root]
+    return [*places, *subfolders(annotations.parent), *subfolders(root)]

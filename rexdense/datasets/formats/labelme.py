@@ -34,6 +34,8 @@ MOST_PIXELS = 2**28
 CIRCLE_POINTS = 32
 WITHOUT_AREA = ('point', 'points', 'line', 'linestrip')
 KNOWN = ('polygon', 'rectangle', 'circle', 'mask')
+_TURNED = ('oriented_rectangle', 'rotation')
+"""Rectangles that are turned, all four corners given: labelme's, and X-AnyLabeling's."""
 
 
 def is_labelme(root: Path) -> bool:
@@ -52,8 +54,9 @@ def read_labelme(root: Path) -> dict[str, Converted]:
     """Read a folder of labelme's files, by split where they lie in folders of such names; raise
     DataError where there is no such file.
 
-    Circles become polygons, rectangles boxes without a mask. The image is the one of the name of
-    the JSON file, else the only one below the folder that has the name of ``imagePath``.
+    Circles and turned rectangles become polygons, others boxes without a mask. The image is the one
+    of the name of the JSON file, else the only one below the folder that has the name of
+    ``imagePath``.
     """
     splits = _split_files(root)
     if not any(splits.values()):
@@ -171,6 +174,8 @@ def _outline(shape: Any, size: tuple[int, int]) -> tuple[str, list[float] | dict
         raise DataError(f'its label is {label!r}; give it a name')
     if kind in WITHOUT_AREA:
         raise DataError(f'a {kind} has no area; draw a {" or a ".join(KNOWN[:3])}')
+    if kind in _TURNED:
+        kind = 'polygon'
     if kind not in KNOWN:
         raise DataError(f'its shape_type {kind!r:.40} is not known; known are {", ".join(KNOWN)}')
     points = _points(shape.get('points'))

@@ -4,7 +4,8 @@ Source of the form: Ultralytics' documentation, "Object Detection Datasets" and 
 Segmentation Datasets". A row is ``class x y width height`` with the centre of the box, or ``class
 x1 y1 x2 y2 ...`` with three points of a polygon or more; all but the class are fractions of the
 image's width and height. Where the YAML file has ``kpt_shape``, key points follow the box, which
-are left out ("Pose Estimation Datasets").
+are left out ("Pose Estimation Datasets"); so is a single number behind it, which is a track of
+CVAT's or a score of Ultralytics'.
 """
 
 import math
@@ -20,12 +21,13 @@ from rexdense.datasets.formats.conversion import (
     size_of_image,
 )
 from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
 from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
 
 LABELS, IMAGES = 'labels', 'images'
 MOST_BYTES = 16 * 2**20
-_NAME_FILES = ('classes.txt', 'obj.names', 'classes.names')
+_NAME_FILES = ('classes.txt', 'obj.names', 'classes.names', '_darknet.labels')
 _NO_LABELS = frozenset({'classes.txt', 'train.txt', 'val.txt', 'valid.txt', 'test.txt'})
 _ROUNDING = 0.01
 """By how much a fraction may leave 0 to 1; tools round, and the box is cut to its image later."""
@@ -40,18 +42,22 @@ def read_yolo(root: Path) -> dict[str, Converted]:
     """Read a data set in YOLO's form, by split.
 
     Laid out as Ultralytics (``images/train``, ``labels/train``), Roboflow (``train/images``,
-    ``train/labels``), Label Studio (``images``, ``labels``) or CVAT (``obj_train_data``) do it. The
-    names of the classes are those of ``data.yaml`` or another YAML file, as they are spelt there,
-    ``classes.txt`` or ``obj.names``. Images without a row file have no objects.
+    ``train/labels``), Label Studio (``images``, ``labels``), CVAT (``obj_train_data``) or labelImg
+    and Darknet (rows beside their images, in ``train`` and ``val`` or not) do it. The names of the
+    classes are those of ``data.yaml`` or another YAML file, as they are spelt there,
+    ``classes.txt``, ``obj.names`` or ``_darknet.labels``. Images without a row file have no
+    objects.
 
     Raises:
-        DataError: there are no such folders, or two for a split; or no names of classes.
+        DataError: there are no such folders, or two for a split; or no names of classes, or several
+            lists of them.
     """
     folders = _split_folders(root)
     if not folders:
         raise DataError(
             f'{root} is not laid out as YOLO does it: looked for {LABELS}/ with .txt files beside '
-            f'{IMAGES}/, for train/{LABELS} beside train/{IMAGES}, and for obj_train_data/'
+            f'{IMAGES}/, for train/{LABELS} beside train/{IMAGES}, for obj_train_data/, and for '
+            '.txt files beside images of their names'
         )
     classes, with_points = _class_names(root)
     return {
@@ -71,8 +77,12 @@ def _split_folders(root: Path) -> dict[str, tuple[Path, Path]]:
         # CVAT's: obj_train_data, obj_Train_data, obj_Validation_data.
         if folder.name.startswith('obj_') and folder.name.endswith('_data'):
             folders.append((split_of(folder.name[4:-5]) or UNDIVIDED, folder, folder))
-    whole = (UNDIVIDED, root / IMAGES, root / LABELS)
-    for among in (folders, [whole]):
+        elif _has_rows_beside_images(folder):
+            folders.append((split_of(folder.name), folder, folder))
+    wholes = [(UNDIVIDED, root / IMAGES, root / LABELS)]
+    if _has_rows_beside_images(root):
+        wholes.append((UNDIVIDED, root, root))
+    for among in (folders, wholes):
         of_labels = {labels: images for _, images, labels in among}
         rows = by_split(
             (split, labels)
@@ -82,6 +92,15 @@ def _split_folders(root: Path) -> dict[str, tuple[Path, Path]]:
         if rows:
             return {split: (of_labels[labels], labels) for split, labels in rows.items()}
     return {}
+
+
+def _has_rows_beside_images(folder: Path) -> bool:
+    """Whether a folder itself holds a row file and the image of its name, as labelImg writes them
+    and Darknet reads them."""
+    files = [path for path in folder.iterdir() if is_data(path.name)]
+    images = {path.stem for path in files if path.suffix.lower() in IMAGE_ENDINGS}
+    rows = (path for path in files if path.suffix == '.txt' and path.name not in _NO_LABELS)
+    return any(path.stem in images for path in rows)
 
 
 def _row_files(folder: Path) -> list[Path]:
@@ -95,22 +114,33 @@ def _class_names(root: Path) -> tuple[list[str], bool]:
         names, with_points = _names_of_yaml(path)
         if names:
             return _unlike(path, names), with_points
-    for folder in (root, root / LABELS):
-        for name in _NAME_FILES:
-            path = folder / name
-            if path.is_file():
-                text = read_limited(path, MOST_BYTES).decode('utf-8-sig', errors='replace')
-                names = [line.strip() for line in text.rstrip().splitlines()]
-                if '' in names:
-                    raise DataError(
-                        f'{path} has no name in line {names.index("") + 1}, and classes are '
-                        'numbered by lines: write a name there, or take the line out'
-                    )
-                return _unlike(path, names), False
+    for folders in ((root,), (root / LABELS,), subfolders(root)):
+        places = [folder / name for folder in folders for name in _NAME_FILES]
+        found = {path: _names_of_lines(path) for path in places if path.is_file()}
+        for path, names in found.items():
+            first = next(iter(found))
+            if names != found[first] and path.parent != first.parent:
+                raise DataError(
+                    f'{first} and {path} name other classes, or in another order, and rows number '
+                    f'them: write the one list that holds into {root / _NAME_FILES[0]}'
+                )
+        if found:
+            return next(iter(found.values())), False
     raise DataError(
         f'{root} has no names of classes: looked for names in data.yaml, and for '
         f'{", ".join(_NAME_FILES)}; write a name a line into {_NAME_FILES[0]}'
     )
+
+
+def _names_of_lines(path: Path) -> list[str]:
+    text = read_limited(path, MOST_BYTES).decode('utf-8-sig', errors='replace')
+    names = [line.strip() for line in text.rstrip().splitlines()]
+    if '' in names:
+        raise DataError(
+            f'{path} has no name in line {names.index("") + 1}, and classes are numbered by lines: '
+            'write a name there, or take the line out'
+        )
+    return _unlike(path, names)
 
 
 def _unlike(path: Path, names: list[str]) -> list[str]:
@@ -192,6 +222,8 @@ def _object(
         raise DataError(f'{" ".join(words)[:40]!r} are not all numbers') from None
     if not all(map(math.isfinite, numbers)):
         raise DataError('a number is NaN or infinite')
+    if len(numbers) == 6:
+        numbers.pop()
     if len(numbers) != 5 and (len(numbers) < 7 or len(numbers) % 2 == 0):
         raise DataError(
             f'{len(numbers)} numbers; a box has 5 and a polygon 7, 9, 11 ... with its class'

@@ -63,7 +63,7 @@ class LoadImage(LoadImageFromFile):
                 f'background={background!r}: give 0 (black) to 255 (white), or None'
             )
         self.bit_depth, self.background = bit_depth, background
-        self._told_of_depth = False
+        self._brightest = self._told_bits = 0
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Add the image to ``results``.
@@ -98,17 +98,26 @@ class LoadImage(LoadImageFromFile):
         return np.ascontiguousarray(image[..., :3])
 
     def _check_depth(self, brightest: int, path: str) -> None:
-        """Warn once of an image that becomes nearly black or overexposed."""
-        if self._told_of_depth or 0.05 < brightest / 2**self.bit_depth < 1:
+        """Warn of an image, the brightest so far, that becomes nearly black or overexposed; after
+        that, of each one that uses more bits."""
+        if brightest <= self._brightest:
             return
-        print_log(
-            f'image {path} has 16-bit values up to {brightest}, with bit_depth={self.bit_depth} '
-            f'and so {2**self.bit_depth - 1} for white; '
-            f'bit_depth={max(9, brightest.bit_length())} would fit it',
-            logger='current',
-            level=30,
-        )
-        self._told_of_depth = True
+        self._brightest = brightest
+        bits = max(9, brightest.bit_length())
+        # Three bits less, as of a camera of 12 bits at 16, are an eighth of the brightness.
+        fits = self.bit_depth - 3 < bits <= self.bit_depth
+        if bits == self._told_bits or (fits and not self._told_bits):
+            return
+        said = f'image {path} has 16-bit values up to {brightest}'
+        if self._told_bits:
+            said += f', more than those before: bit_depth={bits} fits all of them'
+        else:
+            said += (
+                f', with bit_depth={self.bit_depth} and so {2**self.bit_depth - 1} for white; '
+                f'bit_depth={bits} would fit it'
+            )
+        print_log(said, logger='current', level=30)
+        self._told_bits = bits
 
     def __repr__(self) -> str:
         return (

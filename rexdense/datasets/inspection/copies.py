@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from rexdense.output_names import output_names
 
 _MOST_BESIDE = 16 * 2**20
 """Bytes of a file beside the folders of images; larger ones are archives and weights."""
+_AUGMENTED = re.compile(r'\.rf\.\w{16,}\.\w+$')
+"""What Roboflow puts behind the name of an image, another one behind each augmented copy."""
 _IMAGE_FAULTS = (DAMAGED, OTHER_SIZE, IN_TWO_SPLITS)
 
 
@@ -153,9 +156,12 @@ def _divided(
     Args:
         together: Images that belong to another one's part.
     """
-    names = sorted(
-        {together.get(image['file_name'], image['file_name']) for image in content['images']}
-    )
+
+    def of(image: Mapping[str, Any]) -> str:
+        name = together.get(image['file_name'], image['file_name'])
+        return _AUGMENTED.sub('', name)
+
+    names = sorted({of(image) for image in content['images']})
     if len(names) < 2:
         raise DataError('all images are the same one, which cannot be divided into train and val')
     random.Random(0).shuffle(names)
@@ -163,11 +169,7 @@ def _divided(
     chosen = set(names[:count])
     parts = {}
     for split in ('train', 'val'):
-        images = [
-            image
-            for image in content['images']
-            if (together.get(image['file_name'], image['file_name']) in chosen) == (split == 'val')
-        ]
+        images = [image for image in content['images'] if (of(image) in chosen) == (split == 'val')]
         kept = {id_key(image['id']) for image in images}
         annotations = [
             entry for entry in content['annotations'] if id_key(entry['image_id']) in kept

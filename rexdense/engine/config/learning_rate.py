@@ -1,10 +1,12 @@
 """Scaling of the learning rate to the images of a step."""
 
+import inspect
 import math
 from collections.abc import Iterator
 
 from mmengine.config import Config
 from mmengine.dist import get_world_size
+from mmengine.registry import OPTIMIZERS
 
 from rexdense.arch.checks import is_number
 from rexdense.engine.config.load import class_name, walk
@@ -54,6 +56,7 @@ def set_learning_rate(config: Config, given: float | None) -> str:
         optimizer.lr = given
         how = 'as given'
     elif stated is None:
+        _require_below(config, _own_rate(optimizer))
         return f'Learning rate as {kind} has it, {batch} images a step: the config states none'
     elif base and base != batch:
         is_adam = 'Adam' in kind
@@ -97,3 +100,12 @@ def _require_below(config: Config, rate: float) -> None:
                     f'learning rate {rate:.3g}, which would rise to it: give a lower {key}, or a '
                     'higher rate (--lr)'
                 )
+
+
+def _own_rate(optimizer: dict) -> float:
+    """Return the rate that an optimizer has where a config states none; infinity where that is not
+    known."""
+    kind = optimizer.get('type')
+    made = OPTIMIZERS.get(kind) if isinstance(kind, str) else kind
+    rate = inspect.signature(made).parameters.get('lr') if callable(made) else None
+    return rate.default if rate is not None and is_number(rate.default) else math.inf

@@ -9,9 +9,8 @@ from mmengine.dist import master_only
 from mmengine.hooks import Hook
 
 from rexdense.datasets.skipping import innermost_datasets
+from rexdense.engine.config.object_limits import OF_REGIONS, object_limits
 
-# Of two stages, of one, and of Mask2Former.
-_KEPT = ('rpn.max_per_img', 'rcnn.max_per_img', 'max_per_img', 'max_per_image')
 _COUNTED = (1, 10, 100)
 """What ``rexdense.CocoMetric`` counts of a class in an image, where the config does not say."""
 
@@ -23,7 +22,9 @@ class TellOfManyObjects(Hook):
     @master_only
     def before_train(self, runner) -> None:
         """Compare the training and the validation data with the limits of the config."""
-        kept, counted = dict(_kept(runner.cfg)), dict(_counted(runner.cfg))
+        limits = object_limits(runner.cfg.model)
+        kept = {f'model.test_cfg.{key}': value for key, value in limits.items()}
+        counted = dict(_counted(runner.cfg))
         if not kept:
             return
         datasets = [runner.train_dataloader.dataset]
@@ -41,17 +42,6 @@ class TellOfManyObjects(Hook):
             )
 
 
-def _kept(config: Config) -> Iterator[tuple[str, int]]:
-    """Yield the keys that limit the objects of an image, or what is looked at for them, and their
-    values."""
-    for key in _KEPT:
-        value: Any = config.model.get('test_cfg')
-        for part in key.split('.'):
-            value = value.get(part) if isinstance(value, dict) else None
-        if isinstance(value, int) and value > 0:
-            yield f'model.test_cfg.{key}', value
-
-
 def _counted(config: Config) -> Iterator[tuple[str, list[int]]]:
     """Yield the keys that limit the objects of a class in an image that are measured, and their
     values."""
@@ -67,7 +57,7 @@ def _advice(key: str, enough: int) -> str:
     if key.endswith('max_detections'):
         return ' '.join(f'{each}=[1,10,{enough}]' for each in (key, key.replace('val', 'test', 1)))
     # Regions overlap, so that there are more of them than objects.
-    return f'{key}={2 * enough if "rpn" in key else enough}'
+    return f'{key}={2 * enough if key.endswith(OF_REGIONS) else enough}'
 
 
 def _most_objects(datasets: list[Any]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from torch import nn
 
 from rexdense.deploy import optimize
 from rexdense.engine.config.ascend import require_ascend_operators
+from rexdense.engine.config.object_limits import set_most_objects
 from rexdense.engine.config.stored.config import StoredConfig
 from rexdense.engine.hooks.same_tensors import require_same_tensors
 from rexdense.engine.trained.file import read_training_file
@@ -44,7 +45,11 @@ class TrainedModel(NamedTuple):
 
 
 def load_trained_model(
-    checkpoint: Path, device: str, trust_config: bool = False, optimized: bool = False
+    checkpoint: Path,
+    device: str,
+    trust_config: bool = False,
+    optimized: bool = False,
+    max_objects: int | None = None,
 ) -> TrainedModel:
     """Build the model of a training checkpoint from the config that lies in it.
 
@@ -53,13 +58,15 @@ def load_trained_model(
             registered classes are built of it, see
             :class:`rexdense.engine.config.stored.config.StoredConfig`.
         optimized: Return the model as :func:`for_inference` gives it.
+        max_objects: Objects of an image that a detector keeps at most; None as that config says.
 
     Raises:
         CheckpointUnreadable: the file is no checkpoint, or holds no config, or one that asks for
             more than registered classes, or no classes where the model tells classes apart, or
             another number of them.
         CheckpointMismatch: its tensors are not those of its config.
-        InvalidArgument: the device is an NPU, on which mmcv lacks an operator of the model.
+        InvalidArgument: the device is an NPU, on which mmcv lacks an operator of the model; or the
+            model has no limit of objects.
     """
     file = read_training_file(checkpoint)
     whole = file.config()
@@ -68,6 +75,8 @@ def load_trained_model(
     tells_classes = not isinstance(task_of(config.model, {}), Depth)
     if file.classes is None and tells_classes:
         raise CheckpointUnreadable(f'{checkpoint} holds no class names')
+    if max_objects is not None:
+        set_most_objects(config.model, max_objects)
     if device.startswith('npu'):
         require_ascend_operators(config.model)
     with stored.building():

@@ -250,4 +250,6 @@ def _refusing(init_cfg: Any) -> Any:
 
 
 def _is_mmengines(init_cfg: Any) -> bool:
-    return isinstance(init_cfg, dict) and init_cfg.get('type') in _PRETRAINED_OF_MMENGINE
+    kind = init_cfg.get('type') if isinstance(init_cfg, dict) else None
+    name = getattr(kind, '__name__', str(kind)).rpartition('.')[2]
+    return name == 'PretrainedInit' or kind in _PRETRAINED_OF_MMENGINE

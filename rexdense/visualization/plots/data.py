@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
+from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure, plain, use_fonts
 
 MOST_CLASSES = 20
 LONGEST_NAME = 24
@@ -80,8 +80,8 @@ def _draw_classes(axes, counts, names: list[str], others: int, unit: str) -> Non
         bars = axes.barh(rows, values, thickness, color=COLOURS[place % len(COLOURS)], label=split)
         if max(len(names) * len(counts), 1) <= 36 and max(values, default=0) < 10**6:
             axes.bar_label(bars, padding=2, fontsize=8)
-    # Dollar signs are mathematics to matplotlib.
-    axes.set_yticks(range(len(names)), [_shortened(name).replace('$', r'\$') for name in names])
+    axes.set_yticks(range(len(names)), [plain(_shortened(name)) for name in names])
+    use_fonts(axes.get_yticklabels())
     axes.invert_yaxis()
     axes.margins(x=0.12)
     title = f'{unit.capitalize()} by class' + (f', {others} more classes' if others else '')

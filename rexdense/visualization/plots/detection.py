@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from rexdense.visualization.confusion import short_name
-from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
+from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure, plain, use_fonts
 
 MOST_CLASSES = 12
 """With a line of their own; of more classes the best and the worst half of these are drawn."""
@@ -39,7 +39,7 @@ def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: 
             '--' if line // len(COLOURS) % 2 else '-',
             color=COLOURS[line % len(COLOURS)],
             linewidth=1.4,
-            label=f'{short_name(classes[place])}  {areas[place]:.3f}',
+            label=f'{plain(short_name(classes[place]))}  {areas[place]:.3f}',
         )
     if there:
         mean = precision[0][:, there].mean(1)
@@ -55,7 +55,8 @@ def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: 
     for axes, heading in ((by_class, 'class, AP50'), (by_overlap, 'IoU, AP')):
         axes.set(xlabel='recall', ylabel='precision', xlim=(0, 1), ylim=(0, 1.02))
         if there:
-            axes.legend(title=heading, fontsize=9, loc='center left', bbox_to_anchor=(1.0, 0.5))
+            place = dict(loc='center left', bbox_to_anchor=(1.0, 0.5))
+            use_fonts(axes.legend(title=heading, fontsize=9, **place).get_texts())
     return _png(figure)
 
 

@@ -153,6 +153,42 @@ def test_label_studio_s_names(tmp_path, name):
         CocoFolder(tmp_path).check()
 
 
+@pytest.mark.parametrize(
+    ('place', 'images'),
+    [
+        ('result_coco.json', 'images'),  # Label Studio's of its brush
+        ('labels.json', 'data'),  # FiftyOne's
+        ('annotations/labels_my-project_2025-11-29.json', 'img'),
+        ('project-1.json', '.'),
+    ],
+)
+def test_the_only_coco_file_has_any_name(tmp_path, place, images):
+    write(tmp_path / 'a', place, images)
+    (tmp_path / 'a/more').mkdir()
+    prepare.main([str(tmp_path / 'a'), '--out', str(tmp_path / 'b')])
+    found = CocoFolder(tmp_path / 'b', train='annotations/all.json').read('train')
+    assert found.boxes_per_class == {'cat': 2, 'dog': 2}
+    with pytest.raises(DataError, match=f'prepare --val-share divide what {place} has'):
+        CocoFolder(tmp_path / 'a').check()
+    # Which of two it is, nobody can tell; and others are no COCO.
+    write(tmp_path / 'a', f'{place[:-5]}_2.json', images)
+    with pytest.raises(DataError, match='is of no known form'):
+        prepare.main([str(tmp_path / 'a')])
+    (tmp_path / f'a/{place}').write_text('{"images": []}')
+    (tmp_path / f'a/{place[:-5]}_2.json').unlink()
+    with pytest.raises(DataError, match='is of no known form'):
+        prepare.main([str(tmp_path / 'a')])
+
+
+def test_a_coco_file_of_any_name_for_each_split(tmp_path):
+    for split in ('train', 'val'):
+        write(tmp_path, f'{split}/labels.json', f'{split}/data')
+    checked = CocoFolder(tmp_path).check()
+    for split in (checked.train, checked.val):
+        assert split.boxes_per_class == {'cat': 2, 'dog': 2}
+    assert checked.val.image_folder == tmp_path / 'val/data'
+
+
 def test_a_name_that_leads_out_stands_for_one_file_alone(tmp_path):
     write(tmp_path, 'result.json', 'images', name='../upload/{}'.format)
     write_image(tmp_path / 'images/more/2.png')

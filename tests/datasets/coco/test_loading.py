@@ -105,17 +105,40 @@ def test_values_of_12_bits_in_files_of_16(tmp_path):
     assert image[0, :, 0].tolist() == [0, 0, 1, 127, 128, 255, 255, 255]
 
 
-def test_a_bit_depth_that_does_not_fit_is_told_once(tmp_path, caplog):
-    stored = np.full((4, 4), 2500, np.uint16)
+@pytest.mark.parametrize('brightest', [2500, 4095])
+def test_a_bit_depth_that_does_not_fit_is_told_once(tmp_path, caplog, brightest):
+    stored = np.full((4, 4), brightest, np.uint16)
     assert cv2.imwrite(str(tmp_path / 'image.png'), stored)
     transform = LoadImage()
     with mmengine_messages(caplog) as messages:
         for _ in range(2):
             transform({'img_path': str(tmp_path / 'image.png')})
     assert messages == [
-        f'image {tmp_path / "image.png"} has 16-bit values up to 2500, with bit_depth=16 '
+        f'image {tmp_path / "image.png"} has 16-bit values up to {brightest}, with bit_depth=16 '
         'and so 65535 for white; bit_depth=12 would fit it'
     ]
+
+
+def test_the_bit_depth_that_is_told_fits_the_brightest_image_so_far(tmp_path, caplog):
+    transform = LoadImage()
+    with mmengine_messages(caplog) as messages:
+        for brightest in (0, 900, 700, 4000, 1000, 60000, 61000):
+            path = tmp_path / f'{brightest}.png'
+            assert cv2.imwrite(str(path), np.full((4, 4), brightest, np.uint16))
+            transform({'img_path': str(path)})
+    assert [message.rpartition('/')[2] for message in messages] == [
+        '900.png has 16-bit values up to 900, with bit_depth=16 and so 65535 for white; '
+        'bit_depth=10 would fit it',
+        '4000.png has 16-bit values up to 4000, more than those before: bit_depth=12 fits all of '
+        'them',
+        '60000.png has 16-bit values up to 60000, more than those before: bit_depth=16 fits all of '
+        'them',
+    ]
+    transform = LoadImage()
+    with mmengine_messages(caplog) as messages:
+        for brightest in (60000, 900):
+            transform({'img_path': str(tmp_path / f'{brightest}.png')})
+    assert messages == []
 
 
 @pytest.mark.parametrize('depth', [8, 17, 12.0, '16'])

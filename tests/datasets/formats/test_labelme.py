@@ -57,6 +57,15 @@ def test_rectangles_of_four_corners(tmp_path):
     assert 'segmentation' not in rectangle
 
 
+@pytest.mark.parametrize('kind', ['oriented_rectangle', 'rotation'])
+def test_rectangles_that_are_turned(tmp_path, kind):
+    corners = [[10, 2], [18, 8], [12, 16], [4, 10]]
+    read = read_one(write_labelme(tmp_path, [labelme_shape(kind, corners, direction=0.64)]))
+    (turned,) = read.content['annotations']
+    assert read.faults == [] and turned['bbox'] == [4, 2, 14, 14]
+    assert turned['segmentation'] == [[10, 2, 18, 8, 12, 16, 4, 10]]
+
+
 def test_shapes_of_a_group_are_one_object(tmp_path):
     other = [[20, 20], [30, 20], [30, 28]]
     shapes = [

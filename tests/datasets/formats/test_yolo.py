@@ -6,7 +6,9 @@ import shutil
 
 import pytest
 
+from rexdense.datasets.formats.split_folders import UNDIVIDED
 from rexdense.datasets.formats.yolo import read_yolo
+from rexdense.datasets.inspection.sources import recognised
 from rexdense.errors import DataError
 from tests.small_coco import CONTENT, HEIGHT, WIDTH
 from tests.small_formats import write_image, write_yolo
@@ -15,6 +17,7 @@ LAYOUTS = {
     'Roboflow': ('{}/images', '{}/labels'),
     'Ultralytics': ('images/{}', 'labels/{}'),
     'CVAT': ('obj_{}_data', 'obj_{}_data'),
+    'Darknet': ('{}', '{}'),
 }
 
 
@@ -51,8 +54,7 @@ def test_label_studio_s_layout_and_a_polygon(tmp_path):
     ('row', 'expected'),
     [
         ('0 0.5 0.5 0.2', '4 numbers; a box has 5'),
-        ('0 0.5 0.5 0.2 0.2 0.9', '6 numbers; a box has 5 and a polygon 7, 9, 11'),
-        ('0 0.1 0.1 0.2 0.1 0.2 0.2 0.3', '8 numbers'),
+        ('0 0.1 0.1 0.2 0.1 0.2 0.2 0.3', '8 numbers; a box has 5 and a polygon 7, 9, 11'),
         ('0 nan 0.5 0.2 0.2', 'a number is NaN or infinite'),
         ('0 0.5 0.5 inf 0.2', 'a number is NaN or infinite'),
         ('2 0.5 0.5 0.2 0.2', 'class 2, but there are 2, from 0'),
@@ -132,6 +134,45 @@ def test_a_line_without_a_name_numbers_no_class_anew(tmp_path):
         read_yolo(root)
     (root / 'classes.txt').write_text('cat\ndog\n\n')
     assert len(read_yolo(root)['train'].content['categories']) == 2
+
+
+def test_rows_and_names_beside_images(tmp_path):
+    """As labelImg writes them."""
+    expected = read_yolo(write_yolo(tmp_path / 'a'))['train'].content
+    shutil.copytree(tmp_path / 'a/train/images', tmp_path / 'b')
+    shutil.copytree(tmp_path / 'a/train/labels', tmp_path / 'b', dirs_exist_ok=True)
+    (tmp_path / 'b/classes.txt').write_text('cat\ndog\n')
+    found = read_yolo(tmp_path / 'b')
+    assert recognised(tmp_path / 'b') == 'yolo' and list(found) == [UNDIVIDED]
+    assert (found[UNDIVIDED].content, found[UNDIVIDED].faults) == (expected, [])
+    # Captions are no rows, and lists of files no captions.
+    (tmp_path / 'c').mkdir()
+    write_image(tmp_path / 'c/train.png')
+    (tmp_path / 'c/train.txt').write_text('train.png')
+    assert recognised(tmp_path / 'c') is None
+
+
+def test_names_beside_the_rows_of_each_split(tmp_path):
+    root = write_yolo(tmp_path, '{}', '{}')
+    (root / 'data.yaml').unlink()
+    for split in ('train', 'val'):
+        (root / split / '_darknet.labels').write_text('cat\ndog\n')
+    assert read_yolo(root)['val'].content['categories'] == CONTENT['categories']
+    (root / 'val/_darknet.labels').write_text('dog\ncat\n')
+    with pytest.raises(
+        DataError, match=r'train/_darknet\.labels and .*val.* name other classes, or'
+    ):
+        read_yolo(root)
+
+
+@pytest.mark.parametrize('number', ['7', '0.93'])
+def test_a_track_or_a_score_behind_a_box_is_left_out(tmp_path, number):
+    root = write_yolo(tmp_path)
+    expected = read_yolo(root)['train']
+    for path in root.rglob('labels/*.txt'):
+        rows = path.read_text().splitlines()
+        path.write_text(''.join(f'{row} {number}\n' for row in rows))
+    assert read_yolo(root)['train'] == expected
 
 
 def test_key_points_are_no_polygon(tmp_path):

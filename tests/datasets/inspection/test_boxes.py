@@ -287,6 +287,22 @@ def test_dividing_keeps_equal_images_together(tmp_path):
         write_box_copy(others, divided, tmp_path / 'again', clean=False, val_share=0.3)
 
 
+def test_dividing_keeps_augmented_copies_together(tmp_path):
+    names = [f'{number % 4}_jpg.rf.{number:032x}.png' for number in range(12)]
+    content = coco_content()
+    content['images'] = [
+        {'id': number, 'file_name': name, 'width': WIDTH, 'height': HEIGHT}
+        for number, name in enumerate(names, start=1)
+    ]
+    write_coco(tmp_path, content)
+    report, splits = inspected(tmp_path)
+    assert 'image twice in a split' not in {each.what for each in report.suspicions}
+    written = write_box_copy(splits, report, tmp_path / 'out', clean=False, val_share=0.25)
+    assert [images for images, _ in written.values()] == [9, 3]
+    of_val = {path.name.partition('_')[0] for path in (tmp_path / 'out/images/val').iterdir()}
+    assert len(of_val) == 1
+
+
 def test_train_is_divided_where_there_is_no_val(tmp_path):
     write_coco(tmp_path)
     other = coco_content()

@@ -94,6 +94,11 @@ def test_classes_and_optimizers_that_state_no_rate():
     del config.optim_wrapper.optimizer.lr
     said = 'Learning rate as Adadelta has it, 2 images a step: the config states none'
     assert set_learning_rate(config, None) == said
+    # Adadelta's own rate is 1.
+    config.param_scheduler = [dict(type='PolyLR', eta_min=1.5)]
+    with pytest.raises(InvalidArgument, match=r'eta_min=1\.5 of PolyLR .* rate 1, which'):
+        set_learning_rate(config, None)
+    config.pop('param_scheduler')
     assert (
         set_learning_rate(config, 0.1)
         == 'Learning rate 0.1 for 2 images a step, Adadelta: as given'

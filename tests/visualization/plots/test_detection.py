@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip('matplotlib')
 
 from rexdense.visualization.plots.detection import plot_errors, plot_precision_recall
+from rexdense.visualization.plots.figures import plain
 
 KINDS = ('class', 'location', 'both', 'duplicate', 'background', 'missed')
 
@@ -25,6 +26,15 @@ def test_curves_of_any_number_of_classes(classes):
     more = np.concatenate([precision, np.full((10, 101, 1), -1.0)], axis=2)
     names = [f'class {n}' for n in range(classes + 1)]
     assert (pixels(plot_precision_recall(more, names, 'a')) == picture).all()
+
+
+@pytest.mark.filterwarnings('error')
+def test_curves_of_classes_of_any_name():
+    names = ['_a', r'a $\frac$ b', 'a $x$ b', 'Gefäß', '红细胞', '\u1d81']
+    picture = pixels(plot_precision_recall(np.full((10, 101, 6), 0.5), names, 'a'))
+    assert picture.shape == (500, 1300, 3)
+    # Else matplotlib leaves the one out, and takes the other for mathematics.
+    assert [plain('_a'), plain('a$')] == [' _a', r'a\$']
 
 
 def test_no_class_has_objects():

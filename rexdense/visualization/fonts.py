@@ -1,0 +1,69 @@
+"""Fonts for texts in other letters than those of ASCII, the only ones that OpenCV writes.
+
+They are those that matplotlib finds: DejaVu Sans, which it brings (Latin, Greek, Cyrillic and
+more), and the fonts of the system, among which there may be Chinese, Japanese or Korean ones.
+"""
+
+import functools
+from collections.abc import Iterator
+
+from PIL import ImageFont
+
+OTHER = '?'
+"""Stands for a character that no font has."""
+_MOST_KEPT = 4096
+
+
+@functools.lru_cache(_MOST_KEPT)
+def font_file(text: str) -> str | None:
+    """Return the path of the font that has the most characters of a text, the first of several;
+    None where there is no matplotlib that knows of fonts."""
+    best, most = None, -1
+    for path in _font_files():
+        found = sum(_has(path, character) for character in text)
+        if found > most:
+            best, most = path, found
+        if most == len(text):
+            break
+    return best
+
+
+@functools.lru_cache(_MOST_KEPT)
+def written(text: str) -> str:
+    """Return a text on a line, with ``OTHER`` for each character that its font lacks."""
+    path = font_file(text)
+    return ''.join(
+        character if character.isprintable() and path and _has(path, character) else OTHER
+        for character in text
+    )
+
+
+@functools.lru_cache(_MOST_KEPT)
+def font_of(text: str, pixels: int) -> ImageFont.FreeTypeFont | None:
+    """Return Pillow's font for a text, with letters of that height; None where there is none."""
+    path = font_file(text)
+    return None if path is None else ImageFont.truetype(path, pixels)
+
+
+def _font_files() -> Iterator[str]:
+    """Yield the paths of upright fonts of usual weight, DejaVu Sans first."""
+    try:
+        from matplotlib.font_manager import FontProperties, fontManager
+    except ImportError:
+        return
+    yield fontManager.findfont(FontProperties('DejaVu Sans'))
+    for entry in sorted(fontManager.ttflist, key=lambda entry: (entry.name, entry.fname)):
+        if entry.style == 'normal' and entry.weight in ('normal', 'regular', 400):
+            yield entry.fname
+
+
+@functools.lru_cache(_MOST_KEPT)
+def _has(path: str, character: str) -> bool:
+    return _opened(path).get_char_index(ord(character)) > 0
+
+
+@functools.cache
+def _opened(path: str):
+    from matplotlib.ft2font import FT2Font
+
+    return FT2Font(path)

@@ -1,4 +1,4 @@
-"""Checks of arguments: each says in one line what came and what is allowed."""
+"""Checks of arguments. Each error says in one line what was given and what is allowed."""
 
 import math
 import numbers
@@ -8,7 +8,7 @@ from typing import Any
 from rexdense.errors import InvalidArgument, suggest
 
 MOST_BLOCKS = 1000
-"""Thirty times the deepest named network; a mistyped depth would otherwise be built for hours."""
+"""Thirty times the deepest named network. A mistyped depth would otherwise be built for hours."""
 
 
 def require_positive(name: str, value: Any) -> None:
@@ -24,11 +24,11 @@ def require_positive_integer(name: str, value: Any) -> None:
 
 
 def require_few_blocks(name: str, value: Any, blocks: float) -> None:
-    """Raise InvalidArgument where a network would have more than ``MOST_BLOCKS`` blocks.
+    """Raise InvalidArgument if a network would have more than ``MOST_BLOCKS`` blocks.
 
     Args:
-        name, value: The argument that decides of them.
-        blocks: How many it makes.
+        name, value: The argument that determines the number of blocks.
+        blocks: The resulting number of blocks.
     """
     if blocks > MOST_BLOCKS:
         raise InvalidArgument(
@@ -37,7 +37,8 @@ def require_few_blocks(name: str, value: Any, blocks: float) -> None:
 
 
 def require_ratio(name: str, value: Any, below_one: bool = False) -> None:
-    """Raise InvalidArgument unless ``value`` is a number from 0 to 1, or only ``below_one``."""
+    """Raise InvalidArgument unless ``value`` is a number from 0 to 1, or in [0, 1) with
+    ``below_one``."""
     if not is_number(value) or not 0 <= value <= 1 or (below_one and value == 1):
         highest = 'up to, not including, 1' if below_one else 'to 1'
         raise InvalidArgument(f'{name}={value!r}: allowed are 0 (off) {highest}')
@@ -63,8 +64,8 @@ def require_known(taker: str, names: Iterable[str], allowed: Collection[str]) ->
 
 
 def require_sequence(name: str, value: Any, example: str) -> tuple:
-    """Return ``value`` as a tuple; raise InvalidArgument where it has no order (a set, a dict), is
-    text, a single value, or empty."""
+    """Return ``value`` as a tuple; raise InvalidArgument if it is empty, a string, a single value,
+    or has no order (a set, a dict)."""
     unordered = isinstance(value, str | bytes | Mapping | set | frozenset)
     if unordered or not hasattr(value, '__len__') or not hasattr(value, '__getitem__'):
         raise InvalidArgument(f'{name}={value!r}: give a list, such as {example}')
@@ -74,13 +75,13 @@ def require_sequence(name: str, value: Any, example: str) -> tuple:
 
 
 def require_config(name: str, value: Any, example: str) -> None:
-    """Raise InvalidArgument unless ``value`` is a dict with a ``type``: what mmengine builds."""
+    """Raise InvalidArgument unless ``value`` is a config for mmengine: a dict with a ``type``."""
     if not isinstance(value, Mapping) or 'type' not in value:
         raise InvalidArgument(f'{name}={value!r}: give a dict with a type, such as {example}')
 
 
 def require_norm_cfg(value: Any) -> dict:
-    """Return a copy of a config of normalisation layers; batch norm for None."""
+    """Return a copy of a config of normalisation layers; batch norm if it is None."""
     if value is None:
         return dict(type='BN')
     if not isinstance(value, dict):
@@ -89,11 +90,11 @@ def require_norm_cfg(value: Any) -> dict:
 
 
 def is_integer(value: Any) -> bool:
-    """Return whether ``value`` is a whole number, numpy's included, and not True or False."""
+    """Return whether ``value`` is a whole number, including numpy's, but not True or False."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def is_number(value: Any) -> bool:
-    """Return whether ``value`` is a finite number, numpy's included, and not True or False."""
+    """Return whether ``value`` is a finite number, including numpy's, but not True or False."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return real and math.isfinite(value)

@@ -1,4 +1,4 @@
-"""Feature levels, and the description of a network that every family's rule ends in."""
+"""Feature levels, and the description of a network that the rules of all families return."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ POOL_PADDINGS = ('symmetric', 'same')
 
 
 class FeatureLevel(NamedTuple):
-    """One tap of a backbone: its name (c1 to c5), channels, and stride (input pixels per feature
-    pixel)."""
+    """A feature level of a backbone: its name (c1 to c5), channels, and stride (input pixels per
+    feature pixel)."""
 
     name: str
     channels: int
@@ -21,7 +21,7 @@ class FeatureLevel(NamedTuple):
 
 
 class BlockSpec(Protocol):
-    """Interface of a family's block, a frozen dataclass, that :class:`Architecture` reads."""
+    """Interface of the blocks in an :class:`Architecture`: a frozen dataclass of a family."""
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
@@ -37,11 +37,11 @@ class BlockSpec(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class MaxPoolSpec:
-    """A 3x3 max-pooling of stride 2 in the place of a block; it has no parameters.
+    """A 3x3 max-pooling with stride 2 in place of a block; it has no parameters.
 
     Args:
-        padding: 'symmetric' pads by 1 on every side; 'same' is MindSpore's: it pads an even size by
-            1 below and right only.
+        padding: 'symmetric' pads by 1 on every side. MindSpore's 'same' pads an even size by 1 only
+            below and on the right.
 
     Raises:
         InvalidArgument: another padding.
@@ -58,10 +58,10 @@ class MaxPoolSpec:
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """A network as data: a stem of stride 2, then a stage of blocks for each level c1 to c5.
+    """A network as data: a stem with stride 2, then a stage of blocks for each level c1 to c5.
 
-    A stage may be empty: RegNet and ResNeXt have no block at stride 2, so that the stem's output is
-    their c1.
+    A stage may be empty. RegNet and ResNeXt have no block at stride 2, so their c1 is the stem's
+    output.
 
     Attributes:
         family: 'rexnet', 'rexnet_lite', 'regnet' or 'resnext'.
@@ -76,7 +76,7 @@ class Architecture:
 
     @property
     def levels(self) -> tuple[FeatureLevel, ...]:
-        """The five feature levels, channels and strides accumulated from the blocks."""
+        """The five feature levels, with channels and strides accumulated over the blocks."""
         levels = []
         channels, stride = self.stem_channels, 2
         for index, blocks in enumerate(self.stages, start=1):
@@ -86,11 +86,12 @@ class Architecture:
         return tuple(levels)
 
     def with_output_stride(self, output_stride: int) -> 'Architecture':
-        """Return the network with strides past ``output_stride`` replaced by dilation.
+        """Return the network with dilation instead of the strides beyond ``output_stride``.
 
-        The block that loses its stride keeps the dilation of the blocks before it, the later ones
-        take the larger one (Chen et al. 2017, "Rethinking Atrous Convolution", section 3.1): on
-        every second pixel a convolution then reads the inputs that it read in the strided network.
+        The block that loses its stride keeps the dilation of the blocks before it. The blocks after
+        it take the larger dilation (Chen et al. 2017, "Rethinking Atrous Convolution", section
+        3.1). So at every second pixel, a convolution reads the same inputs as in the strided
+        network.
 
         Raises:
             InvalidArgument: ``output_stride`` is not 8, 16 or 32.
@@ -112,9 +113,9 @@ class Architecture:
 
 
 def group_by_level(blocks: Sequence[BlockSpec]) -> tuple[tuple[BlockSpec, ...], ...]:
-    """Split the blocks after a stem of stride 2 into the stages c1 to c5.
+    """Split the blocks after a stem with stride 2 into the stages c1 to c5.
 
-    A block of stride 2 opens the next stage.
+    A block with stride 2 starts the next stage.
     """
     stages: list[list[BlockSpec]] = [[]]
     for block in blocks:
@@ -126,9 +127,11 @@ def group_by_level(blocks: Sequence[BlockSpec]) -> tuple[tuple[BlockSpec, ...], 
 
 
 def resolve_out_indices(out_indices: Sequence[int], levels: int = 5) -> tuple[int, ...]:
-    """Return ``out_indices`` with negatives counted from the deepest level, in the order given;
-    raise InvalidArgument where the list is empty, or names a level that does not exist, or one
-    twice."""
+    """Return ``out_indices`` in the given order, with negative ones counted from the deepest level.
+
+    Raises:
+        InvalidArgument: the list is empty, or has an unknown level, or a level twice.
+    """
     wanted, resolved = require_sequence('out_indices', out_indices, '(1, 2, 3, 4)'), []
     for index in wanted:
         if not is_integer(index) or not -levels <= index < levels:

@@ -1,4 +1,4 @@
-"""Every named architecture, an entry each."""
+"""All named architectures."""
 
 import dataclasses
 import fnmatch
@@ -40,7 +40,7 @@ _REGNETY = {
     '16gf': (200, 106.23, 2.48, 18, 112),
     '32gf': (232, 115.89, 2.53, 20, 232),
 }
-# Those of torchvision's networks that its rounding makes wider; its others come out the same.
+# The networks that torchvision's rounding makes wider. Its other networks are the same.
 _TORCHVISION = ('regnetx_400mf', 'regnety_800mf', 'regnety_8.0gf')
 
 
@@ -96,7 +96,7 @@ def list_backbones(pattern: str = '*') -> list[str]:
 
 
 def rule_arguments(rule: type) -> tuple[str, ...]:
-    """Return the keywords that a family's rule takes.
+    """Return the names of the arguments of a family's rule.
 
     Example:
         >>> from rexdense.arch.residual import ResNeXtRule
@@ -107,11 +107,11 @@ def rule_arguments(rule: type) -> tuple[str, ...]:
 
 
 def architecture(name: str, **overrides: Any) -> Architecture:
-    """Return the network called ``name``, with any argument of its family's rule replaced.
+    """Return the network called ``name``, with any arguments of its family's rule replaced.
 
     Raises:
-        UnknownName: no architecture bears the name.
-        InvalidArgument: the rule does not take an override, or refuses its value.
+        UnknownName: no architecture has this name.
+        InvalidArgument: an override is unknown to the rule, or out of range.
 
     Example:
         >>> architecture('rexnet_1.0', width_mult=1.7).levels[-1]
@@ -127,10 +127,10 @@ def architecture(name: str, **overrides: Any) -> Architecture:
 
 
 def architecture_by_rule(rule: type, **arguments: Any) -> Architecture:
-    """Return the network that a family's rule gives for ``arguments``; it needs no name.
+    """Return the network that a family's rule builds from ``arguments``, without a name.
 
     Raises:
-        InvalidArgument: an argument is missing, not taken, or refused.
+        InvalidArgument: an argument is missing, unknown or out of range.
 
     Example:
         >>> from rexdense.arch.residual import RegNetRule
@@ -174,7 +174,7 @@ def feature_levels(
 
 
 def channels(name: str, out_indices: Sequence[int] = (1, 2, 3, 4), **overrides: Any) -> list[int]:
-    """Return the channels of the levels that a neck or head reads: a config's ``in_channels``.
+    """Return the channels of the levels that a neck or head reads, for ``in_channels`` of a config.
 
     Example:
         >>> channels('rexnet_1.0')

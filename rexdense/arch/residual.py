@@ -1,4 +1,4 @@
-"""RegNetX, RegNetY and ResNeXt as rules: stages of bottlenecks with grouped 3x3 convolutions."""
+"""Rules of RegNetX, RegNetY and ResNeXt: stages of bottlenecks with grouped 3x3 convolutions."""
 
 import dataclasses
 import math
@@ -29,9 +29,9 @@ GROUP_ROUNDINGS = ('nearest', 'torchvision')
 
 @dataclasses.dataclass(frozen=True)
 class BottleneckSpec:
-    """One residual block: 1x1, grouped 3x3 (which has the stride), 1x1, then the shortcut.
+    """A residual block: 1x1, grouped 3x3 with the stride, 1x1, then the shortcut.
 
-    ``squeeze_channels`` 0 stands for no squeeze-excitation; ``downsample`` for a 1x1 convolution in
+    ``squeeze_channels`` 0 means no squeeze-excitation. ``downsample`` means a 1x1 convolution in
     the shortcut.
 
     Raises:
@@ -60,26 +60,26 @@ class RegNetRule:
     """RegNetX, and with ``se_ratio`` RegNetY (Radosavovic et al. 2020, "Designing Network Design
     Spaces", section 3.3; pycls ``models/regnet.py``).
 
-    Block j of ``depth`` is wished ``w_0 + w_a * j`` wide; that is rounded to the nearest power of
-    ``w_m`` times ``w_0``, then to a multiple of 8. Blocks of one width form a stage, whose width is
-    rounded to a multiple of the group width, which is lowered to the stage's where it is larger.
-    RegNetY has a squeeze-excitation of a quarter of the block's input after the 3x3 convolution.
+    Block j of ``depth`` gets the width ``w_0 + w_a * j``, rounded to the nearest power of ``w_m``
+    times ``w_0``, then to a multiple of 8. Blocks of the same width form a stage. The stage's width
+    is rounded to a multiple of the group width. A group width above the stage's width is lowered to
+    it. RegNetY has a squeeze-excitation after the 3x3 convolution, with a quarter of the channels
+    of the block's input.
 
     Args:
-        w_0: Width that the line starts at, a multiple of 8.
-        w_a: Slope of the line, in channels a block.
+        w_0: Width at the start of the line, a multiple of 8.
+        w_a: Slope of the line, in channels per block.
         w_m: Ratio of the widths of neighbouring stages, above 1.
         depth: Number of blocks.
         group_width: Channels of one group of the 3x3 convolutions.
         se_ratio: Squeezed channels over the channels of the block's input; 0 builds no
             squeeze-excitation.
-        group_rounding: How a width becomes a multiple of the group width: 'nearest' as in pycls and
-            timm, 'torchvision' never down by more than 10 %, which makes three of the published
-            networks wider (torchvision ``models/regnet.py``).
+        group_rounding: How to round a width to a multiple of the group width: 'nearest' as in pycls
+            and timm; 'torchvision' never reduces it by more than 10 %, which makes three of the
+            published networks wider (torchvision ``models/regnet.py``).
 
     Raises:
-        InvalidArgument: an argument outside what is said above, or figures that do not give four
-            stages.
+        InvalidArgument: an argument is out of range, or the arguments do not give four stages.
     """
 
     w_0: int
@@ -127,7 +127,7 @@ class RegNetRule:
         return Architecture(self.family, REGNET_STEM_CHANNELS, group_by_level(blocks))
 
     def _stages(self) -> list[tuple[int, int]]:
-        """Return (width before the groups are minded, number of blocks) of each stage."""
+        """Return (width before rounding to groups, number of blocks) of each stage."""
         widths = []
         for index in range(self.depth):
             exponent = round(math.log1p(self.w_a * index / self.w_0) / math.log(self.w_m))
@@ -157,18 +157,18 @@ class ResNeXtRule:
     """ResNeXt (Xie et al. 2017, "Aggregated Residual Transformations for Deep Neural Networks",
     table 1), with the stride on the 3x3 convolution as in torchvision ``models/resnet.py``.
 
-    The first stage's 3x3 convolutions have ``groups`` times ``base_width`` channels, each later
-    stage's twice as many.
+    The 3x3 convolutions of the first stage have ``groups`` times ``base_width`` channels. Each
+    later stage has twice as many.
 
     Args:
         depth: 50, 101 or 152.
         groups: Groups of the 3x3 convolutions (the paper's cardinality).
         base_width: Channels of a group in the first stage.
-        pool_padding: 'symmetric' pads the max-pooling by 1 on every side; 'same' is MindCV's: on an
-            even size by 1 below and right only.
+        pool_padding: Padding of the max-pooling. 'symmetric' pads by 1 on every side. MindCV's
+            'same' pads an even size by 1 only below and on the right.
 
     Raises:
-        InvalidArgument: an argument outside what is said above.
+        InvalidArgument: an argument is out of range.
     """
 
     depth: int = 50
@@ -183,7 +183,7 @@ class ResNeXtRule:
             raise InvalidArgument(f'depth={self.depth!r}: allowed are {allowed}')
         require_positive_integer('groups', self.groups)
         require_positive_integer('base_width', self.base_width)
-        self._max_pool()  # which checks the padding
+        self._max_pool()  # checks the padding
 
     def _max_pool(self) -> MaxPoolSpec:
         return MaxPoolSpec(RESNEXT_STEM_CHANNELS, self.pool_padding)

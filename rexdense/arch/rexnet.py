@@ -1,8 +1,8 @@
-"""ReXNet, ReXNet-R and ReXNet-lite as rules.
+"""Rules of ReXNet, ReXNet-R and ReXNet-lite.
 
-Source: Han et al. 2021, "Rethinking Channel Dimensions for Efficient Model Design"; the figures are
-those of clovaai/rexnet ``rexnetv1.py`` and ``rexnetv1_lite.py``; the rounding of ReXNet-R, to
-multiples of 8 (3.0: of 16), is that of timm's ``rexnetr_*``.
+Source: Han et al. 2021, "Rethinking Channel Dimensions for Efficient Model Design". The figures are
+those of clovaai/rexnet ``rexnetv1.py`` and ``rexnetv1_lite.py``. ReXNet-R rounds to multiples of 8
+(3.0: of 16), as timm's ``rexnetr_*``.
 """
 
 import dataclasses
@@ -29,10 +29,10 @@ FINAL_CHANNELS = 1280
 
 @dataclasses.dataclass(frozen=True)
 class InvertedBottleneckSpec:
-    """One block: 1x1 expansion, 3x3 depthwise, squeeze-excitation, 1x1 projection.
+    """A block: 1x1 expansion, 3x3 depthwise, squeeze-excitation, 1x1 projection.
 
-    ``squeeze_channels`` 0 stands for no squeeze-excitation, ``hidden_channels == in_channels`` for
-    no expansion.
+    ``squeeze_channels`` 0 means no squeeze-excitation. ``hidden_channels == in_channels`` means no
+    expansion.
     """
 
     in_channels: int
@@ -55,7 +55,7 @@ def _stage_layout(depth_mult: float) -> list[tuple[int, int]]:
 
 @dataclasses.dataclass(frozen=True)
 class _WidthRule:
-    """Base of ReXNet's and ReXNet-lite's rules: channels grow linearly with the block index."""
+    """Base of the rules of ReXNet and ReXNet-lite: channels grow linearly with the block index."""
 
     family: ClassVar[str]
     width_mult: float = 1.0
@@ -74,7 +74,7 @@ class _WidthRule:
         return make_divisible(round(channels * self.width_mult), self.channel_divisor)
 
     def _unscaled_if_narrow(self, channels: int) -> float:
-        """Undo ``width_mult`` below 1: the stem and the first block are as wide as at 1.0."""
+        """Undo a ``width_mult`` below 1: the stem and the first block are as wide as at 1.0."""
         return channels / self.width_mult if self.width_mult < 1 else channels
 
     def _block(
@@ -105,7 +105,7 @@ class _WidthRule:
         for stage, stride in layout:
             out_channels = self._scaled(channels)
             blocks.append(self._block(stage, stride, in_channels, out_channels))
-            # Repeated addition, as in the reference: a product rounds a few channels differently.
+            # Repeated addition, as in the reference: a product rounds some channels differently.
             channels += increment
             in_channels = out_channels
         return Architecture(
@@ -118,20 +118,20 @@ class _WidthRule:
 
 @dataclasses.dataclass(frozen=True)
 class ReXNetRule(_WidthRule):
-    """ReXNet and, with ``channel_divisor=8``, ReXNet-R.
+    """The rule of ReXNet and, with ``channel_divisor=8``, of ReXNet-R.
 
-    Block i of b has ``round((16 + i * 180 / b) * width_mult)`` channels (section 4);
-    squeeze-excitation from the third of six stages on.
+    Block i of b has ``round((16 + i * 180 / b) * width_mult)`` channels (section 4). The last four
+    of the six stages have squeeze-excitation.
 
     Args:
         width_mult: Factor on every channel count.
         depth_mult: Factor on the number of blocks of each stage, rounded up.
         se_ratio: Squeezed channels over the channels of the depthwise convolution; 0 builds no
             squeeze-excitation.
-        channel_divisor: Every channel count is rounded to a multiple of it.
+        channel_divisor: Every channel count is rounded to a multiple of this.
 
     Raises:
-        InvalidArgument: a factor or divisor is not positive, or ``se_ratio`` not in 0 to 1.
+        InvalidArgument: a factor or divisor is not positive, or ``se_ratio`` is not from 0 to 1.
     """
 
     family = 'rexnet'
@@ -145,9 +145,9 @@ class ReXNetRule(_WidthRule):
 
 @dataclasses.dataclass(frozen=True)
 class ReXNetLiteRule(_WidthRule):
-    """ReXNet-lite: no squeeze-excitation, channels in multiples of 8.
+    """The rule of ReXNet-lite: no squeeze-excitation, channels in multiples of 8.
 
-    Block i of b has ``(16 + i * 164 / (b - 1)) * width_mult`` channels, rounded. Its arguments are
+    Block i of b has ``(16 + i * 164 / (b - 1)) * width_mult`` channels, rounded. The arguments are
     those of :class:`ReXNetRule`, with other defaults.
     """
 

@@ -2,7 +2,7 @@
 
 
 def make_divisible(value: float, divisor: int) -> int:
-    """Round to the nearest multiple of ``divisor``, never down by more than 10 %.
+    """Round to the nearest multiple of ``divisor``, but never reduce by more than 10 %.
 
     Source: MobileNet's rule, in clovaai/rexnet ``rexnetv1_lite.py`` and timm
     ``layers/helpers.py``.

@@ -1,4 +1,4 @@
-"""The rules of the U-Nets: their decoder block, and the levels of zshn25/rexnet's network."""
+"""Rules of the U-Nets: the decoder block, and the levels of zshn25/rexnet's network."""
 
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -8,10 +8,11 @@ from rexdense.arch.rexnet import InvertedBottleneckSpec, ReXNetRule
 
 
 class StandardUNet(NamedTuple):
-    """A pair of a backbone and a decoder whose size is measured in the zoo.
+    """A backbone and a decoder whose size the zoo measures.
 
     Attributes:
-        decoder: Arguments of :class:`rexdense.models.unet.UNetDecoder` other than its defaults.
+        decoder: Arguments of :class:`rexdense.models.unet.UNetDecoder` that differ from its
+            defaults.
     """
 
     backbone: str
@@ -42,14 +43,14 @@ STANDARD_UNETS = MappingProxyType(
         'unet_rexnet_1.0_wide': StandardUNet('rexnet_1.0', _WIDE),
     }
 )
-"""By name. 'wide' has the widths of segmentation_models.pytorch's decoder."""
+"""U-Nets by name. 'wide' has the widths of segmentation_models.pytorch's decoder."""
 
 
 def decoder_block(in_channels: int, out_channels: int) -> InvertedBottleneckSpec:
-    """Return ReXNet's block of stride 1 without expansion.
+    """Return a ReXNet block with stride 1 and without expansion.
 
-    Squeeze-excitation and shortcut are as in the encoder; below 12 channels, which ReXNet itself
-    does not have, one squeezed channel is left (zshn25/rexnet ``rexunet.py``).
+    Squeeze-excitation and shortcut are as in the encoder. Below 12 channels, which ReXNet itself
+    does not have, there is one squeezed channel (zshn25/rexnet ``rexunet.py``).
 
     Example:
         >>> decoder_block(140, 72).squeeze_channels
@@ -68,11 +69,11 @@ def decoder_block(in_channels: int, out_channels: int) -> InvertedBottleneckSpec
 def rexunet_levels(architecture: Architecture) -> tuple[FeatureLevel, ...]:
     """Return the levels that the decoder of ReXUNet reads, from fine to coarse.
 
-    x1 to x5 are the outputs of the first block at each stride, the bottleneck is that of the 1x1
-    convolution after the last block (zshn25/rexnet ``rexunet.py``).
+    x1 to x5 are the outputs of the first block at each stride. The bottleneck is the output of the
+    1x1 convolution after the last block (zshn25/rexnet ``rexunet.py``).
 
     Args:
-        architecture: A ReXNet, or a ReXNet-R.
+        architecture: A ReXNet or ReXNet-R.
 
     Example:
         >>> from rexdense.arch import architecture

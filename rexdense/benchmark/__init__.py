@@ -1,5 +1,5 @@
-"""Measurements beside other packages: every contestant in a process of its own, in turns.
+"""Comparisons with other packages: every contestant runs in its own process, in turns.
 
-Only ratios mean anything on a machine that others use too: they are medians over the rounds, of two
-times of one round.
+On a machine that others use too, only ratios are meaningful. They are medians over the rounds of
+the ratio of two times in the same round.
 """

@@ -1,4 +1,4 @@
-"""Times of a Python process: to start, to import a package, to show a program's help."""
+"""Times of Python processes: starting, importing a package, showing a program's help."""
 
 import os
 import subprocess

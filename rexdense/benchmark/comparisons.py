@@ -1,4 +1,4 @@
-"""Work of other kinds than a network's passes, in turns: who competes, and what it says."""
+"""Benchmarks of data loaders, COCO metrics, graph export and annotation files, in turns."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,10 +24,10 @@ def measure_loaders(
     peer: Peer | None = None,
     kept: Kept = None,
 ) -> dict[str, Any]:
-    """Return the figures of the classification loader, beside timm's where that is asked for.
+    """Return the figures of the classification loader, with timm's if requested.
 
     Args:
-        images: A folder of JPEG files, of which ``count`` are enlarged as ImageNet's are.
+        images: A folder of JPEG files, of which ``count`` are enlarged to the size of ImageNet's.
     """
     about = dict(kind='loader', rounds=rounds, images=str(images), count=count)
     tasks = {'rexdense': {}, 'rexdense, full decode': dict(full_decode=True)}
@@ -51,10 +51,10 @@ def measure_evaluation(
     rounds: int,
     kept: Kept = None,
 ) -> dict[str, Any]:
-    """Return the figures of COCO's metrics by each package that computes them.
+    """Return the figures of COCO's metrics for each package that computes them.
 
     Args:
-        detections: In COCO's results format; None draws some near the annotations.
+        detections: Detections in COCO's results format; None draws some near the annotations.
     """
     if iou_type == 'segm' and detections is None:
         raise InvalidArgument(

@@ -1,4 +1,4 @@
-"""Contestants: processes that run a network each, in the interpreter that has its package."""
+"""Contestants: processes that each run a network in the interpreter with its package."""
 
 import contextlib
 import json
@@ -12,9 +12,9 @@ import rexdense
 from rexdense.errors import InvalidArgument
 
 AS_SHIPPED = ('onnxruntime', 'openvino')
-"""Packages that have one form alone."""
+"""Packages with only one form."""
 
-# Makes this rexdense, and nothing that lies beside it, importable in an interpreter that has torch.
+# Makes only this rexdense, not the packages beside it, importable in an interpreter with torch.
 _START = """
 import signal
 # An interrupt ends it without a traceback: the process that started it has it, too, and tells.
@@ -41,22 +41,22 @@ serve()
 
 
 class Contestant:
-    """A process that runs a network when it is its turn.
+    """A process that runs a network in its turns.
 
     Args:
-        task: ``kind``, ``framework`` (the package) and ``threads``; the rest see
+        task: ``kind``, ``framework`` (the package) and ``threads``. For the other entries see
             :func:`rexdense.benchmark.networks.build_network` and
             :mod:`rexdense.benchmark.workloads`.
-        interpreter: The Python that has the task's package; None takes this one.
-        path: A folder in front of its module path; a ``torchvision_shim.py`` in it is imported
+        interpreter: The Python with the task's package; None takes this one.
+        path: A folder to put first on its module path; a ``torchvision_shim.py`` in it is imported
             first.
 
     Attributes:
-        facts: What the process says of itself: ``version``, after a turn the largest ``resident``
-            size in bytes, and what the task gives beside its time.
+        facts: Facts from the process: ``version``, after a turn the maximum ``resident`` size in
+            bytes, and what the task reports beside its time.
 
     Raises:
-        InvalidArgument: the interpreter cannot be started, or lacks the package or the network.
+        InvalidArgument: the interpreter does not start, or lacks the package or the network.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Contestant:
             folder=str(Path(rexdense.__file__).parent), path=[str(path)] if path else []
         )
         threads = str(task['threads'])
-        # Threads that spin while they wait would take the time of those whose turn it is.
+        # Threads that spin while they wait would slow down the other contestants.
         environment = os.environ | {'OMP_NUM_THREADS': threads, 'OMP_WAIT_POLICY': 'passive'}
         try:
             self._process = subprocess.Popen(
@@ -86,7 +86,7 @@ class Contestant:
         self.facts = self._ask(json.dumps(task))
 
     def _ask(self, line: str) -> dict[str, Any]:
-        with contextlib.suppress(BrokenPipeError):  # what it says may tell why
+        with contextlib.suppress(BrokenPipeError):  # its output may contain the reason
             self._process.stdin.write(f'{line}\n')
             self._process.stdin.flush()
         answer = self._process.stdout.readline()
@@ -120,7 +120,7 @@ class Contestant:
         return said
 
     def run(self) -> float:
-        """Return the milliseconds of a pass."""
+        """Return the milliseconds of one pass."""
         said = self._ask('')
         milliseconds = said.pop('milliseconds')
         self.facts |= said
@@ -137,13 +137,13 @@ class Contestant:
 def contestants_of(
     kind: str, against: tuple[str, ...], dtype: str, compiled: bool, allocators: tuple[str, ...]
 ) -> dict[str, dict[str, Any]]:
-    """Return the forms in which networks compete, by the name that the table gives each.
+    """Return the forms of the networks, by their names in the table.
 
-    Ours are the plain network, and what :func:`rexdense.deploy.optimize` makes of it; in training
-    also those that recompute. Those of others are as shipped, and at their best: channels_last, and
-    compiled with frozen weights. Whole models of others are as shipped alone: RoIAlign takes no
-    channels_last. OpenVINO computes our graph in the lower type, too. Ours are trained as mmengine
-    does it, and as rexdense's runner does.
+    rexdense's forms are the plain network and the one of :func:`rexdense.deploy.optimize`; in
+    training also with recomputation. Those of other packages are the default form and the fastest
+    ones: channels_last, and compiled with frozen weights. Their whole models have only the default
+    form, because RoIAlign does not support channels_last. OpenVINO also runs rexdense's graph in
+    the lower precision. rexdense's models are trained as by mmengine and as by rexdense's runner.
     """
     if kind == 'model-step':
         ours = {'rexdense': {}, 'rexdense, as trained': dict(as_trained=True)}

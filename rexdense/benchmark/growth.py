@@ -1,4 +1,4 @@
-"""Growth of a backbone's time and memory with its work: area, batch, and larger networks."""
+"""Growth of a backbone's time and memory with the work: image area, batch, larger networks."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ from rexdense.zoo.complexity import Complexity, count_complexity
 SIDES = (224, 448, 800, 1333)
 BATCHES = (1, 2, 4, 8)
 MOST = 1.25
-"""By how much a pass may take longer, for the same work, than at the smallest point."""
+"""Allowed ratio of a pass's time per work to that of the smallest point."""
 _LARGEST = 4
 """Networks of the family that are measured, from the one asked for on."""
 _PURPOSE = 'drawing growth'
@@ -28,7 +28,7 @@ def measure_growth(name: str, threads: int, rounds: int, kept: Kept = None) -> d
     """Return the figures of an optimised backbone over images of 224 to 1333 pixels, batches of 1
     to 8, and larger networks of its family, as plain values.
 
-    Each point of ``figures`` has its ``series``, ``macs`` and ``activations``.
+    Each point of ``figures`` has a ``series``, ``macs`` and ``activations``.
     """
     points = _points(name)
     tasks = {
@@ -82,13 +82,13 @@ def _count(name: str, shape: tuple[int, ...]) -> Complexity:
 
 
 def _cost(own: Mapping[str, Any]) -> float:
-    """Return the milliseconds of a GMAC."""
+    """Return the milliseconds per GMAC."""
     return own['milliseconds'] / (own['macs'] / 1e9)
 
 
 def faster_than_work(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a line for each point whose time has grown faster than its work since the smallest of
-    its series, by more than :data:`MOST`."""
+    """Return a line for each point whose time per work exceeds that of the smallest point in its
+    series by more than :data:`MOST`."""
     first: dict[str, Mapping[str, Any]] = {}
     lines = []
     for label, own in figures.items():
@@ -124,7 +124,7 @@ def require_plots() -> None:
 def plot_growth(
     figures: Mapping[str, Mapping[str, Any]], path: str | Path, overwrite: bool = False
 ) -> Path:
-    """Draw time against work and memory against activations, a line a series.
+    """Plot time against work and memory against activations, with a line per series.
 
     Raises:
         MissingDependency: matplotlib is not installed.

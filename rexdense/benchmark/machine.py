@@ -1,4 +1,4 @@
-"""The machine that a benchmark runs on: what it is, what it can do at most, whether it is idle."""
+"""The machine of a benchmark: its description, its peak performance, and whether it is idle."""
 
 import os
 import platform
@@ -14,20 +14,20 @@ from rexdense.benchmark.workloads.network import synchronise
 from rexdense.deploy.optimization.fused import fuse_activation
 
 BUSY = 0.1
-"""The share of the processors from which on a machine counts as busy."""
+"""The share of the processors above which a machine counts as busy."""
 
 _MATRIX = dict(cpu=1024)
-"""Rows and columns of the matrices, where they are not 8192: an accelerator is soon done."""
+"""Rows and columns of the matrices by device, 8192 for others: accelerators are fast."""
 _COPIED = 32 * 2**20
 
 
 class Ceilings(NamedTuple):
-    """The most that a device did, in the run itself.
+    """Peak performance of a device, measured during the run.
 
     Attributes:
-        multiplications: Multiply-accumulates a second of a matrix product, by the name of its type,
-            by the fastest library.
-        copied: Bytes a second of a copy, read and written.
+        multiplications: Multiply-accumulates per second of a matrix product, by dtype, with the
+            fastest library.
+        copied: Bytes per second of a copy, counting reads and writes.
     """
 
     multiplications: dict[str, float]
@@ -37,10 +37,10 @@ class Ceilings(NamedTuple):
 def measure_ceilings(
     device: str = 'cpu', dtypes: Collection[str] = ('float32',), times: int = 20
 ) -> Ceilings:
-    """Return the best of several matrix products in each type, and of copies (128 MiB).
+    """Return the best of several matrix products per dtype, and of copies (128 MiB).
 
-    Products are those of a 1x1 convolution, too: for float32 torch has them from MKL, which on an
-    AMD processor is slower than oneDNN, of which convolutions are.
+    Products are also computed as 1x1 convolutions. For float32, torch computes products with MKL,
+    which on an AMD processor is slower than oneDNN, which computes convolutions.
     """
 
     def best(action) -> float:
@@ -58,7 +58,7 @@ def measure_ceilings(
         matrix = torch.rand(side, side, device=device).to(getattr(torch, dtype))
         product, layer = torch.empty_like(matrix), nn.Conv2d(side, side, 1, bias=False).to(matrix)
         fuse_activation(layer, None)
-        # A row is a pixel, a column a channel.
+        # A row is a pixel, a column is a channel.
         pixels = matrix.view(1, 32, side // 32, side).permute(0, 3, 1, 2)
         with torch.inference_mode():
             seconds = best(lambda: torch.mm(matrix, matrix, out=product))
@@ -74,8 +74,8 @@ def measure_ceilings(
 
 
 def busy_share(seconds: float = 1.0) -> float | None:
-    """Return the share of the processors' time that others use while this process sleeps, from 0 to
-    1; None where the system does not tell."""
+    """Return the share of the processors' time that other processes use, from 0 to 1, while this
+    process sleeps; None if the system does not report it."""
     before = _ticks()
     time.sleep(seconds)
     after = _ticks()
@@ -86,17 +86,17 @@ def busy_share(seconds: float = 1.0) -> float | None:
 
 
 def _ticks() -> tuple[int, int] | None:
-    """Return the idle time of all processors, and their time in all (proc(5), /proc/stat)."""
+    """Return the idle time and the total time of all processors (proc(5), /proc/stat)."""
     try:
         fields = Path('/proc/stat').read_text().splitlines()[0].split()[1:9]
     except OSError:
         return None
     times = [int(field) for field in fields]
-    return times[3] + times[4], sum(times)  # idle and waiting for a disk
+    return times[3] + times[4], sum(times)  # idle and I/O wait
 
 
 def free_bytes() -> int | None:
-    """Return the memory that is free, in bytes; None where the system does not tell."""
+    """Return the free memory in bytes; None if the system does not report it."""
     try:
         lines = Path('/proc/meminfo').read_text().splitlines()
     except OSError:
@@ -106,7 +106,7 @@ def free_bytes() -> int | None:
 
 
 def describe_machine() -> dict[str, Any]:
-    """Return the machine's facts that a reader of figures must know, as plain values."""
+    """Return facts about the machine that readers of figures need, as plain values."""
     return dict(
         processor=_processor(),
         cores=os.cpu_count(),

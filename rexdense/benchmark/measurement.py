@@ -1,4 +1,4 @@
-"""A network beside those of other packages: who competes, in which process, and what it says."""
+"""Comparison of a network with those of other packages: contestants, processes, figures."""
 
 import math
 from collections.abc import Sequence
@@ -29,20 +29,21 @@ _WORDS = {'model-step': "a config's train-step"}
 
 @dataclass(frozen=True)
 class Benchmark:
-    """The subject of a measurement.
+    """The settings of a benchmark.
 
     Attributes:
-        kind: 'backbone', 'train-step', 'segmentor', 'detector' or 'model-step', a step of a whole
-            model.
-        name: rexdense's name of the network; of a whole model its config.
-        shape: Of a batch of images, (N, 3, H, W).
+        kind: 'backbone', 'train-step', 'segmentor', 'detector' or 'model-step', a training step of
+            a whole model.
+        name: rexdense's name of the network; for a whole model, its config.
+        shape: Shape of a batch of images, (N, 3, H, W).
         against: Other packages, see :data:`rexdense.benchmark.networks.PEERS`.
-        peer_python: The interpreter that has them; None takes this one.
-        peer_path: A folder in front of that interpreter's module path, see
+        peer_python: The interpreter with these packages; None takes this one.
+        peer_path: A folder to put first on that interpreter's module path, see
             :class:`~rexdense.benchmark.contestants.Contestant`.
-        allocators: 'default' as processes start, 'reuse' as the programs of rexdense set it.
-        graph: Our own ONNX graph of the network, which other runtimes run.
-        objects: That are drawn in each image for a step of a whole model; None draws 20.
+        allocators: 'default' for the settings of a new process, 'reuse' for those of rexdense's
+            programs.
+        graph: rexdense's ONNX graph of the network, for other runtimes.
+        objects: Objects drawn in each image for a step of a whole model; None draws 20.
     """
 
     kind: str
@@ -61,7 +62,7 @@ class Benchmark:
     objects: int | None = None
 
     def task(self, form: dict[str, Any]) -> dict[str, Any]:
-        """Return the task of a contestant in a form of :func:`contestants_of`."""
+        """Return the task of a contestant for a form of :func:`contestants_of`."""
         own = dict(
             kind=self.kind,
             name=self.name,
@@ -82,7 +83,7 @@ def measure_networks(benchmark: Benchmark, kept: Kept = None) -> dict[str, Any]:
         kept: Figures that are to be of the same benchmark.
 
     Raises:
-        InvalidArgument: something that was asked for cannot be had.
+        InvalidArgument: an option cannot be satisfied.
     """
     _check(benchmark)
     if benchmark.dtype == 'bfloat16':
@@ -108,7 +109,7 @@ def measure_networks(benchmark: Benchmark, kept: Kept = None) -> dict[str, Any]:
     # A backward pass costs two forward passes. Of a whole model the backbone alone is counted.
     macs = counts.macs * (3 if benchmark.kind == 'train-step' else 1)
     macs = None if benchmark.kind in WHOLE_MODELS else macs
-    # The U-Net of smp upsamples before its last block, and does more work than is counted of ours.
+    # smp's U-Net upsamples before its last block, so it does more work than is counted of ours.
     most = {
         name: ceilings.multiplications[task['dtype']]
         for name, task in tasks.items()
@@ -127,10 +128,10 @@ def measure_networks(benchmark: Benchmark, kept: Kept = None) -> dict[str, Any]:
 
 
 def _counted_network(benchmark: Benchmark) -> nn.Module:
-    """Return the network whose cost can be counted: of a whole model the backbone."""
+    """Return the network whose cost can be counted; of a whole model, the backbone."""
     if benchmark.kind not in WHOLE_MODELS:
         return build_network(benchmark.task(dict(framework='rexdense')))
-    # It needs mmengine and mmdet, which the other kinds do without.
+    # This needs mmengine and mmdet, which the other kinds do not.
     from rexdense.benchmark.workloads.detector import build_detector
     from rexdense.benchmark.workloads.model_step import build_trained
 
@@ -181,10 +182,10 @@ def _check(benchmark: Benchmark) -> None:
 
 
 def _require_memory(benchmark: Benchmark, counts: Complexity, processes: int) -> None:
-    """Refuse what cannot fit.
+    """Refuse shapes that do not fit into memory.
 
-    A training pass keeps at least the outputs of all convolutions, an inference pass about as much
-    as the largest few of them, an eighth of all; each process keeps its own.
+    A training pass keeps at least the outputs of all convolutions. An inference pass keeps about as
+    much as the largest few of them, an eighth of all. Each process needs its own memory.
     """
     free = free_bytes()
     share = 1 if benchmark.kind in STEPS else 1 / 8

@@ -1,7 +1,7 @@
-"""Memory that a network needs, by two instruments: storages that are alive, and the process's size.
+"""Memory of a network, measured in two ways: live storages, and the size of the process.
 
-What autograd's hooks for saved tensors see is no measure: memory that a closure or an attribute
-holds passes them by.
+autograd's hooks for saved tensors do not measure it: they miss memory that closures or attributes
+hold.
 """
 
 from collections.abc import Iterable
@@ -14,10 +14,10 @@ from torch.utils._pytree import tree_leaves
 
 
 class StorageCounter(TorchDispatchMode):
-    """Knows the storages that operations allocate while it is on, and which are still there.
+    """Records the storages that operations allocate in this mode, and which of them are alive.
 
     Args:
-        before: Tensors that do not count.
+        before: Tensors that are not counted.
     """
 
     def __init__(self, before: Iterable[torch.Tensor] = ()) -> None:
@@ -31,20 +31,20 @@ class StorageCounter(TorchDispatchMode):
             if isinstance(tensor, torch.Tensor):
                 storage = tensor.untyped_storage()
                 if storage._cdata not in self._before:
-                    # A weak reference also keeps the address from being used again.
+                    # The weak reference also prevents reuse of the address.
                     self._sizes[storage._cdata] = StorageWeakRef(storage), storage.nbytes()
         return results
 
     def bytes_alive(self) -> int:
-        """Return the bytes of the storages that something still holds."""
+        """Return the bytes of the storages that are still referenced."""
         return sum(size for storage, size in self._sizes.values() if not storage.expired())
 
 
 def bytes_kept(model: torch.nn.Module, images: torch.Tensor, *others: Any) -> int:
-    """Return the bytes that are there after a forward pass and were not before, by storages.
+    """Return the bytes of the storages that a forward pass leaves alive.
 
     Args:
-        others: What else the model takes.
+        others: The model's further arguments.
     """
     counter = StorageCounter((images, *model.parameters(), *model.buffers()))
     with counter:
@@ -55,10 +55,10 @@ def bytes_kept(model: torch.nn.Module, images: torch.Tensor, *others: Any) -> in
 
 
 def most_resident_bytes() -> int:
-    """Return the largest size that this process has had, in bytes, on Linux.
+    """Return the maximum size of this process so far, in bytes, on Linux.
 
-    The system's ``ru_maxrss`` begins with the size of the process that started this one
-    (getrusage(2) of a child that runs another program); VmHWM does not (proc(5), status).
+    ``ru_maxrss`` starts with the size of the parent process (getrusage(2) of a child that runs
+    another program); VmHWM does not (proc(5), status).
     """
     with open('/proc/self/status') as file:
         (line,) = (line for line in file if line.startswith('VmHWM:'))

@@ -1,6 +1,6 @@
-"""The networks of a benchmark, ours and those of other packages, built in their own interpreters.
+"""The networks of a benchmark, from rexdense and other packages, built in their own interpreters.
 
-Only what the package itself needs is imported.
+Only the package itself and its dependencies are imported.
 """
 
 import importlib
@@ -22,20 +22,20 @@ PEERS = {
     'detector': ('mmdet', 'timm', 'onnxruntime', 'openvino'),
     'model-step': ('mmdet', 'timm'),
 }
-"""The packages that each kind of benchmark can measure beside rexdense."""
+"""The packages that each kind of benchmark can compare with rexdense."""
 
 
 def build_network(task: dict[str, Any]) -> nn.Module | Callable[[Tensor], Any]:
     """Return the network of a task, in evaluation mode, or a function of images.
 
     Args:
-        task: ``framework`` is 'rexdense' or one of :data:`PEERS`; ``name`` rexdense's name of the
-            network; ``kind`` the benchmark's. The rest is the form that it takes, see
+        task: ``framework`` is 'rexdense' or one of :data:`PEERS`; ``name`` is rexdense's name of
+            the network; ``kind`` is the benchmark's. The other entries are the form, see
             :func:`rexdense.benchmark.contestants.contestants_of`.
 
     Raises:
-        ImportError: the package is not there.
-        InvalidArgument: it does not have the network.
+        ImportError: the package is not installed.
+        InvalidArgument: the package does not have the network.
     """
     return _BUILDERS[task['framework']](task)
 
@@ -58,7 +58,7 @@ def _rexdense(task: dict[str, Any]) -> nn.Module:
 
 
 def _laid_out(network: nn.Module, task: dict[str, Any]) -> nn.Module:
-    """Return a network of any package in the form that a user of it would give it."""
+    """Return a network in the requested memory layout and dtype, compiled if requested."""
     network = network.eval().to(getattr(torch, task['dtype']))
     if task.get('channels_last'):
         network = network.to(memory_format=torch.channels_last)
@@ -72,7 +72,7 @@ def timm_name(name: str) -> str:
     """Return timm's name of a network.
 
     Raises:
-        InvalidArgument: timm has none such.
+        InvalidArgument: timm does not have it.
 
     Example:
         >>> timm_name('rexnet_1.0'), timm_name('regnety_800mf'), timm_name('regnetx_3.2gf')
@@ -98,7 +98,7 @@ def _timm(task: dict[str, Any]) -> nn.Module:
 def _torchvision(task: dict[str, Any]) -> nn.Module:
     models = importlib.import_module('torchvision.models')
     extraction = importlib.import_module('torchvision.models.feature_extraction')
-    # regnetx_3.2gf is regnet_x_3_2gf there.
+    # regnetx_3.2gf is called regnet_x_3_2gf there.
     name = re.sub(r'^regnet([xy])_', r'regnet_\1_', task['name']).replace('.', '_')
     if name not in models.list_models():
         raise InvalidArgument(f'torchvision has no {task["name"]}: leave --against torchvision out')
@@ -120,7 +120,7 @@ def _onnxruntime(task: dict[str, Any]) -> Callable[[Tensor], Any]:
     runtime = importlib.import_module('onnxruntime')
     options = runtime.SessionOptions()
     options.intra_op_num_threads = task['threads']
-    # Threads that spin after a pass would take the time of those whose turn it is.
+    # Threads that spin after a pass would slow down the other contestants.
     options.add_session_config_entry('session.force_spinning_stop', '1')
     session = runtime.InferenceSession(task['graph'], options, ['CPUExecutionProvider'])
     (images,) = (each.name for each in session.get_inputs())

@@ -1,4 +1,4 @@
-"""Contestants started, run in turns and ended."""
+"""Processes of contestants: started, run in turns, and ended."""
 
 import contextlib
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from rexdense.benchmark.rounds import take_turns
 
 
 class Peer(NamedTuple):
-    """An environment with the packages of others.
+    """An environment with other packages.
 
     Attributes:
-        python: The interpreter that has them; None takes this one.
-        path: A folder in front of that interpreter's module path, see
+        python: Its interpreter; None takes this one.
+        path: A folder to put first on that interpreter's module path, see
             :class:`~rexdense.benchmark.contestants.Contestant`.
     """
 
@@ -29,7 +29,7 @@ class Turns(NamedTuple):
     Attributes:
         times: Milliseconds in each round.
         facts: See :class:`~rexdense.benchmark.contestants.Contestant`.
-        busy: The share of the processors that others took, before and after.
+        busy: The share of the processors that others used, before and after.
     """
 
     times: dict[str, list[float]]
@@ -40,19 +40,19 @@ class Turns(NamedTuple):
 def run_in_turns(
     tasks: Mapping[str, dict[str, Any]], peer: Peer, rounds: int, warm_up: int = 2
 ) -> Turns:
-    """Run tasks in processes of their own, in turns.
+    """Run tasks in turns, each in its own process.
 
     Args:
-        tasks: By name; ``framework`` is the package that each needs, of which 'rexdense' is run by
-            this interpreter.
+        tasks: Tasks by name; ``framework`` is the package of each. 'rexdense' runs in this
+            interpreter.
 
     Raises:
-        InvalidArgument: a process cannot be started, or lacks the package or what is asked of it.
+        InvalidArgument: a process does not start, lacks the package, or cannot do its task.
     """
     busy = [busy_share()]
     with contextlib.ExitStack() as stack:
         started = {}
-        # Those of others first: they may not be there.
+        # Other packages first: they may be missing.
         for name in sorted(tasks, key=lambda name: tasks[name]['framework'] == 'rexdense'):
             own = tasks[name]['framework'] == 'rexdense'
             started[name] = Contestant(tasks[name], *(() if own else peer))

@@ -1,4 +1,4 @@
-"""Reports of a benchmark: a table, JSON, and whether it is a result."""
+"""Reports of benchmarks: tables, JSON, and whether the figures are a valid result."""
 
 import json
 import math
@@ -14,10 +14,10 @@ from rexdense.files import atomic_write
 from rexdense.text_table import text_table
 
 WIDEST = 0.15
-"""The spread of a contestant's times, from quartile to quartile, above which they are no result."""
+"""The largest spread of a valid result: the interquartile range of times over their median."""
 _ADVICE = 'repeat this on an idle machine'
 LARGEST_LOSS = 0.15
-"""The share of a kept ratio that may be lost."""
+"""The share of a kept ratio by which a new one may be lower."""
 
 Kept = Mapping[str, Any] | None
 """What :func:`read_json` returns of an earlier run; None where none is compared."""
@@ -36,8 +36,8 @@ def figures_of(
     in that; ``share_of_ceiling`` its multiply-accumulates a second over those of a matrix product.
 
     Args:
-        macs: Of a pass of each contestant that is in ``ceilings``.
-        ceilings: Multiply-accumulates a second of a matrix product in the type of a contestant.
+        macs: Multiply-accumulates in a pass of the contestants in ``ceilings``.
+        ceilings: Multiply-accumulates per second of a matrix product in the contestant's dtype.
     """
     figures = {}
     for name, own in times.items():
@@ -58,10 +58,10 @@ def figures_of(
 
 
 def doubts(figures: Mapping[str, Mapping[str, Any]], busy: Sequence[float | None]) -> list[str]:
-    """Return why the figures are no result; nothing where they are one.
+    """Return the reasons why the figures are not a valid result; empty if they are.
 
     Args:
-        busy: The share of the processors that others took, before and after the measurement.
+        busy: The share of the processors that others used, before and after the measurement.
     """
     found = []
     most = max((share for share in busy if share is not None), default=0.0)
@@ -83,7 +83,7 @@ def result_of(
     figures: Mapping[str, Mapping[str, Any]],
     **counts: Any,
 ) -> dict[str, Any]:
-    """Return a measurement as plain values: of what, on which machine, and whether it holds."""
+    """Return a measurement as plain values: settings, machine, figures, and doubts about them."""
     return dict(
         benchmark=benchmark,
         machine=describe_machine(),
@@ -157,10 +157,10 @@ def _stated(benchmark: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the figures that :func:`write_json` has written.
+    """Read the figures that :func:`write_json` wrote.
 
     Raises:
-        InvalidArgument: it is no such file.
+        InvalidArgument: it is not such a file.
     """
     try:
         content = json.loads(path.read_text(encoding='utf-8'))
@@ -209,7 +209,7 @@ def write_json(path: Path, content: Mapping[str, Any], overwrite: bool) -> Path:
     """Write the figures.
 
     Raises:
-        UnwritableFile: the file is there, or cannot be written.
+        UnwritableFile: the file exists, or cannot be written.
     """
     text = json.dumps(content, indent=2) + '\n'
     return atomic_write(path, text.encode(), overwrite, make_folder=True)

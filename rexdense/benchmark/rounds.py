@@ -1,4 +1,4 @@
-"""Times taken in turns, and what they say."""
+"""Times measured in turns, and their statistics."""
 
 import math
 import statistics
@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 
 class Runs(Protocol):
-    """Something that is timed: ``run()`` returns the milliseconds of one turn."""
+    """Interface of something timed: ``run()`` returns the milliseconds of one turn."""
 
     def run(self) -> float: ...
 
@@ -15,9 +15,9 @@ class Runs(Protocol):
 def take_turns(
     contestants: Mapping[str, Runs], rounds: int, warm_up: int = 2
 ) -> dict[str, list[float]]:
-    """Return the milliseconds of each contestant in each round, after rounds to warm up.
+    """Return the milliseconds of each contestant in each round, after warm-up rounds.
 
-    In a round each runs once while the others wait, so that what slows the machine slows all.
+    In a round, the contestants run one after the other, so that a slow machine slows all of them.
     """
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(warm_up + rounds):
@@ -45,7 +45,7 @@ class Ratio(NamedTuple):
 def ratio(times: Sequence[float], reference: Sequence[float]) -> Ratio:
     """Return the ratio of ``times`` to ``reference``, round by round.
 
-    The interval is that of order statistics, which assumes nothing about the noise (Conover 1999,
+    The interval is based on order statistics, which assume nothing about the noise (Conover 1999,
     section 3.2).
 
     Example:
@@ -67,7 +67,7 @@ def ratio(times: Sequence[float], reference: Sequence[float]) -> Ratio:
 
 
 def spread(times: Sequence[float]) -> float:
-    """Return the distance between the quartiles as a share of the median.
+    """Return the interquartile range as a share of the median.
 
     Example:
         >>> spread([9, 10, 10, 11])

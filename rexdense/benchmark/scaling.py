@@ -1,9 +1,9 @@
-"""Speed and memory of a training on many cards, expected from figures of one card.
+"""Expected speed and memory of a training on many cards, from figures of one card.
 
-The model: each card makes its step; then all add up their gradients in a ring, in which each sends
-``2 (n - 1) / n`` times their bytes (Patarasu and Yuan 2009, "Bandwidth optimal all-reduce
-algorithms"); and no card is faster than its loader. How much of the sum torch hides behind the
-backward pass depends on the network and the links, so the rate is a range: from nothing to all.
+The model: each card computes its step. Then all cards sum their gradients in a ring, in which each
+sends ``2 (n - 1) / n`` times their bytes (Patarasu and Yuan 2009, "Bandwidth optimal all-reduce
+algorithms"). No card is faster than its loader. How much of the sum torch overlaps with the
+backward pass depends on the network and the links, so the rate is a range from no to full overlap.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from rexdense.errors import InvalidArgument
 
 FLOAT32 = 4
 MOMENTS = {'SGD': 1, 'Adam': 2, 'AdamW': 2}
-"""Numbers that an optimizer keeps of each parameter."""
+"""Values that an optimizer keeps per parameter."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +21,13 @@ class Training:
     """A training on one card, as measured.
 
     Attributes:
-        images: Of a step.
-        step_seconds: Forward, backward and optimizer.
-        parameters: Of the network, in float32.
+        images: Images per step.
+        step_seconds: Seconds of forward pass, backward pass and optimizer.
+        parameters: Parameters of the network, in float32.
         optimizer: A key of ``MOMENTS``.
-        activation_bytes: What the forward pass keeps of an image for the backward pass.
-        loader_rate: Images a second that one core loads and augments; 0 where nothing is loaded.
-        zero: The moments are shared out among the cards.
+        activation_bytes: Bytes that the forward pass keeps per image for the backward pass.
+        loader_rate: Images per second that one core loads and augments; 0 if nothing is loaded.
+        zero: Whether the moments are divided among the cards.
     """
 
     images: int
@@ -41,16 +41,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Cards and what is between them.
+    """Cards and their connections.
 
     Attributes:
-        cards: In all.
-        per_machine: Cards of a machine.
-        inside: Bytes a second from card to card in a machine.
-        between: Bytes a second from machine to machine.
-        latency: Seconds of a message.
-        cores_per_card: Cores that load images for a card.
-        at_once: How many of the cards compute at the same time; fewer than all where processes
+        cards: Number of all cards.
+        per_machine: Cards per machine.
+        inside: Bytes per second between cards of a machine.
+        between: Bytes per second between machines.
+        latency: Seconds per message.
+        cores_per_card: Cores that load images for each card.
+        at_once: The number of cards that compute at the same time; fewer than all if processes
             share the cores of a machine.
     """
 
@@ -67,10 +67,10 @@ class Expectation(NamedTuple):
     """The expected speed and memory of a training on a cluster.
 
     Attributes:
-        lowest: Images a second, if no sum of gradients runs beside the backward pass.
-        highest: Likewise, if all of it does.
+        lowest: Images per second if no sum of gradients overlaps with the backward pass.
+        highest: Images per second if all sums do.
         card_bytes: Memory of each card.
-        by_loader: Whether the loader sets the highest rate.
+        by_loader: Whether the loader limits the highest rate.
     """
 
     lowest: float
@@ -79,12 +79,12 @@ class Expectation(NamedTuple):
     by_loader: bool
 
     def seconds_for(self, images: int) -> tuple[float, float]:
-        """Return the least and the most seconds for so many images, such as an epoch."""
+        """Return the minimum and maximum seconds for a number of images, such as an epoch."""
         return images / self.highest, images / self.lowest
 
 
 def exchange_seconds(number_of_bytes: float, cluster: Cluster) -> float:
-    """Return the time in which all cards have the sum of so many bytes of each.
+    """Return the time for an all-reduce of a number of bytes among all cards.
 
     Example:
         >>> round(exchange_seconds(100e6, Cluster(2, inside=1e9, latency=0)), 3)
@@ -96,11 +96,11 @@ def exchange_seconds(number_of_bytes: float, cluster: Cluster) -> float:
 
 
 def state_bytes(training: Training, cards: int) -> float:
-    """Return the bytes of a card besides activations: weights, gradients, the copy of these that is
-    summed up (torch's DistributedDataParallel, where there are several cards), and moments.
+    """Return the bytes on a card besides activations: weights, gradients, moments, and with several
+    cards the copy of the gradients that is summed (torch's DistributedDataParallel).
 
     Raises:
-        InvalidArgument: the moments of the optimizer are not known.
+        InvalidArgument: the optimizer is unknown.
 
     Example:
         >>> state_bytes(Training(1, 1.0, parameters=145_000_000, optimizer='AdamW'), 8) / 1e9
@@ -114,10 +114,10 @@ def state_bytes(training: Training, cards: int) -> float:
 
 
 def expect(training: Training, cluster: Cluster) -> Expectation:
-    """Return the images a second and the memory that are expected of a training.
+    """Return the expected images per second and memory of a training.
 
     Raises:
-        InvalidArgument: a figure is none, such as a step that takes no time.
+        InvalidArgument: a figure is invalid, such as a step that takes no time.
     """
     _require(
         training, ('images', 'step_seconds', 'parameters'), ('activation_bytes', 'loader_rate')
@@ -142,7 +142,7 @@ def expect(training: Training, cluster: Cluster) -> Expectation:
 def _require(
     figures: Training | Cluster, above: tuple[str, ...], at_least: tuple[str, ...] = ()
 ) -> None:
-    """Check that figures are above 0, or at least 0. NaN is neither."""
+    """Check that figures are above 0, or at least 0. NaN fails both."""
     wrong = [name for name in above if not getattr(figures, name) > 0]
     if wrong:
         raise InvalidArgument(f'{", ".join(above)} are above 0, and {wrong[0]} is not')

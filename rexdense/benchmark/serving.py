@@ -1,4 +1,4 @@
-"""The process of a contestant: it builds a network and runs it once for each line it is sent."""
+"""The process of a contestant: it builds a network and runs it once per line of input."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ from rexdense.memory_shortage import is_shortage
 
 
 def serve() -> None:
-    """Be a contestant: the first line of standard input is the task, each further line a turn."""
+    """Run as a contestant: the first line of standard input is the task, each other one a turn."""
     answers, sys.stdout = sys.stdout, sys.stderr  # packages may print while they are imported
 
     def answer(**values: Any) -> None:
@@ -50,12 +50,12 @@ def _prepare(task: dict[str, Any]) -> Any:
         return prepare_workload(task)
     network = build_network(task)
     device = task['device']
-    # An NPU is there for torch once it was looked for.
+    # torch has the NPU only after this search.
     if missing := why_absent(device.partition(':')[0]):
         raise InvalidArgument(f'device {device!r} is not here: {missing}')
     if isinstance(network, nn.Module):
         network = network.to(device)
-    # Optimised networks take float32, whatever they compute in.
+    # Optimised networks take float32 inputs, whatever dtype they compute in.
     lower = task['dtype'] == 'bfloat16' and task['framework'] in ('timm', 'torchvision', 'smp')
     return Timed(
         network,

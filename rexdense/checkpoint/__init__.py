@@ -1,4 +1,4 @@
-"""Weights files: safe reading, recognition by content, renaming, checks and writing."""
+"""Weight files: safe reading, recognition by content, renaming, checks and writing."""
 
 from rexdense.checkpoint.conversion import convert_checkpoint
 from rexdense.checkpoint.export import BACKBONE_FORMATS, export_backbone

@@ -1,4 +1,4 @@
-"""Conversion of a checkpoint file to another project's names or another format."""
+"""Conversion of a checkpoint to another project's tensor names or another file format."""
 
 from pathlib import Path
 
@@ -24,19 +24,19 @@ def convert_checkpoint(
     trust_pickle: bool = False,
     overwrite: bool = False,
 ) -> LoadReport:
-    """Write the network of a checkpoint under the names of another project.
+    """Write the network of a checkpoint with the tensor names of another project.
 
     Args:
         source_file: As for :func:`rexdense.load_weights`.
         destination: A ``.pth``, ``.safetensors`` or ``.ckpt`` file.
-        names: The project whose names are written.
+        names: The project whose names are used.
         source, prefix, ema, trust_pickle: As for :func:`rexdense.load_weights`.
         allow_non_finite: Accept NaN and infinite values.
         overwrite: Replace an existing ``destination``.
 
     Raises:
-        CheckpointUnreadable: the source is no checkpoint, is damaged, or would run code.
-        CheckpointMismatch: it holds no named network, or one that the project does not have.
+        CheckpointUnreadable: the source is not a checkpoint, is damaged, or would run code.
+        CheckpointMismatch: it has no named network, or the project has no such network.
         InvalidArgument: the destination exists, is the source or cannot be written.
         UnknownName: no project is called ``names``.
     """
@@ -52,7 +52,7 @@ def convert_checkpoint(
         allow_non_finite=allow_non_finite,
         trust_pickle=trust_pickle,
     )
-    # A U-Net has the names of no classifier.
+    # The names of a U-Net are not those of a classifier.
     classifier = {entry.native for entry in REXDENSE.entries(network.architecture)}
     own = scheme is REXDENSE and not classifier.issuperset(network.tensors)
     tensors = network.tensors if own else network.named_by(scheme)

@@ -1,4 +1,4 @@
-"""Facts about weights beside their values: preprocessing, options, the run."""
+"""Details of weights that the tensors do not show: preprocessing, options, the training run."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -12,26 +12,25 @@ from rexdense.checkpoint.preprocessing import Preprocessing
 from rexdense.checkpoint.schemes import Scheme
 from rexdense.errors import CheckpointUnreadable
 
-# Arguments of a family's rule that the tensors do not show, and the values they may have.
+# Arguments of a family's rule that the tensors do not show, with their allowed values.
 _OPTIONS = {'resnext': {'pool_padding': POOL_PADDINGS}}
 BUILT_FROM = 'built_from'
-"""The key under which a file beside weights says how a network without a name is built."""
-# What a training file of mmengine says of its run (runner/runner.py, save_checkpoint).
+"""The key of the arguments from which a network without a name is built, in files with weights."""
+# Entries of an mmengine training file about its run (runner/runner.py, save_checkpoint).
 _RUN = ('experiment_name', 'epoch', 'iter', 'seed', 'time', 'mmengine_version')
-# Exceptions of values, such as tensors, that stand where others should.
+# Exceptions that values of the wrong kind, such as tensors, raise.
 _FAULTS = (TypeError, ValueError, KeyError, OverflowError, RuntimeError)
 
 
 @dataclasses.dataclass(frozen=True)
 class Details:
-    """Facts that the tensors of a network do not show.
+    """Details of a network that its tensors do not show.
 
     Attributes:
-        preprocessing: What images must become before the weights see them.
-        options: Arguments of the family's rule by which the network computes what the weights were
-            trained for.
-        output_stride: The stride of the network that was trained.
-        run: The training run, as far as the file says: its name, epoch, iteration, seed, time.
+        preprocessing: The preprocessing of images for these weights.
+        options: Arguments of the family's rule with which the weights were trained.
+        output_stride: The stride of the trained network.
+        run: The training run, as far as it is recorded: its name, epoch, iteration, seed, time.
     """
 
     preprocessing: Preprocessing
@@ -44,14 +43,14 @@ def details_of(
     metadata: Mapping[str, Any], scheme: Scheme, family: str, checkpoint: str
 ) -> Details:
     """Return a checkpoint's own details, or else those that its project publishes; raise
-    CheckpointUnreadable where its own make no sense.
+    CheckpointUnreadable if its own are invalid.
 
     Args:
-        metadata: What rexdense wrote, or the ``meta`` of a training file of mmengine, which holds
+        metadata: The metadata that rexdense wrote, or ``meta`` of an mmengine training file with
             the config of the run.
         scheme: The project.
-        family: Of the network.
-        checkpoint: What error messages call it.
+        family: The network's family.
+        checkpoint: The checkpoint's name in error messages.
     """
     try:
         return _details_of(metadata, scheme, family, checkpoint)
@@ -98,9 +97,8 @@ def _details_of(
 def configured_network(
     metadata: Mapping[str, Any], checkpoint: str
 ) -> tuple[str, dict[str, Any]] | None:
-    """Return the name from which the network of a checkpoint was built and the arguments of its
-    family's rule that replaced those of that name, as far as the config of the run or the file
-    beside the weights says; None where it does not."""
+    """Return the name and the overridden rule arguments from which a checkpoint's network was
+    built, from the config of the run or from the sidecar; None if neither has them."""
     said = _mapping(metadata.get(BUILT_FROM)) or _mapping(
         _model_of(metadata, checkpoint).get('backbone')
     )
@@ -112,22 +110,22 @@ def configured_network(
 
 
 def configured_options(metadata: Mapping[str, Any], family: str) -> dict[str, Any]:
-    """Return the options of the backbone that the config in a training file states."""
+    """Return the backbone's options in the config of a training file."""
     backbone = _mapping(_model_of(_mapping(metadata), 'the checkpoint').get('backbone'))
     known = _OPTIONS.get(family, {})
     return {key: value for key, value in backbone.items() if value in known.get(key, ())}
 
 
 def taught_classes(content: Mapping[str, Any], source: str | Path) -> tuple[str, ...] | None:
-    """Return the class names that a training file holds, in the order of the labels; None where it
-    holds none. Raise CheckpointUnreadable where something else is in their place.
+    """Return the class names in a training file, in the order of the labels; None if it has none.
+    Raise CheckpointUnreadable if the entry is not a list of names.
 
     Args:
-        content: What is in the file.
-        source: What messages call it.
+        content: The content of the file.
+        source: The file's name in messages.
     """
     data = _mapping(_mapping(content.get('meta')).get('dataset_meta'))
-    # Release candidates of mmdet 3 spelt the key so.
+    # The spelling of mmdet 3's release candidates.
     classes = data.get('classes', data.get('CLASSES'))
     if classes is None:
         return None
@@ -140,8 +138,8 @@ def taught_classes(content: Mapping[str, Any], source: str | Path) -> tuple[str,
 
 
 def _is_name(value: Any) -> bool:
-    """Whether this can be shown and written as the name of a class: a string may hold halves of
-    characters."""
+    """Return whether this can be shown and written as a class name: a string may hold lone
+    surrogates."""
     if not isinstance(value, str | int):
         return False
     try:
@@ -154,8 +152,8 @@ def _is_name(value: Any) -> bool:
 def taught_palette(
     content: Mapping[str, Any], source: str | Path
 ) -> tuple[tuple[int, int, int], ...] | None:
-    """Return the colours (R, G, B), 0 to 255, of a training file's classes; None where it has not
-    one for each. It raises as :func:`taught_classes`."""
+    """Return the colours (R, G, B), 0 to 255, of a training file's classes; None if it does not
+    have one for each. It raises like :func:`taught_classes`."""
     number = len(taught_classes(content, source) or ())
     palette: Any = _mapping(_mapping(content.get('meta')).get('dataset_meta')).get('palette')
     try:
@@ -183,14 +181,14 @@ def _preprocessing(
 
 
 def _model_of(metadata: Mapping[str, Any], checkpoint: str) -> Mapping[str, Any]:
-    """Return the section ``model`` of the config of the run that made a file; empty without one."""
+    """Return the ``model`` section in the config of the run; empty if there is none."""
     text = metadata.get('cfg')
     if not isinstance(text, str):
         return {}
     try:
         return _mapping(read_config_text(text, checkpoint).get('model'))
     except CheckpointUnreadable:
-        # The weights are as good without it: other programs store other texts.
+        # The weights are usable without it: other programs store other texts.
         return {}
 
 

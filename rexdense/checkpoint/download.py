@@ -1,4 +1,4 @@
-"""Download a file of weights once: resumed when cut, checked by hash, shared by all processes."""
+"""Downloads of weight files: resumed, checked by hash, and shared by all processes."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from rexdense.files import atomic_write, finish_partial, partial_file
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but from https to nothing less."""
+    """Follows redirects, but not from https to another scheme."""
 
     def redirect_request(self, request, *arguments):
         following = super().redirect_request(request, *arguments)
@@ -40,7 +40,7 @@ _CONTENT_RANGE = re.compile(r'bytes (\d+)-(\d+)/(\d+)')
 
 
 def cache_folder() -> Path:
-    """Return the folder of downloads: the environment variable REXDENSE_CACHE, else the
+    """Return the download folder: the environment variable REXDENSE_CACHE, or else the
     ``checkpoints`` folder of torch's hub."""
     chosen = os.environ.get('REXDENSE_CACHE')
     if chosen:
@@ -56,29 +56,30 @@ def download(
     sha256: str | None = None,
     fetch: Callable[[Path], object] | None = None,
 ) -> Path:
-    """Download ``address`` to ``path`` unless the file is there, and return ``path``.
+    """Download ``address`` to ``path`` if the file does not exist, and return ``path``.
 
-    The bytes come into ``NAME.part``, and are moved into place when they are whole and have the
-    right hash. A later call continues them if the server says that its file is still the same: what
-    it called the file's version is kept in ``NAME.part.from``.
+    The bytes go to ``NAME.part``. It is renamed when it is complete and has the right hash. A later
+    call resumes it if the server's file has not changed: ``NAME.part.from`` holds the version that
+    the server gave.
 
-    Of several processes that ask, one downloads and the others wait. A file that somebody put at
-    ``path`` is used, once its hash was found to be right.
+    If several processes want the file, one downloads it and the others wait. An existing file at
+    ``path`` is used if its hash is right.
 
     Args:
-        address: An http or https address, or what messages call what ``fetch`` brings.
+        address: An http or https address; with ``fetch``, the name in messages.
         path: The file to write.
-        sha256: The hash in hexadecimal digits, or its first digits. Without it what comes must be a
-            whole checkpoint by its form.
-        fetch: Writes the file at a path where no address leads to it; it raises OSError.
+        sha256: The hash in hexadecimal digits, or its first digits. Without it, the file must have
+            the form of a complete checkpoint.
+        fetch: Function that writes the file to a path if there is no plain address; it raises
+            OSError.
 
     Raises:
-        CheckpointUnreadable: nothing came, or not what the hash says; or what is at ``path`` is no
-            file, or cannot be read.
-        InvalidArgument: its folder cannot be made or written.
-        UnwritableFile: the disk takes no more.
+        CheckpointUnreadable: the download failed or has another hash, or ``path`` is not a file or
+            cannot be read.
+        InvalidArgument: its folder cannot be created or written.
+        UnwritableFile: the disk is full.
     """
-    # A folder that may not be written can still hold the file.
+    # A read-only folder can still hold the file.
     if not os.path.exists(path):
         prepare_output_dir(path.parent, 'the folder of downloads (REXDENSE_CACHE)')
     with one_at_a_time(path):
@@ -111,8 +112,7 @@ def download(
 
 
 def _require_kept(path: Path, address: str) -> None:
-    """Raise CheckpointUnreadable where a download is kept and something else is than a file that
-    can be read."""
+    """Raise CheckpointUnreadable if a kept download is not a readable file."""
     if not path.is_file():
         what = 'is a folder' if path.is_dir() else 'is no regular file'
     elif not os.access(path, os.R_OK):
@@ -126,8 +126,8 @@ def _require_kept(path: Path, address: str) -> None:
 
 
 def _require_weights(file: Path, address: str, path: Path) -> None:
-    """Raise CheckpointUnreadable where a download without a known hash, which was to go to a path,
-    is damaged or no checkpoint but a page of a server that refuses."""
+    """Raise CheckpointUnreadable if a download for ``path`` without a known hash is damaged, or is
+    not a checkpoint but a server's error page."""
     try:
         if recognise_content(file) == ZIP_PICKLE:
             require_checksums(file)
@@ -140,14 +140,14 @@ def _require_weights(file: Path, address: str, path: Path) -> None:
 
 
 def _fetch(address: str, part: Path) -> None:
-    """Append what is missing to ``part``, going on after interruptions."""
+    """Append the missing bytes to ``part``, and resume after interruptions."""
     for attempt in range(1, TRIES + 1):
         try:
             if _fetch_rest(address, part):
                 return
         except urllib.error.HTTPError as error:
             if error.code == 416 and part.exists():
-                # Nothing is left to send: it is whole already, or more than the file has.
+                # Nothing is left to send: the part is complete already, or too long.
                 _discard(part)
             elif error.code < 500 or attempt == TRIES:
                 raise
@@ -159,13 +159,13 @@ def _fetch(address: str, part: Path) -> None:
 
 
 def _fetch_rest(address: str, part: Path) -> bool:
-    """Append what one connection sends; return whether the file is whole."""
+    """Append what one connection sends; return whether the file is complete."""
     notes = _read_notes(part, address)
     held = part.stat().st_size if notes else 0
     request = urllib.request.Request(address, headers={'User-Agent': 'rexdense'})
     if notes and held:
         request.add_header('Range', f'bytes={held}-')
-        # The whole file comes if it is another one by now (RFC 9110, 13.1.5).
+        # If the file has changed, the server sends all of it (RFC 9110, 13.1.5).
         request.add_header('If-Range', notes['version'])
     with OPENER.open(request, timeout=SECONDS_WITHOUT_DATA) as answer:
         if 'text/html' in answer.headers.get('Content-Type', ''):
@@ -191,8 +191,8 @@ def _fetch_rest(address: str, part: Path) -> bool:
 
 
 def _total_of_rest(headers: Any, held: int, notes: dict[str, Any]) -> int | None:
-    """Return the size of the whole file of which the rest comes; None where it is not the rest of
-    the ``held`` bytes, or of another version."""
+    """Return the size of the whole file; None if the answer does not continue the ``held`` bytes,
+    or is of another version."""
     found = _CONTENT_RANGE.fullmatch(headers.get('Content-Range', '').strip())
     if not found:
         return None
@@ -208,8 +208,8 @@ def _total_of_rest(headers: Any, held: int, notes: dict[str, Any]) -> int | None
 
 
 def _version(headers: Any) -> str | None:
-    """Return a server's name for the version of a file; None where it does not say, or says that
-    files of one version may differ."""
+    """Return the server's name for the version of a file; None if it has none, or only a weak one,
+    under which files may differ."""
     tag = headers.get('ETag')
     return tag if tag and not tag.startswith('W/') else headers.get('Last-Modified')
 
@@ -219,14 +219,14 @@ def _notes_path(part: Path) -> Path:
 
 
 def _write_notes(part: Path, address: str, headers: Any, total: int | None) -> None:
-    """Note of which file the bytes that come are, where the server says so."""
+    """Record the version of the incoming file, if the server tells it."""
     notes = dict(address=address, version=_version(headers), total=total)
     if notes['version']:
         atomic_write(_notes_path(part), json.dumps(notes).encode(), overwrite=True)
 
 
 def _read_notes(part: Path, address: str) -> dict[str, Any] | None:
-    """Return the notes on bytes of this address that are there; None without them."""
+    """Return the notes on the existing bytes of this address; None if there are none."""
     try:
         notes = json.loads(_notes_path(part).read_bytes()) if part.exists() else None
     except (OSError, ValueError, RecursionError):
@@ -239,7 +239,7 @@ def _read_notes(part: Path, address: str) -> dict[str, Any] | None:
 
 
 def _discard(part: Path) -> None:
-    """Delete what has come, and the notes on it."""
+    """Delete the partial download and its notes."""
     part.unlink(missing_ok=True)
     _notes_path(part).unlink(missing_ok=True)
 

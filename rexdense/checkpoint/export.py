@@ -1,4 +1,4 @@
-"""Export of a trained backbone as a weights file for other projects, with a sidecar."""
+"""Export of a trained backbone as a weight file for other projects, with a sidecar."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from rexdense.destinations import check_destination
 from rexdense.errors import UnknownName, suggest
 from rexdense.files import files_written_aside
 
-# All but zshn25/rexnet, which publishes whole U-Nets.
+# All but zshn25/rexnet, which publishes only whole U-Nets.
 BACKBONE_FORMATS = tuple(name for name in SCHEMES if name != 'zshn25')
 
 
@@ -32,25 +32,25 @@ def export_backbone(
     trust_pickle: bool = False,
     overwrite: bool = False,
 ) -> LoadReport:
-    """Write the backbone of a classifier, detector or segmentor under a project's names.
+    """Write the backbone of a classifier, detector or segmentor with a project's tensor names.
 
     A sidecar, ``destination + '.json'``, holds the architecture, the channels and strides of its
     levels, the preprocessing of images, the origin of the weights, and the sha256 of
-    ``destination``. :func:`rexdense.load_weights` reads it too. Either both files are written, or
+    ``destination``. :func:`rexdense.load_weights` reads it, too. Either both files are written or
     neither.
 
     Args:
         checkpoint: As for :func:`rexdense.load_weights`.
         destination: A ``.safetensors`` file, a ``.pth`` file of plain tensors, or a MindSpore
             ``.ckpt`` file.
-        names: The project whose names are written, one of ``BACKBONE_FORMATS``.
+        names: The project whose names are used, one of ``BACKBONE_FORMATS``.
         source, prefix, ema, trust_pickle: As for :func:`rexdense.load_weights`.
         allow_non_finite: Accept NaN and infinite values.
         overwrite: Replace existing files.
 
     Raises:
-        CheckpointUnreadable: the source is no checkpoint, is damaged, or would run code.
-        CheckpointMismatch: it holds no named network, or one that the project does not have.
+        CheckpointUnreadable: the source is not a checkpoint, is damaged, or would run code.
+        CheckpointMismatch: it has no named network, or the project has no such network.
         InvalidArgument: a destination exists, is the source or cannot be written.
         UnknownName: ``names`` is not in ``BACKBONE_FORMATS``.
     """

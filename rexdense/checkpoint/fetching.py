@@ -1,4 +1,4 @@
-"""Opening of checkpoints: a path, a work directory, a URL, a published name or a state dict."""
+"""Opening of checkpoints: paths, work directories, URLs, published names and state dicts."""
 
 import dataclasses
 import hashlib
@@ -30,7 +30,7 @@ from rexdense.errors import (
 from rexdense.hidden_files import LONGEST_NAME
 from rexdense.output_names import safe_name
 
-# The functions of mmengine (runner/checkpoint.py) that list what such a name stands for.
+# mmengine's functions (runner/checkpoint.py) with the tables of such names.
 _TABLES = {
     'open-mmlab': 'get_external_models',
     'openmmlab': 'get_external_models',
@@ -42,7 +42,7 @@ _ADDRESS = re.compile(r'([\w.+-]+:)?[\w.+-]+://')
 
 
 def is_address(checkpoint: str) -> bool:
-    """Whether this is a URL, or a name such as ``open-mmlab://...``, and no path."""
+    """Return whether this is a URL or a name such as ``open-mmlab://...``, not a path."""
     return bool(_ADDRESS.match(checkpoint))
 
 
@@ -51,13 +51,13 @@ def open_checkpoint(
     ema: bool | None = None,
     trust_pickle: bool = False,
 ) -> tuple[str, StateDict]:
-    """Return a checkpoint's name in messages, and its tensors.
+    """Return a checkpoint's name for messages, and its tensors.
 
     Raises:
         InvalidArgument: it is none of these.
         UnknownName: no weights are published under its name.
-        CheckpointUnreadable: it cannot be fetched or read, or holds no tensors.
-        CheckpointMismatch: what ``ema`` asks for is not there.
+        CheckpointUnreadable: it cannot be downloaded or read, or has no tensors.
+        CheckpointMismatch: the weights that ``ema`` selects are missing.
     """
     if isinstance(checkpoint, Mapping | nn.Module):
         return 'the state dict', unwrap(checkpoint, 'the state dict', ema)
@@ -78,7 +78,7 @@ def open_checkpoint(
 
 
 def _parsed(notes: Mapping[str, str]) -> dict[str, Any]:
-    """Return the notes of a safetensors header, which are texts, with JSON among them read."""
+    """Return the notes in a safetensors header, with JSON texts parsed."""
     parsed: dict[str, Any] = {}
     for key, text in notes.items():
         try:
@@ -89,15 +89,15 @@ def _parsed(notes: Mapping[str, str]) -> dict[str, Any]:
 
 
 def local_file(address: str) -> Path:
-    """Download a checkpoint once, into the folder of downloads, and return where it lies.
+    """Download a checkpoint once into the download folder, and return its path.
 
     Args:
-        address: ``http(s)://``, or the names that mmengine knows: ``open-mmlab://``, ``mmcls://``,
+        address: ``http(s)://``, or mmengine's names: ``open-mmlab://``, ``mmcls://``,
             ``torchvision://``.
 
     Raises:
-        UnknownName: the name stands for nothing.
-        MissingDependency: it is a name that mmengine knows, which is not installed.
+        UnknownName: the name is not in mmengine's table.
+        MissingDependency: it is one of mmengine's names, and mmengine is not installed.
         InvalidArgument: the folder cannot be written.
         CheckpointUnreadable: the download failed, or the address is of another kind.
     """
@@ -110,15 +110,15 @@ def local_file(address: str) -> Path:
 
 
 def _cached(url: str) -> Path:
-    # Files of one name lie at many addresses.
+    # Many addresses can have the same file name.
     digest = hashlib.sha256(url.encode()).hexdigest()[:8]
     name = safe_name(urllib.parse.urlsplit(url).path.rsplit('/', 1)[-1])
     return cache_folder() / f'{digest}-{name[-LONGEST_NAME // 2 :]}'
 
 
 def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
-    """Return the files that opening a checkpoint reads, or downloads and then reads; some may not
-    be there."""
+    """Return the files that opening a checkpoint reads, possibly after a download; some may not
+    exist."""
     if not isinstance(checkpoint, str | os.PathLike):
         return []
     name = str(checkpoint)
@@ -133,7 +133,7 @@ def source_files(checkpoint: str | Path | Mapping[str, Any]) -> list[Path]:
         found = checkpoint_file(path)
     except RexdenseError:
         found = path
-    # The current folder and the root of the file system have no name.
+    # The current folder and the root folder have no name.
     beside = [sidecar_path(found)] if found.name else []
     return [found, *beside, path / POINTER]
 

@@ -1,4 +1,4 @@
-"""Weights of a trained model for a model of another number of classes."""
+"""Loading a trained model's weights into a model with another number of classes."""
 
 from collections.abc import Mapping
 
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 def with_own_class_layers(
     model: nn.Module, state: Mapping[str, Tensor], before: int | None, now: int
 ) -> tuple[dict[str, Tensor], list[str]]:
-    """Return a model's state dict with the model's own layers where their size is that of the
-    classes, and one line for each of these.
+    """Replace the layers of a state dict whose size depends on the number of classes by the model's
+    own. Return the new state dict, and one line per replaced tensor.
 
-    Such a layer lies outside the backbone and has ``a * classes + b`` outputs, ``a`` from 1 and
-    ``b`` from 0 on: ``classes`` or ``classes + 1`` in softmax heads, ``4 * classes`` in box
-    regression, ``9 * classes`` where there are nine anchors. Whatever else differs stays as it is.
+    Such a layer is outside the backbone and has ``a * classes + b`` outputs, with ``a`` from 1
+    and ``b`` from 0 on: ``classes`` or ``classes + 1`` in softmax heads, ``4 * classes`` in box
+    regression, ``9 * classes`` with nine anchors. Other differing tensors are kept.
 
     Args:
-        model: The model that is to be filled.
-        state: The state dict of one of the same kind.
-        before: Number of classes of ``state``; None, where nothing says it, takes one by which all
-            layers that differ can be explained.
+        model: The model to load the weights into.
+        state: The state dict of a model of the same kind.
+        before: Number of classes of ``state``. None, if it is unknown, takes a number that explains
+            all differing layers.
         now: Number of classes of the model.
 
     Example:
@@ -54,7 +54,7 @@ def _differ_in_outputs(got: Tensor, wanted: Tensor) -> bool:
 
 
 def _by_classes(got: int, wanted: int, before: int, now: int) -> bool:
-    """Whether two numbers of outputs differ as the two numbers of classes do."""
+    """Return whether two numbers of outputs differ in the same way as the numbers of classes."""
     return before != now and any(
         was != becomes
         and (wanted - got) % (becomes - was) == 0
@@ -66,5 +66,5 @@ def _by_classes(got: int, wanted: int, before: int, now: int) -> bool:
 
 
 def _outputs(classes: int) -> tuple[int, ...]:
-    # One output, through a sigmoid, tells two classes apart.
+    # A sigmoid needs only one output for two classes.
     return (classes, 1) if classes == 2 else (classes,)

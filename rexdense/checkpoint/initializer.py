@@ -1,4 +1,4 @@
-"""The weight initialiser of configs, ``rexdense.Pretrained``."""
+"""Weight initialiser for configs, ``rexdense.Pretrained``."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from rexdense.registry import WEIGHT_INITIALIZERS
 
 @WEIGHT_INITIALIZERS.register_module()
 class Pretrained:
-    """Fill a module through :func:`rexdense.load_weights`.
+    """Load weights into a module with :func:`rexdense.load_weights`.
 
     A checkpoint that does not fit is an error; mmengine's ``Pretrained`` only warns. Pickles that
     would run code are always refused.
@@ -45,7 +45,7 @@ class Pretrained:
         )
 
     def __call__(self, module: nn.Module) -> None:
-        """Fill ``module``, log the report, and mark the filled parts as initialised."""
+        """Load the weights, log the report, and mark the loaded parts as initialised."""
         with needed_packages('rexdense.Pretrained'):
             from mmengine.logging import print_log
             from mmengine.model.weight_init import update_init_info

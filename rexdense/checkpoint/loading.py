@@ -1,4 +1,4 @@
-"""Loading of weights into a module, checked tensor by tensor."""
+"""Loading of weights into a module, with a check of every tensor."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,9 +65,9 @@ def load_weights(
     Raises:
         InvalidArgument: an argument has another type than above, or the module has no backbone or
             no memory (``device='meta'``).
-        CheckpointUnreadable: the file is no checkpoint, is damaged, or would run code.
-        CheckpointMismatch: the tensors do not fit the module; the message names the network that
-            they resemble.
+        CheckpointUnreadable: the file is not a checkpoint, is damaged, or would run code.
+        CheckpointMismatch: the tensors do not fit the module; the message names the closest
+            network.
         UnknownName: no project is called ``source``.
 
     Example:
@@ -109,7 +109,7 @@ def load_weights(
 
 
 def _require_memory(target: Target) -> None:
-    """Check that tensors can be filled; torch copies into none of the meta device, unsaid."""
+    """Check that the tensors have memory: torch silently copies nothing into meta tensors."""
     empty = [name for name, tensor in target.tensors.items() if tensor.is_meta]
     if empty:
         raise InvalidArgument(
@@ -120,7 +120,7 @@ def _require_memory(target: Target) -> None:
 
 
 def _require_places(name: str, target: Target, found: Recognised, fit: Fit) -> None:
-    """Check that the project of a checkpoint has names for the tensors of the module."""
+    """Check that the checkpoint's project has names for the tensors of the module."""
     if found.scheme.entries(target.architecture):
         return
     what = (
@@ -134,7 +134,7 @@ def _require_places(name: str, target: Target, found: Recognised, fit: Fit) -> N
 
 
 def _set_options(backbone: nn.Module, options: Mapping[str, Any], report: LoadReport) -> None:
-    """Make the backbone compute what the weights were trained for, where projects differ."""
+    """Set the options of the backbone with which the weights were trained, if projects differ."""
     for option, value in options.items():
         if getattr(backbone, option) != value:
             setattr(backbone, option, value)
@@ -156,7 +156,7 @@ def _adapt_stem(
 
 
 def _explain(report: LoadReport, target: Target, found: Recognised, fit: Fit) -> str:
-    """Return the message for a checkpoint that does not fit, and what would help."""
+    """Return the message for a checkpoint that does not fit, with remedies."""
     differences = report.differences()
     if fit.name == target.name and not fit.differences:
         what = f'holds {fit.name}, as the module does'

@@ -1,12 +1,10 @@
-"""mmengine's own reading of checkpoints (``load_from``, resume, ``Pretrained``), without what runs
-a file or lets it choose files.
+"""Safe reading for mmengine's checkpoint loaders (``load_from``, resume, ``Pretrained``).
 
-mmengine 0.10.7 cannot read its own training files under torch 2.6 and later; onedl-mmengine 0.10.12
-can, but allows ``getattr`` to the file and, where that fails, runs the file
-(``runner/checkpoint.py``, ``_safe_torch_load``); both download through ``torch.hub``, which runs
-the file at once. All versions run a text in the file when they resume from it, and delete the file
-that it calls the earlier best checkpoint (``runner/runner.py``, ``resume``;
-``hooks/checkpoint_hook.py``).
+mmengine 0.10.7 cannot read its own training files with torch 2.6 and later. onedl-mmengine 0.10.12
+can, but it allows ``getattr`` to the file, and if that fails, it runs the file
+(``runner/checkpoint.py``, ``_safe_torch_load``). Both download through ``torch.hub``, which runs
+the file at once. On resume, all versions run a text in the file, and delete the file that it names
+as the earlier best checkpoint (``runner/runner.py``, ``resume``; ``hooks/checkpoint_hook.py``).
 """
 
 import re
@@ -17,8 +15,7 @@ from rexdense.checkpoint.fetching import is_address, local_file
 from rexdense.checkpoint.formats.reading import read_checkpoint
 from rexdense.dependencies import needed_packages
 
-# Every prefix that mmengine registers a loader for; the empty one is that of paths. They are
-# regular expressions.
+# Every prefix with a loader in mmengine, as regular expressions; the empty one is for paths.
 PREFIXES = (
     '',
     'http://',
@@ -31,18 +28,18 @@ PREFIXES = (
     r'(\S+\:)?s3://',
     r'(\S+\:)?petrel://',
 )
-# What mmengine's CheckpointHook calls the best checkpoint of a run.
+# The name that mmengine's CheckpointHook gives the best checkpoint of a run.
 _BEST = re.compile(r'best_.+\.pth')
 
 
 def load_from_safe_reader(filename: str, map_location: Any = None) -> Any:
-    """Return the content of a checkpoint, read by :func:`rexdense.checkpoint.read_checkpoint`,
-    without what mmengine would run of it and with no names of files but those beside it."""
+    """Read a checkpoint with :func:`rexdense.checkpoint.read_checkpoint`. Remove the text that
+    mmengine would run, and names of files outside its folder."""
     path = local_file(filename) if is_address(filename) else Path(filename)
     content = read_checkpoint(path, map_location or 'cpu').content
     if isinstance(content, dict):
         if isinstance(content.get('meta'), dict):
-            # Runner.resume runs this text; mmengine itself stores none under this name.
+            # Runner.resume runs this text; mmengine itself stores nothing under this key.
             content['meta'].pop('config', None)
         hub = content.get('message_hub')
         if isinstance(hub, dict) and isinstance(hub.get('runtime_info'), dict):
@@ -55,8 +52,8 @@ def load_from_safe_reader(filename: str, map_location: Any = None) -> Any:
 
 
 def _with_files_beside(info: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Return the notes of a run; of the checkpoints that mmengine deletes in time, those that lie
-    in the folder: a run may have been moved since, and a file may name anything."""
+    """Return the notes of a run. Of the checkpoints that mmengine will delete, keep only those in
+    the folder: the run may have been moved, and the file may name any path."""
     kept = {}
     for key, value in info.items():
         if str(key).startswith('best_ckpt'):
@@ -80,7 +77,7 @@ def load_from_mmcls(filename: str, map_location: Any = None) -> dict[str, Any]:
 
 
 def install_safe_loader() -> None:
-    """Make all of mmengine's routes to a checkpoint end in rexdense's reader, once for all."""
+    """Replace all of mmengine's checkpoint loaders by rexdense's reader."""
     with needed_packages("mmengine's reading of checkpoints"):
         from mmengine.runner import CheckpointLoader
 

@@ -1,4 +1,4 @@
-"""Preprocessing of images, which differs by the project that trained the weights."""
+"""Preprocessing of images, which depends on the project that trained the weights."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ class Preprocessing:
     """Channel order, normalisation and evaluation size of a set of weights.
 
     Attributes:
-        channel_order: 'RGB' or 'BGR', the order in which the network reads the channels.
-        mean: Subtracted from each channel, on the scale 0 to 255, in that order.
-        std: Divides each channel.
-        input_size: Pixels of the square image at which accuracy was published.
-        crop_ratio: ``input_size`` over the side to which the shorter edge is resized before the
+        channel_order: 'RGB' or 'BGR', the channel order of the network's input.
+        mean: The mean of each channel in this order, on the scale 0 to 255, which is subtracted.
+        std: The divisor of each channel.
+        input_size: Side in pixels of the square images with which the accuracy was published.
+        crop_ratio: ``input_size`` over the length to which the shorter edge is resized before the
             centre crop.
-        interpolation: Of that resize: 'bicubic' or 'bilinear'.
+        interpolation: Interpolation of the resize: 'bicubic' or 'bilinear'.
     """
 
     channel_order: str
@@ -27,7 +27,7 @@ class Preprocessing:
     interpolation: str = 'bicubic'
 
     def data_preprocessor(self) -> dict[str, Any]:
-        """Return the keywords of OpenMMLab's data preprocessors, which receive images as BGR.
+        """Return the arguments for OpenMMLab's data preprocessors, whose input images are BGR.
 
         Example:
             >>> IMAGENET_BGR.data_preprocessor()['bgr_to_rgb']
@@ -39,7 +39,7 @@ class Preprocessing:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> 'Preprocessing':
-        """Read the form that :func:`dataclasses.asdict` gives, from a checkpoint or a JSON file."""
+        """Create from the dictionary of :func:`dataclasses.asdict`, in a checkpoint or JSON."""
         mean, std = (tuple(map(float, values[key])) for key in ('mean', 'std'))
         kinds = dict(channel_order=str, input_size=int, crop_ratio=float, interpolation=str)
         others = {key: kind(values[key]) for key, kind in kinds.items() if key in values}
@@ -49,7 +49,7 @@ class Preprocessing:
     def from_data_preprocessor(
         cls, keywords: Mapping[str, Any], published: 'Preprocessing'
     ) -> 'Preprocessing':
-        """Return the preprocessing of an OpenMMLab data preprocessor; the rest is as ``published``.
+        """Return the preprocessing of an OpenMMLab data preprocessor, the rest as in ``published``.
 
         Example:
             >>> keywords = dict(mean=[0.0], std=[255.0], bgr_to_rgb=True)
@@ -73,7 +73,7 @@ class Preprocessing:
         )
 
 
-# The statistics of ImageNet as torchvision, timm and OpenMMLab write them, on the scale 0 to 255.
+# ImageNet statistics of torchvision, timm and OpenMMLab, on the scale 0 to 255.
 IMAGENET_RGB = Preprocessing('RGB', (123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 # pycls reads images with OpenCV; mmdet's RegNetX keeps its order and its std (configs/regnet).
 IMAGENET_BGR = Preprocessing(

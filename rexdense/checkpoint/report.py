@@ -1,4 +1,4 @@
-"""The report of loading weights."""
+"""Report of loading weights."""
 
 import dataclasses
 
@@ -9,13 +9,13 @@ _SHOWN = 6
 
 @dataclasses.dataclass
 class LoadReport:
-    """What was loaded, renamed, left out and missing. ``print(report)`` shows a short table.
+    """Tensors that were loaded, renamed, left out or missing. ``print(report)`` shows a table.
 
     Attributes:
-        checkpoint: The checkpoint that was read.
+        checkpoint: The checkpoint.
         source: The project whose names it uses.
         architecture: The network in it.
-        loaded: Names in the module that were filled.
+        loaded: Names of the module's tensors that were loaded.
         renamed: (name in the checkpoint, name in the module) of the loaded tensors whose names
             differ.
         dropped: Tensors of the checkpoint that were left out as expected: a head, levels that the
@@ -25,7 +25,7 @@ class LoadReport:
         unexpected: Names in the checkpoint that the module lacks.
         reshaped: (name, shape in the checkpoint, shape in the module) of differing shapes.
         notes: Adaptations and other remarks.
-        preprocessing: The preprocessing of images that these weights expect.
+        preprocessing: The preprocessing of images for these weights.
     """
 
     checkpoint: str

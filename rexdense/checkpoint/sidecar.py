@@ -1,4 +1,4 @@
-"""The sidecar: a JSON file beside exported weights that says what they are."""
+"""The sidecar: a JSON file that describes exported weights."""
 
 import hashlib
 import json
@@ -8,21 +8,21 @@ from typing import Any, BinaryIO
 from rexdense.errors import CheckpointUnreadable
 
 DIGEST = 'sha256'
-"""The entry that ties a sidecar to its weights."""
+"""The key of the weight file's hash."""
 
 
 def sidecar_path(path: str | Path) -> Path:
-    """Return the path of a weights file's sidecar: ``FILE.json``, the suffix appended.
+    """Return the path of a weight file's sidecar: ``FILE.json``, with the suffix appended.
 
-    So ``a.pth`` and ``a.safetensors`` can stand in one folder.
+    So ``a.pth`` and ``a.safetensors`` can be in the same folder.
     """
     path = Path(path)
     return path.with_name(f'{path.name}.json')
 
 
 def read_sidecar(path: Path) -> dict[str, Any]:
-    """Read the sidecar of a weights file; empty without one. Raise CheckpointUnreadable where it
-    was written for other weights, or these were damaged since."""
+    """Read the sidecar of a weight file; empty if there is none. Raise CheckpointUnreadable if it
+    was written for other weights, or the weights were damaged since."""
     beside = sidecar_path(path)
     try:
         said = json.loads(beside.read_bytes()) if path.is_file() and beside.is_file() else {}

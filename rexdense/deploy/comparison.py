@@ -1,4 +1,4 @@
-"""Comparison of a graph's outputs with those of the network."""
+"""Comparison of a graph's outputs with the network's outputs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from rexdense.deploy.graph import Graph
 from rexdense.errors import GraphMismatch, RexdenseError, first_line
 
 TOLERANCE = 1e-4
-"""Largest relative error with which a graph is kept."""
+"""The relative error of a graph must be below this."""
 
 
 def check_outputs(
@@ -21,12 +21,12 @@ def check_outputs(
     """Return the largest relative error of each output over all inputs.
 
     Args:
-        graph: Says what the outputs must be.
-        open_graph: Returns the same graph as another runtime has it.
+        graph: The graph, which computes the expected outputs.
+        open_graph: Returns the written graph as a function in its runtime.
 
     Raises:
-        GraphMismatch: an output is off by more than the tolerance, or the runtime fails; the worst
-            output is named.
+        GraphMismatch: an output exceeds the tolerance (the message names the worst one), or the
+            runtime fails.
     """
     run = _attempt(open_graph, 'the written graph cannot be opened')
     worst: dict[str, float] = {}
@@ -55,6 +55,6 @@ def _attempt(action: Callable[[], Any], failure: str) -> Any:
         return action()
     except (RexdenseError, ImportError):
         raise
-    # Each runtime has exceptions of its own.
+    # Each runtime has its own exceptions.
     except Exception as error:
         raise GraphMismatch(f'{failure} ({first_line(error)}): it was not written') from error

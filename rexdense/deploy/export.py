@@ -16,7 +16,7 @@ from rexdense.destinations import check_destination
 from rexdense.errors import InvalidArgument, RexdenseError, first_line
 from rexdense.files import files_written_aside
 
-# Beyond the example's: another batch, odd sizes, a size that is no multiple of 32.
+# Changes to the example: another batch size, odd sizes, a size that is not a multiple of 32.
 _CHECKED = ((1, 1, 33), (3, 32, -31))
 _SMALLEST = 64
 
@@ -133,7 +133,7 @@ def _converted(graph: Graph, format: str, example: Tensor, opset: int | None) ->
         return graph_format_named(format).convert(graph, example, opset)
     except (RexdenseError, ImportError, MemoryError):
         raise
-    # The exporters raise whatever the network's own code does under their tracers.
+    # The network's code can raise any exception under the exporters' tracers.
     except Exception as error:
         raise InvalidArgument(
             f'the network cannot be written as {format}: {first_line(error)} '

@@ -1,4 +1,4 @@
-"""The formats that a graph is written in: how each is made, and how it is run."""
+"""File formats of graphs, with their converters and runtimes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,12 +19,12 @@ from rexdense.errors import UnknownName, suggest
 
 
 class GraphFormat(NamedTuple):
-    """A format.
+    """A file format.
 
     Attributes:
-        convert: Takes a graph, example images, and a version of the operator set or None.
-        open: Returns the graph in a file as a function from images to outputs by name.
-        suffix: How the names of its files end.
+        convert: Converts a graph, given example images and an operator-set version or None.
+        open: Opens a file as a function from images to outputs by name.
+        suffix: The ending of the file names.
     """
 
     convert: Callable[[Graph, Tensor, int | None], Converted]

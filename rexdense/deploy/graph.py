@@ -155,7 +155,7 @@ class SegmentorGraph(Graph):
         if head is None:
             return self.network(images)
         features = self.network.extract_feat(images)
-        # Heads of rexdense need the size of the images, which no feature map tells.
+        # Heads of rexdense need the image size, which the feature maps do not determine.
         sized = 'size' in inspect.signature(head.forward).parameters
         return head(features, images.shape[2:]) if sized else head(features)
 

@@ -1,4 +1,4 @@
-"""Graphs as ONNX, of standard operators alone."""
+"""Conversion of graphs to ONNX, with only standard operators."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     import onnx
 
 OPSETS = range(18, 24)
-"""Operator-set versions: below, torch's exporter writes none, above, onnxruntime 1.23 runs none."""
+"""Operator-set versions. torch's exporter writes none below, onnxruntime 1.23 runs none above."""
 _STANDARD = ('', 'ai.onnx')
 
 
 def convert_to_onnx(graph: Graph, example: Tensor, opset: int | None = None) -> Converted:
-    """Return the graph as ONNX, weights included.
+    """Return the graph as ONNX with its weights.
 
-    torch has two exporters. This is the one that stands on torch.export: it states the output sizes
-    by formula, folds batch norms into convolutions, takes translations for the detector's operators
-    and is the one that is developed. The older one, on TorchScript, is some five times faster and
-    fixes what Python code decides while it traces, without a word.
+    torch has two exporters. This one uses torch.export: it gives formulas for the output sizes,
+    folds batch norms into convolutions, accepts translations of the detectors' operators, and is
+    under development. The older one uses TorchScript. It is about five times faster, but silently
+    fixes the decisions of Python code during the trace.
 
     Raises:
-        InvalidArgument: the operator set is none that is written.
-        GraphMismatch: it has operators of another domain than ONNX's own.
+        InvalidArgument: the operator-set version is not supported.
+        GraphMismatch: the graph has operators that are not ONNX's own.
     """
-    with needed_packages('an ONNX graph'):  # named here if they are missing, and not by torch
+    with needed_packages('an ONNX graph'):  # before torch raises its own error
         import onnx  # noqa: F401
         import onnxscript  # noqa: F401
 
@@ -61,7 +61,7 @@ def convert_to_onnx(graph: Graph, example: Tensor, opset: int | None = None) -> 
 
 
 def _strip(model: 'onnx.ModelProto') -> None:
-    """Take out notes on where in which source file each node was made."""
+    """Remove notes on the source lines of the nodes."""
     model.graph.ClearField('value_info')
     for part in (model.graph, *model.functions):
         part.ClearField('metadata_props')
@@ -74,7 +74,7 @@ def _strip(model: 'onnx.ModelProto') -> None:
 
 
 def _nodes(model: 'onnx.ModelProto') -> Iterator['onnx.NodeProto']:
-    """Yield all nodes, those in branches and functions too."""
+    """Yield all nodes, including those in branches and functions."""
     waiting = [*model.graph.node, *(node for part in model.functions for node in part.node)]
     while waiting:
         node = waiting.pop()
@@ -85,7 +85,7 @@ def _nodes(model: 'onnx.ModelProto') -> Iterator['onnx.NodeProto']:
 
 
 def check_standard_operators(model: 'onnx.ModelProto') -> None:
-    """Raise GraphMismatch, with the others' names, unless all operators are ONNX's own."""
+    """Raise GraphMismatch unless all operators are ONNX's own; the message names the others."""
     foreign = Counter(
         f'{node.domain}::{node.op_type}' for node in _nodes(model) if node.domain not in _STANDARD
     )

@@ -1,4 +1,4 @@
-"""Exporters without the notes that they leave on the terminal."""
+"""Suppression of the exporters' terminal output."""
 
 import contextlib
 import logging
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Hold back warnings, and what torch's exporters log below an error.
+    """Hide warnings, and torch's log messages below the level of errors.
 
-    They tell of packages that are not needed here (torchvision's operators), of TorchScript's
-    retirement, and of sizes that a trace may have fixed, which is compared afterwards.
+    They are about packages that are not needed here (torchvision's operators), the deprecation of
+    TorchScript, and sizes that a trace may have fixed, which the comparison checks.
     """
     logger = logging.getLogger('torch')
     before = logger.level

@@ -1,4 +1,4 @@
-"""Runtimes that run an ONNX graph on the CPU in torch's place."""
+"""Runtimes other than torch for ONNX graphs on the CPU."""
 
 import importlib
 import importlib.util
@@ -15,14 +15,14 @@ Run = Callable[[Tensor], Mapping[str, Tensor]]
 
 
 def device_of_runtime(name: str, device: str) -> str:
-    """Return the device of a model that a runtime computes, once the runtime can.
+    """Return the device of a model for a runtime, after checks that the runtime can be used.
 
     Args:
-        device: The one asked for; 'auto' leaves it open.
+        device: The requested device, or 'auto'.
 
     Raises:
-        InvalidArgument: the runtime is not known, or another device than the CPU was asked for.
-        MissingDependency: a package is not installed: the runtime, or what writes its graphs.
+        InvalidArgument: the runtime is unknown, or the device is not the CPU.
+        MissingDependency: the runtime or a package for its graphs is not installed.
     """
     _require_known(name)
     for package in (name, 'onnx', 'onnxscript', 'onnxruntime'):
@@ -39,11 +39,11 @@ def device_of_runtime(name: str, device: str) -> str:
 
 
 def open_graph(path: Path, runtime: str) -> Run:
-    """Return the ONNX graph in a file as a function from images (N, C, H, W) to its outputs by
-    name, in float32, with as many threads as torch has.
+    """Open an ONNX graph as a function from images (N, C, H, W) to its outputs by name, in float32,
+    with the same number of threads as torch.
 
     Raises:
-        InvalidArgument: the runtime is not known.
+        InvalidArgument: the runtime is unknown.
         MissingDependency: it is not installed.
     """
     _require_known(runtime)
@@ -60,9 +60,9 @@ def _onnxruntime(path: Path) -> Run:
         import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors alone
+    options.log_severity_level = 3  # only errors
     options.intra_op_num_threads = torch.get_num_threads()
-    # Else its threads go on spinning for 30 ms, in the way of what follows the network.
+    # Otherwise its threads spin for another 30 ms, and slow down the code after the network.
     options.add_session_config_entry('session.force_spinning_stop', '1')
     session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     names = [output.name for output in session.get_outputs()]
@@ -85,11 +85,11 @@ def _openvino(path: Path) -> Run:
 
     def run(images: Tensor) -> Mapping[str, Tensor]:
         outputs = model(images.numpy())
-        # The next run writes into the same memory.
+        # The next run reuses the memory.
         return {name: torch.from_numpy(outputs[place].copy()) for place, name in enumerate(names)}
 
     return run
 
 
 RUNTIMES: dict[str, Callable[[Path], Run]] = {'onnxruntime': _onnxruntime, 'openvino': _openvino}
-"""By name what opens a graph."""
+"""Functions that open a graph, by runtime."""

@@ -1,4 +1,4 @@
-"""Graphs in torch's own formats: torch.export's program, and TorchScript."""
+"""Conversion of graphs to torch's own formats: torch.export and TorchScript."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,23 +12,23 @@ from rexdense.deploy.quietly import quietly
 
 
 def dynamic_axes(graph: Graph, axis: Callable[[str], object]) -> dict[str, dict[int, object]]:
-    """Return the axes of the input that may have any length, in torch.export's form.
+    """Return the dynamic axes of the input, in torch.export's form.
 
     Args:
-        axis: What stands for an axis of that name.
+        axis: Function from the name of an axis to its representation.
     """
     return {graph.input_name: {0: axis('batch'), 2: axis('height'), 3: axis('width')}}
 
 
 def convert_to_torch_export(graph: Graph, example: Tensor, opset: int | None = None) -> Converted:
     """Return the graph as a program of torch.export (.pt2)."""
-    # DYNAMIC, unlike AUTO, refuses an axis that turns out to be fixed; a named Dim would have to
-    # state the smallest size, which differs by network.
+    # Unlike AUTO, DYNAMIC refuses an axis that turns out to be fixed. A named Dim would need the
+    # smallest size, which depends on the network.
     axes = dynamic_axes(graph, lambda name: torch.export.Dim.DYNAMIC)
     with torch.no_grad(), quietly():
         program = torch.export.export(graph, (example,), dynamic_shapes=axes)
     for node in program.graph.nodes:
-        # Paths of the machine on which it was made.
+        # It contains paths of this machine.
         node.meta.pop('stack_trace', None)
 
     def write(file: BinaryIO) -> None:
@@ -39,7 +39,7 @@ def convert_to_torch_export(graph: Graph, example: Tensor, opset: int | None = N
 
 
 def run_torch_export(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
-    """Return the program in a file as a function."""
+    """Open a program in a file as a function."""
     with quietly():
         return torch.export.load(str(path)).module()
 
@@ -47,7 +47,7 @@ def run_torch_export(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
 def convert_to_torchscript(graph: Graph, example: Tensor, opset: int | None = None) -> Converted:
     """Return the traced graph as TorchScript (.pt)."""
     with torch.no_grad(), quietly():
-        # Not strict, so that it may return a dictionary. All checks follow on the file.
+        # Not strict, to allow a dictionary as output. The written file is checked later.
         traced = torch.jit.trace(graph, example, strict=False, check_trace=False)
 
     def write(file: BinaryIO) -> None:
@@ -58,7 +58,7 @@ def convert_to_torchscript(graph: Graph, example: Tensor, opset: int | None = No
 
 
 def run_torchscript(path: Path) -> Callable[[Tensor], Mapping[str, Tensor]]:
-    """Return the traced graph in a file as a function."""
+    """Open a traced graph in a file as a function."""
     with quietly():
         traced = torch.jit.load(str(path), map_location='cpu')
 

@@ -1,4 +1,4 @@
-"""Networks: importing this package registers them in scope ``rexdense``."""
+"""Networks. Importing this package registers them in mmengine's scope ``rexdense``."""
 
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.models.backbones.residual import RegNet, ResNeXt

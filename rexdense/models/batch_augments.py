@@ -1,4 +1,4 @@
-"""Mixup and CutMix of whole batches, on the device, with soft targets."""
+"""Mixup and CutMix of whole batches on the device, with soft targets."""
 
 import math
 
@@ -13,18 +13,18 @@ from rexdense.registry import MODELS
 
 @MODELS.register_module()
 class BatchMix(nn.Module):
-    """Mix each image of a batch with the one at its place in the turned batch.
+    """Mixup and CutMix: mix each image with the image at the same place in the reversed batch.
 
-    One lambda a batch, drawn from Beta(alpha, alpha) (Zhang et al. 2018, "mixup"; Yun et al. 2019,
-    "CutMix"; the batch is turned round as in timm ``data/mixup.py``). CutMix pastes a rectangle of
-    ``1 - lambda`` of the area and takes as lambda what the picture's edges leave of it. Of the two
-    one is drawn for each batch where both are on.
+    Each batch gets one lambda, drawn from Beta(alpha, alpha) (Zhang et al. 2018, "mixup"; Yun et
+    al. 2019, "CutMix"; timm ``data/mixup.py`` reverses the batch, too). CutMix pastes a rectangle
+    with ``1 - lambda`` of the image area. The rectangle is clipped at the image border, and lambda
+    is computed again from its clipped area. If both are on, one of the two is drawn per batch.
 
     Args:
         mixup: alpha of mixup; 0 turns it off.
         cutmix: alpha of CutMix; 0 turns it off.
-        probability: Share of batches that are mixed.
-        switch: Share of the mixed batches that CutMix gets, where both are on.
+        probability: Share of the batches that are mixed.
+        switch: If both are on, the share of the mixed batches that CutMix gets.
 
     Raises:
         InvalidArgument: both are off, or a number is outside its range.
@@ -45,7 +45,8 @@ class BatchMix(nn.Module):
         self.probability, self.switch = probability, switch
 
     def forward(self, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mixed images (N, C, H, W) and targets (N, classes); the given ones stay."""
+        """Return mixed images (N, C, H, W) and targets (N, classes), without changing the
+        arguments."""
         if len(images) < 2 or np.random.rand() >= self.probability:
             return images, targets
         both = self.mixup and self.cutmix
@@ -61,8 +62,8 @@ class BatchMix(nn.Module):
 
     @staticmethod
     def _paste(images: Tensor, others: Tensor, share: float) -> tuple[Tensor, float]:
-        """Return the images with a rectangle of the others, and the share of their own that is
-        left."""
+        """Return the images with a pasted rectangle of the others, and the remaining share of each
+        image's own area."""
         height, width = images.shape[-2:]
         side = math.sqrt(1 - share)
         cut_height, cut_width = int(height * side), int(width * side)

@@ -162,7 +162,7 @@ class Classifier(BaseModule):
             num_classes: Number of logits; 0 returns the pooled features instead.
 
         Raises:
-            InvalidArgument: ``num_classes`` is negative or no whole number.
+            InvalidArgument: ``num_classes`` is negative or not a whole number.
         """
         self.num_classes = _number_of_classes(num_classes)
         self.head.reset(self.num_classes)

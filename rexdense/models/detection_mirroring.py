@@ -1,4 +1,4 @@
-"""The flip test of detectors."""
+"""Flip test of detectors."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,25 +11,26 @@ from mmengine.structures import InstanceData
 
 from rexdense.device import bare_model
 
-# Axes of (..., H, W) along which an image is flipped.
+# The axes of (..., H, W) to flip.
 _AXES = {'horizontal': (-1,), 'vertical': (-2,), 'diagonal': (-2, -1)}
 _OVERLAP = 0.7
-"""IoU above which boxes of one class are taken for one object."""
+"""IoU above which two boxes of one class belong to the same object."""
 
 
 class DetectionFlipTest(BaseTTAModel):
-    """Flip test of a detector of mmdet: fusion of its detections in an image and its mirror images.
+    """Flip test of an mmdet detector: it fuses the detections in an image and its mirror images.
 
-    Boxes of one class that overlap are one object (weighted boxes fusion, Solovyev et al. 2019):
-    its box is their mean weighed by their scores, its score the mean over all views, 0 where one
-    has not found it. Of those of one view that overlap, the best alone counts. A pixel is in the
-    mask where it is in most of theirs, weighed alike. ``mmdet.DetTTAModel`` keeps the best box
-    alone, a quarter of the gain in AP on blood cells (docs/predictor.md), and takes no masks.
+    Overlapping boxes of one class are fused to one object (weighted boxes fusion, Solovyev et al.
+    2019). The box is their mean, weighted by the scores. The score is the mean over all views, with
+    0 for a view without the object. If boxes of one view overlap, only the best one counts. A pixel
+    belongs to the mask if it does so in most of the masks, weighted by the scores, too.
+    ``mmdet.DetTTAModel`` keeps only the best box, which gives a quarter of the gain in AP on blood
+    cells (docs/predictor.md), and does not support masks.
 
     Args:
-        module: The model, which distributed training may have wrapped.
-        directions: Of 'horizontal', 'vertical' and 'diagonal' (both), those in which images are
-            flipped besides; a model knows objects turned as in its training.
+        module: The model; it may be wrapped for distributed training.
+        directions: The additional flips: 'horizontal', 'vertical' and 'diagonal' (both). Choose
+            orientations that occur in the training.
     """
 
     def __init__(self, module: Any, directions: Sequence[str] = ('horizontal',)) -> None:
@@ -47,14 +48,14 @@ class DetectionFlipTest(BaseTTAModel):
                     _mirrored(image, sample, direction)
                     for image, sample in zip(data['inputs'], data['data_samples'], strict=True)
                 ],
-                # Models write into the samples that they are given.
+                # Models write into the samples.
                 data_samples=[sample.new() for sample in data['data_samples']],
             )
             views.append(self.module.test_step(mirrored))
         return self.merge_preds(list(zip(*views, strict=True)))
 
     def merge_preds(self, data_samples_list: list[tuple[Any, ...]]) -> list[Any]:
-        """Return the first data sample of each image with what is found in all of its views."""
+        """Return the first data sample of each image with the fused detections of all views."""
         directions = (None, *self.directions)
         for samples in data_samples_list:
             views = [
@@ -66,8 +67,8 @@ class DetectionFlipTest(BaseTTAModel):
 
 
 def _mirrored(padded: torch.Tensor, sample: Any, direction: str) -> torch.Tensor:
-    """Return an image (C, H, W), mirrored, with what its pipeline has padded it with left where it
-    is: below it and on its right, or around it, as for CornerNet and CenterNet."""
+    """Return a flipped image (C, H, W). The padding stays where it is: below and to the right, or
+    on all sides, as for CornerNet and CenterNet."""
     scales = sample.get('scale_factor', (1, 1))[::-1]
     height, width = (
         round(size * scale) for size, scale in zip(sample.ori_shape, scales, strict=False)
@@ -79,14 +80,14 @@ def _mirrored(padded: torch.Tensor, sample: Any, direction: str) -> torch.Tensor
 
 
 class _View(NamedTuple):
-    """Detections in one view, turned back.
+    """Detections in one view, flipped back.
 
     Attributes:
         found: Boxes, scores and labels, the best first.
-        masks: All of the view (m, H, W), as it has them: those of whole images fill a memory, and
-            are not copied. None where there are none.
-        places: Of the masks of what was found.
-        axes: Along which they are flipped.
+        masks: All masks of the view (m, H, W), not flipped back: copies of whole-image masks could
+            exhaust the memory. None if the model gives no masks.
+        places: The index into ``masks`` of each detection in ``found``.
+        axes: The axes along which the masks are flipped.
     """
 
     found: InstanceData
@@ -95,7 +96,7 @@ class _View(NamedTuple):
     axes: tuple[int, ...]
 
     def mask(self, number: int) -> torch.Tensor:
-        """Return the mask (H, W) of one of the objects."""
+        """Return the mask (H, W) of a detection."""
         return self.masks[self.places[number]].flip(self.axes)
 
 
@@ -111,10 +112,10 @@ def _view(found: InstanceData, direction: str | None, size: Sequence[int]) -> _V
 
 
 def _fused(views: list[_View], most: int = -1) -> InstanceData:
-    """Return the objects of all views, the best first.
+    """Return the fused objects of all views, the best first.
 
     Args:
-        most: How many there are at most; any number below 0.
+        most: The largest number of objects; a negative number means no limit.
     """
     parts = [
         [view.found[key].cpu().numpy() for view in views] for key in ('bboxes', 'scores', 'labels')
@@ -134,11 +135,11 @@ def _fused(views: list[_View], most: int = -1) -> InstanceData:
 
 
 def _single(view: InstanceData) -> list[int]:
-    """Return the places of the boxes of a view, the best first, without those that have no area or
+    """Return the indices of the boxes of a view, the best first, without empty boxes and boxes that
     overlap a better one of their class.
 
-    Detectors without suppression (DETR), or a soft one, give an object further boxes of low scores,
-    which would take its score down in the mean.
+    Detectors without NMS (DETR) or with soft-NMS give further boxes of low scores for an object,
+    which would lower its mean score.
     """
     again = bbox_overlaps(view.bboxes, view.bboxes) > _OVERLAP
     again = (again & (view.labels[:, None] == view.labels)).cpu().numpy()
@@ -151,15 +152,15 @@ def _single(view: InstanceData) -> list[int]:
 
 
 def _fused_masks(fused: InstanceData, views: list[_View]) -> torch.Tensor:
-    """Return the masks (n, H, W) of fused objects, of those of one class in each view that overlap
-    the most, if they overlap enough."""
+    """Return the masks (n, H, W) of fused objects. For each object, a view contributes the mask of
+    its most overlapping box of the same class, if the overlap is large enough."""
     masks = views[0].masks.new_zeros((len(fused), *views[0].masks.shape[1:]))
     for number, (box, label) in enumerate(zip(fused.bboxes, fused.labels, strict=True)):
         chosen = []
         for view in views:
             found = view.found
             overlaps = bbox_overlaps(box[None], found.bboxes)[0] * (found.labels == label)
-            # Every mean overlaps that much with the last of the boxes that it is made of.
+            # Each fused box overlaps the last of its boxes by more than this.
             if len(found) and overlaps.max() > _OVERLAP:
                 best = int(overlaps.argmax())
                 chosen.append((found.scores[best], view.mask(best)))

@@ -1,4 +1,4 @@
-"""A classifier as mmengine's runner trains it: images to losses, logits or predictions."""
+"""An image classifier for mmengine's runner, with losses, logits and predictions."""
 
 from collections.abc import Sequence
 
@@ -18,28 +18,28 @@ LOSSES = ('cross_entropy', 'bce')
 
 @MODELS.register_module()
 class ImageClassifier(BaseModel):
-    """Any backbone under its family's head, with a classification loss.
+    """A classifier for mmengine's runner: a backbone, its family's head, a classification loss.
 
-    Its tensors are named as those of :func:`rexdense.create_classifier`, so that weights move
-    between the two, and into detectors and segmentors, with no renaming.
+    The tensors have the same names as in :func:`rexdense.create_classifier`. Weights can be
+    exchanged between the two, and loaded into detectors and segmentors, without renaming.
 
     Args:
-        backbone: Config of a registered backbone; of one from elsewhere, such as mmdet.ResNet,
-            with ``out_channels``.
+        backbone: Config of a registered backbone. Set ``out_channels`` for a backbone of another
+            package, such as mmdet.ResNet.
         num_classes: Number of classes.
         dropout: As for :class:`~rexdense.models.classifier.Classifier`.
         loss: 'cross_entropy', or 'bce' for a binary cross-entropy of each class, summed over the
             classes and averaged over the images (Wightman et al. 2021, "ResNet strikes back").
-        label_smoothing: The share of the target that goes to all classes alike.
+        label_smoothing: The share of the target that is spread evenly over all classes.
         batch_augments: Configs of mixup and CutMix, see
-            :class:`~rexdense.models.batch_augments.BatchMix`; they act in training alone.
+            :class:`~rexdense.models.batch_augments.BatchMix`; they apply only in training.
         data_preprocessor: mmengine's, which stacks and normalises the images.
-        init_cfg: mmengine's.
-        out_channels: Channels of the last map of a backbone that is none of rexdense; a linear
-            layer reads its mean.
+        init_cfg: Initialisation by mmengine.
+        out_channels: Channels of the last feature map of a backbone of another package. The head is
+            then a linear layer on its mean.
 
     Raises:
-        InvalidArgument: an argument is outside what is allowed.
+        InvalidArgument: an argument is out of range.
     """
 
     def __init__(
@@ -82,8 +82,8 @@ class ImageClassifier(BaseModel):
 
         Args:
             inputs: Images (N, C, H, W), normalised.
-            data_samples: One an image, with ``gt_label`` in training.
-            mode: 'tensor' gives the logits (N, num_classes); 'loss' the loss of the batch;
+            data_samples: One per image, with ``gt_label`` in training.
+            mode: 'tensor' returns the logits (N, num_classes), 'loss' the loss of the batch, and
                 'predict' the samples with ``scores`` (num_classes) and ``pred_label``.
         """
         if mode == 'loss':
@@ -108,7 +108,7 @@ class ImageClassifier(BaseModel):
         return dict(loss=functional.cross_entropy(logits, targets))
 
     def _labels(self, data_samples: Sequence[BaseDataElement], inputs: Tensor) -> Tensor:
-        """Return the labels (N,) of a batch; raise DataError where one is no class of the head."""
+        """Return the labels (N,) of a batch; raise DataError if a label is not a class."""
         labels = torch.tensor([int(sample.gt_label) for sample in data_samples])
         beyond = (labels < 0) | (labels >= self.num_classes)
         if beyond.any():

@@ -1,4 +1,4 @@
-"""The flip test of segmentors and depth estimators."""
+"""Flip test of segmentors and depth estimators."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from rexdense.device import bare_model
 
 
 class FlipTest(BaseTTAModel):
-    """The mean of what a model of mmseg predicts for an image and for its mirror image.
+    """Flip test of an mmseg model: the mean of the predictions for an image and its mirror image.
 
-    Averaged are the probabilities of the classes, or the depths. It takes the data of a plain test
-    pipeline, where ``mmseg.SegTTAModel`` wants one of its own, and it knows that mmseg's logits are
-    probabilities already where there is one output channel.
+    It averages the class probabilities or the depths. It uses the data of a plain test pipeline,
+    while ``mmseg.SegTTAModel`` requires a pipeline of its own. With one output channel, mmseg's
+    logits are already probabilities, which is taken into account.
 
     Args:
-        module: The model, which distributed training may have wrapped.
+        module: The model; it may be wrapped for distributed training.
     """
 
     def test_step(self, data: dict[str, Any]) -> list[Any]:
@@ -27,13 +27,13 @@ class FlipTest(BaseTTAModel):
             data_samples=[sample.new() for sample in data['data_samples']],
         )
         for sample in mirrored['data_samples']:
-            # mmseg turns the predictions back.
+            # mmseg flips the predictions back.
             sample.set_metainfo(dict(flip=True, flip_direction='horizontal'))
         predictions = self.module.test_step(data), self.module.test_step(mirrored)
         return self.merge_preds(list(zip(*predictions, strict=True)))
 
     def merge_preds(self, data_samples_list: list[tuple[Any, ...]]) -> list[Any]:
-        """Return the first data sample of each image with the mean of the predictions of all."""
+        """Return the first data sample of each image with the mean prediction of its views."""
         return [self._merged(samples) for samples in data_samples_list]
 
     def _merged(self, samples: tuple[Any, ...]) -> Any:

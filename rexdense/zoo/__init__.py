@@ -1,4 +1,4 @@
-"""Numbers of the named networks as data: what was measured here, what others have published."""
+"""Sizes and published accuracies of the named networks, as data."""
 
 from rexdense.zoo.complexity import Complexity, count_complexity
 from rexdense.zoo.measured import (

@@ -1,4 +1,4 @@
-"""The configs of detectors on COCO, written from a row for each backbone."""
+"""Writing of the COCO detector configs, from a table of backbones."""
 
 import textwrap
 from pathlib import Path
@@ -9,12 +9,12 @@ from rexdense.zoo.published import PublishedRow, load_published
 
 
 class Detector(NamedTuple):
-    """A backbone that has configs for COCO.
+    """A backbone with COCO configs.
 
     Attributes:
-        arch: Its name.
-        title: Its name in a sentence.
-        weights: Publisher and tag of the weights it starts from; None where none are published.
+        arch: The backbone's name.
+        title: The name in a sentence.
+        weights: Publisher and tag of the initial weights; None if none are published.
     """
 
     arch: str
@@ -27,20 +27,20 @@ class Detector(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """The folder of its configs, by its family."""
+        """The folder of the configs, by family."""
         return next(name for name in _FOLDERS if self.arch.startswith(name))
 
     @property
     def name(self) -> str:
-        """Its name in measured.json and on the pages."""
+        """The name in measured.json and on the pages."""
         return self.arch
 
     def printed_in(self, row: PublishedRow) -> bool:
-        """Whether a published row is of it."""
+        """Return whether a published row is about this backbone."""
         return row.name == self.arch
 
     def start(self, method: str) -> list[str]:
-        """Return the paragraph of the docstring on the weights it begins from."""
+        """Return the paragraph of the config's docstring on the initial weights."""
         if self.weights is None:
             return [
                 *textwrap.wrap(_OWN_WEIGHTS, 100),
@@ -70,15 +70,15 @@ class Detector(NamedTuple):
 
 
 class Baseline(NamedTuple):
-    """A backbone of mmdet that the authors of ReXNet compare theirs with.
+    """An mmdet backbone with which the authors of ReXNet compare their networks.
 
     Attributes:
-        name: What measured.json and the pages call it.
-        title: Its name in a sentence.
+        name: The name in measured.json and on the pages.
+        title: The name in a sentence.
         published: The model's name in the authors' tables.
-        backbone: The lines of its section, without ``init_cfg``.
+        backbone: The lines of the config section, without ``init_cfg``.
         weights: The lines of ``init_cfg``.
-        channels: Of its levels c2 to c5.
+        channels: Channels of the levels c2 to c5.
     """
 
     name: str
@@ -93,11 +93,11 @@ class Baseline(NamedTuple):
         return _path('baselines', method, self.name)
 
     def printed_in(self, row: PublishedRow) -> bool:
-        """Whether a published row is of it."""
+        """Return whether a published row is about this backbone."""
         return row.model == self.published and row.label == 'clovaai'
 
     def start(self, method: str) -> list[str]:
-        """Return the paragraph of the docstring on what it is for."""
+        """Return the paragraph of the config's docstring on its purpose."""
         return textwrap.wrap(
             f"It is {self.title} as mmdet has it, by the recipe of this folder's neighbours, to be "
             'measured beside them. It starts from ImageNet weights that are downloaded once.',
@@ -189,8 +189,8 @@ BASELINES = (
         channels=(24, 40, 112, 320),
     ),
 )
-"""FBNet-C, the fourth network that they compare with, has no implementation in mmdet: of it there
-are the published figures alone."""
+"""FBNet-C, their fourth network for comparison, has no implementation in mmdet. Only its published
+figures are listed."""
 METHODS = {'faster': 'Faster R-CNN', 'mask': 'Mask R-CNN'}
 _OWN_WEIGHTS = (
     'No ImageNet weights of this network are published. With those of a classifier of your own, '
@@ -202,7 +202,7 @@ _PIECES = 'Longer, and at several scales: --with 3x 1333x640-800 (docs/detection
 
 
 def coco_configs() -> dict[str, str]:
-    """Return the text of each config, by its path below ``configs``."""
+    """Return the text of each config by its path below ``configs``."""
     return {
         detector.config(method): _text(detector, method)
         for detector in (*DETECTORS, *BASELINES)
@@ -211,7 +211,7 @@ def coco_configs() -> dict[str, str]:
 
 
 def write_coco_configs(folder: Path) -> list[Path]:
-    """Write the configs into a folder, in place of what is there under their names."""
+    """Write the configs into a folder, and overwrite those of the same name."""
     return [
         atomic_write(folder / path, text.encode(), overwrite=True, make_folder=True)
         for path, text in coco_configs().items()
@@ -238,7 +238,7 @@ def _text(detector: Detector | Baseline, method: str) -> str:
 
 
 def _figures(detector: Detector | Baseline, method: str) -> str:
-    """Return sentences on what others report of the detector."""
+    """Return sentences on the published figures of the detector."""
     return ' '.join(
         f'{row.label} prints {_printed(row)} ({row.setting}).'
         for row in load_published()

@@ -25,12 +25,12 @@ class Complexity(NamedTuple):
 
 @contextlib.contextmanager
 def counting(module: nn.Module) -> Iterator[dict[str, int]]:
-    """Count ``macs`` and ``activations`` of what ``module`` computes within this; what bypasses
-    ``nn.Conv*d`` and ``nn.Linear`` is not seen."""
+    """Count ``macs`` and ``activations`` of what ``module`` computes in this context. Operations
+    outside ``nn.Conv*d`` and ``nn.Linear`` are not counted."""
     counted = {'macs': 0, 'activations': 0}
 
     def count(layer: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        # weight[0] is what one element of the output reads; transposed, what one input feeds.
+        # weight[0] is the weights per output element; in a transposed layer, per input element.
         elements = inputs[0] if isinstance(layer, _ConvTransposeNd) else output
         counted['macs'] += elements.numel() * layer.weight[0].numel()
         if isinstance(layer, _ConvNd):
@@ -51,13 +51,13 @@ def counting(module: nn.Module) -> Iterator[dict[str, int]]:
 def count_complexity(
     module: nn.Module, input_shape: Sequence[int] = (1, 3, 224, 224)
 ) -> Complexity:
-    """Count what one evaluation forward of ``module`` costs, without computing it.
+    """Count the cost of a forward pass of ``module`` in evaluation mode, without computing it.
 
-    The forward runs on the meta device, whatever device ``module`` is on; ``module`` is left as it
-    was. What bypasses ``nn.Conv*d`` and ``nn.Linear`` is not seen.
+    The forward pass runs on the meta device, whatever device ``module`` is on; ``module`` stays
+    unchanged. Operations outside ``nn.Conv*d`` and ``nn.Linear`` are not counted.
 
     Args:
-        input_shape: Of the only input, (N, C, H, W) for images; the counts are for all N.
+        input_shape: Shape of the only input, (N, C, H, W) for images. The counts are for all N.
 
     Example:
         >>> count_complexity(nn.Conv2d(3, 8, 3, stride=2, padding=1), (1, 3, 32, 32))

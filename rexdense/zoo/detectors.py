@@ -1,4 +1,4 @@
-"""Size of two-stage detectors: parameters, and multiply-accumulates part by part."""
+"""Size of two-stage detectors: parameters, and multiply-accumulates by part."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -9,12 +9,12 @@ from torch import nn
 from rexdense.zoo.complexity import counting
 
 AUTHORS_IMAGE, MMDET_IMAGE = '1200x800', '1280x800'
-"""The size that the authors of ReXNet state, and that at which mmdet counts unless it is told
-another (tools/analysis_tools/get_flops.py)."""
+"""The size that the authors of ReXNet state, and the default of mmdet's counting tool
+(tools/analysis_tools/get_flops.py)."""
 IMAGES = {AUTHORS_IMAGE: (800, 1200), MMDET_IMAGE: (800, 1280)}
-"""Height and width in pixels of the images that are counted."""
+"""Height and width in pixels of the counted images."""
 REGIONS, OBJECTS = 1000, 100
-"""Regions and boxes of an image that mmdet's configs keep: ``max_per_img`` of rpn and rcnn."""
+"""Regions and boxes per image that mmdet's configs keep: ``max_per_img`` of rpn and rcnn."""
 
 
 class DetectorMeasurement(NamedTuple):
@@ -22,25 +22,25 @@ class DetectorMeasurement(NamedTuple):
 
     Attributes:
         parameters: By method, 'faster' or 'mask'.
-        macs: By size of the one image, of :data:`IMAGES`, and then by part: 'backbone', 'neck',
-            'proposals', 'boxes' and 'masks'.
+        macs: For one image, by its size (a key of :data:`IMAGES`) and then by part: 'backbone',
+            'neck', 'proposals', 'boxes' and 'masks'.
     """
 
     parameters: dict[str, int]
     macs: dict[str, dict[str, int]]
 
     def macs_of(self, method: str, image: str) -> int:
-        """Return the sum over the parts that a method has."""
+        """Return the sum over the parts of a method."""
         parts = self.macs[image]
         return sum(count for part, count in parts.items() if method == 'mask' or part != 'masks')
 
 
 def measure_detector(methods: Mapping[str, Callable[[], nn.Module]]) -> DetectorMeasurement:
-    """Measure the detectors with one backbone; nothing is computed.
+    """Measure the detectors with one backbone, without computing anything.
 
     Args:
-        methods: For each what returns mmdet's detector, on the meta device; the parts are counted
-            on the last, which has those of the others.
+        methods: Functions that return mmdet's detector on the meta device, by method. The parts are
+            counted on the last detector, which has all parts of the others.
     """
     networks = {method: build() for method, build in methods.items()}
     parameters = {
@@ -54,12 +54,12 @@ def measure_detector(methods: Mapping[str, Callable[[], nn.Module]]) -> Detector
 
 
 def count_parts(network: Any, image: tuple[int, int]) -> dict[str, int]:
-    """Return the multiply-accumulates of each part of a detector for one image, whose box head
-    reads ``REGIONS`` and whose mask head ``OBJECTS``.
+    """Return the multiply-accumulates of each part of a detector for one image. The box head reads
+    ``REGIONS``, the mask head ``OBJECTS``.
 
     Args:
         network: mmdet's Faster or Mask R-CNN, on the meta device.
-        image: Height and width in pixels; nothing is padded.
+        image: Height and width in pixels, without padding.
     """
     network.eval()
     macs = {}

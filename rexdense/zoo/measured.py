@@ -1,4 +1,4 @@
-"""``measured.json``: what every named network is, counted in the code itself."""
+"""``measured.json``: the sizes of all named networks, counted in the code."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -42,11 +42,12 @@ class Measurement(NamedTuple):
 def measure(
     build_classifier: Callable[[], nn.Module], build_backbone: Callable[[], nn.Module]
 ) -> Measurement:
-    """Measure one network; nothing is computed, all tensors are on the meta device.
+    """Measure one network on the meta device, without computing anything.
 
     Args:
         build_classifier: Returns the network with its 1000 classes.
-        build_backbone: Returns a module whose forward has the levels c1 to c5, (1, C, H, W) each.
+        build_backbone: Returns a module whose forward returns the levels c1 to c5, (1, C, H, W)
+            each.
     """
     with torch.device('meta'):
         complexity = count_complexity(build_classifier(), (1, 3, INPUT_SIZE, INPUT_SIZE))
@@ -60,7 +61,7 @@ def measure(
 
 
 def load_measured(path: Path = MEASURED) -> dict[str, Measurement]:
-    """Return the measurement of every name, in the order of the file."""
+    """Return the measurements by name, in the order of the file."""
     networks = json.loads(path.read_text(encoding='utf-8'))['networks']
     return {name: _measurement(row) for name, row in networks.items()}
 
@@ -71,13 +72,13 @@ def _measurement(row: dict[str, Any]) -> Measurement:
 
 
 def load_measured_unets(path: Path = MEASURED) -> dict[str, Complexity]:
-    """Return the counts of every standard U-Net, in the order of the file."""
+    """Return the counts of the standard U-Nets, in the order of the file."""
     unets = json.loads(path.read_text(encoding='utf-8'))['unets']
     return {name: Complexity(**row) for name, row in unets.items()}
 
 
 def load_measured_detectors(path: Path = MEASURED) -> dict[str, DetectorMeasurement]:
-    """Return the size of the detectors on COCO of each backbone, in the order of the file."""
+    """Return the sizes of the COCO detectors by backbone, in the order of the file."""
     detectors = json.loads(path.read_text(encoding='utf-8'))['detectors']
     return {name: DetectorMeasurement(**row) for name, row in detectors.items()}
 
@@ -90,16 +91,15 @@ def write_measured(
     detectors: Mapping[str, Mapping[str, Callable[[], nn.Module]]],
     path: Path = MEASURED,
 ) -> dict[str, Measurement]:
-    """Measure the networks called ``names`` and the U-Nets, and put the result in place of
-    ``path``.
+    """Measure the networks called ``names`` and the U-Nets, and overwrite ``path`` with the result.
 
     Args:
-        build_classifier, build_backbone: As for :func:`measure`, given a name.
-        unets: For each name what returns the U-Net, with ``UNET_CLASSES`` classes.
-        detectors: For each backbone what :func:`measure_detector` is given.
+        build_classifier, build_backbone: As for :func:`measure`, but called with a name.
+        unets: Functions that return a U-Net with ``UNET_CLASSES`` classes, by name.
+        detectors: The argument of :func:`measure_detector`, by backbone.
 
     Returns:
-        What was measured of ``names``.
+        The measurements of ``names``.
     """
     measurements = {
         name: measure(partial(build_classifier, name), partial(build_backbone, name))
@@ -121,7 +121,7 @@ def _as_text(
     unets: dict[str, Complexity],
     detectors: dict[str, DetectorMeasurement],
 ) -> str:
-    """The file, with one line for each network."""
+    """Return the text of the file, with one line per network."""
     rule = json.dumps(RULE, indent=4).replace('\n}', '\n  }')
     return (
         f'{{\n  "counting_rule": {rule},\n'

@@ -1,6 +1,7 @@
-"""``configs/metafile.yml``: configs with figures that others published, in the form of mim.
+"""``configs/metafile.yml``: configs with figures that others published, in mim's format.
 
-No weights of these configs exist, so no entry has any, and each says whose figures it shows.
+There are no weights of these configs, so no entry has any. Each entry names the publisher of its
+figures.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from rexdense.zoo.published import load_published
 from rexdense.zoo.weights import load_published_weights
 
 METAFILE = Path('configs/metafile.yml')
-"""Files that model-index.yml imports, below the root of the repository."""
+"""The file that model-index.yml imports, relative to the root of the repository."""
 _HEAD = """\
 # Written by: rexdense zoo --index
 # Results are those that `Published By` printed of training of its own, at `Source`. None of these
@@ -37,12 +38,12 @@ _TABLES = {
     'mindcv': ('mindcv-910',),
     'pycls': ('pycls',),
 }
-"""Tables of published.json with the figures of a recipe, by the word that its configs bear."""
+"""Tables of published.json with the figures of a recipe, by the recipe's word in config names."""
 _TASKS = {'box AP': 'Object Detection', 'mask AP': 'Instance Segmentation'}
 
 
 class _Figures(NamedTuple):
-    """Figures in percent that one publisher prints of one model."""
+    """Figures in percent that one publisher reports for one model."""
 
     publisher: str
     source: str
@@ -51,7 +52,7 @@ class _Figures(NamedTuple):
 
 
 def model_index() -> dict[str, Any]:
-    """Return collections and models in mim's form: configs of which others published figures."""
+    """Return collections and models in mim's format: the configs with published figures."""
     collections = [
         {'Name': name, 'Paper': {'Title': title, 'URL': url}}
         for name, (title, url) in _PAPERS.items()
@@ -60,7 +61,7 @@ def model_index() -> dict[str, Any]:
 
 
 def render_model_index() -> str:
-    """Return the text of the file."""
+    """Return the text of the metafile."""
     import yaml
 
     text = yaml.safe_dump(model_index(), sort_keys=False, allow_unicode=True, width=100)
@@ -68,7 +69,7 @@ def render_model_index() -> str:
 
 
 def write_model_index(path: Path) -> None:
-    """Write the file, in place of the one that is there."""
+    """Write the metafile, and overwrite an existing one."""
     atomic_write(path, render_model_index().encode(), overwrite=True)
 
 
@@ -104,7 +105,7 @@ def _classifiers() -> Iterator[dict[str, Any]]:
 
 
 def _top1(network: str, recipe: str) -> _Figures | None:
-    """Return the accuracy that the publisher of a recipe prints for a network."""
+    """Return the accuracy that the publisher of a recipe reports for a network."""
     for table in _TABLES.get(recipe, ()):
         for row in load_published():
             if (row.table, row.name) == (table, network) and row.top1 is not None:

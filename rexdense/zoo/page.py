@@ -1,4 +1,4 @@
-"""The part of docs/zoo.md that is rendered from the zoo's numbers."""
+"""Rendering of the numbers of the zoo into docs/zoo.md."""
 
 from pathlib import Path
 
@@ -106,7 +106,7 @@ def _unet_table() -> str:
 
 
 def zoo_section() -> str:
-    """Return the text between the markers: the numbers as tables, with their definitions."""
+    """Return the text between the markers: tables of the numbers, with definitions."""
     return f"""\
 ## Backbones
 
@@ -162,7 +162,7 @@ By part, at 1200 x 800:
 
 
 def with_zoo(text: str) -> str:
-    """Return ``text`` with what stands between the two markers rendered anew; raise InvalidArgument
+    """Return ``text`` with the part between the two markers rendered again. Raise InvalidArgument
     unless it has each marker once, the beginning first."""
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise InvalidArgument(
@@ -174,8 +174,8 @@ def with_zoo(text: str) -> str:
 
 
 def render_page(path: Path) -> None:
-    """Render the zoo's part of a page anew; all else in it stays. Raise InvalidArgument where there
-    is no such file, or as :func:`with_zoo`."""
+    """Render the zoo's part of a page again, and keep the rest. Raise InvalidArgument if there is
+    no such file, or as :func:`with_zoo`."""
     try:
         text = path.read_text(encoding='utf-8')
         rendered = with_zoo(text)

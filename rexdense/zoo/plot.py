@@ -1,4 +1,4 @@
-"""The picture of the zoo: published top-1 accuracy against what a network costs."""
+"""Plot of published top-1 accuracy against the cost of networks."""
 
 import hashlib
 import io
@@ -16,12 +16,12 @@ EFFICIENTNET_TABLE = 'clovaai-comparison'
 
 
 class Style(NamedTuple):
-    """Style of a family's markers: colours after Okabe and Ito, and markers that differ.
+    """Style of a family's markers. The colours are those of Okabe and Ito, and the markers differ.
 
     Attributes:
-        offset: From a point to its label, in points of 1/72 inch.
-        labels: The points that are labelled, in crowded families with offsets of their own, which a
-            line bridges; None labels all.
+        offset: Offset from a point to its label, in points of 1/72 inch.
+        labels: The points with labels; None labels all. In crowded families, a label can have its
+            own offset, with a line from the point.
     """
 
     title: str
@@ -64,7 +64,7 @@ STYLES = {
 
 
 class Point(NamedTuple):
-    """A network in the picture; ``source`` is who published its accuracy in percent."""
+    """A network in the plot; ``source`` published its accuracy, in percent."""
 
     family: str
     label: str
@@ -81,9 +81,9 @@ def _label(name: str) -> str:
 
 
 def plotted_points() -> list[Point]:
-    """Return every network with a published accuracy, and EfficientNet's published numbers.
+    """Return all networks with a published accuracy, and EfficientNet's published numbers.
 
-    torchvision's own variants of three RegNets are left out: they lie on their neighbours.
+    torchvision's variants of three RegNets are left out: they would cover their neighbours.
     """
     points = [
         Point(
@@ -110,18 +110,18 @@ def plotted_points() -> list[Point]:
 
 
 def fingerprint(points: Iterable[Point]) -> str:
-    """Return a digest of a picture's points for its metadata, so that a stale picture is known."""
+    """Return a digest of the plot's points for its metadata, to detect an outdated picture."""
     return 'points ' + hashlib.sha256(repr(list(points)).encode()).hexdigest()
 
 
 def plot_accuracy(path: Path, force: bool = False) -> None:
-    """Draw the picture into ``path``, a PNG.
+    """Draw the plot into ``path``, a PNG.
 
     Args:
-        force: Replace a file that is there.
+        force: Replace an existing file.
 
     Raises:
-        InvalidArgument: ``path`` is not a .png, or is there already.
+        InvalidArgument: ``path`` is not a .png, or exists already.
         MissingDependency: matplotlib is not installed.
     """
     if path.suffix.lower() != '.png':
@@ -178,7 +178,7 @@ def _draw_panel(axes: Any, points: list[Point], quantity: str, scale: float, tit
 
 
 def _write_label(axes: Any, style: Style, label: str, point: tuple[float, float]) -> None:
-    """Write a point's label beside it, or away from it at the end of a thin line."""
+    """Write a point's label beside it, or farther away at the end of a thin line."""
     if style.labels is not None and label not in style.labels:
         return
     away = style.labels[label] if style.labels else None

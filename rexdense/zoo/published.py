@@ -1,4 +1,4 @@
-"""``published.json``: what others have printed of these networks, to the digit."""
+"""``published.json``: figures that others published for these networks, digit by digit."""
 
 import functools
 import json
@@ -20,13 +20,13 @@ UNITS = {
 
 
 class PublishedNumber(NamedTuple):
-    """One printed number.
+    """A published number.
 
     Attributes:
         quantity: What it counts: top1, top1_error, macs, parameters, box_ap ...
-        printed: Its digits as printed.
+        printed: The digits as printed.
         unit: '%', 'ms', 'images/s', or the factor 1, M or G.
-        differs: Why it does not agree with the network measured; None where it does.
+        differs: Why it disagrees with the measured network; None if it agrees.
     """
 
     quantity: str
@@ -36,22 +36,22 @@ class PublishedNumber(NamedTuple):
 
     @property
     def value(self) -> Decimal:
-        """The number with its unit's factor."""
+        """The number, multiplied by its unit."""
         return Decimal(self.printed) * UNITS[self.unit]
 
 
 class PublishedRow(NamedTuple):
-    """A row of somebody's table.
+    """A row of a published table.
 
     Attributes:
-        table: Which table of the file, one word.
-        label: Who printed it, one word.
-        source: Where.
-        setting: How the numbers were found.
-        model: The network as the source calls it.
-        name: The network's name here; None where it has none.
+        table: The id of the table in the file, one word.
+        label: The publisher, one word.
+        source: Where the table is published.
+        setting: How the numbers were obtained.
+        model: The network's name in the source.
+        name: The network's name in rexdense; None if it has none.
         resolution: Height and width of the input in pixels; None for detectors.
-        numbers: By quantity.
+        numbers: The numbers by quantity.
     """
 
     table: str
@@ -65,7 +65,7 @@ class PublishedRow(NamedTuple):
 
     @property
     def top1(self) -> Decimal | None:
-        """Top-1 accuracy in percent, where the row has it or the error."""
+        """Top-1 accuracy in percent, if the row has it or the top-1 error."""
         if 'top1_error' in self.numbers:
             return 100 - self.numbers['top1_error'].value
         return self.numbers['top1'].value if 'top1' in self.numbers else None
@@ -73,7 +73,7 @@ class PublishedRow(NamedTuple):
 
 @functools.cache
 def load_published(path: Path = PUBLISHED) -> tuple[PublishedRow, ...]:
-    """Return all rows, in the order of the file; of two on one network the first counts."""
+    """Return all rows in the order of the file; the first row of a network counts."""
     tables = json.loads(path.read_text(encoding='utf-8'))['tables']
     return tuple(_rows(tables))
 

@@ -1,4 +1,4 @@
-"""Large numbers read and printed: ``10M``, ``4.8 M``, ``0.40 G``."""
+"""Parsing and formatting of large numbers: ``10M``, ``4.8 M``, ``0.40 G``."""
 
 from decimal import Decimal, InvalidOperation
 
@@ -8,10 +8,10 @@ SCALES = {'': 1, 'K': 10**3, 'M': 10**6, 'G': 10**9}
 
 
 def parse_count(text: str) -> int:
-    """Return the number that a command line gives: digits, and K, M, G (or B) behind them.
+    """Return the number in a command-line argument: digits, optionally with K, M, G (or B).
 
     Raises:
-        InvalidArgument: ``text`` is no such number, or not above 0.
+        InvalidArgument: ``text`` is not such a number, or not above 0.
 
     Example:
         >>> parse_count('10M'), parse_count('0.4G'), parse_count('500')
@@ -30,7 +30,7 @@ def parse_count(text: str) -> int:
 
 
 def format_count(count: int) -> str:
-    """Return ``count`` in millions, or from a thousand million on in G, to three figures or so.
+    """Return ``count`` in millions, or in G from 10**9 on, with about three digits.
 
     Example:
         >>> format_count(4796873), format_count(398370392), format_count(15911534044)

@@ -1,4 +1,4 @@
-"""The zoo as a table: every named network with its size and its published accuracy."""
+"""The zoo as a table: all named networks with their sizes and published accuracies."""
 
 import fnmatch
 import re
@@ -14,7 +14,7 @@ from rexdense.zoo.quantities import format_count
 
 
 class ZooEntry(NamedTuple):
-    """One network: what was measured of it, and the published row that its accuracy is from."""
+    """A network with its measurement and the published row of its accuracy."""
 
     name: str
     measured: Measurement
@@ -26,7 +26,7 @@ class ZooEntry(NamedTuple):
         return self.published.top1 if self.published else None
 
     def printed(self, quantity: str) -> str:
-        """The digits of a published number, or a dash."""
+        """Return the digits of a published number, or a dash."""
         numbers = self.published.numbers if self.published else {}
         return numbers[quantity].printed if quantity in numbers else '-'
 
@@ -56,7 +56,7 @@ LEFT_ALIGNED = ('name', 'accuracy by')
 
 
 def family_of(name: str) -> str:
-    """Return the family, which is the name as far as its first digit.
+    """Return the family: the part of the name before its first digit.
 
     Example:
         >>> family_of('rexnet_lite_1.0'), family_of('regnetx_1.6gf'), family_of('resnext50_32x4d')
@@ -83,15 +83,15 @@ def select(
     max_macs: int | None = None,
     sort: str | None = None,
 ) -> list[ZooEntry]:
-    """Return the networks of a family that are small enough, sorted.
+    """Return the networks of a family up to the given sizes, sorted.
 
     Args:
         family: Shell pattern of :func:`family_of`, such as ``rexnet`` or ``regnet*``.
-        sort: 'params', 'macs' or 'activations', the smallest first; 'top1', the best first and what
-            has no published accuracy last; None keeps the order.
+        sort: 'params', 'macs' or 'activations' for the smallest first; 'top1' for the best first,
+            with networks without a published accuracy last; None keeps the order.
 
     Raises:
-        UnknownName: no family matches, or ``sort`` is none of the four.
+        UnknownName: no family matches, or ``sort`` is unknown.
         InvalidArgument: no network is left.
     """
     kept = list(entries)
@@ -124,12 +124,12 @@ def _cells(entries: Iterable[ZooEntry]) -> list[list[str]]:
 
 
 def as_text(entries: Iterable[ZooEntry]) -> str:
-    """Return the table in aligned columns, for a terminal."""
+    """Return the table for a terminal, with aligned columns."""
     return text_table([list(COLUMNS), *_cells(entries)])
 
 
 def as_markdown(entries: Iterable[ZooEntry]) -> str:
-    """Return the table in Markdown, names in code type."""
+    """Return the table in Markdown, with names as code."""
     rows = [[f'`{name}`', *cells] for name, *cells in _cells(entries)]
     return markdown_table(list(COLUMNS), rows, LEFT_ALIGNED)
 
@@ -137,6 +137,6 @@ def as_markdown(entries: Iterable[ZooEntry]) -> str:
 def markdown_table(
     headings: Sequence[str], rows: Iterable[Sequence[str]], left_aligned: Sequence[str]
 ) -> str:
-    """Return a Markdown table; columns that are not left-aligned are right-aligned."""
+    """Return a Markdown table; columns outside ``left_aligned`` are right-aligned."""
     rule = ['---' if heading in left_aligned else '---:' for heading in headings]
     return '\n'.join(f'| {" | ".join(cells)} |' for cells in (headings, rule, *rows))

@@ -1,4 +1,4 @@
-"""``weights.json``: every published file of pretrained weights, by network, publisher and tag."""
+"""``weights.json``: all published pretrained weights, by network, publisher and tag."""
 
 import dataclasses
 import fnmatch
@@ -15,27 +15,26 @@ IMAGENET_CLASSES = 1000
 
 @dataclasses.dataclass(frozen=True)
 class PublishedWeights:
-    """A file of weights that somebody published.
+    """A published weight file.
 
     Attributes:
-        network: The network's name here; of an excluded file, the nearest name.
+        network: The network's name in rexdense; for an excluded file, the nearest name.
         publisher: The project, such as 'timm'.
-        tag: Which of its files for this network.
+        tag: The file among the publisher's files for this network.
         address: ``https://...``, or ``gdrive:`` and the id of a file on Google Drive.
         format: The ending of the file: pth, pyth, safetensors or ckpt.
-        sha256: The whole hash in hexadecimal digits, or the first 8 of them; None where none is
-            published.
-        classes: Of the head; 0 where the file has no head.
+        sha256: The whole hash in hexadecimal digits, or its first 8; None if none is published.
+        classes: Classes of the head; 0 if the file has no head.
         channel_order: 'RGB' or 'BGR'.
         size: Side of the evaluated images in pixels.
         crop: The share of the shorter side that the evaluation crops.
         interpolation: 'bicubic' or 'bilinear'.
-        top1: ImageNet accuracy in percent, as printed; None where none is.
-        top5: Likewise.
-        licence: As published; None where none is stated.
-        source: Where the entry comes from.
-        excluded: Why the file cannot be loaded here; None where it can.
-        unverified: What of the entry could not be checked; None where all was.
+        top1: ImageNet top-1 accuracy in percent, as printed; None if none is.
+        top5: ImageNet top-5 accuracy, likewise.
+        licence: The published licence; None if none is stated.
+        source: The source of the entry.
+        excluded: Why the file cannot be loaded; None if it can.
+        unverified: What could not be checked; None if all was.
     """
 
     network: str
@@ -63,8 +62,8 @@ class PublishedWeights:
 
     @property
     def may_be_default(self) -> bool:
-        """Whether a user who names no tag may get it: no licence against commercial use, and
-        a head of the 1000 classes of ImageNet or none."""
+        """Whether the file may be chosen without its tag: its licence allows commercial use, and
+        its head has the 1000 classes of ImageNet or is missing."""
         free = 'NC' not in (self.licence or '').split('-')
         return free and self.excluded is None and self.classes in (0, IMAGENET_CLASSES)
 
@@ -94,17 +93,17 @@ def list_pretrained(pattern: str = '*') -> list[str]:
 
 
 def find_pretrained(network: str, choice: str | bool = True) -> PublishedWeights:
-    """Find a published file of a network.
+    """Find a published weight file of a network.
 
     Args:
         network: A name from :func:`rexdense.list_backbones`.
         choice: A publisher ('timm'), a publisher and tag ('timm.nav_in1k'), or True for the best
-            top-1 accuracy. Files under a non-commercial licence, and those with other classes than
+            top-1 accuracy. Files with a non-commercial licence, or with other classes than
             ImageNet's 1000, must be chosen by their tag.
 
     Raises:
-        UnknownName: nothing is published under that name.
-        InvalidArgument: the network or the names of the file cannot be loaded here.
+        UnknownName: no weights are published under that name.
+        InvalidArgument: the published weights cannot be loaded.
 
     Example:
         >>> find_pretrained('rexnet_1.0', 'clovaai').top1
@@ -131,7 +130,7 @@ def find_pretrained(network: str, choice: str | bool = True) -> PublishedWeights
                 f'classes; name the file: {", ".join(row.tag for row in of_publisher)}'
             )
     if not candidates:
-        # Three networks that torchvision rounds otherwise bear names of their own.
+        # torchvision's rounding changes three networks, which have names of their own.
         names += [row.name for row in load_published_weights() if row.network == f'{network}_tv']
         known = {*names, *(name.partition('.')[0] for name in names)}
         raise UnknownName(
@@ -144,7 +143,7 @@ def find_pretrained(network: str, choice: str | bool = True) -> PublishedWeights
 
 
 def _preference(row: PublishedWeights) -> tuple[Decimal, bool, bool]:
-    """Return the key that ranks files: accuracy to the tenth that all publishers print, then a
+    """Return the sort key of a file: accuracy to the tenth, which all publishers print, then a
     plain address before Google Drive, then a published hash."""
     accuracy = round(Decimal(row.top1 or 0), 1)
     return accuracy, not row.address.startswith('gdrive:'), row.sha256 is not None

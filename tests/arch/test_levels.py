@@ -1,4 +1,4 @@
-"""Feature levels and output strides, without a network."""
+"""Feature levels and output strides, without networks."""
 
 import dataclasses
 
@@ -52,7 +52,7 @@ def test_output_stride_replaces_strides_by_dilation(name, output_stride):
         for block, dilated in zip(before, after, strict=True):
             same = dict(stride=block.stride, dilation=block.dilation)
             assert dataclasses.replace(dilated, **same) == block
-    # A stage takes its dilation one block late: its first block still reads the stage before.
+    # Dilation starts one block late: a stage's first block still reads the stage before.
     strides = [2, *(level.stride for level in plain.levels)]
     for stage, before, after in zip(network.stages, strides[:-1], strides[1:], strict=True):
         expected = [max(1, before // output_stride)] + [max(1, after // output_stride)] * 99

@@ -1,4 +1,4 @@
-"""The named networks: which there are, and the numbers that the references publish for them."""
+"""The named networks, and the numbers that the references publish for them."""
 
 import fnmatch
 import importlib

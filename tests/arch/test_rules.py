@@ -1,4 +1,4 @@
-"""The rules' own arguments: what they change, and what they refuse."""
+"""Arguments of the rules: effects and refusals."""
 
 import math
 
@@ -53,7 +53,7 @@ def test_squeeze_excitation_begins_with_the_third_stage():
     assert squeezed[3:] == [channels // 12 for channels in hidden[3:]]
     assert not any(b.squeeze_channels for b in blocks_of(architecture('rexnet_lite_1.0')))
     assert not any(b.squeeze_channels for b in blocks_of(architecture('rexnet_1.0', se_ratio=0)))
-    # 240 / 4, 288 / 4 and 384 / 4, to the multiples of 8.
+    # 240 / 4, 288 / 4 and 384 / 4, rounded to multiples of 8.
     with_ratio = blocks_of(architecture('rexnet_lite_1.0', se_ratio=0.25))
     assert [block.squeeze_channels for block in with_ratio[3:6]] == [64, 72, 96]
 

@@ -1,4 +1,4 @@
-"""The memory of a process that goes through the samples of an annotation file."""
+"""Memory of a process that reads the samples of an annotation file."""
 
 import os
 
@@ -9,7 +9,7 @@ from rexdense.errors import InvalidArgument
 
 
 def test_what_goes_wrong_in_the_process_stays_there(monkeypatch):
-    """It would go on as a second one, with all that the first has still to do."""
+    """The child must not return and repeat the parent's work."""
 
     def refuse():
         raise FileNotFoundError('/proc/self/smaps_rollup')

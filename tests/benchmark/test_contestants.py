@@ -1,4 +1,4 @@
-"""Contestants in interpreters, and those that cannot serve, each told in one line."""
+"""Contestants in interpreters, and one-line errors of those that cannot serve."""
 
 import os
 import signal

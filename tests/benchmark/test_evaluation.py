@@ -1,4 +1,4 @@
-"""Detections of a file, which are checked before anything is computed from them."""
+"""Detection files are checked before any computation."""
 
 import json
 
@@ -35,7 +35,7 @@ def test_whole_detections(tmp_path, iou_type):
         ('segm', dict(segmentation=dict(counts='0T3')), 'segmentation'),
         ('segm', dict(segmentation=MASK | dict(size=['10', 10])), 'segmentation'),
         ('segm', dict(segmentation=MASK | dict(counts=[0, 100])), 'segmentation'),
-        # pycocotools does not end with it.
+        # pycocotools never ends with this one.
         ('segm', dict(segmentation=MASK | dict(counts='0d3')), 'segmentation'),
     ],
 )

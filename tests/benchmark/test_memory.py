@@ -1,4 +1,4 @@
-"""The instruments that count memory see what they are for."""
+"""The memory counters see what they should."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ MEGABYTE = 1 << 20
 
 
 class Exp(torch.autograd.Function):
-    """Keeps its result as autograd may know, or where nobody looks."""
+    """Keeps its result with autograd's knowledge, or hidden from it."""
 
     @staticmethod
     def forward(ctx, x, how):

@@ -1,4 +1,4 @@
-"""Steps of whole models: drawn ground truth, and the same step in each form."""
+"""Training steps of whole models: drawn ground truth, and the same step in each form."""
 
 import copy
 import json
@@ -31,7 +31,7 @@ CONFIGS = {
 
 @pytest.fixture(scope='module')
 def small(tmp_path_factory):
-    """Paths of configs whose models take a moment."""
+    """Paths of configs with small models."""
     folder = tmp_path_factory.mktemp('configs')
     for kind, (name, settings) in CONFIGS.items():
         config = load_config(name)
@@ -90,12 +90,12 @@ def test_a_step_as_trained_is_that_of_mmengine(kind, small):
         step = prepare(task(small[kind], as_trained=as_trained))
         assert step.facts['kept'] > 1e6
         before = copy.deepcopy(step._model.state_dict())
-        torch.manual_seed(1)  # samplers draw
+        torch.manual_seed(1)  # samplers draw random numbers
         step._step()
         after = step._model.state_dict()
         conv = 'backbone.stem.conv.weight'
         assert not torch.equal(before[conv], after[conv])
-        # Of the averages the first step is a copy.
+        # After the first step, averages are copies.
         averaged = step._averages[0].ema_model.module.state_dict()
         assert torch.equal(averaged[conv], after[conv])
         layout = after[conv].stride()
@@ -116,7 +116,7 @@ def changed(changes, name='faster-rcnn_regnetx-400mf_fpn_1x_coco'):
     [{}, dict(frozen_stages=-1, norm_eval=False), dict(frozen_stages=2, norm_eval=False)],
 )
 def test_what_is_frozen_is_that_for_mmdet_too(changes):
-    """By the shapes of what is trained, and the number of norms that take statistics."""
+    """Compare the shapes of trained parameters, and the number of norms that take statistics."""
     seen = []
     for framework in ('rexdense', 'mmdet'):
         backbone = build_model(changed(changes), framework, training=True).train().backbone

@@ -1,4 +1,4 @@
-"""What times taken in turns say."""
+"""Times measured in turns, and their statistics."""
 
 import json
 import time
@@ -40,7 +40,7 @@ def test_each_runs_once_a_round_after_the_warm_up():
     assert times == dict(a=[5.0, 7.0, 9.0], b=[6.0, 8.0, 10.0])
 
 
-# Ranks of the interval of a median (Conover 1999, table A3): of 9 values the second and the eighth.
+# Ranks of the interval of a median (Conover 1999, table A3): of 9 values, the second and eighth.
 @pytest.mark.parametrize(
     ('count', 'first', 'confidence'),
     [

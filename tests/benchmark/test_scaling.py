@@ -1,4 +1,4 @@
-"""What is expected of many cards, from figures of one."""
+"""Expected speed and memory on many cards, from figures of one."""
 
 import dataclasses
 import math
@@ -26,10 +26,10 @@ def of(cards, **changes):
     ('cards', 'seconds'),
     [
         (1, 0.0),
-        # Each sends half of the sums and half of the results: 100 MB at 1 GB/s.
+        # Each card sends half of the sums and half of the results: 100 MB at 1 GB/s.
         (2, 0.1 + 2e-3),
         (4, 0.15 + 6e-3),
-        # Over more machines than one, as fast as what is between them.
+        # With several machines, the connection between them sets the speed.
         (8, 1.75 + 14e-3),
     ],
 )
@@ -59,15 +59,15 @@ def test_no_card_is_faster_than_its_loader():
     assert expect(slow, of(2)).by_loader and not expect(slow, of(2, cores_per_card=3)).by_loader
 
 
-# Of `python benchmarks/scaling.py measure` on two cores (AMD EPYC, torch 2.13): seconds of a
-# step of 8 images, of RegNetY-200MF at 128 pixels, in so many processes.
+# From `python benchmarks/scaling.py measure` on two cores (AMD EPYC, torch 2.13): seconds of a step
+# of 8 images with RegNetY-200MF at 128 pixels, by the number of processes.
 STEPS = {1: 0.22470, 2: 0.21631, 4: 0.48552}
 SUM_OF_TWO, PARAMETERS, CORES = 0.013760, 3_162_996, 2
 
 
 @pytest.mark.parametrize('processes', STEPS)
 def test_what_was_measured_is_near(processes):
-    """Within a tenth of the range: the machine is not quieter than that."""
+    """Within a tenth of the range, the noise of the machine."""
     training = Training(images=8, step_seconds=STEPS[1], parameters=PARAMETERS)
     link = 4 * PARAMETERS / SUM_OF_TWO
     cluster = Cluster(processes, inside=link, latency=0, per_machine=4, at_once=CORES)
@@ -112,7 +112,7 @@ def test_figures_that_are_none(changes, cards):
     ],
 )
 def test_clusters_that_are_none(changes):
-    """No cores once stood for a loader that is always fast enough."""
+    """No cores must not mean a loader that is always fast enough."""
     with pytest.raises(InvalidArgument, match='above 0, and'):
         expect(dataclasses.replace(TRAINING, loader_rate=3), of(2, **changes))
 

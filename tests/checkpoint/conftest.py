@@ -1,4 +1,4 @@
-"""A classifier whose weights are told from any other's."""
+"""A classifier with distinctive weights."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ import rexdense
 
 @pytest.fixture(scope='session')
 def trained():
-    """A classifier whose every tensor differs from a new one's, its counters too."""
+    """A classifier in which every tensor, also each counter, differs from a new one's."""
     torch.manual_seed(0)
     model = rexdense.create_classifier('rexnet_1.0')
     for tensor in model.state_dict().values():

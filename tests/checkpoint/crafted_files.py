@@ -1,4 +1,4 @@
-"""Files that would run code when they are read carelessly."""
+"""Files that would run code if they were read carelessly."""
 
 import io
 import os
@@ -14,7 +14,7 @@ __all__ = ['CRAFTED', 'write_crafted']
 
 
 class _Touch:
-    """Becomes, in a pickle, a call that makes a file."""
+    """In a pickle, this becomes a call that creates a file."""
 
     def __init__(self, path: Path):
         self.path = str(path)
@@ -28,7 +28,7 @@ class _Shell(_Touch):
         return os.system, (f'touch {self.path}',)
 
 
-# Asks getattr for the way from a class of logs to the functions of its module.
+# Asks getattr for the path from a logging class to the functions of its module.
 _GETATTR = (
     b'\x80\x02c__builtin__\ngetattr\n(cmmengine.logging.history_buffer\nHistoryBuffer\n'
     b'X\x08\x00\x00\x00__init__tR.'
@@ -36,7 +36,7 @@ _GETATTR = (
 
 
 def write_crafted(kind: str, path: Path, victim: Path) -> None:
-    """Write a file to ``path`` that tries to make the file ``victim``."""
+    """Write a file to ``path`` that tries to create the file ``victim``."""
     weights = {'stem.conv.weight': torch.ones(32, 3, 3, 3)}
     if kind == 'torch zip':
         torch.save({'state_dict': weights, 'meta': _Shell(victim)}, path)

@@ -1,5 +1,6 @@
-"""Feature extractors of timm and encoders of segmentation_models.pytorch, saved as they save
-themselves, with what they compute: for the interpreter of the peers.
+"""Save feature extractors of timm and encoders of segmentation_models.pytorch, with their outputs.
+
+Run it with the interpreter of the peers:
 
     python peer_extractors.py FOLDER
 """
@@ -35,7 +36,7 @@ FOREIGN = (
 
 
 def drawn(model: nn.Module) -> nn.Module:
-    """Give every norm statistics and a scale of its own."""
+    """Give every norm its own statistics and scale."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)

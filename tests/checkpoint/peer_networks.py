@@ -1,9 +1,11 @@
-"""Networks of timm and torchvision, filled strictly and run: for the interpreter of the peers.
+"""Load weights strictly into networks of timm and torchvision, and save their outputs.
+
+Run it with the interpreter of the peers:
 
     python peer_networks.py JOBS.json
 
-Each job names a ``library``, its ``network``, a file of ``weights``, an ``image`` (.npy) and where
-the ``outputs`` go (.npz): the logits of a ``classifier``, or the levels c1 to c5 of a backbone.
+Each job has a ``library``, its ``network``, a file of ``weights``, an ``image`` (.npy) and a file
+for the ``outputs`` (.npz): the logits of a ``classifier``, or the levels c1 to c5 of a backbone.
 """
 
 import importlib.util
@@ -34,7 +36,7 @@ def timm_outputs(job, state, image):
         model.load_state_dict(state, strict=True)
         return {'logits': model(image)}
     model = timm.create_model(job['network'], features_only=True, feature_cls='getter').eval()
-    # The getter has dropped the layers after the last level.
+    # The feature getter has removed the layers after the last level.
     model.model.load_state_dict(state, strict=True)
     return dict(zip(LEVELS, model(image), strict=True))
 
@@ -54,7 +56,7 @@ def torchvision_outputs(job, state, image):
 
 
 def main():
-    # Only where torchvision has no compiled operators.
+    # Only for torchvision without compiled operators.
     if importlib.util.find_spec('torchvision_shim'):
         importlib.import_module('torchvision_shim')
     with open(sys.argv[1]) as file:

@@ -1,4 +1,4 @@
-"""Details of weights beside their values."""
+"""Details of weights that the tensors do not show."""
 
 import rexdense
 from rexdense.checkpoint import convert_checkpoint, write_checkpoint
@@ -12,7 +12,7 @@ def test_the_pooling_of_the_source_is_turned_on():
     report = rexdense.load_weights(target, theirs)
     assert target.pool_padding == 'same'
     assert "pool_padding='same' is turned on" in str(report)
-    # What is saved from there says nothing of it, so it stays as the config has it.
+    # The saved weights do not contain the padding, so the config's setting is kept.
     rexdense.load_weights(target, source.state_dict())
     assert target.pool_padding == 'same'
     theirs = from_native(source.state_dict(), SCHEMES['torchvision'], source.architecture)

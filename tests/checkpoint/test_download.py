@@ -1,4 +1,4 @@
-"""Downloads from a server on this machine: whole, slow, cut, wrong, redirected, asked for twice."""
+"""Downloads from a local server: complete, slow, cut, wrong, redirected, concurrent."""
 
 import errno
 import hashlib
@@ -26,14 +26,14 @@ DATE = 'Sat, 01 Jan 2022 00:00:00 GMT'
 
 
 def weights(value):
-    """A checkpoint; those of all values are equally long."""
+    """Return a checkpoint; its length does not depend on the value."""
     file = io.BytesIO()
     torch.save({'a': torch.full((4000,), float(value))}, file)
     return file.getvalue()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves CONTENT; the path says with which fault."""
+    """Serves CONTENT with the fault that the path names."""
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get('Range')))
@@ -62,7 +62,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.answer(CONTENT[start:], 'application/octet-stream', 206 if start else 200, cut)
 
     def answer_version(self):
-        """Serve the server's version of a file, as its settings say."""
+        """Serve the server's version of a file, with its settings."""
         server, content = self.server, self.server.content
         held, asked = self.headers.get('Range'), self.headers.get('If-Range')
         start = int(held.removeprefix('bytes=').rstrip('-')) if held else 0
@@ -140,7 +140,7 @@ def test_a_terminal_shows_how_much_has_come(server, tmp_path, monkeypatch, capsy
 
 
 def leave(folder, content, address, total):
-    """Leave an unfinished download as a process that was killed does."""
+    """Leave an unfinished download, like a killed process."""
     (folder / 'w.pth.part').write_bytes(content)
     notes = dict(address=address, version='"1"', total=total)
     (folder / 'w.pth.part.from').write_text(json.dumps(notes))
@@ -194,7 +194,7 @@ def test_two_versions_are_never_mixed(server, tmp_path, settings, held):
     vars(server).update(settings, content=weights(2))
     old, address = weights(1), f'{server.address}/versions'
     assert len(old) == len(server.content)
-    # Where only the range is odd, the file has not changed, and is yet begun anew.
+    # If only the range is odd, the file has not changed, but the download starts again.
     left = old if 'validators' in settings else server.content
     leave(tmp_path, left[:held], address, total=len(old))
     assert download(address, tmp_path / 'w.pth').read_bytes() == server.content

@@ -1,4 +1,4 @@
-"""Checkpoints at an address, served from this machine."""
+"""Checkpoints at an address of a local server."""
 
 import email
 import errno
@@ -31,7 +31,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """Serve a folder; yields (folder, address). Downloads go to another folder."""
+    """Serve a folder; yield (folder, address). Downloads go to another folder."""
     served, cache = tmp_path / 'served', tmp_path / 'cache'
     served.mkdir()
     monkeypatch.setattr(torch.hub, '_hub_dir', str(cache))
@@ -45,7 +45,7 @@ def server(tmp_path, monkeypatch):
 
 
 def kept(folder):
-    """The files below a folder, those of locks aside."""
+    """Return the files in a folder, without those of locks."""
     return [path for path in folder.rglob('*') if path.is_file() and path.suffix != '.lock']
 
 
@@ -70,7 +70,7 @@ def test_a_folder_in_the_place_of_a_file_is_told(server):
 
 @pytest.mark.parametrize('place', ['partial_file', 'atomic_write'])
 def test_a_full_disk_is_told_at_once(server, monkeypatch, place):
-    """The second writes the notes on a download."""
+    """The second one writes the notes of a download."""
     folder, address = server
     write_checkpoint(folder / 'a.pth', {'a': torch.ones(2)})
     tries = []
@@ -133,7 +133,7 @@ def test_a_crafted_download_runs_nothing_in_mmengine(server, tmp_path):
 
 
 class CutOff(Quiet):
-    """Says more bytes than it sends."""
+    """Announces more bytes than it sends."""
 
     def do_GET(self):
         self.send_response(200)

@@ -1,4 +1,4 @@
-"""Backbones written for other projects: the names, the bytes, and the JSON file beside them."""
+"""Backbones exported for other projects: tensor names, file content, and the JSON file."""
 
 import errno
 import hashlib
@@ -33,7 +33,7 @@ SUPPORTED = [
     for names in BACKBONE_FORMATS
     if SCHEMES[names].entries(architecture(name))
 ]
-# Every project and family once; the others differ in numbers alone. timm's ResNeXt has
+# Every project and family once; the other cases differ only in numbers. timm's ResNeXt has
 # torchvision's names.
 GOLDEN = (
     'clovaai_rexnet_1.0',
@@ -52,7 +52,7 @@ GOLDEN = (
     'mindcv_resnext50_32x4d',
 )
 golden = pytest.mark.parametrize('case', [case for case in golden_cases('*') if case in GOLDEN])
-# The layers that a backbone does not have, as each project names them.
+# The layers outside a backbone, in each project's names.
 HEADS = {
     'clovaai': ('features.19.', 'features.20.', 'output.'),
     'timm': ('features.16.', 'head.', 'fc.'),
@@ -67,12 +67,12 @@ def sidecar_of(path) -> dict:
 
 
 def tensors_in(path) -> dict[str, torch.Tensor]:
-    """The tensors of a file in its own order."""
+    """Return the tensors of a file in its own order."""
     return read_mindspore(path) if path.suffix == '.ckpt' else read_checkpoint(path).content
 
 
 def golden_tensors(case: str) -> tuple[dict, dict[str, torch.Tensor]]:
-    """What the JSON of a golden case says, and tensors of its names and shapes."""
+    """Return the JSON of a golden case, and tensors with its names and shapes."""
     meta = golden_meta(case)
     generator = torch.Generator().manual_seed(0)
     state = {}
@@ -111,7 +111,7 @@ def test_there_and_back_changes_no_bit(name, names, tmp_path):
 
 
 def in_order(path, keys: list[list]) -> list[list]:
-    """Names and shapes in the order of a file: the package safetensors sorts them."""
+    """Return names and shapes in the order of a file: the package safetensors sorts them."""
     return sorted(keys) if path.suffix == '.safetensors' else keys
 
 
@@ -128,7 +128,7 @@ def test_the_keys_are_the_projects_own_in_their_order(case, tmp_path):
     assert 0 < len(written) < len(state)
     assert all(torch.equal(value, state[key]) for key, value in written.items())
 
-    # Into rexdense's names and out again.
+    # To rexdense's names and back.
     export_backbone(path, tmp_path / 'ours.safetensors')
     back = tmp_path / f'back{path.suffix}'
     export_backbone(tmp_path / 'ours.safetensors', back, names)
@@ -197,7 +197,7 @@ def test_all_but_the_backbone_of_a_detector_is_left_out(tmp_path):
     report = rexdense.load_weights(target, tmp_path / 'a.safetensors')
     assert report.preprocessing.mean == (1, 2, 3)
     assert_equal(target, detector.backbone.state_dict())
-    # What is exported again still tells of the run.
+    # A second export keeps the details of the run.
     export_backbone(tmp_path / 'a.safetensors', tmp_path / 'b.ckpt', 'mindcv')
     assert sidecar_of(tmp_path / 'b.ckpt')['run'] == details['run']
 
@@ -213,7 +213,7 @@ def test_levels_that_were_not_built_are_not_promised(tmp_path):
 def test_the_pooling_and_the_colours_travel(tmp_path):
     source = rexdense.create_backbone('resnext50_32x4d')
     export_backbone(source.state_dict(), tmp_path / 'a.ckpt', 'mindcv')
-    # No file of another project says it: the names of the checkpoint do.
+    # Other projects' files do not state it, but the tensor names determine it.
     (tmp_path / 'a.ckpt.json').unlink()
     report = export_backbone(tmp_path / 'a.ckpt', tmp_path / 'b.pth', 'torchvision')
     assert "trained with pool_padding='same', torchvision computes with 'symmetric'" in str(report)
@@ -238,7 +238,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize('name', ['a.pth', 'a.pth.json'])
     def test_existing_files_are_kept_without_overwrite(self, name, source, tmp_path):
         (tmp_path / name).write_bytes(b'precious')
-        # The destination is looked at before the source, which here is not even there.
+        # The destination is checked before the source, which does not exist here.
         with pytest.raises(InvalidArgument, match=rf'{name} exists: .*--overwrite'):
             export_backbone(tmp_path / 'absent.pth', tmp_path / 'a.pth')
         assert (tmp_path / name).read_bytes() == b'precious'
@@ -249,7 +249,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize('failing', ['a.pth', 'a.pth.json'])
     @pytest.mark.parametrize('rename', ['link', 'replace'])
     def test_both_files_are_there_or_none(self, failing, rename, source, tmp_path, monkeypatch):
-        """Where the old pair is to be replaced, it is there and loads."""
+        """An old pair that was to be replaced remains, and can be loaded."""
         before = {}
         if rename == 'replace':
             export_backbone(source, tmp_path / 'a.pth', 'timm')
@@ -274,7 +274,7 @@ class TestWhatIsRefused:
     @pytest.mark.parametrize('suffix', ['.pth', '.pth.json'])
     @pytest.mark.parametrize('write', [export_backbone, convert_checkpoint])
     def test_the_source_is_never_replaced(self, suffix, write, source, tmp_path):
-        """Nor under another name, nor by the file that lies beside what is written."""
+        """Nor under another path, nor by the sidecar."""
         if suffix == '.pth.json' and write is convert_checkpoint:
             pytest.skip('nothing lies beside what it writes')
         if suffix == '.pth.json':

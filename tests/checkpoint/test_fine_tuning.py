@@ -1,4 +1,4 @@
-"""Weights of a trained model for other classes."""
+"""A trained model's weights for other classes."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from rexdense.checkpoint.fine_tuning import with_own_class_layers
 
 
 def head(classes: int, anchors: int = 3, width: int = 8) -> nn.ModuleDict:
-    """Layers as detectors and segmentors have them, and a backbone."""
+    """Return layers as in detectors and segmentors, and a backbone."""
     return nn.ModuleDict(
         dict(
             backbone=nn.Conv2d(3, width, 1),
@@ -60,7 +60,7 @@ def test_layers_that_differ_otherwise_are_not_touched():
     assert {line.split('.')[0] for line in left_out} == set(BY_CLASSES)
     for name in ('rpn_cls.weight', 'rpn_cls.bias', 'backbone.weight'):
         assert taken[name] is trained[name]
-    # Nothing says how many classes there were, and no number explains the anchors.
+    # The number of classes is unknown, and no number explains the anchors.
     assert with_own_class_layers(head(3, width=8), trained, None, 3)[1] == []
 
 

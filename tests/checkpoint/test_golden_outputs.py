@@ -1,6 +1,6 @@
-"""Reference implementations, loaded under their own names, against what they computed.
+"""Reference implementations' weights, loaded by their own names, give the reference outputs.
 
-Samples of it lie beside the tests; the whole outputs are compared too where they are at hand.
+The tests include samples of the outputs. The whole outputs are also compared if they are available.
 """
 
 import math
@@ -61,11 +61,11 @@ CASES = {
 
 LARGE = {name for name, network in load_measured().items() if network.parameters > 8e6}
 FIRST = {(case.split('_')[0], architecture(CASES[case]).family): case for case in reversed(CASES)}
-"""The first case of each project and family. Of a large network beside it names and shapes are
-compared; it is computed with ``--every-network``."""
+"""The first case of each project and family. Of other large networks, only names and shapes are
+compared, unless ``--every-network`` is given."""
 
 
-# MindCV names its stage ends by the index of the block or by the stage.
+# MindCV names the ends of its stages by block index or by stage.
 MINDCV_LEVELS = {
     'rexnet': ('features_0', 'features_2', 'features_4', 'features_10', 'features_15'),
     'regnet': (None, 'stages_0', 'stages_1', 'stages_2', 'stages_3'),
@@ -76,7 +76,7 @@ cases = pytest.mark.parametrize('case', CASES)
 
 
 def test_every_reference_is_covered():
-    # The U-Net is no classifier: its case belongs to its own tests.
+    # The U-Net is not a classifier; its case is in its own tests.
     assert set(SAMPLES) - {'zshn25_rexunet'} == set(CASES)
 
 
@@ -91,7 +91,7 @@ def test_the_samples_are_those_of_the_whole_outputs(case):
     assert samples['outputs'] == {name: sampled(output) for name, output in outputs.items()}
     rule = golden_rule()
     for name, shape in meta['keys']:
-        # A large tensor follows the rule that a small one of its kind follows.
+        # The rule for a large tensor is the same as for a small one of its kind.
         if math.prod(shape) < 3000:
             value = torch.from_numpy(rule.fill(name, tuple(shape), meta['gamma']))
             assert torch.equal(filled(name, shape, meta['gamma']), value), name
@@ -108,7 +108,7 @@ def entries_of(case: str) -> tuple[Entry, ...]:
 
 
 def weights_of(case: str) -> dict[str, torch.Tensor]:
-    """The reference's weights, under the names that we take for its own."""
+    """Return the reference's weights, with the names that we expect of it."""
     gamma = SAMPLES[case]['gamma']
     return {entry.theirs: filled(entry.theirs, entry.shape, gamma) for entry in entries_of(case)}
 
@@ -120,7 +120,7 @@ def test_names_and_shapes_are_theirs_in_their_order(case):
 
 
 def pytest_generate_tests(metafunc):
-    """Take networks of moderate size and the first of each family, or all of them."""
+    """Parametrise by networks of moderate size and the first of each family, or by all."""
     if 'computed' in metafunc.fixturenames:
         every = metafunc.config.getoption('--every-network')
         cases = [

@@ -1,4 +1,4 @@
-"""Loading of checkpoints into modules, and refusals."""
+"""Loading of checkpoints into modules, and the refusals."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""Large files are loaded without a second copy of their tensors."""
+"""Large files are loaded without a second copy of the tensors."""
 
 import time
 from pathlib import Path
@@ -14,7 +14,7 @@ SECONDS = 1.0
 
 
 def memory(kind: str) -> int:
-    """Return the bytes of a line of this process's status: VmRSS is held now, VmHWM the peak."""
+    """Return the bytes in a line of this process's status: VmRSS for now, VmHWM for the peak."""
     lines = Path('/proc/self/status').read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(kind))
 
@@ -38,7 +38,7 @@ def test_a_file_of_130_megabytes(scheme, suffix, tmp_path):
     forget_the_peak()
     before, start = memory('VmRSS'), time.process_time()
     rexdense.load_weights(model, path)
-    # Time of this process, not of the disk or of others.
+    # CPU time of this process, without the disk and other processes.
     assert time.process_time() - start < SECONDS
-    # The pages of the mapped file count once; a copy of the tensors would count as much again.
+    # The pages of the mapped file count once. A copy of the tensors would double the memory.
     assert memory('VmHWM') - before < 1.2 * path.stat().st_size

@@ -1,4 +1,4 @@
-"""mmdet's own RegNet and ResNeXt as the other side of the OpenMMLab names."""
+"""Weights of mmdet's own RegNet and ResNeXt, in OpenMMLab's names."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def test_weights_go_over_and_come_back(name, tmp_path):
     ours = rexdense.create_backbone(name).eval()
     with torch.no_grad():
         for parameter in ours.parameters():
-            # New blocks are silent: their last scale is 0.
+            # The branches of new blocks end in a scale of 0.
             if parameter.dim() == 1:
                 parameter.add_(0.1)
     theirs = BUILDERS[name]()

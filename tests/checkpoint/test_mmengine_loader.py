@@ -1,4 +1,4 @@
-"""mmengine's runner on rexdense's reader: its files resume, and no other reader is left."""
+"""mmengine's runner with rexdense's reader: its files resume, and no other reader remains."""
 
 import zipfile
 
@@ -107,7 +107,7 @@ def test_the_average_and_the_last_weights_are_told_apart(tmp_path):
     content = read_checkpoint(tmp_path / 'epoch_1.pth').content
     average = hook.ema_model.module.layer.weight
     assert not torch.equal(average, runner.model.layer.weight)
-    # mmengine puts the average where every program looks for the weights.
+    # mmengine stores the average as the main weights.
     for ema in (True, None):
         state = unwrap(content, ema=ema)
         assert torch.equal(state.tensors['layer.weight'], average)

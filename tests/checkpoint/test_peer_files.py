@@ -1,4 +1,4 @@
-"""Files that timm and segmentation_models.pytorch write: read exactly, or refused in one line."""
+"""Files of timm and segmentation_models.pytorch: read exactly, or refused with one line."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Exported weights in the projects they are for: loaded strictly, with equal outputs."""
+"""Exported weights in other projects: loaded strictly, with equal outputs."""
 
 import json
 from pathlib import Path
@@ -22,12 +22,12 @@ NETWORKS = [
     ('torchvision', 'regnet_y_400mf', 'regnety_400mf'),
     ('torchvision', 'resnext50_32x4d', 'resnext50_32x4d'),
 ]
-# The same operators in another order of additions.
+# The same operators, but with another order of additions.
 TOLERANCE = 1e-5
 
 
 def prepare(folder: Path, library: str, theirs: str, name: str) -> list[dict]:
-    """Write a network's weights and our outputs; return the jobs that make theirs."""
+    """Write a network's weights and our outputs; return the jobs for the peers' outputs."""
     folder.mkdir()
     torch.manual_seed(0)
     model = randomise(rexdense.create_classifier(name, out_indices=range(5))).eval()
@@ -57,7 +57,7 @@ def prepare(folder: Path, library: str, theirs: str, name: str) -> list[dict]:
 
 @pytest.fixture(scope='module')
 def peers(tmp_path_factory) -> Path:
-    """A folder with a folder for each network: our outputs and the peers'."""
+    """A folder with our outputs and the peers', in a folder per network."""
     folder = tmp_path_factory.mktemp('peers')
     jobs = []
     for library, theirs, name in NETWORKS:

@@ -1,4 +1,4 @@
-"""Places of a network in a file: below a word or several, flattened or not."""
+"""Prefixes of a network in a file: one or several words, flattened or not."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ PREFIXES = (
 
 
 def shares():
-    """The networks of each naming with a third of the prefixes each, all where they are few."""
+    """Return the networks of each scheme with a third of the prefixes each, or all if few."""
     for scheme in dict.fromkeys(scheme for _, scheme in NAMED):
         names = [name for name, other in NAMED if other == scheme]
         parts = min(3, len(names))
@@ -55,7 +55,7 @@ def test_every_naming_is_read_below_every_prefix(name, scheme, prefixes):
 
 @pytest.mark.parametrize('name', ['rexnet_1.0', 'rexnetr_1.0'])
 def test_the_flattened_names_are_those_of_timms_extractor(name):
-    """As ``features_only=True`` and smp's ``tu-`` encoders save them, seen in timm 1.0.31."""
+    """In the form of ``features_only=True`` and smp's ``tu-`` encoders, seen in timm 1.0.31."""
     keys = list(first_levels(name, 'timm_features'))
     assert keys[:2] == ['stem.conv.weight', 'stem.bn.weight']
     assert keys[6] == 'features_0.conv_dw.conv.weight'

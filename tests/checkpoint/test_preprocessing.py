@@ -1,4 +1,4 @@
-"""Preprocessing travels with the weights."""
+"""Preprocessing is kept with the weights."""
 
 import dataclasses
 from pathlib import Path
@@ -75,7 +75,7 @@ def test_a_config_takes_it_from_the_source(tmp_path):
     config = Config.fromfile(tmp_path / 'config.py')
     assert config.model.data_preprocessor.mean == BGR['mean']
     assert config.model.data_preprocessor.bgr_to_rgb is False
-    # A training run writes its config out and reads it again.
+    # A training run writes its config and reads it again.
     assert Config.fromstring(config.pretty_text, '.py').model == config.model
 
 

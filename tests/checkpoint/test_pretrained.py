@@ -1,4 +1,4 @@
-"""Weights named in a config."""
+"""Pretrained weights in a config."""
 
 import pytest
 import torch

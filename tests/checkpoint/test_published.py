@@ -1,4 +1,4 @@
-"""Published weights by name: found, downloaded from a server on this machine, loaded."""
+"""Published weights by name: lookup, download from a local server, loading."""
 
 import dataclasses
 import hashlib
@@ -31,7 +31,7 @@ def trained():
 
 @pytest.fixture
 def row(trained, serve_weights):
-    """The only row of the table, whose file lies on a server here."""
+    """The only row of the table, with a file on a local server."""
     return serve_weights(NAME, 'pycls', trained.state_dict(), alone=True, publisher='here', tag='a')
 
 
@@ -97,7 +97,7 @@ def test_a_page_or_half_a_file_from_google_drive_is_not_kept(content, what, tmp_
         return output
 
     monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path))
-    # It stands for gdown, which needs a network.
+    # This replaces gdown, which needs a network.
     monkeypatch.setitem(sys.modules, 'gdown', types.SimpleNamespace(download=sending))
     with pytest.raises(
         CheckpointUnreadable,

@@ -1,4 +1,4 @@
-"""A stand-in for a detector, and the names of a ReXNet's weights in every project."""
+"""A stand-in for a detector, and a ReXNet's weights in every project's names."""
 
 import torch
 from mmengine.model import BaseModule
@@ -11,7 +11,7 @@ from rexdense.checkpoint.schemes import SCHEMES
 
 
 class Detector(BaseModule):
-    """As mmdet's: a backbone, a neck that starts anew, a head for classes."""
+    """Like an mmdet detector: a backbone, a newly initialised neck, a head for classes."""
 
     def __init__(self, name='rexnet_1.0', classes=3, init_cfg=None, backbone_init=None):
         super().__init__(init_cfg)

@@ -1,4 +1,4 @@
-"""Detectors that are quickly built and run, and whose outputs differ."""
+"""Small detectors that are quickly built and run, and have varied outputs."""
 
 import copy
 
@@ -26,12 +26,12 @@ TWO_LEVELS = {
     'rpn_head.anchor_generator.strides': [2, 4],
     'roi_head.bbox_roi_extractor.featmap_strides': [2, 4],
 }
-"""Changes that take the upper levels away, with most of the time of an export to ONNX: it handles
-sizes as formulas, which grow with each halving."""
+"""Changes that remove the upper levels, and with them most of the time of an ONNX export: it
+handles sizes as formulas, which grow with each halving."""
 
 
 def small_settings(config):
-    """The model of a config, with a few blocks and regions."""
+    """Return the model of a config, reduced to a few blocks and regions."""
     model = load_config(ROOT / config).model
     model.backbone.depth_mult = 0.1
     model.neck.in_channels = channels('rexnet_1.0', depth_mult=0.1)
@@ -41,8 +41,8 @@ def small_settings(config):
 
 
 def detector(settings, stages=1, **changes):
-    """A detector whose regions differ in scores and boxes; ``changes`` by dotted name. With more
-    than one stage it is a cascade, and changes of its box heads are those of each."""
+    """Return a detector whose regions differ in scores and boxes; ``changes`` are by dotted name.
+    With several stages it is a cascade, and changes of the box head apply to each stage."""
     settings = copy.deepcopy(settings)
     if stages > 1:
         config = Config(dict(model=settings))
@@ -71,7 +71,7 @@ def detector(settings, stages=1, **changes):
 
 @torch.no_grad()
 def spread(model, deviations):
-    """Scale layers so that their outputs have these standard deviations: scores of 0 or 1 tie."""
+    """Scale layers to these standard deviations of their outputs: scores of 0 or 1 would tie."""
     outputs = {}
     hooks = [
         layer.register_forward_hook(lambda layer, _, output: outputs.setdefault(layer, output))
@@ -92,7 +92,7 @@ def spread(model, deviations):
 @torch.no_grad()
 def spread_ssd(model):
     """Scale the last layers of an SSD so that its logits and deltas have a standard deviation of 1
-    on images such as an export compares; return it."""
+    on the images of an export's comparison; return it."""
     head = model.bbox_head
     results = head(model.extract_feat(SSDGraph(model).example(2, 3, 320, 320)))
     for layers, outputs in zip((head.cls_convs, head.reg_convs), results, strict=True):
@@ -102,9 +102,9 @@ def spread_ssd(model):
 
 
 def exported(graph, path):
-    """The ONNX model of a graph of masks, which onnxruntime computes as mmdet does for two images
-    of a size that was not traced."""
-    # Other tests of small detectors need no such package.
+    """Return the ONNX model of a graph with masks, after a check in onnxruntime against mmdet for
+    two images of a size that was not traced."""
+    # Other tests of small detectors do not need this package.
     import onnx
 
     report = export_graph(graph, path)

@@ -1,4 +1,4 @@
-"""Cascade R-CNN and Cascade Mask R-CNN as graphs: they find what mmdet finds."""
+"""Graphs of Cascade R-CNN and Cascade Mask R-CNN: the same detections as mmdet."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.tiny_run import CONFIG, MASK_CONFIG
 pytestmark = pytest.mark.usefixtures('fresh_mmengine')
 
 BY_CLASS = {'roi_head.bbox_head.reg_class_agnostic': False}
-"""A box for each class; mmdet's configs of cascades have one for all."""
+"""A box per class; mmdet's configs of cascades have one for all."""
 
 
 @pytest.fixture(scope='module')
@@ -38,7 +38,7 @@ def settings():
     ],
 )
 def test_it_computes_what_mmdet_does(settings, stages, changes, shape):
-    """With boxes for all classes and for each, at sizes that have to be padded."""
+    """With class-agnostic boxes and boxes per class, at sizes that need padding."""
     graph = detector_graph(detector(settings, stages, **changes))
     assert type(graph) is FasterRCNNGraph
     images = graph.example(*shape)
@@ -50,7 +50,7 @@ def test_it_computes_what_mmdet_does(settings, stages, changes, shape):
 
 
 def test_every_stage_counts(settings):
-    """Each stage's scores and boxes reach the detections."""
+    """The scores and boxes of each stage affect the detections."""
     model = detector(settings, 3)
     images = FasterRCNNGraph(model).example(1, 3, 64, 96)
     with torch.no_grad():
@@ -66,7 +66,7 @@ def test_every_stage_counts(settings):
 
 
 def test_averaged_masks():
-    """The mean of probabilities, also where these round to 1 or 0."""
+    """The mean of probabilities is right even if these round to 1 or 0."""
     logits = torch.tensor([[-3.0, 0.5, 40.0, -200.0], [1.0, 0.5, 60.0, -200.0]])
     probability = logits.double().sigmoid().mean(dim=0)
     found = averaged_masks(list(logits))
@@ -113,7 +113,7 @@ def test_detectors_without_a_graph_are_refused(settings, changes, expected):
 
 @pytest.mark.parametrize('regions', [-1, 0])
 def test_a_number_of_regions_is_needed(settings, regions):
-    """mmdet would leave the last one out, or all."""
+    """mmdet would leave out the last region, or all."""
     with pytest.raises(InvalidArgument, match=f'max_per_img={regions}'):
         detector_graph(detector(settings, **{'test_cfg.rpn.max_per_img': regions}))
 

@@ -1,5 +1,5 @@
-"""Faster R-CNN as a graph: it finds what mmdet finds. tests/deploy/test_mask_rcnn.py runs a file of
-this graph and a mask head."""
+"""Graphs of Faster R-CNN: the same detections as mmdet. tests/deploy/test_mask_rcnn.py runs a file
+of this graph and a mask head."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def settings():
 
 @pytest.mark.parametrize('clip_border', [True, False])
 def test_boxes_grow_and_shrink_no_further_than_mmdets(clip_border):
-    """By deltas that a trained model seldom gives."""
+    """With deltas that a trained model rarely predicts."""
     coder = DeltaXYWHBBoxCoder(target_stds=(0.1, 0.1, 0.2, 0.2), clip_border=clip_border)
     corners = torch.rand(50, 4, generator=torch.Generator().manual_seed(0)) * 50
     boxes = torch.cat((corners[:, :2], corners[:, :2] + corners[:, 2:] + 1), dim=1)
@@ -60,7 +60,7 @@ def found_by_mmdet(model, images):
     ids=lambda changes: ', '.join(changes) or 'as configured',
 )
 def test_it_computes_what_mmdet_does(settings, changes):
-    """Every setting that the graph takes over, at a size that has to be padded."""
+    """Every setting of the graph, at a size that needs padding."""
     model = detector(settings, **changes)
     graph = FasterRCNNGraph(model)
     images = graph.example(2, 3, 97, 131)

@@ -1,4 +1,4 @@
-"""Graphs in every format: they take any batch and size, and a wrong one is not kept."""
+"""Graphs in every format: they accept any batch and size, and wrong graphs are not kept."""
 
 import hashlib
 import json
@@ -26,8 +26,8 @@ from rexdense.errors import GraphMismatch, InvalidArgument, UnknownName
 from rexdense.models.unet import ReXDepth, ReXUNet, UNet
 from tests.models.networks import image, network, randomise, relative_error
 
-# A few blocks of each kind; with this depth ReXNet still has a partial shortcut. An export takes
-# the longer the more often sizes are halved: it handles them as formulas.
+# A few blocks of each kind; with this depth, ReXNet still has a partial shortcut. Each halving of
+# the size slows down the export, which handles sizes as formulas.
 TINY = {
     'rexnet_1.0': dict(depth_mult=0.1, out_indices=(2, 3)),
     'rexnet_lite_1.0': dict(depth_mult=0.1, out_indices=(1, 2)),
@@ -48,7 +48,7 @@ def outputs_of(report, images):
 
 
 def require_outputs(report, backbone):
-    """A graph has the levels of its backbone, on images of another size and number."""
+    """Check that a graph gives the levels of its backbone for images of another size and number."""
     images = image(1, 3, 65, 97, seed=5)
     with torch.no_grad():
         expected = backbone(images)
@@ -68,8 +68,8 @@ def test_backbones_as_torchscript(name, tmp_path):
     require_outputs(written(BackboneGraph(backbone), tmp_path, 'torchscript'), backbone)
 
 
-# ONNX stands on torch.export, so that of a network is written as one of the two. ReXNet is below;
-# ReXNet-R is made of the same layers.
+# ONNX uses torch.export, so each network is exported to only one of the two. ReXNet is tested
+# below; ReXNet-R has the same layers.
 @pytest.mark.parametrize(
     ('name', 'format'),
     [
@@ -106,7 +106,7 @@ def test_the_network_is_left_as_it_is(tmp_path):
         (
             lambda: SegmentorGraph(randomise(UNet(network('rexnet_1.0', **REXNET), 4))),
             ['stride_1', 'stride_2', 'stride_4', 'stride_8'],
-            # Its torch.export is in tests/deploy/test_segmentors.py.
+            # torch.export is tested in tests/deploy/test_segmentors.py.
             ('onnx', 'torchscript'),
         ),
         (
@@ -140,7 +140,7 @@ def test_outputs_that_are_named_by_the_network():
 
 @pytest.mark.slow
 def test_onnx_files_stand_alone(tmp_path):
-    """Standard operators, named axes, weights inside, nothing of the machine that wrote them."""
+    """Standard operators, named axes, weights included, no details of the machine."""
     backbone = network('rexnet_1.0', **TINY['rexnet_1.0']).eval()
     report = written(BackboneGraph(backbone), tmp_path, opset=18)
     require_outputs(report, backbone)
@@ -173,14 +173,14 @@ def test_the_file_beside_it(tmp_path):
 
 
 class Forgetful(Graph):
-    """A trace of it keeps a value of the images that it was made with."""
+    """A trace of it stores a value of the example images."""
 
     def forward(self, images):
         return dict(right=images * 2, wrong=images * float(images.abs().max()))
 
 
 class Fixed(Graph):
-    """Takes images of one size."""
+    """A graph for images of one size."""
 
     def __init__(self):
         super().__init__(torch.nn.Linear(128, 2))

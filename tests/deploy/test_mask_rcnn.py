@@ -1,4 +1,4 @@
-"""Mask R-CNN as a graph: it finds the boxes and masks that mmdet finds."""
+"""Graphs of Mask R-CNN: the same boxes and masks as mmdet."""
 
 import json
 
@@ -28,7 +28,7 @@ def settings():
 
 
 def found_by_mmdet(model, images):
-    """What mmdet's own prediction says of images: masks of whole images."""
+    """Return mmdet's own predictions, with masks of whole images."""
     info = dict(img_shape=images.shape[2:], ori_shape=images.shape[2:], scale_factor=(1.0, 1.0))
     samples = [BaseDataElement(metainfo=info) for _ in images]
     height, width = images.shape[2:]
@@ -55,8 +55,8 @@ def found_by_mmdet(model, images):
     ids=lambda case: (', '.join(case) or 'as configured') if isinstance(case, dict) else str(case),
 )
 def test_it_computes_what_mmdet_does(settings, stages, changes):
-    """At a size that has to be padded; at a score of 0.999 there is nothing to find. More than one
-    stage make a Cascade Mask R-CNN."""
+    """At a size that needs padding. With a score threshold of 0.999, nothing is detected. Several
+    stages make a Cascade Mask R-CNN."""
     model = detector(settings, stages, **changes)
     graph = MaskRCNNGraph(model)
     images = graph.example(2, 3, 97, 131)
@@ -73,14 +73,14 @@ def test_it_computes_what_mmdet_does(settings, stages, changes):
         if not there.any():
             continue
         distances = torch.cdist(result.bboxes, found['boxes'][place][there])
-        # A cascade's box is that of all classes.
+        # The boxes of a cascade do not depend on the class.
         other_class = result.labels[:, None] != found['labels'][place][there]
         order = distances.masked_fill(other_class, torch.inf).argmin(dim=1)
         logits = found['masks'][place][there][order].numpy()
         pasted = paste_masks(logits, result.bboxes.numpy(), 97, 131)
         differing += (pasted != result.masks.numpy()).sum()
         pixels += result.masks.sum()
-    # Probabilities of one half fall to either side.
+    # Probabilities of about one half may fall on either side.
     assert differing <= 1e-3 * pixels
 
 
@@ -109,7 +109,7 @@ def test_masks_are_pasted_as_mmdet_does(settings, threshold):
 
 @pytest.mark.slow
 def test_the_whole_detector_in_onnxruntime(settings, tmp_path):
-    """And with it a Faster R-CNN, whose graph is this one without the masks."""
+    """This includes a Faster R-CNN, whose graph is the same without the masks."""
     levels = TWO_LEVELS | {'roi_head.mask_roi_extractor.featmap_strides': [2, 4]}
     model = detector(settings, **levels)
     graph = detector_graph(model)

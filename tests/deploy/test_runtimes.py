@@ -1,4 +1,4 @@
-"""Runtimes in torch's place: their threads rest once a network has run."""
+"""Runtimes other than torch: their threads are idle after a run."""
 
 import time
 
@@ -17,7 +17,7 @@ from rexdense.deploy.runtimes import open_graph
 
 @pytest.fixture
 def graph(tmp_path):
-    """The file of a graph of one convolution."""
+    """The file of a graph with one convolution."""
     helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
     shape = ['batch', 32, 'height', 'width']
     weights = onnx.numpy_helper.from_array(np.ones((32, 32, 3, 3), np.float32), 'weights')

@@ -1,4 +1,4 @@
-"""Segmentors of mmseg as graphs: backbone, neck and decode head."""
+"""Graphs of mmseg's segmentors: backbone, neck and decode head."""
 
 import pytest
 

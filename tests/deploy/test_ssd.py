@@ -1,4 +1,5 @@
-"""SSDLite as a graph: it finds what mmdet finds. tests/cli/test_ssdlite_programs.py runs a file."""
+"""Graphs of SSDLite: the same detections as mmdet. A file runs in
+tests/cli/test_ssdlite_programs.py."""
 
 import pytest
 
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.usefixtures('fresh_mmengine')
 
 @pytest.fixture
 def build():
-    """Build the detector with few blocks, classes and candidates; its outputs differ."""
+    """Function that builds the detector with few blocks, classes and candidates."""
 
     def build(**changes):
         model = load_config(ROOT / SSDLITE_CONFIG).model
@@ -56,8 +57,8 @@ def build():
     ids=lambda changes: ', '.join(changes) or 'as configured',
 )
 def test_it_computes_what_mmdet_does(build, changes):
-    """Every setting that the graph takes over, on small maps with fewer anchors than candidates; at
-    the highest threshold there is nothing to find."""
+    """Every setting of the graph, on small maps with fewer anchors than candidates. With the
+    highest threshold, nothing is detected."""
     graph = SSDGraph(build(**changes))
     images = graph.example(2, 3, 97, 131)
     with torch.no_grad():

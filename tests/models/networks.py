@@ -1,4 +1,4 @@
-"""Small members of every family, and networks whose every part counts."""
+"""Small networks of every family, in which every part has an effect."""
 
 import torch
 from torch import nn
@@ -7,14 +7,14 @@ import rexdense
 
 SMALL = ('rexnet_1.0', 'rexnet_lite_1.0', 'rexnetr_1.0', 'regnetx_200mf', 'regnety_200mf')
 SMALL += ('resnext50_32x4d',)
-"""One name of each kind."""
+"""One name per kind."""
 
 SQUEEZED = ('rexnet_1.0', 'rexnetr_1.0', 'regnety_200mf')
-"""Those of them with squeeze-excitation."""
+"""The names with squeeze-excitation."""
 
 
 def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Give normalisations random scales, shifts and statistics, so that no part is without effect.
+    """Give normalisations random scales, shifts and statistics, so that every part has an effect.
 
     New networks have residual branches that end in a scale of 0.
     """
@@ -31,7 +31,7 @@ def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def network(name: str, **arguments) -> nn.Module:
-    """Return a backbone that is the same at every call, in training mode."""
+    """Return a backbone in training mode, the same at every call."""
     torch.manual_seed(0)
     return randomise(rexdense.create_backbone(name, **arguments)).train()
 
@@ -42,5 +42,5 @@ def image(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def relative_error(found: torch.Tensor, expected: torch.Tensor) -> float:
-    """Return the largest difference over the largest value expected."""
+    """Return the largest difference over the largest expected value."""
     return ((found - expected).abs().max() / expected.abs().max()).item()

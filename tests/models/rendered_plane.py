@@ -1,4 +1,4 @@
-"""A textured plane, drawn as a camera sees it from several places."""
+"""A textured plane, rendered as seen by a camera at several positions."""
 
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ class Plane(NamedTuple):
     distance: float
 
     def seen_from(self, pose: Tensor, intrinsics: Tensor, size: tuple[int, int]):
-        """Return the image (1, 3, H, W) and the depth (1, 1, H, W) that the camera sees which sees
-        a point X of the target camera's frame at ``pose @ X``."""
+        """Return the image (1, 3, H, W) and depth (1, 1, H, W) of the camera that sees a point X of
+        the target camera's frame at ``pose @ X``."""
         pose, inverse = pose.double(), torch.linalg.inv(intrinsics.double())
         rotation, translation = pose[0, :3, :3], pose[0, :3, 3]
         v, u = torch.meshgrid(*(torch.arange(side).double() for side in size), indexing='ij')
@@ -29,7 +29,7 @@ class Plane(NamedTuple):
 
 
 def texture(x: Tensor, y: Tensor) -> Tensor:
-    """Return colours (3, H, W) of smooth waves, long and short, in several directions."""
+    """Return colours (3, H, W) of smooth waves with several lengths and directions."""
     waves = [
         (1.1 * x + 0.4 * y, 0.3 * x - 1.3 * y),
         (2.3 * x - 1.9 * y, 3.1 * y + 0.8 * x),

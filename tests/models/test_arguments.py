@@ -1,4 +1,4 @@
-"""Values of the wrong kind, for each argument of what is built: one line, no traceback."""
+"""Arguments of the wrong kind: each is refused with one line, without a traceback."""
 
 import math
 
@@ -50,7 +50,7 @@ RECOMPUTE = dict(
 
 
 def without(values, *allowed):
-    """Return the values but some, told apart by their kind too."""
+    """Return the values except some, compared by value and type."""
     return tuple(v for v in values if not any(v is a for a in allowed))
 
 

@@ -1,4 +1,4 @@
-"""Refusals of backbones, and their messages."""
+"""Refusals by backbones, and their messages."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from tests.models.networks import SMALL, image
 
 
 def refuse(kind, build, *parts):
-    """Check that ``build`` raises ``kind`` with one line that has all the parts."""
+    """Check that ``build`` raises ``kind`` with a line that contains all parts."""
     with pytest.raises(kind) as caught:
         build()
     message = str(caught.value)

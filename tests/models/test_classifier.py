@@ -1,4 +1,4 @@
-"""The classification heads: sizes, names, and that of each family."""
+"""Classification heads of the families: sizes, names and outputs."""
 
 import pytest
 import torch
@@ -131,7 +131,7 @@ def test_bad_arguments_are_refused(arguments, message):
         rexdense.create_classifier('regnetx_200mf', **arguments)
 
 
-# Channels of the map that is pooled, and of what the last layer reads: timm's num_features and
+# Channels of the map before pooling and of the last layer's input: timm's num_features and
 # head_hidden_size of rexnet_100, regnetx_002 and resnext50_32x4d; rexnet_lite_1.0 is clovaai's.
 FEATURES = {
     'rexnet_1.0': (1280, 1280),
@@ -177,7 +177,7 @@ def test_weights_of_a_classifier_fill_one_without_classes(name):
     with torch.no_grad():
         expected = trained.forward_head(trained.forward_features(x), pre_logits=True)
         torch.testing.assert_close(features(x), expected, rtol=0, atol=0)
-    # And back: the new last layer stays as it is.
+    # In the other direction, the new last layer is kept.
     other = rexdense.create_classifier(name, num_classes=3)
     report = rexdense.load_weights(other, features.state_dict(), drop_head=True)
     assert report.kept == ['head.fc.weight', 'head.fc.bias']

@@ -1,4 +1,4 @@
-"""What a detector finds in an image and in its mirror images."""
+"""Flip test of detectors: detections in an image and its mirror images."""
 
 import pytest
 
@@ -17,11 +17,11 @@ ALL = ('horizontal', 'vertical', 'diagonal')
 
 
 class Finder(nn.Module):
-    """Finds the objects of a batch by their pixels: each value is an object, of that class.
+    """Finds the objects of a batch by their pixels: each value is an object of that class.
 
     Args:
-        wrong: By how many pixels its boxes are too long to the right, in the image it is given.
-        scores: Those of an object in the images that it is given in turn; 0 is not found.
+        wrong: The number of pixels by which its boxes are too long on the right of its input.
+        scores: The score of an object in each successive input; 0 means not found.
     """
 
     def __init__(self, wrong=0, scores=(0.5, 0.5, 0.5, 0.5), masks=False, most=100):
@@ -54,7 +54,7 @@ class Finder(nn.Module):
 
 
 def batch(*objects):
-    """One image with a rectangle for each object: (left, top, right, bottom, class)."""
+    """Return one image with a rectangle per object: (left, top, right, bottom, class)."""
     image = torch.zeros(3, HEIGHT, WIDTH)
     for left, top, right, bottom, label in objects:
         image[:, top:bottom, left:right] = label
@@ -86,7 +86,7 @@ def test_a_perfect_detector_finds_the_same(directions, masks):
         image = data['inputs'][0][0]
         assert torch.equal(instances.masks, torch.stack([image == 1, image == 2]))
     assert len(model.seen) == 1 + len(directions)
-    # The images were given in different orientations, the batch itself is as it was.
+    # The inputs had different orientations, and the batch itself is unchanged.
     assert not torch.equal(model.seen[1][0], model.seen[0][0])
     assert torch.equal(model.seen[0][0], batch(*OBJECTS)['inputs'][0])
 
@@ -95,7 +95,7 @@ def test_a_perfect_detector_finds_the_same(directions, masks):
 @pytest.mark.parametrize('scales', [(1, 1), (2, 3)])
 def test_padding_behind_an_image_is_not_mirrored(directions, scales):
     class Small(Finder):
-        """Finds the objects in the image before it was scaled and padded, as mmdet's models."""
+        """Finds the objects in the image without scale and padding, as mmdet's models do."""
 
         def test_step(self, data):
             small = [image[:, :: scales[1], :: scales[0]] for image in data['inputs']]
@@ -115,7 +115,7 @@ def test_padding_behind_an_image_is_not_mirrored(directions, scales):
 @pytest.mark.parametrize('directions', [('horizontal',), ('vertical',), ('diagonal',), ALL])
 def test_padding_around_an_image_is_not_mirrored(directions):
     class Inner(Finder):
-        """Finds the objects in the image before it was padded, as mmdet's CenterNet."""
+        """Finds the objects in the image without padding, as mmdet's CenterNet does."""
 
         def test_step(self, data):
             inner = [image[:, 8 : 8 + HEIGHT, 3 : 3 + WIDTH] for image in data['inputs']]
@@ -140,7 +140,7 @@ def test_padding_around_an_image_is_not_mirrored(directions):
 
 def test_further_boxes_of_an_object_take_nothing_from_its_score():
     class Unsuppressed(Finder):
-        """Finds each object again with a tenth of the score, a pixel to the right, masks empty."""
+        """Finds each object again with a tenth of the score, a pixel to the right, empty masks."""
 
         def test_step(self, data):
             (sample,) = super().test_step(data)
@@ -159,7 +159,7 @@ def test_further_boxes_of_an_object_take_nothing_from_its_score():
 
 def test_masks_of_whole_images_are_not_copied():
     class Counted(torch.Tensor):
-        """Counts the values of new tensors that are made of it."""
+        """Counts the values of new tensors that are made from it."""
 
         copied = []
 
@@ -178,7 +178,7 @@ def test_masks_of_whole_images_are_not_copied():
 
     data = batch(*((x, 3, x + 2, 9, x) for x in range(1, 26, 2)))
     DetectionFlipTest(Large(masks=True, most=3), ALL).test_step(data)
-    # The three that come of it, and one at a time of the 13 of each view.
+    # The three fused masks, and one mask at a time of the 13 of each view.
     assert sorted(Counted.copied)[-2:] == [HEIGHT * WIDTH, 3 * HEIGHT * WIDTH]
 
 
@@ -186,7 +186,7 @@ def test_boxes_are_the_mean_weighed_by_scores():
     scores = (0.6, 0.2)
     instances = found(Finder(wrong=2, scores=scores), batch(*OBJECTS), ('horizontal',))
     expected = BOXES.clone()
-    # Two pixels too far to the right, and in the mirror image two too far to the left.
+    # Two pixels too far to the right; in the mirror image, two too far to the left.
     expected[:, 2] += 2 * 0.6 / 0.8
     expected[:, 0] -= 2 * 0.2 / 0.8
     torch.testing.assert_close(instances.bboxes, expected)
@@ -202,7 +202,7 @@ def test_objects_of_one_view_alone_have_lower_scores():
 
 def test_masks_of_other_objects_of_the_class_do_not_count():
     class Jumping(Finder):
-        """Finds in the mirror image what is there eight columns to the right."""
+        """Finds objects eight columns to the right in the mirror image."""
 
         def test_step(self, data):
             (sample,) = super().test_step(data)
@@ -218,7 +218,7 @@ def test_masks_of_other_objects_of_the_class_do_not_count():
 
 def test_the_mask_is_that_of_the_majority():
     class Wide(Finder):
-        """Its masks reach a column too far to the right in the image that it is given."""
+        """Its masks are a column too wide on the right of its input."""
 
         def test_step(self, data):
             (sample,) = super().test_step(data)
@@ -234,7 +234,7 @@ def test_the_mask_is_that_of_the_majority():
 
 def test_objects_of_different_classes_stay_apart():
     class Both(Finder):
-        """Finds each object twice, as of the next class, too."""
+        """Finds each object twice, the second time as the next class."""
 
         def test_step(self, data):
             (sample,) = super().test_step(data)
@@ -253,7 +253,7 @@ def test_objects_of_different_classes_stay_apart():
 @pytest.mark.filterwarnings('error')
 def test_boxes_without_area_are_left_out():
     class Lines(Finder):
-        """Finds a line besides."""
+        """Also finds a line."""
 
         def test_step(self, data):
             (sample,) = super().test_step(data)

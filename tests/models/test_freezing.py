@@ -1,4 +1,4 @@
-"""frozen_stages and norm_eval: gradients and statistics that stay as they are."""
+"""frozen_stages and norm_eval: frozen gradients and statistics."""
 
 import copy
 
@@ -10,7 +10,7 @@ from tests.models.networks import SMALL, image, network
 
 
 def level_of(key: str) -> int:
-    """Return the level that a tensor belongs to; -1 for the stem."""
+    """Return the level of a tensor; -1 for the stem."""
     return int(key.split('.')[1]) if key.startswith('stages.') else -1
 
 
@@ -30,7 +30,7 @@ def test_frozen_levels_do_not_change(name, frozen_stages):
     for key, value in backbone.state_dict().items():
         frozen = level_of(key) <= frozen_stages
         if 'squeeze_excitation.norm' in key and ('running' in key or 'tracked' in key):
-            assert torch.equal(value, before[key])  # a small batch leaves these alone anyway
+            assert torch.equal(value, before[key])  # a small batch never changes these
         else:
             assert torch.equal(value, before[key]) == frozen, key
     for key, value in backbone.named_parameters():

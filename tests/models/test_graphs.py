@@ -1,12 +1,12 @@
-"""Backbones as graphs: traced and compiled, on other types, devices and memory formats. Exports of
-torch are in tests/deploy/test_graphs.py."""
+"""Backbones as graphs: tracing and compilation, with other dtypes, devices and memory formats.
+Exports are tested in tests/deploy/test_graphs.py."""
 
 import pytest
 import torch
 
 import rexdense
 
-# Two of their stages have all kinds of blocks; of ReXNet a block a level.
+# Two of their stages have all kinds of blocks. ReXNet has a block per level.
 FEW_BLOCKS = {
     'rexnet_1.0': dict(depth_mult=0.1, out_indices=(1, 3)),
     'rexnet_lite_1.0': dict(depth_mult=0.1, out_indices=(1, 3)),
@@ -19,7 +19,7 @@ FEW_BLOCKS = {
 
 @pytest.fixture(params=FEW_BLOCKS)
 def backbone(request):
-    """A network of each kind, with a partial shortcut where there are any."""
+    """A network of each kind, with a partial shortcut if its family has any."""
     torch.manual_seed(0)
     return rexdense.create_backbone(request.param, **FEW_BLOCKS[request.param]).eval()
 
@@ -80,7 +80,7 @@ def test_trains_under_bfloat16_autocast(backbone):
 
 
 def test_every_tensor_follows_to_the_meta_device(backbone):
-    """A tensor that is no parameter or buffer would stay behind and mix devices."""
+    """A tensor that is not a parameter or buffer would stay on the other device."""
     levels = backbone.to('meta')(torch.empty(1, 3, 65, 65, device='meta'))
     sizes = [-(-65 // level.stride) for level in backbone.out_levels]
     assert [tuple(level.shape[2:]) for level in levels] == [(size, size) for size in sizes]

@@ -1,4 +1,4 @@
-"""Backbones inside mmdet, mmseg and mmpretrain, built by type name alone."""
+"""Backbones inside mmdet, mmseg and mmpretrain, built by only the type name."""
 
 import subprocess
 import sys

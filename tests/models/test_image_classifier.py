@@ -1,4 +1,4 @@
-"""The image classifier: names, losses beside torch's, mixed batches, refused labels."""
+"""The image classifier: names, torch's losses, mixed batches, refused labels."""
 
 import numpy as np
 import pytest
@@ -78,7 +78,7 @@ def test_wrong_arguments_are_refused(arguments):
 
 
 def constant_images():
-    """Image i is i all over, its target class i."""
+    """Return images of which all pixels of image i, and its target class, are i."""
     images = torch.arange(4.0)[:, None, None, None].expand(4, 3, 16, 16)
     return images, torch.eye(4)
 

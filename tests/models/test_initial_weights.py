@@ -1,4 +1,4 @@
-"""Initial weights of networks: the scale of convolutions, silent branches, near-zero outputs."""
+"""Initial weights: the scale of convolutions, zero-initialised branches, near-zero outputs."""
 
 import math
 
@@ -12,12 +12,12 @@ from rexdense.models.unet import ReXUNet, UNet, UNetDecoder
 from tests.models.networks import SMALL, SQUEEZED, image
 
 LARGE = 4000
-"""Weights from which on a layer is looked at alone."""
+"""The number of weights from which a layer is checked on its own."""
 
 
 def kaiming(layer: nn.Conv2d) -> float:
-    """sqrt(2 / fan-out), He et al. 2015, equation 14, as pycls has it (``init_weights``);
-    the fan-out is that of one group as in timm (``_efficientnet_builder.py``)."""
+    """Return sqrt(2 / fan-out) (He et al. 2015, equation 14; pycls ``init_weights``), with the
+    fan-out of one group as in timm (``_efficientnet_builder.py``)."""
     area = math.prod(layer.kernel_size)
     return math.sqrt(2 * layer.groups / (area * layer.out_channels))
 
@@ -27,8 +27,8 @@ def deviation(weight: torch.Tensor) -> float:
 
 
 def assert_drawn(layers: list[nn.Conv2d]) -> None:
-    """Check layers drawn by the rule, within five standard errors: large ones one by one, all of
-    them together."""
+    """Check that layers are initialised by the rule within five standard errors: large layers one
+    by one, and all of them together."""
     scaled = [layer.weight.detach().flatten() / kaiming(layer) for layer in layers]
     for values in (*(each for each in scaled if each.numel() >= LARGE), torch.cat(scaled)):
         n = values.numel()
@@ -40,7 +40,7 @@ def assert_drawn(layers: list[nn.Conv2d]) -> None:
 
 
 def kinds(module: nn.Module) -> dict[str, list[nn.Conv2d]]:
-    """The convolutions by kind: the scale of each kind counts."""
+    """Return the convolutions by kind, because the scale is checked per kind."""
     found: dict[str, list[nn.Conv2d]] = {}
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d):
@@ -111,7 +111,7 @@ def outputs_of(decoder: UNetDecoder) -> list[nn.Conv2d]:
 
 @pytest.mark.parametrize('block', ['rexnet', 'double_conv', 'depthwise_separable'])
 def test_outputs_of_a_decoder_start_near_zero(block):
-    """All classes alike, of standard deviation 0.01, as mmseg's decode heads begin
+    """All classes start equal, with a standard deviation of 0.01 as in mmseg's decode heads
     (``decode_head.py``, ``init_cfg``)."""
     torch.manual_seed(0)
     backbone = rexdense.create_backbone('rexnet_1.0', out_indices=range(5))
@@ -142,7 +142,7 @@ def test_new_u_nets_favour_no_class():
 
 @pytest.mark.parametrize('name', ['rexnet_1.0', 'rexnet_lite_1.0', 'resnext50_32x4d'])
 def test_a_classifiers_head_starts_as_its_layers_do(name):
-    """Convolutions by the rule; the last layer as torch draws linear ones, uniform up to
+    """Convolutions follow the rule. The last layer is torch's default, uniform up to
     1 / sqrt(fan-in)."""
     torch.manual_seed(0)
     head = rexdense.create_classifier(name).head

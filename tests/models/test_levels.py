@@ -1,4 +1,4 @@
-"""Outputs of backbones: levels, their shapes and order, for every name."""
+"""Outputs of backbones: levels with their shapes and order, for every name."""
 
 import pytest
 import torch
@@ -63,7 +63,7 @@ def test_out_indices_choose_and_order_the_levels(name):
             for level, info, index in zip(levels, backbone.out_levels, out_indices, strict=True):
                 assert info == backbone.feature_info[index]
                 assert level.shape == every[index].shape
-            # The weights of the first levels are drawn the same way, whatever comes after.
+            # The initial weights of the first levels do not depend on later ones.
             assert all(torch.equal(a, every[i]) for a, i in zip(levels, out_indices, strict=True))
 
 

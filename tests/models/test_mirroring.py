@@ -1,4 +1,4 @@
-"""The mean of an image's and its mirror image's predictions."""
+"""Flip test of segmentors: the mean prediction of an image and its mirror image."""
 
 import pytest
 
@@ -50,7 +50,7 @@ def batch(count=2):
 
 @torch.no_grad()
 def outputs(model, data):
-    """The network's outputs for the images, and those for the mirror images turned back."""
+    """Return the network's outputs for the images, and for the mirror images flipped back."""
     images = torch.stack(data['inputs']) / 255.0
     metas = [sample.metainfo for sample in data['data_samples']]
     return model.encode_decode(images, metas), model.encode_decode(images.flip(-1), metas).flip(-1)
@@ -68,7 +68,7 @@ def test_classes_by_their_mean_probability(fresh_mmengine):
     for sample, scores in zip(flip_tested(model, data), expected, strict=True):
         torch.testing.assert_close(sample.seg_logits.data.exp(), scores)
         assert torch.equal(sample.pred_sem_seg.data[0], scores.argmax(0))
-        # The sample is still that of the image itself.
+        # The sample is still that of the unflipped image.
         assert not sample.flip and sample.gt_sem_seg.shape == (HEIGHT, WIDTH)
     assert not torch.allclose(expected, plain.softmax(1))
 
@@ -87,7 +87,7 @@ def test_one_output_channel(fresh_mmengine):
 
 
 def test_depth(fresh_mmengine):
-    # Any output of one channel is a depth to mmseg.
+    # mmseg takes any output of one channel for a depth.
     loss = dict(type='mmseg.CrossEntropyLoss', use_sigmoid=True)
     model, data = model_of('DepthEstimator', 2, out_channels=1, loss_decode=loss), batch()
     plain, mirrored = outputs(model, data)

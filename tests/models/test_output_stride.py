@@ -1,4 +1,4 @@
-"""Dilation in place of stride: the same weights, and the same values where they can be."""
+"""Dilation instead of stride: the same weights, and the same values where possible."""
 
 import pytest
 import torch
@@ -22,8 +22,8 @@ def test_dilated_networks_have_the_strided_one_s_weights_and_values(name, output
         step = max(1, info.stride // output_stride)
         if step == 1:
             assert torch.equal(found, expected)
-        elif name not in SQUEEZED:  # whose gates are means over more pixels
-            # On every second (fourth) pixel a dilated network reads what the strided one reads.
+        elif name not in SQUEEZED:  # their gates are means over more pixels
+            # At every second (fourth) pixel, a dilated network reads the same as the strided one.
             assert relative_error(found[..., ::step, ::step], expected) < 1e-5
 
 

@@ -1,4 +1,4 @@
-"""Features that torch alone is enough for, without any OpenMMLab package."""
+"""Features that need only torch, without any OpenMMLab package."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ ABSENT = ('mmengine', 'mmcv', 'mmdet', 'mmseg', 'cv2', 'matplotlib', 'safetensor
 
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
-    """The file of a classifier, and its first logits."""
+    """A classifier's file, and its logits before saving."""
     torch.manual_seed(0)
     classifier = rexdense.create_classifier('rexnet_1.0', num_classes=5).eval()
     path = tmp_path_factory.mktemp('plain') / 'classifier.pth'
@@ -53,8 +53,8 @@ for line in sys.stdin:
 
 @pytest.fixture(scope='module')
 def plain(tmp_path_factory) -> Iterator[Callable]:
-    """A function that runs code where those packages and the others that it is given are absent,
-    and returns what that prints."""
+    """A function that runs code without the OpenMMLab packages and the given other packages, and
+    returns the output."""
     server = subprocess.Popen(
         [sys.executable, '-c', program_without(ABSENT, SERVER)],
         stdin=subprocess.PIPE,
@@ -143,7 +143,7 @@ PROGRAMS = [
 
 
 def test_programs_run(plain, trained, tmp_path):
-    """One after another in one process, which imports torch once."""
+    """In one process, which imports torch once."""
     lines = [[str(trained[0]) if word == 'SRC' else word for word in line] for line in PROGRAMS]
     printed = plain(f"""
 import os, runpy, sys

@@ -1,4 +1,4 @@
-"""The counter, against counts by hand and against torch's own."""
+"""The complexity counter, compared with counts by hand and with torch's counter."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""measured.json says what the code is: every network and U-Net, exactly."""
+"""measured.json agrees exactly with the code, for every network and U-Net."""
 
 import json
 from functools import partial
@@ -46,7 +46,7 @@ UNETS |= {
 
 
 class SmallDetector(torch.nn.Module):
-    """The parts of a Mask R-CNN, a layer or two each, on the meta device."""
+    """The parts of a Mask R-CNN with a layer or two each, on the meta device."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The index of configs and published figures that mim and mmengine read."""
+"""The index of configs and published figures for mim and mmengine."""
 
 import pytest
 import yaml
@@ -48,7 +48,7 @@ def test_configs_are_there_and_say_the_same(entry):
     said = path.read_text().split('"""')[1]
     for result in entry['Results']:
         for metric, value in result['Metrics'].items():
-            # pycls prints errors.
+            # pycls publishes errors.
             error = f'{100 - value:.1f}' if metric.startswith('Top') else ''
             assert f'{value}' in said or error in said
 

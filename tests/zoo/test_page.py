@@ -1,4 +1,4 @@
-"""docs/zoo.md holds the zoo as it is today."""
+"""docs/zoo.md has the current numbers of the zoo."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The picture of the zoo: what is in it, and that docs/ has the one of today's numbers."""
+"""The plot of the zoo: its content, and that the one in docs/ is up to date."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""published.json against the networks: numbers agree to the digit, or differ as they say."""
+"""published.json and the networks: numbers agree to the digit, or differ as stated."""
 
 import functools
 import json
@@ -31,7 +31,7 @@ def classifier(name):
 
 
 def agree(number, exact):
-    """Whether ``exact``, rounded to the digits printed, may be printed so."""
+    """Return whether ``exact``, rounded to the printed digits, agrees with the number."""
     exponent = Decimal(number.printed).as_tuple().exponent
     return abs(number.value - exact) <= Decimal(1).scaleb(exponent) * UNITS[number.unit] / 2
 
@@ -98,7 +98,7 @@ def test_pycls_counts_the_same_and_biases_poolings_and_linear_outputs(row):
         for layer in network.modules()
         if isinstance(layer, nn.Conv2d | nn.Linear) and layer.bias is not None
     )
-    # The stem's maximum pooling of ResNeXt: 64 channels at stride 4.
+    # ResNeXt's max-pooling after the stem: 64 channels at stride 4.
     pooled = 64 * (RESOLUTION // 4) ** 2 if row.name.startswith('resnext') else 0
     assert int(row.numbers['macs_with_biases'].value) == measured.macs + biases
     assert (

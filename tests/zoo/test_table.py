@@ -1,4 +1,4 @@
-"""The table: what is selected, in which order, and how it is printed."""
+"""The table of the zoo: selection, order and format."""
 
 from decimal import Decimal
 

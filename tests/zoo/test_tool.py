@@ -1,4 +1,4 @@
-"""rexdense zoo as a user runs it."""
+"""The command rexdense zoo."""
 
 import pytest
 

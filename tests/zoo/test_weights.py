@@ -47,7 +47,7 @@ def test_what_pycls_and_mmpretrain_published_of_regnet_is_bgr():
 
 
 def test_one_file_is_of_one_network():
-    """MindCV's code has the file of RegNetY-16GF for RegNetX-16GF, too."""
+    """MindCV's code gives the file of RegNetY-16GF for RegNetX-16GF, too."""
     networks = collections.defaultdict(set)
     for row in ENTRIES:
         networks[row.address].add(row.network)
@@ -56,7 +56,7 @@ def test_one_file_is_of_one_network():
 
 @pytest.mark.parametrize('row', [row for row in ENTRIES if row.publisher == 'timm'], ids=name_of)
 def test_timm_evaluates_as_its_settings_say(row):
-    """``default_cfgs`` of timm/models/rexnet.py, regnet.py and resnet.py."""
+    """The settings are ``default_cfgs`` of timm/models/rexnet.py, regnet.py and resnet.py."""
     bilinear = row.network.startswith('resnext') and row.tag.startswith(('tv', 'fb_'))
     assert row.interpolation == ('bilinear' if bilinear else 'bicubic')
     if 'in12k' in row.tag:
@@ -74,7 +74,7 @@ def test_every_known_file_has_a_row_that_says_the_same():
         first, _, second = entry['where'].partition(' = ')
         hub = f'https://huggingface.co/{first.removeprefix("hf:")}/resolve/main/model.safetensors'
         found = [row for place in (first, second, hub) for row in rows[place]]
-        # timm has torchvision's files under figures of its own.
+        # timm has torchvision's files with its own figures.
         own = [row for row in found if (row.publisher == 'timm') == ('timm' in entry['source'])]
         assert len(own) == 1, entry['name']
         row = own[0]
@@ -82,7 +82,7 @@ def test_every_known_file_has_a_row_that_says_the_same():
         licences = {'-': '', 'bsd-3': 'bsd-3-clause'}
         licence = entry['licence'].lower()
         assert (row.licence or '').lower() == licences.get(licence, licence)
-        # Of the files that timm has since put on its hub, and of MindCV's, nobody knows the hash.
+        # The hashes of MindCV's files, and of files that timm has moved to its hub, are unknown.
         digits = re.match(r'(?:sha256|hash8) (\w+)(?! \(same)\b', entry['hash'])
         moved = '(same tensors' in entry['hash'] or row.publisher == 'mindcv'
         assert row.sha256 == (digits[1] if digits and not moved else None), entry['name']
@@ -100,7 +100,7 @@ def test_every_known_file_has_a_row_that_says_the_same():
         ('regnetx_800mf', 'pycls', 'regnetx_800mf:pycls.dds_8gpu'),
         ('regnetx_800mf', 'torchvision.v1', 'regnetx_800mf:torchvision.v1'),
         ('regnetx_400mf_tv', 'torchvision', 'regnetx_400mf_tv:torchvision.v2'),
-        # Better ones exist, under a licence against commercial use.
+        # Better files have a licence against commercial use.
         ('regnety_16gf', 'torchvision', 'regnety_16gf:torchvision.v2'),
         ('resnext101_32x8d', True, 'resnext101_32x8d:timm.tv2_in1k'),
         # A better-known file has 11,821 classes.

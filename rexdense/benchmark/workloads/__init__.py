@@ -1,7 +1,7 @@
-"""Workloads beside networks, a module a kind of benchmark, imported where it runs.
+"""Workloads other than networks: one module per kind of benchmark, imported in its process.
 
-Each has ``prepare(task)``, which returns an object whose ``run()`` returns milliseconds and whose
-``facts`` are what else it says of itself.
+Each has a function ``prepare(task)``, which returns an object: its ``run()`` returns milliseconds,
+and its ``facts`` are further results.
 """
 
 import importlib
@@ -25,12 +25,12 @@ WORKLOADS = {
 
 
 class Workload:
-    """Work that is done once a turn.
+    """Work that runs once per turn.
 
     Args:
-        work: It is timed.
-        tell: Returns ``facts`` of what the work returns; it is not timed.
-        clock: Returns seconds.
+        work: Function to time.
+        tell: Function from the result of the work to ``facts``; it is not timed.
+        clock: Function that returns seconds.
     """
 
     def __init__(
@@ -52,6 +52,6 @@ class Workload:
 
 
 def prepare_workload(task: dict[str, Any]) -> Runs:
-    """Return the workload of a task, whose ``kind`` is one of :data:`WORKLOADS`."""
+    """Return the workload of a task with a ``kind`` of :data:`WORKLOADS`."""
     module = importlib.import_module(f'rexdense.benchmark.workloads.{WORKLOADS[task["kind"]]}')
     return module.prepare(task)

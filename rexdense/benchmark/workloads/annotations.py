@@ -1,4 +1,4 @@
-"""Annotations of COCO's size: how long a file takes to load, and what that takes of memory."""
+"""Loading of annotation files of COCO's size: time and memory."""
 
 import json
 import os
@@ -14,21 +14,22 @@ from rexdense.errors import InvalidArgument
 CLASSES = 80
 SIDES = 640, 480
 _IMAGE, _BOX, _CORNER = 300, 800, 64
-"""Bytes that an image, a box and a corner take at least while they are drawn."""
+"""Minimum bytes of an image, a box and a corner while they are drawn."""
 
 
 def prepare(task: dict[str, Any]) -> Workload:
-    """Return the loading of a task: ``annotations`` is a file, ``with_mask`` keeps the masks.
+    """Return the workload of loading annotations: ``annotations`` is a file, ``with_mask`` keeps
+    the masks.
 
-    Its facts are ``images``, and ``worker``, the bytes that a process started like a worker has of
-    its own once it has gone through all samples.
+    Its facts are ``images``, and ``worker``: the bytes of private memory in a process, forked like
+    a dataloader worker, after it has read all samples.
     """
-    # Files are drawn where mmdet is not needed.
+    # The file is drawn without mmdet, so it is imported only here.
     from rexdense.datasets.coco.dataset import CocoDataset
 
     settings = dict(
         ann_file=str(task['annotations']),
-        backend_args=dict(backend='local'),  # the images are not looked for
+        backend_args=dict(backend='local'),  # no search for the images
         pipeline=[
             dict(
                 type='mmdet.LoadAnnotations',
@@ -44,15 +45,15 @@ def prepare(task: dict[str, Any]) -> Workload:
 
 
 def _bytes_of_worker(dataset: Any) -> int:
-    """Return the memory that a forked process has of its own after all samples.
+    """Return the private memory of a forked process after it has read all samples.
 
     Raises:
-        InvalidArgument: it has not said so.
+        InvalidArgument: it ended without a result.
     """
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        # Whatever happens, what called this function goes on in one process alone.
+        # In any case, only the parent process may return to the caller.
         try:
             for index in range(len(dataset)):
                 dataset.get_data_info(index)
@@ -73,17 +74,17 @@ def _bytes_of_worker(dataset: Any) -> int:
 
 
 def _own_bytes() -> int:
-    """Return the memory that no other process shares with this one (proc(5), smaps_rollup)."""
+    """Return the memory that this process does not share with others (proc(5), smaps_rollup)."""
     lines = Path('/proc/self/smaps_rollup').read_text().splitlines()
     kilobytes = [line.split()[1] for line in lines if line.startswith('Private_Dirty:')]
     return int(kilobytes[0]) * 1024
 
 
 def drawn_annotations(images: int, boxes: int, corners: int = 0) -> bytes:
-    """Return an annotation file of random boxes, in COCO's form.
+    """Return an annotation file of random boxes, in COCO's format.
 
     Args:
-        corners: Of the polygon that each object has as a mask; 0 leaves masks out.
+        corners: Corners of each object's mask polygon; 0 leaves masks out.
 
     Raises:
         InvalidArgument: the numbers do not fit.

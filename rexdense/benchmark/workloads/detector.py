@@ -1,4 +1,4 @@
-"""A whole model of mmdet or mmseg: its config, optimised, or with another project's backbone."""
+"""Whole models of mmdet or mmseg: as configured, optimised, or with another project's backbone."""
 
 import importlib
 import inspect
@@ -30,7 +30,7 @@ _RESNEXT = {
 """Depth, groups and base width, mmdet's arguments."""
 _SAME_WORK = {'type', 'arch', 'init_cfg', 'out_indices', 'norm_cfg'}
 _TRAINING_ALONE = {'frozen_stages', 'norm_eval', 'drop_path_rate', 'with_cp', 'recompute'}
-"""Arguments of our backbones that change no pass of inference."""
+"""Arguments of rexdense's backbones that do not change inference."""
 _GIVEN_TO_MMDET = {'frozen_stages', 'norm_eval'}
 
 
@@ -38,8 +38,8 @@ def prepare(task: dict[str, Any]) -> Timed:
     """Return the model of a task, ready to be timed.
 
     Args:
-        task: ``name`` is a config; ``framework`` 'rexdense', or the project whose backbone takes
-            the place of ours: 'mmdet' or 'timm'.
+        task: ``name`` is a config; ``framework`` is 'rexdense', or the project whose backbone
+            replaces rexdense's: 'mmdet' or 'timm'.
     """
     model = build_detector(task['name'], task['framework']).eval().to(task['device'])
     if task.get('optimized'):
@@ -49,8 +49,7 @@ def prepare(task: dict[str, Any]) -> Timed:
 
 
 def _predicting(model: nn.Module) -> Callable[[Tensor], Any]:
-    """Return a function from a batch of images to what the model finds in them, suppression
-    included."""
+    """Return a function from a batch of images to the model's predictions, including NMS."""
 
     def predict(images: Tensor) -> Any:
         size = tuple(images.shape[2:])
@@ -70,7 +69,7 @@ def build_detector(config: str, framework: str = 'rexdense') -> nn.Module:
     """Return the model of a config, see :func:`build_model`.
 
     Raises:
-        InvalidArgument: it predicts nothing for a batch of images.
+        InvalidArgument: the model cannot predict from a batch of images.
     """
     loaded = load_config(config)
     model = build_model(loaded, framework)
@@ -86,14 +85,13 @@ def build_model(config: Config, framework: str = 'rexdense', training: bool = Fa
     """Return the model of a config with random weights.
 
     Args:
-        framework: 'rexdense', or the project whose backbone takes the place of ours: 'mmdet' or
-            'timm'.
-        training: Its steps of training are to take the same work as ours.
+        framework: 'rexdense', or the project whose backbone replaces rexdense's: 'mmdet' or 'timm'.
+        training: Whether training steps must do the same work as with rexdense's backbone.
 
     Raises:
-        ImportError: the project is not there.
-        InvalidArgument: the config has no named backbone of ours, or the project lacks it, or the
-            form that the config gives it.
+        ImportError: the project is not installed.
+        InvalidArgument: the config has no named backbone of rexdense, or the project lacks it or
+            its settings in the config.
     """
     section = config.model
     if framework != 'rexdense':
@@ -111,11 +109,10 @@ def build_model(config: Config, framework: str = 'rexdense', training: bool = Fa
 
 
 def _require_same_work(backbone: ConfigDict, project: str, training: bool) -> None:
-    """Check that a backbone of a project does the work of ours.
+    """Check that a project's backbone does the same work as rexdense's.
 
     Raises:
-        InvalidArgument: ours is no longer the network of its name, or is trained in a way that
-            theirs is not.
+        InvalidArgument: rexdense's differs from the network of its name, or is trained differently.
     """
     taken = _SAME_WORK | (set() if training else _TRAINING_ALONE)
     if project == 'mmdet':
@@ -147,10 +144,10 @@ def _name_of(config: Config) -> str:
 
 
 def _mmdet_backbone(name: str, ours: ConfigDict) -> dict[str, Any]:
-    """Return the config of mmdet's own backbone of that name, with the settings of ours.
+    """Return the config of mmdet's backbone of that name, with the settings of rexdense's.
 
     Raises:
-        InvalidArgument: mmdet has none, or lacks the levels.
+        InvalidArgument: mmdet does not have it, or lacks the levels.
     """
     levels = resolve_out_indices(ours.get('out_indices', (1, 2, 3, 4)))
     if 0 in levels:

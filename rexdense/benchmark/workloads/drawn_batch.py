@@ -1,4 +1,4 @@
-"""A batch of noise with drawn ground truth, as the pipeline of a config hands it to its model."""
+"""A batch of noise with drawn ground truth, in the form in which a pipeline gives it to a model."""
 
 import importlib
 from collections.abc import Callable, Sequence
@@ -16,21 +16,21 @@ from rexdense.registry import TRANSFORMS
 from rexdense.tasks import Detection, Segmentation, task_of
 
 OBJECTS = 20
-"""Ellipses of an image: the photographs of blood cells have about as many, crops of nuclei thirty.
+"""Ellipses per image: about as many as in the blood cell photographs; crops of nuclei have thirty.
 """
 _SIZES = (16, 4)
-"""The shorter side of an image over the semi-axes of its ellipses, at least and at most."""
+"""The shorter image side over the minimum and maximum semi-axes of the ellipses."""
 _ABOUT = ('img_shape', 'ori_shape', 'scale_factor')
 
 Batch = dict[str, list[Tensor] | list[BaseDataElement]]
 
 
 def drawn_batch(config: Config, shape: Sequence[int], objects: int = OBJECTS) -> Batch:
-    """Return images (3, H, W) of 8 bits and their samples, equal in every process.
+    """Return 8-bit images (3, H, W) and their samples, the same in every process.
 
     Args:
-        shape: Of the images, (N, 3, H, W).
-        objects: Ellipses of each image.
+        shape: Shape of the batch, (N, 3, H, W).
+        objects: Ellipses per image.
 
     Raises:
         InvalidArgument: the config has neither a detector nor a segmentor, or the images are too
@@ -89,8 +89,8 @@ def _sample(number: int, height: int, width: int, objects: int, truth: Any) -> d
 
 
 def _objects(drawn: np.ndarray, classes: int, with_masks: bool) -> dict[str, Any]:
-    """Return the ground truth of a detector."""
-    # No pipeline runs here that would make them.
+    """Return the ground truth for a detector."""
+    # No pipeline creates them here.
     bitmaps = importlib.import_module('mmdet.structures.mask').BitmapMasks
     horizontal = importlib.import_module('mmdet.structures.bbox').HorizontalBoxes
     boxes = [cv2.boundingRect(mask) for mask in drawn]
@@ -105,7 +105,7 @@ def _objects(drawn: np.ndarray, classes: int, with_masks: bool) -> dict[str, Any
 
 
 def _labels(drawn: np.ndarray, classes: int) -> dict[str, Any]:
-    """Return the label map of a segmentor: later ellipses lie over earlier ones."""
+    """Return the label map for a segmentor; later ellipses cover earlier ones."""
     labels = np.zeros(drawn.shape[1:], np.uint8)
     for number, mask in enumerate(drawn, 1):
         labels[mask > 0] = number % classes

@@ -1,4 +1,4 @@
-"""COCO's metrics of detections, by one of the packages that compute them."""
+"""COCO's metrics of detections, computed by one of several packages."""
 
 import json
 import math
@@ -19,14 +19,14 @@ from rexdense.evaluation.coco_evaluation import (
 )
 
 FALSE = 20
-"""Drawn boxes an image that are around nothing."""
+"""Drawn boxes per image without an object."""
 JITTER = 0.15
-"""By how much drawn boxes miss those of the file, as a share of their sides."""
+"""Standard deviation of drawn boxes from those of the file, as a share of their sides."""
 
 
 def prepare(task: dict[str, Any]) -> Workload:
-    """Return the evaluation of a task: ``annotations`` and ``detections`` are files, the latter may
-    be None, ``iou_type`` is 'bbox' or 'segm', ``backend`` one of rexdense's."""
+    """Return the evaluation of a task: ``annotations`` and ``detections`` are files, the latter
+    possibly None, ``iou_type`` is 'bbox' or 'segm', ``backend`` is one of rexdense's."""
     require_backend(task['backend'])
     annotations = read_annotations(task['annotations'], need_masks=task['iou_type'] == 'segm')
     if task['detections'] is None:
@@ -49,11 +49,11 @@ def prepare(task: dict[str, Any]) -> Workload:
 
 
 def read_detections(path: Path, iou_type: str) -> list[dict]:
-    """Return the detections of a file in COCO's results format.
+    """Read the detections of a file in COCO's results format.
 
     Raises:
-        InvalidArgument: it is no such file, or lacks the masks or the boxes, or has one that is
-            none: pycocotools may never end with such a mask.
+        InvalidArgument: it is not such a file, or masks or boxes are missing or invalid. (With an
+            invalid mask, pycocotools may never end.)
     """
     try:
         detections = json.loads(path.read_bytes())
@@ -95,7 +95,7 @@ def _is_box(box: Any) -> bool:
 
 
 def _is_mask(mask: Any) -> bool:
-    """Return whether run lengths are as many pixels as the size that they state."""
+    """Return whether run lengths have as many pixels as their size."""
     if not isinstance(mask, dict) or not isinstance(mask.get('counts'), str):
         return False
     size = mask.get('size')
@@ -107,7 +107,7 @@ def _is_mask(mask: Any) -> bool:
 
 
 def drawn_detections(annotations: CocoAnnotations) -> list[dict]:
-    """Return a detection near each annotation, and others around nothing."""
+    """Return a detection near each annotation, and others without an object."""
     random = np.random.default_rng(0)
     categories = list(annotations.category_ids.values())
     found = []

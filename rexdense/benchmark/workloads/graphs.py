@@ -1,4 +1,4 @@
-"""The export of a network as a graph for another runtime."""
+"""Export of a network as a graph for another runtime."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ from rexdense.models.unet import create_unet
 
 
 def prepare(task: dict[str, Any]) -> Workload:
-    """Return the export of a task, into a folder that goes again: ``name`` is a backbone's or a
-    U-Net's, ``format`` one of :data:`rexdense.deploy.GRAPH_FORMATS`."""
+    """Return the export of a task into a temporary folder: ``name`` is the name of a backbone or
+    U-Net, ``format`` is one of :data:`rexdense.deploy.GRAPH_FORMATS`."""
     if task['name'].startswith('unet_'):
         graph = SegmentorGraph(create_unet(task['name'], 11).eval())
     else:

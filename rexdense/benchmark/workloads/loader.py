@@ -1,8 +1,8 @@
-"""Loaders of classification training, one core: batches of ReXNet's recipe.
+"""Loaders of classification training on one core, with batches of ReXNet's recipe.
 
-Random resized crops of 224 pixels, bilinear or bicubic; flip; rand-m9-mstd0.5; erasing 0.2; to
-normalised float32 batches. timm is measured as its train.py loads (uint8 batches, normalised and
-erased as a whole) and as its create_transform stands alone (float32 image by image).
+The steps are random resized crops of 224 pixels, bilinear or bicubic; flip; rand-m9-mstd0.5;
+erasing 0.2; and normalised float32 batches. timm is measured as its train.py loads (uint8 batches,
+normalised and erased as a whole) and with only its create_transform (float32 image by image).
 """
 
 import importlib
@@ -18,20 +18,20 @@ from rexdense.errors import InvalidArgument
 
 SIZE, BATCH = 224, 32
 SHORTER_SIDE = 500
-"""Of the images in pixels, as most of ImageNet's have it."""
+"""Shorter side of the images in pixels, as of most ImageNet images."""
 QUALITY = 90
 
 
 def prepare(task: dict[str, Any]) -> Workload:
-    """Return the loader of a task over ``folder``, which has a folder a class: of 'timm', with
-    ``prefetcher`` as its train.py loads, or ours, with ``full_decode`` in two steps."""
+    """Return the loader of a task for ``folder``, which has a folder per class. For 'timm',
+    ``prefetcher`` loads as its train.py does; for rexdense, ``full_decode`` uses two steps."""
     if task['framework'] == 'timm':
         return _timm(task['folder'], bool(task.get('prefetcher')))
     return _rexdense(Path(task['folder']), bool(task.get('full_decode')))
 
 
 def _passes(loader: Iterable, prepare: Callable = lambda batch: batch[0]) -> Workload:
-    """Return passes over a loader, timed by the processor time of its one thread: the files are in
+    """Return passes over a loader, timed by the CPU time of its only thread: the files are in
     memory."""
 
     def work() -> int:
@@ -93,11 +93,11 @@ def _rexdense(folder: Path, full_decode: bool) -> Workload:
 
 
 def enlarged(images: Path, count: int) -> dict[str, bytes]:
-    """Return JPEG files by name, in two classes: images of a folder, evenly chosen, enlarged to a
+    """Return JPEG files by name, in two classes: evenly chosen images of a folder, enlarged to a
     shorter side of 500 pixels.
 
     Raises:
-        InvalidArgument: the folder has too few, or one cannot be read.
+        InvalidArgument: the folder has too few images, or one cannot be read.
     """
     import cv2
 

@@ -1,4 +1,4 @@
-"""A whole step of training of a detector or segmentor: ours, or with another project's backbone."""
+"""A training step of a detector or segmentor, with rexdense's or another project's backbone."""
 
 import logging
 import math
@@ -23,15 +23,14 @@ from rexdense.errors import InvalidArgument
 from rexdense.registry import HOOKS
 
 _FACTOR = 1e-3
-"""Of the learning rate, as at the start of a warm-up: the weights, and so the work, stay."""
+"""Factor on the learning rate, as at the start of a warm-up, so that the work stays the same."""
 
 
 class _Step:
-    """Preprocessing, losses, backward pass, optimizer and moving averages, on one batch.
+    """A step on one batch: preprocessing, losses, backward pass, optimizer, moving averages.
 
     Attributes:
-        facts: ``kept``, the bytes that are there between the forward and the backward pass, and
-            were not before.
+        facts: ``kept``, the bytes that the forward pass keeps for the backward pass.
     """
 
     def __init__(self, config: Config, task: dict[str, Any]) -> None:
@@ -66,8 +65,8 @@ def prepare(task: dict[str, Any]) -> _Step:
     """Return the step of a task, ready to be timed.
 
     Args:
-        task: ``name`` is a config; ``framework`` 'rexdense', or the project whose backbone takes
-            the place of ours; ``as_trained`` makes the step that of rexdense's runner instead of
+        task: ``name`` is a config; ``framework`` is 'rexdense', or the project whose backbone
+            replaces rexdense's; ``as_trained`` takes the step of rexdense's runner instead of
             mmengine's; ``objects`` are drawn in each image.
     """
     config = load_config(task['name'])
@@ -77,7 +76,7 @@ def prepare(task: dict[str, Any]) -> _Step:
 
 
 def build_trained(name: str, shape: Sequence[int]) -> nn.Module:
-    """Return the model of a config, if its steps with images of a shape can be timed.
+    """Return the model of a config if its training steps can be timed with images of a shape.
 
     Raises:
         InvalidArgument: they cannot.
@@ -96,7 +95,7 @@ def _optim_wrapper(config: Config, model: nn.Module, quick: bool) -> Any:
         wrapper.optimizer.lr *= _FACTOR
 
     def build(given: Any) -> Any:
-        # A line for each parameter would come before the table.
+        # Hide the log line for each parameter, which would come before the table.
         logging.disable(logging.INFO)
         try:
             return build_optim_wrapper(model, ConfigDict(given))

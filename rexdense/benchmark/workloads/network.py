@@ -11,11 +11,11 @@ from torch.utils._pytree import tree_leaves
 from rexdense.benchmark.memory import bytes_kept
 
 SHORTEST = 0.2
-"""Seconds that a turn lasts at least: a single pass of a small network says little."""
+"""Minimum seconds of a turn: a single pass of a small network is too short to measure."""
 
 
 def take_turn(action: Callable[[], Any]) -> float:
-    """Return the milliseconds of an action: the mean of as many as make up a turn."""
+    """Return the mean milliseconds of an action, repeated for the length of a turn."""
     passes, start = 0, time.perf_counter()
     while not passes or time.perf_counter() - start < SHORTEST:
         action()
@@ -24,7 +24,7 @@ def take_turn(action: Callable[[], Any]) -> float:
 
 
 def synchronise(device: str) -> None:
-    """Wait until a device has done what it was given."""
+    """Wait until a device has finished its work."""
     if device != 'cpu':
         getattr(torch, device.partition(':')[0]).synchronize()
 
@@ -33,11 +33,10 @@ class Timed:
     """A network on one batch of images.
 
     Args:
-        training: A turn is forward and backward passes, otherwise forward passes alone.
+        training: Whether a turn has forward and backward passes, or only forward passes.
 
     Attributes:
-        facts: In training ``kept``, the bytes that are there between the forward and the backward
-            pass, and were not before.
+        facts: In training ``kept``, the bytes that the forward pass keeps for the backward pass.
     """
 
     def __init__(
@@ -62,7 +61,7 @@ class Timed:
             network.zero_grad(set_to_none=True)
 
     def run(self) -> float:
-        """Return the milliseconds of a pass."""
+        """Return the mean milliseconds of a pass."""
         return take_turn(self._train if self.training else self._infer)
 
     def _infer(self) -> None:

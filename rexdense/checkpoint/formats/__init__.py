@@ -1,1 +1,1 @@
-"""Checkpoint files as bytes: recognised by content, read without running them, written whole."""
+"""Checkpoint file formats: recognition by content, safe reading, and writing."""

@@ -1,4 +1,4 @@
-"""Zip archives, the form in which torch saves: opened, and checked for damage."""
+"""Zip archives, torch's file format: opening, and checks for damage."""
 
 import contextlib
 import zipfile
@@ -13,18 +13,17 @@ _BLOCK = 1 << 20
 
 @contextlib.contextmanager
 def open_archive(file: Path | BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
-    """Open an archive for what is read of it within; raise CheckpointUnreadable where it is
-    damaged.
+    """Open an archive in a context; raise CheckpointUnreadable if it is damaged.
 
     Args:
-        name: What error messages call it.
+        name: The archive's name in error messages.
     """
     try:
         with zipfile.ZipFile(file) as archive:
             yield archive
     except CheckpointUnreadable:
         raise
-    # zipfile raises nearly anything of a damaged archive.
+    # zipfile can raise almost any exception for a damaged archive.
     except Exception as error:
         raise CheckpointUnreadable(
             f'{name} is a zip archive, cut off or damaged ({error}): copy or download it again'
@@ -32,11 +31,11 @@ def open_archive(file: Path | BinaryIO, name: str) -> Iterator[zipfile.ZipFile]:
 
 
 def require_checksums(path: Path) -> None:
-    """Raise CheckpointUnreadable unless the content of an archive has its checksums, which torch
-    does not look at when it reads.
+    """Raise CheckpointUnreadable if the content of an archive does not match its checksums, which
+    torch does not check.
 
-    It takes a tenth of a second for 100 MB. Files written with ``compute_crc32`` off (see
-    ``torch.serialization.set_crc32_options``) have 0 for each checksum, and pass.
+    It takes 0.1 s for 100 MB. Files written with ``compute_crc32`` off (see
+    ``torch.serialization.set_crc32_options``) have checksums of 0, and pass.
     """
     with open_archive(path, str(path)) as archive:
         records = archive.infolist()

@@ -1,7 +1,7 @@
-"""The text of a config that lies in a checkpoint, read without running it.
+"""Safe reading of the config text in a checkpoint.
 
-mmengine stores it as Python text and reads it back by running that text (``Config.fromstring``).
-Whoever made the file could have put anything there, so here the text is taken apart instead.
+mmengine stores the config as Python text and reads it by running the text (``Config.fromstring``).
+The text could contain any code, so it is parsed here instead.
 """
 
 import ast
@@ -17,7 +17,7 @@ def read_config_text(text: str, source: str) -> dict[str, Any]:
     """Return the values of a config that mmengine wrote as text (``Config.pretty_text``).
 
     Raises:
-        CheckpointUnreadable: it is more than assignments of values; ``source`` names the file.
+        CheckpointUnreadable: it is more than assignments of values. ``source`` is the file's name.
 
     Example:
         >>> read_config_text("model = dict(type='FasterRCNN')", 'epoch_1.pth')
@@ -33,7 +33,7 @@ def read_config_text(text: str, source: str) -> dict[str, Any]:
                 raise ValueError(f'line {statement.lineno} assigns to no name')
             values[target.id] = _value(statement.value)
     except (
-        MemoryError,  # what the parser makes of text that is nested too deeply
+        MemoryError,  # the parser's error for text that is nested too deeply
         RecursionError,
         SyntaxError,
         TypeError,
@@ -47,10 +47,10 @@ def read_config_text(text: str, source: str) -> dict[str, Any]:
 
 
 def _value(node: ast.expr) -> Any:
-    """Return a literal, in which dict(key=value) may stand for a dictionary."""
+    """Return the value of a literal; dict(key=value) is allowed for a dictionary."""
     match node:
         case ast.Call(func=ast.Name(id='dict'), args=[] | [ast.Dict()] as first, keywords=named):
-            # mmengine writes keys that are no names as dict({...}).
+            # mmengine writes keys that are not identifiers as dict({...}).
             start = _value(first[0]) if first else {}
             if any(keyword.arg is None for keyword in named):
                 raise ValueError(f'line {node.lineno} unpacks a dictionary')

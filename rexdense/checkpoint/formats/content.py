@@ -33,8 +33,8 @@ _FOREIGN = {
 
 
 def recognise_content(path: Path) -> str:
-    """Return the kind of the file, one of the four readable ones; of any other raise
-    CheckpointUnreadable, which says what it is."""
+    """Return the format of a file, one of the four supported ones. Raise CheckpointUnreadable for
+    any other, with a message that says what the file is."""
     size = path.stat().st_size
     if size == 0:
         raise CheckpointUnreadable(f'{path} is empty: copy or download it again')
@@ -52,7 +52,7 @@ def recognise_content(path: Path) -> str:
         return _recognise_zip(path)
     if _is_safetensors(head, size):
         return SAFETENSORS
-    # torch would unpack a tar into a temporary folder; a crafted one could name other folders.
+    # torch would unpack a tar into a temporary folder, and a crafted one outside it.
     if head[0] and tarfile.is_tarfile(path):
         raise CheckpointUnreadable(f'{path} is a tar archive: give the checkpoint file inside it')
     if head[:1] == b'\x80' and len(head) > 1 and 2 <= head[1] <= 5:
@@ -87,7 +87,7 @@ def _is_safetensors(head: bytes, size: int) -> bool:
 
 
 def _is_mindspore(head: bytes) -> bool:
-    """Whether the file begins as the message `0A len 0A len tag 12 ...` does."""
+    """Return whether the file begins like the message `0A len 0A len tag 12 ...`."""
     if head[:1] != b'\x0a':
         return False
     start = 1

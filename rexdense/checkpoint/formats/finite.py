@@ -1,4 +1,4 @@
-"""Tensors that can be weights: plain ones, of finite numbers."""
+"""Checks that tensors can be weights: plain, with finite numbers."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ _OF_FLOATS = ('weight', 'bias', 'running_mean', 'running_var')
 
 
 def check_values(name: str, tensors: Mapping[str, Tensor], allow_non_finite: bool = False) -> None:
-    """Raise CheckpointMismatch, naming the tensors, where one cannot be a weight.
+    """Raise CheckpointMismatch, with the tensors' names, if a tensor cannot be a weight.
 
-    Quantised, complex, sparse and 8-bit tensors cannot, nor those without values (of the meta
-    device), nor integers where numbers with a fraction belong; NaN and infinite values only where
-    ``allow_non_finite`` says so.
+    Refused are quantised, complex, sparse and 8-bit tensors, tensors without values (on the meta
+    device), integers in place of floating-point numbers, and, without ``allow_non_finite``, NaN and
+    infinite values.
     """
     odd = [key for key, tensor in tensors.items() if not _is_plain(key, tensor)]
     if odd:
@@ -28,7 +28,7 @@ def check_values(name: str, tensors: Mapping[str, Tensor], allow_non_finite: boo
         )
     if allow_non_finite:
         return
-    # A sum is finite only if all terms are, and costs no second tensor. It may overflow.
+    # A finite sum means finite terms and needs no second tensor, but the sum may overflow.
     broken = [
         key
         for key, tensor in tensors.items()

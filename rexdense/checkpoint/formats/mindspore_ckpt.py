@@ -1,9 +1,9 @@
 """MindSpore's ``.ckpt`` files, read and written without MindSpore.
 
-The format is that of ``mindspore/train/checkpoint.proto``: a protobuf message of repeated values
-without a header, each a tag (the name) and a tensor (dimensions, type name, raw little-endian
-bytes); optionally a checksum after the message. See ``mindspore/train/serialization.py`` for the
-rest: splitting, checksum, scalars.
+The format is defined in ``mindspore/train/checkpoint.proto``: a protobuf message without a header,
+with repeated values. A value has a tag (the name) and a tensor (dimensions, type name, raw
+little-endian bytes). A checksum can follow the message. See ``mindspore/train/serialization.py``
+for the splitting of large tensors, the checksum and scalars.
 """
 
 import math
@@ -43,16 +43,16 @@ VALUE = 1
 TAG, TENSOR, MAP_TENSOR = 1, 2, 3
 DIMS, TENSOR_TYPE, TENSOR_CONTENT = 1, 2, 3
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
-# What is larger is cut into several values of one tag (serialization.py, SLICE_SIZE).
+# Larger content is split into several values with the same tag (serialization.py, SLICE_SIZE).
 SLICE_BYTES = 512 * 1024 * 1024
 
 
 class _Damaged(Exception):
-    """The bytes do not make a checkpoint; the message says where."""
+    """The bytes are not a checkpoint; the message says where."""
 
 
 class _Piece(NamedTuple):
-    """One value of the file: a whole tensor or, of a large one, some of its bytes."""
+    """A value of the file: a whole tensor, or some of the bytes of a large one."""
 
     name: str
     dims: tuple[int, ...]
@@ -61,18 +61,18 @@ class _Piece(NamedTuple):
 
 
 def read_mindspore(path: str | Path, mmap_tensors: bool = False) -> dict[str, Tensor | str]:
-    """Return all that a MindSpore checkpoint holds, by name, in its order.
+    """Return all values of a MindSpore checkpoint by name, in the order of the file.
 
     Args:
         path: The file.
-        mmap_tensors: Leave the tensors in the file, to be read when they are used; the file must
-            then stay as it is. Off, each is copied into memory.
+        mmap_tensors: Map the tensors to the file, so that they are read on use. The file must not
+            change then. If False, each tensor is copied into memory.
 
     Raises:
-        CheckpointUnreadable: the file is cut off, its checksum is wrong, or it is no such file.
+        CheckpointUnreadable: the file is cut off, its checksum is wrong, or it has another format.
     """
     with Path(path).open('rb') as file:
-        # A private mapping may be written to without the file noticing: torch asks for that.
+        # torch needs writable memory; writes to a private mapping do not change the file.
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     try:
         message = _verified(memoryview(mapped))
@@ -85,7 +85,7 @@ def read_mindspore(path: str | Path, mmap_tensors: bool = False) -> dict[str, Te
             pieces.append(piece)
         if pieces:
             _put(values, pieces, mmap_tensors)
-    # Sizes that torch cannot have raise a RuntimeError or a TypeError.
+    # torch raises RuntimeError or TypeError for impossible sizes.
     except (_Damaged, UnicodeDecodeError, RuntimeError, TypeError, OverflowError) as error:
         raise CheckpointUnreadable(
             f'{path} is a MindSpore checkpoint, cut off or damaged ({first_line(error)}): copy or '
@@ -119,7 +119,7 @@ def _varint(data: memoryview, position: int) -> tuple[int, int]:
 
 
 def _fields(data: memoryview) -> Iterator[tuple[int, Any]]:
-    """Yield (field number, value) of a message, each value a number or a view of bytes."""
+    """Yield (field number, value) for each field of a message; a value is a number or bytes."""
     position = 0
     while position < len(data):
         key, position = _varint(data, position)
@@ -172,7 +172,7 @@ def _pieces(message: memoryview) -> Iterator[_Piece]:
 
 
 def _put(values: dict[str, Tensor | str], pieces: list[_Piece], mmap_tensors: bool) -> None:
-    """Add the value that consecutive pieces of one name make up."""
+    """Add the value of consecutive pieces with the same name."""
     name, dims, type_name, content = pieces[0]
     size = sum(len(piece.content) for piece in pieces)
     if name in values:
@@ -183,7 +183,7 @@ def _put(values: dict[str, Tensor | str], pieces: list[_Piece], mmap_tensors: bo
     if type_name not in TYPES:
         raise _Damaged(f'{name!r} is of the unknown type {type_name!r}')
     dtype = TYPES[type_name]
-    # MindSpore 2.0 wrote the shape of a scalar as (0), later versions write none.
+    # MindSpore 2.0 wrote the shape of a scalar as (0), later versions write no shape.
     shape = () if dims == (0,) and size == dtype.itemsize else dims
     expected = math.prod(shape) * dtype.itemsize
     if size != expected:
@@ -198,12 +198,12 @@ def _put(values: dict[str, Tensor | str], pieces: list[_Piece], mmap_tensors: bo
 
 
 def group_values(values: Mapping[str, Tensor | str]) -> dict[str, Any]:
-    """Return a training file's weights, their average and the rest as torch's programs keep them.
+    """Group the values of a training file as torch programs do: weights, their EMA, and the rest.
 
     A weight is a floating-point tensor with a dot in its name. ``ema.NAME`` is its running average
-    (MindCV ``utils/train_step.py``), which batch-norm statistics lack: those are taken as they are.
-    ``WORD.NAME`` beside a ``NAME`` belongs to the optimiser, such as ``moments.conv1.weight``; the
-    rest counts steps and rates.
+    (MindCV ``utils/train_step.py``). Batch-norm statistics have no average and are copied.
+    ``WORD.NAME`` belongs to the optimizer if there is a ``NAME``, for example
+    ``moments.conv1.weight``. The rest are step counts and rates.
     """
     groups: dict[str, Any] = {'state_dict': {}, 'ema_state_dict': {}, 'optimizer': {}}
     averages = {}
@@ -221,8 +221,8 @@ def group_values(values: Mapping[str, Tensor | str]) -> dict[str, Any]:
 
 
 def write_mindspore(tensors: Mapping[str, Tensor], file: BinaryIO) -> None:
-    """Write tensors, by name and in order, byte for byte as MindSpore 2.7 writes them; raise
-    KeyError for a type of tensors that it does not have."""
+    """Write tensors in order, byte for byte as MindSpore 2.7 does; raise KeyError for a dtype that
+    MindSpore does not have."""
     for name, tensor in tensors.items():
         content = memoryview(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         head = b''.join(b'\x08' + _as_varint(size) for size in tensor.shape)

@@ -1,4 +1,4 @@
-"""Reading torch's pickles without running them: tensors, containers and harmless values only."""
+"""Safe reading of torch's pickles: only tensors, containers and harmless values."""
 
 import argparse
 import functools
@@ -18,7 +18,7 @@ import torch
 from rexdense.errors import CheckpointUnreadable
 from rexdense.mmengine_bases import HistoryBuffer
 
-# How torch names what it refuses to look up (torch/_weights_only_unpickler.py).
+# torch's message about a refused global (torch/_weights_only_unpickler.py).
 _REFUSED = re.compile(r'GLOBAL ([\w.]+)')
 _HARMLESS_MODULES = ('torch', 'collections', '_codecs', 'numpy', 'mmengine', 'argparse')
 
@@ -30,18 +30,18 @@ def read_pickle(
     trust_pickle: bool = False,
     mmap: bool = False,
 ) -> Any:
-    """Read an object that torch saved, in its zip form or the older one.
+    """Read an object that torch saved, in its zip format or the older one.
 
     Args:
         file: A path, or an open file with the whole content.
-        name: What error messages call the file.
+        name: The file's name in error messages.
         map_location: As for ``torch.load``.
-        trust_pickle: Let the file run any code it names. Only for files whose maker is trusted.
-        mmap: Map the tensors of a zip file into memory instead of reading them; the file must then
-            stay as it is.
+        trust_pickle: Let the file run any code. Only for files from a trusted source.
+        mmap: Map the tensors of a zip file into memory instead of reading them. The file must not
+            change then.
 
     Raises:
-        CheckpointUnreadable: the file is damaged, or needs more than the allowed classes.
+        CheckpointUnreadable: the file is damaged, or needs other than the allowed classes.
     """
     options = dict(map_location=map_location, mmap=True if mmap else None)
     try:
@@ -50,7 +50,7 @@ def read_pickle(
         with warnings.catch_warnings(), torch.serialization.safe_globals(_allowed_globals()):
             warnings.filterwarnings('ignore', 'Detected pickle protocol|TypedStorage is deprecated')
             return torch.load(file, weights_only=True, **options)
-    # A damaged pickle can raise nearly anything out of the unpickler.
+    # The unpickler can raise almost any exception for a damaged pickle.
     except Exception as error:
         raise CheckpointUnreadable(f'{name} {_fault(error, file, trust_pickle)}') from error
 
@@ -74,19 +74,19 @@ def _fault(error: Exception, file: Path | BinaryIO, trust_pickle: bool) -> str:
 
 def _cause(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    # torch puts a page of advice before the cause when it reads weights only.
+    # With weights_only, torch puts a page of advice before the cause.
     line = next((line for line in lines if 'Unpickler error' in line), lines[0] if lines else '')
     return f'{type(error).__name__}: {line[:160]}' if line else type(error).__name__
 
 
 def _refused_name(error: Exception, file: Path | BinaryIO) -> str | None:
-    """Return the global that torch refused; None where the file is merely broken."""
+    """Return the global that torch refused; None if the file is only damaged."""
     found = _REFUSED.search(str(error))
     if found:
         return found[1]
     if not isinstance(error, pickle.UnpicklingError):
         return None
-    # Pickles of protocol 4 and 5 are refused at their first opcode, before anything is named.
+    # Protocols 4 and 5 are refused at the first opcode, before any global is named.
     foreign = (name for name in _named_globals(file) if name.split('.')[0] not in _HARMLESS_MODULES)
     return next(foreign, None)
 
@@ -96,7 +96,7 @@ def _named_globals(file: Path | BinaryIO) -> Iterator[str]:
     strings: list[str] = []
     try:
         stream = _pickle_stream(file)
-        # The older form is several pickles, one after the other, and then raw data.
+        # The older format is several pickles in sequence, followed by raw data.
         while True:
             for opcode, argument, _ in pickletools.genops(stream):
                 if opcode.name == 'GLOBAL':
@@ -105,7 +105,7 @@ def _named_globals(file: Path | BinaryIO) -> Iterator[str]:
                     yield '.'.join(strings[-2:])
                 elif isinstance(argument, str):
                     strings.append(argument)
-    # A damaged pickle, or the archive around it, can raise nearly anything here too.
+    # A damaged pickle or archive can raise almost any exception here, too.
     except Exception:
         return
 
@@ -123,15 +123,14 @@ def _pickle_stream(file: Path | BinaryIO) -> BinaryIO:
 
 @functools.cache
 def _allowed_globals() -> list[Any]:
-    """Return the types in mmengine's and timm's training files besides tensors: NumPy's numbers,
+    """Return the types in mmengine's and timm's training files other than tensors: NumPy's numbers,
     logs, options.
 
-    Each entry only makes a value. NumPy's own types are not among them: what a file says of them
-    can make its bytes pointers, which are followed where the array is copied or shown. ``getattr``
-    is not either: it is asked for to find the four statistics of a HistoryBuffer, so a function
-    that finds nothing else takes its place.
+    Each entry only creates a value. NumPy's own types are replaced: the file could declare its
+    bytes as pointers, which are followed when the array is copied or shown. ``getattr`` is replaced
+    by a function that only finds the four statistics of a HistoryBuffer, for which it is used.
     """
-    # NumPy 1 and 2 name the module differently, and files of either are read by either.
+    # NumPy 1 and 2 have different module names, and each reads files of both.
     allowed: list[Any] = [
         (function, f'numpy.{module}.multiarray.{name}')
         for module in ('core', '_core')
@@ -150,8 +149,8 @@ def _allowed_globals() -> list[Any]:
 
 
 class _Kind:
-    """The type of numbers or texts that a pickle states: first its code, then its byte order; it
-    is saved again as NumPy's own."""
+    """The dtype of numbers or strings in a pickle: first its code, then its byte order. It is
+    pickled as NumPy's own."""
 
     def __init__(self, code: Any, *_: Any) -> None:
         self.dtype = np.dtype(code) if isinstance(code, str) else np.dtype(object)
@@ -166,14 +165,14 @@ class _Kind:
 
 
 class _Array(np.ndarray):
-    """An array of numbers or texts that a pickle fills; it is saved again as NumPy's own."""
+    """An array of numbers or strings that a pickle fills. It is pickled as NumPy's own."""
 
     def __new__(cls, *_: Any) -> '_Array':
         raise pickle.UnpicklingError('GLOBAL numpy.ndarray')
 
     def __setstate__(self, state: tuple) -> None:
         if self.size:
-            # A tensor may have been made of its numbers, whose memory NumPy would free.
+            # A tensor may share the memory of these numbers, which NumPy would free.
             raise pickle.UnpicklingError('GLOBAL numpy.ndarray')
         version, shape, kind, by_columns, content = state
         super().__setstate__((version, shape, kind.dtype, by_columns, content))
@@ -183,19 +182,19 @@ class _Array(np.ndarray):
 
 
 def _empty_array(subtype: type, *_: Any) -> np.ndarray:
-    """Make the array that a pickle then fills (NumPy's ``_reconstruct`` makes any class)."""
+    """Create the array that a pickle then fills (NumPy's ``_reconstruct`` creates any class)."""
     if subtype is not _Array:
         raise pickle.UnpicklingError(f'GLOBAL {subtype.__module__}.{subtype.__qualname__}')
     return np.empty(0, np.uint8).view(_Array)
 
 
 def _number(kind: _Kind, content: bytes) -> np.generic:
-    """Return the value that a pickle states as a type and its bytes."""
+    """Return a scalar from its type and bytes in a pickle."""
     return np.ndarray((), kind.dtype, content)[()]
 
 
 def _no_bytes() -> bytes:
-    """Return what stands for the content of an empty array (``bytes`` makes any length)."""
+    """Return the content of an empty array (``bytes`` could allocate any length)."""
     return b''
 
 

@@ -1,4 +1,4 @@
-"""Any known checkpoint file, read by content and without running anything that is in it."""
+"""Safe reading of checkpoint files of any known format, recognised by content."""
 
 import dataclasses
 import io
@@ -21,18 +21,17 @@ from rexdense.destinations import reason
 from rexdense.errors import CheckpointUnreadable
 
 POINTER = 'last_checkpoint'
-"""Name of the file in which mmengine keeps the path of a run's last checkpoint."""
+"""The file in which mmengine keeps the path of a run's last checkpoint."""
 LONGEST_PATH, LONGEST_NAME = 4096, 255
-"""Bytes of a path and of a name in it, on Linux."""
+"""Limits in bytes of a path and of a file name on Linux."""
 
 
 @dataclasses.dataclass(frozen=True)
 class CheckpointFile:
-    """Contents of a file.
+    """Content of a checkpoint file.
 
     Attributes:
-        content: The object that was saved: a dictionary of tensors, or one that wraps such a
-            dictionary.
+        content: The saved object: a dictionary of tensors, or an object that contains one.
         kind: The file format, one of :mod:`rexdense.checkpoint.formats.content`.
         metadata: Notes in a safetensors header.
     """
@@ -48,22 +47,21 @@ def read_checkpoint(
     """Read a torch (zip or older), safetensors or MindSpore file.
 
     Args:
-        path: The file, or a work directory of mmengine, whose ``last_checkpoint`` names the file
-            in it.
+        path: The file, or an mmengine work directory, in which ``last_checkpoint`` names the file.
         map_location: As for ``torch.load``.
-        trust_pickle: Let a pickle run any code it names; off, such a file is refused.
-        mmap: Map tensors into memory instead of reading them, where the format allows it.
+        trust_pickle: Let a pickle run any code; if False, such a file is refused.
+        mmap: Map tensors into memory instead of reading them, if the format allows it.
 
     Raises:
-        CheckpointUnreadable: nothing is there, or the file is empty, damaged, foreign, larger than
-            the memory, or wants to run code.
-        MissingDependency: a safetensors file, and the package is not installed.
+        CheckpointUnreadable: the file is missing, empty, damaged, of another format, larger than
+            the memory, or would run code.
+        MissingDependency: it is a safetensors file, and the package is not installed.
     """
     path = checkpoint_file(Path(path).expanduser())
     try:
         return _read(path, map_location, trust_pickle, mmap)
     except OSError as error:
-        # What may be read by its permissions may still be refused: over NFS, by a broken disk.
+        # Reading can fail despite the permissions: over NFS, or with a broken disk.
         raise CheckpointUnreadable(
             f'{path} cannot be read ({reason(error)}): check its permissions and its disk'
         ) from error
@@ -82,7 +80,7 @@ def _read(path: Path, map_location: Any, trust_pickle: bool, mmap: bool) -> Chec
         return CheckpointFile(groups if 'state_dict' in groups else values, kind)
     if kind == ZIP_PICKLE:
         require_checksums(path)
-    # From a buffer torch does not try its oldest form, a tar that it unpacks to disk.
+    # From a buffer, torch does not try its oldest format, a tar that it unpacks to disk.
     source = io.BytesIO(path.read_bytes()) if kind == LEGACY_PICKLE else path
     content = read_pickle(
         source, str(path), map_location, trust_pickle, mmap and kind != LEGACY_PICKLE
@@ -91,9 +89,9 @@ def _read(path: Path, map_location: Any, trust_pickle: bool, mmap: bool) -> Chec
 
 
 def checkpoint_file(path: Path) -> Path:
-    """Return the file that is read where ``path`` is given: itself, or that of a work directory;
-    raise CheckpointUnreadable where there is none, or it cannot be opened."""
-    # Unlike Path's methods, those of os.path take names that no file can have.
+    """Return the file to read for ``path``: itself, or the file of a work directory. Raise
+    CheckpointUnreadable if it does not exist or cannot be opened."""
+    # Unlike Path's methods, os.path accepts impossible file names.
     if os.path.isdir(path):
         named = pointed_name(path)
         if named is None:
@@ -101,7 +99,7 @@ def checkpoint_file(path: Path) -> Path:
                 f'{path} is a folder without a file {POINTER}, so no work directory: '
                 'give the checkpoint file'
             )
-        # A folder may be a stranger's: what is read lies in it.
+        # The folder may be a stranger's: read only files in it.
         if not named or not os.path.isfile(path / named):
             raise CheckpointUnreadable(
                 f'{POINTER} in {path} names {named or "nothing"}, which is no file in that folder: '
@@ -118,17 +116,16 @@ def checkpoint_file(path: Path) -> Path:
 
 
 def names_checkpoint(path: Path) -> bool:
-    """Return whether a path is that of a file or of a work directory; any other folder hides no
-    published weights of its name."""
+    """Return whether a path is a file or a work directory. Other folders do not hide published
+    weights of the same name."""
     return os.path.isfile(path) or os.path.isfile(path / POINTER)
 
 
 def pointed_name(folder: Path) -> str | None:
-    """Return the name of the file that ``last_checkpoint`` of a work directory names, '' where it
-    names none; None where there is no such file. Raise CheckpointUnreadable where it cannot be
-    read.
+    """Return the file name in ``last_checkpoint`` of a work directory, '' if it is empty; None if
+    there is no such file. Raise CheckpointUnreadable if it cannot be read.
 
-    It has the path at the time of saving; the folder may have been moved since.
+    Only the name is used of the stored path, because the folder may have been moved.
     """
     pointer = folder / POINTER
     if not os.path.isfile(pointer):

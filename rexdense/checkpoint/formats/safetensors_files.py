@@ -1,4 +1,4 @@
-"""Safetensors files, by the package of that name."""
+"""Safetensors files, with the package safetensors."""
 
 import types
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def read_safetensors(path: Path, device: str = 'cpu') -> tuple[dict[str, Tensor]
         with safetensors.safe_open(path, framework='pt', device=device) as file:
             names = file.keys()
             return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
-    # Types that torch has not, and shapes that no memory holds, raise errors of several kinds.
+    # Unknown dtypes and impossible shapes raise errors of several kinds.
     except Exception as error:
         raise CheckpointUnreadable(
             f'{path} is a safetensors file, cut off or damaged ({error}): copy or download it again'
@@ -32,9 +32,9 @@ def read_safetensors(path: Path, device: str = 'cpu') -> tuple[dict[str, Tensor]
 def write_safetensors(
     tensors: Mapping[str, Tensor], notes: Mapping[str, str], file: BinaryIO
 ) -> None:
-    """Write tensors with notes in the header; the package sorts them by type and name. Without the
-    package it raises as :func:`read_safetensors`."""
-    # It refuses tensors that share memory or are not laid out in order.
+    """Write tensors with notes in the header; the package sorts them by type and name. It raises
+    like :func:`read_safetensors` if the package is missing."""
+    # The package refuses shared memory and non-contiguous tensors.
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     as_bytes = _package().torch.save
     file.write(as_bytes(plain, {'format': 'pt', **notes}))

@@ -1,4 +1,4 @@
-"""Extraction of the state dict from what a checkpoint file holds."""
+"""Extraction of the state dict from the content of a checkpoint file."""
 
 import dataclasses
 import re
@@ -9,18 +9,17 @@ from torch import Tensor, nn
 
 from rexdense.errors import CheckpointMismatch, CheckpointUnreadable, InvalidArgument
 
-# Keys under which training programs keep the weights: mmengine and Lightning, DeiT and detectron2,
-# pycls, others.
+# Keys of the weights in training files: mmengine and Lightning, DeiT and detectron2, pycls, others.
 CONTAINERS = ('state_dict', 'model', 'model_state', 'model_state_dict', 'net', 'weights')
-# And under which they keep the running average: timm, DeiT, pycls, mmengine.
+# Keys of the running average: timm, DeiT, pycls, mmengine.
 EMA_CONTAINERS = ('state_dict_ema', 'model_ema', 'ema_state', 'ema_state_dict', 'ema')
-# Words that wrappers put into names: torch.compile, FSDP, activation checkpointing.
+# Words that wrappers insert into names: torch.compile, FSDP, activation checkpointing.
 INNER_WRAPPERS = frozenset(('_orig_mod', '_fsdp_wrapped_module', '_checkpoint_wrapped_module'))
-# DistributedDataParallel and AveragedModel put theirs before every name; inside, it may be a name.
+# The prefix of DistributedDataParallel and AveragedModel; elsewhere it may be a module's name.
 OUTER_WRAPPER = 'module'
-# How often mmengine's and torch's AveragedModel were updated.
+# The update counters of mmengine's and torch's AveragedModel.
 AVERAGE_COUNTERS = ('steps', 'n_averaged')
-# A word of a name by which a copy of the network inside another module is a running average.
+# A word in the name of a second copy of the network that marks it as a running average.
 _EMA_WORD = re.compile(r'(^|_)(ema|swa|averaged?|shadow)($|_)')
 _MOST_NAMED = 5
 _EMA_TOO = 'the file also holds EMA weights: ema=True (--ema) takes those'
@@ -33,10 +32,11 @@ class StateDict:
     """The tensors of a checkpoint by name.
 
     Attributes:
-        tensors: Names as in the file, without the words of wrappers.
-        container: Where they lay, such as 'state_dict'; empty for a bare state dict.
-        note: What the file holds beside them: the running average, or the last weights.
-        metadata: What the file says of itself.
+        tensors: Tensors by their names in the file, without the words of wrappers.
+        container: The key under which they were stored, such as 'state_dict'; empty for a bare
+            state dict.
+        note: What else the file holds: the running average, or the last weights.
+        metadata: The file's metadata.
     """
 
     tensors: dict[str, Tensor]
@@ -46,18 +46,19 @@ class StateDict:
 
 
 def unwrap(content: Any, name: str = 'the checkpoint', ema: bool | None = None) -> StateDict:
-    """Return the tensors of a checkpoint, out of whatever wraps them.
+    """Return the tensors of a checkpoint without its containers and wrappers.
 
     Args:
         content: A state dict, a module, or a dictionary that holds one of them.
-        name: What error messages call it.
-        ema: True takes the running average (EMA), False the last weights; None takes those that the
-            file keeps where every program looks, which in mmengine's files are the average.
+        name: The checkpoint's name in error messages.
+        ema: True takes the running average (EMA), False the last weights, None the file's main
+            weights, which in mmengine's files are the average.
 
     Raises:
-        InvalidArgument: ``ema`` is neither.
+        InvalidArgument: ``ema`` is none of these.
         CheckpointUnreadable: it holds no tensors by name.
-        CheckpointMismatch: what ``ema`` asks for is not there, or two tensors get the same name.
+        CheckpointMismatch: the weights that ``ema`` selects are missing, or two tensors get the
+            same name.
     """
     if not isinstance(ema, bool | None):
         raise InvalidArgument(
@@ -93,7 +94,7 @@ def _unwrap(content: Any, name: str, ema: bool | None) -> StateDict:
     chosen = own if ema is None else average if ema else last
     if not chosen and not ema:
         raise CheckpointMismatch(f'{name} holds {_NO_LAST}')
-    # Without a container for it, the average may lie beside the last weights.
+    # Without a container of its own, the average may be stored beside the last weights.
     inner = _unwrap(
         content[(chosen or own)[0]], f'{(chosen or own)[0]!r} of {name}', None if chosen else ema
     )
@@ -105,7 +106,7 @@ def _unwrap(content: Any, name: str, ema: bool | None) -> StateDict:
 
 
 def _bare(content: Mapping, name: str, ema: bool | None, metadata: Mapping) -> StateDict:
-    """Return the tensors of a state dict, in which a second copy may be the average."""
+    """Return the tensors of a state dict; a second copy in it may be the average."""
     tensors = _flat(content, name)
     average = {key: tensor for key, tensor in tensors.items() if is_ema(key)}
     if ema and not average:
@@ -122,7 +123,7 @@ def _bare(content: Mapping, name: str, ema: bool | None, metadata: Mapping) -> S
 
 
 def is_ema(key: str) -> bool:
-    """Whether a tensor's name, or what stands before it, says that it is of a running average."""
+    """Return whether a tensor's name or prefix marks a running average."""
     return any(map(_EMA_WORD.search, key.split('.')))
 
 
@@ -159,7 +160,7 @@ def _flat(content: Mapping, name: str) -> dict[str, Tensor]:
 
 
 def _holds_tensors(value: Any) -> bool:
-    """Whether a value of a checkpoint may be a network's, as 'student' and 'teacher' are."""
+    """Return whether a value may hold a network's tensors, as 'student' and 'teacher' do."""
     if isinstance(value, nn.Module):
         return True
     return isinstance(value, Mapping) and any(

@@ -23,14 +23,14 @@ def write_checkpoint(
     metadata: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write tensors to a file whose suffix says the format, and return its path.
+    """Write tensors to a file, in the format of its suffix, and return its path.
 
     Args:
-        path: ``.pth`` is torch's zip, ``.safetensors`` that format, ``.ckpt`` MindSpore's.
-        tensors: By name; the order is kept.
-        metadata: Plain values that say where the weights are from. With it a ``.pth`` file holds
-            ``state_dict`` and ``meta``, without it the bare tensors; ``.ckpt`` has no place for it.
-        overwrite: Replace a file that is there.
+        path: ``.pth`` for torch's zip format, ``.safetensors``, or ``.ckpt`` for MindSpore.
+        tensors: Tensors by name; the order is kept.
+        metadata: Plain values on the origin of the weights. With it, a ``.pth`` file holds
+            ``state_dict`` and ``meta``; without it, the bare tensors. ``.ckpt`` cannot store it.
+        overwrite: Replace an existing file.
 
     Raises:
         InvalidArgument: another suffix, the file exists, or it cannot be written.
@@ -42,7 +42,7 @@ def write_checkpoint(
 
 
 def check_format(path: Path) -> None:
-    """Raise InvalidArgument where the suffix is that of no format that is written."""
+    """Raise InvalidArgument if no writable format has this suffix."""
     if path.suffix not in FORMATS:
         raise InvalidArgument(f'{path}: the name must end in one of {", ".join(FORMATS)}')
 
@@ -53,14 +53,14 @@ def write_tensors(
     tensors: Mapping[str, Tensor],
     metadata: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write to an open file what :func:`write_checkpoint` writes to a path of that suffix."""
+    """Write to an open file as :func:`write_checkpoint` does to a path with that suffix."""
     if suffix == '.ckpt':
         write_mindspore(tensors, file)
     elif suffix == '.safetensors':
         notes = {key: json.dumps(value) for key, value in (metadata or {}).items()}
         write_safetensors(tensors, notes, file)
     else:
-        # A view would drag the whole of what it views into the file.
+        # torch.save would write the whole storage of a view.
         plain = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         wrapped = {'meta': dict(metadata or {}), 'state_dict': plain}
         torch.save(plain if metadata is None else wrapped, file)

@@ -1,1 +1,1 @@
-"""Tensor names: which project they come from, which network they make, where each belongs."""
+"""Tensor names: recognition of the project and the network, and matching with a module."""

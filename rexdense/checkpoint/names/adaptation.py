@@ -9,7 +9,7 @@ from rexdense.errors import InvalidArgument
 
 
 def check_channel_rule(how: str | None) -> None:
-    """Raise InvalidArgument where ``how`` is no way to adapt a first convolution."""
+    """Raise InvalidArgument if ``how`` is not a way to adapt a first convolution."""
     if how not in ('sum', 'repeat', None):
         raise InvalidArgument(
             f"input_channels={how!r}: allowed are 'sum' and 'repeat', or None to refuse another "
@@ -22,11 +22,11 @@ def adapt_input_channels(weight: Tensor, channels: int, how: str) -> Tensor:
 
     Args:
         weight: (out, inputs, kernel, kernel).
-        channels: Input channels wanted.
-        how: 'sum' adds the input channels up and spreads the sum evenly, so that a grey image,
-            copied to each channel, gives what its three equal channels gave before. 'repeat' takes
-            the input channels again in turn and scales them by ``inputs / channels``, which keeps
-            the size of the response (timm ``adapt_input_conv``).
+        channels: The new number of input channels.
+        how: 'sum' adds up the input channels and spreads the sum evenly, so that a grey image,
+            copied to each channel, gives the same result as three equal channels before. 'repeat'
+            repeats the input channels in turn and scales them by ``inputs / channels``, which keeps
+            the magnitude of the response (timm ``adapt_input_conv``).
 
     """
     inputs = weight.shape[1]
@@ -36,7 +36,7 @@ def adapt_input_channels(weight: Tensor, channels: int, how: str) -> Tensor:
 
 
 def adapt_preprocessing(preprocessing: Preprocessing, channels: int, how: str) -> Preprocessing:
-    """Return the normalisation that goes with a first convolution adapted in the same way."""
+    """Return the preprocessing for a first convolution adapted in the same way."""
 
     def adapt(values: tuple[float, ...]) -> tuple[float, ...]:
         if how == 'sum':

@@ -1,4 +1,4 @@
-"""Refusal of pruned and parametrised modules, whose weights torch computes as they are used."""
+"""Refusal of pruned and parametrised modules, whose weights torch computes on use."""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from rexdense.errors import CheckpointMismatch
 
 _PARAMETRISED = re.compile(r'(^|\.)parametrizations\.')
 
-# Endings that stand together in place of one weight, what that is called, and what undoes it:
+# Pairs of endings that replace one weight, their name, and how to undo them:
 # torch/nn/utils/prune.py, weight_norm.py and spectral_norm.py.
 _TOGETHER = (
     (('_orig', '_mask'), 'pruned', "torch.nn.utils.prune.remove(module, 'weight')"),
@@ -17,12 +17,12 @@ _TOGETHER = (
 
 
 def require_plain_weights(names: Iterable[str], checkpoint: str) -> None:
-    """Raise CheckpointMismatch where a weight of a network is stored as what it is computed from;
-    the message says how to save the weights themselves.
+    """Raise CheckpointMismatch if a weight is stored as the values from which it is computed; the
+    message says how to save the weight itself.
 
     Args:
-        names: Of the network's tensors.
-        checkpoint: What error messages call it.
+        names: Names of the network's tensors.
+        checkpoint: The checkpoint's name in error messages.
     """
     names = set(names)
     parametrised = sorted(name for name in names if _PARAMETRISED.search(name))
@@ -30,7 +30,7 @@ def require_plain_weights(names: Iterable[str], checkpoint: str) -> None:
         remedy = "torch.nn.utils.parametrize.remove_parametrizations(module, 'weight')"
         _refuse(checkpoint, 'parametrised', parametrised, remedy)
     for (first, second), kind, remedy in _TOGETHER:
-        # No part of a network here is named so; a weight is gone where both stand for it.
+        # None of rexdense's networks has such names; both endings together replace a weight.
         stems = (name.removesuffix(first) for name in sorted(names) if name.endswith(first))
         found = [stem + first for stem in stems if stem + second in names and stem not in names]
         if found:

@@ -1,4 +1,4 @@
-"""Identification of a state dict: whose names it bears, and which network it is."""
+"""Identification of a state dict: the project of its names, and the network."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -21,12 +21,12 @@ KINDS = (
     'a kind of network that is not here (here are ReXNet, ReXNet-lite, ReXNet-R, RegNetX, RegNetY '
     'and ResNeXt)'
 )
-"""Name of every other network."""
+"""The description of every other network."""
 _FOREIGN = 'has no place there'
 
 
 class Fit(NamedTuple):
-    """Comparison of a checkpoint with a named network; it fits where there are no differences."""
+    """Comparison of a checkpoint with a named network; it fits if there are no differences."""
 
     name: str
     equal: int
@@ -42,14 +42,14 @@ def recognise(
     """Find the network in a state dict by the names of its tensors.
 
     Args:
-        source: The scheme; None finds it.
-        prefix: What stands before the names; None finds it.
-        name: What error messages call the checkpoint.
+        source: The scheme; None detects it.
+        prefix: The prefix of the names; None detects it.
+        name: The checkpoint's name in error messages.
 
     Raises:
         UnknownName: no scheme is called ``source``.
-        CheckpointMismatch: no known names, two networks, or weights that are stored as what they
-            are computed from.
+        CheckpointMismatch: no known names, several networks, or weights stored as the values from
+            which they are computed.
     """
     schemes = SCHEMES.values() if source is None else [scheme_named(source)]
     scores = {
@@ -69,7 +69,7 @@ def recognise(
         )
     best = max(scores.values())
     leaders = [found for found, score in scores.items() if score == best]
-    # Beside the weights a training program may keep their running average.
+    # Training programs may store the running average beside the weights.
     leaders = [found for found in leaders if not is_ema(found.prefix)] or leaders
     places = list(dict.fromkeys(repr(found.prefix) for found in leaders))
     if len(places) > 1:
@@ -81,7 +81,7 @@ def recognise(
             + ': choose one with prefix='
         )
     if len(leaders) > 1:
-        # Two projects share names for different networks: the shapes decide.
+        # Two projects use the same names for different networks: compare the shapes.
         leaders.sort(key=lambda found: _rank(tensors, found), reverse=True)
     require_plain_weights(filter(leaders[0].in_body, tensors), name)
     return leaders[0]
@@ -104,7 +104,7 @@ def _compare(
     if not entries:
         return None
     held = {found.name_of(entry): entry for entry in entries}
-    # Levels above the deepest that the checkpoint holds were not built there.
+    # The checkpoint has no levels above its deepest one.
     levels = [level_of(entry.native) for key, entry in held.items() if key in tensors]
     deepest = max(levels, default=-1)
     differences, equal = [], 0
@@ -120,7 +120,7 @@ def _compare(
                 differences.append(f'{key} is {shape}, not {wanted}')
         elif not key.endswith(COUNTER) and level_of(entry.native) <= deepest:
             differences.append(f'{key} is missing')
-    # What no such block has says more than what is missing or of another shape.
+    # Foreign names are more informative than missing ones or other shapes, so they come first.
     left_over = [key for key in own if key not in held]
     foreign = [f'{key} {_FOREIGN}' for key in left_over if not found.is_known(key)]
     differences += [f'{key} is one too many' for key in left_over if found.is_known(key)]
@@ -131,7 +131,7 @@ def _compare(
 def closest_fit(tensors: Mapping[str, Tensor], found: Recognised, preferred: str = '') -> Fit:
     """Return the named network that a checkpoint fits best, by the shapes of its body.
 
-    ``preferred`` is taken where several fit alike, as the first levels of different widths may.
+    ``preferred`` is taken if several fit equally well, as the first levels of different widths may.
     """
     return max(
         _fits(tensors, found),
@@ -154,7 +154,7 @@ def _own(tensors: Mapping[str, Tensor], found: Recognised) -> list[str]:
 
 
 def fits(tensors: Mapping[str, Tensor], found: Recognised, network: Architecture) -> bool:
-    """Whether a checkpoint holds this network, by the shapes of its body."""
+    """Return whether a checkpoint holds this network, by the shapes of its body."""
     fit = _compare(tensors, _own(tensors, found), found, '', network)
     return fit is not None and not fit.differences
 
@@ -168,7 +168,7 @@ def identify(
     """Return the name of the network that a state dict holds, by the shapes of its tensors.
 
     Args:
-        tensors: A state dict under any known names; its head and input channels are free.
+        tensors: A state dict with any known names; its head and input channels may differ.
         source, prefix, name: As for :func:`recognise`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Matching of a checkpoint's tensors with those of a module."""
+"""Matching of a checkpoint's tensors with the tensors of a module."""
 
 from collections.abc import Mapping
 
@@ -19,18 +19,18 @@ def match_tensors(
     backbone_only: bool = False,
     drop_head: bool = False,
 ) -> dict[str, Tensor]:
-    """Return the tensors by their names in the module, of whatever shape, and account for the
-    others in ``report``.
+    """Return the tensors by their names in the module, whatever their shapes, and record the others
+    in ``report``.
 
     Args:
-        tensors: The checkpoint's, by its names.
+        tensors: The checkpoint's tensors, by its names.
         found: The network in it.
         target: The module.
-        report: Gets ``renamed``, ``dropped``, ``kept``, ``missing`` and ``unexpected``.
-        backbone_only: Leave all but the backbone as it is.
-        drop_head: Leave the classification head as it is where the checkpoint has none or one of
-            another shape, and likewise any other layer outside the backbone whose shape depends on
-            the classes.
+        report: Receives ``renamed``, ``dropped``, ``kept``, ``missing`` and ``unexpected``.
+        backbone_only: Keep all but the backbone unchanged.
+        drop_head: Keep the module's classification head if the checkpoint has none or one of
+            another shape. The same applies to other layers outside the backbone whose shape depends
+            on the classes.
     """
     filling: dict[str, Tensor] = {}
     network = {
@@ -44,7 +44,7 @@ def match_tensors(
         else:
             goal = target.root + key.removeprefix(found.root)
             expected = not found.in_body(key) and (target.is_backbone or backbone_only)
-            # What else there is, a second network perhaps, has no part in the backbone.
+            # Other tensors, perhaps a second network, do not belong to the backbone.
             beside = key.startswith(found.root) and not found.in_body(key)
             fills = beside and goal in target.tensors and not target.in_backbone(goal)
         if fills and (target.in_backbone(goal) or not backbone_only):
@@ -67,7 +67,7 @@ def _account_for_rest(
     backbone_only: bool,
     drop_head: bool,
 ) -> None:
-    """Note which of the module's tensors stay as they are, and take out what must not fill them."""
+    """Record which tensors of the module stay unchanged, and remove those from ``filling``."""
     for goal in target.tensors:
         if goal not in filling and goal.endswith(COUNTER):
             continue

@@ -1,4 +1,4 @@
-"""A network of a checkpoint of any project, under rexdense's names."""
+"""The network of any project's checkpoint, with rexdense's tensor names."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ from rexdense.errors import CheckpointMismatch, InvalidArgument
 
 
 class FoundNetwork(NamedTuple):
-    """The network that a checkpoint holds.
+    """The network in a checkpoint.
 
     Attributes:
-        name: One of the named ones.
-        overrides: Arguments of its family's rule with which it was built instead of those of the
-            name; none for the named network itself.
+        name: A named network.
+        overrides: Arguments of its family's rule that differ from the named network's; empty for
+            the named network itself.
     """
 
     name: str
@@ -45,18 +45,18 @@ class FoundNetwork(NamedTuple):
         return f'{self.name} with {changes}'
 
     def described(self) -> dict[str, Any]:
-        """Return the entries of a JSON file that say which network it is."""
+        """Return the JSON entries that identify the network."""
         if not self.overrides:
             return dict(architecture=self.name)
         return {'architecture': None, BUILT_FROM: dict(arch=self.name, **self.overrides)}
 
 
 def find_network(state: StateDict, found: Recognised, checkpoint: str) -> FoundNetwork:
-    """Find out which network a checkpoint holds: a named one, by its shapes, or the one that the
-    config of its run or the file beside it describes. Raise CheckpointMismatch where it is neither.
+    """Return the network in a checkpoint: a named one with its shapes, or the one that the config
+    of the run or the sidecar describes. Raise CheckpointMismatch if there is neither.
 
     Args:
-        checkpoint: What error messages call it.
+        checkpoint: The checkpoint's name in error messages.
     """
     try:
         name = identify(state.tensors, found.scheme.name, found.prefix, checkpoint)
@@ -67,7 +67,7 @@ def find_network(state: StateDict, found: Recognised, checkpoint: str) -> FoundN
         network = FoundNetwork(*configured)
         try:
             fitting = fits(state.tensors, found, network.architecture)
-        except InvalidArgument:  # of a file that nobody has checked
+        except InvalidArgument:  # the description is from an unchecked file
             fitting = False
         if not fitting:
             raise
@@ -77,16 +77,17 @@ def find_network(state: StateDict, found: Recognised, checkpoint: str) -> FoundN
 
 @dataclasses.dataclass(frozen=True)
 class NamedNetwork:
-    """The weights of a network, and what is known of them.
+    """The weights of a network with their details.
 
     Attributes:
-        checkpoint: Where they were read from.
-        scheme: Whose names they bore there.
-        network: Which it is.
-        tensors: Under rexdense's names, in rexdense's order; those of the head begin with 'head.'.
-        called: The names of ``tensors`` in the checkpoint, by rexdense's.
-        left_out: What the checkpoint holds beside the network.
-        details: What the tensors do not show.
+        checkpoint: The checkpoint that was read.
+        scheme: The project whose names it uses.
+        network: The network.
+        tensors: Tensors with rexdense's names, in rexdense's order; names of the head begin with
+            'head.'.
+        called: The checkpoint's name of each tensor.
+        left_out: Names in the checkpoint outside the network.
+        details: Details that the tensors do not show.
         note: What else the checkpoint holds: EMA weights, or the last ones.
     """
 
@@ -106,7 +107,7 @@ class NamedNetwork:
 
     @property
     def deepest_level(self) -> int:
-        """The index of the deepest level that the checkpoint holds."""
+        """The index of the deepest level in the checkpoint."""
         return max(map(level_of, self.tensors))
 
     def body(self) -> 'NamedNetwork':
@@ -116,12 +117,12 @@ class NamedNetwork:
         return dataclasses.replace(self, tensors=body, left_out=(*self.left_out, *head))
 
     def named_by(self, scheme: Scheme) -> dict[str, Tensor]:
-        """Return the tensors under a project's names, in its order; raise CheckpointMismatch where
-        it has no such network."""
+        """Return the tensors with a project's names, in its order; raise CheckpointMismatch if it
+        has no such network."""
         return from_native(self.tensors, scheme, self.architecture)
 
     def report(self, destination: str | Path, scheme: Scheme, loaded: list[str]) -> LoadReport:
-        """Return the account of writing the network under a project's names."""
+        """Return the report of writing the network with a project's names."""
         report = LoadReport(
             self.checkpoint,
             self.scheme.title,
@@ -168,14 +169,14 @@ def read_named_network(
     allow_non_finite: bool = False,
     trust_pickle: bool = False,
 ) -> NamedNetwork:
-    """Find the network in a checkpoint, and which it is.
+    """Read a checkpoint and identify its network.
 
     The arguments are those of :func:`rexdense.load_weights`.
 
     Raises:
-        CheckpointUnreadable: the source is no checkpoint, is damaged, or wants to run code.
-        CheckpointMismatch: it holds no network that has a name or is described in it, or values
-            that are no weights.
+        CheckpointUnreadable: the source is not a checkpoint, is damaged, or would run code.
+        CheckpointMismatch: it has no network that is named or described, or has values that cannot
+            be weights.
         UnknownName: no project is called ``source``.
     """
     checkpoint_name, state = open_checkpoint(checkpoint, ema, trust_pickle)

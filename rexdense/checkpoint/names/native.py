@@ -1,7 +1,7 @@
-"""The tensors of a classifier under rexdense's own names, generated from its architecture.
+"""Tensor names of a classifier in rexdense, generated from its architecture.
 
-A checkpoint is recognised among all named networks: their names take 0.05 s here, and some seconds
-where each network is built, on torch's meta device. A test compares both.
+A checkpoint is compared with all named networks. Generating their names takes 0.05 s. Building each
+network, on torch's meta device, would take some seconds. A test compares both.
 """
 
 import dataclasses
@@ -22,14 +22,14 @@ NORM_TENSORS = ('weight', 'bias', 'running_mean', 'running_var', COUNTER)
 
 @dataclasses.dataclass(frozen=True)
 class Layer:
-    """A convolution, linear layer or batch norm: its path, and its tensors' shapes by name."""
+    """A convolution, linear layer or batch norm: its path, and the shapes of its tensors."""
 
     path: str
     shapes: dict[str, tuple[int, ...]]
 
 
 def convolution(path: str, out: int, inputs: int, kernel: int = 1, bias: bool = False) -> Layer:
-    """Return a convolution, ``inputs`` being the input channels of one group."""
+    """Return a convolution; ``inputs`` is the number of input channels per group."""
     shapes: dict[str, tuple[int, ...]] = {'weight': (out, inputs, kernel, kernel)}
     if bias:
         shapes['bias'] = (out,)
@@ -48,7 +48,7 @@ def _convolution_norm(path: str, out: int, inputs: int, kernel: int = 1) -> Iter
 
 
 def inverted_bottleneck(path: str, spec: InvertedBottleneckSpec) -> Iterator[Layer]:
-    """Yield the layers of ReXNet's block."""
+    """Yield the layers of a ReXNet block."""
     hidden = spec.hidden_channels
     if hidden != spec.in_channels:
         yield from _convolution_norm(f'{path}.expand', hidden, spec.in_channels)
@@ -78,19 +78,20 @@ _BLOCKS: dict[type, Any] = {
     InvertedBottleneckSpec: inverted_bottleneck,
     BottleneckSpec: _bottleneck,
 }
-# The others have a 3x3 stem.
+# Other families have a 3x3 stem.
 _STEM_KERNELS = {'resnext': 7}
 
 
 def level_of(native: str) -> int:
-    """Return the level whose stage a tensor belongs to; -1 for the stem and the head."""
+    """Return the level of a tensor's stage; -1 for the stem and the head."""
     return int(native.split('.')[1]) if native.startswith('stages.') else -1
 
 
 class Block(NamedTuple):
-    """Place and parts of a block.
+    """A block: its place and its specification.
 
-    ``position`` counts the blocks of a level, the number in ``path`` its modules, poolings too.
+    ``position`` counts the blocks of a level. The number in ``path`` counts its modules, including
+    poolings.
     """
 
     level: int
@@ -130,8 +131,8 @@ def native_layers(
 ) -> dict[str, Layer]:
     """Return the layers of a backbone (``stem``, ``stages``) and its head (``head``), by path.
 
-    They are in the order of ``Classifier.state_dict()``, which has the same names, those of the
-    backbone below ``backbone.``.
+    The order and names are those of ``Classifier.state_dict()``, without the prefix ``backbone.``
+    of the backbone.
     """
     layers = [*_body(architecture, in_channels), *_head(architecture, num_classes)]
     return {layer.path: layer for layer in layers}

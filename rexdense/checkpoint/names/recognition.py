@@ -1,4 +1,4 @@
-"""Recognition of a project's names in a state dict."""
+"""Recognition of a project's tensor names in a state dict."""
 
 import functools
 import re
@@ -18,9 +18,9 @@ _DIGITS = re.compile(r'\d+')
 
 
 class Recognised(NamedTuple):
-    """A network found among the tensors of a checkpoint.
+    """A network in the tensors of a checkpoint.
 
-    ``prefix`` stands before the names of its body, ``head_prefix`` before those of its head.
+    ``prefix`` is the prefix of the names of its body, ``head_prefix`` of those of its head.
     """
 
     scheme: Scheme
@@ -29,16 +29,16 @@ class Recognised(NamedTuple):
     head_prefix: str
 
     def name_of(self, entry: Entry) -> str:
-        """Return the name under which the checkpoint holds a tensor of the network."""
+        """Return the checkpoint's name of a tensor of the network."""
         return (self.head_prefix if entry.native.startswith(HEAD) else self.prefix) + entry.theirs
 
     @property
     def root(self) -> str:
-        """Prefix of the parts beside the network."""
+        """The prefix of the modules beside the network."""
         return parent_of(self.prefix)
 
     def in_body(self, key: str) -> bool:
-        """Whether a name lies below the modules of the network's body, known there or not."""
+        """Return whether a name, known or not, is in the modules of the network's body."""
         if not key.startswith(self.prefix):
             return False
         own = key[len(self.prefix) :]
@@ -49,17 +49,17 @@ class Recognised(NamedTuple):
         modules = known_modules(self.scheme, self.family)
         if first in modules.body or _DIGITS.sub('#', first) in modules.stages:
             return True
-        # Nothing but the network is below such a prefix.
+        # Such a prefix contains only the network.
         return self.prefix.endswith(BACKBONE_PREFIX) and first not in modules.head
 
     def is_known(self, key: str) -> bool:
-        """Whether a network of the family has such a tensor, in a block of whatever number."""
+        """Return whether the family has such a tensor, in a block of any number."""
         own = _DIGITS.sub('#', key[len(self.prefix) :])
         return own in known_modules(self.scheme, self.family).tensors
 
 
 def parent_of(prefix: str) -> str:
-    """Return the prefix of the module above the one that a prefix names, wrappers left out.
+    """Return the prefix of the parent module, without wrappers.
 
     Example:
         >>> parent_of('model.backbone.'), parent_of('backbone._orig_mod.'), parent_of('encoder.')
@@ -80,7 +80,7 @@ def named_networks(family: str) -> dict[str, Architecture]:
 
 @functools.cache
 def known_names(scheme: Scheme, family: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Return the tensors' names in the bodies and in the heads of a family's networks."""
+    """Return the tensor names in the bodies and in the heads of a family's networks."""
     networks = named_networks(family).values()
     entries = [entry for network in networks for entry in scheme.entries(network)]
     heads = frozenset(entry.theirs for entry in entries if entry.native.startswith(HEAD))
@@ -88,10 +88,10 @@ def known_names(scheme: Scheme, family: str) -> tuple[frozenset[str], frozenset[
 
 
 class Modules(NamedTuple):
-    """The outermost modules of a family's networks: the first words of their tensors' names.
+    """The outermost modules of a family's networks: the first parts of the tensor names.
 
-    ``stages`` has those of the blocks with '#' for a number, as other networks may have more of
-    them, and ``tensors`` in the same way the whole names.
+    In ``stages``, '#' replaces the numbers in the names of blocks, because other networks may have
+    more blocks. ``tensors`` has the whole names in this form.
     """
 
     body: frozenset[str]
@@ -102,7 +102,7 @@ class Modules(NamedTuple):
 
 @functools.cache
 def known_modules(scheme: Scheme, family: str) -> Modules:
-    """Return the outermost modules of a family's networks under a project's names."""
+    """Return the outermost modules of a family's networks with a project's names."""
     body, head = (
         frozenset(name.split('.')[0] for name in names) for names in known_names(scheme, family)
     )
@@ -117,10 +117,11 @@ def known_modules(scheme: Scheme, family: str) -> Modules:
 
 
 def find_places(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognised, int]:
-    """Find the prefixes of a scheme's networks, with the number of names that each explains.
+    """Find the prefixes of a scheme's networks, and the number of matching names of each.
 
-    A place begins with a stem's convolution. Blocks of foreign networks have layers of such names
-    too: they are told by their kernels, and by the network around them, which has more such names.
+    Each match begins with a stem convolution. Blocks of other networks may have layers of the same
+    name. They are excluded by their kernel sizes, and by the surrounding network, which has more
+    matching names.
     """
     found = {}
     for family in scheme.families:
@@ -132,20 +133,20 @@ def find_places(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognise
             if f'.{key}'.endswith(f'.{stem.theirs}') and tensor.shape[2:] == stem.shape[2:]
         ]
         for prefix in prefixes:
-            # Generating all names takes a while: only where a network may be.
+            # Generating all names is slow, so it is done only for candidates.
             body, head = known_names(scheme, family)
             covered = _covered(tensors, prefix, body)
-            # A network around it without a stem of its own has another kind of stem.
+            # A surrounding network without such a stem has another kind of stem.
             if any(
                 place + stem.theirs not in tensors and covered < _covered(tensors, place, body)
                 for place in _places_around(prefix)
             ):
                 continue
-            # Many networks begin with a convolution and a norm of such names.
+            # Many networks begin with a convolution and a norm of these names.
             below = sum(key.startswith(prefix) for key in tensors)
             if covered <= len(_STEM) and below > 3 * covered:
                 continue
-            # A classifier around a backbone has its head beside it, any other has one prefix.
+            # A classifier may have its head beside the backbone; others have a single prefix.
             places = dict.fromkeys((prefix, prefix.removesuffix(BACKBONE_PREFIX)))
             heads = {place: sum(place + name in tensors for name in head) for place in places}
             place = max(heads, key=heads.get)
@@ -154,11 +155,11 @@ def find_places(tensors: Mapping[str, Tensor], scheme: Scheme) -> dict[Recognise
 
 
 def _places_around(prefix: str) -> list[str]:
-    """Return the prefixes of the modules that hold that of a prefix."""
+    """Return the prefixes of the modules that contain the prefix."""
     parts = prefix.split('.')[:-1]
     return [''.join(f'{part}.' for part in parts[:end]) for end in range(len(parts))]
 
 
 def _covered(tensors: Mapping[str, Tensor], prefix: str, names: frozenset[str]) -> int:
-    """Count the tensors that have one of the names after the prefix."""
+    """Count the tensors with the prefix and one of the names."""
     return sum(key.startswith(prefix) and key[len(prefix) :] in names for key in tensors)

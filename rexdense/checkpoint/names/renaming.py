@@ -1,4 +1,4 @@
-"""Renaming of whole networks between a project's names and rexdense's."""
+"""Renaming of a network's tensors between a project and rexdense."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from rexdense.errors import CheckpointMismatch
 
 
 def reshaped(tensor: Tensor, dimensions: int) -> Tensor:
-    """Return the weight of a linear layer as that of a 1x1 convolution, or the reverse."""
+    """Convert the weight of a linear layer to that of a 1x1 convolution, or the reverse."""
     if dimensions == 2 and tensor.dim() == 4 and tensor.shape[2:] == (1, 1):
         return tensor.flatten(1)
     if dimensions == 4 and tensor.dim() == 2:
@@ -24,7 +24,7 @@ def reshaped(tensor: Tensor, dimensions: int) -> Tensor:
 def to_native(
     tensors: Mapping[str, Tensor], found: Recognised, architecture: Architecture
 ) -> dict[str, Tensor]:
-    """Return the tensors of a network, of those that the checkpoint holds, under rexdense's names.
+    """Return those tensors of a network that the checkpoint holds, with rexdense's names.
 
     Example:
         >>> import rexdense
@@ -39,7 +39,7 @@ def to_native(
     for entry in found.scheme.entries(architecture):
         key = found.name_of(entry)
         if key in tensors:
-            # Only the last layer has two forms; rexdense's is linear.
+            # Only the last layer can have two forms; rexdense's is linear.
             linear = entry.native == f'{HEAD}fc.weight'
             native[entry.native] = reshaped(tensors[key], 2) if linear else tensors[key]
     return native
@@ -48,17 +48,17 @@ def to_native(
 def from_native(
     native: Mapping[str, Tensor], scheme: Scheme, architecture: Architecture
 ) -> dict[str, Tensor]:
-    """Return the tensors of a network under a project's names, in its order.
+    """Return the tensors of a network with a project's names, in its order.
 
     Args:
-        native: Under rexdense's names; the head and the deepest levels may be absent, and batch
-            counters, which become 0.
+        native: Tensors with rexdense's names. The head, the deepest levels and batch counters may
+            be missing; counters become 0.
         scheme: The project's names.
         architecture: The network.
 
     Raises:
-        CheckpointMismatch: the project has no such network, has no name for a tensor, or tensors
-            are missing.
+        CheckpointMismatch: the project has no such network or no name for a tensor, or tensors are
+            missing.
     """
     entries = scheme.entries(architecture)
     if not entries:
@@ -78,7 +78,7 @@ def from_native(
     for entry in wanted:
         if entry.native in native:
             renamed[entry.theirs] = reshaped(native[entry.native], len(entry.shape))
-        elif entry.native.endswith(COUNTER):  # MindSpore has none.
+        elif entry.native.endswith(COUNTER):  # MindSpore has no counter.
             renamed[entry.theirs] = counter.clone()
         else:
             missing.append(entry.native)

@@ -1,4 +1,4 @@
-"""The backbone in a module that a checkpoint is loaded into."""
+"""The backbone in the module into which a checkpoint is loaded."""
 
 import dataclasses
 import functools
@@ -18,7 +18,7 @@ class Target:
 
     Attributes:
         backbone: The backbone.
-        prefix: What stands before its names in the module; empty for the module itself.
+        prefix: The prefix of its names in the module; empty for the module itself.
         tensors: The state dict of the module.
     """
 
@@ -28,7 +28,7 @@ class Target:
 
     @classmethod
     def of(cls, module: nn.Module) -> 'Target':
-        """Find the backbone in a module; raise InvalidArgument unless there is exactly one."""
+        """Find the backbone in a module; raise InvalidArgument if there is not exactly one."""
         if not isinstance(module, nn.Module):
             raise InvalidArgument(
                 f'module={type(module).__name__}: give the network that is to be filled, an '
@@ -37,7 +37,7 @@ class Target:
         found = [
             (name, part)
             for name, part in module.named_modules()
-            # A compiled network has its attributes too, but not as its own.
+            # A compiled network forwards its attributes, but does not own them.
             if isinstance(vars(part).get('architecture'), Architecture)
         ]
         if len(found) != 1:
@@ -61,16 +61,16 @@ class Target:
 
     @property
     def root(self) -> str:
-        """Prefix of the parts beside the backbone."""
+        """The prefix of the modules beside the backbone."""
         return parent_of(self.prefix)
 
     @property
     def is_backbone(self) -> bool:
-        """Whether the module is nothing but the backbone."""
+        """Whether the module is only the backbone, possibly wrapped."""
         return {*self.prefix.split('.')[:-1]} <= {OUTER_WRAPPER, *INNER_WRAPPERS}
 
     def name_of(self, native: str) -> str:
-        """Return the name in the module of a tensor of the network."""
+        """Return the module's name of a tensor of the network."""
         return (self.root if native.startswith(HEAD) else self.prefix) + native
 
     @functools.cached_property
@@ -79,13 +79,13 @@ class Target:
         return {level_of(key) for key in own}
 
     def builds(self, native: str) -> bool:
-        """Whether the backbone has the level that a tensor of the network belongs to."""
+        """Return whether the backbone has the level of a tensor of the network."""
         return level_of(native) in self._built_levels
 
     def in_backbone(self, key: str) -> bool:
-        """Whether a name in the module is of the backbone."""
+        """Return whether a name in the module belongs to the backbone."""
         return key.startswith(self.prefix)
 
     def shape(self, key: str) -> tuple[int, ...]:
-        """Return the shape of one of the module's tensors."""
+        """Return the shape of a tensor of the module."""
         return tuple(self.tensors[key].shape)

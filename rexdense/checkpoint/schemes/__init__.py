@@ -1,4 +1,4 @@
-"""The naming schemes of the projects that publish these networks, one module each."""
+"""Naming schemes of the projects that publish these networks, one module per project."""
 
 from rexdense.arch import architecture
 from rexdense.checkpoint.preprocessing import Preprocessing
@@ -16,7 +16,7 @@ from rexdense.errors import UnknownName, suggest
 
 __all__ = ['REXDENSE', 'SCHEMES', 'Entry', 'Scheme', 'published_preprocessing', 'scheme_named']
 
-# Where two projects use the same names for the same network, the earlier one is reported.
+# If two projects use the same names for the same network, the first one is reported.
 SCHEMES: dict[str, Scheme] = {
     scheme.name: scheme
     for scheme in (
@@ -48,7 +48,7 @@ def published_preprocessing(source: str, name: str) -> Preprocessing:
         name: A network, such as 'regnetx_800mf'.
 
     Raises:
-        UnknownName: no project or network is called so, or the project has no such network.
+        UnknownName: no project or network has this name, or the project has no such network.
 
     Example:
         >>> published_preprocessing('timm', 'rexnet_1.0').channel_order

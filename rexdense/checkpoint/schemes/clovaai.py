@@ -1,4 +1,4 @@
-"""Names of clovaai/rexnet (``rexnetv1.py``, ``rexnetv1_lite.py``)."""
+"""Tensor names of clovaai/rexnet (``rexnetv1.py``, ``rexnetv1_lite.py``)."""
 
 from rexdense.arch import Architecture
 from rexdense.arch.rexnet import InvertedBottleneckSpec
@@ -10,7 +10,7 @@ STEM_MODULES = 3
 
 
 def block_parts(spec: InvertedBottleneckSpec) -> dict[str, str]:
-    """Return the layers of a block: a list, in which what is absent shifts what follows."""
+    """Return the layers of a block: a list, whose indices shift if a layer is missing."""
     parts: dict[str, str] = {}
     index = 0
     if spec.hidden_channels != spec.in_channels:

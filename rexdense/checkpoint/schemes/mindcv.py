@@ -1,4 +1,4 @@
-"""Names of mindspore-lab/mindcv (``models/{rexnet,regnet,resnet}.py``, version 0.5)."""
+"""Tensor names of mindspore-lab/mindcv (``models/{rexnet,regnet,resnet}.py``, version 0.5)."""
 
 from rexdense.arch import Architecture
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB
@@ -9,14 +9,14 @@ from rexdense.checkpoint.schemes.torchvision import RESNEXT as TORCHVISION_RESNE
 
 
 def rexnet_head(architecture: Architecture) -> dict[str, str]:
-    """Return the layers after the last block, the first of which is counted on with the blocks."""
+    """Return the layers after the last block; the first one continues the numbers of the blocks."""
     last = f'features.{sum(map(len, architecture.stages))}.features'
     final = {f'{last}.0': 'head.final.conv', f'{last}.1': 'head.final.norm'}
     return final | {'cls.1': 'head.fc'}
 
 
 def regnet_block(level: int, position: int, **_: int) -> str:
-    """Return a block's path: the first stage is a list that holds the other stages' lists."""
+    """Return a block's path: the first stage is a list that contains the other stages' lists."""
     stage = '0.blocks' if level == 1 else f'0.blocks.{level - 1}.blocks'
     return f'{stage}.{position}'
 

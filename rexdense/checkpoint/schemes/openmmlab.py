@@ -1,6 +1,6 @@
-"""Names of OpenMMLab: mmdet, mmseg and mmpretrain (``models/backbones/{regnet,resnext}.py``).
+"""Tensor names of OpenMMLab: mmdet, mmseg, mmpretrain (``models/backbones/{regnet,resnext}.py``).
 
-Both networks are subclasses of ResNet there and bear its names, which are torchvision's.
+Both networks are subclasses of ResNet there, with the same names as in torchvision.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from rexdense.checkpoint.schemes.torchvision import RESNEXT
 
 # mmpretrain's classifiers have the head beside the backbone.
 NETWORK: FamilyNames = dataclasses.replace(RESNEXT, head={'head.fc': 'head.fc'})
-# The RegNets are pycls's weights (mmdet configs/regnet).
+# The RegNets have pycls's weights (mmdet configs/regnet).
 REGNET = dataclasses.replace(NETWORK, preprocessing=IMAGENET_BGR, options={})
 
 OPENMMLAB = Scheme(

@@ -1,4 +1,4 @@
-"""Names of facebookresearch/pycls (``models/anynet.py``, ``models/blocks.py``)."""
+"""Tensor names of facebookresearch/pycls (``models/anynet.py``, ``models/blocks.py``)."""
 
 from rexdense.checkpoint.preprocessing import IMAGENET_BGR
 from rexdense.checkpoint.schemes.scheme import FamilyNames, Scheme

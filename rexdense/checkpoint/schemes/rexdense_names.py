@@ -1,4 +1,4 @@
-"""rexdense's own names, to which every other scheme is translated."""
+"""rexdense's own tensor names, to which all other schemes are mapped."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -12,13 +12,13 @@ from rexdense.checkpoint.schemes.scheme import Scheme
 
 @dataclasses.dataclass(frozen=True)
 class NativeNames:
-    """Every layer under its own name; the rest is for files that do not say it themselves."""
+    """Every layer with its own name. The other attributes are defaults for files without them."""
 
     preprocessing: Preprocessing = IMAGENET_RGB
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def pairs(self, architecture: Architecture) -> Iterator[tuple[str, str]]:
-        """Yield each layer twice."""
+        """Yield each path as a pair of itself."""
         return ((path, path) for path in native_layers(architecture))
 
 

@@ -1,4 +1,4 @@
-"""Naming schemes: tables from which both directions of a renaming are generated."""
+"""Naming schemes: tables that define the renaming in both directions."""
 
 import dataclasses
 import functools
@@ -9,7 +9,7 @@ from rexdense.arch import Architecture
 from rexdense.checkpoint.names.native import HEAD, NORM_TENSORS, blocks, native_layers
 from rexdense.checkpoint.preprocessing import Preprocessing
 
-# A layer's tensors in their order: (theirs, rexdense's).
+# The tensors of a layer in their order: (their name, rexdense's name).
 TORCH_TENSORS = tuple((name, name) for name in NORM_TENSORS)
 MINDSPORE_NORM_TENSORS = (
     ('moving_mean', 'running_mean'),
@@ -20,7 +20,7 @@ MINDSPORE_NORM_TENSORS = (
 
 
 class Entry(NamedTuple):
-    """One tensor of a network: its name in a scheme and in rexdense, its shape in the scheme."""
+    """A tensor of a network: its name in a scheme and in rexdense, and its shape in the scheme."""
 
     theirs: str
     native: str
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
 
 
 class Names(Protocol):
-    """Interface of a project's names of one family, see :class:`FamilyNames`."""
+    """Interface of a project's names for one family, see :class:`FamilyNames`."""
 
     @property
     def preprocessing(self) -> Preprocessing: ...
@@ -41,20 +41,20 @@ class Names(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class FamilyNames:
-    """A project's names of the layers of one family, each table in the project's order, their name
-    first.
+    """A project's layer names for one family. Each table maps them to rexdense's, in the project's
+    order.
 
     Attributes:
         stem: Layers before the blocks.
-        block: Gives a block's path from ``index`` (counted through the network), ``level`` (1 for
-            c2), ``position`` (in its level, from 0) and ``number`` (from 1). A ``str.format`` will
-            do.
-        parts: Layers of a block; those that a network lacks are passed over. A function gets the
-            block's spec, where their names depend on it.
-        head: Layers after the blocks. A function gets the architecture.
-        preprocessing: What the published weights were trained on.
-        options: Arguments of the family's rule that the project's networks differ in, by which a
-            backbone computes what the weights were trained for.
+        block: Function that returns a block's path from ``index`` (in the network), ``level`` (1
+            for c2), ``position`` (in its level, from 0) and ``number`` (from 1). It can be a
+            ``str.format``.
+        parts: Layers of a block; layers that a network lacks are skipped. If the names depend on
+            the block's spec, a function of the spec.
+        head: Layers after the blocks, or a function of the architecture.
+        preprocessing: The preprocessing of the published weights.
+        options: Arguments of the family's rule in which the project's networks differ, and with
+            which the weights were trained.
     """
 
     stem: Mapping[str, str]
@@ -65,10 +65,10 @@ class FamilyNames:
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def with_parts(self, rename: Callable[[str], str], **changes: Any) -> 'FamilyNames':
-        """Return these names with others for the parts of a block, of which there is a table.
+        """Return these names with renamed parts of a block; ``parts`` must be a table.
 
         Args:
-            rename: Gives a part's name in the project from the one that it has here.
+            rename: Function that returns the project's name of a part from the name here.
             changes: Further attributes.
         """
         assert not callable(self.parts)
@@ -93,17 +93,17 @@ class FamilyNames:
 
 @dataclasses.dataclass(frozen=True)
 class Scheme:
-    """One project's names of the tensors of the networks that it publishes.
+    """A project's names for the tensors of its networks.
 
     Attributes:
-        name: What ``source=`` and ``--format`` call it.
-        title: What a report calls it.
-        families: The names of each family that the project has.
-        nested: Its networks mostly lie below ``backbone.`` in something larger.
-        mindspore: The tensors of a batch norm are named and ordered as MindSpore does, without a
-            batch counter.
-        convolutional_fc: The last layer is a 1x1 convolution: its weight has two more dimensions of
-            size 1.
+        name: The name for ``source=`` and ``--format``.
+        title: The name in reports.
+        families: The names for each family of the project.
+        nested: Whether its networks are mostly in ``backbone.`` of a larger model.
+        mindspore: Whether batch norms have MindSpore's tensor names and order, without a batch
+            counter.
+        convolutional_fc: Whether the last layer is a 1x1 convolution, whose weight has two more
+            dimensions of size 1.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Scheme:
     def entries(
         self, architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
     ) -> tuple[Entry, ...]:
-        """Return every tensor of a classifier in the scheme's order; none if it has no such one."""
+        """Return all tensors of a classifier in the scheme's order; empty if it has none."""
         return _entries(self, architecture, in_channels, num_classes)
 
     def __hash__(self) -> int:
@@ -132,7 +132,7 @@ def _entries(
     layers = native_layers(architecture, in_channels, num_classes)
     pairs = list(scheme.families[architecture.family].pairs(architecture))
     if len(pairs) != len(layers):
-        # The project has the family, but not all of its layers: OpenMMLab has no RegNetY.
+        # The project has the family, but not all layers: OpenMMLab has no RegNetY.
         return ()
     entries = []
     for theirs, native in pairs:

@@ -1,4 +1,4 @@
-"""Names of timm (``rexnet.py``, ``regnet.py``, ``resnet.py``)."""
+"""Tensor names of timm (``rexnet.py``, ``regnet.py``, ``resnet.py``)."""
 
 from rexdense.arch import Architecture
 from rexdense.checkpoint.preprocessing import IMAGENET_RGB
@@ -7,7 +7,7 @@ from rexdense.checkpoint.schemes.torchvision import RESNEXT
 
 
 def rexnet_head(architecture: Architecture) -> dict[str, str]:
-    """Return the layers after the last block, the first of which is counted on with the blocks."""
+    """Return the layers after the last block; the first one continues the numbers of the blocks."""
     last = f'features.{sum(map(len, architecture.stages))}'
     final = {f'{last}.conv': 'head.final.conv', f'{last}.bn': 'head.final.norm'}
     return final | {'head.fc': 'head.fc'}

@@ -1,7 +1,7 @@
-"""Names of timm's feature extractors (``features_only=True``, ``models/_features.py``).
+"""Tensor names of timm's feature extractors (``features_only=True``, ``models/_features.py``).
 
-They take the list of a ReXNet's blocks apart and put an underscore into each block's name; RegNet
-and ResNeXt keep timm's names. segmentation_models.pytorch has the same extractors below
+They split the list of a ReXNet's blocks and put an underscore into each block's name. RegNet and
+ResNeXt have timm's names. segmentation_models.pytorch has the same extractors in
 ``encoder.model.`` (its ``tu-`` encoders).
 """
 
@@ -13,7 +13,7 @@ from rexdense.checkpoint.schemes.timm import REXNET, TIMM, rexnet_head
 
 
 def head(architecture: Architecture) -> dict[str, str]:
-    """Return the layers after the last block, which only an extractor of the head would have."""
+    """Return the layers after the last block, which only an extractor with a head would have."""
     layers = rexnet_head(architecture)
     return {theirs.replace('features.', 'features_'): ours for theirs, ours in layers.items()}
 

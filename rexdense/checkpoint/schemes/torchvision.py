@@ -1,4 +1,4 @@
-"""Names of torchvision (``models/regnet.py``, ``models/resnet.py``)."""
+"""Tensor names of torchvision (``models/regnet.py``, ``models/resnet.py``)."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Names of zshn25/rexnet's U-Net (``rexunet.py``)."""
+"""Tensor names of zshn25/rexnet's U-Net (``rexunet.py``)."""
 
 import functools
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ from rexdense.checkpoint.schemes.scheme import TORCH_TENSORS, Entry, FamilyNames
 
 
 def block_path(index: int, level: int, position: int, **_: int) -> str:
-    """Return the path of a block: the first of a stride closes a list, the others open the next."""
+    """Return the path of a block: a stride's first block ends a list, the others begin the next."""
     return f'conv{level + (position > 0)}.{STEM_MODULES + index}'
 
 
 def final_layers(architecture: Architecture) -> dict[str, str]:
-    """Return the last layers of the encoder, which are those of the classifier."""
+    """Return the last layers of the encoder, which are the same as in the classifier."""
     last = STEM_MODULES + sum(map(len, architecture.stages))
     return {f'conv5.{last}': 'head.final.conv', f'conv5.{last + 1}': 'head.final.norm'}
 
@@ -58,7 +58,7 @@ def named_layers(architecture: Architecture, in_channels: int) -> Iterator[tuple
 
 @functools.lru_cache(maxsize=256)
 def unet_entries(architecture: Architecture, in_channels: int) -> tuple[Entry, ...]:
-    """Return every tensor of a network, in their order."""
+    """Return all tensors of a network, in the scheme's order."""
     return tuple(
         Entry(f'{theirs}.{name}', f'{layer.path}.{name}', layer.shapes[name])
         for theirs, layer in named_layers(architecture, in_channels)
@@ -68,12 +68,12 @@ def unet_entries(architecture: Architecture, in_channels: int) -> tuple[Entry, .
 
 
 class UNetScheme(Scheme):
-    """A scheme whose networks have ReXUNet's decoder in place of a classifier's last layer."""
+    """A scheme of networks with ReXUNet's decoder instead of a classifier's last layer."""
 
     def entries(
         self, architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
     ) -> tuple[Entry, ...]:
-        """Return every tensor of a U-Net in the scheme's order; none if it has no such one."""
+        """Return all tensors of a U-Net in the scheme's order; empty if it has none."""
         if architecture.family not in self.families:
             return ()
         return unet_entries(architecture, in_channels)

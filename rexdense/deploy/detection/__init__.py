@@ -1,4 +1,4 @@
-"""Detectors of mmdet as graphs, without importing mmdet."""
+"""Graphs of mmdet's detectors, without importing mmdet."""
 
 from torch import nn
 
@@ -20,8 +20,8 @@ __all__ = [
 
 
 def detector_graph(network: nn.Module) -> DetectorGraph:
-    """Return the graph of a detector of mmdet; raise InvalidArgument where none is known for its
-    class, or it has a part or setting without one."""
+    """Return the graph of an mmdet detector; raise InvalidArgument if its class, a part or a
+    setting is not supported."""
     kind = type(network).__name__
     if kind in SSDGraph.kinds:
         return SSDGraph(network)

@@ -1,4 +1,4 @@
-"""Anchors, box deltas and feature levels in plain torch, exact as mmdet computes them."""
+"""Anchors, box deltas and feature levels in plain torch, exactly as in mmdet."""
 
 import math
 from collections.abc import Sequence
@@ -12,8 +12,8 @@ from rexdense.errors import InvalidArgument
 
 
 def require_kind(part: Any, kinds: str | Sequence[str], what: str) -> None:
-    """Raise InvalidArgument unless the class of a part of a detector has one of these names, for
-    mmdet is not imported; the graph of others is not known."""
+    """Raise InvalidArgument unless the class of a detector's part has one of these names. Names are
+    compared because mmdet is not imported."""
     known = (kinds,) if isinstance(kinds, str) else kinds
     if type(part).__name__ not in known:
         raise InvalidArgument(
@@ -23,17 +23,17 @@ def require_kind(part: Any, kinds: str | Sequence[str], what: str) -> None:
 
 
 def pad_to_multiple(images: Tensor, divisor: int) -> Tensor:
-    """Return images (N, C, H, W) with zeros below and on the right, up to multiples."""
+    """Pad images (N, C, H, W) with zeros below and on the right, to multiples of ``divisor``."""
     height, width = images.shape[2:]
     return F.pad(images, (0, -width % divisor, 0, -height % divisor))
 
 
 class Anchors(nn.Module):
-    """The anchors of one level, at every pixel of its map.
+    """The anchors of one level, at every pixel of its feature map.
 
     Args:
-        base: (A, 4) around the origin.
-        stride: Pixels of the image per pixel of the map, in x and y.
+        base: Anchors (A, 4) around the origin.
+        stride: Image pixels per feature pixel, in x and y.
     """
 
     def __init__(self, base: Tensor, stride: tuple[int, int]) -> None:
@@ -42,7 +42,7 @@ class Anchors(nn.Module):
         self.stride = stride
 
     def forward(self, height: int, width: int) -> Tensor:
-        """Return (height * width * A, 4): row by row, all anchors of a pixel side by side."""
+        """Return (height * width * A, 4): row by row, with all anchors of a pixel together."""
         x = torch.arange(width, dtype=torch.float32) * self.stride[0]
         y = torch.arange(height, dtype=torch.float32) * self.stride[1]
         x, y = x[None, :].expand(height, width), y[:, None].expand(height, width)
@@ -51,13 +51,13 @@ class Anchors(nn.Module):
 
 
 class BoxDecoder(nn.Module):
-    """Deltas (dx, dy, dw, dh) of boxes to boxes (Girshick et al. 2014, appendix C).
+    """Decoder from box deltas (dx, dy, dw, dh) to boxes (Girshick et al. 2014, appendix C).
 
     Args:
-        coder: mmdet's DeltaXYWHBBoxCoder, whose settings are taken.
+        coder: mmdet's DeltaXYWHBBoxCoder, which provides the settings.
 
     Raises:
-        InvalidArgument: another coder, or one that clamps centres, as YOLOF's does.
+        InvalidArgument: it is another coder, or clamps centres, as YOLOF's does.
     """
 
     def __init__(self, coder: Any) -> None:
@@ -68,11 +68,11 @@ class BoxDecoder(nn.Module):
         self.register_buffer('means', torch.tensor(coder.means, dtype=torch.float32))
         self.register_buffer('stds', torch.tensor(coder.stds, dtype=torch.float32))
         self.clip_border = coder.clip_border
-        # mmdet's wh_ratio_clip: boxes grow and shrink by at most this factor.
+        # mmdet's wh_ratio_clip: the limit of the factor by which boxes grow and shrink.
         self.largest_log_ratio = abs(math.log(16 / 1000))
 
     def forward(self, boxes: Tensor, deltas: Tensor, height: int, width: int) -> Tensor:
-        """Return boxes (..., 4) within an image of that size for boxes and deltas (..., 4)."""
+        """Decode boxes and deltas (..., 4) to boxes (..., 4) within an image of that size."""
         deltas = deltas * self.stds + self.means
         limit = self.largest_log_ratio
         sides = boxes[..., 2:] - boxes[..., :2]
@@ -87,8 +87,8 @@ class BoxDecoder(nn.Module):
 
 
 def levels_of(regions: Tensor, finest_scale: float, levels: int) -> Tensor:
-    """Return the feature level (...,) of regions (..., 4), larger ones on coarser levels (Lin et
-    al. 2017, equation 1; mmdet ``SingleRoIExtractor.map_roi_levels``)."""
+    """Return the feature level (...,) of regions (..., 4). Larger regions are on coarser levels
+    (Lin et al. 2017, equation 1; mmdet ``SingleRoIExtractor.map_roi_levels``)."""
     sides = regions[..., 2:] - regions[..., :2]
     scale = (sides[..., 0] * sides[..., 1]).sqrt()
     return torch.log2(scale / finest_scale + 1e-6).floor().clamp(0, levels - 1)

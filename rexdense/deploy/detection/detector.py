@@ -1,4 +1,4 @@
-"""The base of the graphs of mmdet's detectors: images in, detections out."""
+"""Base of the graphs of mmdet's detectors, from images to detections."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,31 +15,31 @@ from rexdense.deploy.graph import Graph, GraphOutput
 
 
 class DetectorGraph(Graph):
-    """A detector of mmdet, from images to detections.
+    """Graph of an mmdet detector, from images to detections.
 
     Its outputs are ``boxes`` (N, D, 4) as x1, y1, x2, y2 in pixels of the images, ``scores`` (N, D)
-    and ``labels`` (N, D), best first, D being the config's ``max_per_img``. Where an image has
-    fewer, the rest has score 0 and label -1. The graph pads images to the multiple that the network
-    asks for by itself; boxes are clipped to the images as they came.
+    and ``labels`` (N, D), best first. D is ``max_per_img`` of the config. If an image has fewer
+    detections, the rest have score 0 and label -1. The graph itself pads images to the multiple
+    that the network needs. Boxes are clipped to the unpadded images.
 
-    Subclasses say how the features become detections, in :meth:`found` and, by mmdet's own code, in
-    :meth:`results`.
+    Subclasses implement the detection from features: :meth:`found` for the graph, and
+    :meth:`results` with mmdet's own code.
 
     Args:
-        network: The detector; thresholds and numbers are those of its ``test_cfg``.
+        network: The detector; its ``test_cfg`` gives the thresholds and numbers.
 
     Raises:
-        InvalidArgument: it has a part or a setting without a graph.
+        InvalidArgument: a part or setting is not supported.
 
     Attributes:
-        most: D.
-        score_threshold: Of detections.
-        iou_threshold: How much two of a class may overlap.
+        most: The number D.
+        score_threshold: The minimum score of detections.
+        iou_threshold: The maximum overlap of two detections of one class.
     """
 
     formats = ('onnx',)
     kinds: tuple[str, ...]
-    """The classes of mmdet that it is the graph of."""
+    """The supported classes of mmdet."""
     most: int
     score_threshold: float
     iou_threshold: float
@@ -53,27 +53,27 @@ class DetectorGraph(Graph):
         return self.found(self.features(images), *images.shape[2:])
 
     def features(self, images: Tensor) -> tuple[Tensor, ...]:
-        """Return the neck's maps for images of any size."""
+        """Return the neck's feature maps of images of any size."""
         return self.network.extract_feat(pad_to_multiple(images, self.divisor))
 
     def found(self, features: tuple[Tensor, ...], height: int, width: int) -> dict[str, Tensor]:
-        """Return the boxes, scores and labels found in the features of images of that size."""
+        """Return the boxes, scores and labels in the features of images of that size."""
         raise NotImplementedError
 
     def results(
         self, features: tuple[Tensor, ...], samples: Sequence[BaseDataElement]
     ) -> Sequence[Any]:
-        """Return mmdet's own results for each image: its ``bboxes``, ``scores`` and ``labels``."""
+        """Return mmdet's own results per image, with ``bboxes``, ``scores`` and ``labels``."""
         raise NotImplementedError
 
     def reference(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the detections that mmdet's own code finds."""
+        """Return the detections of mmdet's own code."""
         return self.reference_found(self.features(images), *images.shape[2:])
 
     def reference_found(
         self, features: tuple[Tensor, ...], height: int, width: int
     ) -> dict[str, Tensor]:
-        """Return the detections by mmdet's own code, which those of :meth:`found` should equal."""
+        """Return the detections of mmdet's own code, the expected result of :meth:`found`."""
         batch = len(features[0])
         info = dict(img_shape=(height, width))
         samples = [BaseDataElement(metainfo=info) for _ in range(batch)]
@@ -91,7 +91,7 @@ class DetectorGraph(Graph):
         return detection_errors(found, expected)
 
     def example(self, *shape: int, seed: int = 0) -> Tensor:
-        """Return blotches of several sizes: in noise a trained detector would find nothing."""
+        """Return images of blobs of several sizes: in noise, a trained detector finds nothing."""
         generator = torch.Generator().manual_seed(seed)
         batch, channels, height, width = shape
         images = torch.zeros(shape)
@@ -112,7 +112,7 @@ class DetectorGraph(Graph):
         ]
 
     def details(self) -> dict[str, Any]:
-        """Return the settings that went into the graph."""
+        """Return the settings in the graph."""
         return dict(
             box_form='x1, y1, x2, y2 in pixels of the input',
             score_threshold=self.score_threshold,

@@ -1,4 +1,4 @@
-"""A whole Faster or Cascade R-CNN as one graph, suppression and region pooling included."""
+"""Graphs of Faster R-CNN and Cascade R-CNN, including NMS and region pooling."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,11 +17,11 @@ from rexdense.errors import InvalidArgument
 
 
 class FasterRCNNGraph(DetectorGraph):
-    """mmdet's Faster R-CNN or Cascade R-CNN with a feature pyramid, from images to detections.
+    """Graph of mmdet's Faster R-CNN or Cascade R-CNN with FPN, from images to detections.
 
-    The region head of a Cascade R-CNN has several stages: each reads the boxes of the one before;
-    the softmax is taken of the mean of their logits, and the last one's boxes are kept (mmdet
-    ``CascadeRoIHead.predict_bbox``). Of a detector of masks it is the graph of the boxes alone.
+    The RoI head of a Cascade R-CNN has several stages, each of which reads the boxes of the one
+    before. The scores are the softmax of the mean logits, and the boxes are those of the last stage
+    (mmdet ``CascadeRoIHead.predict_bbox``). For a Mask R-CNN, this is the graph of only the boxes.
     """
 
     kinds = ('FasterRCNN', 'MaskRCNN', 'CascadeRCNN')
@@ -72,14 +72,14 @@ def _supported(heads: list[Any]) -> list[Any]:
 
 
 class Detections(nn.Module):
-    """Detections of each image out of the outputs of the box head for each region.
+    """Detections of each image from the outputs of the box head for each region.
 
     Args:
-        head: mmdet's box head, of a cascade the last.
+        head: mmdet's box head; in a cascade, the last one.
         settings: ``test_cfg.rcnn`` of the detector.
 
     Raises:
-        InvalidArgument: a head or a setting without a graph.
+        InvalidArgument: the head or a setting is not supported.
     """
 
     def __init__(self, head: Any, settings: Any) -> None:
@@ -93,7 +93,7 @@ class Detections(nn.Module):
         self.decode = BoxDecoder(head.bbox_coder)
 
     def most_for(self, regions: int) -> int:
-        """Return the greatest number of detections of an image with that many regions."""
+        """Return the maximum number of detections of an image with that many regions."""
         possible = regions * self.classes
         return min(self.most, possible) if self.most > 0 else possible
 
@@ -111,17 +111,17 @@ class Detections(nn.Module):
         Args:
             regions: (N, regions, 4).
             region_scores: (N, regions).
-            logits: (N * regions, classes + 1), the last one being that of the background.
+            logits: (N * regions, classes + 1), the background last.
             deltas: (N * regions, 4 classes), or 4 for all classes.
-            height: Of the images; boxes are clipped to it.
-            width: Likewise.
+            height: Height of the images, to which boxes are clipped.
+            width: Width of the images.
         """
         batch, count = regions.shape[:2]
         scores = logits.softmax(dim=-1)[:, :-1].reshape(batch, count, self.classes)
         scores = torch.where(region_scores[..., None] > DROPPED, scores, DROPPED)
         deltas = deltas.reshape(batch, count, -1, 4)
         boxes = self.decode(regions[:, :, None], deltas, height, width)
-        # (N, classes, regions), so that classes are groups of their own.
+        # (N, classes, regions), so that NMS runs per class.
         scores = scores.transpose(1, 2)
         boxes = boxes.expand(batch, count, self.classes, 4).transpose(1, 2)
         first, last = (1, 2) if self.class_agnostic else (0, 1)

@@ -1,4 +1,4 @@
-"""A whole Mask R-CNN, or a Cascade Mask R-CNN, as one graph: its boxes, and a mask for each."""
+"""Graphs of Mask R-CNN and Cascade Mask R-CNN: boxes with masks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,19 +16,19 @@ from rexdense.errors import InvalidArgument
 
 
 class MaskRCNNGraph(FasterRCNNGraph):
-    """mmdet's Mask R-CNN with a feature pyramid, from images to detections with masks.
+    """Graph of mmdet's Mask R-CNN with FPN, from images to detections with masks.
 
-    Beside boxes, scores and labels there is ``masks`` (N, D, 28, 28): the logits of
-    the class found, over its box. :func:`rexdense.deploy.pasting.paste_masks` makes masks of the
-    image of them. Where an image has fewer detections, the rest is 0. The mask head reads all D
-    places, whether there is a detection or not: a smaller ``max_per_img`` makes the graph faster.
-    Of a cascade all mask heads read the final boxes, and their probabilities are averaged.
+    In addition to boxes, scores and labels it returns ``masks`` (N, D, 28, 28): the logits of the
+    detected class over its box. :func:`rexdense.deploy.pasting.paste_masks` turns them into masks
+    of the image. If an image has fewer detections, the rest are 0. The mask head always reads all D
+    places, so a smaller ``max_per_img`` makes the graph faster. In a cascade, all mask heads read
+    the final boxes, and their probabilities are averaged.
 
     Args:
-        network: The detector; thresholds and numbers are those of its ``test_cfg``.
+        network: The detector; its ``test_cfg`` gives the thresholds and numbers.
 
     Raises:
-        InvalidArgument: it has a part or a setting without a graph.
+        InvalidArgument: a part or setting is not supported.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -68,11 +68,11 @@ class MaskRCNNGraph(FasterRCNNGraph):
         return found | dict(masks=averaged_masks(masks))
 
     def reference(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the detections that mmdet's own code finds, with the logits of its mask head."""
+        """Return the detections of mmdet's own code, with the logits of its mask head."""
         features = self.features(images)
         found = self.reference_found(features, *images.shape[2:])
         labels = found['labels']
-        # mmdet reads the features of detections alone.
+        # mmdet reads only the features of detections.
         image, place = (labels >= 0).nonzero(as_tuple=True)
         rows = torch.cat((image[:, None].float(), found['boxes'][image, place]), dim=1)
         head, masks = self.network.roi_head, []
@@ -86,7 +86,7 @@ class MaskRCNNGraph(FasterRCNNGraph):
         return found | dict(masks=averaged_masks(masks))
 
     def _of_classes(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Return, of logits (N * D, classes, height, width), those of the labels (N, D) as
+        """Select the logits of the labels (N, D) from logits (N * D, classes, height, width), as
         (N, D, height, width)."""
         logits = logits.reshape(*labels.shape, -1, *self.mask_size)
         if self.class_agnostic_masks:
@@ -101,7 +101,7 @@ class MaskRCNNGraph(FasterRCNNGraph):
         return [*super().outputs(), masks]
 
     def details(self) -> dict[str, Any]:
-        """Return the settings that went into the graph, and those of what follows it."""
+        """Return the settings in the graph, and those for pasting the masks."""
         threshold = self.network.roi_head.test_cfg.mask_thr_binary
         return super().details() | dict(
             mask_form='logits over the box; rexdense.deploy.pasting.paste_masks',
@@ -110,8 +110,8 @@ class MaskRCNNGraph(FasterRCNNGraph):
 
 
 def averaged_masks(stages: Sequence[Tensor]) -> Tensor:
-    """Return the logits of the mean of the probabilities that the logits of some stages mean (mmdet
-    ``CascadeRoIHead.predict_mask``), by way of logarithms: probabilities near 1 round to 1."""
+    """Return the logits of the mean probabilities over the stages' logits (mmdet
+    ``CascadeRoIHead.predict_mask``). It uses logarithms, since probabilities near 1 round to 1."""
     if len(stages) == 1:
         return stages[0]
     logits = torch.stack(tuple(stages))

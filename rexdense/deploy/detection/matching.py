@@ -1,4 +1,4 @@
-"""Errors of detections against those expected, in any order."""
+"""Errors of detections against the expected ones, in any order."""
 
 from collections.abc import Mapping
 
@@ -15,14 +15,14 @@ def detection_errors(
 ) -> dict[str, float]:
     """Return the largest relative error of boxes, scores and labels, and of masks if there are any.
 
-    Each detection is compared with the closest one of the other side that has its label: two whose
-    scores are equal to the last digits may change places. One that has no counterpart counts as an
-    infinite error of the labels.
+    Each detection is compared with the closest one with the same label on the other side, because
+    detections with almost equal scores may be in another order. A detection without a counterpart
+    is an infinite error of the labels.
 
     Args:
-        found: ``boxes`` (N, D, 4), ``scores`` (N, D), ``labels`` (N, D), perhaps ``masks``
-            (N, D, height, width); label -1 is none.
-        expected: The same; another D is an infinite error.
+        found: ``boxes`` (N, D, 4), ``scores`` (N, D), ``labels`` (N, D), optionally ``masks``
+            (N, D, height, width); label -1 means no detection.
+        expected: The same; a different D is an infinite error.
 
     Example:
         >>> boxes = torch.tensor([[[0.0, 0.0, 8.0, 8.0], [2.0, 2.0, 4.0, 4.0]]])
@@ -57,7 +57,7 @@ def _farthest(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[st
     scores = (one['scores'][:, None] - other['scores']).abs() / one['scores'].max()
     same_label = one['labels'][:, None] == other['labels']
     both = torch.where(same_label, torch.maximum(boxes, scores), torch.inf)
-    # A comparison with NaN is false, and a minimum may pass it over.
+    # Comparisons with NaN are false, and a minimum may skip NaN.
     both = both.nan_to_num(torch.inf, posinf=torch.inf)
     nearest = both.argmin(dim=1, keepdim=True)
     matched = both.gather(1, nearest)

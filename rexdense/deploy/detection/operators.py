@@ -1,8 +1,8 @@
-"""The two steps of a detector that torch has no operators for, each in two forms: run by mmcv, and
-written with ONNX's own NonMaxSuppression and RoiAlign.
+"""Custom operators for NMS and RoIAlign, run by mmcv and translated to ONNX's NonMaxSuppression and
+RoiAlign.
 
-Both return tensors whose shapes are those of their arguments, so that nothing that depends on the
-data decides a shape of the graph.
+torch has no operators for them. The shapes of the results depend only on the shapes of the
+arguments, so that no shape of the graph depends on the data.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from torch import Tensor
 def kept_by_nms(
     boxes: Tensor, scores: Tensor, iou_threshold: float, score_threshold: float
 ) -> Tensor:
-    """Return a mask of the boxes that survive non-maximum suppression, group by group.
+    """Return a mask of the boxes that non-maximum suppression keeps, per group.
 
     Args:
         boxes: (groups, n, 4), as x1, y1, x2, y2.
         scores: (groups, n).
-        iou_threshold: A box that overlaps a better one by more is dropped.
-        score_threshold: And so is one whose score is not above this.
+        iou_threshold: A box whose IoU with a better one is above this is dropped.
+        score_threshold: A box whose score is not above this is dropped.
 
     Returns:
         Booleans (groups, n).
@@ -52,16 +52,16 @@ def pool_level(
     sampling_ratio: int,
     aligned: bool,
 ) -> Tensor:
-    """Return ``pooled`` with the rows of some regions replaced by what RoIAlign reads there.
+    """Return ``pooled`` with the rows of the chosen regions replaced by their RoIAlign features.
 
     Args:
         pooled: (regions, C, height, width).
-        features: A map (N, C, H, W).
+        features: A feature map (N, C, H, W).
         regions: (regions, 5): the image's index, x1, y1, x2, y2 in pixels of the image.
-        chosen: Booleans (regions,): whose rows are replaced.
-        stride: Pixels of the image per pixel of the map.
-        sampling_ratio: Samples along each side of a bin; 0 takes as many as the bin has pixels.
-        aligned: Pixel centres lie at half coordinates.
+        chosen: Booleans (regions,): the rows to replace.
+        stride: Image pixels per feature pixel.
+        sampling_ratio: Samples along each side of a bin; 0 takes the bin's number of pixels.
+        aligned: Whether pixel centres are at half coordinates.
     """
     from mmcv.ops import roi_align
 
@@ -80,7 +80,7 @@ def _(pooled, features, regions, chosen, stride, sampling_ratio, aligned):
 
 
 def onnx_translations() -> dict[Callable, Callable]:
-    """Return the form in ONNX of each operator, for ``torch.onnx.export``."""
+    """Return the ONNX translation of each operator, for ``torch.onnx.export``."""
     import onnx
     from onnxscript import opset18 as op
 

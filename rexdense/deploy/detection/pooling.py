@@ -1,4 +1,4 @@
-"""Features of regions, from the levels of a pyramid."""
+"""Features of regions from the levels of a feature pyramid."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from rexdense.errors import InvalidArgument
 
 
 class RegionPooling(nn.Module):
-    """RoIAlign on the level of the pyramid that each region's size asks for.
+    """RoIAlign on the pyramid level for each region's size.
 
     Args:
         extractor: mmdet's SingleRoIExtractor.
 
     Raises:
-        InvalidArgument: another extractor, or another pooling than the average of RoIAlign.
+        InvalidArgument: it is another extractor, or does not use RoIAlign with averages.
     """
 
     def __init__(self, extractor: Any) -> None:
@@ -32,8 +32,8 @@ class RegionPooling(nn.Module):
         self.sampling_ratio, self.aligned = layer.sampling_ratio, layer.aligned
 
     def forward(self, features: tuple[Tensor, ...], regions: Tensor, valid: Tensor) -> Tensor:
-        """Return (N * regions, C, height, width) for regions (N, regions, 4), zeros for those that
-        are not ``valid`` (N, regions)."""
+        """Return (N * regions, C, height, width) for regions (N, regions, 4), with zeros for those
+        that are not ``valid`` (N, regions)."""
         batch, count = regions.shape[:2]
         image = torch.arange(batch, dtype=regions.dtype)[:, None, None].expand(batch, count, 1)
         rows = torch.cat((image, regions), dim=2).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""The region proposal network of a detector: as a graph, and the regions that it proposes."""
+"""Graph of a region proposal network (RPN), and the proposals of a detector."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from rexdense.deploy.graph import Graph
 from rexdense.errors import InvalidArgument
 
 DROPPED = -1.0
-"""The score of what is no longer a candidate; a real one is not below 0."""
+"""The score of dropped candidates; real scores are at least 0."""
 
 
 class RPNGraph(Graph):
-    """Backbone, neck and region proposal head of a detector.
+    """Graph of a detector's backbone, neck and RPN head.
 
-    For each level of the pyramid there are ``cls_logits_stride_S`` (N, A, h, w) and
-    ``box_deltas_stride_S`` (N, 4 A, h, w), for A anchors a pixel.
+    For each level of the pyramid it returns ``cls_logits_stride_S`` (N, A, h, w) and
+    ``box_deltas_stride_S`` (N, 4 A, h, w), with A anchors per pixel.
 
     Args:
         network: A two-stage detector of mmdet.
@@ -39,7 +39,7 @@ class RPNGraph(Graph):
         return outputs
 
     def details(self) -> dict[str, Any]:
-        """Return the settings that make boxes of the outputs."""
+        """Return the settings to compute boxes from the outputs."""
         head = self.network.rpn_head
         generator, coder = head.prior_generator, head.bbox_coder
         return dict(
@@ -52,15 +52,15 @@ class RPNGraph(Graph):
 
 
 class Proposals(nn.Module):
-    """Regions of each image out of the outputs of a region proposal head.
+    """Proposals of each image from the outputs of an RPN head.
 
     Args:
-        head: mmdet's RPNHead; its ``test_cfg`` says how many candidates a level may have
-            (``nms_pre``), how large they must be, how much they may overlap, and how many regions
-            an image gets.
+        head: mmdet's RPNHead. Its ``test_cfg`` gives the number of candidates per level
+            (``nms_pre``), their minimum size, their maximum overlap, and the number of regions per
+            image.
 
     Raises:
-        InvalidArgument: a setting without a graph.
+        InvalidArgument: a setting is not supported.
     """
 
     def __init__(self, head: Any) -> None:
@@ -97,16 +97,16 @@ class Proposals(nn.Module):
         """Return regions (N, regions, 4) and their scores (N, regions), best first.
 
         Args:
-            logits: (N, A, h, w) a level.
-            deltas: (N, 4 A, h, w) a level.
-            height: Of the images; regions are clipped to it.
-            width: Likewise.
+            logits: (N, A, h, w) per level.
+            deltas: (N, 4 A, h, w) per level.
+            height: Height of the images, to which regions are clipped.
+            width: Width of the images.
         """
         levels = [self._best(*level) for level in zip(self.anchors, logits, deltas, strict=True)]
         scores, anchors, offsets = (
             torch.stack(parts, dim=1) for parts in zip(*levels, strict=True)
         )
-        # All of (N, levels, candidates).
+        # All have the shape (N, levels, candidates, ...).
         boxes = self.decode(anchors, offsets, height, width)
         smallest = self.settings.get('min_bbox_size', -1)
         if smallest >= 0:
@@ -118,7 +118,7 @@ class Proposals(nn.Module):
         return boxes.flatten(1, 2).gather(1, places[..., None].expand(-1, -1, 4)), scores
 
     def _best(self, anchors: Anchors, logits: Tensor, deltas: Tensor) -> tuple[Tensor, ...]:
-        """Return scores, anchors and deltas (N, candidates, ...) of the best of one level."""
+        """Return scores, anchors and deltas (N, candidates, ...) of the best ones of a level."""
         batch, _, height, width = logits.shape
         scores = logits.permute(0, 2, 3, 1).reshape(batch, -1).sigmoid()
         deltas = deltas.permute(0, 2, 3, 1).reshape(batch, -1, 4)
@@ -131,9 +131,9 @@ class Proposals(nn.Module):
 def with_fillers(
     scores: Tensor, deltas: Tensor, boxes: Tensor, number: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the scores (N, A), deltas (N, B, 4) and boxes (B, 4) of one level with so many more
-    that are dropped. A small map has fewer than are taken of each level; with fillers the number is
-    the same for images of every size."""
+    """Append ``number`` dropped entries to the scores (N, A), deltas (N, B, 4) and boxes (B, 4) of
+    a level. A small map has fewer candidates than are taken per level; with the appended ones, the
+    number is the same for all image sizes."""
     batch = scores.shape[0]
     return (
         torch.cat((scores, scores.new_full((batch, number), DROPPED)), dim=1),
@@ -143,8 +143,8 @@ def with_fillers(
 
 
 def nms_threshold(settings: Mapping[str, Any], name: str) -> tuple[float, bool]:
-    """Return the largest overlap that a suppression allows, and whether it ignores classes; raise
-    InvalidArgument for another than plain NMS; ``name`` is its place in the config."""
+    """Return the IoU threshold of an NMS config, and whether it ignores classes. Raise
+    InvalidArgument unless it is plain NMS; ``name`` is its path in the config."""
     unknown = set(settings) - {'type', 'iou_threshold', 'class_agnostic', 'split_thr'}
     if settings.get('type', 'nms') != 'nms' or unknown:
         raise InvalidArgument(

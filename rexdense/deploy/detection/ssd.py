@@ -1,4 +1,4 @@
-"""A whole SSD or SSDLite as one graph, suppression included."""
+"""Graphs of SSD and SSDLite, including NMS."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,10 +17,9 @@ _STEP = 64
 
 
 class SSDGraph(DetectorGraph):
-    """mmdet's SSD and SSDLite, from images to detections.
+    """Graph of mmdet's SSD and SSDLite, from images to detections.
 
-    It takes images of any size; the anchors are those of the size that the config was written for,
-    as in mmdet.
+    It accepts images of any size. As in mmdet, the anchors are those for the config's image size.
     """
 
     kinds = ('SingleStageDetector',)
@@ -53,8 +52,8 @@ class SSDGraph(DetectorGraph):
 
     @torch.no_grad()
     def _side_without_single_pixels(self) -> int:
-        """Return the side of an image whose maps all have 2 pixels a side or more: torch.export
-        takes a side of 1 in the example for one that is always 1."""
+        """Return the side of an image whose feature maps all have at least 2 x 2 pixels:
+        torch.export treats a side of 1 in the example as constant."""
         side = max(max(anchors.stride) for anchors in self.anchors)
         while min(self.features(torch.zeros(1, self.in_channels, side, side))[-1].shape[2:]) < 2:
             side += _STEP
@@ -68,7 +67,7 @@ class SSDGraph(DetectorGraph):
         scores, labels, anchors, deltas = (
             torch.cat(parts, dim=1) for parts in zip(*levels, strict=True)
         )
-        # All of (N, levels * candidates).
+        # All have the shape (N, levels * candidates, ...).
         boxes = self.decode(anchors, deltas, height, width)
         if self.smallest >= 0:
             large = (boxes[..., 2:] - boxes[..., :2] > self.smallest).all(dim=-1)
@@ -84,11 +83,11 @@ class SSDGraph(DetectorGraph):
         )
 
     def _best(self, anchors: Anchors, logits: Tensor, deltas: Tensor) -> tuple[Tensor, ...]:
-        """Return scores, labels, anchors and deltas (N, candidates, ...) of the best of one level:
-        an anchor stands there once for each class that it may be.
+        """Return scores, labels, anchors and deltas (N, candidates, ...) of the best ones of a
+        level. An anchor occurs once per class that it may have.
 
         Args:
-            logits: (N, A (classes + 1), h, w), of each anchor the background last.
+            logits: (N, A (classes + 1), h, w), with the background last for each anchor.
             deltas: (N, 4 A, h, w).
         """
         batch, _, height, width = logits.shape
@@ -104,8 +103,8 @@ class SSDGraph(DetectorGraph):
         return scores, places % self.classes, boxes[anchor], deltas
 
     def _apart(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
-        """Return boxes (N, candidates, 4) moved by class, so that those of two never overlap, by
-        the distances of mmcv's ``batched_nms``, whose rounding is thus the same."""
+        """Return boxes (N, candidates, 4) shifted by class, so that boxes of different classes do
+        not overlap. The shifts are those of mmcv's ``batched_nms``, to round equally."""
         if self.class_agnostic:
             return boxes
         farthest = torch.where((scores > DROPPED)[..., None], boxes, 0.0).amax(dim=(1, 2))

@@ -1,4 +1,4 @@
-"""The stages of a region head: one in a Faster R-CNN, several in a Cascade R-CNN."""
+"""Stages of a RoI head: one in a Faster R-CNN, several in a Cascade R-CNN."""
 
 from typing import Any
 
@@ -8,20 +8,20 @@ from rexdense.deploy.detection.boxes import BoxDecoder
 
 
 def stages_of(part: nn.Module) -> list[Any]:
-    """Return a part of a region head stage by stage: mmdet's StandardRoIHead has one, its
+    """Return a part of a RoI head for each stage: mmdet's StandardRoIHead has one, its
     CascadeRoIHead a list."""
     return list(part) if isinstance(part, nn.ModuleList) else [part]
 
 
 class Refinement(nn.Module):
-    """The boxes of one stage that the next one reads (Cai and Vasconcelos 2018, section 4; mmdet
+    """Refinement of a stage's boxes for the next stage (Cai and Vasconcelos 2018, section 4; mmdet
     ``BBoxHead.regress_by_class``).
 
     Args:
         head: mmdet's box head of the stage.
 
     Raises:
-        InvalidArgument: its box coder has no graph.
+        InvalidArgument: its box coder is not supported.
     """
 
     def __init__(self, head: Any) -> None:
@@ -31,14 +31,14 @@ class Refinement(nn.Module):
     def forward(
         self, regions: Tensor, logits: Tensor, deltas: Tensor, height: int, width: int
     ) -> Tensor:
-        """Return the refined regions (N, regions, 4), of deltas by class those of the best class.
+        """Return the refined regions (N, regions, 4); deltas per class are those of the best class.
 
         Args:
             regions: (N, regions, 4).
-            logits: (N * regions, classes + 1), the last one being that of the background.
+            logits: (N * regions, classes + 1), the background last.
             deltas: (N * regions, 4 classes), or 4 for all classes.
-            height: Of the images; regions are clipped to it.
-            width: Likewise.
+            height: Height of the images, to which regions are clipped.
+            width: Width of the images.
         """
         batch, count = regions.shape[:2]
         if deltas.shape[1] > 4:

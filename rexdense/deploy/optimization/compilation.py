@@ -1,4 +1,4 @@
-"""Parts of a network compiled by torch, for any batch and size."""
+"""Compilation of parts of a network by torch, for any batch and image size."""
 
 import shutil
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from rexdense.errors import InvalidArgument
 
 
 def require_compiler(device: str) -> None:
-    """Check that what torch generates can be compiled.
+    """Check that the code that torch generates can be compiled.
 
     Raises:
-        InvalidArgument: the machine has no C++ compiler, which code for its processor needs.
+        InvalidArgument: the machine has no C++ compiler, which code for the CPU needs.
     """
     if device != 'cpu':
         return
@@ -28,8 +28,8 @@ def require_compiler(device: str) -> None:
 
 
 def compile_parts(parts: Sequence[nn.Module]) -> None:
-    """Let torch compile modules at their first forward pass, with weights laid out for it and
-    sizes left open; those that are compiled already are left alone."""
+    """Let torch compile modules at their first forward pass, with frozen weights and dynamic sizes.
+    Compiled modules are skipped."""
     for part in parts:
         if part._compiled_call_impl is None:
             part.compile(dynamic=True, options=dict(freezing=True))

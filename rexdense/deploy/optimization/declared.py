@@ -1,4 +1,4 @@
-"""What a class says of how it computes, and for which of its subclasses that holds."""
+"""Class attributes that describe the computation, and the subclasses for which they hold."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from torch import nn
 
 
 def declared(module: nn.Module, name: str) -> str | tuple[Any, ...] | None:
-    """Return what the class of a module declares as ``name``.
+    """Return the class attribute ``name`` of a module.
 
-    None where it declares neither a text nor a tuple, and where a subclass, or the module itself,
-    has methods in place of those of the class that declares it: they may compute otherwise.
+    None if it is neither a string nor a tuple, or if a subclass or the module itself overrides
+    methods of the class that defines it: they may compute something else.
 
     Args:
-        name: Of an attribute of the class, such as ``conv_norm_pairs``.
+        name: Name of the attribute, such as ``conv_norm_pairs``.
     """
     replaced = set(vars(module))
     for kind in type(module).__mro__:

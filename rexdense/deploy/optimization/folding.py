@@ -1,9 +1,9 @@
-"""Batch norms folded into the convolutions before them (Jacob et al. 2018, section 3.2).
+"""Folding of batch norms into the convolutions before them (Jacob et al. 2018, section 3.2).
 
-Only where the code says that nothing else reads the convolution's output: in the modules of
-rexdense that name such pairs, in mmcv's ConvModule, in the residual blocks of mmdet and mmseg, and
-in an ``nn.Sequential``. The order of children, which mmengine's ``fuse_conv_bn`` goes by, says
-nothing about the order of the calls.
+A norm is folded only if the code shows that nothing else reads the convolution's output: in
+rexdense's modules that list such pairs, in mmcv's ConvModule, in the residual blocks of mmdet and
+mmseg, and in an ``nn.Sequential``. mmengine's ``fuse_conv_bn`` relies on the order of children,
+which says nothing about the order of calls.
 """
 
 import itertools
@@ -17,25 +17,25 @@ from rexdense.deploy.optimization.declared import declared
 from rexdense.deploy.optimization.fused import fuse_activation
 
 _CONV_MODULE = 'mmcv.cnn.bricks.conv_module.ConvModule'
-# mmcv's layers compute what those of torch do, which they inherit from.
+# mmcv's layers compute the same as torch's, from which they inherit.
 _CONVOLUTIONS = ('torch.nn.modules.conv', 'mmcv.cnn.bricks.wrappers')
 _RESIDUAL = tuple(
     f'{package}.models.backbones.resnet.{kind}'
     for package in ('mmdet', 'mmseg')
     for kind in ('BasicBlock', 'Bottleneck', 'ResNet')
 )
-# They apply the layers of a ConvModule one by one.
+# They call the layers of a ConvModule one by one.
 _APART = ('mmdet.models.dense_heads.tood_head.TaskDecomposition',)
 
 
 def fold_norms(network: nn.Module) -> int:
-    """Fold what can be folded in place; return the number of norms that are gone.
+    """Fold all suitable norms in place; return the number of folded norms.
 
-    A module that is used at several places is folded once; a convolution or a norm that several
-    modules share becomes a convolution of each.
+    A module that is used in several places is folded once. If several modules share a convolution
+    or norm, each gets its own convolution.
 
     Args:
-        network: In evaluation mode.
+        network: The network in evaluation mode.
     """
     apart = {
         id(child)
@@ -64,15 +64,15 @@ def fold_norms(network: nn.Module) -> int:
 
 
 def _pairs(module: nn.Module) -> Iterator[tuple[str, ...]]:
-    """Yield the names of a convolution and of the norm that alone reads its output, and that of the
-    activation after it where there is one."""
+    """Yield the names of a convolution, of the norm that is the only reader of its output, and of
+    the activation after it, if there is one."""
     yield from declared(module, 'conv_norm_pairs') or ()
     if type(module) is nn.Sequential:
         names = list(module._modules)
         yield from itertools.pairwise(names)
         return
     for kind in type(module).__mro__:
-        # A subclass with a forward of its own may do anything.
+        # A subclass with its own forward may do anything.
         if 'forward' in vars(kind):
             break
     name = _name(kind)
@@ -97,8 +97,8 @@ def _can_fold(conv: nn.Module | None, norm: nn.Module | None) -> bool:
         return False
     if type(norm).forward not in (nn.BatchNorm2d.forward, nn.SyncBatchNorm.forward):
         return False
-    # Without running statistics it takes those of the batch, in evaluation mode too.
+    # Without running statistics it uses those of the batch, also in evaluation mode.
     if norm.running_mean is None or norm.num_features != conv.out_channels:
         return False
-    # fuse_conv_bn_eval scales the outputs of a transposed convolution as if it had one group.
+    # fuse_conv_bn_eval treats a transposed convolution as if it had one group.
     return not (isinstance(conv, nn.ConvTranspose2d) and conv.groups > 1)

@@ -1,8 +1,8 @@
 """Convolutions that add a shortcut and apply their activation while the output is in the cache.
 
-oneDNN does it all in one pass over the map. It computes with weights in blocks of its own, which
-torch makes anew at each pass; here they are made once. torch compiles to the same operators
-(torch/_inductor, mkldnn_fusion.py), but does not use them by itself.
+oneDNN does this in one pass over the feature map. It needs the weights in its own blocked layout.
+torch would reorder them in each pass; here they are reordered once. torch.compile generates the
+same operators (torch/_inductor, mkldnn_fusion.py), but eager torch does not use them.
 """
 
 from collections.abc import Callable
@@ -14,43 +14,43 @@ from torch import Tensor, nn
 
 from rexdense.deploy.optimization.declared import declared
 
-# By the name of the function: oneDNN's name, its bounds, and torch's function.
+# By the function's name: oneDNN's name, its bounds, and torch's function.
 _ACTIVATIONS = {
     None: ('none', [], lambda x: x),
     'relu': ('relu', [], F.relu),
     'relu6': ('hardtanh', [0, 6], F.relu6),
     'silu': ('swish', [], F.silu),
 }
-# What oneDNN applies to a sum, by the same names.
+# The activations that oneDNN can apply to a sum.
 _OF_SUMS = {None: None, 'relu': 'relu'}
 _OWN = 'rexdense.models.layers.activations'
 
 
 class FusedConv2d(nn.Conv2d):
-    """A convolution, the sum with a shortcut where one is given, and an activation.
+    """A convolution, followed by the sum with an optional shortcut and an activation.
 
-    Where autograd, a tracer or a compiler looks on, and on other devices than a CPU, it computes
-    them one after the other.
+    If autograd, a tracer or a compiler records it, and on devices other than a CPU, the steps run
+    separately.
 
     Attributes:
-        activation: Name of the activation; None is linear.
+        activation: Name of the activation; None means none.
     """
 
     activation: str | None = None
     _packed: tuple[Tensor, int | None, Tensor] | None = None
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
-        """Return the layer's output for a map (N, C, H, W).
+        """Return the layer's output for a feature map (N, C, H, W).
 
         Args:
-            shortcut: A map of the output's shape, added before the activation.
+            shortcut: A map of the output's shape, which is added before the activation.
         """
         name, bounds, function = _ACTIVATIONS[self.activation]
         fuses_sum = shortcut is None or self.activation in _OF_SUMS
         if not (fuses_sum and self.can_fuse(x)):
             out = super().forward(x)
             return function(out if shortcut is None else out.add_(shortcut))
-        # Packed weights do not say in which layout the output is wanted.
+        # Packed weights do not determine the layout of the output.
         x = x.contiguous(memory_format=torch.channels_last)
         weight = self._packed_weight(x)
         sizes = (self.padding, self.stride, self.dilation, self.groups)
@@ -63,13 +63,13 @@ class FusedConv2d(nn.Conv2d):
         )
 
     def _packed_weight(self, x: Tensor) -> Tensor:
-        """Return the weight in oneDNN's blocks, for maps like ``x``; others may go in, too. It is
-        packed again when the weight has changed, but for changes through ``.data``, which torch
-        counts nowhere."""
+        """Return the weight in oneDNN's layout for maps like ``x``; other maps work, too. It is
+        packed again if the weight has changed. Changes through ``.data`` are not noticed, because
+        torch does not count them."""
         weight, held = self.weight, self._packed
         if held is None or not _is_as_it_was(weight, *held[:2]):
-            # The memory that is held is given to no other weight. Of inference tensors torch counts
-            # no changes.
+            # Holding the tensor keeps its memory from being reused for another weight. torch does
+            # not count changes of inference tensors, so they are copied.
             counted = not weight.is_inference()
             before = weight.detach() if counted else weight.clone()
             packed = torch._C._nn.mkldnn_reorder_conv2d_weight(
@@ -88,12 +88,12 @@ class FusedConv2d(nn.Conv2d):
         return super()._apply(*arguments, **options)
 
     def __getstate__(self) -> dict[str, Any]:
-        # Tensors in oneDNN's blocks cannot be pickled.
+        # Tensors in oneDNN's layout cannot be pickled.
         return {name: value for name, value in super().__getstate__().items() if name != '_packed'}
 
     def can_fuse(self, x: Tensor) -> bool:
-        """Return whether a map goes through one operator of oneDNN, seen by nobody."""
-        # First: neither a compiler nor a tracer follows the look at the processor.
+        """Return whether one oneDNN operator can compute this map, and nothing records it."""
+        # First, because compilers and tracers cannot follow the checks of the processor.
         if torch.compiler.is_compiling() or torch.jit.is_tracing():
             return False
         return (
@@ -101,7 +101,7 @@ class FusedConv2d(nn.Conv2d):
             and x.device.type == 'cpu'
             and x.dtype == self.weight.dtype
             and x.dim() == 4
-            and x.shape[1] == self.in_channels  # what is wrong with others torch tells better
+            and x.shape[1] == self.in_channels  # torch has the better error message
             and x.numel() > 0
             and (x.dtype == torch.float32 or _is_bfloat16_that_can_be(x.dtype))
             and not torch.is_grad_enabled()
@@ -125,12 +125,12 @@ def _is_bfloat16_that_can_be(dtype: torch.dtype) -> bool:
 
 
 def fuse_activation(conv: nn.Module, activation: Callable | None) -> bool:
-    """Let a convolution apply an activation of rexdense; return whether it does.
+    """Let a convolution apply an activation of rexdense; return whether it can.
 
     Args:
-        activation: None leaves the output as it is.
+        activation: The activation; None means none.
     """
-    # Modules, and functions with arguments bound, have no name of their own.
+    # Modules and partial functions have no __name__.
     kind = type(activation).__name__
     name = None if activation is None else getattr(activation, '__name__', kind)
     known = name is None or (activation.__module__ == _OWN and name in _ACTIVATIONS)
@@ -151,10 +151,11 @@ def fuse_activation(conv: nn.Module, activation: Callable | None) -> bool:
 
 
 def fuse_convolutions(network: nn.Module) -> None:
-    """Let all convolutions compute as :class:`FusedConv2d` does; the last ones of residual blocks,
-    which name that layer as ``summing_layer``, add the shortcut and apply the ReLU after it.
+    """Turn all convolutions into :class:`FusedConv2d`. In residual blocks with a ``summing_layer``,
+    this layer also adds the shortcut and applies the ReLU after it.
 
     Args:
+        network: A network with folded batch norms.
         network: Its batch norms are folded.
     """
     for module in network.modules():
@@ -167,7 +168,7 @@ def fuse_convolutions(network: nn.Module) -> None:
 
 
 def is_folded(layer: nn.Module) -> bool:
-    """Return whether a layer is its convolution, with the activation in it, and nothing else."""
+    """Return whether a layer is only its convolution, with the activation fused."""
     if declared(layer, 'conv_norm_pairs') != (('conv', 'norm', 'activation'),):
         return False
     folded = type(layer.conv) is FusedConv2d and type(layer.norm) is nn.Identity

@@ -1,12 +1,12 @@
-"""The parts of a network that take maps and return maps."""
+"""The parts of a network that map feature maps to feature maps."""
 
 from torch import nn
 
 
 def parts_of(network: nn.Module) -> list[nn.Module]:
-    """Return backbone and neck of a network of mmdet, mmseg or mmengine, in the order of their
-    calls; any other network as a whole."""
-    # mmengine's models take data samples and have modes.
+    """Return the backbone and neck of an mmdet, mmseg or mmengine model, in the order of their
+    calls; return any other network as a whole."""
+    # mmengine's models expect data samples and have modes.
     backbone = getattr(network, 'backbone', None)
     if not hasattr(network, 'data_preprocessor') or not isinstance(backbone, nn.Module):
         return [network]

@@ -1,4 +1,4 @@
-"""Networks in bfloat16 behind inputs and outputs in float32."""
+"""Networks in bfloat16 with inputs and outputs in float32."""
 
 from typing import Any
 
@@ -10,15 +10,15 @@ from rexdense.deploy.optimization.parts import parts_of
 
 
 def set_precision(network: nn.Module, dtype: torch.dtype) -> None:
-    """Bring the parts of a network that maps go through to ``dtype``.
+    """Convert the parts of a network that process feature maps to ``dtype``.
 
-    Inputs of other types are brought to it, outputs to float32, by hooks: heads that suppress boxes
-    or take an argmax do so in float32.
+    Hooks convert the inputs to ``dtype`` and the outputs to float32, so that heads run NMS and
+    argmax in float32.
     """
     parts = parts_of(network)
     for part in parts:
         part.to(dtype)
-        # Parts without weights, such as a pooling, compute in the type of what they are given.
+        # Parts without weights, such as a pooling, compute in the dtype of their input.
         if dtype != torch.float32 and next(part.parameters(), None) is not None:
             part.register_forward_pre_hook(lower_inputs, with_kwargs=True)
     if dtype != torch.float32:
@@ -26,7 +26,7 @@ def set_precision(network: nn.Module, dtype: torch.dtype) -> None:
 
 
 def lower_inputs(module: nn.Module, inputs: tuple, named: dict[str, Any]) -> tuple[tuple, dict]:
-    """Return a module's inputs in the type of its weights."""
+    """Convert a module's inputs to the dtype of its weights."""
     dtype = next(module.parameters()).dtype
 
     def lowered(value: Any) -> Any:
@@ -37,7 +37,7 @@ def lower_inputs(module: nn.Module, inputs: tuple, named: dict[str, Any]) -> tup
 
 
 def float32_outputs(module: nn.Module, inputs: tuple, outputs: Any) -> Any:
-    """Return a module's outputs in float32."""
+    """Convert a module's outputs to float32."""
     return tree_map(
         lambda value: (
             value.float() if isinstance(value, Tensor) and value.is_floating_point() else value

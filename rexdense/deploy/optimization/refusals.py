@@ -1,4 +1,4 @@
-"""Refusals of networks and options that cannot be optimised, in one line."""
+"""Error messages for networks and options that cannot be optimised."""
 
 import copy
 
@@ -25,10 +25,10 @@ _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
 def require_dtype(dtype: torch.dtype | str | None) -> torch.dtype | None:
-    """Return the type as torch's.
+    """Return the dtype as a ``torch.dtype``.
 
     Raises:
-        InvalidArgument: neither float32 nor bfloat16.
+        InvalidArgument: it is neither float32 nor bfloat16.
     """
     if dtype is None or dtype in DTYPES.values():
         return dtype
@@ -44,8 +44,8 @@ def checked_copy(network: nn.Module) -> nn.Module:
     """Return a copy of a network that can be optimised.
 
     Raises:
-        InvalidArgument: it is no network, or in training mode, watched by hooks, wrapped,
-            without its weights, or cannot be copied.
+        InvalidArgument: it is not a network, is in training mode, has hooks, is wrapped, lacks its
+            weights, or cannot be copied.
     """
     if not isinstance(network, nn.Module):
         raise InvalidArgument(
@@ -65,7 +65,7 @@ def checked_copy(network: nn.Module) -> nn.Module:
         _check(name or type(network).__name__, module)
     try:
         return copy.deepcopy(network)
-    # Whatever a network keeps may refuse to be copied, each with an exception of its own.
+    # Attributes of a network can refuse to be copied with any exception.
     except Exception as error:
         raise InvalidArgument(
             f'optimize works on a copy, and this {type(network).__name__} cannot be copied: '

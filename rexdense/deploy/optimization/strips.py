@@ -1,10 +1,10 @@
-"""Wide maps inside blocks, computed a strip at a time.
+"""Wide feature maps inside blocks, computed in strips.
 
-An inverted bottleneck widens its input many times and narrows it again. Above 32 MiB glibc maps the
-memory of a map anew at each pass, and each of its pages faults; strips are below that, and the wide
-map is never there as a whole. Programs that keep freed memory do without them.
-Patches through whole stages (MCUNetV2, Lin et al. 2021) would compute their overlaps in every
-layer; here these are a row or two of one layer.
+An inverted bottleneck widens its input many times and narrows it again. Above 32 MiB, glibc maps
+new memory for a feature map in each pass, with a page fault for each page. Strips are smaller than
+that, and the whole wide map is never stored. Programs that keep freed memory do not use strips.
+Patches through whole stages (MCUNetV2, Lin et al. 2021) would compute overlaps in every layer; here
+the overlaps are one or two rows of one layer.
 """
 
 import torch
@@ -15,20 +15,20 @@ from rexdense.deploy.optimization.fused import is_folded
 from rexdense.device.memory import reuses_freed_memory
 
 _LARGEST_REUSED = 32 * 2**20
-"""Bytes of the largest block of memory that glibc hands out again (malloc.h,
-DEFAULT_MMAP_THRESHOLD_MAX on 64-bit systems)."""
+"""The largest block of memory, in bytes, that glibc reuses (malloc.h, DEFAULT_MMAP_THRESHOLD_MAX on
+64-bit systems)."""
 _STRIP = 16 * 2**20
-"""Bytes of a wide map at once. An image of 800 x 1216 took rexnet_1.0 340 to 343 ms with 4 to 8 MiB
-and 353 ms with 16; eight of 224 x 224 took 162 to 164 and 147 ms.
+"""Bytes of a strip of a wide map. An image of 800 x 1216 took rexnet_1.0 340 to 343 ms with 4 to 8
+MiB and 353 ms with 16; eight of 224 x 224 took 162 to 164 and 147 ms.
 """
 
 
 class LayersInStrips(nn.Module):
-    """A 1x1 layer, a 3x3 layer that alone reads its output, and layers of 1x1 after that.
+    """A 1x1 layer, a 3x3 layer that is the only reader of its output, and further 1x1 layers.
 
-    Each has a ``conv``. Maps that are small, and those that a
-    :class:`~rexdense.deploy.optimization.fused.FusedConv2d` does not fuse, where autograd or a
-    tracer looks on, go through all of it at once.
+    Each layer has a ``conv``. Small maps run as a whole, and so do maps that a
+    :class:`~rexdense.deploy.optimization.fused.FusedConv2d` does not fuse, because autograd or a
+    tracer records them.
     """
 
     def __init__(self, pointwise: nn.Module, spatial: nn.Module, *after: nn.Module) -> None:
@@ -37,13 +37,13 @@ class LayersInStrips(nn.Module):
         self.after = nn.Sequential(*after)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the last layer's output for a map (N, C, H, W)."""
-        # First: a graph would hold for sizes on one side of a limit alone.
+        """Return the last layer's output for a feature map (N, C, H, W)."""
+        # First, because a recorded graph would be valid only for one side of a size limit.
         if not self.pointwise.conv.can_fuse(x):
             return self._layers(x)
         count, _, height, width = x.shape
         row = self.pointwise.conv.out_channels * width * x.element_size()
-        # Where memory is kept, strips gain no time, and cost some.
+        # If freed memory is kept, strips do not save time, but cost some.
         if count * height * row <= _LARGEST_REUSED or reuses_freed_memory():
             return self._layers(x)
         if height * row <= _STRIP:
@@ -52,16 +52,16 @@ class LayersInStrips(nn.Module):
         return torch.cat([self._in_rows(x[index : index + 1], rows) for index in range(count)])
 
     def _layers(self, x: Tensor, first: int = 0, last: int | None = None) -> Tensor:
-        """All layers, of the rows of ``x`` whose outputs are from ``first`` to before ``last``."""
+        """Run all layers on ``x``, and return the output rows ``first`` to ``last`` - 1."""
         out = self.spatial(self.pointwise(x))
         return self.after(out if last is None else out[:, :, first:last])
 
     def _in_rows(self, image: Tensor, rows: int) -> Tensor:
-        """The output for one image, that many of its rows at a time."""
+        """Return the output for one image, computed ``rows`` rows at a time."""
         (stride, _), (padding, _) = self.spatial.conv.stride, self.spatial.conv.padding
         height = image.shape[2]
         out_height = (height - 1) // stride + 1
-        # The padding spoils that many outputs at the upper edge of a strip.
+        # The padding makes this many output rows at the top of a strip wrong.
         spoilt = -(-padding // stride)
         out = None
         for start in range(0, out_height, rows):
@@ -77,12 +77,12 @@ class LayersInStrips(nn.Module):
 
 
 def compute_in_strips(network: nn.Module) -> None:
-    """Let blocks compute their widest maps in strips: those that name such layers as
-    ``local_layers``, in the order of their calls, each of which alone reads the output before it.
+    """Let blocks compute their widest maps in strips. Such blocks list layers in ``local_layers``
+    in the order of their calls; each of them is the only reader of the output before it.
 
     Args:
-        network: Its convolutions are fused; where they are not, or normalised by other norms, it is
-            left as it is.
+        network: A network with fused convolutions. Blocks with other convolutions or norms stay
+            unchanged.
     """
     for block in list(network.modules()):
         names = declared(block, 'local_layers') or ()
@@ -94,7 +94,7 @@ def compute_in_strips(network: nn.Module) -> None:
 
 
 def _keep_size(pointwise: nn.Module, spatial: nn.Module, *after: nn.Module) -> bool:
-    """Whether maps keep their size, but for the stride of the second layer."""
+    """Return whether feature maps keep their size, apart from the stride of the second layer."""
     conv = spatial.conv
     return (
         conv.kernel_size == (3, 3)

@@ -1,1 +1,1 @@
-"""Backbones: ReXNet, RegNet and ResNeXt behind one contract."""
+"""Backbones: ReXNet, RegNet and ResNeXt with one interface."""

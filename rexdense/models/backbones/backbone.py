@@ -1,4 +1,4 @@
-"""Base class of all backbones: feature levels, freezing, recomputation, checked input."""
+"""Base class of all backbones: feature levels, freezing, recomputation, input checks."""
 
 import inspect
 from collections.abc import Iterable, Sequence
@@ -35,11 +35,11 @@ _PRETRAINED_OF_MMENGINE = ('Pretrained', 'mmengine.Pretrained')
 class Backbone(BaseModule):
     """A convolutional network that returns one feature map per requested level.
 
-    A subclass names its rule and builds the stem and the blocks. ``stages[i]`` ends at level
+    A subclass sets ``rule`` and builds the stem and the blocks. ``stages[i]`` ends at level
     c(i+1).
 
     Args:
-        arch: A name from :func:`rexdense.list_backbones`; None if ``overrides`` hold all arguments
+        arch: A name from :func:`rexdense.list_backbones`; None if ``overrides`` has all arguments
             of the rule.
         out_indices: Levels to return, in this order: 0 to 4 for c1 to c5; negative indices count
             from c5. Layers above the deepest level are not built.
@@ -49,15 +49,15 @@ class Backbone(BaseModule):
             mmdet's ResNet).
         norm_eval: Keep every batch norm in evaluation mode during training.
         norm_cfg: Normalisation layers, see :func:`rexdense.models.layers.normalisation.build_norm`.
-        output_stride: 32, 16 or 8: further strides are replaced by dilation.
-        drop_path_rate: Stochastic depth of the last block; it rises linearly from 0 at the first.
-            Only blocks with a shortcut have it.
-        with_cp: True means ``recompute='blocks'``; the name is that of mmdet's backbones.
+        output_stride: 32, 16 or 8. Dilation replaces the strides beyond it.
+        drop_path_rate: Stochastic depth rate of the last block; it rises linearly from 0 at the
+            first. It applies only to blocks with a shortcut.
+        with_cp: True means ``recompute='blocks'``; the name comes from mmdet's backbones.
         recompute: What the backward pass recomputes to save memory: None, 'activations' (all but
             the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
         init_cfg: Initialisation by mmengine; ``dict(type='rexdense.Pretrained', checkpoint=...)``
-            loads weights. mmengine's ``Pretrained``, which accepts files that do not fit, is
-            replaced by it.
+            loads weights. It also replaces mmengine's ``Pretrained``, which accepts files that do
+            not fit.
         overrides: Arguments of the family's rule that replace those of ``arch``.
 
     Raises:
@@ -65,9 +65,9 @@ class Backbone(BaseModule):
         InvalidArgument: an argument is unknown or out of range.
 
     Attributes:
-        overrides: The argument of this name.
+        overrides: The argument ``overrides``.
         feature_info: The five levels c1 to c5, independent of ``out_indices``.
-        out_levels: The levels that forward returns, in its order.
+        out_levels: The levels that forward returns, in the same order.
     """
 
     rule: type[Any]
@@ -115,7 +115,7 @@ class Backbone(BaseModule):
         require_known(cls.__name__, overrides, cls.arguments())
         if arch is None:
             return architecture_by_rule(cls.rule, **overrides)
-        # The family comes first: the rule of another family may not take the overrides.
+        # Check the family first: the rule of another family may not accept the overrides.
         family = architecture(arch).family
         if family != cls.rule.family:
             raise InvalidArgument(
@@ -141,7 +141,7 @@ class Backbone(BaseModule):
         )
 
     def build_stem(self, in_channels: int, out_channels: int, norm_cfg: dict) -> nn.Module:
-        """Return the stem, of stride 2."""
+        """Return the stem, with stride 2."""
         raise NotImplementedError
 
     def build_block(self, spec: Any, norm_cfg: dict, drop_path_rate: float) -> nn.Module:
@@ -161,8 +161,8 @@ class Backbone(BaseModule):
             self.get_parameter(name).requires_grad_(True)
         self.frozen_stages = int(frozen_stages)
         frozen = {parameter for part in self._frozen_parts() for parameter in part.parameters()}
-        # By name, because a copy of the network has other objects. Parameters that had no gradient
-        # before are left out: unfreezing must not give them one.
+        # Names, because a copy of the network has other parameter objects. Parameters that had
+        # requires_grad=False before are left out: unfreezing must not set it to True.
         self._frozen_names = [
             name
             for name, parameter in self.named_parameters()
@@ -178,8 +178,8 @@ class Backbone(BaseModule):
         return [self.stem, *self.stages[: self.frozen_stages + 1]]
 
     def train(self, mode: bool = True) -> 'Backbone':
-        """Set the mode. Frozen levels and, with ``norm_eval``, all batch norms stay in evaluation
-        mode."""
+        """Set the mode. Frozen levels stay in evaluation mode, and with ``norm_eval`` all batch
+        norms."""
         super().train(mode)
         if mode:
             for part in self._frozen_parts():
@@ -211,13 +211,13 @@ class Backbone(BaseModule):
         return tuple(levels[index] for index in self.out_indices)
 
     def run_blocks(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
-        """Apply blocks one after the other to a map (N, C, H, W)."""
+        """Apply blocks in sequence to a feature map (N, C, H, W)."""
         for block in blocks:
             x = recompute(block, x, self.recompute)
         return x
 
     def _check_input(self, x: Tensor) -> None:
-        # A tracer would follow the comparisons, and a proxy of torch.fx cannot be compared.
+        # Tracers would record the comparisons, and a torch.fx proxy cannot be compared.
         if isinstance(x, torch.fx.Proxy) or torch.jit.is_tracing():
             return
         name = type(self).__name__
@@ -235,10 +235,10 @@ class Backbone(BaseModule):
 
 
 def _refusing(init_cfg: Any) -> Any:
-    """Return ``init_cfg`` with rexdense's ``Pretrained`` in place of mmengine's, which fills the
-    names that match and leaves the rest random with only a warning."""
+    """Return ``init_cfg`` with rexdense's ``Pretrained`` instead of mmengine's, which loads the
+    matching names, leaves the rest random and only warns."""
     if isinstance(init_cfg, (list, tuple)):
-        # Last, as mmengine orders its own Pretrained.
+        # mmengine runs its own Pretrained last, too.
         return [_refusing(each) for each in sorted(init_cfg, key=_is_mmengines)]
     if not _is_mmengines(init_cfg):
         return init_cfg

@@ -12,20 +12,20 @@ from rexdense.registry import MODELS
 
 
 class Bottleneck(nn.Module):
-    """1x1, grouped 3x3 (which has the stride), squeeze-excitation, 1x1, shortcut, ReLU.
+    """Bottleneck block: 1x1, grouped 3x3 with the stride, squeeze-excitation, 1x1, shortcut, ReLU.
 
-    The last normalisation starts at scale 0, so that a new block passes its shortcut on (Goyal et
+    The last normalisation starts with scale 0, so that a new block returns its shortcut (Goyal et
     al. 2017, section 5.1; pycls ``ZERO_INIT_FINAL_GAMMA``).
 
     Args:
         drop_path_rate: See :class:`~rexdense.models.layers.convolution.DropPath`.
 
     Attributes:
-        local_layers: As of :class:`~rexdense.models.backbones.rexnet.InvertedBottleneck`.
-        summing_layer: Name of the layer whose output is added to the shortcut, with a ReLU after
-            it; None where something lies between them.
-        sums_in_conv: Whether the convolution of that layer does both, as
-            :func:`rexdense.deploy.optimize` makes it.
+        local_layers: See :class:`~rexdense.models.backbones.rexnet.InvertedBottleneck`.
+        summing_layer: Name of the layer whose output is added to the shortcut and then passed to
+            ReLU; None if another module comes between the two.
+        sums_in_conv: Whether the convolution of that layer also adds the shortcut and applies ReLU.
+            :func:`rexdense.deploy.optimize` sets it.
     """
 
     local_layers = ('conv1', 'conv2')
@@ -54,7 +54,7 @@ class Bottleneck(nn.Module):
 
     @property
     def summing_layer(self) -> str | None:
-        # What another module does between the two would be left out.
+        # Fusion would skip a module between the convolution and the sum.
         return 'conv3' if type(self.drop_path) is DropPath else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ class Bottleneck(nn.Module):
 
 
 class _Residual(Backbone):
-    """Base of RegNet and ResNeXt: a stem with ReLU, and bottlenecks."""
+    """Base of RegNet and ResNeXt: a stem with ReLU, and bottleneck blocks."""
 
     stem_kernel_size: int
 
@@ -81,10 +81,10 @@ class _Residual(Backbone):
 
 @MODELS.register_module()
 class RegNet(_Residual):
-    """RegNetX and RegNetY by :class:`~rexdense.arch.residual.RegNetRule`, whose arguments it takes
-    beside those of :class:`~rexdense.models.backbones.backbone.Backbone`.
+    """RegNetX and RegNetY, built by :class:`~rexdense.arch.residual.RegNetRule`.
 
-    c1 is the stem's output.
+    It accepts the arguments of the rule and of
+    :class:`~rexdense.models.backbones.backbone.Backbone`. c1 is the stem's output.
 
     Example:
         >>> import torch
@@ -104,14 +104,15 @@ class RegNet(_Residual):
 
 @MODELS.register_module()
 class ResNeXt(_Residual):
-    """ResNeXt by :class:`~rexdense.arch.residual.ResNeXtRule`, whose arguments it takes beside
-    those of :class:`~rexdense.models.backbones.backbone.Backbone`.
+    """ResNeXt, built by :class:`~rexdense.arch.residual.ResNeXtRule`.
 
-    c1 is the stem's output, before the max-pooling.
+    It accepts the arguments of the rule and of
+    :class:`~rexdense.models.backbones.backbone.Backbone`. c1 is the stem's output, before the
+    max-pooling.
 
     Attributes:
-        pool_padding: How the max-pooling pads, 'symmetric' or MindCV's 'same'; may be set on a
-            network that is built.
+        pool_padding: Padding of the max-pooling, 'symmetric' or MindCV's 'same'; it can be set on
+            an existing network.
 
     Example:
         >>> import torch

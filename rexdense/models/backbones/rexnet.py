@@ -14,8 +14,8 @@ from rexdense.registry import MODELS
 def add_to_first_channels(x: Tensor, shortcut: Tensor, channels: int) -> Tensor:
     """Return ``x`` (N, C, H, W) with ``shortcut`` (N, channels, H, W) added to its first channels.
 
-    ``x`` is overwritten where autograd and tracing allow it: a slice written in place exports badly
-    (clovaai/rexnet issue 15).
+    ``x`` is overwritten only if autograd and tracing allow it: writing into a slice in place
+    exports badly (clovaai/rexnet issue 15).
     """
     if may_overwrite():
         x[:, :channels].add_(shortcut)
@@ -24,17 +24,18 @@ def add_to_first_channels(x: Tensor, shortcut: Tensor, channels: int) -> Tensor:
 
 
 class InvertedBottleneck(nn.Module):
-    """1x1 expansion, 3x3 depthwise, squeeze-excitation, 1x1 projection, partial shortcut.
+    """Inverted bottleneck: 1x1 expansion, 3x3 depthwise, squeeze-excitation, 1x1 projection,
+    partial shortcut.
 
     Args:
-        lite: ReXNet-lite's activations: ReLU6 after the expansion and, before the
-            squeeze-excitation, after the depthwise convolution; ReXNet has SiLU after the expansion
-            and ReLU6 after the squeeze-excitation.
+        lite: Use the activations of ReXNet-lite: ReLU6 after the expansion and after the depthwise
+            convolution (before the squeeze-excitation). ReXNet has SiLU after the expansion and
+            ReLU6 after the squeeze-excitation.
         drop_path_rate: See :class:`~rexdense.models.layers.convolution.DropPath`.
 
     Attributes:
-        local_layers: Names of the layers through which few rows of the input make few of the
-            output, by which :func:`rexdense.deploy.optimize` computes them in strips.
+        local_layers: Names of the layers of which a few output rows depend on only a few input
+            rows. :func:`rexdense.deploy.optimize` computes them in strips.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class InvertedBottleneck(nn.Module):
 
 @MODELS.register_module()
 class ReXNet(Backbone):
-    """ReXNet and ReXNet-R by :class:`~rexdense.arch.rexnet.ReXNetRule`, whose arguments it takes
-    beside those of :class:`~rexdense.models.backbones.backbone.Backbone`.
+    """ReXNet and ReXNet-R, built by :class:`~rexdense.arch.rexnet.ReXNetRule`.
+
+    It accepts the arguments of the rule and of
+    :class:`~rexdense.models.backbones.backbone.Backbone`.
 
     Example:
         >>> import torch
@@ -127,8 +130,10 @@ class ReXNet(Backbone):
 
 @MODELS.register_module()
 class ReXNetLite(ReXNet):
-    """ReXNet-lite by :class:`~rexdense.arch.rexnet.ReXNetLiteRule`, with ReLU6 throughout; it takes
-    that rule's arguments and those of :class:`~rexdense.models.backbones.backbone.Backbone`.
+    """ReXNet-lite, built by :class:`~rexdense.arch.rexnet.ReXNetLiteRule`, with ReLU6 throughout.
+
+    It accepts the arguments of the rule and of
+    :class:`~rexdense.models.backbones.backbone.Backbone`.
 
     Example:
         >>> import torch

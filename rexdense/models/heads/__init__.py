@@ -1,1 +1,1 @@
-"""Decode heads for mmseg: the multi-output U-Net for segmentation and for depth."""
+"""Decode heads for mmseg: the multi-output U-Net for segmentation and depth."""

@@ -1,4 +1,4 @@
-"""The multi-output U-Net as a decode head for depth."""
+"""The multi-output U-Net as a decode head for depth estimation."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,9 +16,10 @@ from rexdense.registry import MODELS
 
 
 def resize_depth(depth: Tensor, size: Sequence[int]) -> Tensor:
-    """Return a depth map (N, 1, H, W) at another ``size`` (h, w): the mean over the area that a
-    pixel covers, of what was measured there; 0, which stands for nothing measured, where nothing
-    was.
+    """Resize a depth map (N, 1, H, W) to ``size`` (h, w).
+
+    Each pixel of the result is the mean of the measured depths in the area that it covers. The
+    value 0 means that nothing was measured.
 
     Example:
         >>> depth = torch.tensor([[[[2.0, 4.0, 0.0, 0.0], [6.0, 0.0, 0.0, 0.0]]]])
@@ -37,28 +38,30 @@ class MultiScaleDepthHead(MultiScaleHead):
     """A U-Net decoder with a depth map and losses at every scale, for ``mmseg.DepthEstimator``.
 
     The depth of an output x is ``min_depth * (max_depth / min_depth) ** sigmoid(x)``: the logarithm
-    of depth is linear in the sigmoid. It is positive and within the range whatever the network
-    says; a step of the output changes depth by the same share near and far, as the losses, which
-    compare logarithms, measure it (a sigmoid of depth itself, as in BTS or mmseg's VPD head, leaves
-    the near range next to no room: 0.1 to 1 m is a hundredth of 0 to 80 m); and an untrained
-    network says the geometric middle of the range.
+    of depth is linear in the sigmoid. This has three advantages:
 
-    Pixels of which nothing was measured, see :func:`~rexdense.models.losses.depth.valid_depth`, or
-    beyond ``max_depth`` do not count; coarser scales are compared with the mean of what was
-    measured there (:func:`resize_depth`), and images in which nothing was add nothing.
+    - The depth is positive and within the range for every output of the network.
+    - A step of the output changes the depth by the same ratio near and far, as measured by the
+      losses, which compare logarithms. A sigmoid of depth itself, as in BTS or mmseg's VPD head,
+      leaves little room for the near range: 0.1 to 1 m is a hundredth of 0 to 80 m.
+    - An untrained network predicts the geometric middle of the range.
+
+    Pixels without a measurement (see :func:`~rexdense.models.losses.depth.valid_depth`) and beyond
+    ``max_depth`` are ignored. At coarser scales, the target is the mean of the measured depths
+    (:func:`resize_depth`). Images without a measurement contribute 0 to the loss.
 
     Args:
         arch: The backbone's name.
         min_depth, max_depth: The range of the depth maps, in metres.
-        loss_decode: Losses of two depth maps, which each scale gets, of this package, mmseg's SILog
-            or the user's own; those of one name are added up.
+        loss_decode: Losses of two depth maps, applied at each scale: rexdense's, mmseg's SILog or
+            your own. Losses with the same name are summed.
         head: Further arguments of
-            :class:`~rexdense.models.heads.multi_scale.MultiScaleHead`, among them
-            ``output_strides``, ``scale_weights`` and ``predict_weights``, and of
+            :class:`~rexdense.models.heads.multi_scale.MultiScaleHead`, such as ``output_strides``,
+            ``scale_weights`` and ``predict_weights``, and of
             :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
-        InvalidArgument: an argument outside what is allowed.
+        InvalidArgument: an argument is out of range.
 
     Example:
         >>> losses = (dict(type='rexdense.DepthGradientLoss'),)
@@ -99,23 +102,23 @@ class MultiScaleDepthHead(MultiScaleHead):
         size: Sequence[int] | None = None,
         strides: Sequence[int] | None = None,
     ) -> dict[int, Tensor]:
-        """Return the depth maps (N, 1, H / stride, W / stride) in metres by stride, see
+        """Return the depth maps (N, 1, H / stride, W / stride) in metres by stride. See
         :meth:`UNetDecoder.forward <rexdense.models.unet.UNetDecoder.forward>`."""
         outputs = super().forward(inputs, size, strides)
-        # In float32: half precision knows depth to a part in 256 (bfloat16) only.
+        # In float32: bfloat16 resolves depth only to a part in 256.
         return {
             stride: self.min_depth * (self.max_depth / self.min_depth) ** output.float().sigmoid()
             for stride, output in outputs.items()
         }
 
     def stack_targets(self, batch_data_samples: Sequence[Any]) -> Tensor:
-        """Return the depth maps of a batch (N, 1, H, W), 0 where they do not count."""
+        """Return the depth maps of a batch (N, 1, H, W), with 0 at ignored pixels."""
         depth = torch.stack([sample.gt_depth_map.data for sample in batch_data_samples]).float()
         return torch.where(valid_depth(depth, self.max_depth), depth, 0)
 
     def scale_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         target = resize_depth(target, output.shape[2:])
-        # A loss of the user's own need not know what to make of an image without a measured pixel.
+        # A user's own loss may not handle images without a measured pixel.
         measured = (target > 0).flatten(1).any(1)
         if not measured.any():
             return self.losses_by_name(lambda loss: output[:0].sum())
@@ -123,7 +126,7 @@ class MultiScaleDepthHead(MultiScaleHead):
         return self.losses_by_name(lambda loss: loss(output[measured], target[measured]) * share)
 
     def metrics(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the mean error of the finest output as a share of the true depth."""
+        """Return the mean relative error of the finest output."""
         target = resize_depth(target, finest.shape[2:])
         measured = target > 0
         error = ((finest - target).abs() / target.where(measured, 1)) * measured

@@ -1,5 +1,4 @@
-"""Base of the heads of mmseg's segmentors and depth estimators: a U-Net decoder
-with a loss at every output."""
+"""Base of mmseg's decode heads: a U-Net decoder with a loss at every output."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -26,37 +25,37 @@ from rexdense.models.unet.decoder import UNetDecoder, resize
 class MultiScaleHead(BaseModule):
     """A U-Net decoder as a decode head, with a loss at each of its outputs (deep supervision).
 
-    It has what ``mmseg.EncoderDecoder`` and ``mmseg.DepthEstimator`` ask of a head, without mmseg.
-    Subclasses say what the target is and what losses one scale has.
+    It has the interface that ``mmseg.EncoderDecoder`` and ``mmseg.DepthEstimator`` expect, but does
+    not need mmseg. Subclasses define the target and the losses of one scale.
 
     Args:
-        arch: The backbone's name; its feature levels are looked up.
-        num_classes: Classes that the labels tell apart.
+        arch: The backbone's name, which determines the feature levels.
+        num_classes: Number of classes in the labels.
         out_channels: Channels of each output.
-        loss_decode: Losses, one or several, which each scale gets, see
+        loss_decode: One or several losses, applied at each scale, see
             :func:`~rexdense.models.losses.build_losses`.
         out_indices: The backbone's ``out_indices``; all five levels give the finest decoder.
         output_stride: The backbone's ``output_stride``.
         overrides: Arguments of the family's rule that the backbone overrides.
-        output_strides: Where outputs are wanted; None takes 1 and the stride of every level.
+        output_strides: Strides of the outputs; None takes 1 and the stride of every level.
         scale_weights: Weight of the losses at each output stride, as {stride: weight} or in the
-            order of the strides. None halves them from each output to the next coarser one and
-            makes their sum 1 (nnU-Net, Isensee et al. 2021, Methods, "Training"; its code halves
-            them so).
-        predict_weights: Weight of each output stride in the mean that is predicted, likewise; None
-            takes the finest output alone.
-        init_cfg: mmengine's.
+            order of the strides. None halves the weight from each output to the next coarser one
+            and normalises the sum to 1 (nnU-Net, Isensee et al. 2021, Methods, "Training", and its
+            code).
+        predict_weights: Weight of each output stride in the mean that is predicted, in the same
+            form. None takes only the finest output.
+        init_cfg: Initialisation by mmengine.
         decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
-        InvalidArgument: an output stride that the backbone lacks, weights for other strides, a loss
-            that does not fit, or an argument that nothing here takes.
-        UnknownName: no backbone is called ``arch``, no loss as ``loss_decode`` says.
+        InvalidArgument: an output stride that the backbone lacks, weights for other strides, an
+            unsuitable loss, or an unknown argument.
+        UnknownName: no backbone is called ``arch``, or no loss has the name in ``loss_decode``.
     """
 
     align_corners = False
     loss_kinds: ClassVar[tuple[type, ...]]
-    """The losses of rexdense that the head can have."""
+    """The losses of rexdense that the head accepts."""
 
     def __init__(
         self,
@@ -111,8 +110,8 @@ class MultiScaleHead(BaseModule):
         )
 
     def _require_known(self, decoder: Mapping[str, Any]) -> None:
-        """Tell of a mistyped argument with the closest names; from UNetDecoder it would come as a
-        TypeError, which a program shows as a bug."""
+        """Raise InvalidArgument for a mistyped argument, with the closest names. UNetDecoder would
+        raise a TypeError, which looks like a bug."""
         of_decoder = _arguments(UNetDecoder) - {'feature_info'}
         unknown = set(decoder) - of_decoder
         allowed = of_decoder | _arguments(type(self)) | _arguments(MultiScaleHead)
@@ -124,22 +123,22 @@ class MultiScaleHead(BaseModule):
         size: Sequence[int] | None = None,
         strides: Sequence[int] | None = None,
     ) -> dict[int, Tensor]:
-        """Return the outputs (N, out_channels, H / stride, W / stride) by stride, see
+        """Return the outputs (N, out_channels, H / stride, W / stride) by stride. See
         :meth:`UNetDecoder.forward <rexdense.models.unet.UNetDecoder.forward>`."""
         return self.decoder(inputs, size, strides)
 
     def loss(
         self, inputs: Sequence[Tensor], batch_data_samples: Sequence[Any], train_cfg: Any = None
     ) -> dict[str, Tensor]:
-        """Return losses of each output as ``<loss>_stride_<stride>``; metrics of the finest.
+        """Return the losses of each output as ``<loss>_stride_<stride>``, and the metrics of the
+        finest output.
 
         Args:
             inputs: The backbone's feature maps.
-            batch_data_samples: mmseg's, with the annotation of each image of the batch.
+            batch_data_samples: mmseg's, with the annotation of each image.
 
         Raises:
-            InvalidArgument: the feature maps are not those of the levels that the head was made
-                for.
+            InvalidArgument: the feature maps are not those of the head's levels.
         """
         target = self.stack_targets(batch_data_samples)
         self._require_levels(inputs, target.shape[-2:])
@@ -152,8 +151,8 @@ class MultiScaleHead(BaseModule):
 
     def _require_levels(self, inputs: Sequence[Tensor], size: Sequence[int]) -> None:
         if len(inputs) != len(self.decoder.levels):
-            return  # the decoder tells of it
-        # A map of another stride would train without a word, its output under a wrong name.
+            return  # the decoder raises the error
+        # A map of another stride would train silently, with the output under the wrong stride.
         for level, features in zip(self.decoder.levels, inputs, strict=True):
             expected = (level.channels, *(-(-side // level.stride) for side in size))
             if tuple(features.shape[1:]) != expected:
@@ -169,27 +168,26 @@ class MultiScaleHead(BaseModule):
         raise NotImplementedError
 
     def scale_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the losses, which bear names with 'loss', of one output (N, out_channels, h, w)
-        against the annotations (N, H, W)."""
+        """Return the losses of one output (N, out_channels, h, w) against the annotations
+        (N, H, W), under names that contain 'loss'."""
         raise NotImplementedError
 
     def losses_by_name(self, value: Callable[[nn.Module], Tensor]) -> dict[str, Tensor]:
-        """Return the result of ``value`` for each loss by its name; those of one name are added
-        up."""
+        """Return ``value(loss)`` for each loss, by name. Losses with the same name are summed."""
         losses: dict[str, Tensor] = {}
         for loss in self.loss_decode:
             losses[loss.loss_name] = losses.get(loss.loss_name, 0) + value(loss)
         return losses
 
     def metrics(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return metrics of the finest output to log beside the losses."""
+        """Return metrics of the finest output, logged beside the losses."""
         return {}
 
     def predict(
         self, inputs: Sequence[Tensor], batch_img_metas: Sequence[Mapping], test_cfg: Any = None
     ) -> Tensor:
-        """Return the output (N, out_channels, H, W) at the size of the images: the finest, or the
-        mean by ``predict_weights``."""
+        """Return the output (N, out_channels, H, W) at the image size: the finest one, or the mean
+        weighted by ``predict_weights``."""
         size = _input_size(batch_img_metas[0])
         outputs = self(inputs, size, tuple(self.predict_weights))
         total = sum(self.predict_weights.values())
@@ -214,10 +212,10 @@ def _arguments(kind: type) -> set[str]:
 def _checked_weights(
     name: str, weights: Mapping[int, float] | Sequence[float], strides: Sequence[int]
 ) -> dict[int, float]:
-    """Return the weights by stride; those of a list that are 0 are left out."""
+    """Return the weights by stride, without the zeros of a list."""
     try:
         if isinstance(weights, Mapping):
-            # A config read from JSON has its keys as text.
+            # JSON turns the keys of a config to strings.
             by_stride = {
                 int(stride) if isinstance(stride, str) else stride: weight
                 for stride, weight in weights.items()
@@ -244,8 +242,8 @@ def _checked_weights(
 
 
 def _input_size(meta: Mapping) -> tuple[int, int]:
-    """Return the height and width of the network's input: mmseg states a window that slides over
-    the image as a torch.Size, and keeps the padded size of the whole."""
+    """Return the height and width of the network's input. For a sliding window, mmseg gives
+    ``img_shape`` as a torch.Size and keeps the ``pad_shape`` of the whole image."""
     if isinstance(meta['img_shape'], torch.Size):
         return tuple(meta['img_shape'])
     return tuple(meta.get('pad_shape', meta['img_shape'])[:2])

@@ -22,13 +22,13 @@ LABEL_RESIZING = ('share', 'nearest')
 
 
 def resize_labels(labels: Tensor, size: Sequence[int], how: str, void: int = 255) -> Tensor:
-    """Return a label map (N, H, W) at another ``size`` (h, w).
+    """Resize a label map (N, H, W) to ``size`` (h, w).
 
     Args:
-        how: 'nearest' takes the label at one pixel; 'share' the one with the greatest share of the
-            area that a coarse pixel covers, of those that are not void (the lowest of equals).
-            Where all of it is void, the result is.
-        void: The label that stands for none.
+        how: 'nearest' takes the label of one pixel. 'share' takes the label with the greatest share
+            of the area that a coarse pixel covers, without void (the lowest if several are equal);
+            the result is void if the whole area is.
+        void: The void label.
 
     Example:
         >>> labels = torch.tensor([[[0, 1, 255, 255], [1, 1, 2, 255]]])
@@ -39,12 +39,12 @@ def resize_labels(labels: Tensor, size: Sequence[int], how: str, void: int = 255
     if tuple(labels.shape[-2:]) == size:
         return labels
     if how == 'nearest':
-        # The pixel nearest to the centre, as bilinear resizing of images is centred.
+        # The pixel nearest to the centre, to match the bilinear resizing of images.
         return F.interpolate(labels[:, None].float(), size, mode='nearest-exact')[:, 0].long()
     shape = (labels.shape[0], *size)
     result, largest = labels.new_full(shape, void), torch.zeros(shape, device=labels.device)
-    # One class after the other: all at once would take a map for each of 150. Counting finds those
-    # that are there in a fraction of the time of labels.unique(), which sorts.
+    # One class at a time: all at once would need a map for each of up to 150 classes. bincount
+    # finds the labels in a fraction of the time of labels.unique(), which sorts.
     counts = torch.bincount(labels.flatten().clamp(min=0))
     for label in counts.nonzero().flatten().tolist():
         if label != void:
@@ -60,23 +60,23 @@ class MultiScaleUNetHead(MultiScaleHead):
 
     Args:
         arch: The backbone's name.
-        num_classes: Classes; the label ``ignore_index`` is none of them.
-        out_channels: None gives each class a channel; 1 tells two classes apart by one channel,
-            whose sigmoid is the share of the second class. Then a loss must take that form:
+        num_classes: Number of classes, without the label ``ignore_index``.
+        out_channels: None gives each class a channel. 1 is for two classes: the sigmoid of the
+            channel is the share of the second class, and the loss must have this form, too:
             ``dict(type='rexdense.CrossEntropyLoss', use_sigmoid=True)``.
-        loss_decode: Losses of :mod:`rexdense.models.losses` or mmseg's of the same names, one or
-            several, which each scale gets; those of one name are added up. A class of the user's
-            own is called with ``(output, labels, ignore_index=...)``.
-        label_resizing: How labels are brought to a coarser scale, see :func:`resize_labels`.
+        loss_decode: One or several losses of :mod:`rexdense.models.losses`, or mmseg's with the
+            same names, applied at each scale. Losses with the same name are summed. Your own loss
+            class is called with ``(output, labels, ignore_index=...)``.
+        label_resizing: How labels are resized to a coarser scale, see :func:`resize_labels`.
         ignore_index: The void label.
-        threshold: With one channel, what the sigmoid must exceed for the second class.
+        threshold: With one channel, the sigmoid above which a pixel is of the second class.
         head: Further arguments of
-            :class:`~rexdense.models.heads.multi_scale.MultiScaleHead`, among them
-            ``output_strides``, ``scale_weights`` and ``predict_weights``, and of
+            :class:`~rexdense.models.heads.multi_scale.MultiScaleHead`, such as ``output_strides``,
+            ``scale_weights`` and ``predict_weights``, and of
             :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
-        InvalidArgument: an argument outside what is allowed.
+        InvalidArgument: an argument is out of range.
 
     Example:
         >>> head = MultiScaleUNetHead('rexnet_1.0', num_classes=11, output_strides=(1, 4))
@@ -134,7 +134,7 @@ class MultiScaleUNetHead(MultiScaleHead):
 
     def scale_losses(self, output: Tensor, target: Tensor) -> dict[str, Tensor]:
         target = resize_labels(target, output.shape[2:], self.label_resizing, self.ignore_index)
-        # A loss of the user's own need not know what to make of a scale without labels.
+        # A user's own loss may not handle a scale without labels.
         labelled = bool((target != self.ignore_index).any())
         return self.losses_by_name(
             lambda loss: (
@@ -145,7 +145,7 @@ class MultiScaleUNetHead(MultiScaleHead):
         )
 
     def metrics(self, finest: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Return the percentage of the labelled pixels that the finest output has right."""
+        """Return the percentage of labelled pixels that the finest output classifies correctly."""
         target = resize_labels(target, finest.shape[2:], 'nearest')
         if self.out_channels == 1:
             predicted = (finest[:, 0].sigmoid() > self.threshold).long()

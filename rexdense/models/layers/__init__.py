@@ -1,1 +1,1 @@
-"""Layers that every backbone is made of."""
+"""Layers that all backbones share."""

@@ -1,4 +1,4 @@
-"""Activations, which overwrite their argument where the backward pass does not need it."""
+"""Activations that overwrite their input if the backward pass does not need it."""
 
 import torch
 import torch.nn.functional as F
@@ -8,19 +8,19 @@ from rexdense.models.layers.recording import may_overwrite, records_eagerly
 
 
 def relu(x: Tensor) -> Tensor:
-    """Overwrite ``x`` with ReLU, whose derivative can be told from the result."""
+    """Overwrite ``x`` with ReLU, whose derivative follows from the result."""
     return F.relu(x, inplace=True)
 
 
 def relu6(x: Tensor) -> Tensor:
-    """Overwrite ``x`` with ReLU6, whose derivative can be told from the result."""
+    """Overwrite ``x`` with ReLU6, whose derivative follows from the result."""
     if records_eagerly(x) and x.requires_grad:
         return _ReLU6.apply(x)
     return F.relu6(x, inplace=may_overwrite())
 
 
 class _ReLU6(torch.autograd.Function):
-    """ReLU6 in place; torch's own keeps a copy of the argument."""
+    """In-place ReLU6; torch's own keeps a copy of the input."""
 
     @staticmethod
     def forward(ctx, x: Tensor) -> Tensor:

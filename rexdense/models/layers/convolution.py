@@ -1,4 +1,4 @@
-"""Layers that every family is made of: normalised convolutions, squeeze-excitation, drop path."""
+"""Layers that all families share: normalised convolutions, squeeze-excitation, drop path."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from rexdense.models.layers.recompute import is_taped, taped
 from rexdense.models.layers.recording import may_overwrite
 
 MOST_CHANNELS = 2**28
-"""Of a convolution: torch counts the bytes of its weights in 64 bits."""
+"""Largest number of channels of a convolution: torch counts the bytes of its weights in 64 bits."""
 
 
 class _DrawnConv2d(nn.Conv2d):
@@ -24,13 +24,13 @@ class _DrawnConv2d(nn.Conv2d):
 
 
 def convolution(in_channels: int, out_channels: int, *arguments: Any, **options: Any) -> nn.Conv2d:
-    """Return an ``nn.Conv2d`` with weights drawn by :func:`draw`.
+    """Return an ``nn.Conv2d`` with weights initialised by :func:`draw`.
 
-    torch's own draw, which would be overwritten, takes a third of a network's construction and
-    makes the random weights of one layer depend on how many follow it.
+    torch's own initialisation would be overwritten. It takes a third of the construction time, and
+    it makes the random weights of a layer depend on the number of layers after it.
 
     Raises:
-        InvalidArgument: it has more than :data:`MOST_CHANNELS`.
+        InvalidArgument: there are more than :data:`MOST_CHANNELS` channels.
     """
     if max(in_channels, out_channels) > MOST_CHANNELS:
         raise InvalidArgument(
@@ -45,16 +45,16 @@ def convolution(in_channels: int, out_channels: int, *arguments: Any, **options:
 class ConvNorm(nn.Module):
     """A convolution without bias, its normalisation and an activation.
 
-    The padding keeps the size at stride 1; at stride 2 it gives ceil(size / 2).
+    The padding keeps the size at stride 1. At stride 2 the output size is ceil(size / 2).
 
     Args:
         norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`.
         activation: Applied to the normalised output; None leaves it linear.
 
     Attributes:
-        conv_norm_pairs: Names of a convolution, of the norm that alone reads its output and, if
-            there is one, of the activation after it, by which :func:`rexdense.deploy.optimize`
-            makes them one.
+        conv_norm_pairs: Names of a convolution, of the norm that is the only reader of its output
+            and, if there is one, of the activation after it. :func:`rexdense.deploy.optimize` fuses
+            them.
     """
 
     conv_norm_pairs = (('conv', 'norm', 'activation'),)
@@ -85,7 +85,7 @@ class ConvNorm(nn.Module):
         self.activation = activation
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the layer's output for a map (N, in_channels, H, W)."""
+        """Return the layer's output for a feature map (N, in_channels, H, W)."""
         if is_taped():
             return taped(self.conv, self.norm, self.activation, x)
         return normalise(self.norm, self.conv(x), self.activation, source=self.conv)
@@ -112,7 +112,7 @@ class SqueezeExcitation(nn.Module):
 
     Args:
         squeeze_channels: Channels between the two 1x1 convolutions.
-        norm_cfg: Normalisation after the first one (ReXNet has one, RegNet none).
+        norm_cfg: Normalisation after the first one (ReXNet has it, RegNet does not).
     """
 
     conv_norm_pairs = (('reduce', 'norm'),)
@@ -132,17 +132,17 @@ class SqueezeExcitation(nn.Module):
         return self.expand(relu(squeezed)).sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the scaled map; where autograd keeps nothing, ``x`` itself is overwritten."""
+        """Return the scaled map; ``x`` is overwritten if autograd keeps nothing."""
         gate = self.gate(x)
         return x.mul_(gate) if may_overwrite() else x * gate
 
 
 class MaxPool(nn.Module):
-    """3x3 max-pooling of stride 2, to ceil(size / 2).
+    """3x3 max-pooling with stride 2. The output size is ceil(size / 2).
 
     Args:
-        padding: 'symmetric' pads by 1 on every side; 'same', MindSpore's, pads an even size by 1
-            below and right only. An odd size comes out equal.
+        padding: 'symmetric' pads by 1 on every side. MindSpore's 'same' pads an even size by 1 only
+            below and on the right; for an odd size both are equal.
     """
 
     def __init__(self, padding: str = 'symmetric') -> None:
@@ -161,10 +161,11 @@ class MaxPool(nn.Module):
 
 
 class DropPath(nn.Module):
-    """Drop a residual branch for whole images while training (stochastic depth, Huang et al. 2016).
+    """Drop a residual branch for whole images in training (stochastic depth, Huang et al. 2016).
 
     Args:
-        rate: Share of images whose branch is dropped; the kept ones are divided by ``1 - rate``.
+        rate: Share of images whose branch is dropped; the other branches are divided by
+            ``1 - rate``.
     """
 
     def __init__(self, rate: float) -> None:
@@ -182,7 +183,7 @@ class DropPath(nn.Module):
 
 
 def drop_path_rates(highest: float, blocks: int) -> list[float]:
-    """Return the rate of each block: from 0 at the first, linearly, to ``highest`` at the last.
+    """Return the rate of each block, which rises linearly from 0 to ``highest`` at the last.
 
     Raises:
         InvalidArgument: ``highest`` is not in [0, 1).
@@ -196,12 +197,12 @@ def drop_path_rates(highest: float, blocks: int) -> list[float]:
 
 
 def draw(layer: nn.Conv2d) -> None:
-    """Draw a convolution's weights: normal, of variance 2 / fan-out; its bias is 0.
+    """Initialise a convolution: normal weights of variance 2 / fan-out, and a bias of 0.
 
-    Source: He et al. 2015, equation 14, with the fan-out of one group, so that a depthwise layer
-    does not start near 0.
+    Source: He et al. 2015, equation 14, with the fan-out of one group, so that the weights of a
+    depthwise layer do not start near 0.
     """
-    # Nothing is to be filled there, and torch takes a millisecond a layer to find out.
+    # Meta tensors have nothing to fill, and torch takes a millisecond per layer to find out.
     if layer.weight.is_meta:
         return
     fan_out = layer.out_channels * math.prod(layer.kernel_size) // layer.groups

@@ -1,4 +1,4 @@
-"""Batch norms whose statistics are known, so that their output can be computed again."""
+"""Batch norms with known statistics, whose output can be recomputed."""
 
 from collections.abc import Callable, Sequence
 
@@ -12,16 +12,16 @@ from torch.overrides import TorchFunctionMode
 def norm_silu(norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
     """Return ``silu(norm(x))``, for which autograd keeps ``x`` but not ``norm(x)``.
 
-    Only where :func:`~rexdense.models.layers.recording.records_eagerly`.
+    Call it only if :func:`~rexdense.models.layers.recording.records_eagerly` is true.
     """
     return _NormSiLU.apply(norm, x, norm.weight, norm.bias)
 
 
 class BatchStatistics(TorchFunctionMode):
-    """Finds the mean and 1 / standard deviation of the batch that a batch norm takes, if it does.
+    """Records the batch mean and 1 / standard deviation of a batch norm, if it uses them.
 
     Attributes:
-        found: The two, or nothing.
+        found: The two tensors, or an empty tuple.
     """
 
     found: tuple[Tensor, ...] = ()
@@ -34,7 +34,7 @@ class BatchStatistics(TorchFunctionMode):
     def _batch_norm(
         self, x, mean, variance, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
     ) -> Tensor:
-        if not training or x.numel() == x.shape[1]:  # F.batch_norm refuses the latter
+        if not training or x.numel() == x.shape[1]:  # F.batch_norm raises for the latter
             return F.batch_norm(x, mean, variance, weight, bias, training, momentum, eps)
         output, *self.found = torch.native_batch_norm(
             x, weight, bias, mean, variance, training, momentum, eps
@@ -53,7 +53,7 @@ def gradients_of(
     gradient: Tensor,
     twice: bool,
 ) -> list[Tensor | None]:
-    """Return the gradients of ``run(*tensors)``; ``twice`` makes them differentiable in turn."""
+    """Return the gradients of ``run(*tensors)``; ``twice`` makes them differentiable."""
     with torch.enable_grad():
         # Aliases, so that a path from one of the tensors to another does not count.
         inputs = [
@@ -73,17 +73,17 @@ def gradients_of(
 
 
 class KnownConvNorm(torch.autograd.Function):
-    """A convolution whose output is at hand, its batch norm, and SiLU if asked for.
+    """A convolution with a stored output, its batch norm, and optionally SiLU.
 
-    Its backward pass, of which there can be one, overwrites what it has kept: for large maps fresh
-    memory costs more time than the computation.
+    The backward pass can run only once: it overwrites the stored tensors, because for large maps
+    new memory costs more time than the computation.
     """
 
     @staticmethod
     def forward(ctx, geometry, eps, training, silu, output, first, second, x, kernel, weight, bias):
         ctx.geometry, ctx.eps, ctx.training = geometry, eps, training
         normalised = _normalised(output, weight, bias, first, second, training, eps)
-        # The types are those that autocast chose.
+        # The dtypes that autocast chose.
         x, kernel = x.to(output.dtype), kernel.to(output.dtype)
         kept = normalised if silu else None
         ctx.save_for_backward(x, kernel, output, weight, first, second, kept)
@@ -107,14 +107,14 @@ class KnownConvNorm(torch.autograd.Function):
 
 
 class _NormSiLU(torch.autograd.Function):
-    """SiLU of a batch norm, written over the norm's output, which is computed again."""
+    """SiLU of a batch norm. It overwrites the norm's output, which is recomputed."""
 
     @staticmethod
     def forward(ctx, norm, x, weight, bias):
         ctx.training, ctx.eps = takes_statistics(norm), norm.eps
         with BatchStatistics() as statistics:
             output = norm(x)
-        # Copies: training forward passes change them, unseen by autograd.
+        # Copies: forward passes in training change these tensors, unseen by autograd.
         found = statistics.found or (norm.running_mean.clone(), norm.running_var.clone())
         ctx.save_for_backward(x, weight, bias, *found)
         return F.silu(output, inplace=True)
@@ -146,8 +146,8 @@ class _NormSiLU(torch.autograd.Function):
 
 
 def _normalised(x, weight, bias, first, second, training: bool, eps: float) -> Tensor:
-    """Return a batch norm by the batch's mean and 1 / standard deviation, or by running
-    statistics."""
+    """Return the batch norm of ``x`` from the batch's mean and 1 / standard deviation, or from
+    running statistics."""
     if training:
         second, eps = second.pow(-2), 0.0
     return F.batch_norm(x, first, second, weight, bias, eps=eps)
@@ -161,5 +161,5 @@ def _norm_backward(gradient, x, weight, first, second, training: bool, eps: floa
 
 
 def _silu_backward(gradient: Tensor, x: Tensor) -> Tensor:
-    """Return the gradient of SiLU's argument, written over the argument."""
+    """Return the gradient of SiLU's input, written over the input."""
     return torch.ops.aten.silu_backward.grad_input(gradient, x, grad_input=x)

@@ -1,4 +1,4 @@
-"""Normalisation layers: the kinds that a config names, small batches, little memory."""
+"""Normalisation layers: construction from a config, small batches, low memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +34,7 @@ def _sync_batch_norm(channels: int, pooled: bool, **options: Any) -> nn.Module:
 
 
 def _group_norm(channels: int, pooled: bool, num_groups: int = 32, **options: Any) -> nn.Module:
-    # A pooled map has one value a channel: only all channels together can be normalised.
+    # A pooled map has one value per channel, so only all channels together can be normalised.
     groups = 1 if pooled else _largest_divisor(channels, num_groups)
     return nn.GroupNorm(groups, channels, **options)
 
@@ -54,13 +54,13 @@ def build_norm(norm_cfg: dict, channels: int, pooled: bool = False) -> nn.Module
     """Return a normalisation layer for ``channels`` channels.
 
     Args:
-        norm_cfg: ``type`` is 'BN', 'SyncBN' or 'GN'; ``requires_grad`` (True) says whether scale
-            and shift train; the rest goes to the layer. GN's ``num_groups`` (32) is lowered to the
-            nearest divisor of the channels, which here are seldom multiples of 32.
-        pooled: The layer sees (N, C, 1, 1); :func:`normalise_pooled` applies it.
+        norm_cfg: ``type`` is 'BN', 'SyncBN' or 'GN'. ``requires_grad`` (True) sets whether scale
+            and shift are trained. The other options go to the layer. GN's ``num_groups`` (32) is
+            lowered to the nearest divisor of the channels, which are rarely multiples of 32 here.
+        pooled: The input is (N, C, 1, 1), to which :func:`normalise_pooled` applies the layer.
 
     Raises:
-        InvalidArgument: an unknown ``type``, or an option that the layer does not take.
+        InvalidArgument: an unknown ``type``, or an option that the layer does not accept.
     """
     options = require_norm_cfg(norm_cfg)
     kind = options.pop('type', None)
@@ -93,11 +93,11 @@ def _check_options(options: dict[str, Any]) -> None:
 def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
     """Normalise globally pooled values (N, C, 1, 1) so that small batches train well.
 
-    Batch statistics of such values come from N numbers a channel: noise for few images, and for one
-    image torch refuses to train. So a training batch of fewer than ``MINIMUM_POOLED_BATCH`` images
-    is normalised with the running statistics, which it leaves as they are. Larger batches,
-    evaluation and other kinds of normalisation are as always, except that processes do not share
-    statistics: if they disagreed on whether a batch is small, some would wait for ever.
+    The batch statistics of such values come from N numbers per channel. They are noisy for few
+    images, and torch refuses to train on one image. So a training batch with fewer than
+    ``MINIMUM_POOLED_BATCH`` images is normalised with the running statistics, which do not change.
+    Larger batches, evaluation and other kinds of normalisation work as usual, except that processes
+    do not share statistics: if they disagreed on whether a batch is small, some would wait forever.
     """
     if isinstance(norm, _BatchNorm) and isinstance(x, Tensor):
         if norm.training and norm.track_running_stats and x.shape[0] < MINIMUM_POOLED_BATCH:
@@ -115,11 +115,10 @@ def normalise(
     activation: Callable[[Tensor], Tensor] | None = None,
     source: nn.Module | None = None,
 ) -> Tensor:
-    """Return ``activation(norm(x))`` for a map (N, C, H, W).
+    """Return ``activation(norm(x))`` for a feature map (N, C, H, W).
 
-    If ``source`` has just computed the map, and nothing else needs it, a batch norm in evaluation
-    mode puts its result in the map's place. Autograd keeps ``x`` and the result, but not
-    ``norm(x)`` between the two.
+    If ``source`` has just computed the map and nothing else needs it, a batch norm in evaluation
+    mode overwrites the map. Autograd keeps ``x`` and the result, but not ``norm(x)``.
     """
     if _overwrites(source, norm, x):
         x = _batch_norm_in_place(norm, x)
@@ -141,8 +140,8 @@ def _keeps_little(norm: nn.Module, x: Tensor) -> bool:
 
 
 def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
-    # On a CPU, memory that is touched for the first time costs more than the normalisation. Other
-    # layers than these two may return their input, or one dtype for another.
+    # On a CPU, touching new memory costs more than the normalisation. Layers of other types may
+    # return their input, or another dtype.
     return (
         type(source) is nn.Conv2d
         and type(norm) is nn.BatchNorm2d
@@ -157,7 +156,7 @@ def _overwrites(source: nn.Module | None, norm: nn.Module, x: Tensor) -> bool:
 
 
 def _is_watched(source: nn.Module, norm: nn.Module, x: Tensor) -> bool:
-    """Whether a hook sees what the layers return, or torch.func or forward differentiation does."""
+    """Return whether hooks, torch.func or forward-mode autograd see the layers' outputs."""
     return (
         has_hooks(source, norm)
         or torch._C._functorch.is_functorch_wrapped_tensor(x)

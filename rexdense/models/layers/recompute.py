@@ -1,16 +1,16 @@
-"""Recomputation in the backward pass of maps that the forward pass does not keep.
+"""Recomputation in the backward pass of feature maps that the forward pass does not keep.
 
-:func:`recompute` runs any block; ``how`` is the ``recompute`` of a backbone or decoder:
+:func:`recompute` runs any block; ``how`` is the argument ``recompute`` of a backbone or decoder:
 
 - None: autograd keeps what it needs.
-- 'activations': the block's input and the outputs of its convolutions are kept; what lies between
-  them, which costs little, runs again.
-- 'blocks': the input alone is kept; the whole block runs again.
+- 'activations': keep the block's input and the outputs of its convolutions. The cheap operations
+  between them run again.
+- 'blocks': keep only the input. The whole block runs again.
 
-Running statistics are left to the forward pass; random numbers, autocast and training mode are
-those of that pass. Gradients may be taken any number of times, in part or whole, and be
-differentiated again. In graphs that are recorded, and under ``torch.func`` and forward
-differentiation, nothing is computed again.
+Only the forward pass updates running statistics. The second run uses the random numbers, autocast
+and training mode of the forward pass. Gradients can be computed any number of times, in part or as
+a whole, and differentiated again. Nothing is recomputed in recorded graphs, under ``torch.func``
+and in forward-mode differentiation.
 """
 
 import contextlib
@@ -36,8 +36,8 @@ RECOMPUTE = (None, 'blocks', 'activations')
 
 
 def resolve_recompute(with_cp: bool, recompute: str | None) -> str | None:
-    """Return the value of ``recompute``, or 'blocks' where ``with_cp`` says so, which is mmdet's
-    name for that; raise InvalidArgument for others, or where the two contradict each other."""
+    """Return the value of ``recompute``, or 'blocks' if ``with_cp``, mmdet's name for it, is True.
+    Raise InvalidArgument for other values, or if the two contradict each other."""
     if isinstance(with_cp, str) and with_cp in RECOMPUTE:
         raise InvalidArgument(
             f'with_cp={with_cp!r}: write recompute={with_cp!r}; with_cp is False or True'
@@ -60,8 +60,8 @@ def resolve_recompute(with_cp: bool, recompute: str | None) -> str | None:
 
 
 def recompute(block: nn.Module, x: Tensor, how: str | None) -> Tensor:
-    """Return ``block(x)``; the backward pass computes again what ``how`` says, see the module."""
-    # Replicas of nn.DataParallel do not tell their parameters.
+    """Return ``block(x)``; the backward pass recomputes what ``how`` says, see the module."""
+    # Replicas of nn.DataParallel do not list their parameters.
     if how is None or is_replayed() or not records_eagerly(x) or hasattr(block, '_is_replica'):
         return block(x)
     modules = tuple(block.modules())
@@ -73,12 +73,12 @@ def recompute(block: nn.Module, x: Tensor, how: str | None) -> Tensor:
 
 
 class _Tape:
-    """The outputs of a block's convolutions, and the statistics of the norms after them.
+    """Outputs of a block's convolutions, and the statistics of the norms after them.
 
     Attributes:
-        notes: Tensors for each convolution, in the order of the calls: its output, and the mean and
-            1 / standard deviation of the batch if the norm took those.
-        played: It is being read, not written.
+        notes: Tensors per convolution, in the order of the calls: the output, and the mean and
+            1 / standard deviation of the batch if the norm used them.
+        played: Whether the tape is read, not written.
     """
 
     def __init__(self, notes: Sequence[tuple[Tensor, ...]] | None = None) -> None:
@@ -101,7 +101,7 @@ class _Tape:
 
 
 class _Run(threading.local):
-    """The run of a block by :func:`recompute` in this thread."""
+    """The running block of :func:`recompute` in this thread."""
 
     active = False
     tape: _Tape | None = None
@@ -111,20 +111,20 @@ _run = _Run()
 
 
 def is_replayed() -> bool:
-    """Return whether :func:`recompute` is running a block, for the first time or again."""
+    """Return whether :func:`recompute` runs a block, for the first or second time."""
     return _run.active
 
 
 def is_taped() -> bool:
-    """Return whether :func:`recompute` keeps, or has kept, the outputs of convolutions."""
+    """Return whether :func:`recompute` records or replays the outputs of convolutions."""
     return _run.tape is not None
 
 
 def taped(
     conv: nn.Module, norm: nn.Module, activation: Callable[[Tensor], Tensor] | None, x: Tensor
 ) -> Tensor:
-    """Return ``activation(norm(conv(x)))``, while :func:`is_taped`; only what is not kept is
-    computed again."""
+    """Return ``activation(norm(conv(x)))`` if :func:`is_taped`; only what is not on the tape is
+    recomputed."""
     known = (
         type(conv) is nn.Conv2d
         and type(norm) is nn.BatchNorm2d
@@ -178,7 +178,7 @@ class _Surroundings:
             self._random = None
 
     def autocast(self) -> contextlib.AbstractContextManager:
-        # Without its cache of weights, which would hand on those that were cast without autograd.
+        # Without the weight cache, which would return weights that were cast without autograd.
         if self._autocast is None:
             return contextlib.nullcontext()
         return torch.autocast(self._device, cache_enabled=False, **self._autocast)
@@ -209,7 +209,7 @@ _Places = Sequence[tuple[dict[str, Tensor | None], str]]
 
 @contextlib.contextmanager
 def _replaced(places: _Places, tensors: Sequence[Tensor | None]) -> Iterator[None]:
-    """Put tensors in the place of parameters or buffers; quicker than torch's functional_call."""
+    """Replace parameters or buffers by tensors; faster than torch's functional_call."""
     present = [holder[name] for holder, name in places]
     for (holder, name), tensor in zip(places, tensors, strict=True):
         holder[name] = tensor
@@ -222,7 +222,7 @@ def _replaced(places: _Places, tensors: Sequence[Tensor | None]) -> Iterator[Non
 
 # torch's selective checkpointing keeps as little, but makes a step take 1.39 times as long.
 class _RunAgain(torch.autograd.Function):
-    """A block that keeps its input, and a tape, and runs again in the backward pass."""
+    """A block that keeps its input and optionally a tape, and runs again in the backward pass."""
 
     @staticmethod
     def forward(ctx, modules, how, places, x, *parameters):
@@ -234,7 +234,7 @@ class _RunAgain(torch.autograd.Function):
             for name, buffer in part._buffers.items()
             if buffer is not None
         ]
-        # As they are now: training forward passes change them, unseen by autograd.
+        # Copies: forward passes in training change the buffers, unseen by autograd.
         buffers = [holder[name].clone() for holder, name in ctx.buffers]
         tape = _Tape() if how == 'activations' else None
         with ctx.surroundings.autocast(), _running(tape):
@@ -263,7 +263,7 @@ class _RunAgain(torch.autograd.Function):
                 _replaced(ctx.places, parameters),
                 _replaced(ctx.buffers, [buffer.clone() for buffer in buffers]),
                 ctx.surroundings.restored(),
-                # What the tape leads to is computed for one pass only.
+                # Results from the tape are good for only one pass.
                 _running(_Tape(notes) if ctx.taped and not twice else None),
             ):
                 return ctx.modules[0](x)

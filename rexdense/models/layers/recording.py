@@ -1,4 +1,4 @@
-"""Tests of what records a computation: autograd, tracers, ``torch.func``, hooks."""
+"""Tests whether autograd, tracers, ``torch.func`` or hooks record a computation."""
 
 import torch
 from torch import Tensor, nn
@@ -7,19 +7,19 @@ from torch.nn.modules.module import _has_any_global_hook
 
 
 def may_overwrite() -> bool:
-    """Return whether any map that was just computed may be overwritten.
+    """Return whether a feature map that was just computed may be overwritten.
 
-    Not where autograd may keep it, nor in a graph that is recorded: such a graph would depend on
-    whether autograd was on, which torch's tracer takes for a fault.
+    It may not if autograd could keep it or a graph is recorded: the graph would depend on whether
+    autograd was on, which torch's tracer reports as an error.
     """
     recording = torch.compiler.is_compiling() or torch.jit.is_tracing()
     return not (torch.is_grad_enabled() or recording)
 
 
 def records_eagerly(x: Tensor) -> bool:
-    """Return whether autograd, and nothing else, records what is made of ``x``."""
+    """Return whether only autograd records operations on ``x``."""
     return (
-        isinstance(x, Tensor)  # and no proxy of torch.fx
+        isinstance(x, Tensor)  # not a torch.fx proxy
         and torch.is_grad_enabled()
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
@@ -29,6 +29,6 @@ def records_eagerly(x: Tensor) -> bool:
 
 
 def has_hooks(*modules: nn.Module) -> bool:
-    """Return whether something watches what modules take or return."""
+    """Return whether any hook sees the modules' inputs or outputs."""
     hooks = (module._forward_pre_hooks or module._forward_hooks for module in modules)
     return any(hooks) or _has_any_global_hook()

@@ -1,4 +1,4 @@
-"""Losses of labels and of depth, without what was not labelled or measured."""
+"""Losses for labels and depth that ignore unlabelled and unmeasured pixels."""
 
 from rexdense.models.losses.building import build_losses
 from rexdense.models.losses.cross_entropy import CrossEntropyLoss

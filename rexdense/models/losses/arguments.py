@@ -1,4 +1,4 @@
-"""Checks of the arguments that losses share."""
+"""Argument checks that losses share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,14 +10,14 @@ from rexdense.errors import InvalidArgument
 
 
 def require_factor(name: str, value: Any) -> None:
-    """Raise InvalidArgument unless ``value`` is a finite number, 0 or above."""
+    """Raise InvalidArgument unless ``value`` is a finite number of at least 0."""
     if not _is_factor(value):
         raise InvalidArgument(f'{name}={value!r}: give a number, 0 or above')
 
 
 def require_loss_name(name: Any) -> None:
-    """Raise InvalidArgument unless mmengine would take what bears this name for a loss: of what a
-    model returns it adds up the values with 'loss' in their names."""
+    """Raise InvalidArgument unless the name contains 'loss': mmengine sums the outputs of a model
+    whose names contain it."""
     if not isinstance(name, str) or 'loss' not in name:
         raise InvalidArgument(f"loss_name={name!r}: mmengine wants a name with 'loss'")
 
@@ -31,9 +31,11 @@ def require_reduction(reduction: Any) -> None:
 
 
 def checked_class_weight(class_weight: Any) -> tuple[float, ...] | None:
-    """Return the weight of each class, which its pixels or its region have in a loss; raise
-    InvalidArgument unless it is a list of finite numbers, 0 or above, and not all 0. (mmseg takes a
-    path as well, and unpickles what lies there.)"""
+    """Return the weight of each class in a loss; None for none.
+
+    Raise InvalidArgument unless it is a list of finite numbers of at least 0, one of them above 0.
+    (mmseg also accepts a path, and unpickles the file.)
+    """
     if class_weight is None:
         return None
     if isinstance(class_weight, torch.Tensor) or hasattr(class_weight, 'tolist'):

@@ -1,4 +1,4 @@
-"""Building of a head's losses from its config, rexdense's in place of mmseg's."""
+"""Building a head's losses from its config, with rexdense's losses instead of mmseg's."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -17,8 +17,8 @@ from rexdense.registry import MODELS
 
 
 class _Counterpart(NamedTuple):
-    """Substitute for a loss of mmseg: a class, arguments that mmseg's takes and that have one
-    value here, and defaults in which the two differ."""
+    """A substitute for a loss of mmseg: the class, the arguments of mmseg's loss of which only one
+    value is supported, and the differing defaults."""
 
     kind: type[nn.Module]
     fixed: Mapping[str, Any] = {}
@@ -41,20 +41,20 @@ _OF_HOSTS = ('mmcv', 'mmdet', 'mmengine', 'mmseg', 'rexdense', 'torch')
 def build_losses(
     loss_decode: Mapping[str, Any] | Sequence[Mapping[str, Any]], allowed: tuple[type, ...]
 ) -> nn.ModuleList:
-    """Return the losses that configs describe.
+    """Build the losses that configs describe.
 
-    A loss of mmseg that has a counterpart here is that, with mmseg's defaults; other losses of
-    OpenMMLab's packages compare something else than outputs with labels or depth. A loss of the
-    user's own is taken as it is.
+    If a loss of mmseg has a counterpart in rexdense, the counterpart is built with mmseg's
+    defaults. Other losses of the OpenMMLab packages do not compare outputs with labels or depth,
+    and are refused. Losses of other packages are built as they are.
 
     Args:
         loss_decode: The config of one loss, or of several.
-        allowed: The kinds of losses of this package that are wanted.
+        allowed: The kinds of rexdense's losses that are allowed.
 
     Raises:
-        UnknownName: no class is called so.
-        InvalidArgument: there is none, one is of a kind that is not allowed or no loss, or has an
-            argument outside what is allowed.
+        UnknownName: no class has this name.
+        InvalidArgument: there is no loss, a class is not an allowed loss, or an argument is out of
+            range.
     """
     configs = [loss_decode] if isinstance(loss_decode, Mapping) else loss_decode
     if (
@@ -95,13 +95,13 @@ def _build(config: dict[str, Any], allowed: tuple[type, ...]) -> nn.Module:
 
 
 def _registered(config: Mapping[str, Any]) -> Any:
-    """Return the class that the type of a config names, None where it is nothing."""
+    """Return the class that the config's ``type`` names; None if there is none."""
     if not isinstance(config['type'], str):
         return config['type']
     with MODELS.switch_scope_and_registry(config.get('_scope_')) as registry:
         try:
             return registry.get(config['type'])
-        except RuntimeError:  # mmengine takes a name that it does not know for a module's
+        except RuntimeError:  # mmengine tries to import an unknown name as a module
             return None
 
 

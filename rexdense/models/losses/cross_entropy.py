@@ -11,21 +11,21 @@ from rexdense.registry import MODELS
 
 @MODELS.register_module()
 class CrossEntropyLoss(PixelLoss):
-    """Cross-entropy as torch computes it, with the arguments of mmseg's, for any head of mmseg.
+    """Cross-entropy with the arguments of mmseg's loss, for any mmseg head.
 
-    mmseg's fails with class weights and ``avg_non_ignore`` together, and with class weights and a
-    sigmoid it takes the classes for columns of the image.
+    It is computed as in torch. mmseg's loss fails with class weights and ``avg_non_ignore``
+    together. With class weights and a sigmoid, it mistakes the classes for columns of the image.
 
     Args:
-        use_sigmoid: Whether each channel is a question of its own (binary cross-entropy) instead of
-            one channel being chosen (softmax). With one channel both are the same: the softmax of
-            the logits (0, x) is the sigmoid of x, and so are class weights, which it has two of.
+        use_sigmoid: Use a binary cross-entropy per channel instead of a softmax over the channels.
+            With one channel both are the same: the softmax of the logits (0, x) is the sigmoid of
+            x. The channel then has two class weights.
         reduction: 'mean', weighted by class as in ``torch.nn.functional.cross_entropy``, or 'sum'.
-        class_weight: A number for each class, 0 or above; with ``use_sigmoid`` and several channels
+        class_weight: A number of at least 0 per class; with ``use_sigmoid`` and several channels,
             torch's ``pos_weight``. A class of weight 0 is void.
-        loss_weight, loss_name: Those of :class:`~rexdense.models.losses.LabelLoss`.
-        avg_non_ignore: Whether the mean is that over the labelled pixels. False divides by the
-            number of all, void ones too; class weights of a softmax leave no such choice.
+        loss_weight, loss_name: See :class:`~rexdense.models.losses.LabelLoss`.
+        avg_non_ignore: Average over the labelled pixels. False divides by the number of all pixels,
+            with void ones; it has no effect on a softmax with class weights.
 
     Example:
         >>> loss = CrossEntropyLoss(class_weight=[1, 3])
@@ -61,7 +61,7 @@ class CrossEntropyLoss(PixelLoss):
     def _of_classes(
         self, logits: Tensor, labels: Tensor, labelled: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return :meth:`terms` of a softmax."""
+        """Return :meth:`terms` of the softmax."""
         if logits.shape[1] == 1:
             logits = torch.cat((torch.zeros_like(logits), logits), 1)
         labels = torch.where(labelled, labels, -1)
@@ -74,7 +74,7 @@ class CrossEntropyLoss(PixelLoss):
     def _of_channels(
         self, logits: Tensor, labels: Tensor, labelled: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return :meth:`terms` of a sigmoid of each channel, summed over the channels."""
+        """Return :meth:`terms` of the sigmoids, summed over the channels."""
         channels = logits.shape[1]
         weight = self.class_weight and logits.new_tensor(self.class_weight)[:, None, None]
         terms = F.binary_cross_entropy_with_logits(

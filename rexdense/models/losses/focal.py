@@ -14,21 +14,22 @@ from rexdense.registry import MODELS
 
 @MODELS.register_module()
 class FocalLoss(PixelLoss):
-    """Binary cross-entropy of each channel, less of what is right already, averaged over labelled
-    pixels and channels.
+    """Focal loss: binary cross-entropy per channel, with less weight on easy pixels, averaged over
+    labelled pixels and channels.
 
-    The arguments are those of mmseg's, which on a CPU takes class indices for something else, on
-    CUDA takes all pixels of one channel for class 1, and counts void pixels in the mean.
+    The arguments are those of mmseg's loss, which has these faults: on a CPU it misreads class
+    indices, on CUDA it treats all pixels of a single channel as class 1, and it counts void pixels
+    in the mean.
 
     Source: Lin et al. 2017, "Focal Loss for Dense Object Detection", equation 5.
 
     Args:
-        gamma: Exponent, 0 or above, of what the network holds to be wrong.
-        alpha: Weight from 0 to 1 of the pixels of a channel's class, the others have 1 - alpha; one
-            for all channels or a list of one each.
+        gamma: Exponent, at least 0, of the probability that the network gives to the wrong answer.
+        alpha: Weight, from 0 to 1, of the pixels of a channel's class; the other pixels have
+            1 - alpha. One number for all channels, or a list of one per channel.
         reduction: 'mean' or 'sum'.
-        class_weight: A number for each channel of several, 0 or above.
-        loss_weight, loss_name: Those of :class:`~rexdense.models.losses.LabelLoss`.
+        class_weight: A number of at least 0 per channel, if there are several channels.
+        loss_weight, loss_name: See :class:`~rexdense.models.losses.LabelLoss`.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class FocalLoss(PixelLoss):
     def terms(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
         channels = logits.shape[1]
         chosen = one_hot(labels, channels)
-        # The logit of what is right. In logarithms no power of 0 has an infinite gradient.
+        # The logit of the right answer. Logarithms avoid the infinite gradient of a power of 0.
         right = logits.where(chosen, -logits)
         terms = -(self.gamma * F.logsigmoid(-right)).exp() * F.logsigmoid(right)
         alpha = logits.new_tensor(self.alpha)[:, None, None]

@@ -1,4 +1,4 @@
-"""Base of losses of logits against labels: void pixels, one channel, class weights."""
+"""Base of losses for labels: void pixels, a single channel, class weights."""
 
 from typing import Any
 
@@ -15,19 +15,19 @@ from rexdense.models.losses.arguments import (
 
 
 class LabelLoss(nn.Module):
-    """A loss of logits (N, C, H, W) against class indices (N, H, W), without void pixels.
+    """A loss of logits (N, C, H, W) against class indices (N, H, W) that ignores void pixels.
 
-    It is called as mmseg's decode heads call theirs. One channel tells two classes apart: its
-    sigmoid is the share of class 1. The value is computed in float32 where logits have half
-    precision, whose sums over an image overflow.
+    Its call has the signature of mmseg's losses. With one channel there are two classes: the
+    sigmoid is the share of class 1. Logits of half precision are converted to float32, because
+    sums over an image would overflow.
 
     Args:
-        loss_weight: Factor.
-        loss_name: What the loss is called among others; it must contain 'loss'.
-        class_weight: A number for each class, 0 or above; None weighs all alike.
+        loss_weight: Factor of the loss.
+        loss_name: Name of the loss; it must contain 'loss'.
+        class_weight: A number of at least 0 per class; None weights all classes equally.
 
     Raises:
-        InvalidArgument: an argument outside what is allowed.
+        InvalidArgument: an argument is out of range.
     """
 
     def __init__(self, loss_weight: float, loss_name: str, class_weight: Any | None = None) -> None:
@@ -38,8 +38,8 @@ class LabelLoss(nn.Module):
         self.class_weight = checked_class_weight(class_weight)
 
     def require_channels(self, channels: int) -> None:
-        """Raise InvalidArgument unless the loss is one of logits with so many channels, and has
-        weights for as many classes, if any."""
+        """Raise InvalidArgument unless the loss supports this number of channels, and has a class
+        weight for each class or none."""
         classes = max(channels, 2)
         if self.class_weight is not None and len(self.class_weight) != classes:
             raise InvalidArgument(
@@ -55,18 +55,18 @@ class LabelLoss(nn.Module):
         ignore_index: int = 255,
         reduction_override: str | None = None,
     ) -> Tensor:
-        """Return the loss; 0, which teaches nothing, where all is void.
+        """Return the loss; 0, with gradient 0, if all pixels are void.
 
         Args:
             logits: (N, C, H, W).
             labels: (N, H, W) of class indices, or ``ignore_index``.
-            weight: Factor of each pixel (N, H, W), by which mmseg's samplers choose pixels.
+            weight: Factor per pixel (N, H, W), with which mmseg's samplers select pixels.
             ignore_index: The void label.
-            reduction_override: 'none' gives (N, H, W), by which mmseg's samplers rank pixels.
+            reduction_override: 'none' returns (N, H, W), by which mmseg's samplers rank pixels.
 
         Raises:
-            InvalidArgument: the loss does not fit the channels, or has no values of pixels that
-                a sampler could choose from.
+            InvalidArgument: the loss does not support the number of channels, or has no value per
+                pixel for a sampler.
             DataError: a label is neither a class nor void.
         """
         self.require_channels(logits.shape[1])
@@ -83,9 +83,9 @@ class LabelLoss(nn.Module):
         return self.loss_weight * value
 
     def _require_classes(self, labels: Tensor, labelled: Tensor, channels: int, void: int) -> bool:
-        """Raise DataError where a label is neither a class nor void; return whether any is a class.
+        """Raise DataError if a label is neither a class nor void; return whether any is a class.
 
-        Both are asked at once: each answer waits for the device.
+        Both are computed in one transfer, because each waits for the device.
         """
         classes = max(channels, 2)
         beyond = labelled & ((labels < 0) | (labels >= classes))
@@ -102,7 +102,7 @@ class LabelLoss(nn.Module):
         """Return the loss before ``loss_weight``.
 
         Args:
-            labelled: (N, H, W) of bool, somewhere true.
+            labelled: (N, H, W) of bool, with at least one True.
         """
         raise NotImplementedError
 
@@ -114,7 +114,7 @@ class LabelLoss(nn.Module):
         weight: Tensor | None,
         reduction: str | None,
     ) -> Tensor:
-        """Return the loss as mmseg's samplers of pixels ask for it."""
+        """Return the loss in the form that mmseg's pixel samplers use."""
         raise InvalidArgument(
             f"{type(self).__name__} compares whole images: a head's sampler of pixels goes with "
             'rexdense.CrossEntropyLoss and rexdense.FocalLoss'
@@ -128,11 +128,11 @@ class LabelLoss(nn.Module):
 
 
 class PixelLoss(LabelLoss):
-    """A loss that is a sum over pixels, which mmseg's samplers can choose from.
+    """A loss that sums over pixels, so that mmseg's samplers can select pixels.
 
     Args:
         reduction: 'mean' or 'sum'.
-        loss_weight, loss_name, class_weight: Those of :class:`LabelLoss`.
+        loss_weight, loss_name, class_weight: See :class:`LabelLoss`.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class PixelLoss(LabelLoss):
         self.reduction = reduction
 
     def terms(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the terms of the pixels (N, H, W), 0 where void, and the divisor of their mean."""
+        """Return the terms of the pixels (N, H, W), 0 if void, and the divisor of their mean."""
         raise NotImplementedError
 
     def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
@@ -165,13 +165,13 @@ class PixelLoss(LabelLoss):
             return terms
         if reduction == 'sum':
             return terms.sum()
-        # A batch whose labels all have the weight 0 has no parts, and no terms either.
+        # A batch in which every label has weight 0 has parts = 0, and terms of 0.
         return terms.sum() / torch.where(parts > 0, parts, 1)
 
 
 def one_hot(labels: Tensor, channels: int) -> Tensor:
-    """Return masks of the class of each channel for labels (N, H, W), as (N, channels, H, W) of
-    bool; the one channel of two classes is of class 1.
+    """Return a mask of each channel's class for labels (N, H, W), as (N, channels, H, W) of bool.
+    A single channel stands for class 1 of two.
 
     Example:
         >>> one_hot(torch.tensor([[[0, 1, 255]]]), 1).tolist()

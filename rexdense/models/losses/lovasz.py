@@ -1,4 +1,4 @@
-"""Lovász losses: surrogates of IoU."""
+"""Lovász losses, surrogates of IoU."""
 
 from collections.abc import Sequence
 
@@ -12,22 +12,21 @@ from rexdense.registry import MODELS
 
 @MODELS.register_module()
 class LovaszLoss(LabelLoss):
-    """Lovász-softmax, or the Lovász hinge of one channel.
+    """Lovász-softmax, or the Lovász hinge if there is one channel.
 
-    The arguments are those of mmseg's, which fails where a single pixel is labelled, and image by
-    image where one is void all over.
+    The arguments are those of mmseg's loss, which fails if only a single pixel is labelled, and
+    with ``per_image`` if an image is entirely void.
 
     Source: Berman et al. 2018, "The Lovász-Softmax loss", algorithm 1 and sections 2.2 and 3.
 
     Args:
         loss_type: 'multi_class' for several channels, 'binary' for one.
-        classes: 'present' averages over the classes that are there, 'all' over all, a list over its
-            own.
-        per_image: Whether IoU is that of each image, or of all labelled pixels of the batch.
-        reduction: Of the values of images: 'mean' or 'sum'. A batch has one value: 'none' or
-            'mean'.
-        class_weight: A number for each class of several, 0 or above.
-        loss_weight, loss_name: Those of :class:`~rexdense.models.losses.LabelLoss`.
+        classes: The classes to average over: 'present' for those in the labels, 'all', or a list.
+        per_image: Compute the IoU per image instead of over all labelled pixels of the batch.
+        reduction: With ``per_image``, 'mean' or 'sum' over the images; else 'none' or 'mean', both
+            of the one value of the batch.
+        class_weight: A number of at least 0 per class, if there are several channels.
+        loss_weight, loss_name: See :class:`~rexdense.models.losses.LabelLoss`.
     """
 
     def __init__(
@@ -75,7 +74,7 @@ class LovaszLoss(LabelLoss):
             )
 
     def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
-        # (pixels, C) of each image, or of the batch as if it were one.
+        # (pixels, C) per image, or for the batch as a single image.
         logits = logits.movedim(1, -1)
         images = [(logits, labels, labelled)]
         if self.per_image:
@@ -105,12 +104,12 @@ class LovaszLoss(LabelLoss):
 
 
 def _lovasz_extension(errors: Tensor, truth: Tensor) -> Tensor:
-    """Return the Lovász extension of 1 - IoU at the errors, 0 or above, of pixels (P,), of which
-    those of ``truth`` are of the class."""
+    """Return the Lovász extension of 1 - IoU at the errors (P,), at least 0, of the pixels;
+    ``truth`` marks the pixels of the class."""
     errors, order = errors.sort(descending=True)
     truth = truth[order]
-    # What 1 - IoU is when the pixels with the greatest errors are wrong and no others. Counts are
-    # exact as integers, and no union is empty.
+    # 1 - IoU if exactly the pixels with the greatest errors are wrong. Counts are exact as
+    # integers, and no union is empty.
     missed, wrong = truth.cumsum(0), (~truth).cumsum(0)
     lost = 1 - (missed[-1] - missed).to(errors.dtype) / (missed[-1] + wrong)
     return (errors * lost.diff(prepend=lost.new_zeros(1))).sum()

@@ -1,4 +1,4 @@
-"""Losses of the overlap of regions: Dice and Tversky."""
+"""Losses of region overlap: Dice and Tversky."""
 
 from typing import Any
 
@@ -13,11 +13,13 @@ from rexdense.registry import MODELS
 
 
 class RegionLoss(LabelLoss):
-    """A loss of the shares that each class has of the pixels, image by image; void pixels are in no
-    region, and images without labels do not count.
+    """A loss of the pixel shares of each class, per image.
+
+    Void pixels are in no region, and images without labels do not count.
 
     Args:
-        ignore_index: A class whose region is left out; a label that no class has leaves out none.
+        ignore_index: A class whose region is left out; None, or a label of no class, leaves out
+            none.
     """
 
     def __init__(
@@ -44,8 +46,8 @@ class RegionLoss(LabelLoss):
             )
 
     def regions(self, shares: Tensor, labels: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the predicted shares and the true ones, 0 or 1, of the images that have labels,
-        both (images, C, pixels), and 0 at void pixels."""
+        """Return the predicted shares and the true ones (0 or 1) of the images with labels, both
+        (images, C, pixels), with 0 at void pixels."""
         counts = labelled.flatten(1).any(1)
         truth = one_hot(labels, shares.shape[1])
         shares, truth, labelled = (
@@ -54,7 +56,7 @@ class RegionLoss(LabelLoss):
         return shares * labelled, truth * labelled
 
     def kept_classes(self, channels: int, device: torch.device) -> Tensor:
-        """Return a mask of the channels (C,) whose class counts."""
+        """Return a mask of the channels (C,) whose classes count."""
         return torch.arange(channels, device=device) != (
             -1 if self.ignore_index is None else self.ignore_index
         )
@@ -62,22 +64,22 @@ class RegionLoss(LabelLoss):
 
 @MODELS.register_module()
 class DiceLoss(RegionLoss):
-    """1 - Dice of all classes together, averaged over the images that have labels.
+    """1 - Dice of all classes together, averaged over the images with labels.
 
-    The arguments are those of mmseg's, to which void pixels are of no class, but still there, and
-    whose one channel learns class 0.
+    The arguments are those of mmseg's loss. In mmseg's, void pixels still count as pixels without
+    a class, and a single channel learns class 0.
 
     Source: Milletari et al. 2016, "V-Net", section 3.
 
     Args:
-        use_sigmoid: Whether shares are the sigmoids of the channels; else their softmax.
+        use_sigmoid: Compute the shares with a sigmoid per channel; else with a softmax.
         reduction: 'mean' or 'sum' over the images.
-        naive_dice: Whether shares themselves are summed in the denominator and not their squares.
-            Without it an image of one channel in which nothing is of class 1 teaches nothing.
-        loss_weight, loss_name: Those of :class:`~rexdense.models.losses.LabelLoss`.
+        naive_dice: Sum the shares in the denominator instead of their squares. Without it, an image
+            without class 1 gives no gradient if there is one channel.
+        loss_weight, loss_name: See :class:`~rexdense.models.losses.LabelLoss`.
         ignore_index: A class that does not count, see :class:`RegionLoss`. The void label is the
             head's ``ignore_index``.
-        eps: Keeps the denominator from 0.
+        eps: Keeps the denominator above 0.
     """
 
     def __init__(
@@ -119,21 +121,21 @@ class DiceLoss(RegionLoss):
 
 @MODELS.register_module()
 class TverskyLoss(RegionLoss):
-    """1 - Tversky index of each class, averaged over classes and the images that have labels.
+    """1 - Tversky index of each class, averaged over the classes and the images with labels.
 
-    The arguments are those of mmseg's, which has no use for one channel, and takes its own
-    ``ignore_index`` for the void label whatever the head's is.
+    The arguments are those of mmseg's loss, which does not support one channel, and which uses its
+    own ``ignore_index`` as the void label instead of the head's.
 
     Source: Salehi et al. 2017, "Tversky loss function for image segmentation using 3D fully
     convolutional deep networks", equation 3.
 
     Args:
         smooth: Added to the numerator and the denominator, in pixels.
-        loss_weight, loss_name, class_weight: Those of :class:`~rexdense.models.losses.LabelLoss`.
+        loss_weight, loss_name, class_weight: See :class:`~rexdense.models.losses.LabelLoss`.
         ignore_index: A class that does not count, see :class:`RegionLoss`. The void label is the
             head's ``ignore_index``.
-        alpha: Weight of pixels that are taken for the class and are not of it.
-        beta: Weight of pixels of the class that are not found.
+        alpha: Weight of false positive pixels.
+        beta: Weight of false negative pixels.
     """
 
     def __init__(
@@ -155,7 +157,7 @@ class TverskyLoss(RegionLoss):
     def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:
         channels = logits.shape[1]
         if channels > 1 and self.ignore_index is not None:
-            # As in mmseg's: the pixels of a class that does not count are of no region.
+            # As in mmseg's: the pixels of an ignored class are in no region.
             labelled = labelled & (labels != self.ignore_index)
             if not labelled.any():
                 return logits[:0].sum()

@@ -14,20 +14,21 @@ from rexdense.registry import MODELS
 
 @MODELS.register_module()
 class SiLogLoss(nn.Module):
-    """The root of the mean square of the logarithm's error, less half the square of its mean, of
-    each image.
+    """Scale-invariant logarithmic loss: per image, the root of the mean squared error of the
+    logarithm, minus half the square of its mean.
 
-    The arguments are those of mmseg's, whose gradient is NaN at an image whose prediction is right
-    to the last bit, or in which nothing was measured. Here both teach nothing.
+    The arguments are those of mmseg's loss, whose gradient is NaN for an image with an exact
+    prediction or without measurements. Here the gradient of such an image is 0.
 
     Source: Eigen et al. 2014, "Depth Map Prediction from a Single Image using a Multi-Scale Deep
     Network", equation 4, with lambda 0.5; the root as in mmseg ``silog_loss.py``.
 
     Args:
         reduction: 'mean' or 'sum' over images.
-        loss_weight: Factor.
-        eps: Depths up to this, in metres, are not compared; predictions are at least this.
-        loss_name: What the loss is called among others; it must contain 'loss'.
+        loss_weight: Factor of the loss.
+        eps: True depths up to this, in metres, are ignored; predictions are clamped to at least
+            this.
+        loss_name: Name of the loss; it must contain 'loss'.
 
     Example:
         >>> depth = torch.tensor([[[[1.0, 2.0]]]], requires_grad=True)
@@ -55,17 +56,17 @@ class SiLogLoss(nn.Module):
         """Return the loss of depth maps (N, 1, H, W) in metres.
 
         Args:
-            target: 0, NaN or infinite where it was not measured.
+            target: 0, NaN or infinite at pixels without a measurement.
         """
         measured = (target > self.eps) & target.isfinite()
-        # Masked before the logarithm, whose gradient may be infinite elsewhere.
+        # Masked before the logarithm, whose gradient may be infinite at the other pixels.
         predicted, target = predicted.where(measured, 1), target.where(measured, 1)
         if predicted.dtype in (torch.float16, torch.bfloat16):
             predicted = predicted.float()
         error = (target.log() - predicted.clamp(min=self.eps).log()).flatten(1)
         count = measured.flatten(1).sum(1).clamp(min=1)
         square = error.square().sum(1) / count - 0.5 * (error.sum(1) / count).square()
-        # The root has no gradient at 0; there it is at its least.
+        # The root has no gradient at 0, its minimum.
         above = square > 0
         values = square.where(above, 1).sqrt() * above
         return self.loss_weight * (values.sum() if self.reduction == 'sum' else values.mean())

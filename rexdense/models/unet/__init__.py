@@ -1,4 +1,4 @@
-"""U-Nets with an output at every scale over any backbone, in plain torch and as heads of mmseg."""
+"""U-Nets with an output at every scale for any backbone, in plain torch and as heads for mmseg."""
 
 import importlib
 from typing import Any
@@ -18,7 +18,7 @@ __all__ = [
     'list_unets',
 ]
 
-# The heads stand on the decoder, so they are found at first use.
+# The heads import the decoder, so they are imported at first use.
 _HEADS = {
     'MultiScaleDepthHead': 'rexdense.models.heads.depth',
     'MultiScaleUNetHead': 'rexdense.models.heads.segmentation',

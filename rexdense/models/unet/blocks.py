@@ -1,4 +1,4 @@
-"""The blocks that a U-Net decoder can be made of."""
+"""Blocks for a U-Net decoder."""
 
 from torch import nn
 
@@ -40,7 +40,7 @@ def build_decoder_block(
     """Return a block from (N, in_channels, H, W) to (N, out_channels, H, W).
 
     Args:
-        name: 'rexnet', see :func:`rexdense.arch.unet.decoder_block`, which ends in a linear layer;
+        name: 'rexnet', which ends in a linear layer, see :func:`rexdense.arch.unet.decoder_block`;
             'double_conv', two 3x3 convolutions (Ronneberger et al. 2015, with normalisation); or
             'depthwise_separable', a 3x3 depthwise convolution and a 1x1 convolution. The last two
             have a ReLU after each layer.

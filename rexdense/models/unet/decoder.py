@@ -1,4 +1,4 @@
-"""A U-Net decoder for the feature levels of any backbone."""
+"""U-Net decoder for the feature levels of any backbone."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -24,21 +24,21 @@ SKIPS = ('sum', 'concat')
 
 
 def resize(x: Tensor, size: Sequence[int]) -> Tensor:
-    """Return a map (N, C, h, w) bilinearly resized to ``size`` (height, width)."""
+    """Resize a feature map (N, C, h, w) bilinearly to ``size`` (height, width)."""
     return F.interpolate(x, size=tuple(size), mode='bilinear', align_corners=False)
 
 
 class DecoderStep(nn.Module):
-    """Step from a decoded map to the next finer level, whose features join as a skip connection.
+    """A decoder step from a decoded map to the next finer level, with a skip connection.
 
     Args:
         skip: 'sum' adds the skip to the resized output of the block (zshn25/rexnet
             ``rexunet.py``), through a 1x1 convolution if their channels differ (as in FPN, Lin et
-            al. 2017); 'concat' lets the block see the resized map and the skip side by side
+            al. 2017). 'concat' feeds the block with the resized map and the skip, concatenated
             (Ronneberger et al. 2015).
         block: See :func:`rexdense.models.unet.blocks.build_decoder_block`.
-        out_channels: None takes as many as the skip has.
-        recompute: What the backward pass computes again, see
+        out_channels: None takes the skip's number of channels.
+        recompute: What the backward pass recomputes, see
             :mod:`rexdense.models.layers.recompute`.
     """
 
@@ -77,35 +77,36 @@ class DecoderStep(nn.Module):
 
 
 class UNetDecoder(nn.Module):
-    """Decoder from feature levels of any sizes to logits at several strides.
+    """U-Net decoder from feature levels of any sizes to logits at several strides.
 
-    Starting from the coarsest level, each step brings in the next finer one. A 3x3 convolution on
-    the decoded map gives the logits of its stride; those at stride 1 come from one block more on
-    the finest map and are resized to the image. Steps finer than the finest output are not built.
+    The decoder starts from the coarsest level, and each step adds the next finer one. A 3x3
+    convolution on the decoded map gives the logits of its stride. The logits at stride 1 come from
+    one more block on the finest map and are resized to the image. Steps finer than the finest
+    output are not built.
 
     Args:
-        feature_info: The levels, from fine to coarse, in the order in which forward gets them: a
-            backbone's ``out_levels``. Best are all five, ``out_indices=(0, 1, 2, 3, 4)``.
+        feature_info: The levels from fine to coarse, in the order of forward's feature maps: a
+            backbone's ``out_levels``. All five are best, ``out_indices=(0, 1, 2, 3, 4)``.
         num_classes: Channels of the logits.
-        output_strides: Where logits are wanted; None takes 1 and the stride of every level.
+        output_strides: Strides of the logits; None takes 1 and the stride of every level.
         block: 'rexnet', 'double_conv' or 'depthwise_separable', see
             :func:`rexdense.models.unet.blocks.build_decoder_block`.
         skip: 'sum' or 'concat', see :class:`DecoderStep`.
-        norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`; None takes batch
+        norm_cfg: See :func:`rexdense.models.layers.normalisation.build_norm`; None means batch
             norm.
-        with_cp: True is ``recompute='blocks'``, as in a backbone.
-        recompute: What the backward pass computes again to save memory: None, 'activations' (all
-            but the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
+        with_cp: True means ``recompute='blocks'``, as for a backbone.
+        recompute: What the backward pass recomputes to save memory: None, 'activations' (all but
+            the convolutions) or 'blocks', see :mod:`rexdense.models.layers.recompute`.
         decoder_channels: Channels of the decoded maps, from coarse to fine: a number for each level
-            but the coarsest, and one for stride 1; (256, 128, 64, 32, 16) gives a backbone's five
-            levels as wide a decoder as segmentation_models.pytorch does. None takes the channels of
-            the levels, which makes a decoder far smaller than the backbone.
+            but the coarsest, and one for stride 1. For five levels, (256, 128, 64, 32, 16) gives
+            the same widths as segmentation_models.pytorch. None takes the channels of the levels,
+            which makes the decoder far smaller than the backbone.
 
     Attributes:
         output_strides: The strides of the outputs, from fine to coarse.
 
     Raises:
-        InvalidArgument: an argument outside what is allowed, such as a stride that the levels lack.
+        InvalidArgument: an argument is out of range, such as a stride that the levels lack.
 
     Example:
         >>> import rexdense
@@ -165,8 +166,8 @@ class UNetDecoder(nn.Module):
         )
 
     def build_output(self, stride: int, in_channels: int) -> nn.Module:
-        """Build the layers from a decoded map (N, in_channels, H, W), for stride 1 the finest one,
-        to its logits (N, num_classes, H, W)."""
+        """Build the layers from a decoded map (N, in_channels, H, W), the finest one for stride 1,
+        to logits (N, num_classes, H, W)."""
         width = in_channels if stride > 1 else self.decoder_channels[-1]
         conv = nn.Conv2d(width, self.num_classes, 3, padding=1)
         if stride > 1:
@@ -183,16 +184,16 @@ class UNetDecoder(nn.Module):
         """Return the logits by stride, from fine to coarse.
 
         Args:
-            features: A map (N, channels, h, w) for each level of ``feature_info``.
-            size: Height and width of the images, which are those of the output at stride 1; None
-                takes the finest map's times its stride.
-            strides: Those of ``output_strides`` that are wanted; None computes all.
+            features: A feature map (N, channels, h, w) per level of ``feature_info``.
+            size: Height and width of the output at stride 1, those of the images; None takes the
+                size of the finest map times its stride.
+            strides: The strides of ``output_strides`` to compute; None computes all.
 
         Returns:
-            For each of the strides (N, num_classes, H, W), as large as the level's map.
+            (N, num_classes, H, W) per stride, of the same size as the level's map.
 
         Raises:
-            InvalidArgument: there are more or fewer maps than levels.
+            InvalidArgument: the numbers of maps and levels differ.
         """
         if len(features) != len(self.levels):
             names = ', '.join(level.name for level in self.levels)
@@ -221,7 +222,7 @@ class UNetDecoder(nn.Module):
 
 
 def _near_zero(conv: nn.Conv2d) -> nn.Conv2d:
-    # As mmseg's decode heads begin: all classes alike.
+    # Equal logits for all classes at the start, as in mmseg's decode heads.
     nn.init.normal_(conv.weight, std=0.01)
     nn.init.zeros_(conv.bias)
     return conv

@@ -1,4 +1,4 @@
-"""ReXNet's U-Net as zshn25/rexnet ``rexunet.py`` defines it, and its form for depth."""
+"""The U-Net of zshn25/rexnet ``rexunet.py``, and its variant for depth."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,11 +18,10 @@ from rexdense.models.unet.decoder import UNetDecoder
 
 
 class ReXUNetEncoder(ReXNet):
-    """A ReXNet that returns the first block's output at each stride, and the last block's.
+    """A ReXNet that returns the first block's output at each stride, and the last block's output.
 
     Raises:
-        InvalidArgument: ``out_indices`` is given, which this network has no choice of; or as the
-            backbone does.
+        InvalidArgument: ``out_indices`` is given, which is fixed here; or as the backbone does.
     """
 
     def __init__(self, arch: str, **arguments: Any) -> None:
@@ -34,7 +33,7 @@ class ReXUNetEncoder(ReXNet):
         super().__init__(arch, out_indices=(4,), **arguments)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return x1 to x5 and the last block's output for images (N, in_channels, H, W)."""
+        """Return x1 to x5 and the last block's output of images (N, in_channels, H, W)."""
         self._check_input(x)
         x = self.stem(x)
         taps = []
@@ -49,7 +48,7 @@ class ReXUNetHead(UNetDecoder):
 
     Args:
         levels: See :func:`rexdense.arch.unet.rexunet_levels`.
-        in_channels: Channels of the last block's output, which the bottleneck reads.
+        in_channels: Channels of the last block's output, the input of the bottleneck.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class ReXUNetHead(UNetDecoder):
         recompute: str | None,
     ) -> None:
         super().__init__(levels, num_classes=1, norm_cfg=norm_cfg, recompute=recompute)
-        # As in the classifier, whose weights it can have.
+        # As in the classifier, so that its weights can be loaded.
         self.final = ConvNorm(in_channels, levels[-1].channels, 1, self.norm_cfg, silu)
 
     def build_output(self, stride: int, in_channels: int) -> nn.Module:
@@ -71,25 +70,24 @@ class ReXUNetHead(UNetDecoder):
     def forward(
         self, features: Sequence[Tensor], size: Sequence[int] | None = None
     ) -> dict[int, Tensor]:
-        """Return the logits by stride for x1 to x5 and the last block's output."""
+        """Return the logits by stride of x1 to x5 and the last block's output."""
         *taps, last = features
         return super().forward((*taps, self.final(last)), size)
 
 
 class ReXUNet(BaseModule):
-    """The U-Net of zshn25/rexnet, whose weights it can have: a ReXNet with one output channel at
-    each of six scales.
+    """The U-Net of zshn25/rexnet: a ReXNet with one output channel at each of six scales.
 
-    It taps the first block of each stride, adds the taps to a decoder of ReXNet blocks without
-    expansion, and has a sigmoid on every output. Any image size works; for multiples of 32 the
-    outputs are those of the reference. For other decoders, classes or backbones there is
-    :class:`~rexdense.models.unet.UNet`.
+    It reads the output of the first block of each stride, adds these to a decoder of ReXNet blocks
+    without expansion, and applies a sigmoid to every output. It can load the weights of
+    zshn25/rexnet. Any image size works; for multiples of 32 the outputs equal the reference. For
+    other decoders, classes or backbones use :class:`~rexdense.models.unet.UNet`.
 
     Args:
         arch: A ReXNet or ReXNet-R; the reference is 'rexnet_1.0'.
         norm_cfg: Normalisation layers, see :func:`rexdense.models.layers.normalisation.build_norm`.
-        with_cp: True is ``recompute='blocks'``, as in a backbone.
-        recompute: What the backward pass computes again, see
+        with_cp: True means ``recompute='blocks'``, as for a backbone.
+        recompute: What the backward pass recomputes, see
             :mod:`rexdense.models.layers.recompute`.
         backbone: Further arguments of :class:`~rexdense.models.ReXNet`.
 
@@ -123,7 +121,7 @@ class ReXUNet(BaseModule):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return the outputs at strides 1, 2, 4, 8, 16 and 32 for images (N, in_channels, H, W).
+        """Return the outputs at strides 1, 2, 4, 8, 16 and 32 of images (N, in_channels, H, W).
 
         Returns:
             (N, 1, ceil(H / stride), ceil(W / stride)) each, between 0 and 1.
@@ -133,9 +131,9 @@ class ReXUNet(BaseModule):
 
 
 class ReXDepth(ReXUNet):
-    """:class:`ReXUNet` for disparity, with the outputs named as monodepth2's losses take them.
+    """:class:`ReXUNet` for disparity, with output names for monodepth2's losses.
 
-    It has all of ReXUNet's tensors; those that only outputs outside ``scales`` need do not train.
+    It has all tensors of ReXUNet. Those that only outputs outside ``scales`` use are not trained.
 
     Args:
         arch: As for :class:`ReXUNet`.
@@ -143,7 +141,7 @@ class ReXDepth(ReXUNet):
         arguments: As for :class:`ReXUNet`.
 
     Raises:
-        InvalidArgument: a scale outside 0 to 5, or none.
+            InvalidArgument: ``scales`` is empty, or has a scale outside 0 to 5.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""A backbone and a U-Net decoder in one module."""
+"""A U-Net: a backbone and a decoder in one module."""
 
 import inspect
 from collections.abc import Mapping, Sequence
@@ -24,17 +24,17 @@ class UNet(BaseModule):
     """A backbone with a U-Net decoder.
 
     The tensors of the backbone keep their names, with the prefix ``backbone.``, so
-    ``load_weights(unet, checkpoint, backbone_only=True)`` fills them from a classifier.
+    ``load_weights(unet, checkpoint, backbone_only=True)`` loads them from a classifier.
 
     Args:
         backbone: Backbone whose ``out_indices`` select the levels that the decoder reads.
         num_classes: Channels of the logits.
-        output_strides: A stride, such as 1, returns one tensor. A list returns a dict by stride;
-            'all' or None stands for 1 and the strides of all levels.
+        output_strides: A single stride, such as 1, returns one tensor. A list returns a dict by
+            stride; 'all' or None means 1 and the strides of all levels.
         decoder: Further arguments of :class:`~rexdense.models.unet.UNetDecoder`.
 
     Raises:
-        InvalidArgument: see :class:`~rexdense.models.unet.UNetDecoder`.
+        InvalidArgument: as for :class:`~rexdense.models.unet.UNetDecoder`.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Files that are no usable checkpoint: each is refused in one line that says what it is."""
+"""Unusable checkpoint files: each is refused with one line that describes the file."""
 
 import gzip
 import io
@@ -92,7 +92,7 @@ def with_value(value: float) -> dict:
 
 
 def with_tensor(make) -> dict:
-    """WEIGHTS with one tensor as ``make`` makes it."""
+    """WEIGHTS with one tensor replaced by ``make(tensor)``."""
     name = 'stages.1.1.project.conv.weight'
     return {**WEIGHTS, name: make(WEIGHTS[name])}
 
@@ -104,7 +104,7 @@ def quantised(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def saying(**meta) -> bytes:
-    """WEIGHTS with what the file says of them."""
+    """WEIGHTS with metadata."""
     return saved({'state_dict': WEIGHTS, 'meta': meta})
 
 
@@ -227,7 +227,7 @@ def convert():
 
 
 def refusal(convert, capsys, source, *options) -> str:
-    """Return the one line in which rexdense convert refuses ``source``."""
+    """Return the one-line error of rexdense convert for ``source``."""
     destination = Path(source).parent / 'out' / 'converted.pth'
     destination.parent.mkdir(exist_ok=True)
     with pytest.raises(SystemExit) as ended:
@@ -248,7 +248,7 @@ def test_a_bad_file_is_refused_in_one_line(kind, convert, capsys, tmp_path):
     for write in (export_backbone, convert_checkpoint):
         with pytest.raises((CheckpointUnreadable, CheckpointMismatch), match=message) as error:
             write(path, tmp_path / 'written.pth')
-        # The command line folds white space; the message itself is one line.
+        # The command line folds white space, but the message itself must be one line, too.
         assert '\n' not in str(error.value)
         assert os.listdir(tmp_path) == ['weights.pth']
     assert ' '.join(str(error.value).split()) in refusal(convert, capsys, path)
@@ -341,7 +341,7 @@ def test_existing_files_are_kept_without_overwrite(convert, capsys, tmp_path):
 def test_a_disk_that_takes_no_more_leaves_nothing(suffix, tmp_path):
     source = tmp_path / 'source.pth'
     source.write_bytes(saved(WEIGHTS))
-    # torch's writer of zip files would say that writing failed, and not why.
+    # torch's zip writer would report that writing failed, but not why.
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
     try:

@@ -1,4 +1,4 @@
-"""Files that would run code: refused by every route, and nothing of them happens."""
+"""Files that would run code: every route refuses them, and their code does not run."""
 
 import zipfile
 
@@ -74,7 +74,7 @@ def test_no_route_runs_a_crafted_file(kind, tmp_path):
 
 
 def test_the_crafted_file_is_not_harmless(tmp_path):
-    # Without this the test above would pass for files that do nothing anyway.
+    # Otherwise the test above would also pass for files that do nothing.
     path, victim = tmp_path / 'weights.pth', tmp_path / 'written'
     write_crafted('torch zip', path, victim)
     read_checkpoint(path, trust_pickle=True)
@@ -106,7 +106,7 @@ EMPTY = b'cnumpy._core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\x00tX\x01\
 
 
 def type_of(code, *state):
-    """The pickle of a type of NumPy, and of what is then said of it."""
+    """Return the pickle of a NumPy dtype, with its further state."""
     made = b'cnumpy\ndtype\n(X%c\x00\x00\x00%b\x89\x88tR' % (len(code), code)
     return made + (b'(' + b''.join(state) + b'tb' if state else b'')
 
@@ -136,7 +136,7 @@ def pickled(path, content):
     ids=['objects over bytes', 'numbers over bytes', 'an array made new', 'fields'],
 )
 def test_no_pickle_makes_bytes_pointers(content, name, tmp_path):
-    """Which are followed where the array is copied or shown."""
+    """Pointers would be followed when the array is copied or shown."""
     with pytest.raises(CheckpointUnreadable, match=rf'wants to call numpy\.{name} while it is re'):
         read_checkpoint(pickled(tmp_path / 'weights.pth', content))
 
@@ -150,7 +150,7 @@ def test_what_a_pickle_says_of_a_type_besides_its_code_and_order_is_left_out(tmp
 
 
 def test_no_array_is_filled_again_whose_numbers_a_tensor_has(tmp_path):
-    """NumPy frees their memory, and the tensor would show whatever is there next."""
+    """NumPy would free their memory, and the tensor would show other data."""
     state = b'(K\x01(K\x01t' + type_of(b'f8') + b'\x89' + BYTES + b'tb'
     tensor = b'ctorch._utils\n_rebuild_device_tensor_from_numpy\n(h\x01ctorch\nfloat64\n'
     tensor += b'X\x03\x00\x00\x00cpu\x89tR'

@@ -1,4 +1,4 @@
-"""Checkpoints with damage anywhere: each is refused in one line, or is none that can be seen."""
+"""Damaged checkpoints: each is refused with one line, unless the damage is undetectable."""
 
 import contextlib
 import io
@@ -36,7 +36,7 @@ FILES = {
 
 
 def damaged_pickles():
-    """Archives whose checksums are those of a pickle that is damaged."""
+    """Archives with a damaged pickle and matching checksums."""
     with zipfile.ZipFile(io.BytesIO(FILES['zip'])) as archive:
         records = {name: archive.read(name) for name in archive.namelist()}
     name = next(name for name in records if name.endswith('data.pkl'))
@@ -63,7 +63,7 @@ def test_damage_anywhere_is_no_other_error(tmp_path, kind):
 
 
 def with_a_flipped_bit(content, name):
-    """The archive with one bit of a record's content changed."""
+    """Return the archive with one flipped bit in a record's content."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         record = archive.getinfo(next(full for full in archive.namelist() if full.endswith(name)))
         held = archive.read(record)

@@ -262,7 +262,7 @@ def test_mapped_tensors_take_no_memory(tmp_path):
 
 @pytest.mark.parametrize('sizes', [(0, 2**63), (0, 2**64 - 1), (2**69, 0)])
 def test_sizes_beyond_what_torch_counts_are_refused(sizes, tmp_path):
-    """Of a tensor without values, which has all bytes that it needs."""
+    """A tensor without values has all the bytes that it needs."""
     tensor = b''.join(b'\x08' + varint(size) for size in sizes) + field(2, b'Float32')
     path = tmp_path / 'a.ckpt'
     path.write_bytes(field(1, field(1, b'a.weight') + field(2, tensor + field(3, b''))))

@@ -58,7 +58,7 @@ def below(prefix, state):
     return {prefix + key: value for key, value in state.items()}
 
 
-# How programs keep both; the last entry is what each file keeps as its own weights.
+# How programs store both; the last entry is what each file has as its main weights.
 BOTH = {
     'timm': (lambda last, average: {'state_dict': last, 'state_dict_ema': average}, 'last'),
     'DeiT': (lambda last, average: {'model': last, 'model_ema': average}, 'last'),
@@ -193,7 +193,7 @@ def test_networks_under_unknown_names_are_named(state):
 @pytest.mark.parametrize('device', ['cuda:0', 'cuda:7', 'npu:0', 'xpu:1', 'mps'])
 @pytest.mark.parametrize('mmap', [False, True])
 def test_files_saved_on_a_device_that_is_not_here(device, mmap, tmp_path, monkeypatch):
-    """Their tensors come to the CPU."""
+    """The tensors come to the CPU."""
     path, weight = tmp_path / 'saved.pth', torch.arange(6.0).reshape(2, 3)
     with monkeypatch.context() as patch:
         patch.setattr(torch.serialization, 'location_tag', lambda storage: device)

@@ -1,4 +1,4 @@
-"""Weights for another module than they were trained in: other classes, channels, hosts."""
+"""Weights for a module with other classes, channels or a host model."""
 
 import pytest
 import torch

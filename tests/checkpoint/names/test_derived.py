@@ -1,4 +1,4 @@
-"""Weights that torch computes from other tensors: named, with what undoes it."""
+"""Weights that torch computes from other tensors: the error names them and the remedy."""
 
 import copy
 
@@ -26,7 +26,7 @@ CASES = {
 
 @pytest.fixture(params=CASES)
 def case(request, trained):
-    """What is said of a network, the network, what undoes it, and one of the modules."""
+    """The description of a network, the network, the remedy, and one of its modules."""
     made, remedy = CASES[request.param]
     model = copy.deepcopy(trained)
     for module in [part for part in model.modules() if isinstance(part, nn.Conv2d)][-3:]:

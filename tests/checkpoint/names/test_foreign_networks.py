@@ -1,4 +1,4 @@
-"""Networks of other kinds that share names with ours: refused everywhere, in one short line."""
+"""Foreign networks that share tensor names with ours: refused everywhere, with one line."""
 
 import pytest
 import torch
@@ -20,13 +20,13 @@ LONGEST = 600
 
 
 def first_levels(name: str, scheme: str) -> dict[str, torch.Tensor]:
-    """The levels c1 and c2 of a new network under a project's names."""
+    """Return the levels c1 and c2 of a new network with a project's names."""
     backbone = rexdense.create_backbone(name, out_indices=(1,))
     return from_native(backbone.state_dict(), SCHEMES[scheme], architecture(name))
 
 
 def routes(content, name, folder):
-    """Every way of using a checkpoint, as functions without arguments."""
+    """Return all ways of using a checkpoint, as functions without arguments."""
 
     def fill(**options):
         target = rexdense.create_backbone(name, out_indices=(1,))
@@ -52,7 +52,7 @@ def assert_refused(content, name, folder, message):
 
 
 def inside_a_block(names: list[str]) -> str:
-    # The last norm is of the deepest block; what stands there belongs to it.
+    # The last norm is in the deepest block, so the new tensor is in that block, too.
     return f'{names[-1].rsplit(".", 2)[0]}.attention.weight'
 
 
@@ -60,7 +60,7 @@ def inside_the_stem(names: list[str]) -> str:
     return f'{names[0].rsplit(".", 1)[0]}.attention.weight'
 
 
-# Every other, and the first of each naming: all networks and all namings.
+# Every other one, and the first of each scheme: this covers all networks and all schemes.
 FIRST = {scheme: (name, scheme) for name, scheme in reversed(NAMED)}.values()
 SOME = dict.fromkeys((*NAMED[::2], *FIRST))
 
@@ -121,19 +121,19 @@ def test_heads_and_other_tensors_are_dropped_and_named(prefix, tmp_path):
 
 
 def stem_of_three_layers(state):
-    """As ResNet-D's and those of timm's resnext50d and ecaresnext."""
+    """Like the stems of ResNet-D and of timm's resnext50d and ecaresnext."""
     renamed = {'conv1.weight': 'conv1.0.weight'}
     return {renamed.get(key, key): value for key, value in state.items()}
 
 
 def outer_stem(state):
-    """As the older SE-ResNeXt's, whose stem is a stage."""
+    """Like the older SE-ResNeXt, whose stem is a stage."""
     outer = ('conv1.', 'bn1.')
     return {f'layer0.{k}' if k.startswith(outer) else k: v for k, v in state.items()}
 
 
 def norms_first(state):
-    """As timm's regnetv, whose stem is bare and whose blocks begin with a norm."""
+    """Like timm's regnetv, whose stem has no norm and whose blocks begin with a norm."""
     return {
         key.replace('stem.conv.', 'stem.').replace('.conv.', '.').replace('.bn.', '.'): value
         for key, value in state.items()
@@ -142,7 +142,7 @@ def norms_first(state):
 
 
 def stages_of_blocks(state):
-    """As timm's byobnet, regnetz_b16 for example, which shares a stem with timm's ReXNet."""
+    """Like timm's byobnet, for example regnetz_b16, which shares a stem with timm's ReXNet."""
     return {
         key if key.startswith('stem') else f'stages.{key.replace("b", "", 1)}': value
         for key, value in state.items()
@@ -173,7 +173,7 @@ def test_a_resnet_is_no_resnext(scheme, tmp_path):
     other = rexdense.create_backbone('rexnet_1.0')
     with pytest.raises(CheckpointMismatch, match=r'no named network.* module is rexnet_1\.0'):
         rexdense.load_weights(other, content)
-    # Its own rule builds it.
+    # It can be built by its own rule.
     assert rexdense.load_weights(resnet, content).complete
 
 

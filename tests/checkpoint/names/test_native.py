@@ -1,4 +1,4 @@
-"""The generated names and shapes of tensors against those of the networks."""
+"""The generated tensor names and shapes are those of the networks."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Whole networks under every project's names, there and back."""
+"""Renaming of whole networks to every project's names and back."""
 
 import pytest
 import torch
@@ -55,7 +55,7 @@ def test_residual_networks_come_out_of_every_naming(name, scheme):
     for content in (theirs, nested) if scheme == 'openmmlab' else (theirs,):
         report = rexdense.load_weights(target, {'state_dict': content})
         assert report.architecture == name
-        # A bare ResNeXt of OpenMMLab has torchvision's names, but for its head.
+        # A bare ResNeXt of OpenMMLab has torchvision's names, except for its head.
         assert report.source == SCHEMES[scheme].title
         assert_equal(target, source.state_dict())
 

@@ -1,5 +1,5 @@
-"""Whole models of mmdet and mmseg, optimised: they find the same, in spite of operators that read
-memory as NCHW."""
+"""Optimised models of mmdet and mmseg: the same predictions, despite operators that read memory as
+NCHW."""
 
 import copy
 import pickle
@@ -52,7 +52,7 @@ def test_detectors_find_the_same(config):
 
 
 def test_regions_would_be_wrong_without_the_order_of_axes(monkeypatch):
-    """What the hook is for, and that the comparison sees it."""
+    """Check that the hook is needed, and that the comparison notices."""
     monkeypatch.setattr(memory_layout, '_READS_NCHW', 'nothing')
     model = detector(small_settings(CONFIG))
     images = image(1, 3, 97, 131)

@@ -1,4 +1,4 @@
-"""Arrangements of convolutions and batch norms: folded where that is exact, else left alone."""
+"""Arrangements of convolutions and batch norms: folded if that is exact, else unchanged."""
 
 import copy
 
@@ -15,7 +15,7 @@ from tests.models.networks import image, randomise
 
 
 class Standardised(nn.Conv2d):
-    """A convolution that does not use its weights as they are."""
+    """A convolution that transforms its weights before use."""
 
     def forward(self, x):
         return self._conv_forward(x, self.weight - self.weight.mean(), self.bias)
@@ -27,7 +27,7 @@ class Doubled(nn.BatchNorm2d):
 
 
 class NormFirst(nn.Module):
-    """Children in another order than that of the calls."""
+    """A module whose children are in another order than the calls."""
 
     def __init__(self):
         super().__init__()
@@ -38,7 +38,7 @@ class NormFirst(nn.Module):
 
 
 class Branches(nn.Module):
-    """Modules that share a convolution, a norm, or all."""
+    """Modules that share a convolution, a norm, or both."""
 
     def __init__(self, share):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Fused convolutions: shortcuts and ReLUs in them, and weights that are laid out once."""
+"""Fused convolutions: fused shortcuts and ReLUs, and weights that are packed once."""
 
 import copy
 import pickle
@@ -18,7 +18,7 @@ from tests.models.networks import image, randomise
 
 
 class Operators(TorchDispatchMode):
-    """Names of the operators that run while it is on."""
+    """Records the names of the operators that run in this mode."""
 
     def __init__(self):
         super().__init__()
@@ -74,7 +74,7 @@ def test_the_shortcut_is_added_in_the_convolution(stride, squeeze):
 @pytest.mark.parametrize('activation', [None, relu, relu6, silu])
 @pytest.mark.parametrize('turned', [False, True])
 def test_sums_before_any_activation(activation, turned):
-    """oneDNN knows ReLU alone; shortcuts may have any layout."""
+    """oneDNN supports only ReLU; shortcuts may have any layout."""
     torch.manual_seed(0)
     conv = torch.nn.Conv2d(1, 8, 3, padding=1)
     images, shortcut = image(2, 1, 9, 7), image(2, 8, 9, 7, seed=1) * 9
@@ -138,7 +138,7 @@ def test_a_compiled_layer_can_be_pickled():
 
 
 def give_new_weights(network):
-    """Until they lie where others lay, whose memory became free."""
+    """Set weights until a new one reuses the freed memory of an old one."""
     network.conv.weight.data = network.conv.weight.data.clone()
     network(image(1, 3, 16, 16))
     first = network.conv.weight.data_ptr()

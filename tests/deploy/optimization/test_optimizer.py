@@ -1,4 +1,4 @@
-"""Optimised networks: the same outputs, one copy, one line for what cannot be done."""
+"""Optimised networks: the same outputs, a copy, and one-line refusals."""
 
 import copy
 import pickle
@@ -108,7 +108,7 @@ def test_it_can_be_copied_and_pickled(backbone, way, dtype, imitated):
 
 
 def test_gradients_of_images_still_flow(backbone):
-    """As gradient-based explanations need them."""
+    """Gradient-based explanations need them."""
     gradients = []
     for network in (optimize(backbone), backbone):
         images = image(1, 3, 64, 64).requires_grad_()
@@ -138,7 +138,7 @@ def test_parametrised_weights_are_computed_once():
 
 
 class Pooled(nn.Module):
-    """A model in mmengine's form, whose neck has no weights."""
+    """A model in mmengine's form with a neck that has no weights."""
 
     def __init__(self):
         super().__init__()
@@ -163,7 +163,7 @@ def hooked(how):
 
 
 class Keeping(nn.Module):
-    """A network that keeps a map of an earlier pass, which torch refuses to copy."""
+    """A network that keeps a feature map of an earlier pass, which torch cannot copy."""
 
     def __init__(self):
         super().__init__()
@@ -217,7 +217,7 @@ def test_other_types_are_refused(backbone, dtype):
 
 @pytest.fixture
 def imitated(monkeypatch):
-    """Let processors without bfloat16 imitate it."""
+    """Pretend that processors without bfloat16 support it."""
     monkeypatch.setattr(optimizer, 'require_bfloat16', lambda device: None)
 
 
@@ -258,7 +258,7 @@ def test_no_compiler(backbone, monkeypatch):
 
 
 @pytest.mark.slow
-# Two of the network, and of each hook that changes the type of what goes in or out.
+# Two for the network, and one for each hook that converts inputs or outputs.
 @pytest.mark.parametrize(
     ('dtype', 'allowed', 'graphs'), [(None, 1e-4, 2), (torch.bfloat16, 0.1, 6)]
 )

@@ -1,4 +1,4 @@
-"""Wide maps in strips: the same outputs, and no wide map as a whole."""
+"""Wide feature maps in strips: the same outputs, without a whole wide map."""
 
 import copy
 
@@ -21,11 +21,11 @@ from tests.models.networks import image, randomise
 
 WIDTH, HIDDEN = 11, 24
 ROW = 4 * HIDDEN * WIDTH
-"""Bytes of a row of the wide map."""
+"""Bytes per row of the wide map."""
 
 
 class Largest(TorchDispatchMode):
-    """Bytes of the largest tensor that an operator returns while it is on."""
+    """Records the bytes of the largest tensor that an operator returns in this mode."""
 
     def __init__(self):
         super().__init__()
@@ -66,9 +66,9 @@ def residual(stride, dilation, squeeze):
 
 
 def in_strips(block, largest, strip, monkeypatch):
-    """The block folded, before and after its layers run in strips of that many rows."""
+    """Return the folded block before and after its layers run in strips of ``strip`` rows."""
     monkeypatch.setattr(strips, '_LARGEST_REUSED', largest * ROW)
-    # Other tests of this process may have called a program.
+    # Other tests in this process may have called a program, which keeps freed memory.
     monkeypatch.setattr(strips, 'reuses_freed_memory', lambda: False)
     monkeypatch.setattr(strips, '_STRIP', strip * ROW)
     torch.manual_seed(0)
@@ -127,7 +127,7 @@ def test_the_wide_map_is_never_there_as_a_whole(stride, squeeze, lite, monkeypat
             block(x)
         sizes.append(seen.bytes)
     assert sizes[0] == 64 * ROW
-    # Strips overlap by two rows; the output and what squeeze-excitation takes are there as a whole.
+    # Strips overlap by two rows. The output and the input of squeeze-excitation are whole maps.
     assert sizes[1] < 18 * ROW
 
 
@@ -173,7 +173,7 @@ class NoSum(Bottleneck):
 
 
 class Renamed(InvertedBottleneck):
-    """A block that computes as its base does."""
+    """A block with the same computation as its base."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
@@ -184,7 +184,7 @@ class Renamed(InvertedBottleneck):
 
 
 class Gated(ConvNorm):
-    """A layer that needs its map as a whole."""
+    """A layer that needs the whole map."""
 
     def forward(self, x):
         x = super().forward(x)
@@ -192,7 +192,7 @@ class Gated(ConvNorm):
 
 
 class Absolute(ConvNorm):
-    """A layer with something between its convolution and its norm."""
+    """A layer with an operation between its convolution and its norm."""
 
     def forward(self, x):
         return self.norm(self.conv(x).abs())
@@ -204,7 +204,7 @@ def changed(block, layer, kind):
 
 
 def striding_first(block):
-    """The stride in the 1x1 layer, as in Caffe's ResNet."""
+    """Put the stride into the 1x1 layer, as in Caffe's ResNet."""
     for layer in (block.conv1, block.downsample):
         layer.conv.stride = (2, 2)
     return block
@@ -261,7 +261,7 @@ def test_other_attributes_of_the_name(value):
 
 
 def test_graphs_do_not_depend_on_the_size(monkeypatch):
-    """torch.fx refuses comparisons of sizes, and torch.compile would make a graph for each side."""
+    """torch.fx refuses comparisons of sizes, and torch.compile would make a graph per branch."""
     whole, cut = in_strips(inverted(1, 1, 2), 4, 4, monkeypatch)
     graph = torch.fx.symbolic_trace(cut)
     for height in (2, 50):

@@ -1,4 +1,4 @@
-"""The multi-output U-Net as a decode head for depth: targets, masks, losses, predictions."""
+"""The U-Net decode head for depth: targets, masks, losses, predictions."""
 
 import math
 
@@ -68,7 +68,7 @@ def test_a_coarse_pixel_is_the_mean_of_what_was_measured():
     depth[0, 0, 3, 5] = 7
     assert resize_depth(depth, (2, 3)).tolist() == [[[[3, 0, 0], [0, 0, 7]]]]
     assert resize_depth(depth, (4, 6)) is depth
-    # A share of area, also where sizes do not divide.
+    # The share of the area counts, also if sizes do not divide.
     flat = torch.full((1, 1, 65, 97), 2.5)
     flat[..., ::3, ::2] = 0
     torch.testing.assert_close(resize_depth(flat, (33, 49)), torch.full((1, 1, 33, 49), 2.5))

@@ -1,4 +1,4 @@
-"""The multi-output U-Net as a decode head: labels at every scale, losses, predictions."""
+"""The U-Net decode head for segmentation: labels at every scale, losses, predictions."""
 
 import pytest
 import torch
@@ -75,7 +75,7 @@ def test_shares_of_cells_are_those_of_averaged_one_hot_maps(size):
     one_hot = F.one_hot(labels, 5).permute(0, 3, 1, 2).double()
     expected = F.adaptive_avg_pool2d(one_hot, size).argmax(1)
     found = resize_labels(labels, size, 'share')
-    # Shares that are equal but for rounding may go either way.
+    # Shares that differ only by rounding may go either way.
     assert (found == expected).double().mean() > 0.99
 
 

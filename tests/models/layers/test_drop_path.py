@@ -1,4 +1,4 @@
-"""Stochastic depth: where it is, how it grows, what it does."""
+"""Stochastic depth: the blocks that have it, its rates, its effect."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The max-pooling before ResNeXt's first block, with both paddings."""
+"""The max-pooling before ResNeXt's first block, with both kinds of padding."""
 
 import math
 
@@ -15,7 +15,7 @@ from tests.models.networks import image
 @pytest.mark.parametrize('size', [(8, 8), (8, 9), (9, 8), (9, 9), (1, 1), (2, 3)])
 def test_same_padding_is_below_and_right_on_even_sizes(size):
     x = image(2, 3, *size) - 10  # all negative: padding with 0 would win
-    # 1 above and left only where the size is odd: MindSpore's pad_mode='same'
+    # 1 above and on the left only if the size is odd: MindSpore's pad_mode='same'
     padded = torch.full((2, 3, size[0] + 2, size[1] + 2), -math.inf)
     top, left = size[0] % 2, size[1] % 2
     padded[:, :, top : top + size[0], left : left + size[1]] = x
@@ -51,7 +51,7 @@ def test_the_padding_is_an_argument_and_can_be_changed_afterwards():
     backbone.pool_padding = 'symmetric'
     assert backbone.stages[1][0].padding == backbone.architecture.stages[1][0].padding
     assert backbone.pool_padding == 'symmetric'
-    other.pool_padding = 'same'  # also where the pooling is not built
+    other.pool_padding = 'same'  # also if the pooling is not built
     assert other.pool_padding == 'same'
     with pytest.raises(InvalidArgument, match='allowed are same, symmetric'):
         backbone.pool_padding = 'valid'

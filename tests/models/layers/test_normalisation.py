@@ -1,4 +1,4 @@
-"""Kinds of normalisation, and what squeeze-excitation does with few images."""
+"""Kinds of normalisation, and squeeze-excitation with few images."""
 
 import copy
 
@@ -155,7 +155,7 @@ def test_a_batch_norm_overwrites_what_a_convolution_has_computed(dtype, memory_f
 
 
 class Aliasing(nn.Conv2d):
-    """Returns its input, as a convolution that was taken out would."""
+    """Returns its input, as a replacement of a convolution might."""
 
     def forward(self, x):
         return x

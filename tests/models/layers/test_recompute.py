@@ -1,4 +1,4 @@
-"""Recomputation: gradients and statistics of the plain network, in less memory."""
+"""Recomputation: the gradients and statistics of the plain network, in less memory."""
 
 import copy
 import pickle
@@ -31,8 +31,8 @@ some = pytest.mark.parametrize('name', ['rexnet_1.0', 'regnety_200mf'])
 
 
 def networks(name, *how, **arguments):
-    """Return equal networks in float64, one for each way to recompute, and one that is to be
-    trained plainly; of ReXNet a block a level, of ResNeXt the first two stages."""
+    """Return equal networks in float64: one per way to recompute, and one for plain training. A
+    ReXNet has a block per level, a ResNeXt the first two stages."""
     if name.startswith('rexnet'):
         arguments['depth_mult'] = 0.1
     if name.startswith('resnext'):
@@ -42,7 +42,7 @@ def networks(name, *how, **arguments):
 
 
 def train(backbone, *images):
-    """Run a forward pass for each batch, with the same random numbers, then one backward pass."""
+    """Run a forward pass per batch, with the same random numbers, then one backward pass."""
     torch.manual_seed(3)
     levels = [level for x in images for level in backbone(x)]
     sum(level.float().square().mean() for level in levels).backward()
@@ -50,7 +50,7 @@ def train(backbone, *images):
 
 
 def train_plainly(backbone, *images):
-    """Train with autograd alone: under forward differentiation nothing is recomputed."""
+    """Train with autograd alone: in forward-mode differentiation nothing is recomputed."""
     with forward_ad.dual_level():
         return train(backbone, *images)
 
@@ -58,7 +58,7 @@ def train_plainly(backbone, *images):
 def assert_same_training(backbone, reference, tolerance=1e-9, floor=1e-12):
     """Compare gradients (relative to the largest of the tensor) and buffers (bit by bit).
 
-    A shift whose output is normalised again has no gradient but rounding noise, below ``floor``.
+    A shift whose output is normalised again has no gradient except rounding noise, below ``floor``.
     """
     parameters = zip(backbone.named_parameters(), reference.parameters(), strict=True)
     for (key, found), expected in parameters:
@@ -117,16 +117,16 @@ OTHER_ARGUMENTS = [
     ('name', 'arguments'),
     [
         *(('rexnet_1.0', arguments) for arguments in OTHER_ARGUMENTS),
-        # Its layers are fewer of the same kinds.
+        # Fewer layers of the same kinds.
         *(('regnety_200mf', arguments) for arguments in OTHER_ARGUMENTS[:3]),
     ],
     ids=str,
 )
 def test_gradients_with_other_arguments(name, arguments):
-    # Up to the blocks with squeeze-excitation, and to those whose stride becomes a dilation.
+    # Up to the blocks with squeeze-excitation, or with dilation instead of stride.
     deepest = 3 if 'output_stride' in arguments else 2
     *backbones, reference = networks(name, *MODES, out_indices=(deepest,), **arguments)
-    # 16 images, so that squeeze-excitation's norms use the batch's statistics.
+    # 16 images, so that the norms in squeeze-excitation use batch statistics.
     x = image(16, reference.in_channels, 32, 32).double()
     train_plainly(reference, x)
     for backbone in backbones:
@@ -332,7 +332,7 @@ def test_gradients_of_gradients(name, training):
 
 
 class Calls(nn.Module):
-    """Gives a module and its input, in :func:`numerically_right`, to a function."""
+    """A module for a given function of the module and its input, in :func:`numerically_right`."""
 
     def __init__(self, function, module):
         super().__init__()
@@ -343,7 +343,7 @@ class Calls(nn.Module):
 
 
 def with_parameters(function, module):
-    """Return ``function(module, x)`` as one of x and the module's parameters, and values."""
+    """Return ``function(module, x)`` as a function of x and the module's parameters, and values."""
     calls = Calls(function, module)
     names = [name for name, _ in calls.named_parameters()]
 
@@ -389,7 +389,7 @@ def test_torch_func_computes_gradients(how):
 
 @again
 def test_swapped_parameters_get_the_gradients(how):
-    """As an average of the weights is put in a network's place."""
+    """As if an average of the weights replaced a network's."""
     backbone = network('rexnet_1.0', recompute=how, out_indices=(1,)).double().eval()
     other = {
         key: value.detach().mul(1.1).requires_grad_() for key, value in backbone.named_parameters()
@@ -443,8 +443,8 @@ def test_replicas_which_do_not_tell_their_parameters_run_plainly(how):
 
 
 def test_memory_is_a_share_of_timm_s():
-    # 727.8 MB for 8 images of 224 x 224 in timm 1.0.31's rexnet_100 with features_only, outputs
-    # included, says the same counter.
+    # timm 1.0.31's rexnet_100 with features_only keeps 727.8 MB for 8 images of 224 x 224,
+    # including the outputs, measured with the same counter.
     timm = 727.8e6 * (64 / 224) ** 2
     x = image(8, 3, 64, 64)
     plain, activations, blocks = (

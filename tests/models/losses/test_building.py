@@ -1,4 +1,4 @@
-"""Losses of heads by config: mmseg's by name, the user's own, and what is refused."""
+"""Losses of heads from configs: mmseg's by name, the user's own, and refusals."""
 
 import importlib
 import re
@@ -129,7 +129,7 @@ def test_losses_refused_with_one_channel(config, message):
     ['BoundaryLoss', 'HuasdorffDisstanceLoss', 'OhemCrossEntropy', 'KLDivLoss', 'SiLogLoss'],
 )
 def test_losses_of_mmseg_that_compare_something_else(name):
-    # Not all of them are imported with the package.
+    # The package does not import all of them.
     for module in Path(mmseg.models.losses.__path__[0]).glob('*loss.py'):
         importlib.import_module(f'mmseg.models.losses.{module.stem}')
     message = refusal(dict(type=f'mmseg.{name}'))

@@ -1,4 +1,4 @@
-"""Losses of logits against labels: torch's and mmseg's values, void pixels, one channel."""
+"""Losses for labels: torch's and mmseg's values, void pixels, one channel."""
 
 import math
 
@@ -74,7 +74,7 @@ def test_void_pixels_are_as_if_cut_out(loss, channels, void):
     assert value > 0
     assert not logits.grad[:, :, :2].any() and not logits.grad[..., 0].any()
     assert logits.grad[:, :, 2:, 1:].abs().sum() > 0
-    # Whatever the network says of void pixels.
+    # Whatever the network predicts for void pixels.
     with torch.no_grad():
         logits[:, :, :2] = 50
     torch.testing.assert_close(loss(logits, labels, ignore_index=void), value)
@@ -142,7 +142,7 @@ def test_gradients_are_those_of_differences(loss, channels):
         (name, classes)
         for name in ONE
         for classes in ([0, 1], [0, 0], [1, 1])
-        # With the squares of V-Net, Dice is 0 whatever is said where nothing is.
+        # Dice with V-Net's squares is 0 for every prediction if the class is absent.
         if (name, classes) != ('Dice', [0, 0])
     ],
 )
@@ -156,7 +156,7 @@ def test_one_channel_learns_the_mask_and_not_its_inverse(name, classes):
     assert loss(right, labels) < loss(unsure, labels) < loss(-right, labels)
     unsure.requires_grad_()
     loss(unsure, labels).backward()
-    # The gradient of each labelled pixel leads towards its label, if it leads anywhere.
+    # The gradient of a labelled pixel, if it has one, points towards its label.
     assert (unsure.grad * right <= 0).all() and unsure.grad.any()
 
 
@@ -254,7 +254,7 @@ def test_mmsegs_samplers_get_pixels():
 @pytest.mark.parametrize('beyond', [-2, 3, 254])
 @pytest.mark.parametrize(('loss', 'channels'), ALL, ids=NAMES)
 def test_labels_that_are_no_class_are_refused(loss, channels, beyond):
-    """One of them, among others or alone, whoever asks."""
+    """One wrong label, among others or alone, for every caller."""
     logits, labels = drawn(channels)
     last = max(channels, 2) - 1
     said = rf'{type(loss).__name__} got the label {beyond}, .* 0 to {last}, and void is 255'
@@ -280,7 +280,7 @@ def test_a_head_of_mmseg_has_torchs_value():
     for sampler in (None, dict(type='mmseg.OHEMPixelSampler', thresh=1.0, min_kept=2)):
         head = FCNHead(in_channels=4, channels=4, num_classes=3, loss_decode=loss, sampler=sampler)
         found = head.loss_by_feat(logits, samples)['loss_ce']
-        # A threshold that every pixel stays below keeps them all.
+        # No pixel reaches this threshold, so all are kept.
         torch.testing.assert_close(found, expected)
 
 
@@ -325,7 +325,7 @@ def test_focal_loss_is_mmsegs_of_what_is_labelled(alpha):
     logits, labels = drawn()
     labelled = labels != 255
     arguments = dict(alpha=alpha, gamma=1.5, class_weight=WEIGHTS)
-    # mmseg's, as its formula has it: a map of 0 and 1 for each channel.
+    # mmseg's loss as in its formula: a map of 0 and 1 per channel.
     theirs = MODELS.build(dict(type='mmseg.FocalLoss', **arguments))(
         logits.movedim(1, -1)[labelled], F.one_hot(labels[labelled], 3).float()
     )
@@ -346,7 +346,7 @@ def test_lovasz_hinge_is_mmsegs(per_image):
 
 
 def test_dice_by_hand():
-    # Shares 0.5 everywhere, two pixels of class 1, one of class 0, one void.
+    # Shares of 0.5 everywhere, two pixels of class 1, one of class 0, one void.
     labels = torch.tensor([[[1, 1], [0, 255]]])
     value = DiceLoss(eps=1e-9)(torch.zeros(1, 1, 2, 2), labels)
     assert float(value) == pytest.approx(1 - 2 * (0.5 + 0.5) / (3 * 0.25 + 2))
@@ -357,7 +357,7 @@ def test_dice_by_hand():
 def test_tversky_by_hand():
     labels = torch.tensor([[[1, 1], [0, 255]]])
     value = TverskyLoss(smooth=1e-9)(torch.zeros(1, 1, 2, 2), labels)
-    # 1 found, 0.5 taken wrongly, 1 missed.
+    # 1 found, 0.5 false positive, 1 missed.
     assert float(value) == pytest.approx(1 - 1 / (1 + 0.3 * 0.5 + 0.7 * 1))
 
 

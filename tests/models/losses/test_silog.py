@@ -1,4 +1,4 @@
-"""The scale-invariant logarithmic loss: mmseg's values, and gradients where mmseg's are NaN."""
+"""Scale-invariant logarithmic loss: mmseg's values, and gradients where mmseg's are NaN."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""U-Nets by name: one tensor or all scales, grey images, arguments of backbone and decoder."""
+"""U-Nets by name: one or all scales, grey images, arguments of backbone and decoder."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The general U-Net: shapes over every backbone, what reaches what, and what is refused."""
+"""The general U-Net: shapes for every backbone, receptive fields, refusals."""
 
 import math
 
@@ -100,7 +100,7 @@ def test_one_image_trains_every_parameter(block, skip, output_strides):
         if parameter.grad is None or not parameter.grad.isfinite().all()
     ]
     assert without == []
-    # The few channels of a squeeze-excitation may all be cut off by their ReLU.
+    # A ReLU may cut off all of the few channels in a squeeze-excitation.
     still = [
         name
         for name, parameter in unet.decoder.named_parameters()

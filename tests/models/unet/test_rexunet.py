@@ -1,4 +1,4 @@
-"""zshn25/rexnet's U-Net: its outputs, its names, its form for depth."""
+"""zshn25/rexnet's U-Net: outputs, names, and the variant for depth."""
 
 import numpy as np
 import pytest
@@ -93,7 +93,7 @@ def test_weights_of_a_classifier_fill_the_encoder_and_the_bottleneck():
 
 
 def as_the_reference_says(unet: ReXUNet, x: torch.Tensor) -> list[torch.Tensor]:
-    """Return the outputs by the reference's own steps, which double the size at each."""
+    """Return the outputs by the reference's own steps, each of which doubles the size."""
     layers = [unet.backbone.stem, *(block for stage in unet.backbone.stages for block in stage)]
     maps = []
     # conv0 to conv5: the stem and block 1, block 2, blocks 3 and 4, 5 and 6, 7 to 12, and the rest.

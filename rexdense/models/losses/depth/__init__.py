@@ -1,4 +1,4 @@
-"""Losses for depth: of measured depth maps, and of video alone."""
+"""Losses for depth: from measured depth maps, and from video."""
 
 from rexdense.models.losses.depth.geometry import (
     back_project,

@@ -1,8 +1,8 @@
-"""Views of one scene from two cameras: rays, rigid motion, projection, and images warped by them.
+"""Geometry of two views of a scene: rays, rigid motion, projection, image warping.
 
 Pixels are counted from the centre of the first one: the pixel in row ``v`` and column ``u`` has the
-coordinates (u, v), and ``intrinsics`` (N, 3, 3) map a point (X, Y, Z) of the camera's frame (X to
-the right, Y down, Z forward) to ``Z * (u, v, 1)``.
+coordinates (u, v). ``intrinsics`` (N, 3, 3) map a point (X, Y, Z) of the camera's frame (X to the
+right, Y down, Z forward) to ``Z * (u, v, 1)``.
 """
 
 import torch
@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 NEAREST_DEPTH = 1e-3
-"""Points nearer to the image plane than this, or behind it, are projected as if they were here."""
+"""Minimum distance from the image plane: nearer points, or points behind it, are projected as if at
+this distance."""
 
 
 def disparity_to_depth(disparity: Tensor, min_depth: float, max_depth: float) -> Tensor:
-    """Return the depth of a disparity between 0 and 1, which is linear in the inverse of depth.
+    """Return the depth of a disparity between 0 and 1, which is linear in the inverse depth.
 
     Source: Godard et al. 2019, "Digging Into Self-Supervised Monocular Depth Estimation",
     section 4 (``disp_to_depth`` in nianticlabs/monodepth2 ``layers.py``).
@@ -34,10 +35,10 @@ def depth_to_disparity(depth: Tensor, min_depth: float, max_depth: float) -> Ten
 
 
 def pose_matrix(axis_angle: Tensor, translation: Tensor) -> Tensor:
-    """Return rigid motions (N, 4, 4) that turn a point about an axis and then shift it.
+    """Return rigid motions (N, 4, 4) that rotate a point about an axis and then translate it.
 
     Args:
-        axis_angle: (N, 3), the direction of the axis, as long as the angle in radians.
+        axis_angle: (N, 3), the direction of the axis; its length is the angle in radians.
         translation: (N, 3), in the unit of depth.
     """
     x, y, z = axis_angle.unbind(1)
@@ -49,7 +50,7 @@ def pose_matrix(axis_angle: Tensor, translation: Tensor) -> Tensor:
 
 
 def back_project(depth: Tensor, intrinsics: Tensor) -> Tensor:
-    """Return the points (N, 3, H, W) that pixels at a depth (N, 1, H, W) along Z show."""
+    """Return the 3D points (N, 3, H, W) of pixels with depth (N, 1, H, W) along Z."""
     height, width = depth.shape[2:]
     v, u = torch.meshgrid(
         torch.arange(height, dtype=depth.dtype, device=depth.device),
@@ -68,8 +69,7 @@ def transform_points(points: Tensor, pose: Tensor) -> Tensor:
 
 
 def project(points: Tensor, intrinsics: Tensor) -> Tensor:
-    """Return the pixel coordinates (N, 2, H, W), u before v, at which points (N, 3, H, W) are
-    seen."""
+    """Return the pixel coordinates (N, 2, H, W), u before v, of points (N, 3, H, W)."""
     seen = torch.einsum('nij,njhw->nihw', intrinsics.to(points), points)
     return seen[:, :2] / seen[:, 2:].clamp(min=NEAREST_DEPTH)
 
@@ -77,17 +77,17 @@ def project(points: Tensor, intrinsics: Tensor) -> Tensor:
 def warp(source: Tensor, depth: Tensor, pose: Tensor, intrinsics: Tensor) -> Tensor:
     """Return the source view as the target camera sees it.
 
-    What lies outside the source view takes the colour of its nearest border pixel.
+    Pixels outside the source view take the colour of the nearest border pixel.
 
     Args:
         source: (N, C, H, W).
         depth: The target view's depth (N, 1, H, W).
-        pose: (N, 4, 4), takes points of the target camera's frame to the source camera's.
+        pose: (N, 4, 4), maps points of the target camera's frame to the source camera's.
         intrinsics: (N, 3, 3), of both cameras.
     """
     height, width = source.shape[2:]
     points = transform_points(back_project(depth, intrinsics), pose)
     pixels = project(points, intrinsics).permute(0, 2, 3, 1)
-    # grid_sample counts from -1 to 1, edge to edge.
+    # grid_sample uses -1 to 1, edge to edge.
     grid = (2 * pixels + 1) / pixels.new_tensor([width, height]) - 1
     return F.grid_sample(source, grid, padding_mode='border', align_corners=False)

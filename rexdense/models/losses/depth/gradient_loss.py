@@ -1,4 +1,4 @@
-"""A loss on how depth changes from pixel to pixel."""
+"""A loss of depth gradients."""
 
 from torch import Tensor, nn
 
@@ -8,7 +8,7 @@ from rexdense.registry import MODELS
 
 
 def valid_depth(depth: Tensor, max_depth: float = float('inf')) -> Tensor:
-    """Return a mask of measured depth: not 0 or below, NaN, infinite, or beyond ``max_depth``."""
+    """Return a mask of the measured depths: finite, above 0 and up to ``max_depth``."""
     return (depth > 0) & depth.isfinite() & (depth <= max_depth)
 
 
@@ -16,10 +16,10 @@ def valid_depth(depth: Tensor, max_depth: float = float('inf')) -> Tensor:
 class DepthGradientLoss(nn.Module):
     """The mean absolute difference of the gradients of two log depth maps, summed over scales.
 
-    With R the difference of the logarithms of predicted and true depth, each scale has the mean of
-    |R(x + 1) - R(x)| over horizontal neighbours plus that over vertical ones; from one scale to the
-    next every second row and column is left out. Sharp edges in the right places make it small,
-    whatever the overall scale. Neighbours of which one was not measured do not count.
+    Let R be the difference of the logarithms of predicted and true depth. The loss of a scale is
+    the mean of |R(x + 1) - R(x)| over horizontal neighbours plus the mean over vertical ones. Each
+    scale leaves out every second row and column of the one before. The loss is small if sharp edges
+    are in the right places, whatever the overall scale. Pairs with an unmeasured pixel are ignored.
 
     Source: Li and Snavely 2018, "MegaDepth", section 4 (gradient matching over four scales, L1);
     Eigen and Fergus 2015, "Predicting Depth, Surface Normals and Semantic Labels", equation 1 (one
@@ -27,8 +27,8 @@ class DepthGradientLoss(nn.Module):
 
     Args:
         scales: Number of scales.
-        loss_weight: Factor.
-        loss_name: What the loss is called among others; it must contain 'loss'.
+        loss_weight: Factor of the loss.
+        loss_name: Name of the loss; it must contain 'loss'.
 
     Example:
         >>> import torch
@@ -51,10 +51,10 @@ class DepthGradientLoss(nn.Module):
 
         Args:
             predicted: Above 0.
-            target: 0, NaN or infinite where it was not measured, see :func:`valid_depth`.
+            target: 0, NaN or infinite at pixels without a measurement, see :func:`valid_depth`.
         """
         valid = valid_depth(target)
-        # Masked before the logarithm, whose gradient may be infinite elsewhere.
+        # Masked before the logarithm, whose gradient may be infinite at the other pixels.
         difference = predicted.where(valid, 1).log() - target.where(valid, 1).log()
         loss = difference[:0].sum()
         for scale in range(self.scales):

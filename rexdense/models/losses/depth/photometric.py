@@ -11,7 +11,7 @@ _C1, _C2 = 0.01**2, 0.03**2
 
 
 def ssim_loss(x: Tensor, y: Tensor) -> Tensor:
-    """Return (1 - SSIM) / 2 at each pixel and channel: 0 where the images are alike, up to 1.
+    """Return (1 - SSIM) / 2 per pixel and channel, from 0 for equal images up to 1.
 
     The windows are 3 x 3 pixels, reflected at the border (nianticlabs/monodepth2 ``layers.py``;
     SSIM: Wang et al. 2004, "Image Quality Assessment", equation 13).
@@ -34,7 +34,7 @@ def ssim_loss(x: Tensor, y: Tensor) -> Tensor:
 
 
 def photometric_error(x: Tensor, y: Tensor, ssim_weight: float = 0.85) -> Tensor:
-    """Return the difference (N, 1, H, W) of two images: SSIM loss and absolute difference, mixed.
+    """Return the weighted sum (N, 1, H, W) of the SSIM loss and absolute difference of two images.
 
     Source: Godard et al. 2019, equation 2.
     """
@@ -48,8 +48,8 @@ class Reprojection(NamedTuple):
     """The photometric error of a target view against its source views.
 
     Attributes:
-        error: The least error over the warped sources, (N, 1, H, W).
-        moving: The pixels that count, (N, 1, H, W) of bool.
+        error: The minimum error over the warped sources, (N, 1, H, W).
+        moving: Mask of the pixels that count, (N, 1, H, W) of bool.
     """
 
     error: Tensor
@@ -57,7 +57,7 @@ class Reprojection(NamedTuple):
 
     @property
     def loss(self) -> Tensor:
-        """The mean over all pixels of the error at those that count."""
+        """The sum of the errors of the pixels that count, divided by the number of all pixels."""
         return (self.error * self.moving).mean()
 
 
@@ -68,17 +68,17 @@ def minimum_reprojection(
     ssim_weight: float = 0.85,
     auto_mask: bool = True,
 ) -> Reprojection:
-    """Compare a target view with the source views, warped to it, at each pixel with the best one.
+    """Compare a target view with the warped source views, and take the best view at each pixel.
 
-    The best one is most likely a view in which the pixel is not hidden. With ``auto_mask`` a pixel
-    counts only where warping brings a source nearer to the target than it was before: not where the
-    camera stands still, nor on what moves along with it.
+    The pixel is most likely not hidden in the best view. With ``auto_mask``, a pixel counts only if
+    warping reduces its error. Pixels of a still camera, and of objects that move along with it, do
+    not count.
 
     Source: Godard et al. 2019, section 3, equations 4 and 5.
 
     Args:
         target: (N, C, H, W), between 0 and 1.
-        warped, sources: One (N, C, H, W) each source view.
+        warped, sources: One (N, C, H, W) per source view.
     """
     error = torch.cat([photometric_error(view, target, ssim_weight) for view in warped], 1)
     error = error.amin(1, keepdim=True)

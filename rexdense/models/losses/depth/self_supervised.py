@@ -1,4 +1,4 @@
-"""Learning depth from video alone, as monodepth2 does."""
+"""Self-supervised depth from video, as in monodepth2."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,19 +14,19 @@ from rexdense.models.losses.depth.smoothness import smoothness_loss
 
 
 class SelfSupervisedDepthLoss(nn.Module):
-    """The loss of monodepth2: a target view must look like its source views, warped by depth and
-    camera motion, and its disparity must be smooth.
+    """The loss of monodepth2: the source views, warped by depth and camera motion, must match the
+    target view, and the disparity must be smooth.
 
-    Each scale's disparity is resized to full size, where images are compared (Godard et al. 2019,
-    "Digging Into Self-Supervised Monocular Depth Estimation"; nianticlabs/monodepth2). Everything
-    is computed in float32, under mixed precision too.
+    The disparity of each scale is resized to full size, at which images are compared (Godard et al.
+    2019, "Digging Into Self-Supervised Monocular Depth Estimation"; nianticlabs/monodepth2). All is
+    computed in float32, also under mixed precision.
 
     Args:
         min_depth, max_depth: The depths of the disparities 1 and 0, see
             :func:`~rexdense.models.losses.depth.disparity_to_depth`.
-        smoothness_weight: Weight of the smoothness at scale 0; halved from each scale to the next.
+        smoothness_weight: Weight of the smoothness at scale 0; it halves from scale to scale.
         ssim_weight: Share of SSIM in the photometric error; the rest is the absolute difference.
-        auto_mask: Whether pixels that do not move between the views are left out, see
+        auto_mask: Leave out pixels that do not move between the views, see
             :func:`~rexdense.models.losses.depth.minimum_reprojection`.
 
     Example:
@@ -72,21 +72,21 @@ class SelfSupervisedDepthLoss(nn.Module):
         poses: Sequence[Tensor],
         intrinsics: Tensor,
     ) -> dict[str, Tensor]:
-        """Return ``loss_photometric_<s>`` and ``loss_smoothness_<s>`` for each scale s; their sum
-        is the loss.
+        """Return ``loss_photometric_<s>`` and ``loss_smoothness_<s>`` for each scale s. The loss is
+        their sum.
 
         Args:
             disparities: {('disp', s): (N, 1, h, w), between 0 and 1}, as
-                :class:`~rexdense.models.unet.ReXDepth` gives them; other keys are left alone.
-            target: The view that the disparities belong to, (N, 3, H, W), between 0 and 1.
-            sources: Views from other places, such as the frames before and after.
-            poses: For each source (N, 4, 4), takes points of the target camera's frame to the
-                source camera's; see :func:`~rexdense.models.losses.depth.pose_matrix`.
+                :class:`~rexdense.models.unet.ReXDepth` returns them; other keys are ignored.
+            target: The view of the disparities, (N, 3, H, W), between 0 and 1.
+            sources: Views from other positions, such as the previous and next frame.
+            poses: (N, 4, 4) per source, maps points of the target camera's frame to the source
+                camera's; see :func:`~rexdense.models.losses.depth.pose_matrix`.
             intrinsics: (N, 3, 3), of all views, at their size; see
                 :mod:`rexdense.models.losses.depth.geometry`.
 
         Raises:
-            InvalidArgument: there is no disparity, no source, or not one pose each source.
+            InvalidArgument: there is no disparity, no source, or not one pose per source.
         """
         scales = {key[1]: value for key, value in disparities.items() if key[0] == 'disp'}
         if not scales:
@@ -98,7 +98,7 @@ class SelfSupervisedDepthLoss(nn.Module):
                 f'{len(sources)} sources and {len(poses)} poses: give at least one source and a '
                 'pose for each'
             )
-        # Half precision cannot tell neighbouring pixels of a large image apart.
+        # Half precision cannot distinguish neighbouring pixels of a large image.
         with torch.autocast(target.device.type, enabled=False):
             target, sources = target.float(), [source.float() for source in sources]
             losses = {}

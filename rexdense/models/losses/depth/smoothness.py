@@ -4,9 +4,9 @@ from torch import Tensor
 
 
 def smoothness_loss(disparity: Tensor, image: Tensor) -> Tensor:
-    """Return the mean change of a disparity from pixel to pixel, less weighted at image edges.
+    """Return the mean change of a disparity between pixels, with less weight at image edges.
 
-    The disparity is divided by its mean first: else a smaller one would always be smoother.
+    The disparity is divided by its mean first; otherwise a smaller disparity would be smoother.
 
     Source: Godard et al. 2019, equation 3.
 

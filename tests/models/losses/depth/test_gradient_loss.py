@@ -1,4 +1,4 @@
-"""The gradient loss of depth maps, against sums written out."""
+"""The gradient loss of depth maps, compared with explicit sums."""
 
 import math
 
@@ -11,7 +11,7 @@ from rexdense.registry import MODELS
 
 
 def by_hand(predicted, target, scales):
-    """The loss of one image, pair by pair."""
+    """Return the loss of one image, pair by pair."""
     total = 0.0
     for scale in range(scales):
         step = 2**scale

@@ -1,4 +1,4 @@
-"""monodepth2's losses: what each part computes, and depth found from rendered camera motion."""
+"""monodepth2's losses: each part, and depth found from rendered camera motion."""
 
 import pytest
 import torch
@@ -28,7 +28,7 @@ STILL = torch.eye(4)[None]
 
 
 def views(plane, poses=POSES):
-    """The target view, its depth, and a view for each pose."""
+    """Return the target view, its depth, and a view per pose."""
     target, depth = plane.seen_from(STILL, INTRINSICS, SIZE)
     return target, depth, [plane.seen_from(pose, INTRINSICS, SIZE)[0] for pose in poses]
 
@@ -45,7 +45,7 @@ def test_a_pose_turns_then_shifts():
     point = torch.tensor([1.0, 0, 0]).view(1, 3, 1, 1)
     expected = torch.tensor([1.0, 3, 3]).view(1, 3, 1, 1)
     torch.testing.assert_close(transform_points(point, pose), expected)
-    # No division by the angle: it has a gradient where it is 0, at which a pose network begins.
+    # There must be no division by the angle: pose networks start at 0, and need a gradient there.
     angle = torch.zeros(1, 3, requires_grad=True)
     pose_matrix(angle, torch.zeros(1, 3))[0, 0, 1].backward()
     assert angle.grad.tolist() == [[0, 0, -1]]
@@ -89,7 +89,7 @@ def test_ssim():
     assert (ssim_loss(image, image) == 0).all()
     assert ssim_loss(image, other).mean() > 0.3
     torch.testing.assert_close(ssim_loss(image, other), ssim_loss(other, image))
-    # One window by hand.
+    # One window, computed by hand.
     x, y = image[0, 0, 3:6, 3:6], other[0, 0, 3:6, 3:6]
     covariance = (x * y).mean() - x.mean() * y.mean()
     ssim = (2 * x.mean() * y.mean() + 1e-4) * (2 * covariance + 9e-4)
@@ -149,7 +149,7 @@ def test_nothing_counts_where_nothing_moves():
 
 def test_objects_that_move_with_the_camera_do_not_count():
     target, depth, (source,) = views(FRONTAL, POSES[:1])
-    # A car ahead keeps its place in both views.
+    # A car ahead has the same place in both views.
     source[..., 10:30, 20:40] = target[..., 10:30, 20:40]
     warped = warp(source, depth, POSES[0], INTRINSICS)
     moving = minimum_reprojection(target, [warped], [source]).moving[0, 0]
@@ -167,7 +167,7 @@ def test_smoothness():
     step[..., 4:] = 3
     edge = image.clone()
     edge[..., 4:] = 1
-    # A step of 2 at a mean of 2 on one of 7 pairs of columns; the edge in the image is 0.5.
+    # A step of 2 at a mean of 2, in one of 7 pairs of columns; the edge in the image is 0.5.
     torch.testing.assert_close(smoothness_loss(step, image), torch.tensor(1 / 7))
     torch.testing.assert_close(
         smoothness_loss(step, edge), torch.tensor(1 / 7) * (-0.5 * torch.ones(())).exp()
@@ -176,7 +176,7 @@ def test_smoothness():
 
 
 class Disparities(nn.Module):
-    """A disparity map at each scale, free in every pixel of an 8 x 6 grid."""
+    """A disparity map per scale, with a free value in each pixel of an 8 x 6 grid."""
 
     def __init__(self, scales) -> None:
         super().__init__()
@@ -196,7 +196,7 @@ class Disparities(nn.Module):
 
 @pytest.fixture
 def one_thread():
-    """Small maps are computed faster without others."""
+    """Use one thread: small maps are computed faster."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -111,52 +111,56 @@ def zoo_section() -> str:
 ## Backbones
 
 Parameters, MACs (multiply-accumulates of convolutions and linear layers) and activations (outputs
-of convolutions) are measured, for one image of 224 x 224 and 1000 classes;
-`rexdense/zoo/measured.json` has the exact integers. Accuracies are the publishers' own, in
-percent on ImageNet-1k, reached with different recipes (pycls: 100 epochs, no enhancements;
-clovaai: 400 epochs, RandAugment); rexdense has not trained these networks.
-`rexdense/zoo/published.json` has the sources, and published numbers that contradict each other.
+of convolutions) are measured for one image of 224 x 224 and 1000 classes.
+`rexdense/zoo/measured.json` has the exact integers. Accuracies are those of the publishers, in
+percent on ImageNet-1k. Their recipes differ (pycls: 100 epochs, no enhancements; clovaai: 400
+epochs, RandAugment). rexdense has not trained these networks. `rexdense/zoo/published.json` has
+the sources, and published numbers that contradict each other.
 
 {as_markdown(zoo_entries())}
 
 ## U-Nets
 
-U-Nets over all five levels, with outputs at six scales and {UNET_CLASSES} classes (`rexunet`: its
-one output channel), counted in the same way for one image of 224 x 224. `rexdense.create_unet`
-makes them by name, `rexdense.models.unet.ReXUNet` the first:
+U-Nets over all five levels, with outputs at six scales and {UNET_CLASSES} classes (`rexunet`: one
+output channel). The counts follow the same rules, for one image of 224 x 224.
+`rexdense.models.unet.ReXUNet` creates the first, `rexdense.create_unet` the others by name:
 
 {_unet_table()}
 
 ## Published detectors
 
-Published detectors on COCO val2017, all with FPN, in percent; clovaai's at 1200 x 800 with a
-schedule that was not published, mmdet's (1x) at 1333 x 800 with 12 epochs:
+Published detectors on COCO val2017, all with FPN, in percent. clovaai's use 1200 x 800 and a
+schedule that was not published, mmdet's (1x) use 1333 x 800 and 12 epochs:
 
 {_detection_table()}
 
 ## Sizes of the detectors
 
 Parameters and MACs of the detectors on COCO that have configs (`rexdense/zoo/coco_configs.py`),
-counted in the code, beside those that clovaai prints. MACs are those of convolutions and linear
+counted in the code, beside the figures that clovaai prints. MACs are of convolutions and linear
 layers for one image of 1200 x 800 without padding: backbone, FPN, region proposals, the box head
-on {REGIONS} regions and, of Mask R-CNN, the mask head on {OBJECTS} objects, as many as mmdet's
-configs keep. The last column has Faster R-CNN at 1280 x 800, the size at which mmdet's tool counts
-unless it is told another.
+on {REGIONS} regions and, for Mask R-CNN, the mask head on {OBJECTS} objects. mmdet's configs keep
+these numbers of regions and objects. The last column shows Faster R-CNN at 1280 x 800, the default
+size of mmdet's counting tool.
 
 {_detector_size_table()}
 
-The parameters printed are met to 0.065 M for ReXNet; Mask R-CNN with ResNet-50 is 0.2 M larger
-here. The MACs printed for ReXNet 0.9, 1.0 and 2.2 are those of Faster R-CNN at 1280 x 800 and 0.1 G
-more, for EfficientNet-B0 0.2 G less; at 1200 x 800 there are 6 % less, as all parts but the heads
-shrink with the image. What is left are biases, normalisation and activations, which are not counted
-here. For Mask R-CNN the same is printed as for Faster R-CNN: its
-mask head, 53 G for 100 objects, was not counted. The 207 G of Mask R-CNN with ResNet-50 is mmdet's
-count of Faster R-CNN at 1280 x 800; the 202.2 G of Faster R-CNN fits that size with the stride of
-the bottlenecks on their first convolution (201.6 G), which is another network; no reading was found
-by which ResNeXt-101, here 285.5 G at that size, has its 272.4 G. FBNet-C has no implementation here
-or in mmdet: of it there are the published figures alone.
+The counts compare with the printed figures as follows:
 
-By part, at 1200 x 800:
+- Parameters: ReXNet agrees within 0.065 M. Mask R-CNN with ResNet-50 has 0.2 M more here.
+- MACs of Faster R-CNN: the printed figures of ReXNet 0.9, 1.0 and 2.2 are 0.1 G more than the
+  counts at 1280 x 800, that of EfficientNet-B0 is 0.2 G less. The remaining differences are biases,
+  normalisation and activations, which are not counted here. At 1200 x 800 the counts are 6 % less,
+  because all parts except the heads shrink with the image.
+- MACs of Mask R-CNN: the printed figures equal those of Faster R-CNN. The mask head, 53 G for 100
+  objects, was not counted.
+- ResNet-50: the 207 G of Mask R-CNN is mmdet's count of Faster R-CNN at 1280 x 800. The 202.2 G of
+  Faster R-CNN fits this size if the first convolution of the bottlenecks has the stride (201.6 G),
+  which is another network.
+- ResNeXt-101: no explanation was found for the 272.4 G; the count at 1280 x 800 is 285.5 G.
+- FBNet-C: there is no implementation here or in mmdet, only the published figures.
+
+The parts at 1200 x 800:
 
 {_detector_part_table()}"""
 

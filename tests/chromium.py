@@ -1,4 +1,4 @@
-"""Chromium without a window, for tests of pages; skipped where it or selenium is not installed."""
+"""Headless Chromium for tests of web pages; skipped if it or selenium is not installed."""
 
 import contextlib
 import shutil
@@ -10,7 +10,7 @@ import pytest
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Any]:
-    """Yield a driver of selenium, which logs what pages say and what they ask for."""
+    """Yield a selenium driver that logs console messages and requests of pages."""
     selenium = pytest.importorskip('selenium.webdriver', reason='selenium is not installed')
     paths = [shutil.which('chromium'), shutil.which('chromedriver')]
     if None in paths:

@@ -1,4 +1,4 @@
-"""The shipped configs, and one of each kind of them."""
+"""The shipped configs, and one of each kind."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ MEASURED = load_measured()
 
 
 def _parameters(path: str) -> int:
-    """The parameters of the network that a file is called after, 0 where that is none of ours."""
+    """Return the parameters of the network in a config's file name; 0 if it is not one of ours."""
     measured = MEASURED.items()
     return sum(
         row.parameters for name, row in measured if name.replace('_', '-') in Path(path).stem
@@ -23,9 +23,9 @@ def _parameters(path: str) -> int:
 
 
 def one_of_each_kind(paths: list[str]) -> list[str]:
-    """Of the configs of a folder and a recipe take that of the smallest network: all classifiers
-    are built in tests/test_classification_configs.py, all detectors in tests/test_coco_configs.py,
-    and --every-config runs the others, too."""
+    """Choose the config with the smallest network for each folder and recipe. All classifiers are
+    built in tests/test_classification_configs.py, all detectors in tests/test_coco_configs.py, and
+    --every-config runs the others, too."""
     kinds = {}
     for path in sorted(paths, key=_parameters):
         base = re.search(r"_base_ = \['(\S+/_base_/recipes/\w+\.py)'\]", (ROOT / path).read_text())
@@ -35,7 +35,7 @@ def one_of_each_kind(paths: list[str]) -> list[str]:
 
 
 def take_kinds(metafunc, argument: str) -> None:
-    """Parametrise a test by a config of each kind, or with --every-config by all of them."""
+    """Parametrise a test by a config of each kind, or with --every-config by all configs."""
     if argument in metafunc.fixturenames:
         every = metafunc.config.getoption('--every-config')
         metafunc.parametrize(argument, CONFIGS if every else one_of_each_kind(CONFIGS))

@@ -1,4 +1,4 @@
-"""Fixtures of tests in several folders."""
+"""Fixtures that tests in several folders use."""
 
 import contextlib
 import dataclasses
@@ -32,7 +32,7 @@ SLOW_FIXTURES = {
     ('segmented', 'tests'),
     ('classified', 'tests'),
 }
-"""Fixtures that take seconds, by name and the folder or file that has them."""
+"""Fixtures that take seconds, by name and by the folder or file that defines them."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -55,14 +55,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record durations where they are asked for; workers report them to the process that asks."""
+    """Record durations if requested; workers report them to the main process."""
     if config.getoption('--write-durations') and not hasattr(config, 'workerinput'):
         config.pluginmanager.register(durations.Recorder())
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests as slow by their time, and those that stand on a training run."""
+    """Mark tests as slow by their recorded time, and tests that need a training run."""
     for item in items:
         found = item._fixtureinfo.name2fixturedefs.items()
         if any((name, each[-1].baseid) in SLOW_FIXTURES for name, each in found):
@@ -73,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Let the garbage collector rest meanwhile: nearly all that imports and cases make is kept."""
+    """Disable the garbage collector during the collection, which keeps nearly all its objects."""
     gc.disable()
     try:
         return (yield)
@@ -82,21 +82,21 @@ def pytest_collection() -> Iterator[None]:
 
 
 def pytest_collection_finish() -> None:
-    """Spare the garbage collector what the imports have made: mmengine calls it for each data set,
-    and it takes a quarter of a second to look through."""
+    """Exclude the objects of the imports from garbage collection. mmengine collects for each data
+    set, which would take a quarter of a second."""
     gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Spare it what the tests of a file have left, too, once its garbage is gone."""
+    """Collect after each file, and exclude the remaining objects, too."""
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
         gc.freeze()
 
 
 def pytest_sessionfinish() -> None:
-    """End the forked processes that tests which failed have left."""
+    """End the forked processes that failed tests left."""
     forked = sys.modules.get('tests.forked')
     for each in list(forked.RUNNING) if forked else ():
         each.kill()
@@ -104,15 +104,15 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope='session')
 def shapes(tmp_path_factory) -> Path:
-    """The Shapes dataset, 6 training and 4 validation pictures of 64 x 64 pixels."""
+    """The Shapes dataset with 6 training and 4 validation images of 64 x 64 pixels."""
     pytest.importorskip('pycocotools')
     return make_shapes(tmp_path_factory.mktemp('data') / 'shapes', train=6, val=4, size=(64, 64))
 
 
 @pytest.fixture(scope='session')
 def quick_configs():
-    """Leave the texts of configs as mmengine writes them before yapf breaks their lines anew, and
-    read mmdet's index of models once: the two take half of a tiny run. It is yapf's function."""
+    """Skip yapf's formatting of mmengine's config texts, and read mmdet's model index only once.
+    Both take half the time of a tiny run. The value is yapf's own function."""
     pytest.importorskip('mmengine')
     from mmengine.config import utils
     from yapf.yapflib import yapf_api
@@ -126,7 +126,7 @@ def quick_configs():
 
 @pytest.fixture
 def fresh_mmengine(quick_configs):
-    """Take away afterwards what mmengine keeps for the whole process: loggers, hubs, scopes."""
+    """Remove mmengine's global objects afterwards: loggers, message hubs, scopes."""
     pytest.importorskip('mmengine')
     from mmengine.logging import MessageHub, MMLogger
     from mmengine.registry import DefaultScope
@@ -152,7 +152,7 @@ class Finished(NamedTuple):
 
 @pytest.fixture(scope='session')
 def trained(shapes, tmp_path_factory, quick_configs) -> Finished:
-    """One epoch on Shapes; tests must not write there."""
+    """One epoch on Shapes, read-only for tests."""
     pytest.importorskip('mmdet')
     from rexdense.cli import train
 
@@ -165,13 +165,13 @@ def trained(shapes, tmp_path_factory, quick_configs) -> Finished:
 
 @pytest.fixture(scope='session')
 def label_maps(tmp_path_factory) -> Path:
-    """A folder of four images to train on and two to validate, with label maps."""
+    """A folder of label maps, with four training and two validation images."""
     return write_segmentation(tmp_path_factory.mktemp('label_maps') / 'set')
 
 
 @pytest.fixture(scope='session')
 def segmented(label_maps, tmp_path_factory, quick_configs) -> Finished:
-    """Two epochs of a U-Net on label maps; tests must not write there."""
+    """Two epochs of a U-Net on label maps, read-only for tests."""
     pytest.importorskip('mmseg')
     from rexdense.cli import train
 
@@ -185,13 +185,13 @@ def segmented(label_maps, tmp_path_factory, quick_configs) -> Finished:
 
 @pytest.fixture(scope='session')
 def image_folder(tmp_path_factory) -> Path:
-    """A folder of three classes, four images of each to train on and two to validate."""
+    """A folder of three classes, with four training and two validation images each."""
     return write_classification(tmp_path_factory.mktemp('image_folder') / 'set')
 
 
 @pytest.fixture(scope='session')
 def classified(image_folder, tmp_path_factory) -> Finished:
-    """Two epochs of a classifier on images of three colours; tests must not write there."""
+    """Two epochs of a classifier on images of three colours, read-only for tests."""
     pytest.importorskip('mmdet')
     from rexdense.cli import train
 
@@ -205,7 +205,7 @@ def classified(image_folder, tmp_path_factory) -> Finished:
 
 @pytest.fixture(scope='session')
 def untrained_models(tmp_path_factory) -> dict[str, Path]:
-    """Checkpoints of models that nobody has trained: boxes, masks, labels, depth, class."""
+    """Checkpoints of untrained models: boxes, masks, labels, depth, class."""
     pytest.importorskip('mmdet')
     pytest.importorskip('mmseg')
     from tests.untrained import write_untrained_models
@@ -220,11 +220,11 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def serve_weights(tmp_path, monkeypatch) -> Iterator[Callable]:
-    """A function that puts a state dict on a server of this machine as the file of a row of the
-    table of published weights, with an empty cache, and returns that row.
+    """A function that serves a state dict from this machine as the file of a row in the table of
+    published weights, with an empty cache, and returns that row.
 
-    It takes the network, the choice among its rows, the state dict, and what to replace in the row;
-    with ``alone`` there is no other row.
+    Its arguments are the network, the choice among its rows, the state dict, and replacements of
+    the row's fields; with ``alone`` there is no other row.
     """
     torch = pytest.importorskip('torch')
     from rexdense.zoo import weights as table
@@ -233,7 +233,7 @@ def serve_weights(tmp_path, monkeypatch) -> Iterator[Callable]:
     folder.mkdir()
     handler = functools.partial(_Quiet, directory=str(folder))
     server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), handler)
-    # The interval is how long it takes to end.
+    # The poll interval determines how long the shutdown takes.
     ends_soon = dict(poll_interval=0.01)
     threading.Thread(target=server.serve_forever, kwargs=ends_soon, daemon=True).start()
     monkeypatch.setenv('REXDENSE_CACHE', str(tmp_path / 'cache'))

@@ -1,8 +1,7 @@
-"""How long tests took, as ``durations.json`` has it: which cases are slow, which files go first.
+"""Durations of tests in ``durations.json``, which determine slow cases and the order of files.
 
-``make test ARGS=--write-durations`` measures anew, all tests or those that are run. The file has
-the tests that took the budget or more, all cases of a parametrised one together: the number of its
-cases, and their seconds.
+``make test ARGS=--write-durations`` measures the tests that run. The file lists the tests that take
+the budget or more, with the number of cases and their total seconds.
 """
 
 import json
@@ -13,22 +12,22 @@ import pytest
 
 FILE = Path(__file__).with_name('durations.json')
 BUDGET = 0.2
-"""Seconds that each test function has in ``make test-fast``: of its cases as many run as fit."""
+"""Seconds per test function in ``make test-fast``, which runs as many of its cases as fit."""
 
 
 def read_durations() -> dict[str, tuple[int, float]]:
-    """Cases and their seconds by test function, as ``tests/test_files.py::test_name``."""
+    """Return cases and seconds by test function, such as ``tests/test_files.py::test_name``."""
     return {name: tuple(entry) for name, entry in json.loads(FILE.read_text()).items()}
 
 
 def function_of(name: str) -> str:
-    """The test function of a case's node id."""
+    """Return the test function of a case's node id."""
     return name.partition('[')[0]
 
 
 def mark_slow(items: list[pytest.Item]) -> None:
-    """Mark the cases that do not fit into the budget of their function; those that do are spread
-    evenly over all, so that a sweep over networks keeps some of each family."""
+    """Mark the cases that exceed the budget of their function. The other cases are spread evenly,
+    so that a sweep over networks keeps some of each family."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         cases.setdefault(function_of(item.nodeid), []).append(item)
@@ -42,7 +41,7 @@ def mark_slow(items: list[pytest.Item]) -> None:
 
 
 def longest_first(items: list[pytest.Item]) -> None:
-    """Put the files that take longest first: the last to begin keeps nobody waiting."""
+    """Sort the longest files first, so that the last worker does not end late."""
     totals: Counter[str] = Counter()
     for name, (_, seconds) in read_durations().items():
         totals[name.partition('::')[0]] += seconds
@@ -50,20 +49,20 @@ def longest_first(items: list[pytest.Item]) -> None:
 
 
 class Recorder:
-    """Sums what tests take, and writes it down after the last of them."""
+    """Sums the durations of tests, and writes them at the end."""
 
     def __init__(self) -> None:
         self._seconds: Counter[str] = Counter()
         self._cases: dict[str, set[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Add a phase of a test: its fixtures, itself, or what tidies up."""
+        """Add a phase of a test: its setup, call or teardown."""
         name = function_of(report.nodeid)
         self._seconds[name] += report.duration
         self._cases.setdefault(name, set()).add(report.nodeid)
 
     def pytest_sessionfinish(self) -> None:
-        """Write the file; of tests that were not run it keeps what it has."""
+        """Write the file, and keep the entries of tests that did not run."""
         entries = {
             name: entry for name, entry in read_durations().items() if name not in self._seconds
         }

@@ -1,6 +1,6 @@
-"""Functions in forked processes, alone and as the processes of a distributed run.
+"""Functions in forked processes, single or as the processes of a distributed run.
 
-A process that Python starts anew imports torch and mmdet for five seconds; a fork has them.
+A new Python process needs five seconds to import torch and mmdet; a fork has them already.
 """
 
 import contextlib
@@ -19,17 +19,17 @@ import cv2
 import torch
 
 RUNNING: set['Forked'] = set()
-"""Those whose end was not seen; conftest.py ends what tests that failed have left."""
+"""Processes that have not been seen to end; conftest.py ends those that failed tests left."""
 
 
 class Forked:
-    """A function in a process of its own, the head of a session, which prints into files.
+    """A function in its own process, a session leader, with its output in files.
 
     Args:
-        function: What runs. Its end is the process's: status 0, that of a ``SystemExit``, as
-            Python ends with it, or 1 after a traceback.
-        arguments: What it takes.
-        environment: Variables beside those of the tests.
+        function: The function. Its end determines the exit status: 0, the status of a
+            ``SystemExit`` as in Python, or 1 after a traceback.
+        arguments: Its arguments.
+        environment: Additional environment variables.
     """
 
     def __init__(self, function: Callable, *arguments, **environment: str) -> None:
@@ -46,17 +46,17 @@ class Forked:
         status = 1
         try:
             os.setsid()
-            # Where the tests run in a shell's background, they ignore it.
+            # In the background of a shell, the tests would ignore SIGINT.
             signal.signal(signal.SIGINT, signal.default_int_handler)
             for number, file in enumerate(self._files, start=1):
                 os.dup2(file.fileno(), number)
             sys.stdout, sys.stderr = (open(n, 'w', 1, closefd=False) for n in (1, 2))  # noqa: SIM115
             os.environ.update(environment, OMP_NUM_THREADS='1')
-            # The threads of the process that was forked are not there to be waited for.
+            # The fork does not have the parent's threads, and must not wait for them.
             torch.set_num_threads(1)
             cv2.setNumThreads(0)
             function(*arguments)
-            # What is printed at the end counts too.
+            # A failing flush counts as an error, too.
             sys.stdout.flush()
             status = 0
         except SystemExit as ended:
@@ -64,7 +64,7 @@ class Forked:
         except BaseException:
             traceback.print_exc()
         finally:
-            # Nothing may keep it from its end: it would go on as a second process of the tests.
+            # The fork must end here, or it would continue the tests as a second process.
             with contextlib.suppress(BaseException):
                 sys.stdout.flush()
             with contextlib.suppress(BaseException):
@@ -73,16 +73,16 @@ class Forked:
 
     @property
     def stdout(self) -> str:
-        """What it has printed."""
+        """The standard output so far."""
         return Path(self._files[0].name).read_text()
 
     @property
     def stderr(self) -> str:
-        """What it has printed as errors."""
+        """The standard error so far."""
         return Path(self._files[1].name).read_text()
 
     def poll(self) -> int | None:
-        """Its status, minus the signal that killed it, or None where it runs."""
+        """Return the exit status, minus the signal that killed it, or None while it runs."""
         if self.returncode is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -91,15 +91,15 @@ class Forked:
         return self.returncode
 
     def wait(self, timeout: float = 120) -> int:
-        """Wait for its end.
+        """Wait for the end of the process.
 
         Raises:
-            TimeoutError: It goes on after so many seconds, and has been killed.
+            TimeoutError: it was still running after so many seconds, and was killed.
         """
         return self._wait_until(lambda: self.poll() is not None, timeout)
 
     def wait_for(self, text: str, timeout: float = 120) -> None:
-        """Wait until it has printed a text, or ends."""
+        """Wait until it has printed a text, or has ended."""
         self._wait_until(lambda: text in self.stdout or self.poll() is not None, timeout)
 
     def _wait_until(self, reached: Callable[[], bool], timeout: float) -> int | None:
@@ -112,14 +112,14 @@ class Forked:
         return self.returncode
 
     def terminate(self) -> None:
-        """Send SIGTERM, unless it has ended."""
+        """Send SIGTERM if it is running."""
         if self.poll() is None:
             os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it, whatever it does, with its children, which may be there after its end."""
+        """Kill the process and its children, also those that outlive it."""
         if self.poll() is None:
-            # It heads no session before it is in its function.
+            # It may not yet be the leader of a session.
             os.kill(self.pid, signal.SIGKILL)
             self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             RUNNING.discard(self)
@@ -128,18 +128,18 @@ class Forked:
 
 
 def _status(code: int | str | None) -> int:
-    """Return the status with which Python ends after ``sys.exit(code)``."""
+    """Return the exit status of Python after ``sys.exit(code)``."""
     if code is None:
         return 0
     if not isinstance(code, int):
         print(code, file=sys.stderr)
         return 1
-    # The system has eight bits for it, of which 256 would leave those of success.
+    # The exit status has eight bits, in which 256 would become a success.
     return code & 0xFF or int(code != 0)
 
 
 def rexdense(arguments: list[str]) -> None:
-    """The ``rexdense`` command, to be forked."""
+    """Run the ``rexdense`` command in a fork."""
     from rexdense.cli.main import run
 
     sys.argv = ['rexdense', *arguments]
@@ -147,14 +147,14 @@ def rexdense(arguments: list[str]) -> None:
 
 
 def tool(name: str, *arguments: str) -> None:
-    """A program of ``tools``, to be forked."""
+    """Run a program of ``tools`` in a fork."""
     path = Path(__file__).resolve().parents[1] / 'tools' / name
     sys.argv = [str(path), *arguments]
     runpy.run_path(str(path), run_name='__main__')
 
 
 def fork_together(function: Callable, *arguments, processes: int = 2) -> list[Forked]:
-    """Start a function in the processes of a distributed run, as torchrun and Slurm do."""
+    """Start a function in the processes of a distributed run, like torchrun and Slurm."""
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = str(free.getsockname()[1])
@@ -169,8 +169,8 @@ def fork_together(function: Callable, *arguments, processes: int = 2) -> list[Fo
 def run_together(
     function: Callable, *arguments, processes: int = 2, timeout: float = 200
 ) -> list[Forked]:
-    """Run a function in the processes of a distributed run; where one fails, the others get
-    SIGTERM, as from torchrun."""
+    """Run a function in the processes of a distributed run. If one fails, the others get SIGTERM,
+    as from torchrun."""
     group = fork_together(function, *arguments, processes=processes)
     end = time.monotonic() + timeout
     try:
@@ -189,13 +189,13 @@ def run_together(
 
 
 def launch(function: Callable, *arguments, **settings) -> None:
-    """torchrun's agent, to be forked: it runs a function in forks of its own, and starts them anew
-    when one fails.
+    """Run torchrun's agent in a fork: it runs a function in its own forks, and restarts them when
+    one fails.
 
     Args:
-        function: What each process runs, as in :class:`Forked`.
-        arguments: What it takes.
-        settings: Those of torch's ``LaunchConfig``.
+        function: The function of each process, as in :class:`Forked`.
+        arguments: Its arguments.
+        settings: Settings of torch's ``LaunchConfig``.
     """
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
@@ -204,23 +204,23 @@ def launch(function: Callable, *arguments, **settings) -> None:
 
 
 def _launched(function: Callable, *arguments) -> None:
-    """Run a function with the signal handlers of a new process, not with the agent's."""
+    """Run a function with the signal handlers of a new process instead of the agent's."""
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         function(*arguments)
     except SystemExit as ended:
-        # The agent waits for a function that returns.
+        # The agent expects the function to return.
         if _status(ended.code):
             raise
 
 
 class ForkedProgram:
-    """A function in a forked process that reads and writes lines, with what a ``Popen`` of it has.
+    """A function in a forked process that reads and writes lines, with the interface of ``Popen``.
 
     Args:
-        function: What runs, without arguments.
+        function: The function, without arguments.
     """
 
     def __init__(self, function: Callable) -> None:
@@ -234,16 +234,16 @@ class ForkedProgram:
     def _connect(function: Callable, inward: int, outward: int) -> None:
         for here, place in ((inward, 0), (outward, 1)):
             os.dup2(here, place)
-        # With a copy of another one's pipe, that one would wait for lines after its end.
+        # Copies of other processes' pipes would keep those waiting for input after their end.
         os.closerange(3, 1000)
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
         function()
 
     @property
     def returncode(self) -> int | None:
-        """Its status, or None before :meth:`wait`."""
+        """The exit status, or None before :meth:`wait`."""
         return self._process.returncode
 
     def wait(self) -> int:
-        """Wait for its end."""
+        """Wait for the end of the process."""
         return self._process.wait()

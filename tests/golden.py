@@ -1,10 +1,10 @@
-"""Outputs of the reference implementations, as samples that travel with the project.
+"""Samples of the reference implementations' outputs, which are part of the project.
 
-``golden.json`` has, for each reference network, the input's shape, the range of the norms' scales,
-a digest of its tensors' names and shapes, and for each output its largest and mean magnitude and a
-few values. Weights and inputs follow from names and seeds. Where the whole outputs are at hand, in
-``../shared/golden``, ``python -m tests.golden`` writes the file anew from them; :func:`record` adds
-a network that is at hand.
+``golden.json`` has for each reference network: the input's shape, the range of the norms' scales, a
+digest of its tensors' names and shapes, and for each output its largest and mean magnitude and a
+few values. Weights and inputs follow from names and seeds. If the whole outputs are available in
+``../shared/golden``, ``python -m tests.golden`` writes the file again from them. :func:`record`
+adds an available network.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ TOLERANCE = 1e-4
 
 
 def filled(name: str, shape: tuple[int, ...], gamma: tuple[float, float]) -> torch.Tensor:
-    """Return the weights that the references had in a tensor: drawn from its name, by its kind."""
+    """Return the weights of a tensor in the references: drawn from its name, by its kind."""
     kind = name.rsplit('.', 1)[-1]
     if kind == 'num_batches_tracked':
         return torch.zeros(shape, dtype=torch.int64)
@@ -61,14 +61,14 @@ def picture(shape: Iterable[int], seed: int = 0) -> torch.Tensor:
 
 
 def digest(keys: Iterable[tuple[str, Iterable[int]]]) -> str:
-    """Return a short digest of names and shapes in their order."""
+    """Return a short digest of names and shapes in order."""
     text = json.dumps([[name, list(shape)] for name, shape in keys])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def sampled(output: np.ndarray) -> list[float]:
-    """Return an output's largest and mean magnitude and a few values, at places that its size
-    says."""
+    """Return an output's largest and mean magnitude, and a few values at places that depend on its
+    size."""
     flat = np.asarray(output, np.float32).ravel()
     places = np.random.RandomState(flat.size).randint(flat.size, size=VALUES)
     return [
@@ -78,7 +78,7 @@ def sampled(output: np.ndarray) -> list[float]:
 
 
 def assert_samples(output: torch.Tensor, expected: list[float], what: str) -> None:
-    """Check that an output has the samples of a reference, within 1e-4 of its largest magnitude."""
+    """Check that an output agrees with a reference's samples to 1e-4 of its largest magnitude."""
     found = sampled(output.numpy())
     error = max(abs(a - b) for a, b in zip(found, expected, strict=True)) / expected[0]
     assert error < TOLERANCE, f'{what} is off by {error:.1e}'
@@ -95,12 +95,12 @@ def record(
     """Add the samples of a reference network to ``file``.
 
     Args:
-        case: ``<project>_<network>``, the project as in ``rexdense.checkpoint.SCHEMES``.
-        reference: The project's own network; it gets the weights that follow from its names.
+        case: ``<project>_<network>``, with a project of ``rexdense.checkpoint.SCHEMES``.
+        reference: The project's own network; its weights are set from their names.
         outputs: Returns the network's outputs for images (N, 3, H, W): ``logits``, and ``stage0``
-            to ``stage4`` as far as it gives the levels c1 to c5.
-        shape: Of the images.
-        gamma: Range of the scales of norms.
+            to ``stage4`` for those of the levels c1 to c5 that it has.
+        shape: Shape of the images.
+        gamma: Range of the norms' scales.
     """
     keys = [(name, tuple(tensor.shape)) for name, tensor in reference.state_dict().items()]
     reference.load_state_dict({name: filled(name, each, gamma) for name, each in keys})

@@ -1,9 +1,9 @@
 """The losses of the first 20 steps of a run of each task, and those that are stored.
 
     python -m tests.golden_curves               # compare
-    python -m tests.golden_curves --write       # write tests/golden_curves.json anew
+    python -m tests.golden_curves --write       # write tests/golden_curves.json again
 
-What is written anew stands under "Silent changes" in CHANGELOG.md.
+List the changed curves under "Silent changes" in CHANGELOG.md.
 """
 
 import argparse
@@ -32,15 +32,15 @@ __all__ = [
 STORED = Path(__file__).with_name('golden_curves.json')
 STEPS = 20
 TOLERANCES = {'classifier': 2e-3, 'detector': 2e-2, 'mask': 2e-2, 'segmentor': 1e-2}
-"""Largest difference of a loss, as a share of the largest that its curve has."""
+"""Largest difference of a loss, as a share of the largest loss in its curve."""
 COMPARED = {'classifier': 20, 'detector': 3, 'mask': 3, 'segmentor': 6}
-"""Steps that are compared one by one. Batch norm over few values lets a difference in rounding
-grow, and a detector jumps where it changes which boxes are taken: with two threads in place of one,
-or without AVX, these steps differ by 4e-4, 2e-5, 5e-4 and 5e-4 at most, later ones by half."""
+"""Steps that are compared one by one. Batch norm over few values amplifies rounding differences,
+and a detector jumps when it selects other boxes. With two threads instead of one, or without AVX,
+these steps differ by 4e-4, 2e-5, 5e-4 and 5e-4 at most, later ones by half."""
 MEAN = 0.1
-"""Largest difference of the mean of the whole loss over all steps, as a share of it."""
+"""Largest relative difference of the total loss, averaged over all steps."""
 RATES = {'classifier': 1e-4, 'detector': 1e-5, 'mask': 1e-5, 'segmentor': 1e-4}
-"""Learning rates, at which differences grow slowly."""
+"""Learning rates with which differences grow slowly."""
 _PACKAGES = (
     *('torch', 'numpy', 'opencv-python-headless', 'onedl-mmengine', 'onedl-mmcv'),
     *('onedl-mmdetection', 'onedl-mmsegmentation'),
@@ -48,7 +48,7 @@ _PACKAGES = (
 
 
 def stack() -> dict[str, str | None]:
-    """Return the versions of the packages that the numbers depend on."""
+    """Return the versions of the packages that affect the numbers."""
     found = {}
     for name in _PACKAGES:
         try:
@@ -59,7 +59,7 @@ def stack() -> dict[str, str | None]:
 
 
 def make_data(folder: Path) -> Path:
-    """Draw the images of the runs: 20 steps of a picture each, or of 6 crops."""
+    """Draw the images of the runs: 20 steps of one image each, or of 6 crops."""
     from rexdense.datasets import make_shapes
 
     return make_shapes(folder / 'shapes', train=STEPS, val=1, size=(64, 64))
@@ -72,8 +72,8 @@ def curve(
 
     Args:
         kind: A key of ``TOLERANCES``.
-        data: What :func:`make_data` returns.
-        settings: Further values of the config, KEY=VALUE.
+        data: The result of :func:`make_data`.
+        settings: Further config values, KEY=VALUE.
     """
     from mmengine.hooks import Hook
 
@@ -117,11 +117,11 @@ def curve(
 def farthest(
     found: dict[str, list[float]], stored: dict[str, list[float]], steps: int = STEPS
 ) -> tuple[float, str]:
-    """Return the largest difference of two curves as a share of the largest loss of its name, and
-    where that is; infinite where they have other losses, or another number of steps.
+    """Return the largest difference between two curves, as a share of the largest loss of its name,
+    with its place; infinity if they have other losses or another number of steps.
 
     Args:
-        steps: How many from the first are compared.
+        steps: The number of steps to compare, from the first.
     """
     if {name: len(rows) for name, rows in found.items()} != {
         name: len(rows) for name, rows in stored.items()
@@ -138,13 +138,13 @@ def farthest(
 
 
 def change_of_mean(found: dict[str, list[float]], stored: dict[str, list[float]]) -> float:
-    """Return the difference of the means of the whole loss, as a share of the stored one."""
+    """Return the difference of the mean total losses, as a share of the stored one."""
     one, other = (sum(each['loss']) / len(each['loss']) for each in (found, stored))
     return abs(one - other) / other
 
 
 def main() -> None:
-    """Compare the curves of all tasks with the stored ones, or write them anew."""
+    """Compare the curves of all tasks with the stored ones, or write them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--write', action='store_true', help=f'write {STORED.name} anew')
     options = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Messages of mmengine's logger, which passes nothing on to pytest's ``caplog`` by itself."""
+"""Messages of mmengine's logger, which does not propagate to pytest's ``caplog``."""
 
 import contextlib
 import logging
@@ -9,7 +9,7 @@ from mmengine.logging import MMLogger
 
 @contextlib.contextmanager
 def mmengine_messages(caplog) -> Iterator[list[str]]:
-    """Give a list that in the end holds what the ``with`` block logged, debugging aside."""
+    """Yield a list that receives the messages of the ``with`` block, except debug messages."""
     messages: list[str] = []
     logger = MMLogger.get_current_instance()
     caplog.clear()

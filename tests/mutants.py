@@ -1,4 +1,4 @@
-"""Damaged copies of a file, the same ones each time."""
+"""Damaged copies of a file, the same in each run."""
 
 import random
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from collections.abc import Iterator
 __all__ = ['mutants']
 
 HEAD = 400
-"""Bytes at the start, where headers are, that most of the damage falls on."""
+"""Bytes at the start of a file, its header, which get most of the damage."""
 
 
 def mutants(content: bytes, count: int, seed: int = 1) -> Iterator[bytes]:
-    """Yield copies of ``content`` with one to four bytes or runs changed, taken out or put in."""
+    """Yield copies of ``content`` with one to four bytes or runs changed, removed or inserted."""
     generator = random.Random(seed)
     for _ in range(count):
         damaged = bytearray(content)

@@ -1,4 +1,4 @@
-"""The pages for readers: README.md, docs/*.md, and the docstrings of the configs."""
+"""The documentation: README.md, docs/*.md, and the docstrings of configs."""
 
 import re
 from pathlib import Path
@@ -20,22 +20,22 @@ def name_of(path: Path) -> str:
 
 
 def text_of(path: Path) -> str:
-    """The text of a page; of a config its docstring."""
+    """Return the text of a page, or the docstring of a config."""
     text = path.read_text(encoding='utf-8')
     return text.split('"""')[1].replace('\\\\', '\\') if path.suffix == '.py' else text
 
 
 def code_blocks(text: str, language: str | None = None) -> list[str]:
-    """The fenced blocks of a language, of any if it is None."""
+    """Return the fenced code blocks of a language, or of any if it is None."""
     return [code for kind, code in _BLOCK.findall(text) if language in (None, kind)]
 
 
 def inline_code(text: str) -> list[str]:
-    """Texts between backquotes outside the blocks, on one line each."""
+    """Return the inline code outside code blocks, within single lines."""
     return [code.replace('\n', ' ') for code in re.findall(r'`([^`]+)`', _BLOCK.sub('', text))]
 
 
 def anchors(text: str) -> set[str]:
-    """The anchors of a page's headings, as code hosts make them."""
+    """Return the anchors of a page's headings, as code hosts generate them."""
     titles = re.findall(r'^#+ (.*)', _BLOCK.sub('', text), flags=re.MULTILINE)
     return {re.sub(r'[^\w -]', '', title).strip().lower().replace(' ', '-') for title in titles}

@@ -1,9 +1,9 @@
-"""An environment with other projects' networks, where there is one.
+"""An environment with other projects' networks, if there is one.
 
-``REXDENSE_PEERS_PYTHON`` names its interpreter, which needs torch, timm, torchvision and
-safetensors, for the examples segmentation_models_pytorch too. ``REXDENSE_PEERS_PATH`` is a folder
-with a module ``torchvision_shim`` that is imported before torchvision, for a torchvision without
-its compiled operators; without the variable, ``../shared/peers`` where it is there.
+``REXDENSE_PEERS_PYTHON`` is its interpreter, with torch, timm, torchvision and safetensors, and for
+the examples segmentation_models_pytorch. ``REXDENSE_PEERS_PATH`` is a folder with a module
+``torchvision_shim``, which is imported before torchvision, for a torchvision without its compiled
+operators. The default is ``../shared/peers``, if it exists.
 """
 
 import functools
@@ -27,7 +27,7 @@ needs_peers = pytest.mark.skipif(
 
 
 def run_in_peers(program: Path, *arguments: str | Path) -> str:
-    """Run a program there and return what it prints."""
+    """Run a program in that environment and return its output."""
     done = subprocess.run(
         [PYTHON, program, *arguments],
         env={**os.environ, 'PYTHONPATH': PEERS_PATH},
@@ -40,6 +40,6 @@ def run_in_peers(program: Path, *arguments: str | Path) -> str:
 
 @functools.cache
 def peer_packages() -> str:
-    """Return the folder of the packages there, for programs that need both environments."""
+    """Return the folder of its packages, for programs that need both environments."""
     command = [PYTHON, '-c', "import sysconfig; print(sysconfig.get_path('purelib'))"]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()

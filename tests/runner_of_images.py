@@ -1,10 +1,10 @@
-"""A run of rexdense's Runner over a few images in memory."""
+"""A rexdense Runner over a few images in memory."""
 
 from rexdense.engine.runner import Runner
 
 
 def runner_of_images(model, images, work_dir, **settings):
-    """Return a runner of two epochs, in batches of 4 and in the images' order."""
+    """Return a runner of two epochs, with batches of 4 in the order of the images."""
     loader = dict(
         batch_size=4,
         dataset=images,

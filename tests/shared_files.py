@@ -1,4 +1,4 @@
-"""The reference outputs and small real data sets, where they lie beside the project."""
+"""Reference outputs and small real data sets, if they are beside the project."""
 
 import importlib.util
 import json
@@ -16,7 +16,7 @@ needs_shared = pytest.mark.skipif(
 
 
 def golden_cases(*patterns: str) -> list[str]:
-    """Return the names of the golden cases that match any pattern; empty without ../shared."""
+    """Return the golden cases that match any of the patterns; empty without ../shared."""
     if SHARED is None:
         return []
     return sorted(
@@ -25,7 +25,7 @@ def golden_cases(*patterns: str) -> list[str]:
 
 
 def golden_rule():
-    """Return the module ``fill.py`` that gives every golden case its weights and its input."""
+    """Return the module ``fill.py``, which defines the weights and input of every golden case."""
     spec = importlib.util.spec_from_file_location('fill', SHARED / 'golden' / 'fill.py')
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -33,18 +33,18 @@ def golden_rule():
 
 
 def golden_meta(name: str) -> dict:
-    """Return what the JSON of a golden case says: shapes, keys, sizes."""
+    """Return the content of a golden case's JSON: shapes, keys, sizes."""
     return json.loads((SHARED / 'golden' / f'{name}.json').read_text())
 
 
 def golden_outputs(name: str) -> dict[str, np.ndarray]:
-    """Return the whole outputs of a golden case, the arrays of its npz."""
+    """Return the whole outputs of a golden case: the arrays in its npz."""
     with np.load(SHARED / 'golden' / f'{name}.npz') as archive:
         return dict(archive)
 
 
 def golden_case(name: str) -> tuple[dict, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return (meta, state, outputs): the JSON, the weights by name, the arrays of the npz."""
+    """Return (meta, state, outputs): the JSON, the weights by name, and the arrays of the npz."""
     meta = golden_meta(name)
     fill = golden_rule().fill
     state = {key: fill(key, tuple(shape), meta['gamma']) for key, shape in meta['keys']}

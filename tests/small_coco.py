@@ -37,12 +37,12 @@ CONTENT: dict[str, Any] = {
 
 
 def coco_content() -> dict[str, Any]:
-    """Return a copy of ``CONTENT`` that a test may spoil."""
+    """Return a copy of ``CONTENT`` that a test may modify."""
     return copy.deepcopy(CONTENT)
 
 
 def write_coco(root: Path, content: Any = CONTENT, split: str = 'train') -> Path:
-    """Write ``annotations/<split>.json`` and the images not there yet; return the JSON's path."""
+    """Write ``annotations/<split>.json`` and missing images; return the path of the JSON."""
     annotation_file = root / 'annotations' / f'{split}.json'
     annotation_file.parent.mkdir(parents=True, exist_ok=True)
     annotation_file.write_text(content if isinstance(content, str) else json.dumps(content))

@@ -1,4 +1,4 @@
-"""Tiny data sets in other forms than COCO's: two cats and two dogs, as in ``small_coco``."""
+"""Tiny data sets in formats other than COCO, with two cats and two dogs as in ``small_coco``."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ STEMS = ('1', '2', '3')
 
 
 def boxes_of(stem: str) -> list[tuple[str, list[int]]]:
-    """The class and [left, top, width, height] of each object of an image."""
+    """Return the class and [left, top, width, height] of each object in an image."""
     return [
         (CLASSES[entry['category_id'] - 1], entry['bbox'])
         for entry in CONTENT['annotations']
@@ -41,7 +41,7 @@ def voc_xml(objects: Sequence[tuple[str, list[int]]], more: str = '', size: bool
 
 
 def write_voc(root: Path) -> Path:
-    """``Annotations``, ``JPEGImages`` and lists of train and val, both of all images."""
+    """Write ``Annotations``, ``JPEGImages`` and the lists train and val, both with all images."""
     for stem in STEMS:
         write_image(root / f'JPEGImages/{stem}.png', int(stem))
         path = root / f'Annotations/{stem}.xml'

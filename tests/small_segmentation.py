@@ -10,7 +10,7 @@ CLASSES = ('background', 'cat', 'dog')
 
 
 def label_map(number: int, classes: int = len(CLASSES)) -> np.ndarray:
-    """A label map (HEIGHT, WIDTH), uint8: the classes side by side, and a row of void."""
+    """Return a label map (HEIGHT, WIDTH) of uint8: the classes side by side, and a row of void."""
     columns = (np.arange(WIDTH) + number) * classes // WIDTH % classes
     labels = np.tile(columns.astype(np.uint8), (HEIGHT, 1))
     labels[0] = 255
@@ -18,7 +18,7 @@ def label_map(number: int, classes: int = len(CLASSES)) -> np.ndarray:
 
 
 def write_image(path: Path, labels: np.ndarray) -> None:
-    """A picture whose colours follow the labels, so that something can be learnt from it."""
+    """Write an image whose colours depend on the labels, so that they can be learnt."""
     noise = np.random.default_rng(labels.size).integers(0, 40, (*labels.shape, 3))
     colours = np.array([[20, 20, 20], [200, 40, 40], [40, 40, 200]])[labels % 3]
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,7 +26,7 @@ def write_image(path: Path, labels: np.ndarray) -> None:
 
 
 def write_labels(path: Path, labels: np.ndarray, mode: str | None = None) -> None:
-    """Write a label map as it is, or converted to another of Pillow's modes."""
+    """Write a label map as it is, or converted to another Pillow mode."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(labels)
     (image.convert(mode) if mode else image).save(path)

@@ -1,4 +1,4 @@
-"""Tiny video files, in which each frame is a JPEG."""
+"""Tiny video files whose frames are JPEGs."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ RATE = 12.5
 
 
 def write_frames(path: Path, number: int, size: tuple[int, int] = (48, 64)) -> Path:
-    """Write an AVI file, in whose frames a bright square moves to the right, and return its path.
+    """Write an AVI file in which a bright square moves to the right, and return its path.
 
     Args:
         size: (height, width) of the frames.
@@ -25,7 +25,7 @@ def write_frames(path: Path, number: int, size: tuple[int, int] = (48, 64)) -> P
 
 
 def cut(path: Path, share: float) -> Path:
-    """Leave the first part of a file alone."""
+    """Truncate a file to its first part."""
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     return path

@@ -1,4 +1,4 @@
-"""The tables of docs/ascend.md: configs that are there, weights that have these names."""
+"""The tables of docs/ascend.md: their configs and weights exist."""
 
 import re
 
@@ -25,6 +25,6 @@ def test_rows(recipe, config, network, weights):
     assert network in (ROOT / 'configs/classification' / config).read_text()
     row = find_pretrained(network, weights)
     assert (row.network, row.publisher) == (network, 'mindcv')
-    # MindCV's file bears the name of its recipe, but for the width of ReXNet.
+    # MindCV's file has the name of its recipe, except for the width of ReXNet.
     stem = recipe.replace('rexnet_x', 'rexnet_')
     assert row.address.rpartition('/')[2].startswith(stem)

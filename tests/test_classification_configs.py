@@ -1,4 +1,4 @@
-"""The recipes of classifiers: each network builds, each schedule is that of its source."""
+"""Classification recipes: each network builds, and each schedule is that of its source."""
 
 import math
 import re
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'configs/classification'
 CONFIGS = sorted(str(path.relative_to(FOLDER)) for path in FOLDER.rglob('*.py'))
 EPOCH = 10
-"""Steps in an epoch here."""
+"""Steps per epoch in these tests."""
 
 
 def recipe_of(config: str) -> str | None:
@@ -38,7 +38,7 @@ def cosine(place: float, length: float, rate: float, least: float = 0.0) -> floa
 
 
 def clovaai(epoch: float) -> float:
-    """timm's CosineLRScheduler of 2020, by the epoch: its cosine counts the warm-up."""
+    """timm's CosineLRScheduler of 2020, per epoch; its cosine includes the warm-up."""
     epoch = int(epoch)
     if epoch < 3:
         return 1e-4 + (0.5 - 1e-4) * epoch / 3
@@ -46,7 +46,7 @@ def clovaai(epoch: float) -> float:
 
 
 def mindcv(rate, warm_up, epochs, least=0.0, factor=0.0, by_epoch=False):
-    """MindCV's ``cosine_decay`` after a linear warm-up, by the step unless lr_epoch_stair is on."""
+    """MindCV's ``cosine_decay`` after a linear warm-up, per step unless lr_epoch_stair is on."""
 
     def schedule(epoch: float) -> float:
         epoch = int(epoch) if by_epoch else epoch
@@ -68,7 +68,7 @@ def pycls(rate, warm_up):
     return schedule
 
 
-# Schedule, epochs, images a step, weight decay, Nesterov, label smoothing, decay of norms.
+# Schedule, epochs, images per step, weight decay, Nesterov, label smoothing, decay of norms.
 SOURCES = {
     'clovaai': (clovaai, 410, 4 * 128, 1e-5, True, 0.1, False),
     'mindcv_rexnet': (mindcv(0.5, 5, 400, 1e-6), 400, 8 * 64, 1e-5, True, 0.1, False),
@@ -116,9 +116,9 @@ def test_the_schedule_is_that_of_the_source(recipe):
     (by_epoch,) = {scheduler.by_epoch for scheduler in schedulers}
     warm_up = next((each for each in schedulers if hasattr(each, 'start_factor')), None)
     for step in range(epochs * EPOCH):
-        # mmengine's warm-up takes one step less from the same start to the same end; by the epoch
-        # the configs make up for that. One that goes on while the cosine falls multiplies the two,
-        # which differs from timm's by less than a thousandth.
+        # mmengine's warm-up reaches the same end one step earlier; the configs that warm up by
+        # epoch compensate for it. A warm-up that continues while the cosine falls multiplies the
+        # two, which differs from timm by less than a thousandth.
         warming = warm_up and not by_epoch and step < warm_up.end
         slack = 1.01 * optimizer.lr / warm_up.end if warming else 0
         wanted = expected(step / EPOCH)
@@ -128,7 +128,7 @@ def test_the_schedule_is_that_of_the_source(recipe):
 
 @pytest.mark.parametrize('recipe', [name for name in SOURCES if name.startswith('mindcv')])
 def test_mindcv_evaluates_as_it_crops(recipe):
-    """The key ``interpolation`` of its yaml files holds for both."""
+    """The key ``interpolation`` of its yaml files applies to both."""
     config = load_config(ROOT / f'configs/_base_/recipes/{recipe}.py')
     expected = 'bilinear' if recipe in ('mindcv_regnet_800mf', 'mindcv_resnext') else 'bicubic'
     for part in ('train', 'val', 'test'):
@@ -151,7 +151,7 @@ def test_published_weights_are_evaluated_as_their_recipe_does(path):
 
 @pytest.mark.parametrize('path', [path for path in CONFIGS if RECIPES[path] == 'clovaai'])
 def test_clovaai_drops_a_fifth(path):
-    """``--drop 0.2`` of the README's command, whatever the network."""
+    """``--drop 0.2`` in the README's command, for every network."""
     assert load_config(FOLDER / path).model.dropout == 0.2
 
 
@@ -167,14 +167,14 @@ def test_the_network_is_built(path):
     config = load_config(FOLDER / path)
     import_scope(config)
     foreign = str(config.model.backbone.type).startswith('mmdet.')
-    # mmdet's networks read values while they are built.
+    # mmdet's networks read tensor values during construction.
     with torch.device('cpu' if foreign else 'meta'):
         model = MODELS.build({**config.model, 'data_preprocessor': None})
     arch = config.model.backbone.get('arch')
     if arch in load_measured() and model.num_classes == 1000:
         found = sum(tensor.numel() for tensor in model.parameters())
         assert found == load_measured()[arch].parameters
-    # The command says how many processes there are.
+    # The command determines the number of processes.
     command = (FOLDER / path).read_text()
     processes = re.search(r'--nproc-per-node (\d+)', command)
     batch = config.train_dataloader.batch_size * int(processes[1] if processes else 1)

@@ -1,4 +1,4 @@
-"""The configs of detectors on COCO: each is as its row says, builds, and has the published size."""
+"""The COCO configs of detectors: each follows its row, builds, and has the published size."""
 
 import contextlib
 from pathlib import Path
@@ -24,17 +24,17 @@ pytestmark = pytest.mark.usefixtures('fresh_mmengine')
 
 
 def built(config):
-    """The detector of a config on the meta device."""
+    """Return the detector of a config on the meta device."""
     import_scope(config)
     init_default_scope('mmdet')
-    # mmdet's EfficientNet computes with numbers while it is built.
+    # mmdet's EfficientNet computes with tensor values during construction.
     computes = config.model.backbone.type == 'EfficientNet'
     with contextlib.nullcontext() if computes else torch.device('meta'):
         return MODELS.build(config.model).to('meta')
 
 
 def require_measured(name, method, model):
-    """The size in measured.json is that of a detector, its parts counted once."""
+    """Check a detector's size against measured.json; its parts are counted once."""
     measured = load_measured_detectors()[name]
     parameters = sum(value.numel() for value in model.parameters())
     assert parameters == measured.parameters[method]
@@ -56,7 +56,7 @@ def test_the_files_are_those_of_the_rows(tmp_path):
         assert kept == expected, f'{path}: rexdense zoo --configs writes it anew'
 
 
-# Configs with and without masks are written from one row: of a family, one without is built.
+# Configs with and without masks come from the same row, so one per family is built without masks.
 FIRST = {detector.folder: detector for detector in reversed(DETECTORS)}.values()
 BUILT = [*((detector, 'mask') for detector in DETECTORS), *((first, 'faster') for first in FIRST)]
 
@@ -105,7 +105,7 @@ def test_every_baseline_is_built_as_mmdet_has_it_and_trained_as_the_others(basel
         levels = model.backbone(torch.empty(1, 3, 64, 96, device='meta'))
     assert [level.shape[1] for level in levels] == config.model.neck.in_channels
     assert [level.shape[2] for level in levels] == [16, 8, 4, 2]
-    model.train()  # mmdet's EfficientNet freezes its layers here
+    model.train()  # mmdet's EfficientNet freezes its layers in train()
     frozen = [name for name, value in model.backbone.named_parameters() if not value.requires_grad]
     assert frozen and all(
         name.startswith(('conv1', 'bn1', 'layer1', 'layers.0', 'layers.1', 'layers.2'))
@@ -131,10 +131,10 @@ def test_measured_are_the_detectors_that_have_configs():
 def test_sizes_are_those_that_the_authors_print(row):
     method = row.table.split('-')[1]
     measured = load_measured_detectors()[row.name]
-    # The publisher's detector is not mmdet's to the last layer: his numbers are met to 0.06M.
+    # The publisher's detector differs slightly from mmdet's, by up to 0.065M parameters.
     found = measured.parameters[method]
     assert abs(found - row.numbers['detector_parameters'].value) <= 0.065e6
-    # His MACs are those of Faster R-CNN at mmdet's size; some of his layers are none of those here.
+    # The MACs are those of Faster R-CNN at mmdet's size, with a few other layers.
     printed = float(row.numbers['detector_macs'].value)
     assert 0 < printed - measured.macs_of('faster', '1280x800') <= 0.2e9
     assert 0.93 < measured.macs_of('faster', '1200x800') / printed < 0.95

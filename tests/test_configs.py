@@ -1,4 +1,4 @@
-"""Every config is built and makes one step of training and one of validation on tiny data."""
+"""Every config is built and makes one training and one validation step on tiny data."""
 
 import contextlib
 import math
@@ -45,13 +45,13 @@ def read_coco(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
 
 
 def read_label_maps(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
-    """Point a section of rexdense.SegmentationDataset at Shapes, with the classes in its file."""
+    """Point a section of rexdense.SegmentationDataset at Shapes, with the classes of its file."""
     prefix = dict(img_path=f'images/{part}', seg_map_path=f'labels/{part}')
     dataset.update(data_root=str(shapes), data_prefix=prefix)
 
 
 def read_as_mmseg(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
-    """Point a section of one of mmseg's data sets at Shapes; the set's own classes stay."""
+    """Point a section of an mmseg data set at Shapes, with the set's own classes."""
     read_label_maps(dataset, part, shapes, work_dir)
     names = sorted(path.stem for path in (shapes / f'images/{part}').iterdir())[:BATCH]
     listed = work_dir / f'{part}.txt'
@@ -72,14 +72,14 @@ def read_classes(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None
 
 
 def read_published(dataset: dict, part: str, shapes: Path, work_dir: Path) -> None:
-    """Put the crops of Shapes into the place of one of the published sets, whose layouts are read
-    in tests/datasets/classification."""
+    """Put the crops of Shapes in place of a published set; their layouts are read in
+    tests/datasets/classification."""
     del dataset['layout']
     dataset['type'] = 'rexdense.ClassificationDataset'
     read_classes(dataset, part, shapes, work_dir)
 
 
-# How each kind of data set is made to read Shapes. A config with another kind needs a line here.
+# How to point each kind of data set at Shapes. A config with a new kind needs an entry here.
 READERS = {
     'rexdense.ClassificationDataset': read_classes,
     'rexdense.CocoDataset': read_coco,
@@ -91,7 +91,7 @@ READERS = {
     'mmseg.CityscapesDataset': read_as_mmseg,
     'mmseg.PascalVOCDataset': read_as_mmseg,
 }
-# Of the kinds that take Shapes' classes; there is a background in the label maps.
+# Number of classes, for the kinds that take Shapes' classes; label maps have a background.
 NUM_CLASSES = {
     'rexdense.ClassificationDataset': len(SHAPE_CLASSES),
     'rexdense.CocoDataset': len(SHAPE_CLASSES),
@@ -101,7 +101,7 @@ NUM_CLASSES = {
 
 
 def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
-    """Make a config read two pictures of Shapes, at their size, and train for one step."""
+    """Make a config read two images of Shapes at their size, and train for one step."""
     for name in dataloader_names(config):
         dataset = innermost_dataset(config[name])
         kind = dataset.type
@@ -118,7 +118,7 @@ def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
         if 'ann_file' in section:
             section.ann_file = str(shapes / 'annotations/val.json')
         if section.get('crop') == 'nyu':
-            section.crop = None  # it is for frames of 640 x 480 alone
+            section.crop = None  # only for frames of 640 x 480
     for section in walk(config.train_dataloader.dataset):
         if 'times' in section:
             section.times = 1
@@ -128,7 +128,7 @@ def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
         for key, few in FEW.items():
             if key in section:
                 section[key] = few
-    with contextlib.suppress(InvalidArgument):  # the config takes images of any size
+    with contextlib.suppress(InvalidArgument):  # the config accepts images of any size
         set_scale(config, SIZE)
     if 'max_epochs' in config.train_cfg:
         set_epochs(config, 1)
@@ -140,7 +140,7 @@ def shrink(config: Config, shapes: Path, work_dir: Path) -> None:
 
 
 class Watch(Hook):
-    """Keeps what the steps gave."""
+    """Keeps the results of the steps."""
 
     def __init__(self) -> None:
         self.losses: list[dict] = []
@@ -170,7 +170,7 @@ def test_there_are_configs():
 
 
 def pytest_generate_tests(metafunc):
-    """Take a config of each kind, or all of them."""
+    """Parametrise by a config of each kind, or by all configs."""
     take_kinds(metafunc, 'stepped')
 
 

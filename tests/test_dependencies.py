@@ -1,4 +1,4 @@
-"""Messages about missing packages, and what works without one."""
+"""Messages about missing packages, and features that work without them."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ HEAVY = ('torch', 'mmengine', 'mmcv', 'mmdet', 'mmseg', 'cv2', 'matplotlib')
 
 
 def program_without(packages, code: str) -> str:
-    """A program in which importing these modules fails as if they were not there."""
+    """Return a program in which imports of these modules fail as if they were missing."""
     return f"""
 import sys
 
@@ -33,7 +33,7 @@ sys.path.insert(0, {str(ROOT)!r})
 
 
 def without(packages, code: str) -> subprocess.CompletedProcess:
-    """Run such a program."""
+    """Run code in such a program."""
     program = program_without(packages, code)
     return subprocess.run([sys.executable, '-c', program], capture_output=True, text=True, cwd=ROOT)
 

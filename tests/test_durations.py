@@ -1,4 +1,4 @@
-"""Which cases make test-fast leaves out, and the order of the files."""
+"""Cases that make test-fast leaves out, and the order of the files."""
 
 import ast
 import json
@@ -11,7 +11,7 @@ from tests.tiny_run import ROOT
 
 
 class Case:
-    """A case of a test, as pytest collects it."""
+    """A test case as collected by pytest."""
 
     def __init__(self, nodeid: str) -> None:
         self.nodeid, self.slow = nodeid, False
@@ -22,7 +22,7 @@ class Case:
 
 @pytest.fixture
 def measured(tmp_path, monkeypatch):
-    """Take what is given for what was measured."""
+    """A function that replaces the measured durations."""
 
     def write(**entries):
         names = {f'tests/{name}.py::test': entry for name, entry in entries.items()}

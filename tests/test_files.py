@@ -1,4 +1,4 @@
-"""Files are whole or not there, and what was there before is not lost."""
+"""Files are written completely or not at all, and existing files are not lost."""
 
 import errno
 import fcntl
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture
 def mounted(tmp_path):
-    """Mount a file system of 256 kB; yields its folder and a way to make it read-only."""
+    """Mount a file system of 256 kB; yield its folder and a function that makes it read-only."""
     folder = tmp_path / 'mounted'
     folder.mkdir()
 
@@ -68,7 +68,7 @@ def test_what_is_there_stays_unless_it_may_be_replaced(tmp_path):
 
 @pytest.mark.parametrize('overwrite', [True, False])
 def test_a_folder_that_cannot_be_synced(tmp_path, monkeypatch, overwrite):
-    """The new file has replaced the one before, so that it stays; nothing is left of a first."""
+    """The new file remains if it has replaced an old one; otherwise nothing is left."""
     path = tmp_path / 'a'
     if overwrite:
         path.write_bytes(b'before')
@@ -129,7 +129,7 @@ def test_another_error_passes_as_it_is(tmp_path, error):
 
 @pytest.mark.parametrize('size', [5_000, 400_000])
 def test_a_full_disk(mounted, size):
-    """Seen by the first write, or by the last flush."""
+    """The first write fails, or the last flush."""
     folder, _ = mounted
     (folder / 'a').write_bytes(b'old')
     (folder / 'filling').write_bytes(bytes(252 * 1024 - 4096))
@@ -286,7 +286,7 @@ class TestPairs:
     @pytest.mark.parametrize('overwrite', [False, True])
     @pytest.mark.parametrize('failing', ['a', 'b'])
     def test_one_that_cannot_be_renamed(self, tmp_path, there, overwrite, failing):
-        """A folder with a file in it has come to be in the place of one."""
+        """A folder with a file has appeared in the place of one."""
         if there and not overwrite:
             pytest.skip('told before anything is written')
         for name in there:
@@ -304,7 +304,7 @@ class TestPairs:
         assert contents(tmp_path) == {**before, f'{failing}/mine': b'mine'}
 
     def test_one_that_is_immutable(self, tmp_path):
-        """The file system lets the second be neither linked nor replaced."""
+        """The file system allows neither linking nor replacing the second one."""
         for name in ('a', 'b'):
             (tmp_path / name).write_bytes(b'old ' + name.encode())
         if shutil.which('chattr') is None:
@@ -469,7 +469,7 @@ def test_a_lock_is_held_by_a_living_process_alone(tmp_path):
 
 @pytest.mark.parametrize('number', [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK])
 def test_a_file_system_without_locks_is_not_guarded(tmp_path, monkeypatch, number):
-    """Lustre, for example, where it was mounted without them."""
+    """For example Lustre, if it was mounted without locks."""
 
     def refuse(*_):
         raise OSError(number, os.strerror(number))

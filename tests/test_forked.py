@@ -1,4 +1,4 @@
-"""Forked processes end as Python's do, and with all that they have started."""
+"""Forked processes end like new Python processes, and end all that they have started."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ def test_the_status_is_that_of_python(code, status):
 
 
 def test_one_that_cannot_print_fails_and_ends():
-    """Its flush at the end raises, and it does not go on as a second process of the tests."""
+    """Its final flush raises, and it must not continue the tests as a second process."""
     process = Forked(lambda: sys.stdout.close())
     assert process.wait(30) == 1
     assert 'ValueError: I/O operation on closed file' in process.stderr
@@ -39,7 +39,7 @@ def test_children_end_with_it():
     child = int(process.stdout)
     os.kill(child, 0)
     process.kill()
-    # It is not ours to be waited for: gone, or a zombie.
+    # It is not our child: it is gone, or a zombie.
     for _ in range(100):
         state = subprocess.run(
             ['ps', '-o', 'stat=', '-p', str(child)], capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""Who imports whom, how long files are, and who writes files."""
+"""Rules of the code base: imports between modules, lengths of files, and writing of files."""
 
 import ast
 import functools
@@ -15,7 +15,7 @@ MODULES = {
     '.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__'): path
     for path in (ROOT / 'rexdense').rglob('*.py')
 }
-# From the ground up: a module imports from its own level and those below. The longest name counts.
+# From bottom to top. A module imports from its own level and lower ones; the longest name counts.
 LEVELS = (
     (
         'rexdense.arch',
@@ -54,9 +54,9 @@ LEVELS = (
     ('rexdense.cli', 'rexdense.__main__'),
 )
 STANDARD_LIBRARY_ONLY = LEVELS[0]
-# They take an nn.Module, whatever network it is.
+# These take any nn.Module.
 WITHOUT_NETWORKS = ('rexdense.checkpoint', 'rexdense.zoo', 'rexdense.deploy')
-# The modules that make rexdense's parts known to mmdet and mmseg, and use theirs.
+# The modules that register rexdense's parts in mmdet and mmseg, and use those packages.
 ADAPTERS = (
     'rexdense.datasets.coco.dataset',
     'rexdense.evaluation.coco_metric',
@@ -64,22 +64,21 @@ ADAPTERS = (
 )
 
 
-# The one writer of files with its hidden files, and what asks the operating system whether one may
-# be written.
+# The only writer of files with its hidden files, and the checks whether a file can be written.
 WRITERS = (
     'rexdense.files',
     'rexdense.hidden_files',
     'rexdense.file_locks',
     'rexdense.destinations',
 )
-# Calls that write, make or rename a file, by the last part of their names.
+# Calls that write, create or rename a file, by the last part of their names.
 FORBIDDEN = (
     *('imwrite', 'write_text', 'write_bytes', 'tofile', 'savetxt', 'download_url_to_file'),
     *('rename', 'renames', 'link', 'symlink', 'symlink_to', 'hardlink_to', 'touch', 'mknod'),
     *('copy2', 'copyfile', 'copytree', 'move', 'unpack_archive', 'extract', 'extractall'),
     *('NamedTemporaryFile', 'TemporaryDirectory', 'mkstemp', 'mkdtemp', 'urlretrieve'),
 )
-# Calls that write to a file that is open already, or to memory; a path is forbidden.
+# Calls that may write to an open file or to memory, but not to a path.
 TO_OPEN_FILES = ('save', 'savez', 'savez_compressed', 'savefig', 'dump', 'print_png')
 
 
@@ -88,7 +87,7 @@ def below(module: str, package: str) -> bool:
 
 
 def level(module: str) -> int:
-    """The place in LEVELS of a module."""
+    """Return a module's index in LEVELS."""
     found = [
         (len(package), place)
         for place, packages in enumerate(LEVELS)
@@ -106,7 +105,7 @@ def tree_of(path: Path) -> ast.Module:
 
 @functools.cache
 def imports(path: Path) -> list[str]:
-    """The modules that a file imports, anywhere in it."""
+    """Return the modules that a file imports, anywhere in it."""
     found = []
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
@@ -140,15 +139,15 @@ def test_imports_go_down(module):
 
 def test_the_package_itself_imports_next_to_nothing():
     tree = ast.parse(MODULES['rexdense'].read_text(encoding='utf-8'))
-    # What stands below `if TYPE_CHECKING` is not among these statements.
+    # Statements in `if TYPE_CHECKING` are not among these.
     roots = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert roots - set(sys.stdlib_module_names) == {'rexdense.dependencies', 'rexdense.errors'}
 
 
 def edges(module: str) -> set[str]:
-    """The modules whose import a module's own import sets off, its own packages aside.
+    """Return the modules that are imported when a module is, without its own parent packages.
 
-    Imports in functions come later, and those of rexdense/__init__.py for type checkers never.
+    Imports in functions run later, and those of rexdense/__init__.py for type checkers never run.
     """
     if module == 'rexdense':
         return set()
@@ -160,13 +159,13 @@ def edges(module: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             names = (f'{node.module}.{alias.name}' for alias in node.names)
             found |= {name if name in MODULES else node.module for name in names}
-    # To import a.b.c is to import a and a.b first.
+    # Importing a.b.c imports a and a.b first.
     parents = {'.'.join(name.split('.')[:end]) for name in found for end in range(1, 9)}
     return {name for name in found | parents if name in MODULES and not below(module, name)}
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
-    """A circle in a graph, from a node back to it; empty where there is none."""
+    """Return a cycle in a graph, from a node back to it; empty if there is none."""
     done: set[str] = set()
 
     def visit(node: str, path: list[str]) -> list[str]:
@@ -207,7 +206,7 @@ def test_adapters_are_there():
 
 
 def test_files_are_short():
-    """None beyond 400 lines; those beyond 300 are named among the warnings."""
+    """No file has more than 400 lines; those of more than 300 are listed in a warning."""
     lengths = {
         str(path.relative_to(ROOT)): len(path.read_text(encoding='utf-8').splitlines())
         for folder in ('rexdense', 'tools', 'configs')
@@ -223,7 +222,7 @@ def test_files_are_short():
 
 
 def written_files(tree: ast.Module) -> Iterator[str]:
-    """Yield the calls in a module that put a file in its place, or may."""
+    """Yield the calls in a module that write, or may write, a file to its final place."""
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     imported = {
         alias.asname or alias.name
@@ -238,7 +237,7 @@ def written_files(tree: ast.Module) -> Iterator[str]:
             last = name.rpartition('.')[2]
             if (
                 (last in FORBIDDEN and (name != last or name in imported))
-                # str.replace has two arguments, that of a path one.
+                # str.replace has two arguments, Path.replace has one.
                 or (last == 'replace' and len(call.args) == 1 and name != 'dataclasses.replace')
                 or name in ('os.replace', 'shutil.copy')
                 or (last == 'open' and opens_to_write(name, call))
@@ -251,7 +250,7 @@ def written_files(tree: ast.Module) -> Iterator[str]:
 
 
 def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes of a function or module without those of functions in it."""
+    """Yield the nodes of a function or module, without those of nested functions."""
     waiting = [scope]
     while waiting:
         for node in ast.iter_child_nodes(waiting.pop()):
@@ -261,7 +260,7 @@ def own_nodes(scope: ast.AST) -> Iterator[ast.AST]:
 
 
 def open_files(scope: ast.AST) -> set[str]:
-    """The names in a function that are open files or buffers."""
+    """Return the names in a function that are open files or buffers."""
     names = set()
     if isinstance(scope, ast.FunctionDef):
         parameters = (*scope.args.posonlyargs, *scope.args.args, *scope.args.kwonlyargs)

@@ -1,4 +1,4 @@
-"""Memory that is used up ends a program with one line."""
+"""Out-of-memory errors end a program with one line."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def told(act):
 
 
 def by_a_loader():
-    """As torch repeats an error of a loader process."""
+    """Raise an error as torch repeats it from a dataloader worker."""
     raise MemoryError(
         'Caught MemoryError in DataLoader worker process 0.\nOriginal Traceback:\n'
         '  File "a.py", line 1\nMemoryError: Unable to allocate 3 TiB'

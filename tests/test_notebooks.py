@@ -1,4 +1,4 @@
-"""The notebooks, their code run from the first cell to the last."""
+"""The notebooks: their code runs from the first cell to the last."""
 
 import ast
 import importlib.util
@@ -17,19 +17,19 @@ ELSEWHERE = ROOT / 'notebooks/backbone_elsewhere.ipynb'
 
 
 def code_of(path: Path) -> list[str]:
-    """The code cells of a notebook."""
+    """Return the code cells of a notebook."""
     cells = json.loads(path.read_text(encoding='utf-8'))['cells']
     return [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
 
 
 def run_cells(cells: list[str], folder: Path) -> None:
-    """Run cells one after the other in a folder, to be forked."""
+    """Run cells in sequence in a folder, in a fork."""
     os.chdir(folder)
     exec('\n\n'.join(cells), {'__name__': '__main__'})
 
 
 def run(cells: list[str], folder: Path) -> str:
-    """Run cells in a process of their own, and return what they print."""
+    """Run cells in their own process, and return the output."""
     done = Forked(run_cells, cells, folder)
     assert done.wait(300) == 0, done.stderr[-3000:]
     return done.stdout
@@ -43,7 +43,7 @@ def test_notebooks_are_stored_without_results(path):
         assert cell['cell_type'] in ('code', 'markdown')
         if cell['cell_type'] == 'code':
             assert cell['outputs'] == [] and cell['execution_count'] is None
-            # Plain Python, which runs without IPython too.
+            # Plain Python, which also runs without IPython.
             ast.parse(''.join(cell['source']))
 
 
@@ -60,7 +60,7 @@ def test_a_backbone_in_the_other_projects(tmp_path):
     for package in ('torchvision', 'segmentation_models_pytorch'):
         if not (Path(peer_packages()) / package).is_dir():
             pytest.skip(f'{package} is not installed there')
-    # Their packages come last: what both have is taken from this environment.
+    # The peers' packages come last, so that this environment has priority.
     path = f'import sys; sys.path += [{PEERS_PATH!r}, {peer_packages()!r}]; import torchvision_shim'
     output = run([path, *code_of(ELSEWHERE)], tmp_path)
     assert 'is not installed' not in output.replace('detectron2 is not installed', '')
@@ -69,7 +69,7 @@ def test_a_backbone_in_the_other_projects(tmp_path):
 
 @pytest.mark.slow
 def test_fine_tuning(tmp_path, monkeypatch):
-    """In Jupyter where that is installed, else as a program."""
+    """In Jupyter if it is installed, otherwise as a program."""
     pytest.importorskip('mmdet')
     path = ROOT / 'notebooks/fine_tune.ipynb'
     if not all(map(importlib.util.find_spec, ('ipykernel', 'nbclient', 'nbformat'))):

@@ -1,4 +1,4 @@
-"""Names of outputs: in their folder, and never one for two inputs."""
+"""Names of output files: inside their folder, and different for different inputs."""
 
 import itertools
 import os
@@ -42,7 +42,7 @@ HOSTILE = [
 
 
 def key(name):
-    """A name as the most forgetful file system takes it."""
+    """Return a name as the least discriminating file system sees it."""
     return unicodedata.normalize('NFD', unicodedata.normalize('NFD', name).casefold())
 
 
@@ -82,14 +82,14 @@ def assert_apart(names, inputs):
 def test_different_inputs_get_different_names(inputs, base, renames):
     names = output_names(inputs, base, renames, reserved=['confusion_matrix.png'])
     assert_apart({**names, '': 'confusion_matrix.png'}, [*inputs, ''])
-    # In whatever order they come.
+    # In any order.
     for order in itertools.islice(itertools.permutations(inputs), 1, 4):
         assert output_names(order, base, renames, reserved=['confusion_matrix.png']) == names
 
 
 @pytest.mark.parametrize('name', HOSTILE)
 def test_no_name_leads_out(name, tmp_path):
-    """Outputs lie in the folder, and only there."""
+    """Outputs are inside the folder."""
     data, folder = tmp_path / 'data', tmp_path / 'out'
     inputs = [os.path.join(data, name), os.path.join(data, 'b.jpg')]
     for base, renames in itertools.product((None, data), ([str], PNG)):
@@ -137,7 +137,7 @@ def test_one_input_twice_has_one_name():
 
 
 def test_dots_behind_a_link_are_followed(tmp_path):
-    """``link/../a.jpg`` is not ``a.jpg`` where the link leads elsewhere."""
+    """``link/../a.jpg`` is not ``a.jpg`` if the link points elsewhere."""
     (tmp_path / 'far/away').mkdir(parents=True)
     (tmp_path / 'here').mkdir()
     (tmp_path / 'here/link').symlink_to(tmp_path / 'far/away')

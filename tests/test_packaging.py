@@ -15,7 +15,7 @@ import rexdense
 from tests.pages import CONFIGS, PAGES, name_of
 
 ROOT = Path(__file__).resolve().parent.parent
-# setuptools brings the distutils of Python 3.12 and later.
+# setuptools provides distutils for Python 3.12 and later.
 SETUP = """import json, setuptools, sys
 from distutils.core import run_setup
 made = run_setup('setup.py', stop_after='init')
@@ -76,7 +76,7 @@ def test_the_marker_of_types_is_installed():
 
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory) -> Path:
-    """A folder with what pip installs of the wheel of a source distribution, without network."""
+    """A folder with the installed wheel of a source distribution, made without network."""
     folder = tmp_path_factory.mktemp('wheel')
     source, target = folder / 'source', folder / 'installed'
     left_out = ('.git', '.venv*', '.*_cache', '__pycache__', '*.egg-info', 'build', 'dist')
@@ -97,7 +97,7 @@ def installed(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 def test_the_installed_wheel_works_without_a_checkout(installed, tmp_path):
-    """Programs, and configs by name with their _base_ files, in a folder with nothing in it."""
+    """Programs, and configs by name with their _base_ files, run from an empty folder."""
 
     def rexdense(*arguments: str) -> list[str]:
         environment = os.environ | {'PYTHONPATH': str(installed), 'PYTHONDONTWRITEBYTECODE': '1'}
@@ -129,7 +129,7 @@ print(missing_dependency(ModuleNotFoundError('no mmdet', name='mmdet')))"""
     rexdense('shapes', 'drawn', '--train', '2', '--val', '1')
     assert (tmp_path / 'drawn/annotations/train.json').is_file()
     pytest.importorskip('mmdet')
-    # The first line keeps what follows from another rexdense, such as a checkout.
+    # The first line ensures that no other rexdense is imported, such as a checkout.
     program = """import rexdense; from pathlib import Path
 assert Path(rexdense.__file__).is_relative_to({place!r}), rexdense.__file__
 from rexdense.engine.config.load import load_config
@@ -149,8 +149,8 @@ def test_hooks_before_a_commit_take_the_project_as_it_is():
 
 
 def test_files_of_the_repository_say_the_same_as_the_package():
-    """The version and licence that are cited, and what the workflow, the images and the issue forms
-    call."""
+    """They have the same version and licence, and the workflow, the images and the issue forms use
+    the package's commands."""
     cited = yaml.safe_load((ROOT / 'CITATION.cff').read_text(encoding='utf-8'))
     assert (cited['version'], cited['license']) == (rexdense.__version__, 'MIT')
     forms = [*ROOT.glob('.github/**/*.yml')]
@@ -170,7 +170,7 @@ def test_licences_are_listed():
     done = run(sys.executable, 'requirements/list_licences.py')
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in done.stdout.splitlines()}
     assert rows['numpy'][1].startswith('BSD') and rows['pytest'] == [pytest.__version__, 'MIT']
-    # Of numpy, pillow and the tests' packages all are there; what is not installed has no row.
+    # numpy, pillow and the tests' packages are all installed; missing packages have no row.
     assert {'pillow', 'pluggy', 'ruff'} <= set(rows) and 'not' not in rows
 
 

@@ -1,4 +1,4 @@
-"""Public API: the names of the package, those of its rooms, and what a type checker sees."""
+"""Public API: the names of the package and its subpackages, and their types."""
 
 import importlib
 import subprocess
@@ -30,7 +30,7 @@ PUBLIC = {
     'rexdense.deploy': 'GRAPH_FORMATS BackboneGraph ClassifierGraph Graph GraphOutput GraphReport '
     'SegmentorGraph export_graph optimize',
 }
-"""Names that users may import from these places."""
+"""Names that users may import from these modules."""
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_rooms_are_there_without_an_import_of_their_own():
     assert set(rooms) <= set(dir(rexdense))
 
 
-# Silent as for a package in site-packages: what counts are the user's own lines.
+# Silent, as for a package in site-packages: only the user's own lines are checked.
 OPTIONS = ('--ignore-missing-imports', '--follow-imports=silent')
 SCRIPT = """
 import torch, rexdense

@@ -1,4 +1,4 @@
-"""README.md, docs/*.md and the docstrings of configs: commands, options, files, links, figures."""
+"""README.md, docs/*.md and config docstrings: commands, options, files, links, figures."""
 
 import argparse
 import ast
@@ -29,22 +29,22 @@ from tests.pages import (
 from tests.test_ground_rules import MODULES, level
 
 MOST_LINES = 150
-# Of programs that are not ours.
+# Options of foreign programs.
 FOREIGN_OPTIONS = {'--no-deps', '--no-build-isolation'}
 PROGRAM = r'(rexdense|make|pip|sh|torchrun|[\w./]*python)(\s|$)'
 
 
 def commands(text: str) -> list[str]:
-    """The lines of a text that run something, continued lines joined, comments taken off."""
+    """Return the lines of a text that run programs, with continuations joined, without comments."""
     lines = re.sub(r'\\\n\s*', '', text).splitlines()
     parts = [part for line in lines for part in re.sub(r'(^|\s)#.*', '', line).split('&&')]
-    # Variables of the environment may stand before a program.
+    # Environment variables may precede a program.
     parts = [re.sub(r'^(\w+=\S+ )+', '', part.strip()) for part in parts]
     return [part for part in parts if re.match(PROGRAM, part)]
 
 
 def all_commands() -> list[tuple[str, str]]:
-    """(the file that says so, the command)."""
+    """Return (source file, command) for each command."""
     found = []
     for page in PAGES:
         text = text_of(page)
@@ -59,12 +59,12 @@ COMMANDS = all_commands()
 
 
 class _Found(Exception):
-    """Carries a parser out of the program that made it."""
+    """Carries a parser out of the program that created it."""
 
 
 @functools.cache
 def parser_of(program: str) -> argparse.ArgumentParser:
-    """The parser of a program of rexdense."""
+    """Return the argument parser of a rexdense program."""
     if program == 'demo':
         return parser_of('train')
 
@@ -78,7 +78,7 @@ def parser_of(program: str) -> argparse.ArgumentParser:
 
 
 def parsers(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
-    """A parser and the subparsers in it."""
+    """Return a parser and its subparsers."""
     found = [parser]
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -91,8 +91,8 @@ def options_of(parser: argparse.ArgumentParser) -> set[str]:
 
 
 def check_rexdense(words: list[str]) -> None:
-    """Check a command line of rexdense with the program's own parser, as far as it is written out:
-    a row of a table may leave out what is required."""
+    """Check a rexdense command line with the program's own parser, as far as it is complete: a row
+    of a table may omit required arguments."""
     if not words or words[0] in ('--help', '--version', 'PROGRAM'):
         return
     program, *rest = words
@@ -201,13 +201,13 @@ def test_mistaken_commands_are_seen(command):
 
 @functools.cache
 def known_options() -> set[str]:
-    """The options of all programs, and of others that the pages name."""
+    """Return the options of all programs, and of foreign ones that the pages mention."""
     return FOREIGN_OPTIONS.union(*(options_of(parser_of(program)) for program in PROGRAMS))
 
 
 @pytest.mark.parametrize('page', [*PAGES, *CONFIGS], ids=name_of)
 def test_options_and_files_in_the_text(page):
-    """Texts between backquotes: options are known to some program, paths are there."""
+    """Inline code: options must be known to a program, and paths must exist."""
     pytest.importorskip('mmdet')
     text = text_of(page)
     known = known_options()
@@ -215,7 +215,7 @@ def test_options_and_files_in_the_text(page):
         code = [each for each in inline_code(text) if not (' ' in each and commands(each))]
         words = [word for each in code for word in each.split()]
     else:
-        # Folders may be those of mmdet or mmseg.
+        # Folders may be mmdet's or mmseg's.
         words = [word for word in re.split(r'[\s,;:()]+', text) if not word.startswith('--nproc')]
         words = [word for word in words if word.startswith('--') or word.endswith('.py')]
     options = {word.split('=')[0] for word in words if re.match('--[a-z]', word)}
@@ -275,7 +275,7 @@ def test_the_chinese_readme_says_what_the_readme_says():
 
 
 def table_rows(page: str, first: str) -> list[list[str]]:
-    """The rows of the tables of a page whose first cell matches."""
+    """Return the rows of a page's tables whose first cell matches."""
     lines = text_of(ROOT / page).splitlines()
     rows = [line.strip('| ').split(' | ') for line in lines if line.startswith('| ')]
     return [row for row in rows if re.fullmatch(first, row[0])]

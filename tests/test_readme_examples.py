@@ -1,4 +1,4 @@
-"""The Python examples in README.md and docs/*.md, run as they stand."""
+"""The Python examples in README.md and docs/*.md run as printed."""
 
 import ast
 import json
@@ -26,7 +26,7 @@ from tests.pages import PAGES, ROOT, code_blocks, name_of, text_of
 from tests.peers import PEERS_PATH, needs_peers, peer_packages
 from tests.small_videos import write_frames
 
-# A page and what only one of its blocks holds.
+# A page, and a text that only one of its blocks contains.
 BACKBONE = 'README.md', 'create_backbone('
 CONTRACT = 'docs/backbones.md', 'feature_info'
 CONFIG = 'README.md', '_base_'
@@ -59,7 +59,7 @@ EXAMPLES = [
 
 
 def example(page: str, part: str) -> str:
-    """The one block of Python on a page that has ``part`` in it."""
+    """Return the only Python block of a page that contains ``part``."""
     (found,) = (block for block in code_blocks(text_of(ROOT / page), 'python') if part in block)
     return found
 
@@ -73,7 +73,7 @@ def test_every_block_is_run():
 
 @pytest.fixture
 def exported(tmp_path, monkeypatch):
-    """A folder with a trained classifier and what the page's example makes of it."""
+    """A folder with a trained classifier and the result of the page's example."""
     (tmp_path / 'work_dirs/RUN').mkdir(parents=True)
     state = rexdense.create_classifier('rexnet_1.0').state_dict()
     write_checkpoint(tmp_path / 'work_dirs/RUN/epoch_20.pth', state, {'epoch': 20})
@@ -175,7 +175,7 @@ def test_a_fast_loader(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run_folder(untrained_models, tmp_path, monkeypatch):
-    """A folder with the checkpoint of a detector, two images and a video."""
+    """A folder with a detector's checkpoint, two images and a video."""
     (tmp_path / 'work_dirs/RUN').mkdir(parents=True)
     shutil.copy(untrained_models['boxes'], tmp_path / 'work_dirs/RUN/epoch_20.pth')
     (tmp_path / 'images').mkdir()
@@ -334,7 +334,7 @@ def test_in_torchvisions_faster_rcnn(exported, tmp_path):
 
 
 def test_the_encoder_for_segmentation_models_has_what_these_ask_for(exported):
-    """Without that package: the class alone, called as segmentation_models.pytorch calls it."""
+    """Only the class, called like segmentation_models.pytorch does, without that package."""
     source = example(*ENCODER)
     names = dict(torch=torch, rexdense=rexdense)
     exec(re.search(r'^class Encoder.*?(?=^\S(?<!class))', source, flags=re.M | re.S)[0], names)
@@ -349,7 +349,7 @@ def test_the_encoder_for_segmentation_models_has_what_these_ask_for(exported):
 
 
 def test_a_detector_in_onnxruntime(tmp_path, monkeypatch):
-    """A graph with a detector's input and outputs, of which the sums tell what went in."""
+    """A graph with a detector's input and outputs, whose values depend on the input."""
     onnx = pytest.importorskip('onnx')
     pytest.importorskip('onnxruntime')
     monkeypatch.chdir(tmp_path)
@@ -367,7 +367,7 @@ def test_a_detector_in_onnxruntime(tmp_path, monkeypatch):
         json.dumps({'preprocessing': {'mean': [10.0, 20.0, 30.0], 'std': [2.0, 2.0, 2.0]}})
     )
     cv2.imwrite('cells.png', np.full((40, 50, 3), (60, 40, 20), np.uint8))
-    os.rename('cells.png', 'cells.jpg')  # of lossless content, whatever its name
+    os.rename('cells.png', 'cells.jpg')  # lossless content, whatever the name
     found = {}
     exec(example(*ONNX), found)
     assert found['images'].shape == (1, 3, 40, 50)
@@ -429,7 +429,7 @@ def insert(path: Path, behind: str, line: str) -> None:
 
 @pytest.mark.slow
 def test_a_backbone_is_added_by_an_entry_and_a_golden(tmp_path):
-    """The worked example in a copy of the project, then tests that it names."""
+    """The worked example in a copy of the project, followed by the tests that it names."""
     for folder in ('rexdense', 'tests'):
         ignored = shutil.ignore_patterns('__pycache__')
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=ignored)

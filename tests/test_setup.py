@@ -1,4 +1,4 @@
-"""The set-up: its requirement files, and what `make setup` does when it cannot go on."""
+"""The set-up: its requirement files, and failures and interruptions of `make setup`."""
 
 import os
 import re
@@ -81,7 +81,7 @@ def test_interrupted_it_ends_what_it_started_and_can_be_run_again(tmp_path):
     while not started.exists():
         time.sleep(0.1)
     process.terminate()
-    printed = process.communicate(timeout=30)[0]  # ends once nothing holds the output any more
+    printed = process.communicate(timeout=30)[0]  # ends when no process holds the output any more
     assert 'Set-up interrupted in step 2' in printed
     assert sorted(os.listdir(environment)) == ['rexdense-setup.json', 'setup.log']
     assert 'Set-up failed in step 2' in setup(environment, 'CXX=no-c++').communicate()[0]

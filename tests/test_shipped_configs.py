@@ -1,4 +1,4 @@
-"""The configs that come with the package, found by name."""
+"""The configs that come with the package, and their lookup by name."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the documentation site does beyond Markdown."""
+"""Scripts of the documentation site."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_the_site_loads_the_scripts():
 
 
 def test_the_plot_has_a_point_for_each_published_accuracy(browser, tmp_path):
-    """Of the very table of the zoo: where a network lies, and what is said of it."""
+    """With the actual table of the zoo: the networks' positions and labels."""
     heads, _, *rows = (
         [cell.strip(' `') for cell in line.strip('|').split('|')]
         for line in as_markdown(zoo_entries()).splitlines()
@@ -89,7 +89,7 @@ def test_a_click_on_a_heading_sorts_a_table(browser, tmp_path):
     heads[1].click()
     assert first_column()[:3] == ['a1', 'b2', 'b10']
     assert heads[1].get_attribute('aria-sort') == 'ascending'
-    # What has no value comes last, however it is sorted.
+    # Rows without a value come last in both directions.
     for _ in range(2):
         heads[2].click()
         assert first_column()[-1] == 'b10'

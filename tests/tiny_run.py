@@ -7,7 +7,7 @@ MASK_CONFIG = 'configs/rexnet/mask-rcnn_rexnet-1.0_fpn_custom_coco.py'
 SSDLITE_CONFIG = 'configs/ssdlite/ssdlite_rexnet-1.0_320_custom_coco.py'
 SEGMENTATION_CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
 ROOT = Path(__file__).resolve().parents[1]
-# Most of a tiny run's time goes into the reading and writing of tensors.
+# Most of a tiny run's time is spent on reading and writing tensors.
 SHALLOW, NARROW = 'model.backbone.depth_mult=0.3', 'model.backbone.width_mult=0.3'
 FEW_REGIONS = [
     'model.neck.out_channels=32',
@@ -32,7 +32,7 @@ NARROW_MASKS = [
 def run_arguments(
     data_root: Path, work_dir: Path, *more: str, settings: tuple = (), config: str = CONFIG
 ) -> list[str]:
-    """Options that tools/train.py and tools/test.py share; ``settings`` are KEY=VALUE."""
+    """Return options that tools/train.py and tools/test.py share; ``settings`` are KEY=VALUE."""
     narrow = [SHALLOW, *FEW_REGIONS, *(NARROW_MASKS if config == MASK_CONFIG else ())]
     return [
         *('--data-root', str(data_root), '--work-dir', str(work_dir), '--device', 'cpu'),
@@ -44,7 +44,7 @@ def run_arguments(
 def train_arguments(
     data_root: Path, work_dir: Path, *more: str, settings: tuple = (), config: str = CONFIG
 ) -> list[str]:
-    """A command line of tools/train.py: one epoch of three iterations."""
+    """Return a command line of tools/train.py: one epoch of three iterations."""
     epochs = () if '--epochs' in more else ('--epochs', '1')
     options = (*epochs, '--seed', '0', *more)
     arguments = run_arguments(data_root, work_dir, *options, settings=settings, config=config)
@@ -52,7 +52,7 @@ def train_arguments(
 
 
 def segmentation_arguments(data_root: Path, work_dir: Path, *more: str) -> list[str]:
-    """Options of tools/train.py and tools/test.py for a folder of label maps."""
+    """Return options of tools/train.py and tools/test.py for a folder of label maps."""
     return [
         *('--data-root', str(data_root), '--work-dir', str(work_dir), '--device', 'cpu'),
         *('--scale', '48,40', '--batch-size', '2', '--workers', '0'),

@@ -1,4 +1,4 @@
-"""Checkpoints of models that nobody has trained, in the form of a training file."""
+"""Checkpoints of untrained models, in the form of training files."""
 
 import ast
 from collections.abc import Sequence
@@ -35,11 +35,11 @@ CLASSES = ('a', 'b', 'c')
 
 
 def untrained(file: str, settings: Sequence[str] = ()) -> dict[str, Any]:
-    """The content of the checkpoint of a model of three classes, with weights of seed 0, for images
-    that are scaled into 64 x 64.
+    """Return the checkpoint of a model of three classes with weights of seed 0, for images that are
+    scaled to fit 64 x 64.
 
     Args:
-        settings: Values of the config, KEY=VALUE.
+        settings: Config values, KEY=VALUE.
     """
     config = load_config(ROOT / file)
     set_num_classes(config, 3)
@@ -62,7 +62,7 @@ def write_untrained(path: Path, file: str, settings: Sequence[str]) -> Path:
 
 
 def write_untrained_models(folder: Path) -> dict[str, Path]:
-    """Write one of each kind and return their paths."""
+    """Write one checkpoint of each kind and return their paths."""
     return {
         kind: write_untrained(folder / f'{kind}.pth', file, settings)
         for kind, (file, settings) in MODELS_OF_EACH_KIND.items()

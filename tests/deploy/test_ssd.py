@@ -1,5 +1,5 @@
-"""Graphs of SSDLite: the same detections as mmdet. tests/cli/test_ssdlite_programs.py runs a file.
-"""
+"""Graphs of SSDLite: the same detections as mmdet. A file runs in
+tests/cli/test_ssdlite_programs.py."""
 
 import pytest
 

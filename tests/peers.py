@@ -2,8 +2,8 @@
 
 ``REXDENSE_PEERS_PYTHON`` is its interpreter, with torch, timm, torchvision and safetensors, and for
 the examples segmentation_models_pytorch. ``REXDENSE_PEERS_PATH`` is a folder with a module
-``torchvision_shim``, which is imported before torchvision if its compiled operators are missing.
-The default is ``../shared/peers``, if it exists.
+``torchvision_shim``, which is imported before torchvision, for a torchvision without its compiled
+operators. The default is ``../shared/peers``, if it exists.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""SIGTERM before there is anything to save, and the status of a run that can be started again."""
+"""SIGTERM before there is anything to save, and the exit status of a run that can be restarted."""
 
 import signal
 import threading
@@ -10,14 +10,14 @@ sysexits.h, "temporary failure, the user is invited to retry"."""
 
 
 class StoppedEarly(BaseException):
-    """SIGTERM came while a program had nothing to save: it was still being built, for example."""
+    """SIGTERM arrived while a program had nothing to save, for example during setup."""
 
 
 def stop_with_status() -> None:
-    """Let SIGTERM raise StoppedEarly in this process from here on, until something else waits for
-    it, as a run does while it trains.
+    """Raise StoppedEarly on SIGTERM in this process, until another handler is set, as a run does
+    while it trains.
 
-    Where the signal is ignored, or something waits for it already, nothing changes.
+    If the signal is ignored or already has a handler, nothing changes.
     """
     if (
         threading.current_thread() is threading.main_thread()
@@ -27,6 +27,6 @@ def stop_with_status() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    # Once, so that what is tidied up on the way out is done.
+    # Only once, so that the cleanup is not interrupted.
     signal.signal(number, signal.SIG_IGN)
     raise StoppedEarly

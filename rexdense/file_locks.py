@@ -9,7 +9,7 @@ from pathlib import Path
 from rexdense.destinations import as_unwritable, unwritable
 
 LONGEST_HOLDER = 240
-"""Bytes that are read of what a lock file says of its holder."""
+"""Number of bytes read from a lock file about its holder."""
 # Errors of a file system that has no locks, or none for this file.
 _NO_LOCKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.ENOLCK)
 

@@ -15,9 +15,9 @@ from rexdense.destinations import already_there, as_unwritable, reason, unwritab
 from rexdense.errors import UnwritableFile
 
 ASIDE, BACKUP = 'part', 'old'
-"""The endings of hidden files: one that is being written, and one that another is replacing."""
+"""Endings of hidden files: a file being written, and a backup of a file being replaced."""
 LONGEST_NAME = 240
-"""Bytes of a file's name; most file systems allow 255."""
+"""Longest file name in bytes; most file systems allow 255."""
 
 _HIDDEN_NAME = re.compile(rf'\.(.+)\.[0-9a-f]{{16}}\.{ASIDE}')
 # Errors of a file system that has no hard links, or none to this file.

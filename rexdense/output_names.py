@@ -17,7 +17,7 @@ from rexdense.errors import InvalidArgument
 from rexdense.hidden_files import LONGEST_NAME
 
 Rename = Callable[[str], str]
-"""Names of output files after those of input files."""
+"""A function from the name of an input file to the name of its output file."""
 
 # Control characters, the other system's separator, and characters that Windows forbids.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\/]' if os.name == 'posix' else r'[\x00-\x1f\x7f\\/<>:"|?*]')

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
 SCOPE = 'rexdense::'
-"""Prefix by which mmengine names a config of the package."""
+"""Prefix of mmengine's names for configs of the package."""
 
 
 def configs_folder() -> Path:

@@ -5,8 +5,8 @@ import threading
 from types import FrameType
 
 STOPPED = 75
-"""Status of a run that SIGTERM has stopped and ``--resume`` goes on with: EX_TEMPFAIL of
-sysexits.h, "temporary failure, the user is invited to retry"."""
+"""Exit status of a run that was stopped by SIGTERM and can be resumed with ``--resume``:
+EX_TEMPFAIL of sysexits.h, "temporary failure, the user is invited to retry"."""
 
 
 class StoppedEarly(BaseException):

@@ -7,7 +7,7 @@ import torch
 from rexdense.errors import InvalidArgument
 
 _JIT_COMPILE = 'NPUJITCompile'
-"""The environment variable of mmengine, which takes any text in it for yes."""
+"""Environment variable of mmengine, which reads any text in it as yes."""
 
 _SWITCH = {'1': True, 'true': True, 'on': True, 'yes': True} | {
     '0': False,

@@ -6,7 +6,7 @@ from rexdense.device.ascend import soc_version
 from rexdense.errors import InvalidArgument
 
 _FIRST_ASCEND = 220
-"""The SoC version of Ascend 910B, the first that trains in bfloat16 and whole in float32."""
+"""SoC version of Ascend 910B, the first that trains in bfloat16 and entirely in float32."""
 
 
 def has_bfloat16(device: str) -> bool:

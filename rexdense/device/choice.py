@@ -13,10 +13,10 @@ from rexdense.device.float32_operators import feed_float32
 from rexdense.errors import InvalidArgument, first_line
 
 DEVICES = ('npu', 'cuda', 'cpu')
-"""Kinds of devices, in the order in which they are preferred."""
+"""Kinds of devices in the order of preference."""
 
 AMP_TYPES = {'fp16': 'float16', 'bf16': 'bfloat16'}
-"""Types of mixed precision, as options name them and as torch does."""
+"""Types of mixed precision: the names of options, and torch's."""
 
 _NAME = re.compile(r'(cpu)|(cuda|npu)(?::(\d+))?')
 

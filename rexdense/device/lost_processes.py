@@ -19,8 +19,8 @@ from rexdense.device.rendezvous import ROUND, launcher_store
 from rexdense.errors import InvalidArgument, ProcessLost, first_line
 
 DEFAULT_TIMEOUT = 1800
-"""Seconds for which a process waits for the others; the default of torch for gloo. One of them
-measures a validation alone meanwhile, which takes minutes for COCO."""
+"""Seconds for which a process waits for the others; torch's default for gloo. Meanwhile one process
+may evaluate a validation by itself, which takes minutes for COCO."""
 
 _ENV_MOST_RESTARTS = 'TORCHELASTIC_MAX_RESTARTS'
 

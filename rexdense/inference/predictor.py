@@ -95,7 +95,7 @@ class Predictor:
         if runtime is not None:
             device = device_of_runtime(runtime, device)
         self.device = find_device(device)
-        # Layers draw initial weights, which the checkpoint's replace.
+        # The checkpoint replaces the random initial weights.
         with torch.random.fork_rng(devices=[]):
             trained = load_trained_model(
                 Path(checkpoint), self.device, trust_config, optimize and runtime is None
@@ -261,7 +261,7 @@ class Predictor:
         return self._tester.test_step(
             dict(
                 inputs=[packed.inputs for packed in batch],
-                # Models write into the samples that they are given.
+                # Models write into their data samples.
                 data_samples=[copy.deepcopy(packed.sample) for packed in batch],
             )
         )

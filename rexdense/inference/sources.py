@@ -1,4 +1,4 @@
-"""Sources of a predictor as single images in their order."""
+"""Sources of a predictor as a sequence of single images."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -15,15 +15,15 @@ from rexdense.tasks.prediction_files import find_images
 CHANNELS = ('rgb', 'bgr')
 
 Images = str | os.PathLike[str] | np.ndarray | Iterable[str | os.PathLike[str] | np.ndarray]
-"""An image file, a folder of them, a video file or an array; or several of these."""
+"""An image file, a folder of images, a video file or an array, or several of these."""
 
 
 class Source(NamedTuple):
-    """An image that is to be read, or is there.
+    """An image file to be read, or an image in memory.
 
     Attributes:
-        name: What messages call it.
-        path: The image file, or the video; None for an array.
+        name: Name in messages.
+        path: The image or video file; None for an array.
         frame: Number of the frame in its video, from 0.
         pixels: (H, W), or (H, W, C) with channels blue, green, red, alpha; uint8 or uint16; None
             for an image file.
@@ -36,8 +36,8 @@ class Source(NamedTuple):
 
 
 def images_in(images: Images) -> list | Iterator:
-    """Return paths and arrays one by one, the images of a folder in its place, as a list, or as an
-    iterator where one was given; raise DataError where a folder has no images."""
+    """Return paths and arrays one by one, with each folder replaced by its images. The result is a
+    list, or an iterator if one was given. Raise DataError if a folder has no images."""
     if isinstance(images, str | os.PathLike | np.ndarray):
         return _listed(images)
     if isinstance(images, list | tuple):
@@ -54,15 +54,15 @@ def _listed(image: object) -> list:
 
 
 def sources_of(images: Iterable, channels: str) -> Iterator[Source | ImageError]:
-    """Yield the images, frame by frame those of videos; an error where a video cannot be read, or
-    not to its end.
+    """Yield the images, and videos frame by frame. Yield an error if a video cannot be read, or not
+    to its end.
 
     Args:
         images: Paths and arrays.
-        channels: The order of the channels of arrays.
+        channels: Channel order of the arrays.
 
     Raises:
-        InvalidArgument: one is neither a path nor an array of an image.
+        InvalidArgument: an item is neither a path nor an image array.
     """
     for number, image in enumerate(images):
         if isinstance(image, np.ndarray):
@@ -97,6 +97,6 @@ def _in_opencv_order(image: np.ndarray, channels: str, name: str) -> np.ndarray:
             'grey (height, width) or with alpha (height, width, 4), of uint8 or uint16'
         )
     if image.ndim == 2 or channels == 'bgr':
-        # Whoever reads a camera may write the next frame into the same array.
+        # A camera reader may write the next frame into the same array.
         return image.copy()
     return image[..., [2, 1, 0, 3][: image.shape[2]]]

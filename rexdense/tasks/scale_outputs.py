@@ -1,4 +1,4 @@
-"""Single outputs of a model that has several, each as a prediction by itself."""
+"""The outputs of a model with several output strides, each as a prediction."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -9,14 +9,15 @@ from rexdense.errors import InvalidArgument
 
 
 def output_strides(model: nn.Module) -> list[int]:
-    """Return the strides of the outputs of a model with several; none where it has a single one."""
+    """Return the strides of the outputs of a model with several; an empty list for a single
+    output."""
     head = getattr(model, 'decode_head', None)
     return list(head.decoder.output_strides) if hasattr(head, 'predict_weights') else []
 
 
 def chosen_strides(model: nn.Module, wanted: Sequence[int] | None) -> list[int]:
-    """Return the output strides that are wanted of a model, all of them where None is given; raise
-    InvalidArgument where it has a single output, or none at a stride that is wanted."""
+    """Return the requested output strides of a model, or all of them for None. Raise
+    InvalidArgument if the model has a single output, or no output at a requested stride."""
     strides = output_strides(model)
     if not strides:
         raise InvalidArgument(
@@ -34,7 +35,7 @@ def chosen_strides(model: nn.Module, wanted: Sequence[int] | None) -> list[int]:
 
 @contextlib.contextmanager
 def one_output(model: nn.Module, stride: int) -> Iterator[None]:
-    """Let a model of :func:`chosen_strides` predict from its output at one stride alone."""
+    """Make a model of :func:`chosen_strides` predict only from its output at one stride."""
     head = model.decode_head
     weights, head.predict_weights = head.predict_weights, {stride: 1.0}
     try:

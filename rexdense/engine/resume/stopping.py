@@ -1,4 +1,4 @@
-"""Stopping a run by a signal: the step is ended, what was learnt is saved."""
+"""Stopping a run by a signal: the current step is finished, and the state is saved."""
 
 import signal
 import threading
@@ -15,7 +15,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopAsked(Exception):
-    """A validation is left, because the run is asked to stop; ``number`` is the signal's."""
+    """Raised during a validation if the run is asked to stop; ``number`` is that of the signal."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -23,18 +23,18 @@ class StopAsked(Exception):
 
 
 def status_of(number: int) -> int:
-    """Return the exit status of a program that a signal has stopped: that of an interruption from
-    the keyboard, else 75."""
+    """Return the exit status of a program that a signal has stopped: that of a keyboard interrupt
+    for SIGINT, else 75."""
     return 130 if number == signal.SIGINT else STOPPED
 
 
 class RunStopped(Exception):
-    """A run that a signal has stopped, once what was learnt is saved.
+    """Raised after a signal has stopped a run and its state is saved.
 
     Attributes:
-        number: Of the signal.
-        iteration: The steps that were made.
-        file: The checkpoint; None where it is one that was there already.
+        number: Number of the signal.
+        iteration: Number of finished steps.
+        file: The checkpoint; None if it existed before.
     """
 
     def __init__(self, number: int, iteration: int, file: Any) -> None:
@@ -43,7 +43,7 @@ class RunStopped(Exception):
 
     @property
     def status(self) -> int:
-        """The program's exit status."""
+        """Exit status of the program."""
         return status_of(self.number)
 
     def __str__(self) -> str:
@@ -55,11 +55,13 @@ class RunStopped(Exception):
 
 
 class StopSignals:
-    """SIGTERM and SIGINT while a run trains, noted by a context; a second SIGINT ends it at once.
+    """Context manager that records SIGTERM and SIGINT while a run trains; a second SIGINT ends it
+    at once.
 
     Attributes:
-        number: Of the signal that has come, 0 before.
-        may_raise: Whether the running code may be left anywhere, as that which only measures.
+        number: Number of the received signal; 0 before.
+        may_raise: Whether the running code may be interrupted anywhere, such as the evaluation of
+            metrics.
     """
 
     def __init__(self) -> None:
@@ -67,8 +69,8 @@ class StopSignals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> 'StopSignals':
-        # Python lets the main thread alone set them. Where a shell has a run ignore one, as one in
-        # the background the interruption from the keyboard, it stays ignored.
+        # Only the main thread may set handlers. A signal that the shell has set to be ignored, such
+        # as the keyboard interrupt of a background process, stays ignored.
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
@@ -90,21 +92,22 @@ class StopSignals:
 
 
 class StopWithinValidation(Hook):
-    """Leave a validation when the run is asked to stop: it is made once more when the run goes on.
+    """Leave a validation if the run is asked to stop; it is repeated after the resume.
 
-    Measuring, which can take minutes, is left anywhere; the batches before it, each at its end.
+    The evaluation of metrics, which can take minutes, is interrupted anywhere; the batches before
+    it only after each batch.
     """
 
-    # The first of the hooks after a validation.
+    # The first hook after a validation.
     priority = 'VERY_HIGH'
 
     def after_val_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Leave it after a batch.
+        """Leave the validation after a batch.
 
         Raises:
-            StopAsked: the run is to stop.
+            StopAsked: the run is asked to stop.
         """
         signals = runner.stop_signals
         if signals.number:
@@ -112,13 +115,13 @@ class StopWithinValidation(Hook):
         signals.may_raise = batch_idx + 1 == len(runner.val_dataloader)
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
-        """End the part that may be left anywhere."""
+        """End the part that may be interrupted anywhere."""
         runner.stop_signals.may_raise = False
 
 
 def agreed(runner: Any, number: int, is_due: bool) -> tuple[int, bool]:
-    """Return the signal that any process has got, and whether any finds a checkpoint due: all save
-    and stop after the same step."""
+    """Return the signal that any process has received, and whether any process has a checkpoint
+    due, so that all save and stop after the same step."""
     if not runner.distributed:
         return number, is_due
     noted = torch.tensor([number, int(is_due)])
@@ -127,8 +130,8 @@ def agreed(runner: Any, number: int, is_due: bool) -> tuple[int, bool]:
 
 
 def spare_workers() -> None:
-    """Let a loader process outlive one SIGTERM: schedulers send it to all processes of a run, and
-    torch ends the run in the middle of a step where a loader process dies of it."""
+    """Make a dataloader worker survive one SIGTERM. Schedulers send it to all processes of a run,
+    and torch ends the run during a step if a worker dies."""
     signal.signal(signal.SIGTERM, _once)
 
 

@@ -1,5 +1,4 @@
-"""mmengine's Runner with a readable terminal log, strict loading of weights and intact
-checkpoints."""
+"""mmengine's Runner with a readable terminal log, strict weights and intact checkpoints."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -133,8 +132,7 @@ class Runner(MMEngineRunner):
         return super().build_train_loop(placed_type(loop) if isinstance(loop, dict) else loop)
 
     def register_hook(self, hook: Hook | dict, priority: Any = None) -> None:
-        """Register a hook; mmengine's CheckpointHook becomes the one that deletes checkpoints only
-        after their replacement."""
+        """Register a hook; a CheckpointHook of mmengine becomes a :class:`KeepCheckpoints`."""
         if isinstance(hook, dict) and hook.get('type') in _CHECKPOINT_HOOKS:
             hook = {**hook, 'type': KeepCheckpoints}
         super().register_hook(hook, priority)
@@ -216,8 +214,8 @@ class Runner(MMEngineRunner):
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Return the model on its device, for several processes in mmengine's wrapper.
 
-        On a CPU, that wrapper must get no device numbers, which mmengine always passes, and a
-        trained model is in channels_last.
+        On a CPU, that wrapper must get no device numbers, which mmengine always passes, and a model
+        in training is in channels_last.
         """
         if get_device() == 'cpu' and self._train_dataloader is not None:
             lay_out_weights(model)
@@ -255,8 +253,8 @@ class Runner(MMEngineRunner):
         resume_param_scheduler: bool = True,
         map_location: Any = 'default',
     ) -> None:
-        """Resume from a checkpoint, see :mod:`rexdense.engine.resume`. All processes use that of
-        the first."""
+        """Resume from a checkpoint, see :mod:`rexdense.engine.resume`; all processes from the
+        same."""
         self._load_from = filename = first_process_checkpoint(filename)
         # Loaded on the host and copied to the device, which then never holds a second model and
         # optimizer.

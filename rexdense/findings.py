@@ -1,4 +1,4 @@
-"""Findings of a check of the installation, one per line."""
+"""Findings of checks of the installation, one per line."""
 
 from dataclasses import dataclass
 

@@ -111,8 +111,7 @@ class Runner(MMEngineRunner):
             self._end_loaders(self._train_loop, self._val_loop)
 
     def val(self) -> dict[str, float]:
-        """Evaluate on the validation split, see mmengine. Raises LostWorker and ProcessLost as in
-        training."""
+        """Validate, see mmengine. Raises LostWorker and ProcessLost as in training."""
         return self._measured(super().val, '_val_loop')
 
     def test(self) -> dict[str, float]:
@@ -256,8 +255,7 @@ class Runner(MMEngineRunner):
         """Resume from a checkpoint, see :mod:`rexdense.engine.resume`; all processes from the
         same."""
         self._load_from = filename = first_process_checkpoint(filename)
-        # Loaded on the host and copied to the device, which then never holds a second model and
-        # optimizer.
+        # Loaded on the host, so that a device never holds a second model and optimizer.
         location = 'cpu' if map_location == 'default' else map_location
         checkpoint = self.load_checkpoint(filename, map_location=location)
         continue_run(self, checkpoint, resume_optimizer, resume_param_scheduler)

@@ -15,8 +15,9 @@ def masks_from(model: Any, score: float) -> Iterator[None]:
     box.
 
     Args:
-        model: A model of another kind, without a threshold in the second stage, or with scores of
-            masks is unchanged: Mask Scoring R-CNN can raise the score of an object by its mask.
+        model: The model. It is unchanged if it is of another kind, if its second stage has no
+            threshold, or if it rates masks: Mask Scoring R-CNN can raise the score of an object by
+            its mask.
     """
     head = getattr(model, 'roi_head', None)
     settings = getattr(head, 'test_cfg', None) or {}

@@ -35,7 +35,7 @@ def reuses_freed_memory() -> bool:
 
 
 def return_freed_memory() -> bool:
-    """Return the free host memory of the process to the kernel. Return whether that was possible.
+    """Release the free host memory of the process to the kernel. Return whether that was possible.
 
     A forked process has all the freed memory of its parent. It keeps the pages to which the parent
     has written since the fork.

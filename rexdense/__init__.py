@@ -51,7 +51,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded at first use: importing rexdense needs neither torch nor an OpenMMLab package.
+    # Loaded at first use, so that importing rexdense needs neither torch nor an OpenMMLab package.
     if name not in _HOMES and name not in _ROOMS:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     with needed_packages(f'rexdense.{name}'):

@@ -1,4 +1,4 @@
-"""An import that failed for want of a package, as one line with the command that mends it."""
+"""Messages of one line for imports that fail because a package is missing."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from rexdense.errors import MissingDependency, first_line
 
 _PACKAGE = Path(__file__).resolve().parent
 _IN_CHECKOUT = (_PACKAGE.parent / 'requirements/setup_environment.py').is_file()
-# Of an installed wheel these files lie in the package.
+# In an installed wheel, these files are inside the package.
 _FILES = 'requirements' if _IN_CHECKOUT else str(_PACKAGE / '.mim/requirements')
 _SETUP = '; or run make setup' if _IN_CHECKOUT else ''
 _OPENMMLAB = (
@@ -44,16 +44,16 @@ _REMEDIES = {
     },
 }
 _MMCV_DISTRIBUTIONS = ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full')
-# Where mmcv keeps its compiled operators, and what mmcv-lite lacks.
+# Modules of mmcv's compiled operators, which mmcv-lite does not have.
 _MMCV_OPERATORS = ('mmcv._ext', 'mmcv.ops')
 
 
 @contextlib.contextmanager
 def needed_packages(purpose: str = '') -> Iterator[None]:
-    """Turn an import that fails within for want of a package into MissingDependency.
+    """Turn failing imports of missing packages in the block into MissingDependency.
 
     Args:
-        purpose: What the package is needed for, as the beginning of the message.
+        purpose: What the package is needed for; the beginning of the message.
     """
     try:
         yield
@@ -65,9 +65,9 @@ def needed_packages(purpose: str = '') -> Iterator[None]:
 
 
 def missing_dependency(error: ImportError) -> str | None:
-    """Return the message about a third-party package that is not there or does not work.
+    """Return the message about a third-party package that is missing or does not work.
 
-    None for any other failed import, which is a fault of the code that made it.
+    None for any other failed import, which is an error in the importing code.
     """
     if isinstance(error, MissingDependency):
         return str(error)
@@ -88,7 +88,7 @@ def missing_dependency(error: ImportError) -> str | None:
 
 
 def _mmcv_found() -> str:
-    """Name the distribution, its version and the folder of the mmcv that Python imports."""
+    """Return the distribution, version and folder of the mmcv that Python imports."""
     names = []
     for name in _MMCV_DISTRIBUTIONS:
         try:

@@ -65,7 +65,7 @@ def check_destination(
         if there is not None and not overwrite:
             raise already_there(path)
         if there is not None and not os.access(place, os.W_OK):
-            # Raises what the operating system has against it.
+            # Raises the operating system's error, if there is one.
             os.close(os.open(place, os.O_WRONLY))
     return place
 
@@ -86,7 +86,7 @@ def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -
 
 
 def _identities(path: str | Path) -> Iterator[object]:
-    """Yield the identities of a file, which two names of one file share."""
+    """Yield the identities of a file, which all its names share."""
     yield os.path.realpath(path)
     with contextlib.suppress(OSError, ValueError):
         found = os.stat(path)
@@ -106,9 +106,9 @@ def as_unwritable(path: str | Path) -> Iterator[None]:
 def disk_errors_as_unwritable(folder: str | Path) -> Iterator[None]:
     """Turn errors of the disk of a folder into an UnwritableFile of the folder.
 
-    These are a full disk, a used-up quota, a read-only mount and a file that is too large; and any
-    error about a path in the folder, which somebody may have deleted or closed. Other errors of
-    the operating system pass unchanged.
+    These are a full disk, an exhausted quota, a read-only mount, a file that is too large, and any
+    error about a path in the folder, which somebody may have deleted or made inaccessible. Other
+    errors of the operating system pass unchanged.
     """
     try:
         yield
@@ -130,8 +130,8 @@ def takes_no_more(error: BaseException | None) -> bool:
 
 
 def prepare_output_dir(folder: str | Path, option: str) -> Path:
-    """Create a folder; raise InvalidArgument, with the option that chose it, if it cannot be
-    written to."""
+    """Create a folder. Raise InvalidArgument, with the option that chose it, if it is not
+    writable."""
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)

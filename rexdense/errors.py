@@ -11,7 +11,7 @@ LONGEST_LINE = 300
 LONGEST_VALUE = 60
 """Characters quoted from a value."""
 MOST_TOLD = 3
-"""Omitted images that a closing line names."""
+"""Number of omitted images that a closing line names."""
 
 
 class RexdenseError(Exception):

@@ -1,4 +1,4 @@
-"""Locks that processes take to use a folder or a file one at a time."""
+"""File locks by which processes take turns with a folder or a file."""
 
 import contextlib
 import errno
@@ -18,12 +18,13 @@ _NO_LOCKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.E
 
 @contextlib.contextmanager
 def held_alone(path: Path, holder: str) -> Iterator[str | None]:
-    """Hold a lock file while the block runs; yield None, or what the file says of the process that
-    holds it. It goes when the block ends.
+    """Hold a lock file while the block runs, then delete it. Yield None, or the text in the file
+    about the process that already holds it.
 
-    The lock is the operating system's (POSIX, of a process), so that the file of one that was
-    killed holds nobody up, and children that outlive it neither. NFS passes it on to other machines
-    where the server's lock service runs; a file system without locks is not guarded.
+    The lock is one of the operating system (POSIX, per process). It ends with the process, so the
+    file of a killed process blocks nobody, and neither do child processes that outlive it. NFS
+    extends it to other machines if the lock service runs on the server. On a file system without
+    locks nothing is protected.
     """
     import fcntl  # not on Windows
 
@@ -48,7 +49,7 @@ def held_alone(path: Path, holder: str) -> Iterator[str | None]:
         os.close(lock)
     try:
         with contextlib.suppress(OSError):
-            # Of a full disk, for example: the lock needs no words.
+            # On a full disk, for example: the lock works without its text.
             os.ftruncate(lock, 0)
             os.write(lock, holder.encode())
         yield None
@@ -70,9 +71,8 @@ def _is_file_of(lock: int, path: Path) -> bool:
 
 
 def holder_of(path: Path) -> str | None:
-    """Return the words of a lock file about the other process that holds it, see
-    :func:`held_alone`; None where none does, or where that cannot be told. The file is left as it
-    is."""
+    """Return the text in a lock file about the other process that holds it, see :func:`held_alone`.
+    None if no process holds it, or if this cannot be determined. The file is not changed."""
     import fcntl  # not on Windows
 
     try:
@@ -89,9 +89,11 @@ def holder_of(path: Path) -> str | None:
 
 @contextlib.contextmanager
 def one_at_a_time(path: Path) -> Iterator[None]:
-    """Hold the lock file beside ``path``, so that processes that want it take turns; where the
-    folder may not be written none is needed, and a file system without locks is not guarded. Raise
-    UnwritableFile where there is no room for it, for example."""
+    """Hold the lock file beside ``path`` while the block runs, so that processes take turns.
+
+    No lock is taken if the folder is not writable or the file system has no locks. Any other error,
+    such as a full disk, raises UnwritableFile.
+    """
     import fcntl  # not on Windows
 
     file = path.with_name(f'.{path.name}.lock')

@@ -1,17 +1,17 @@
-"""Findings of an examination of the installation, a line each."""
+"""Findings of checks of the installation, one per line."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        name: What was looked at.
-        value: What is there.
-        fault: What is wrong with it; None where all is well.
-        remedy: The command that mends it.
+        name: What was checked.
+        value: What was found.
+        fault: What is wrong with it; None if nothing is.
+        remedy: The command that fixes it.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Files under a hidden name, ``.NAME.TOKEN.part``, until they take their places, all or none."""
+"""Files under a hidden name, ``.NAME.TOKEN.part``, until all or none are renamed."""
 
 import contextlib
 import errno
@@ -15,25 +15,25 @@ from rexdense.destinations import already_there, as_unwritable, reason, unwritab
 from rexdense.errors import UnwritableFile
 
 ASIDE, BACKUP = 'part', 'old'
-"""The endings of hidden files: one that is being written, and one that another is replacing."""
+"""Endings of hidden files: a file being written, and a backup of a file being replaced."""
 LONGEST_NAME = 240
-"""Bytes of a file's name; most file systems allow 255."""
+"""Longest file name in bytes; most file systems allow 255."""
 
 _HIDDEN_NAME = re.compile(rf'\.(.+)\.[0-9a-f]{{16}}\.{ASIDE}')
-# What says that a file system has no hard links, or none to this file.
+# Errors of a file system that has no hard links, or none to this file.
 _NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-# What says that a file system cannot sync folders.
+# Errors of a file system that cannot sync folders.
 _NO_FOLDER_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF)
 
 
 def hidden_name(place: Path, ending: str = ASIDE) -> Path:
-    """Return a new name beside a place."""
+    """Return a new hidden name in the same folder."""
     start = os.fsencode(place.name)[: LONGEST_NAME - 40].decode(errors='ignore')
     return place.with_name(f'.{start}.{secrets.token_hex(8)}.{ending}')
 
 
 def written_for(name: str) -> str | None:
-    """Return the name of the file for which a hidden one was written, None for any other.
+    """Return the name of the file for which a hidden file was written; None for any other name.
 
     Example:
         >>> written_for('.epoch_1.pth.0123456789abcdef.part'), written_for('epoch_1.pth')
@@ -44,8 +44,8 @@ def written_for(name: str) -> str | None:
 
 
 class _Watched(io.FileIO):
-    """A file that remembers why it could not be written: torch's writer of zip files makes a
-    RuntimeError of it that does not say."""
+    """A file that keeps its write error, because torch's zip writer raises a RuntimeError without
+    the reason."""
 
     failure: OSError | None = None
 
@@ -61,11 +61,11 @@ class HiddenFile(NamedTuple):
     """A file that is being written.
 
     Attributes:
-        path: What was asked for; messages name it.
-        place: The file that it becomes.
-        hidden: The file that it is.
+        path: The requested path, for messages.
+        place: The final path.
+        hidden: The path while writing.
         raw: The file without a buffer.
-        file: The file that is written to.
+        file: The file to write to.
     """
 
     path: Path
@@ -79,16 +79,16 @@ class HiddenFile(NamedTuple):
         """Open a new file.
 
         Args:
-            ending: What its name ends with, behind ``.part``.
+            ending: Ending of the hidden name, after ``.part``.
         """
-        # Others can never read more of it than of the file that it replaces.
+        # No one may read more of it than of the file that it replaces.
         mode = place.stat().st_mode & 0o777 if place.exists() else 0o666
         hidden = hidden_name(place, ASIDE + ending)
         raw = _Watched(hidden, 'x+', opener=lambda name, flags: os.open(name, flags, mode | 0o600))
         return cls(path, place, hidden, raw, io.BufferedRandom(raw))
 
     def check(self) -> None:
-        """Check that all that was written got there.
+        """Check that all content was written.
 
         Raises:
             UnwritableFile: the operating system has refused some of it.
@@ -97,7 +97,8 @@ class HiddenFile(NamedTuple):
             raise unwritable(self.path, self.raw.failure) from self.raw.failure
 
     def finish(self) -> None:
-        """Sync it to the disk, with the permissions of what it replaces, and close it.
+        """Sync the file to the disk, give it the permissions of the file that it replaces, and
+        close it.
 
         Raises:
             UnwritableFile: the operating system refuses it.
@@ -113,25 +114,25 @@ class HiddenFile(NamedTuple):
         """Give it the owner, as far as possible, and the permissions of the one it replaces."""
         if os.name == 'posix' and self.place.exists() and not self.place.is_symlink():
             there = self.place.stat()
-            # Not all may give files away, and not all file systems have permissions.
+            # Not every user may change owners, and not every file system has permissions.
             with contextlib.suppress(OSError):
                 os.fchown(self.raw.fileno(), there.st_uid, there.st_gid)
             with contextlib.suppress(OSError):
                 os.fchmod(self.raw.fileno(), there.st_mode & 0o777)
 
     def discard(self) -> None:
-        """Close it, without a last flush, which would fail once more on a full disk, and delete
-        what is left under the hidden name."""
+        """Close the file without a flush, which would fail again on a full disk, and delete it if
+        it still has its hidden name."""
         self.raw.close()
         self.hidden.unlink(missing_ok=True)
 
 
 def take_places(files: Sequence[HiddenFile], overwrite: bool) -> None:
-    """Give finished files their names, all or none.
+    """Rename finished files to their final names, all or none.
 
     Raises:
-        UnwritableFile: one cannot get its name, and what the others have replaced is back; or the
-            name of a single one, which stays, may not outlast a power failure.
+        UnwritableFile: a file cannot be renamed, and the files that others have replaced are
+            restored; or the name of a single one, which stays, may be lost at a power failure.
     """
     backups: dict[Path, Path] = {}
     replacing = {file.place for file in files if os.path.lexists(file.place)}
@@ -149,7 +150,7 @@ def take_places(files: Sequence[HiddenFile], overwrite: bool) -> None:
                 _sync_folder(file.place.parent)
     except BaseException:
         for file in moved:
-            # Without a backup the new file is all that is left of what it has replaced.
+            # Without a backup, only the new file is left.
             if file.place in backups or file.place not in replacing:
                 _put_back(file, backups.pop(file.place, None))
         raise
@@ -159,7 +160,7 @@ def take_places(files: Sequence[HiddenFile], overwrite: bool) -> None:
 
 
 def _put_back(file: HiddenFile, backup: Path | None) -> None:
-    """Bring back what a file has replaced."""
+    """Restore the file that was replaced."""
     try:
         if backup is None:
             file.place.unlink(missing_ok=True)
@@ -182,7 +183,7 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 
 def _rename_to_new(file: HiddenFile) -> None:
-    """Rename a file; unlike os.replace, never onto one that came to be there meanwhile."""
+    """Rename a file. Unlike os.replace, never replace a file that was created meanwhile."""
     try:
         os.link(file.hidden, file.place)
     except OSError as error:
@@ -194,7 +195,7 @@ def _rename_to_new(file: HiddenFile) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlast a power failure, where the system can."""
+    """Sync a folder, so that its names survive a power failure, if the system can."""
     if os.name != 'posix':
         return
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rexdense.errors import OutOfMemory, RexdenseError
 
-# What torch says on a CPU (c10/core/impl/alloc_cpu.cpp), CUDA and Ascend, and OpenCV.
+# Messages of torch on a CPU (c10/core/impl/alloc_cpu.cpp), CUDA and Ascend, and of OpenCV.
 _SHORT = re.compile(
     r"out of memory|DefaultCPUAllocator: (?:not enough|can't allocate) memory|bad_alloc"
     r'|CUBLAS_STATUS_ALLOC_FAILED|Insufficient memory',
@@ -17,7 +17,7 @@ _LONGEST = 160
 
 @contextlib.contextmanager
 def as_out_of_memory() -> Iterator[None]:
-    """Turn out-of-memory errors into an OutOfMemory of one line."""
+    """Turn out-of-memory errors into an OutOfMemory with a message of one line."""
     try:
         yield
     except RexdenseError:
@@ -41,8 +41,8 @@ def is_shortage(error: Exception) -> bool:
 
 
 def _said(error: Exception) -> str:
-    """Return what was said without places in a source; of a loader process, whose traceback torch
-    repeats, the last line."""
+    """Return the message without source locations; for a loader process, the last line of the
+    traceback that torch repeats."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     line = lines[-1] if lines[0].startswith('Caught ') else lines[0]
     line = re.sub(r'^\[enforce fail at \S+\] (?:err == 0\. )?', '', line)

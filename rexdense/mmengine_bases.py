@@ -1,7 +1,7 @@
 """mmengine's base classes, or stand-ins if mmengine is not installed.
 
-Networks, weights and graphs need only torch. With mmengine they are also its modules, in its
-registries. The stand-ins raise MissingDependency for anything that only mmengine can do.
+Networks, weights and graphs need only torch. With mmengine installed, they are also mmengine
+modules in its registries. The stand-ins raise MissingDependency for everything that needs mmengine.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _Class = TypeVar('_Class', bound=type)
 
 
 def _require_mmengine(purpose: str) -> None:
-    """Raise MissingDependency, with the command that installs mmengine."""
+    """Raise MissingDependency with the command that installs mmengine."""
     with needed_packages(purpose):
         import mmengine  # noqa: F401 - where a stand-in asks, it is not there
 
@@ -24,7 +24,7 @@ class PlainModule(nn.Module):
     """A stand-in for ``mmengine.model.BaseModule``.
 
     Args:
-        init_cfg: How weights are initialised, which only mmengine does; None keeps torch's.
+        init_cfg: Initialisation of the weights, which needs mmengine; None keeps torch's.
 
     Raises:
         MissingDependency: ``init_cfg`` is given.
@@ -37,7 +37,7 @@ class PlainModule(nn.Module):
 
 
 class PlainRegistry:
-    """A stand-in for ``mmengine.registry.Registry``: it knows the classes of rexdense alone.
+    """A stand-in for ``mmengine.registry.Registry`` with only the classes of rexdense.
 
     Attributes:
         module_dict: The registered classes by name.
@@ -57,11 +57,12 @@ class PlainRegistry:
         return register
 
     def get(self, name: str) -> type | None:
-        """Return the class of a name such as 'ReXNet' or 'rexdense.ReXNet'; None without one."""
+        """Return the class with a name such as 'ReXNet' or 'rexdense.ReXNet'; None if there is
+        none."""
         return self.module_dict.get(name.removeprefix('rexdense.'))
 
     def build(self, config: dict[str, Any]) -> Any:
-        """Build an instance of a class of rexdense from its config; raise MissingDependency for a
+        """Build an instance of a class of rexdense from its config. Raise MissingDependency for a
         class of another package."""
         settings = dict(config)
         kind = settings.pop('type')
@@ -71,17 +72,18 @@ class PlainRegistry:
         return found(**settings)
 
     def switch_scope_and_registry(self, scope: str | None) -> Any:
-        """Raise MissingDependency: looking for a class in several packages takes mmengine."""
+        """Raise MissingDependency: a search in the registries of several packages needs
+        mmengine."""
         _require_mmengine(f'finding a {self.name} by its name in a config')
 
 
 class PlainHistory:
-    """A stand-in for mmengine's log of a value, which its training files hold: it keeps none."""
+    """A stand-in for mmengine's history of a value in training checkpoints; it keeps nothing."""
 
     min = max = current = mean = None
 
     def __setstate__(self, state: Any) -> None:
-        """Leave out what the file holds."""
+        """Ignore the stored state."""
 
 
 if TYPE_CHECKING:
@@ -103,5 +105,5 @@ else:
 
 
 def parent_registry(name: str) -> Any:
-    """Return mmengine's registry of this name; None without mmengine."""
+    """Return mmengine's registry with this name; None without mmengine."""
     return None if _parents is None else getattr(_parents, name)

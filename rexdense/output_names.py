@@ -1,7 +1,7 @@
-"""Names of output files that follow those of input files, and stay where they belong.
+"""Names of output files, derived safely from those of input files.
 
-Names of images come from annotation files, archives and addresses of others. They choose neither a
-place outside the output folder nor one that another input's output has.
+Image names come from annotation files, archives and addresses of other people. An output never
+leaves the output folder and never takes the path of another input's output.
 """
 
 import functools
@@ -17,17 +17,17 @@ from rexdense.errors import InvalidArgument
 from rexdense.hidden_files import LONGEST_NAME
 
 Rename = Callable[[str], str]
-"""Names of output files after those of input files."""
+"""A function from the name of an input file to the name of its output file."""
 
-# Control characters, the other system's separator, and what Windows takes in no name.
+# Control characters, the other system's separator, and characters that Windows forbids.
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f\\/]' if os.name == 'posix' else r'[\x00-\x1f\x7f\\/<>:"|?*]')
 _DRIVE = re.compile(r'^([A-Za-z]):')
 _DIGITS = (8, 16, 64)
 
 
 def output_path(folder: str | Path, name: str | Path) -> Path:
-    """Return the place below an output folder that a safe relative name has; raise InvalidArgument
-    where it lies outside, by its name or by a link."""
+    """Return the path of a safe relative name below an output folder. Raise InvalidArgument if it
+    is outside, because of its name or a link."""
     path = Path(folder, name)
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
         raise InvalidArgument(
@@ -44,8 +44,8 @@ def output_paths(
     renames: Sequence[Rename] = (str,),
     reserved: Iterable[str] = (),
 ) -> dict[str, Path]:
-    """Return the place below ``folder`` of each input's output, see :func:`output_names`; raise
-    InvalidArgument where a link in ``folder`` leads out of it."""
+    """Return the output path of each input below ``folder``, see :func:`output_names`. Raise
+    InvalidArgument if a link leads out of ``folder``."""
     names = output_names(inputs, base, renames, reserved)
     return {path: output_path(folder, name) for path, name in names.items()}
 
@@ -56,17 +56,18 @@ def output_names(
     renames: Sequence[Rename] = (str,),
     reserved: Iterable[str] = (),
 ) -> dict[str, str]:
-    """Return a relative name for each input file's output, ``/`` between its parts.
+    """Return a relative name for each input file's output, with ``/`` as separator.
 
-    It is the input's place below ``base``, or, where one of them lies elsewhere, below the folder
-    that all have in common. Different inputs get different names, on systems too that tell neither
-    ``A`` from ``a`` nor a composed accent from a decomposed one, and no name is that of a folder.
+    It is the path of the input relative to ``base``, or, if an input is outside ``base``, relative
+    to the common folder of all inputs. Different inputs get different names, also on systems that
+    treat ``A`` and ``a``, or composed and decomposed accents, as equal. No name is that of a
+    folder.
 
     Args:
-        inputs: Paths of files; all of them, since the names depend on one another.
-        base: A folder; None stands for what they have in common.
-        renames: What the output of a file name is called. The later ones are tried where the first
-            gives two inputs one name; where all do, a digest of the path is put in.
+        inputs: Paths of all input files; the names depend on one another.
+        base: A folder; None takes the common folder of the inputs.
+        renames: Functions from a file name to the name of its output. Each is tried if the one
+            before gives two inputs the same name. If all do, a digest of the path is inserted.
         reserved: Names that other outputs have.
 
     Example:
@@ -93,7 +94,7 @@ def output_names(
 
 
 def safe_name(name: str) -> str:
-    """Return a file name without what leads to another folder, or that no file can have.
+    """Return a file name without parts that lead to another folder or that file systems forbid.
 
     Example:
         >>> safe_name('..\\\\C:/a.pth'), safe_name('..'), safe_name('C:a.pth')
@@ -108,22 +109,23 @@ def safe_name(name: str) -> str:
 
 
 def name_key(name: str) -> str:
-    """Return the common form of names that some system takes for one."""
+    """Return the common form of names that some system treats as equal."""
     return unicodedata.normalize('NFC', unicodedata.normalize('NFC', name).casefold())
 
 
 def _absolute(path: str | Path) -> Path:
-    """Return the path without ``..``, which behind a link leads elsewhere than it looks."""
+    """Return the absolute path without ``..``, which after a link leads to another folder than it
+    seems."""
     path = Path(path)
     if '..' in path.parts and '\0' not in str(path):
         path = Path(os.path.realpath(path.parent), path.name)
     whole = os.path.abspath(path)
-    # POSIX keeps two slashes at the beginning, which no folder in common has.
+    # POSIX keeps two slashes at the beginning, and a common folder never has two.
     return Path(whole[1:] if os.name == 'posix' and whole.startswith('//') else whole)
 
 
 def _below(paths: Sequence[Path], base: Path | None) -> dict[Path, tuple[str, ...]]:
-    """Return the parts of each path below the base, or below what all have in common."""
+    """Return the parts of each path relative to the base, or to the common folder."""
     if base is None or not all(base in path.parents for path in paths):
         try:
             folders = [str(path.parent) for path in paths] + ([] if base is None else [str(base)])
@@ -148,7 +150,7 @@ def _digest(path: Path) -> str:
 
 
 def _fitting(name: str, path: Path) -> str:
-    """Return a name that is no longer than file systems allow; a digest stands for what is cut."""
+    """Return a name within the length limit of file systems; a digest replaces the cut part."""
     if len(os.fsencode(name)) <= LONGEST_NAME:
         return name
     suffix = PurePosixPath(name).suffix
@@ -157,7 +159,7 @@ def _fitting(name: str, path: Path) -> str:
 
 
 def _colliding(names: dict[Path, str], taken: set[str]) -> set[Path]:
-    """Return the inputs whose names are another's, reserved, or those of folders."""
+    """Return the inputs whose names equal another's, a reserved name, or the name of a folder."""
     users = defaultdict(list)
     folders = set()
     for path, name in names.items():

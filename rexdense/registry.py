@@ -1,4 +1,4 @@
-"""The registries of scope ``rexdense``, which mmengine imports at the first use of that scope."""
+"""The registries of scope ``rexdense``, which mmengine imports when the scope is first used."""
 
 from importlib.util import find_spec
 
@@ -6,15 +6,15 @@ from rexdense.mmengine_bases import Registry, parent_registry
 
 
 def _child(name: str, parent: str, *locations: str, **adapters: str) -> Registry:
-    """Return a registry below mmengine's whose classes lie in the modules ``locations``.
+    """Return a child of mmengine's registry, for the classes in the modules ``locations``.
 
     Args:
-        parent: The name of mmengine's.
-        adapters: Further modules, by the package that they cannot do without; where that is not
-            installed they are left out, so that users of mmseg need no mmdet, and the reverse.
+        parent: The name of mmengine's registry.
+        adapters: Further modules, by the package that they need. They are left out if it is not
+            installed, so that users of mmseg do not need mmdet, and vice versa.
     """
     above = parent_registry(parent)
-    # A registry without classes yet counts as false.
+    # A registry that has no classes yet is false.
     usable = [
         module for package, module in adapters.items() if above is not None and find_spec(package)
     ]

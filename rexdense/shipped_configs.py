@@ -1,7 +1,7 @@
-"""The configs that come with rexdense, found by name wherever it is installed.
+"""The configs that come with rexdense, found by name in any installation.
 
-A wheel holds them in ``rexdense/.mim/configs``, where mmengine looks for those of a package (mmdet
-and mmseg keep theirs so); in a checkout this is a link to ``configs`` beside the package.
+A wheel has them in ``rexdense/.mim/configs``, where mmengine looks for the configs of a package, as
+for mmdet and mmseg. In a checkout this is a link to ``configs`` beside the package.
 """
 
 from collections import Counter
@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
 SCOPE = 'rexdense::'
-"""Prefix by which mmengine names a config of the package."""
+"""Prefix of mmengine's names for configs of the package."""
 
 
 def configs_folder() -> Path:
-    """Return the folder of the shipped configs, with links resolved; raise InvalidArgument where
-    the installation has none."""
+    """Return the folder of the shipped configs, with links resolved. Raise InvalidArgument if the
+    installation has none."""
     package = Path(__file__).resolve().parent
-    # Where links are not made, as by git on Windows, a checkout has the second alone.
+    # A checkout without symbolic links, as by git on Windows, has only the second.
     for folder in (package / '.mim/configs', package.parent / 'configs'):
         if (folder / '_base_').is_dir():
             return folder.resolve()
@@ -29,11 +29,11 @@ def configs_folder() -> Path:
 
 
 def config_names(pattern: str = '*') -> dict[str, Path]:
-    """Return files by name: that without ``.py``, with its folder where several are called so;
-    raise UnknownName where no config fits.
+    """Return the config files by name: the file name without ``.py``, preceded by the folder if
+    several files share the name. Raise UnknownName if no config matches.
 
     Args:
-        pattern: Of the shell, for the name or the path below the folder of the configs.
+        pattern: Shell pattern of the name, or of the path below the folder of the configs.
     """
     places = _places()
     names = Counter(place.name for place in places)
@@ -50,15 +50,16 @@ def config_names(pattern: str = '*') -> dict[str, Path]:
 
 
 def find_config(given: str | Path, others: Iterable[str] = ()) -> Path:
-    """Return the config file that a path or a name means; a path wins where a file lies there.
+    """Return the config file for a path or a name. An existing path takes precedence.
 
     Args:
-        given: A path, or for a shipped config its name or the end of its path: ``NAME``,
+        given: A path, or the name or end of the path of a shipped config: ``NAME``,
             ``folder/NAME``, ``configs/folder/NAME.py``, ``rexdense::folder/NAME``.
-        others: Names of what else may have been meant.
+        others: Names of other things that may have been meant.
 
     Raises:
-        UnknownName: there is none, with close names; or several configs are called so.
+        UnknownName: there is no such config (the message has close names), or several have the
+            name.
     """
     path = Path(given)
     if path.is_file():
@@ -68,7 +69,7 @@ def find_config(given: str | Path, others: Iterable[str] = ()) -> Path:
         asked = asked.relative_to('configs')
     asked = _without_ending(asked)
     places = _places()
-    # A path from the root, or with '..', leads to a place of its own.
+    # An absolute path, or one with '..', is never a name.
     found = [] if path.is_absolute() else [place for place in places if _ends_with(place, asked)]
     if len(found) > 1:
         names = ' or '.join(map(str, found))
@@ -87,7 +88,7 @@ def find_config(given: str | Path, others: Iterable[str] = ()) -> Path:
 
 
 def _places() -> dict[PurePosixPath, Path]:
-    """Return the files by their path below the folder of the configs, without ``.py``."""
+    """Return the config files by their path below the folder of the configs, without ``.py``."""
     folder = configs_folder()
     files = sorted(folder.rglob('*.py'))
     places = {
@@ -97,7 +98,7 @@ def _places() -> dict[PurePosixPath, Path]:
 
 
 def _without_ending(path: PurePosixPath) -> PurePosixPath:
-    # with_suffix would cut 'rexnet-1.0' after its dot.
+    # with_suffix would cut 'rexnet-1.0' after the dot.
     return path.with_name(path.name.removesuffix('.py')) if path.name else path
 
 

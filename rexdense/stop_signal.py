@@ -1,23 +1,23 @@
-"""SIGTERM before there is anything to save, and the status of a run that can be started again."""
+"""SIGTERM before there is anything to save, and the exit status of a run that can be restarted."""
 
 import signal
 import threading
 from types import FrameType
 
 STOPPED = 75
-"""Status of a run that SIGTERM has stopped and ``--resume`` goes on with: EX_TEMPFAIL of
-sysexits.h, "temporary failure, the user is invited to retry"."""
+"""Exit status of a run that was stopped by SIGTERM and can be resumed with ``--resume``:
+EX_TEMPFAIL of sysexits.h, "temporary failure, the user is invited to retry"."""
 
 
 class StoppedEarly(BaseException):
-    """SIGTERM came while a program had nothing to save: it was still being built, for example."""
+    """SIGTERM arrived while a program had nothing to save, for example during setup."""
 
 
 def stop_with_status() -> None:
-    """Let SIGTERM raise StoppedEarly in this process from here on, until something else waits for
-    it, as a run does while it trains.
+    """Raise StoppedEarly on SIGTERM in this process, until another handler is set, as a run does
+    while it trains.
 
-    Where the signal is ignored, or something waits for it already, nothing changes.
+    If the signal is ignored or already has a handler, nothing changes.
     """
     if (
         threading.current_thread() is threading.main_thread()
@@ -27,6 +27,6 @@ def stop_with_status() -> None:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    # Once, so that what is tidied up on the way out is done.
+    # Only once, so that the cleanup is not interrupted.
     signal.signal(number, signal.SIG_IGN)
     raise StoppedEarly

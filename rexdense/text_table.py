@@ -1,10 +1,10 @@
-"""A table as aligned plain text."""
+"""Tables in aligned plain text."""
 
 from collections.abc import Sequence
 
 
 def text_table(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as lines: the first column to the left, the others to the right.
+    """Return the rows as lines, with the first column aligned left and the others right.
 
     Example:
         >>> print(text_table([['class', 'boxes'], ['cell', '12']]))

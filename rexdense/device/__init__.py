@@ -1,4 +1,4 @@
-"""Devices, the one place that knows about them: choice, mixed precision, processes, memory."""
+"""Devices: choice, mixed precision, processes and memory."""
 
 from rexdense.device.ascend import set_jit_compile
 from rexdense.device.bfloat16 import has_bfloat16, require_bfloat16

@@ -1,4 +1,4 @@
-"""Facts and settings of torch_npu: the generation of the SoC, the compile mode."""
+"""torch_npu: SoC version and compile mode."""
 
 import os
 
@@ -7,7 +7,7 @@ import torch
 from rexdense.errors import InvalidArgument
 
 _JIT_COMPILE = 'NPUJITCompile'
-"""The environment variable of mmengine, which takes any text in it for yes."""
+"""Environment variable of mmengine, which reads any text in it as yes."""
 
 _SWITCH = {'1': True, 'true': True, 'on': True, 'yes': True} | {
     '0': False,
@@ -19,15 +19,15 @@ _SWITCH = {'1': True, 'true': True, 'on': True, 'yes': True} | {
 
 
 def soc_version() -> int:
-    """Return the number of the NPU's generation, as torch_npu counts: 910 below 220, 910B above."""
+    """Return the SoC version as torch_npu counts it: Ascend 910 is below 220, 910B above."""
     from torch_npu.npu import utils
 
     return int(utils.get_soc_version())
 
 
 def asked_jit_compile() -> bool | None:
-    """Return the value of the environment variable NPUJITCompile; None where it is not set. Raise
-    InvalidArgument where it says neither yes nor no."""
+    """Return the value of the environment variable NPUJITCompile; None if it is not set. Raise
+    InvalidArgument if it is neither yes nor no."""
     text = os.environ.get(_JIT_COMPILE)
     if text is None:
         return None
@@ -37,13 +37,13 @@ def asked_jit_compile() -> bool | None:
 
 
 def set_jit_compile(default: bool) -> None:
-    """Let CANN compile each operator for each shape, or take its ready ones.
+    """Set whether CANN compiles each operator for each shape or uses its prebuilt operators.
 
-    Compiling is for shapes that stay: every new one takes seconds, and in detection they change at
-    every step.
+    Compiling pays off for constant shapes: each new shape takes seconds, and in detection the
+    shapes change at every step.
 
     Args:
-        default: What is done where NPUJITCompile is not set.
+        default: The setting if NPUJITCompile is not set.
     """
     asked = asked_jit_compile()
     torch.npu.set_compile_mode(jit_compile=default if asked is None else asked)

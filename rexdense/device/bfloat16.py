@@ -1,4 +1,4 @@
-"""Devices that compute in bfloat16, told from those that only imitate it."""
+"""Detection of devices that compute in bfloat16 instead of emulating it."""
 
 import torch
 
@@ -6,7 +6,7 @@ from rexdense.device.ascend import soc_version
 from rexdense.errors import InvalidArgument
 
 _FIRST_ASCEND = 220
-"""The SoC version of Ascend 910B, the first that trains in bfloat16 and whole in float32."""
+"""SoC version of Ascend 910B, the first that trains in bfloat16 and entirely in float32."""
 
 
 def has_bfloat16(device: str) -> bool:
@@ -19,13 +19,13 @@ def has_bfloat16(device: str) -> bool:
     known = getattr(torch.cpu, 'get_capabilities', None)
     if known is None:  # before torch 2.11
         return getattr(torch.cpu, '_is_avx512_bf16_supported', bool)()
-    # Names of x86 and of ARM.
+    # Flags of x86 and ARM.
     names = ('avx512_bf16', 'amx_bf16', 'bf16', 'sve_bf16')
     return any(known().get(name, False) for name in names)
 
 
 def require_bfloat16(device: str) -> None:
-    """Raise InvalidArgument for a device that imitates bfloat16 in float32, which is slower and
+    """Raise InvalidArgument for a device that emulates bfloat16 in float32, which is slower and
     less exact."""
     if not has_bfloat16(device):
         what = 'AVX512_BF16 or AMX' if device == 'cpu' else 'bfloat16 units'

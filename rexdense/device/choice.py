@@ -1,4 +1,4 @@
-"""Choice of the device, and its settings of mixed precision."""
+"""Choice of the device and its mixed-precision settings."""
 
 import functools
 import importlib.util
@@ -13,17 +13,17 @@ from rexdense.device.float32_operators import feed_float32
 from rexdense.errors import InvalidArgument, first_line
 
 DEVICES = ('npu', 'cuda', 'cpu')
-"""Kinds of devices, in the order in which they are preferred."""
+"""Kinds of devices in the order of preference."""
 
 AMP_TYPES = {'fp16': 'float16', 'bf16': 'bfloat16'}
-"""Types of mixed precision, as options name them and as torch does."""
+"""Types of mixed precision: the names of options, and torch's."""
 
 _NAME = re.compile(r'(cpu)|(cuda|npu)(?::(\d+))?')
 
 
 @functools.cache
 def why_absent(kind: str) -> str | None:
-    """Return why a kind of device cannot be used here; None where it can."""
+    """Return why a kind of device cannot be used here; None if it can."""
     if kind == 'npu':
         return _why_no_npu()
     if kind == 'cuda':
@@ -44,7 +44,7 @@ def _why_no_cuda() -> str | None:
 
 
 def _why_no_npu() -> str | None:
-    """Take the steps by which mmengine looks for an NPU, which swallows what they raise."""
+    """Return why there is no NPU, by the checks of mmengine, which swallows their exceptions."""
     if importlib.util.find_spec('torch_npu') is None:
         return 'torch_npu is not installed'
     try:
@@ -53,7 +53,7 @@ def _why_no_npu() -> str | None:
         set_jit_compile(False)
     except InvalidArgument:
         raise
-    except Exception as error:  # a library of CANN that is missing raises anything
+    except Exception as error:  # a missing library of CANN can raise anything
         return f'import torch_npu failed ({type(error).__name__}: {first_line(error)})'
     if not torch.npu.is_available():
         return 'torch_npu finds no NPU; npu-smi info shows what the driver finds'
@@ -61,7 +61,7 @@ def _why_no_npu() -> str | None:
 
 
 def _found() -> list[str]:
-    """Return the names of all devices that are here."""
+    """Return the names of all available devices."""
     names = []
     for kind in DEVICES:
         if why_absent(kind) is None:
@@ -71,15 +71,15 @@ def _found() -> list[str]:
 
 
 def find_device(requested: str | None = None) -> str:
-    """Return the name of the device to run on, as torch takes it; neither torch's nor mmengine's
-    choice is changed.
+    """Return the torch name of the device to run on, without changing a setting of torch or
+    mmengine.
 
     Args:
-        requested: ``auto`` or None takes npu, then cuda, then cpu, as found; a number, as in
-            ``cuda:1``, chooses among several.
+        requested: ``auto`` or None takes the first available of npu, cuda and cpu. A number, as in
+            ``cuda:1``, selects one of several devices.
 
     Raises:
-        InvalidArgument: an unknown device, or one that this machine lacks.
+        InvalidArgument: the device is unknown, or this machine does not have it.
     """
     if requested in (None, 'auto'):
         requested = next(kind for kind in DEVICES if why_absent(kind) is None)
@@ -111,8 +111,8 @@ def choose_device(requested: str | None = None) -> str:
         requested: As for :func:`find_device`.
 
     Raises:
-        InvalidArgument: an unknown device, or one that this machine lacks; or one of several,
-            where each process takes its own.
+        InvalidArgument: the device is unknown, or this machine does not have it; or it has a number
+            although each process takes its own device.
     """
     from mmengine.device import utils as mmengine_device
 
@@ -124,23 +124,24 @@ def choose_device(requested: str | None = None) -> str:
                 f'--device {kind}'
             )
         getattr(torch, kind).set_device(int(index))
-    # mmengine picks its device once, at import; every later get_device() reads this name. With the
-    # other it forces mixed precision on the first Ascend 910, on whatever device is chosen.
+    # mmengine picks its device once, at import, and every later get_device() reads this name. With
+    # the wrong name, mmengine forces mixed precision on the first Ascend 910, whatever device is
+    # chosen.
     mmengine_device.DEVICE = kind
     mmengine_device.IS_NPU_AVAILABLE = kind == 'npu'
     return kind
 
 
 def device_sentence(kind: str) -> str:
-    """Return the sentence about the device that was taken, and why none that comes before it."""
+    """Return a sentence with the chosen device and why the devices before it cannot be used."""
     reasons = [f'{other}: {why_absent(other)}' for other in DEVICES[: DEVICES.index(kind)]]
     return f'Device {kind}' + (f' ({"; ".join(reasons)})' if reasons else '')
 
 
 def amp_wrapper(device: str, precision: str | None = None) -> dict:
-    """Return the settings of the optimizer wrapper that trains with mixed precision on ``device``.
+    """Return the settings of the optimizer wrapper for mixed precision on ``device``.
 
-    bfloat16 needs no loss scaling, float16 does. mmengine's wrapper refuses to run on a CPU.
+    float16 needs loss scaling, bfloat16 does not. mmengine's wrapper refuses to run on a CPU.
 
     Args:
         precision: A key of ``AMP_TYPES``; None takes bfloat16 on a CPU, else float16.

@@ -1,4 +1,4 @@
-"""Training in several processes, on one machine or many."""
+"""Distributed training on one or more machines."""
 
 import os
 import re
@@ -27,12 +27,12 @@ _STARTED_BY = {
 
 
 def process_variables(launcher: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return torch's variables of a process (RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE,
-    MASTER_ADDR, MASTER_PORT) from those of its launcher.
+    """Return torch's environment variables of a process (RANK, WORLD_SIZE, LOCAL_RANK,
+    LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT) from those of its launcher.
 
     Raises:
-        InvalidArgument: the process was not started by that launcher, a variable is no number or
-            one that cannot be, or none says where the first process is.
+        InvalidArgument: the process was not started by that launcher, a variable is not a number or
+            out of range, or the address of the first process is missing.
     """
     names = {
         'pytorch': ('RANK', 'WORLD_SIZE', 'LOCAL_RANK', 'LOCAL_WORLD_SIZE'),
@@ -81,7 +81,7 @@ def process_variables(launcher: str, environment: Mapping[str, str]) -> dict[str
 
 
 def _first_host(nodes: str) -> str | None:
-    """Return the first host of Slurm's short form of a list, such as gpu[03-07,9]."""
+    """Return the first host of a Slurm node list such as gpu[03-07,9]."""
     try:
         listed = subprocess.run(
             ['scontrol', 'show', 'hostnames', nodes], capture_output=True, text=True, check=True
@@ -94,19 +94,19 @@ def _first_host(nodes: str) -> str | None:
 def initialise_distributed(
     device: str, launcher: str = 'pytorch', timeout: float | None = None
 ) -> None:
-    """Join the process group that the launcher's environment variables describe; a process that
-    trains several models joins once.
+    """Join the process group that the launcher's environment variables describe. A process that
+    trains several models joins only once.
 
-    mmengine's own launchers call ``torch.cuda.set_device`` on every machine, so they cannot be
-    used on a CPU, and those of Slurm and MPI not on an NPU.
+    mmengine's own launchers call ``torch.cuda.set_device`` on every machine. They therefore fail on
+    a CPU, and those of Slurm and MPI also on an NPU.
 
     Args:
-        timeout: Seconds for which a process waits for another one that does not answer; None takes
+        timeout: Seconds to wait for a process that does not answer; None takes
             :data:`rexdense.device.lost_processes.DEFAULT_TIMEOUT`.
 
     Raises:
-        InvalidArgument: the process was not started by that launcher, there are more processes
-            than devices on this machine, the port is taken, or ``timeout`` is no time.
+        InvalidArgument: the process was not started by that launcher, there are more processes than
+            devices on this machine, the port is taken, or ``timeout`` is no valid time.
     """
     waiting = waiting_time(timeout)
     if torch.distributed.is_initialized():
@@ -134,10 +134,11 @@ def available_cores() -> int:
 
 
 def threads_per_process(processes: int, asked: str | None) -> int:
-    """Return the number of threads with which each of several processes on a machine computes.
+    """Return the number of threads for each of several processes on a machine.
 
     Args:
-        asked: OMP_NUM_THREADS. torchrun sets it to 1 wherever it is not set, so 1 is no wish.
+        asked: OMP_NUM_THREADS. torchrun sets it to 1 if it is not set, so 1 does not count as a
+            request.
 
     Example:
         >>> threads_per_process(8, '3')
@@ -149,7 +150,7 @@ def threads_per_process(processes: int, asked: str | None) -> int:
 
 
 def bare_model(model: nn.Module) -> nn.Module:
-    """Return the model below the wrapper that distributed training puts around it."""
+    """Return the model without its wrapper of distributed training."""
     from mmengine.model import is_model_wrapper
 
     return model.module if is_model_wrapper(model) else model

@@ -1,4 +1,4 @@
-"""Operators of mmcv that mixed precision must not reach."""
+"""Operators of mmcv that must run in float32 under mixed precision."""
 
 import functools
 from typing import Any
@@ -7,16 +7,16 @@ import torch
 
 
 def feed_float32() -> None:
-    """Let mmcv's RoIAlign and NMS compute in float32, whatever mixed precision hands them.
+    """Make mmcv's RoIAlign and NMS compute in float32 under mixed precision.
 
-    Their kernels for Ascend take no other type (mmcv/ops/csrc/pytorch/npu/roi_align_npu.cpp and
-    nms_npu.cpp), and those for CUDA no bfloat16. What they return has the type of what they were
-    given.
+    Their Ascend kernels support only float32 (mmcv/ops/csrc/pytorch/npu/roi_align_npu.cpp and
+    nms_npu.cpp), and their CUDA kernels do not support bfloat16. Outputs have the type of the
+    inputs.
     """
     from mmcv.ops.nms import NMSop
     from mmcv.ops.roi_align import RoIAlign
 
-    # The functions carry this mark, so that a second call changes nothing.
+    # This mark on the functions makes a second call do nothing.
     if not hasattr(RoIAlign.forward, 'in_float32'):
         RoIAlign.forward = _in_float32(RoIAlign.forward)
         NMSop.forward = staticmethod(_in_float32(NMSop.forward))
@@ -27,7 +27,7 @@ def _in_float32(function: Any) -> Any:
     def forward(*inputs: Any) -> Any:
         given = next((value.dtype for value in inputs if _is_half(value)), None)
         result = function(*(value.float() if _is_half(value) else value for value in inputs))
-        # The indices of NMS stay whole numbers.
+        # The indices from NMS stay integers.
         return result.to(given) if given and result.is_floating_point() else result
 
     forward.in_float32 = True

@@ -1,7 +1,7 @@
-"""The loss of one of several processes that train together, and the restart after it.
+"""Loss of one of several training processes, and the restart by torchrun.
 
-torchrun's store outlives the processes that it starts: it knows what was done before a restart, and
-who has told already.
+torchrun's store outlives the processes. It records what happened before a restart, and which
+process has already reported the loss.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ from rexdense.device.rendezvous import ROUND, launcher_store
 from rexdense.errors import InvalidArgument, ProcessLost, first_line
 
 DEFAULT_TIMEOUT = 1800
-"""Seconds for which a process waits for the others; the default of torch for gloo. One of them
-measures a validation alone meanwhile, which takes minutes for COCO."""
+"""Seconds for which a process waits for the others; torch's default for gloo. Meanwhile one process
+may evaluate a validation by itself, which takes minutes for COCO."""
 
 _ENV_MOST_RESTARTS = 'TORCHELASTIC_MAX_RESTARTS'
 
-# What gloo, nccl and the store say of a process that is gone or does not answer.
+# Messages of gloo, nccl and the store about a process that is gone or does not answer.
 _GONE = re.compile(
     'closed by peer|reset by peer|broken pipe|timed out|timeout|pair closure|connection refused|'
     'remote process exited|network error|failed to recv',
@@ -33,10 +33,10 @@ _GONE = re.compile(
 
 
 def may_restart() -> bool:
-    """Return whether torchrun starts the processes anew once one has failed.
+    """Return whether torchrun restarts the processes after one has failed.
 
     Raises:
-        InvalidArgument: its variable is no number.
+        InvalidArgument: torchrun's variable is not a number.
     """
     text = os.environ.get(_ENV_MOST_RESTARTS, '0')
     if not text.isdecimal():
@@ -48,15 +48,14 @@ def may_restart() -> bool:
 
 
 def note_begun(work_dir: str) -> None:
-    """Note for those that torchrun may start anew that a run has begun in a folder, which is
-    therefore the one that they go on with."""
+    """Record for restarted processes that a run has begun in a folder, so that they resume it."""
     store = launcher_store()
     if store is not None:
         store.set(_key(work_dir), '1')
 
 
 def has_begun(work_dir: str) -> bool:
-    """Return whether a process that torchrun has started before has begun a run in a folder."""
+    """Return whether a process before the restart has begun a run in a folder."""
     store = launcher_store() if may_restart() else None
     return store is not None and store.check([_key(work_dir)])
 
@@ -67,7 +66,8 @@ def _key(work_dir: str) -> str:
 
 @contextlib.contextmanager
 def as_process_lost() -> Iterator[None]:
-    """Turn errors of a lost process into a ProcessLost of one line, which one process prints.
+    """Turn errors of a lost process into a ProcessLost with a message of one line. One process
+    prints it.
 
     Raises:
         ProcessLost: another process has ended, or has not answered within the timeout.
@@ -80,7 +80,8 @@ def as_process_lost() -> Iterator[None]:
             raise
         told = _told_before()
         if told is not None and threading.current_thread() is threading.main_thread():
-            # torchrun ends those that are left within a tenth of a second; the line comes first.
+            # torchrun ends the remaining processes within a tenth of a second; print the line
+            # first.
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if told:
             raise SystemExit(ProcessLost.exit_status) from error
@@ -95,7 +96,7 @@ def as_process_lost() -> Iterator[None]:
 
 
 def _short(error: BaseException) -> str:
-    """Return the message of a backend, without the places in its source."""
+    """Return the error message of a backend without its source locations."""
     return re.sub(r'^\[\S+?:\d+\] ', '', first_line(error))[:160]
 
 
@@ -108,7 +109,7 @@ def _is_loss(error: RuntimeError) -> bool:
 
 
 def _told_before() -> bool | None:
-    """Return whether another process tells the loss; None where nobody can know."""
+    """Return whether another process reports the loss; None if this cannot be known."""
     store = launcher_store()
     if store is None:
         return None
@@ -119,8 +120,8 @@ def _told_before() -> bool | None:
 
 
 def waiting_time(seconds: object) -> timedelta:
-    """Return the time for which a process waits for the others, of ``env_cfg.dist_cfg.timeout``;
-    raise InvalidArgument unless that is a number of seconds above 0."""
+    """Return the timeout ``env_cfg.dist_cfg.timeout`` for which a process waits for the others.
+    Raise InvalidArgument unless it is a number of seconds above 0."""
     value = DEFAULT_TIMEOUT if seconds is None else seconds
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**7:
         raise InvalidArgument(

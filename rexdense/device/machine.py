@@ -1,4 +1,4 @@
-"""Facts about a machine: devices with their software, types of mixed precision, cores."""
+"""Findings about a machine: devices and their software, types of mixed precision, cores."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,8 @@ _ASCEND_TOOLKIT = Path('/usr/local/Ascend/ascend-toolkit')
 
 
 def machine_findings() -> list[Finding]:
-    """Return findings about devices, with what would mend those that should be here but are not."""
+    """Return findings about the devices, with a remedy for each that should be available but is
+    not."""
     present = [kind for kind in DEVICES if why_absent(kind) is None]
     return [
         *_devices(),
@@ -114,7 +115,7 @@ def _cores() -> Finding:
 
 
 def kernel_finding(kind: str) -> Finding:
-    """Return whether mmcv's compiled operators work on a kind of device that is here."""
+    """Return whether mmcv's compiled operators work on an available kind of device."""
     from mmcv.ops import nms
 
     boxes = torch.tensor([[0.0, 0, 2, 2], [0, 0, 2, 2]], device=kind)

@@ -1,20 +1,20 @@
-"""The allocator of host memory."""
+"""Settings of the allocator of host memory."""
 
 import ctypes
 import platform
 
-# Names of glibc's mallopt parameters (malloc.h).
+# Parameters of glibc's mallopt (malloc.h).
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _TOP_PAD_BYTES = 256 * 2**20
 _state = dict(reused=False)
 
 
 def reuse_freed_memory() -> bool:
-    """Keep freed host memory in the process instead of returning it to the kernel; return whether
+    """Keep freed host memory in the process instead of returning it to the kernel. Return whether
     that was possible.
 
-    glibc maps every block above 32 MiB afresh and unmaps it when freed, so that each large feature
-    map costs its page faults again at every step. This is a setting of the whole process, so
+    glibc maps every block above 32 MiB anew and unmaps it when it is freed, so each large feature
+    map causes page faults at every step. This setting applies to the whole process, so only
     programs call it, never a library.
     """
     library = _glibc()
@@ -30,16 +30,15 @@ def reuse_freed_memory() -> bool:
 
 
 def reuses_freed_memory() -> bool:
-    """Return whether :func:`reuse_freed_memory` was called in this process, and was possible."""
+    """Return whether :func:`reuse_freed_memory` was called in this process and succeeded."""
     return _state['reused']
 
 
 def return_freed_memory() -> bool:
-    """Give the host memory that is free in the process back to the kernel; return whether that was
-    possible.
+    """Release the free host memory of the process to the kernel. Return whether that was possible.
 
-    A process that was forked has all the freed memory of its parent, and keeps the pages in which
-    the parent has written anew since.
+    A forked process has all the freed memory of its parent. It keeps the pages to which the parent
+    has written since the fork.
     """
     library = _glibc()
     return library is not None and bool(library.malloc_trim(0))

@@ -1,25 +1,25 @@
-"""Weights in channels_last, the layout in which convolutions are quickest."""
+"""Convolution weights in channels_last, the fastest memory format for convolutions."""
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-# Ascend has formats of its own.
+# Ascend has its own formats.
 _DEVICES = ('cpu', 'cuda')
-# Its compiled operators read memory as NCHW, whatever the strides say.
+# The compiled operators read memory as NCHW, whatever the strides are.
 _READS_NCHW = 'mmcv.ops'
-# Of these, those whose backward pass brings the gradient it gets into that order by itself.
+# Operators whose backward pass makes the incoming gradient contiguous.
 _ORDERS_GRADIENTS = ('RoIAlign',)
 
 
 def use_channels_last(network: nn.Module) -> None:
-    """Lay out the weights of convolutions with the channels last, where the device knows that.
+    """Convert the weights of convolutions to channels_last, on devices that support it.
 
-    Their outputs follow. Operators of mmcv, such as RoIAlign, read any memory as NCHW, and would
-    give wrong results without a word; what their modules take, and what the layers in these hand
-    them, such as the offsets of a deformable convolution, is brought into that order. Functions of
-    mmcv that other modules call are not.
+    The outputs of the convolutions follow. Operators of mmcv, such as RoIAlign, read all memory as
+    NCHW and would silently give wrong results. Hooks therefore make the inputs of their modules
+    contiguous, and also the outputs of layers inside these modules, such as the offsets of a
+    deformable convolution. Functions of mmcv that other modules call are not covered.
     """
     for module in network.modules():
         if _reads_nchw(module):
@@ -35,9 +35,9 @@ def use_channels_last(network: nn.Module) -> None:
 
 
 def trains_in_channels_last(network: nn.Module) -> bool:
-    """Return whether gradients are right with all that :func:`use_channels_last` lays out anew.
+    """Return whether gradients are correct after :func:`use_channels_last`.
 
-    Operators of mmcv may read gradients as NCHW, too; RoIAlign's backward pass does not.
+    Operators of mmcv may also read gradients as NCHW; RoIAlign's backward pass does not.
     """
     return all(
         type(module).__name__ in _ORDERS_GRADIENTS
@@ -47,21 +47,21 @@ def trains_in_channels_last(network: nn.Module) -> bool:
 
 
 def _reads_nchw(module: nn.Module) -> bool:
-    # Others inherit from them.
+    # Subclasses in other packages count too.
     return any(kind.__module__.startswith(_READS_NCHW) for kind in type(module).__mro__)
 
 
 def contiguous_inputs(
     module: nn.Module, inputs: tuple, named: dict[str, Any]
 ) -> tuple[tuple, dict[str, Any]]:
-    """Return a module's inputs with their tensors in the order of their axes."""
+    """Return a module's inputs with contiguous tensors."""
     return tuple(map(_contiguous, inputs)), {
         name: _contiguous(value) for name, value in named.items()
     }
 
 
 def contiguous_output(module: nn.Module, inputs: tuple, output: Any) -> Any:
-    """Return a module's output, if it is a tensor, in the order of its axes."""
+    """Return a module's output, contiguous if it is a tensor."""
     return _contiguous(output)
 
 

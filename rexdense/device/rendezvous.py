@@ -1,4 +1,4 @@
-"""Rendezvous of the processes of a run, in torchrun's store or in one that the first opens."""
+"""Rendezvous of the processes of a run, in torchrun's store or in a store of the first process."""
 
 import os
 import time
@@ -16,8 +16,8 @@ ROUND = 'rexdense/round'
 
 
 def join(backend: str, waiting: timedelta) -> None:
-    """Join the process group that the environment variables of torch describe; raise
-    InvalidArgument where the processes cannot reach each other."""
+    """Join the process group that torch's environment variables describe. Raise InvalidArgument if
+    the processes cannot reach each other."""
     try:
         store, rank, world = next(distributed.rendezvous('env://', timeout=waiting))
         store.set_timeout(waiting)
@@ -40,16 +40,16 @@ def join(backend: str, waiting: timedelta) -> None:
 
 
 def _prefix_of_round(store: 'distributed.Store', rank: int, world: int, seconds: float) -> str:
-    """Return the beginning of the keys of the processes that are here.
+    """Return the key prefix of the present processes.
 
-    torchrun keeps its store when it starts processes anew (torch 2.13, ``_create_c10d_store`` in
-    distributed/rendezvous.py), where the addresses of those that have ended are still found. Here
-    the first process draws a name, and each other one takes it once the first has seen it: what it
-    reads before may be of an earlier start, and so may be what it is answered, but for a number
-    that it has drawn.
+    torchrun keeps its store when it restarts processes (torch 2.13, ``_create_c10d_store`` in
+    distributed/rendezvous.py), and the store still has the addresses of the ended processes. The
+    first process therefore draws a random name. Each other process takes the name only after the
+    first has echoed a random token that this process wrote. Without the token, the name and the
+    answer that it reads could be from an earlier start.
 
     Raises:
-        RuntimeError: the first process has not seen this one in that time.
+        RuntimeError: the first process has not seen this one within ``seconds``.
     """
     own = uuid.uuid4().hex
     if rank == 0:
@@ -70,7 +70,7 @@ def _prefix_of_round(store: 'distributed.Store', rank: int, world: int, seconds:
 
 
 def launcher_store() -> 'distributed.TCPStore | None':
-    """Return torchrun's store, which outlives the processes; None where there is none."""
+    """Return torchrun's store, which outlives the processes; None if there is none."""
     if os.environ.get(_ENV_STORE) != 'True':
         return None
     try:

@@ -1,1 +1,1 @@
-"""Runs of mmengine's Runner from configs, and the files that they leave."""
+"""Runs of mmengine's Runner from configs, and their output files."""

@@ -1,4 +1,4 @@
-"""Places of a run's data, to which no output of it is written."""
+"""Files and folders of a run's data, which its outputs must not overwrite."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -15,19 +15,19 @@ from rexdense.engine.config.load import dataloader_names, walk
 from rexdense.engine.work_dir import left_by_runs, written_names
 from rexdense.errors import InvalidArgument
 
-# Of the folders that --data-root names; see docs/detection.md and its neighbours.
+# Folders below that of --data-root; see docs/detection.md and the pages of other tasks.
 _KINDS = ('images', 'labels', 'depth', 'Annotations', 'JPEGImages')
 _SAMPLE_KEYS = ('img_path', 'seg_map_path', 'depth_map_path')
 
 
 class DataPlaces(NamedTuple):
-    """Files that a run reads.
+    """Files and folders that a run reads.
 
     Attributes:
         files: Files that are never replaced.
-        folders: Folders of images, label maps and depth maps, where nothing is written at all: what
-            lies there is taken for data.
-        mixed: Folders where data lie among other things. Nothing in them is replaced.
+        folders: Folders of images, label maps and depth maps. Nothing is written there, because any
+            file in them is taken for data.
+        mixed: Folders with data among other files. No file in them is replaced.
     """
 
     files: list[Path]
@@ -36,10 +36,10 @@ class DataPlaces(NamedTuple):
 
     @classmethod
     def of(cls, config: Config, *files: Path | str | None) -> 'DataPlaces':
-        """Return the places that a config names, for all of its splits.
+        """Return the files and folders that a config names, for all of its splits.
 
         Args:
-            files: What else is read; None is left out.
+            files: Further files that are read; None is ignored.
         """
         read = [Path(file) for file in (*files, config.filename) if file]
         initial = [section.get('init_cfg') for section in walk(config.get('model'))]
@@ -60,7 +60,7 @@ class DataPlaces(NamedTuple):
             if root:
                 read.append(Path(root, CLASS_FILE))
             published = PUBLISHED_PARTS.get(section.get('layout'), ())
-            # Annotations of MATLAB can lie beside the folders.
+            # MATLAB annotations can be beside the folders.
             read += [Path(root, part) for part in published if part.endswith('.mat')]
             folders += [Path(root, part) for part in published if not part.endswith('.mat')]
             if section.get('split'):
@@ -74,11 +74,11 @@ class DataPlaces(NamedTuple):
         return cls(read, _real(folders), _real(mixed))
 
     def refuse(self, outputs: Iterable[Path], option: str) -> None:
-        """Raise InvalidArgument where an output would replace a file that is read, or lie in a
-        folder of the data.
+        """Raise InvalidArgument if an output would replace a file that is read, or be in a data
+        folder.
 
         Args:
-            option: What chose the place, for messages.
+            option: The option that chose the output, for messages.
         """
         outputs = list(outputs)
         refuse_inputs(outputs, self.files)
@@ -101,14 +101,14 @@ class DataPlaces(NamedTuple):
 def refuse_data_places(
     config: Config, removes: bool = False, *files: Path | str | None, training: bool = True
 ) -> None:
-    """Raise InvalidArgument where a run with this config would replace an input, or write among its
+    """Raise InvalidArgument if a run with this config would replace an input, or write among its
     data.
 
     Args:
-        removes: Whether what earlier runs have left in the work directory is deleted.
-        training: Whether it trains; a run that measures writes into a new folder of its work
-            directory alone.
-        files: What else is read.
+        removes: Whether the files of earlier runs in the work directory are deleted.
+        training: Whether it trains; an evaluation writes only into a new folder of its work
+            directory.
+        files: Further files that are read.
     """
     places, work_dir = DataPlaces.of(config, *files), Path(config.work_dir)
     names = written_names(config.filename) if training else ['.']
@@ -130,6 +130,6 @@ def _real(folders: Iterable[Path]) -> list[Path]:
 
 
 def sample_files(dataset: Any) -> list[str]:
-    """Return the files that the samples of a data set are made from."""
+    """Return the files from which the samples of a data set are made."""
     infos = map(dataset.get_data_info, range(len(dataset)))
     return [info[key] for info in infos for key in _SAMPLE_KEYS if info.get(key)]

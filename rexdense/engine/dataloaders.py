@@ -1,4 +1,4 @@
-"""Data loaders as rexdense's runner uses them."""
+"""Data loaders of rexdense's runner."""
 
 import contextlib
 import multiprocessing
@@ -20,38 +20,41 @@ from rexdense.engine.resume.stopping import StopSignals, spare_workers, status_o
 from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
 
 _OF_PROCESSES = ('multiprocessing_context', 'persistent_workers', 'prefetch_factor', 'timeout')
-"""Arguments of torch's loader that it refuses where it has no processes."""
-# torch's words, csrc/DataLoader.cpp and utils/data/dataloader.py.
+"""Arguments of torch's loader that it refuses without workers."""
+# Messages of torch, csrc/DataLoader.cpp and utils/data/dataloader.py.
 _LOST = re.compile(
     r'DataLoader worker \(pid\(?s?\)? ?([\d, ]+)\) (?:is killed by signal: ([^.]*)|exited|has )'
 )
 _TIMED_OUT = re.compile(r'DataLoader timed out after ([\d.]+) seconds')
 _LONGEST_END = 5
-"""Seconds that a process is given to end after it was killed."""
+"""Seconds that a process has to end after it was killed."""
 
 
 class OneThread:
-    """Let a loader process compute with one thread: it is one of several that share the cores with
-    the training. It outlives the signal that asks the training to stop, and gives back what the
-    training had in memory when it was forked: that of the validation comes after the first epoch.
-    What rexdense changes of mmcv's transforms holds in one that was spawned, too.
-    A batch that it cannot hand over ends it.
+    """Set up a dataloader worker.
+
+    - It computes with one thread, because several workers share the cores with the training.
+    - It survives the signal that asks the training to stop.
+    - It returns the memory that the training had when it was forked: the workers of the validation
+      start after the first epoch.
+    - It applies rexdense's changes to mmcv's transforms, also if it was spawned.
+    - It ends if it cannot hand over a batch.
 
     Args:
-        then: What the process is to begin with besides, called with its number.
+        then: Called last, with the number of the worker.
     """
 
     def __init__(self, then: Callable[[int], Any] | None = None) -> None:
         self.then = then
 
     def __call__(self, worker: int) -> None:
-        """Begin in the process of the number ``worker``."""
+        """Set up the worker with the number ``worker``."""
         torch.set_num_threads(1)
         cv2.setNumThreads(0)
         spare_workers()
         return_freed_memory()
         Queue._on_queue_feeder_error = staticmethod(_end_process)
-        # Here, because a loader of other data does not need mmcv.
+        # Imported here, because a loader of other data does not need mmcv.
         with contextlib.suppress(ImportError):
             from rexdense.datasets.images.least_size import leave_a_pixel
             from rexdense.datasets.images.memory import leave_in_order
@@ -63,23 +66,24 @@ class OneThread:
 
 
 def _end_process(error: Exception, batch: Any) -> None:
-    """End a process with a batch that cannot be handed over, where shared memory is used up for
-    example: Python drops it, and the training would wait for it without end."""
+    """End a worker that cannot hand over a batch, for example because shared memory is full. Python
+    drops the batch, and the training would wait for it forever."""
     os._exit(1)
 
 
 @contextlib.contextmanager
 def as_lost_worker(signals: StopSignals | None = None) -> Iterator[None]:
-    """Turn torch's error for a loader process that was killed, or that exceeded the loader's
-    ``timeout``, into one line. torch may raise it anywhere, so causes of other errors count too.
+    """Turn torch's error for a worker that was killed, or that exceeded the loader's ``timeout``,
+    into a message of one line. torch may raise it anywhere, so the causes of other errors count
+    too.
 
     Args:
         signals: The stop signals of the run, which all its processes may have received.
 
     Raises:
-        LostWorker: a loader process was lost.
-        ProcessLost: the same, while the run was asked to stop: a spawned process that is still
-            starting ends of the signal as well.
+        LostWorker: a worker was lost.
+        ProcessLost: the same, after the run was asked to stop: the signal also ends a spawned
+            worker that is still starting.
     """
     try:
         yield
@@ -99,7 +103,7 @@ def as_lost_worker(signals: StopSignals | None = None) -> Iterator[None]:
 
 
 def _loss(error: BaseException) -> str | None:
-    """Return what is said of an error, None of one of something else."""
+    """Return the message for an error of a lost worker; None for any other error."""
     if not isinstance(error, RuntimeError):
         return None
     if found := _LOST.search(str(error)):
@@ -118,18 +122,20 @@ def _loss(error: BaseException) -> str | None:
 
 
 def end_passes(loader: DataLoader, begun: Any = None) -> None:
-    """End the processes of a loader. Left to the garbage collector, which takes their queues away
-    first, they would hear nothing of it: it waits for each for ten seconds. One that is killed
-    meanwhile is no fault: nothing more is wanted of it, and what ended the pass stays told.
+    """End the workers of a loader.
+
+    The garbage collector would first remove their queues, so that they are not notified, and wait
+    ten seconds for each. A worker that is killed meanwhile is no error: it is no longer needed, and
+    the reason for the end of the pass remains the reported one.
 
     Args:
-        begun: A pass over the loader that was not made to its end.
+        begun: An unfinished pass over the loader.
     """
-    # Set by torch where processes persist; there is no public way to end them.
+    # torch sets it for persistent workers; there is no public way to end them.
     kept = getattr(loader, '_iterator', None)
     for each in (kept, begun, getattr(begun, '_iterator', None)):
         if hasattr(each, '_shutdown_workers'):
-            # torch raises it where one was killed, and ends the others all the same.
+            # torch raises it if a worker was killed, and still ends the others.
             with contextlib.suppress(RuntimeError):
                 each._shutdown_workers()
     if kept is not None:
@@ -137,26 +143,26 @@ def end_passes(loader: DataLoader, begun: Any = None) -> None:
 
 
 def end_stuck_processes() -> None:
-    """Kill the loader processes that are still there, because their disk does not answer for
-    example: Python waits for them as it ends, without end."""
+    """Kill the remaining workers, for example if their disk does not answer. Python would wait for
+    them forever at exit."""
     for process in multiprocessing.active_children():
         if process.daemon:
-            # torch raises it as it notes the end of a process of a loader that was left.
+            # torch raises it when it notices the end of a worker of an abandoned loader.
             with contextlib.suppress(RuntimeError):
                 process.kill()
                 process.join(_LONGEST_END)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and those in whose handling it was raised."""
+    """Yield an exception and its causes."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:
-    """Return a loader's section of a config without what its processes need, where it has none: so
-    that the number of processes can be changed alone.
+    """Return a loader's section of a config. With ``num_workers`` 0, settings for workers are
+    removed, so that the number of workers can be changed by itself.
 
     Raises:
         InvalidArgument: its ``timeout`` is no number of seconds.
@@ -181,9 +187,8 @@ def _require_seconds(value: Any) -> None:
 
 
 def require_batches(loader: DataLoader) -> None:
-    """Raise InvalidArgument where a pass over the data has no batch, because the last one, which is
-    not full, is left out; or where processes that train would be given each other's images again,
-    or uneven shares."""
+    """Raise InvalidArgument if a pass over the data has no batch, because the last incomplete batch
+    is dropped; or if training processes would get repeated images or uneven shares."""
     batches = loader.batch_sampler
     sampler = getattr(batches, 'sampler', loader.sampler)
     processes = getattr(sampler, 'world_size', 1)

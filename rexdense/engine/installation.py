@@ -1,4 +1,4 @@
-"""The packages that rexdense stands on: where each comes from, and what is wrong with it."""
+"""Findings about the packages that rexdense needs: version, folder and faults."""
 
 import importlib
 import sys
@@ -14,7 +14,7 @@ _OPENMMLAB = {
     'mmdet': ('onedl-mmdetection', 'mmdet'),
     'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
 }
-"""Distributions that write the folder of an import name, that of the maintained line first."""
+"""Distributions that provide an import name, that of the maintained line first."""
 
 _ANEW = 'make clean-environment setup, or install one line alone in a new environment'
 
@@ -29,7 +29,7 @@ def package_findings() -> list[Finding]:
 
 
 def _package(name: str, distributions: tuple[str, ...]) -> Finding:
-    """Return the version and the folder of a package, and its line where there are two."""
+    """Return the version and the folder of a package, and its distribution if there are two."""
     installed = [each for each in distributions if _version(each)]
     value = ', '.join(f'{each} {_version(each)}' for each in installed)
     if len(distributions) > 1 and len(installed) == 1:
@@ -43,7 +43,7 @@ def _package(name: str, distributions: tuple[str, ...]) -> Finding:
         )
     try:
         module = importlib.import_module(name)
-    except Exception as error:  # a compiled library, or what a package imports, raises anything
+    except Exception as error:  # a compiled library or an import of the package can raise anything
         return _broken(name, value, error)
     if not hasattr(module, '__path__'):
         file = getattr(module, '__file__', None) or 'another module'
@@ -57,7 +57,7 @@ def _package(name: str, distributions: tuple[str, ...]) -> Finding:
 
 
 def _broken(name: str, value: str, error: Exception) -> Finding:
-    """Return the finding of a failed import, its cause apart from the command."""
+    """Return the finding for a failed import, with its cause separate from the command."""
     known = missing_dependency(error) if isinstance(error, ImportError) else None
     if known is None:
         fault = f'import {name} failed ({type(error).__name__}: {first_line(error)})'
@@ -74,7 +74,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _decoders() -> Finding:
-    """Return the libraries that read images."""
+    """Return the libraries that decode images."""
     try:
         import cv2
         from PIL import Image, features

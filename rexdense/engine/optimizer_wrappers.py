@@ -15,18 +15,18 @@ from rexdense.registry import OPTIM_WRAPPERS
 
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(OptimWrapper):
-    """Train the layers in bfloat16 on the CPU, all that lies between them in float32.
+    """Train layers in bfloat16 on the CPU, and the computations between them in float32.
 
-    The backbone, the neck and each head run under autocast and hand on float32: mmcv's RoIAlign and
-    NMS have no bfloat16 form on the CPU, and bfloat16 knows a box near 400 to two pixels only. A
-    model without a backbone runs under autocast as a whole. Weights and optimizer state stay
-    float32; losses are not scaled, which bfloat16's range makes needless. mmengine's own
-    AmpOptimWrapper asserts an accelerator.
+    The backbone, the neck and each head run under autocast and return float32. mmcv's RoIAlign and
+    NMS do not support bfloat16 on the CPU, and near 400, bfloat16 resolves box coordinates only to
+    two pixels. A model without a backbone runs under autocast as a whole. Weights and optimizer
+    state stay in float32. The range of bfloat16 makes loss scaling unnecessary. mmengine's own
+    AmpOptimWrapper requires an accelerator.
     """
 
     @contextlib.contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Run the forward pass of training as the class says."""
+        """Run the forward pass of training as described in the class."""
         with super().optim_context(model), contextlib.ExitStack() as stack:
             for part in _layers_of(bare_model(model)):
                 stack.enter_context(_forward_in_bfloat16(part))
@@ -34,7 +34,7 @@ class BFloat16OptimWrapper(OptimWrapper):
 
 
 def _layers_of(model: nn.Module) -> list[nn.Module]:
-    """Return the backbone, the neck and the heads that hold no other head."""
+    """Return the backbone, the neck and the heads that contain no other head."""
     if getattr(model, 'backbone', None) is None:
         return [model]
     # Several heads of one kind are numbered: bbox_head.0, bbox_head.1.
@@ -50,7 +50,7 @@ def _layers_of(model: nn.Module) -> list[nn.Module]:
 
 @contextlib.contextmanager
 def _forward_in_bfloat16(module: nn.Module) -> Iterator[None]:
-    """Let the module's forward run under autocast and return float32."""
+    """Make the forward method of a module run under autocast and return float32."""
     forward = module.forward
 
     @functools.wraps(forward)
@@ -58,7 +58,7 @@ def _forward_in_bfloat16(module: nn.Module) -> Iterator[None]:
         with torch.autocast('cpu', torch.bfloat16):
             return _as_float32(forward(*inputs, **options))
 
-    # An attribute of the instance, which its class's method lies below.
+    # An attribute of the instance, which hides the method of the class.
     module.forward = in_bfloat16
     try:
         yield

@@ -1,4 +1,4 @@
-"""A sheet of validation images: what the model predicts beside what the annotations say."""
+"""A sheet of validation images with predictions beside annotations."""
 
 from pathlib import Path
 
@@ -11,16 +11,16 @@ from rexdense.visualization.picture_files import read_picture, write_picture
 
 EXAMPLES = 6
 WIDEST = 20
-"""Most heights that a drawn image is wide; strips are left out."""
+"""Largest ratio of width to height of an image that is drawn."""
 
 
 def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
-    """Draw validation images from all over the set, with the truth and the trained model's
-    prediction.
+    """Draw validation images from the whole set, with the truth and the trained model's
+    predictions.
 
     Returns:
-        The picture's path; None when the runner has no validation set, one of strips alone, or a
-        model of a kind of which nothing can be drawn.
+        The picture's path. None if the runner has no validation set, only strips, or a kind of
+        model that cannot be drawn.
     """
     if runner.val_loop is None:
         return None
@@ -38,7 +38,7 @@ def draw_prediction_sheet(runner, path: str | Path) -> Path | None:
             )
         image = read_picture(sample.img_path, sample.ori_shape)
         if image.shape[1] > WIDEST * image.shape[0]:
-            # At the height of a tile it would be wider than a file can be.
+            # At the height of a tile it would exceed the width limit of a file.
             continue
         examples.append(Example(image, sample, dataset.get_data_info(index)))
     if not examples:

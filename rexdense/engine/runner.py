@@ -1,4 +1,4 @@
-"""mmengine's Runner with a readable terminal, strict weights and whole checkpoints."""
+"""mmengine's Runner with a readable terminal log, strict weights and intact checkpoints."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -53,13 +53,13 @@ _CHECKPOINT_HOOKS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook
 
 
 class Runner(MMEngineRunner):
-    """mmengine's Runner as rexdense's programs use it.
+    """mmengine's Runner for rexdense's programs.
 
     Attributes:
         stop_signals: Whether a signal asks the run to stop.
-        step_saver: When a checkpoint is due besides those of the schedule.
-        disk: Writes checkpoints and logs, and waits where it is full and that was asked for.
-        last_saved: The file of the last checkpoint that the run can go on from; None before.
+        step_saver: Timing of checkpoints between those of the schedule.
+        disk: Writer of checkpoints and logs, which waits for a full disk if requested.
+        last_saved: The file of the last checkpoint from which the run can resume; None before.
     """
 
     def __init__(self, *args, **settings) -> None:
@@ -85,8 +85,8 @@ class Runner(MMEngineRunner):
 
     @classmethod
     def from_cfg(cls, cfg: Config) -> 'Runner':
-        """Return the runner of a config; raise UnwritableFile where the disk of its work directory
-        takes no log."""
+        """Return the runner of a config. Raise UnwritableFile if the disk of its work directory
+        does not accept a log."""
         import_scope(cfg)
         with disk_errors_as_unwritable(cfg.work_dir):
             return super().from_cfg(cfg)
@@ -95,9 +95,9 @@ class Runner(MMEngineRunner):
         """Train, see mmengine.
 
         Raises:
-            RunStopped: a signal has stopped it, and what was learnt is saved.
-            UnwritableFile: the disk takes no more; the last checkpoint stays.
-            LostWorker: a process that loads images was killed.
+            RunStopped: a signal has stopped it, and the state is saved.
+            UnwritableFile: the disk accepts no more data; the last checkpoint remains.
+            LostWorker: a dataloader worker was killed.
             ProcessLost: another of several processes has ended or does not answer.
         """
         try:
@@ -111,12 +111,11 @@ class Runner(MMEngineRunner):
             self._end_loaders(self._train_loop, self._val_loop)
 
     def val(self) -> dict[str, float]:
-        """Measure on the validation split, see mmengine; LostWorker and ProcessLost are as of
-        training."""
+        """Validate, see mmengine. Raises LostWorker and ProcessLost as in training."""
         return self._measured(super().val, '_val_loop')
 
     def test(self) -> dict[str, float]:
-        """Measure, see mmengine; LostWorker and ProcessLost are as of training."""
+        """Evaluate, see mmengine. Raises LostWorker and ProcessLost as in training."""
         return self._measured(super().test, '_test_loop')
 
     def _measured(self, measure: Callable[[], dict[str, float]], loop: str) -> dict[str, float]:
@@ -124,21 +123,21 @@ class Runner(MMEngineRunner):
             with as_process_lost(), as_lost_worker():
                 return measure()
         finally:
-            # Of this loop alone: a hook may measure within a training, whose loaders go on.
+            # Only of this loop: a hook may evaluate during a training, whose loaders continue.
             self._end_loaders(getattr(self, loop))
 
     def build_train_loop(self, loop: BaseLoop | dict) -> BaseLoop:
-        """Return the loop of training, mmengine's in the form that can be left after any step."""
+        """Return the training loop; mmengine's loops become loops that can stop after any step."""
         return super().build_train_loop(placed_type(loop) if isinstance(loop, dict) else loop)
 
     def register_hook(self, hook: Hook | dict, priority: Any = None) -> None:
-        """Register a hook, mmengine's CheckpointHook in the form that loses none."""
+        """Register a hook; a CheckpointHook of mmengine becomes a :class:`KeepCheckpoints`."""
         if isinstance(hook, dict) and hook.get('type') in _CHECKPOINT_HOOKS:
             hook = {**hook, 'type': KeepCheckpoints}
         super().register_hook(hook, priority)
 
     def setup_env(self, env_cfg: dict) -> None:
-        """Set up the processes, see mmengine, and take a folder for the log that no run has."""
+        """Set up the processes, see mmengine, and create a log folder that no other run has."""
         super().setup_env(env_cfg)
         stamp = [take_run_folder(self.work_dir, self._timestamp) if is_main_process() else '']
         broadcast_object_list(stamp)
@@ -147,15 +146,15 @@ class Runner(MMEngineRunner):
     def set_randomness(
         self, seed: int | None, diff_rank_seed: bool = False, deterministic: bool = False
     ) -> None:
-        """Set the seed. What has no deterministic form goes on with a warning of torch, which ends
-        the run otherwise."""
+        """Set the seed. With deterministic algorithms, operations without a deterministic form give
+        a warning of torch instead of an error."""
         super().set_randomness(seed, diff_rank_seed, deterministic)
         if deterministic:
             torch.use_deterministic_algorithms(True, warn_only=True)
 
     @property
     def has_ended(self) -> bool:
-        """Whether all steps of training were made, or it is to stop early."""
+        """Whether all training steps are done, or the run is to stop early."""
         loop = self._train_loop
         return isinstance(loop, BaseLoop) and (
             loop.iter >= loop.max_iters or getattr(loop, 'stop_training', False)
@@ -163,17 +162,17 @@ class Runner(MMEngineRunner):
 
     @property
     def is_saved(self) -> bool:
-        """Whether the last checkpoint is that of the place where the run stands."""
+        """Whether the last checkpoint is that of the present position."""
         loop = self.train_loop
         return self._last_place == (loop.epoch, loop.iter, getattr(loop, 'validated', None))
 
     @master_only
     def dump_config(self) -> None:
-        """Write the config into the work directory, one of Python whole or not at all; raise
-        UnwritableFile where that cannot be.
+        """Write the config into the work directory, a Python config completely or not at all. Raise
+        UnwritableFile if that fails.
 
-        That of a run that only measures lacks what trains, and would replace that of the training;
-        it lies beside the values that the run logs.
+        The config of an evaluation has no training part, and would replace that of the training. It
+        is written beside the values that the run logs.
         """
         if self._train_dataloader is None:
             return
@@ -185,15 +184,15 @@ class Runner(MMEngineRunner):
             super().dump_config()
 
     def build_logger(self, *args, **settings):
-        """Return mmengine's logger, its terminal freed of dumps; the log file has everything."""
+        """Return mmengine's logger without dumps on the terminal; the log file has everything."""
         logger = super().build_logger(*args, **settings)
         make_readable(logger, self.disk)
         return logger
 
     @staticmethod
     def build_dataloader(dataloader, *args, **settings) -> DataLoader:
-        """Return mmengine's data loader, whose processes compute with one thread; raise
-        InvalidArgument where it would give no batch."""
+        """Return mmengine's data loader with single-threaded workers. Raise InvalidArgument if it
+        would give no batch."""
         if isinstance(dataloader, dict):
             dataloader = without_idle_settings(dataloader)
         loader = MMEngineRunner.build_dataloader(dataloader, *args, **settings)
@@ -203,7 +202,7 @@ class Runner(MMEngineRunner):
         return loader
 
     def build_visualizer(self, visualizer=None):
-        """Return the visualizer, of this run alone: configs give it a fixed name, under which a
+        """Return the visualizer, separate for this run. Configs give it a fixed name, under which a
         second run in a process would get that of the first and log into its folder."""
         if isinstance(visualizer, dict):
             visualizer = visualizer | dict(name=self.experiment_name)
@@ -214,8 +213,8 @@ class Runner(MMEngineRunner):
     def wrap_model(self, model_wrapper_cfg: dict | None, model: nn.Module) -> nn.Module:
         """Return the model on its device, for several processes in mmengine's wrapper.
 
-        On a CPU that wrapper must get no device numbers, which mmengine always gives it, and what
-        is trained lies in channels_last.
+        On a CPU, that wrapper must get no device numbers, which mmengine always passes, and a model
+        in training is in channels_last.
         """
         if get_device() == 'cpu' and self._train_dataloader is not None:
             lay_out_weights(model)
@@ -228,7 +227,7 @@ class Runner(MMEngineRunner):
         return super().wrap_model(model_wrapper_cfg, model)
 
     def build_optim_wrapper(self, optim_wrapper: Any) -> Any:
-        """Return mmengine's optimizer wrapper; on a CPU its optimizer is torch's fused form."""
+        """Return mmengine's optimizer wrapper; on a CPU with torch's fused optimizer."""
         require_known_optimizers(optim_wrapper)
         optim_wrapper = with_gathering_optimizer(optim_wrapper)
         if get_device() != 'cpu' or isinstance(optim_wrapper, OptimWrapper):
@@ -236,7 +235,7 @@ class Runner(MMEngineRunner):
         return build_fused(super().build_optim_wrapper, optim_wrapper)
 
     def _build_param_scheduler(self, scheduler: Any, optim_wrapper: OptimWrapper) -> list:
-        """Return the schedulers, warm-ups limited to a tenth of the run."""
+        """Return the schedulers, with warm-ups limited to a tenth of the run."""
         sections = scheduler if isinstance(scheduler, (list, tuple)) else [scheduler]
         if all(isinstance(section, dict) for section in sections):
             sections, said = shorten_warm_ups(
@@ -253,18 +252,17 @@ class Runner(MMEngineRunner):
         resume_param_scheduler: bool = True,
         map_location: Any = 'default',
     ) -> None:
-        """Go on from a checkpoint, see :mod:`rexdense.engine.resume`; all processes from that of
-        the first."""
+        """Resume from a checkpoint, see :mod:`rexdense.engine.resume`; all processes from the
+        same."""
         self._load_from = filename = first_process_checkpoint(filename)
-        # On the host: what is loaded is copied to where the model is, and a device has no second
-        # model and optimizer to hold meanwhile.
+        # Loaded on the host, so that a device never holds a second model and optimizer.
         location = 'cpu' if map_location == 'default' else map_location
         checkpoint = self.load_checkpoint(filename, map_location=location)
         continue_run(self, checkpoint, resume_optimizer, resume_param_scheduler)
         self._has_loaded = True
 
     def end_workers(self) -> None:
-        """End the loader processes, also those that do not answer."""
+        """End the dataloader workers, also those that do not answer."""
         self._end_loaders(self._train_loop, self._val_loop, self._test_loop)
         end_stuck_processes()
 
@@ -275,11 +273,12 @@ class Runner(MMEngineRunner):
                 end_passes(loop.dataloader, getattr(loop, 'dataloader_iterator', None))
 
     def save_checkpoint(self, out_dir: str, filename: str, *args, **options) -> None:
-        """Save a checkpoint aside and rename it, so that it is whole whenever it is there; raise
-        UnwritableFile where it cannot be written."""
+        """Save a checkpoint under a hidden name and rename it, so that it is never incomplete.
+        Raise UnwritableFile if it cannot be written."""
         backbone = backbone_of(self.model)
         if backbone is not None and 'backbone' in self.cfg.get('model', {}):
-            # Weights may have turned on what the config did not state; predict.py builds from it.
+            # Weights may have turned on options that the config does not state; predict.py builds
+            # from it.
             self.cfg.model.backbone.update(hidden_options(backbone))
         loop, meta = self._train_loop, options.get('meta')
         resumable = isinstance(loop, BaseLoop) and options.get('save_optimizer', True) and meta
@@ -290,7 +289,7 @@ class Runner(MMEngineRunner):
             self._save_whole(out_dir, filename, *args, **options)
         finally:
             self._run_state.state = None
-        # None has left what it saved before all is there.
+        # No process goes on before all have saved.
         barrier()
         if resumable:
             self.last_saved = Path(out_dir, filename)

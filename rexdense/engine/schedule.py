@@ -1,4 +1,4 @@
-"""The learning-rate schedule of a run: kept to its length, and found again at any step."""
+"""The learning-rate schedule of a run: limited warm-ups, and replay up to any step."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,28 +8,28 @@ WARM_UP_SHARE = 10
 """A warm-up takes at most one step in this many."""
 
 _LEAST_WARM_UP = 2
-"""Of a single step, mmengine's LinearLR never reaches the full rate."""
+"""With a single step, mmengine's LinearLR never reaches the full rate."""
 
 
 def replay(
     schedulers: Sequence[Any], iterations: int, epochs: int = 0, epoch_length: int = 0
 ) -> None:
-    """Step schedulers that were just built as often as a run has, in the order of the run.
+    """Step newly built schedulers as often as a run has, in the order of the run.
 
-    mmengine's schedulers compute each value from the one before, so that the values of a schedule
-    are found by going through it. Those that wait for a metric are left out, see
+    mmengine's schedulers compute each value from the one before, so the values of a schedule can
+    only be found by stepping. Schedulers that depend on a metric are left out, see
     :func:`rexdense.engine.resume.continuing.continue_run`.
 
     Args:
-        iterations: Steps of the optimizer so far.
-        epochs: Whole epochs so far of ``epoch_length`` iterations, behind which further iterations
-            may lie; 0 for a run that counts iterations.
+        iterations: Optimizer steps so far.
+        epochs: Finished epochs of ``epoch_length`` iterations, possibly followed by further
+            iterations; 0 for a run that counts iterations.
     """
     schedulers = [each for each in schedulers if not getattr(each, 'need_val_args', False)]
     by_epoch = [each for each in schedulers if each.by_epoch]
     by_iteration = [each for each in schedulers if not each.by_epoch]
     with warnings.catch_warnings():
-        # There was a step of the optimizer before each of these.
+        # The optimizer has stepped before each of these.
         warnings.filterwarnings('ignore', message='Detected call of `scheduler.step')
         begun = iterations - epochs * epoch_length
         for epoch, length in enumerate([*[epoch_length] * epochs, begun]):
@@ -43,14 +43,14 @@ def replay(
 def shorten_warm_ups(
     schedulers: Sequence[dict[str, Any]], epoch_length: int, max_epochs: int, max_iters: int
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Limit warm-ups to a tenth of the run; return the schedulers and sentences that say so.
+    """Limit warm-ups to a tenth of the run. Return the schedulers and sentences about the changes.
 
-    A warm-up begins at 0, ends, and raises the rate. Where it would have less than two steps, there
-    is none.
+    A warm-up is a scheduler that begins at 0, ends, and raises the rate. A warm-up of less than two
+    steps is removed.
 
     Args:
         schedulers: Sections of a config.
-        epoch_length: Iterations in an epoch.
+        epoch_length: Iterations per epoch.
     """
     kept, said = [], []
     for scheduler in schedulers:

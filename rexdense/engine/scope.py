@@ -11,8 +11,8 @@ from rexdense.registry import MODELS
 
 
 def import_scope(config: Config) -> None:
-    """Import the data sets of the config's scope, such as mmseg's, without what they print; and
-    mmdet's, on which a data set of rexdense stands."""
+    """Import the data sets of the config's scope, such as mmseg's, without their output; and
+    mmdet's, on which a data set of rexdense is based."""
     for scope in {config.get('default_scope', 'mmengine'), 'mmdet'} - {'mmengine'}:
         if importlib.util.find_spec(scope) and importlib.util.find_spec(f'{scope}.datasets'):
             with contextlib.redirect_stdout(io.StringIO()):
@@ -22,7 +22,7 @@ def import_scope(config: Config) -> None:
 
 
 def _mend_ssd_head() -> None:
-    """Let mmdet's SSDHead predict: it has no loss module (it computes its loss itself), and since
+    """Make mmdet's SSDHead predict. It computes its loss itself and has no loss module, but since
     mmdet 3.2 the prediction of all heads asks that module about its classes
     (models/dense_heads/base_dense_head.py, ``custom_cls_channels``)."""
     head = MODELS.get('mmdet.SSDHead')

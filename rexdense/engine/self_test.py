@@ -1,4 +1,4 @@
-"""One step of training of a tiny model of each task, which takes seconds."""
+"""One training step of a tiny model of each task, in seconds."""
 
 import math
 import time
@@ -22,7 +22,7 @@ from rexdense.registry import MODELS, TRANSFORMS
 _SIDE = 64
 _BACKBONE = dict(type='rexdense.ReXNet', arch='rexnet_1.0')
 _WIDTH = 16
-# Of mmdet's Faster R-CNN, whose heads are wide.
+# Settings of mmdet's Faster R-CNN, whose heads are wide.
 _NARROWED = {
     'neck.out_channels': _WIDTH,
     'rpn_head.in_channels': _WIDTH,
@@ -38,17 +38,18 @@ _NARROWED = {
 
 
 def self_test(device: str) -> Iterator[Finding]:
-    """Train a classifier, a detector and a segmentor for a step each on noise; yield how it went.
+    """Train a classifier, a detector and a segmentor for one step each on noise, and yield the
+    results.
 
     Args:
-        device: A kind of device that is here.
+        device: An available kind of device.
     """
     tasks = dict(classifier=_classifier, detector=_detector, segmentor=_segmentor)
     for name, task in tasks.items():
         began = time.perf_counter()
         try:
             loss = _train(*task(), device)
-        except Exception as error:  # whatever is broken below is what is looked for
+        except Exception as error:  # the test reports any fault below
             yield Finding(
                 name,
                 f'failed on {device}',
@@ -62,7 +63,7 @@ def self_test(device: str) -> Iterator[Finding]:
 
 
 def _train(model: nn.Module, packed: list[dict], device: str) -> float:
-    """Make a step of training and return its loss."""
+    """Train one step and return its loss."""
     model = model.to(device).train()
     wrapper = OptimWrapper(torch.optim.SGD(model.parameters(), lr=1e-3))
     before = [value.detach().clone() for value in model.parameters()]
@@ -102,7 +103,7 @@ def _detector() -> tuple[nn.Module, list[dict]]:
     import_scope(Config(dict(default_scope='mmdet')))
     base = '.mim/configs/_base_/models/faster-rcnn_r50_fpn.py'
     config = Config.fromfile(Path(get_installed_path('mmdet'), base)).model
-    # Its names are those of mmdet, whatever scope is the default.
+    # Its names are those of mmdet, whatever the default scope is.
     config._scope_ = 'mmdet'
     config.backbone = _BACKBONE
     config.neck.in_channels = channels(_BACKBONE['arch'])

@@ -1,4 +1,4 @@
-"""mmengine's log on the terminal, freed of dumps and noise; the log file has everything."""
+"""mmengine's log on the terminal, without dumps and noise; the log file has everything."""
 
 import logging
 import re
@@ -14,20 +14,20 @@ _NOISE = (
     '"HardDiskBackend" is the alias',
     'Distributed training is not used',
     'Exp name:',
-    # Told in full by CheckpointMismatch.
+    # CheckpointMismatch reports this in full.
     'The model and loaded state dict do not match exactly',
     'paramwise_options',
 )
-# mmengine's OptimWrapper says it of all runs that go on between two steps of the optimizer. The
-# checkpoints have these gradients, and where one has not, the resumed run says so.
+# mmengine's OptimWrapper logs this for all runs that resume between two optimizer steps. The
+# checkpoints have these gradients, and if one has not, the resumed run reports it.
 _UNTRUE = 'Resumed iteration number is not divisible by'
-# A metric as mmengine logs it, named dataset/metric/class.
+# A metric in mmengine's log, named dataset/metric/class.
 _BY_CLASS = re.compile(r' {2,}[\w@]+/[\w@]+/[^:]+: \S+')
 
 
 def make_readable(logger: logging.Logger, disk: DiskWait) -> None:
-    """Let a logger show on the terminal what a person reads, and the program end where nobody reads
-    it any more, or the disk stays full."""
+    """Make a logger show on the terminal only what is useful to a reader, and end the program if
+    the output is no longer read or the disk stays full."""
     logger.addFilter(lambda record: not record.getMessage().startswith(_UNTRUE))
     for handler in logger.handlers:
         _end_on_refusal(handler, disk)
@@ -37,7 +37,8 @@ def make_readable(logger: logging.Logger, disk: DiskWait) -> None:
 
 
 class _TerminalFilter(logging.Filter):
-    """Keep long dumps (environment, config, hooks) and known noise to the log file."""
+    """Filter that keeps long dumps (environment, config, hooks) and known noise off the
+    terminal."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         message = record.getMessage()
@@ -45,14 +46,14 @@ class _TerminalFilter(logging.Filter):
 
 
 def _end_on_refusal(handler: logging.Handler, disk: DiskWait) -> None:
-    """Let the program end when the reader of its output went away or the disk of its log takes no
-    more; logging would go on and print a traceback for every line."""
+    """Make the program end when the reader of its output is gone or the disk of its log accepts no
+    more data. Otherwise logging would print a traceback for every line."""
     inherited = handler.handleError
 
     def handle_error(record: logging.LogRecord) -> None:
         error = sys.exc_info()[1]
         if is_full(error):
-            # The line is in the buffer of the file.
+            # The line is in the file's buffer.
             disk.write(handler.flush, getattr(handler, 'baseFilename', 'the log'))
             return
         if isinstance(error, BrokenPipeError) or takes_no_more(error):
@@ -63,7 +64,7 @@ def _end_on_refusal(handler: logging.Handler, disk: DiskWait) -> None:
 
 
 def _leave_out_classes(handler: logging.Handler) -> None:
-    """Let long lines end without the metrics of single classes, which the tables have."""
+    """End long lines before the metrics of single classes, which the tables show."""
     inherited = handler.format
 
     def format_record(record: logging.LogRecord) -> str:

@@ -1,4 +1,4 @@
-"""The folder of a run, guarded against loss."""
+"""The work directory of a run, protected against loss of files."""
 
 import contextlib
 import datetime
@@ -20,7 +20,7 @@ from rexdense.file_locks import held_alone, holder_of
 from rexdense.hidden_files import written_for
 from rexdense.output_names import output_path
 
-# mmengine names a run's folder after the time of its start.
+# mmengine names the folder of a run by its start time.
 RUN_FOLDER, STAMP = re.compile(r'\d{8}_\d{6}'), '%Y%m%d_%H%M%S'
 CURVES, SHEET = 'curves.png', 'predictions.png'
 LOCK = '.rexdense.lock'
@@ -28,11 +28,11 @@ _SECOND = datetime.timedelta(seconds=1)
 
 
 def written_names(config_file: str | Path | None) -> list[str]:
-    """Return the names of the files that a training writes straight into its work directory, but
-    for checkpoints.
+    """Return the names of the files that a training writes directly into its work directory, except
+    checkpoints.
 
     Args:
-        config_file: The file of its config, of which mmengine writes a copy under that name.
+        config_file: The config file, of which mmengine writes a copy under the same name.
     """
     return [CURVES, SHEET, POINTER, *([Path(config_file).name] if config_file else ())]
 
@@ -40,12 +40,13 @@ def written_names(config_file: str | Path | None) -> list[str]:
 def prepare_work_dir(
     work_dir: str | Path, may_hold_results: bool, written: Iterable[str] = ()
 ) -> Path:
-    """Create the folder of a run and make sure that it may be written; nothing in it is touched.
+    """Create the work directory of a run and check that it is writable, without changing its
+    content.
 
     Args:
-        may_hold_results: The run continues, replaces or measures what is there.
+        may_hold_results: The run resumes, replaces or evaluates what is there.
         written: Names of further files that the run writes there, see :func:`written_names`. They
-            are taken for those of an earlier run where that has left a checkpoint or a log.
+            count as files of an earlier run if there is a checkpoint or a log of one.
 
     Raises:
         InvalidArgument: it cannot be written, holds results unexpectedly, or a file that no run has
@@ -90,7 +91,7 @@ def _require_replaceable(path: Path) -> None:
 
 
 def _no_files(work_dir: Path) -> list[str]:
-    """Return what is called as a checkpoint and is a folder, or a link to nothing."""
+    """Return the folders and broken links with names of checkpoints."""
     return [
         path.name
         for path in sorted(work_dir.glob('*.pth'))
@@ -99,12 +100,12 @@ def _no_files(work_dir: Path) -> list[str]:
 
 
 def left_by_runs(work_dir: str | Path, current: str = '') -> list[Path]:
-    """Return the files and links in a work directory that runs have left and that a new run
-    replaces: checkpoints, the pointer to them, and of each folder with a run's log that log, its
-    values and its pictures. Whatever else lies there is no run's.
+    """Return the files and links of runs in a work directory that a new run replaces: checkpoints
+    and the pointer to them; and from each folder with a run's log, that log and the run's values
+    and pictures. All other files are not of a run.
 
     Args:
-        current: The name of the folder of the run that is beginning, which is left out.
+        current: The folder name of the run that is starting, which is left out.
     """
     work_dir = Path(work_dir)
     found = checkpoints_of_runs(work_dir)
@@ -117,7 +118,7 @@ def left_by_runs(work_dir: str | Path, current: str = '') -> list[Path]:
 
 
 def _run_folders(work_dir: Path) -> list[Path]:
-    """Return the folders in a work directory that hold the log of a run."""
+    """Return the folders in a work directory that have the log of a run."""
     return [
         folder
         for folder in sorted(work_dir.glob('*'))
@@ -126,8 +127,8 @@ def _run_folders(work_dir: Path) -> list[Path]:
 
 
 def _left_in(folder: Path) -> list[Path]:
-    """Return the files of a run in its folder: values and pictures of mmengine's visualizer, those
-    of rexdense test, and logs, of which further processes have their own."""
+    """Return the files of a run in its folder: values and pictures of mmengine's visualizer, files
+    of rexdense test, and logs, including those of other processes."""
     values = folder / 'vis_data'
     left = [] if values.is_symlink() else filter(_is_leaf, values.rglob('*'))
     names = (f'{folder.name}.json', *METRIC_FILES, f'{folder.name}*.log')
@@ -139,11 +140,11 @@ def _is_leaf(path: Path) -> bool:
 
 
 def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
-    """Delete what earlier runs have left in a work directory, see :func:`left_by_runs`, and the
-    folders that are empty without it; raise UnwritableFile where the operating system refuses it.
+    """Delete the files of earlier runs in a work directory, see :func:`left_by_runs`, and folders
+    that become empty. Raise UnwritableFile if the operating system refuses it.
 
     Args:
-        current: The name of the folder of the run that is beginning, which stays.
+        current: The folder name of the run that is starting, which is kept.
     """
     left = left_by_runs(work_dir, current)
     for path in left:
@@ -151,25 +152,25 @@ def remove_earlier_runs(work_dir: str | Path, current: str) -> None:
             path.unlink(missing_ok=True)
     parents = {parent for path in left for parent in path.relative_to(work_dir).parents}
     for parent in sorted(parents - {Path()}, key=lambda parent: len(parent.parts), reverse=True):
-        # Of a folder with more in it, that stays.
+        # A folder with other files is kept.
         with contextlib.suppress(OSError):
             (Path(work_dir) / parent).rmdir()
 
 
 class RemoveEarlierRuns(Hook):
-    """Call :func:`remove_earlier_runs` once all is built and training begins: a mistake in the
-    config costs nothing."""
+    """Call :func:`remove_earlier_runs` only when training begins, so that an error in the config
+    deletes nothing."""
 
     def before_train(self, runner) -> None:
-        """Delete what they have left."""
+        """Delete the files of earlier runs."""
         if is_main_process():
             remove_earlier_runs(runner.work_dir, runner.timestamp)
 
 
 def remove_unfinished(work_dir: str | Path, written: Collection[str]) -> list[Path]:
-    """Delete the hidden files that a run has left which was killed while it wrote; return them.
+    """Delete the hidden files of a run that was killed while it wrote; return them.
 
-    Another run must not be writing there, see :func:`alone_in`.
+    No other run may be writing there, see :func:`alone_in`.
 
     Args:
         written: Names of the files besides checkpoints, see :func:`written_names`.
@@ -188,8 +189,8 @@ def _is_unfinished(path: Path, written: Collection[str]) -> bool:
 
 @contextlib.contextmanager
 def alone_in(work_dir: str | Path) -> Iterator[None]:
-    """Keep other runs out of a work directory; raise InvalidArgument while one is training
-    there."""
+    """Keep other runs out of a work directory while the block runs. Raise InvalidArgument if one is
+    training there."""
     holder = f'process {os.getpid()} of {socket.gethostname()}'
     with held_alone(Path(work_dir, LOCK), holder) as other:
         if other is not None:
@@ -233,18 +234,18 @@ class RequireAlone(Hook):
 
 
 def take_run_folder(work_dir: str | Path, stamp: str) -> str:
-    """Make the folder of a run's log, and return its name: the second in which the run begins, or
-    the first one after it and after all runs before.
+    """Create the folder of a run's log, and return its name: the second in which the run starts, or
+    the first free one after all earlier runs.
 
-    What is read of several runs goes by these names, and clocks are set back: at the end of summer
-    time, by their owner, or where a run goes on in a container, whose zone may be another.
+    Readers order runs by these names, but clocks are set back: at the end of summer time, by the
+    user, or when a run resumes in a container with another time zone.
 
     Args:
-        stamp: The second, as mmengine names folders: 20261231_235959.
+        stamp: The second in mmengine's form: 20261231_235959.
     """
     second = _second_of(stamp)
     for folder in _run_folders(Path(work_dir)):
-        # Digits alone make no date.
+        # Not all digits make a date.
         with contextlib.suppress(ValueError, OverflowError):
             second = max(second, _second_of(folder.name) + _SECOND)
     while True:

@@ -1,4 +1,4 @@
-"""An optimizer whose moments are shared out among the processes (ZeRO, stage 1)."""
+"""An optimizer whose moments are sharded over the processes (ZeRO, stage 1)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,35 +18,36 @@ _OF_MMENGINE = ('ZeroRedundancyOptimizer', 'mmengine.ZeroRedundancyOptimizer', M
 
 @OPTIMIZERS.register_module()
 class ZeroRedundancyOptimizer(MMEngineZero):
-    """Keep the moments of a share of the parameters, update these, and send them to the other
-    processes (Rajbhandari et al. 2020, "ZeRO", section 5.1).
+    """Keep the moments of a shard of the parameters, update these parameters, and send them to the
+    other processes (Rajbhandari et al. 2020, "ZeRO", section 5.1).
 
-    mmengine's, with checkpoints that can be saved: there the state is gathered by all processes as
-    it is asked for, and mmengine's runner asks in the first process alone, which waits for ever.
-    Here it is gathered by :func:`gather_moments`, which all of them call.
+    This is mmengine's optimizer, with checkpoints that can be saved. In mmengine's, a request for
+    the state gathers it from all processes, but mmengine's runner requests it only in the first
+    process, which then waits forever. Here :func:`gather_moments`, which all processes call,
+    gathers it.
 
     Args:
         params: Parameters, or groups of them.
         optimizer_type: Name of a class of ``torch.optim``.
-        settings: Its arguments.
+        settings: Arguments of that class.
     """
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the whole state as it was last gathered, in the form of the optimizer of
-        ``optimizer_type`` alone; raise RuntimeError in a process where it was not."""
-        # torch's, past mmengine's.
+        """Return the whole state as last gathered, in the form of an unsharded ``optimizer_type``.
+        Raise RuntimeError in a process without the gathered state."""
+        # torch's method, skipping mmengine's.
         return super(MMEngineZero, self).state_dict()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Take over the share of this process of a whole state."""
-        # torch empties what it is given, and keeps a second copy of the share.
+        """Load this process's shard of a whole state."""
+        # torch empties the given dictionary, and keeps a second copy of the shard.
         super().load_state_dict({**state_dict, 'state': dict(state_dict['state'])})
         self.state.clear()
 
 
 def share_moments(config: Config) -> None:
-    """Let the optimizer of a config share its moments out among the processes; raise
-    InvalidArgument where there is one process alone, or an optimizer that is none of torch's."""
+    """Make the optimizer of a config shard its moments over the processes. Raise InvalidArgument
+    for a single process, or an optimizer that is not one of torch."""
     optimizer = config.optim_wrapper.get('optimizer')
     if optimizer is None:
         raise InvalidArgument('--zero: the config has several optimizers; leave it out')
@@ -66,8 +67,8 @@ def share_moments(config: Config) -> None:
 
 
 def with_gathering_optimizer(wrapper: Any) -> Any:
-    """Return the config of an optimizer wrapper, mmengine's ZeroRedundancyOptimizer in it as that
-    of this module."""
+    """Return the config of an optimizer wrapper, with mmengine's ZeroRedundancyOptimizer replaced
+    by that of this module."""
     optimizer = wrapper.get('optimizer') if isinstance(wrapper, Mapping) else None
     if not isinstance(optimizer, Mapping) or optimizer.get('type') not in _OF_MMENGINE:
         return wrapper
@@ -75,20 +76,20 @@ def with_gathering_optimizer(wrapper: Any) -> Any:
 
 
 def gather_moments(wrapper: OptimWrapper | OptimWrapperDict) -> None:
-    """Bring the moments that processes share to the first one; all of them have to call this."""
+    """Gather the sharded moments in the first process; all processes must call this."""
     for each in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
         if isinstance(each.optimizer, ZeroRedundancyOptimizer):
             each.optimizer.consolidate_state_dict()
 
 
 def kind_of(optimizer: Optimizer) -> type[Optimizer]:
-    """Return the class of an optimizer, of one that shares its moments that of the shares."""
+    """Return the class of an optimizer; for a sharded optimizer, the class of the shards."""
     if isinstance(optimizer, ZeroRedundancyOptimizer):
         return type(optimizer.optim)
     return type(optimizer)
 
 
 def param_groups_of(optimizer: Optimizer) -> list[dict[str, Any]]:
-    """Return the groups of an optimizer as its state dict has them, parameters as numbers, without
-    gathering any moments."""
+    """Return the groups of an optimizer in the form of its state dict, with parameters as numbers,
+    without gathering moments."""
     return Optimizer.state_dict(optimizer)['param_groups']

@@ -1,6 +1,6 @@
 """Metrics that OpenMMLab's packages do not have.
 
-Importing it imports neither torch nor an OpenMMLab package: its parts are loaded at first use.
+Importing it imports neither torch nor an OpenMMLab package; its modules are loaded at first use.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""Boundary IoU: the areas along the edges of segmented regions that it compares.
+"""Boundary IoU: the boundary areas of segmented regions that it compares.
 
 Source: Cheng, Girshick, Dollár, Berg and Kirillov, "Boundary IoU: Improving Object-Centric Image
 Segmentation Evaluation" (CVPR 2021), sections 4 and 5.
@@ -14,7 +14,7 @@ BOUNDARY_SHARE = 0.02
 
 
 def boundary_width(height: int, width: int, share: float = BOUNDARY_SHARE) -> int:
-    """Return the width in pixels, at least 1, of the boundaries in an image.
+    """Return the width of the boundaries in an image in pixels, at least 1.
 
     Example:
         >>> boundary_width(360, 480)
@@ -26,9 +26,9 @@ def boundary_width(height: int, width: int, share: float = BOUNDARY_SHARE) -> in
 def boundary_pixels(labels: np.ndarray, void: np.ndarray, width: int) -> np.ndarray:
     """Return a mask (H, W) of the pixels within ``width`` of the contour of their own region.
 
-    The distance is the larger of the horizontal and the vertical one, and the edge of the image
+    The distance is the larger of the horizontal and the vertical distance. The edge of the image
     belongs to the contour, as in the authors' code, which erodes each mask ``width`` times by a
-    square of 3 x 3. Void is taken for more of whatever lies beside it: it makes no contour.
+    square of 3 x 3. Void counts as part of any region beside it, so it makes no contour.
 
     Args:
         labels: (H, W), class indices below 65534.
@@ -44,8 +44,8 @@ def boundary_pixels(labels: np.ndarray, void: np.ndarray, width: int) -> np.ndar
                [1, 1, 1, 1, 1]])
     """
     square = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
-    # All regions at once: a pixel is away from contours where the lowest and the highest label
-    # around it are its own. Beyond the edge of the image lies the number 0, which no label has.
+    # All regions at once: a pixel is not at a contour if the lowest and the highest label around it
+    # equal its own. Outside the image is the number 0, which no label has.
     numbers = labels.astype(np.uint16) + 1
     lowest, highest = (
         reduce(
@@ -69,8 +69,8 @@ def boundary_areas(
     void: int = 255,
     share: float = BOUNDARY_SHARE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the areas in pixels, by class, of the intersection and of the union of the truth's and
-    the prediction's boundaries in one image.
+    """Return the areas in pixels, by class, of the intersection and the union of the true and the
+    predicted boundaries in one image.
 
     Args:
         truth: (H, W) of class indices, or ``void``.

@@ -1,4 +1,4 @@
-"""Accuracy, per-class recall and precision, calibration: the metrics of image classification."""
+"""Metrics of image classification: accuracy, per-class recall and precision, calibration."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ class ClassificationEvaluation:
     """Metrics of a set of predictions.
 
     Attributes:
-        metrics: top1, top5 (where there are more than 5 classes), mean_class_accuracy and
-            calibration_error, from 0 to 1.
-        per_class: Recall ('accuracy'), precision and number of images of each class that has any.
+        metrics: top1, top5 (with more than 5 classes), mean_class_accuracy and calibration_error,
+            from 0 to 1.
+        per_class: Recall ('accuracy'), precision and number of images of each class with images.
         confusion: (classes, classes) counts; rows are the truth, columns the prediction.
     """
 
@@ -29,15 +29,16 @@ class ClassificationEvaluation:
 def evaluate_classification(
     scores: np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> ClassificationEvaluation:
-    """Measure predictions.
+    """Return the metrics of predictions.
 
     Args:
-        scores: (images, classes), the higher the likelier; their greatest counts as confidence.
+        scores: (images, classes); the highest score is the prediction, and its value the
+            confidence.
         labels: (images,) of integers.
 
     Raises:
-        InvalidArgument: scores are NaN or infinite, labels are no classes, their numbers differ, or
-            two classes have one name.
+        InvalidArgument: scores are NaN or infinite, labels are no classes, the numbers of scores
+            and labels differ, or two classes have the same name.
 
     Example:
         >>> scores = np.array([[0.9, 0.1], [0.6, 0.4]])
@@ -46,7 +47,7 @@ def evaluate_classification(
     """
     count = len(classes)
     _require_scores(scores, labels, classes)
-    # Equal scores rank the truth last, so that a constant prediction gains nothing.
+    # Among equal scores the truth ranks last, so that a constant prediction gains nothing.
     truth = np.take_along_axis(scores, labels[:, None], 1)
     rank = (scores > truth).sum(1) + (scores == truth).sum(1) - 1
     predicted = scores.argmax(1)
@@ -77,7 +78,7 @@ def _require_scores(scores: np.ndarray, labels: np.ndarray, classes: Sequence[st
             f'scores={scores.shape} of {len(labels)} labels and {count} classes: give '
             '(images, classes), of one image at least'
         )
-    # NaN is neither above nor below another score, so that the truth would rank first.
+    # NaN is neither above nor below another score, so the truth would rank first.
     broken = np.flatnonzero(~np.isfinite(scores).all(1))
     if len(broken):
         raise InvalidArgument(
@@ -95,8 +96,8 @@ def _require_scores(scores: np.ndarray, labels: np.ndarray, classes: Sequence[st
 def calibration_error(
     confidence: np.ndarray, right: np.ndarray, bins: int = CALIBRATION_BINS
 ) -> float:
-    """Return the expected calibration error: how far confidence is from accuracy, in bins of equal
-    width, weighted by their images (Guo et al. 2017, equation 3).
+    """Return the expected calibration error: the mean difference between confidence and accuracy in
+    bins of equal width, weighted by the number of images (Guo et al. 2017, equation 3).
 
     Example:
         >>> calibration_error(np.array([0.8, 0.8]), np.array([True, False]))

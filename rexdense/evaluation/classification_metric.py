@@ -1,4 +1,4 @@
-"""The metrics of image classification for mmengine's evaluator."""
+"""Metrics of image classification for mmengine's evaluator."""
 
 import json
 import os
@@ -21,16 +21,16 @@ from rexdense.registry import METRICS
 
 @METRICS.register_module()
 class ClassificationMetric(BaseMetric):
-    """Top-1, top-5, accuracy by class and calibration error, from 0 to 1.
+    """Top-1, top-5, accuracy per class and calibration error, from 0 to 1.
 
     The results are named ``classification/top1``, ``classification/top5`` (with more than 5
     classes), ``classification/mean_class_accuracy``, ``classification/calibration_error`` and
-    ``classification/accuracy/<class>``; the confusion matrix is left in ``evaluation``.
+    ``classification/accuracy/<class>``. The confusion matrix is stored in ``evaluation``.
 
     Args:
-        per_class: Report the accuracy of each class; off where there are many.
-        outfile: Where the truth, the prediction and its score of each image are written as JSON. A
-            file that is there is replaced.
+        per_class: Report the accuracy of each class; turn it off for many classes.
+        outfile: JSON file for the truth, the prediction and its score of each image. An existing
+            file is replaced.
         collect_device, prefix: See mmengine's ``BaseMetric``.
     """
 
@@ -49,7 +49,7 @@ class ClassificationMetric(BaseMetric):
         self.evaluation: ClassificationEvaluation | None = None
 
     def process(self, data_batch: Any, data_samples: Sequence[Mapping]) -> None:
-        """Keep the scores of a batch; raise DataError where an image has no label."""
+        """Store the scores of a batch; raise DataError if an image has no label."""
         for sample in data_samples:
             if 'gt_label' not in sample:
                 raise DataError(
@@ -61,8 +61,8 @@ class ClassificationMetric(BaseMetric):
             self.results.append((scores, int(sample['gt_label']), path))
 
     def compute_metrics(self, results: Sequence[tuple[np.ndarray, int, str]]) -> dict[str, float]:
-        """Return the metrics by name, after writing ``outfile``; raise InvalidArgument where the
-        model tells another number of classes apart than the data has."""
+        """Return the metrics by name, and write ``outfile``. Raise InvalidArgument if the model and
+        the data have different numbers of classes."""
         scores, labels, paths = zip(*results, strict=True)
         classes = (self.dataset_meta or {}).get('classes') or [
             str(index) for index in range(len(scores[0]))

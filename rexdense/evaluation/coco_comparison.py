@@ -1,4 +1,4 @@
-"""Annotations and detections of a COCO file, numbered alike and set side by side."""
+"""Renumbered annotations and detections of a COCO file, and their overlaps."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
@@ -15,12 +15,12 @@ class ComparedImage(NamedTuple):
     """The D detections and G annotations of an image, and how they overlap.
 
     Attributes:
-        scores: (D,), from the best on.
+        scores: (D,), best first.
         found: (D,), the labels of the detections.
         labels: (G,), the labels of the annotations.
-        crowd: (G,), bool: whether an annotation is of a crowd.
-        overlaps: (D, G), the IoU of each detection and annotation; with a crowd the part of the
-            detection that lies in it.
+        crowd: (G,), bool: whether an annotation is a crowd.
+        overlaps: (D, G), the IoU of each detection and annotation; for a crowd, the share of the
+            detection inside it.
         size: (height, width) in pixels.
         detections: (D,), the detections in COCO's results format, in the order of ``scores``.
         annotations: (G,), the annotations in COCO's format.
@@ -43,14 +43,14 @@ def compared_images(
     image_ids: Sequence[int | str] | None = None,
     most: int = 100,
 ) -> Iterator[ComparedImage]:
-    """Yield the images that were looked at, in the order of their ids.
+    """Yield the evaluated images in the order of their ids.
 
     Args:
         detections, iou_type, image_ids: see ``evaluate_detections``.
-        most: detections of an image and class that count, the best.
+        most: number of detections per image and class that count, best first.
 
     Raises:
-        DataError: a detection is of an image or category that the annotations do not know.
+        DataError: the annotations do not have the image or category of a detection.
     """
     from pycocotools import mask as mask_tools
 
@@ -92,7 +92,7 @@ def compared_images(
 
 
 def _best(detections: list[dict], most: int) -> list[dict]:
-    """Return the best detections of each class of an image, from the best on."""
+    """Return the best detections of each class of an image, best first."""
     counts: dict[int, int] = {}
     kept = []
     for detection in sorted(detections, key=lambda entry: -entry['score']):
@@ -104,7 +104,7 @@ def _best(detections: list[dict], most: int) -> list[dict]:
 
 
 def _shape(entry: dict, in_masks: bool, size: tuple[int, int], mask_tools: ModuleType) -> Any:
-    """Return the shape that pycocotools compares: a box, or run lengths of a mask."""
+    """Return the shape that pycocotools compares: a box, or the run lengths of a mask."""
     if not in_masks:
         return entry['bbox']
     mask = entry['segmentation']
@@ -127,7 +127,7 @@ def check_images(
     detections: Sequence[Mapping[str, Any]],
     image_ids: Sequence[int | str] | None,
 ) -> None:
-    """Check that the annotations have all images that were looked at."""
+    """Check that the annotations have all evaluated images."""
     for image_id in [*(image_ids or ()), *(detection['image_id'] for detection in detections)]:
         if id_key(image_id) not in numbers:
             raise DataError(
@@ -137,7 +137,7 @@ def check_images(
 
 
 def numbered_truth(annotations: CocoAnnotations, numbers: Mapping[str, int], iou_type: str) -> dict:
-    """The annotations in the form of a COCO file, numbered anew."""
+    """Return the annotations in the form of a COCO file, with new numbers."""
     images = [
         {
             'id': numbers[id_key(image['id'])],
@@ -171,10 +171,10 @@ def numbered_detections(
     detections: Sequence[Mapping[str, Any]],
     mask_tools: ModuleType | None,
 ) -> list[dict]:
-    """The detections as annotations of a COCO file, as pycocotools' ``COCO.loadRes`` makes them.
+    """Return the detections as annotations of a COCO file, like pycocotools' ``COCO.loadRes``.
 
     Args:
-        mask_tools: what measures masks, if masks are compared.
+        mask_tools: module of mask functions, if masks are compared.
     """
     labels = {id_key(category_id): label for category_id, label in annotations.labels.items()}
     found = []

@@ -32,28 +32,30 @@ BACKENDS = {
         'COCOeval_faster',
     ),
 }
-"""By name: the package to install, where its modules lie, module and name of its evaluator.
+"""By name: the package to install, the import path of its modules, and the module and name of its
+evaluator.
 
-pycocotools is the reference and the default; faster-coco-eval, which mmdet knows too, gives the
-same figures several times faster. hotcoco is faster still and as exact, but young: it is no backend
-yet; tests compare the breakdown of errors with its.
+pycocotools is the reference and the default. faster-coco-eval, which mmdet also supports, gives the
+same figures several times faster. hotcoco is even faster and equally exact, but new and not a
+backend yet; tests compare the breakdown of errors with its results.
 """
 
 _AREAS = {'_s': 1, '_m': 2, '_l': 3}
-"""The area ranges of pycocotools' ``Params``: to 32 ** 2 pixels, to 96 ** 2, above; 0 is all."""
+"""The area ranges of pycocotools' ``Params``: up to 32 ** 2 pixels, up to 96 ** 2, above; 0 is
+all."""
 
 
 @dataclass(frozen=True)
 class CocoEvaluation:
-    """COCO's metrics, from 0 to 1; NaN where there is no annotation to be found.
+    """COCO's metrics, from 0 to 1; NaN if there are no annotations.
 
     Attributes:
         metrics: the 12 metrics by mmdet's names: ``mAP``, ``mAP_50``, ``mAP_75``, ``mAP_s``,
             ``mAP_m``, ``mAP_l``, then ``AR@1``, ``AR@10``, ``AR@100``, ``AR_s@100``, ``AR_m@100``,
             ``AR_l@100``.
         per_class: the first six of these for each class.
-        boxes: number of annotations of each class in the images looked at, crowds included.
-        precision: (10, 101, C), the precision at IoUs from 0.5 to 0.95, recalls from 0 to 1, and by
+        boxes: number of annotations of each class in the evaluated images, including crowds.
+        precision: (10, 101, C), the precision by IoU from 0.5 to 0.95, recall from 0 to 1, and
             class; -1 for a class without annotations.
     """
 
@@ -63,7 +65,8 @@ class CocoEvaluation:
     precision: np.ndarray
 
     def table(self) -> str:
-        """Return the metrics as a table, a line each class, and a line of recalls; NaN is '-'."""
+        """Return the metrics as a table with a line per class, and a line of recalls; NaN is
+        '-'."""
         columns = {
             'mAP': 'AP',
             'mAP_50': 'AP50',
@@ -86,7 +89,7 @@ class CocoEvaluation:
 
 
 def ordered_maxima(max_detections: Any) -> tuple[int, int, int]:
-    """Return the numbers of detections of an image that count, from the least to the most; raise
+    """Return the numbers of detections per image that count, in ascending order. Raise
     InvalidArgument unless they are three different whole numbers above 0."""
     maxima = list(max_detections) if isinstance(max_detections, Iterable) else []
     if (
@@ -112,21 +115,21 @@ def evaluate_detections(
 ) -> CocoEvaluation:
     """Return the COCO metrics of detections.
 
-    Images, classes and annotations are numbered anew from 1 for the evaluation, because pycocotools
-    takes an annotation with id 0 for unmatched and sorts ids of mixed types in no useful way.
+    Images, classes and annotations are renumbered from 1 for the evaluation. pycocotools treats an
+    annotation with id 0 as unmatched, and sorts ids of mixed types in no useful order.
 
     Args:
         detections: in COCO's results format: ``image_id``, ``category_id``, ``score`` and ``bbox``
-            [left, top, width, height] in pixels or ``segmentation`` as run lengths. A
-            ``mask_score`` goes before ``score`` where masks are compared.
+            [left, top, width, height] in pixels or ``segmentation`` as run lengths. If masks are
+            compared, ``mask_score`` takes precedence over ``score``.
         iou_type: 'bbox' or 'segm'.
         backend: 'pycocotools', or 'faster' for faster-coco-eval.
-        max_detections: how many detections of an image and class, best first, count for the three
-            recalls, in any order; the greatest for all other metrics.
-        image_ids: the images that were looked at; None stands for all.
+        max_detections: numbers of detections per image and class, best first, that count for the
+            three recalls, in any order; the greatest applies to all other metrics.
+        image_ids: the evaluated images; None takes all.
 
     Raises:
-        DataError: a detection is of an image or category that the annotations do not know.
+        DataError: the annotations do not have the image or category of a detection.
         InvalidArgument: the backend or ``iou_type`` is unknown, or ``max_detections`` are not three
             different whole numbers.
         MissingDependency: the backend's package is not installed.
@@ -163,13 +166,13 @@ def evaluate_detections(
 
 
 def require_backend(name: str) -> None:
-    """Raise InvalidArgument where no backend is called so, or MissingDependency where its package
-    is not installed: before minutes go into a run that it measures."""
+    """Check a backend before a long run. Raise InvalidArgument if its name is unknown, or
+    MissingDependency if its package is not installed."""
     _backend(name)
 
 
 def _backend(name: str) -> tuple[type, type, ModuleType]:
-    """Return (class of a set of annotations, class that evaluates, module for masks)."""
+    """Return (class of a set of annotations, class of the evaluator, module for masks)."""
     if name not in BACKENDS:
         raise InvalidArgument(f'backend={name!r} is not known; {suggest(name, BACKENDS)}')
     package, home, evaluator_module, evaluator_name = BACKENDS[name]
@@ -189,10 +192,11 @@ def _backend(name: str) -> tuple[type, type, ModuleType]:
 def _summary(
     boxes: Mapping[str, int], evaluation: Mapping[str, Any], max_detections: Sequence[int]
 ) -> CocoEvaluation:
-    """The 12 metrics of pycocotools' ``COCOeval.summarize``, and those of each class.
+    """Return the 12 metrics of pycocotools' ``COCOeval.summarize``, and those of each class.
 
-    ``precision`` is thresholds x recalls x classes x areas x maxima, ``recall`` the same without
-    recalls; -1 stands for nothing to find. Threshold 0 is an IoU of 0.50, threshold 5 one of 0.75.
+    ``precision`` is thresholds x recalls x classes x areas x maxima, and ``recall`` the same
+    without recalls; -1 stands for no annotations. Threshold 0 is an IoU of 0.50, threshold 5 an IoU
+    of 0.75.
     """
     precision, recall = evaluation['precision'], evaluation['recall']
     metrics = _average_precision(precision)

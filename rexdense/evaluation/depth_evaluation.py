@@ -1,4 +1,4 @@
-"""The metrics of depth estimation, and the crops in which benchmarks take them."""
+"""The metrics of depth estimation, and the crops of the benchmarks."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -33,7 +33,7 @@ CROPS: dict[str, Callable[[int, int], tuple[int, int, int, int]]] = {
     'garg': _shares(0.40810811, 0.99189189),
     'eigen': _shares(0.3324324, 0.91351351),
 }
-"""First and last + 1 row, then column, of an image's part that counts: of NYU Depth v2 (Eigen et
+"""First and last + 1 row, then column, of the evaluated part of an image: of NYU Depth v2 (Eigen et
 al. 2014; mmseg's ``nyu_crop``), and of KITTI by Garg et al. 2016 and by Eigen et al. 2014 (as
 nianticlabs/monodepth2 ``evaluate_depth.py`` and BTS ``eval_with_pngs.py`` compute them)."""
 
@@ -47,14 +47,14 @@ def crop_window(crop: str | None, height: int, width: int) -> tuple[slice, slice
 
 
 def evaluate_depth(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
-    """Return the metrics of one image, of the pixels that were measured.
+    """Return the metrics of one image over its measured pixels.
 
-    ``abs_rel`` and ``sq_rel`` are the mean error and the mean squared error as a share of the true
-    depth, ``rmse`` is the root mean square error in metres, ``rmse_log`` that of the natural
-    logarithm, ``log10`` the mean error of the decimal one, ``silog`` the root of the mean square of
-    the natural logarithm's error less half the square of its mean (Eigen et al. 2014, equation 4,
-    with lambda 0.5, as in mmseg), and ``d1``, ``d2``, ``d3`` the shares of pixels whose depths have
-    a ratio below 1.25, 1.25 ** 2 and 1.25 ** 3.
+    ``abs_rel`` and ``sq_rel`` are the mean error and the mean squared error relative to the true
+    depth. ``rmse`` is the root mean square error in metres, ``rmse_log`` that of the natural
+    logarithm, and ``log10`` the mean error of the decimal logarithm. ``silog`` is the root of the
+    mean square of the natural logarithm's error minus half the square of its mean (Eigen et al.
+    2014, equation 4, with lambda 0.5, as in mmseg). ``d1``, ``d2`` and ``d3`` are the shares of
+    pixels with a depth ratio below 1.25, 1.25 ** 2 and 1.25 ** 3.
 
     Args:
         predicted, true: Depths above 0 in metres, (pixels,), at least one.
@@ -74,7 +74,7 @@ def evaluate_depth(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
         'rmse': np.sqrt(np.square(difference).mean()),
         'rmse_log': np.sqrt(log_square),
         'log10': np.abs(log_difference).mean() / np.log(10),
-        # Half of the square of the mean: below 0 only by rounding.
+        # The difference is below 0 only by rounding.
         'silog': np.sqrt(max(log_square - 0.5 * log_difference.mean() ** 2, 0)),
         **{f'd{power}': (ratio < 1.25**power).mean() for power in (1, 2, 3)},
     }
@@ -82,5 +82,5 @@ def evaluate_depth(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
 
 
 def mean_metrics(images: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the mean of each metric over images, the way NYU Depth v2 and KITTI are reported."""
+    """Return the mean of each metric over images, as reported for NYU Depth v2 and KITTI."""
     return {name: float(np.mean([metrics[name] for metrics in images])) for name in DEPTH_METRICS}

@@ -37,23 +37,23 @@ class DetectionErrors:
 
     The kinds and the order of their tests are those of TIDE (Bolya et al., "TIDE: A General Toolbox
     for Identifying Object Detection Errors", ECCV 2020, section 2.2; ``tidecv/quantify.py`` and
-    ``errors/main_errors.py`` of dbolya/tide). A detection that COCO's metrics do not match gets the
-    first kind that applies:
+    ``errors/main_errors.py`` of dbolya/tide). A detection without a match in COCO's metrics gets
+    the first kind that applies:
 
     - *location*: an IoU of 0.1 to 0.5 with an object of its class;
     - *class*: an IoU of 0.5 or more with an object of another class;
-    - *duplicate*: an IoU of 0.5 or more with an object of its class that is matched already;
+    - *duplicate*: an IoU of 0.5 or more with an object of its class that is already matched;
     - *background*: an IoU of at most 0.1 with every object;
     - *both*: everything else.
 
-    An unmatched object is *missed*, unless it is the nearest one of a detection of the kind
-    location or class.
+    An unmatched object is *missed*, unless a detection of the kind location or class has it as the
+    nearest object.
 
     Attributes:
         average_precision: AP50, from 0 to 1; NaN without objects.
         gains: By kind, the rise of AP50 if its errors were fixed. For location and class, the best
-            detection of each object that is not found becomes right and the others are removed. For
-            the other kinds, the detections are removed. For missed, the objects are removed; a
+            detection of each object that was not found becomes right and the others are removed.
+            For the other kinds, the detections are removed. For missed, the objects are removed; a
             class without objects then has an AP of 1 without detections, and of 0 with detections.
         counts: By kind, the number of detections; for missed, of objects.
         counts_above: The same for detections with a score of at least ``score``.
@@ -193,7 +193,7 @@ def _kinds(image: ComparedImage, matched: np.ndarray) -> tuple[list[str | None],
 
 
 def _best_of_objects(matched: np.ndarray, nearest: Sequence[int]) -> dict[int, int]:
-    """Return the best detection that nearly found each object, of objects that are not found."""
+    """Return, for each object that was not found, the best detection that nearly found it."""
     found = set(matched[matched >= 0].tolist())
     best: dict[int, int] = {}
     for place, of in enumerate(nearest):
@@ -205,7 +205,7 @@ def _best_of_objects(matched: np.ndarray, nearest: Sequence[int]) -> dict[int, i
 def _missed(
     image: ComparedImage, matched: np.ndarray, nearest: Sequence[int], score: float = -np.inf
 ) -> list[int]:
-    """Return the objects that no detection of at least that score has found or nearly found."""
+    """Return the objects that no detection with at least ``score`` has found or nearly found."""
     counted = np.flatnonzero(image.scores >= score)
     near = {int(matched[place]) for place in counted} | {nearest[place] for place in counted}
     return [place for place in np.flatnonzero(~image.crowd).tolist() if place not in near]

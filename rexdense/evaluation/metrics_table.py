@@ -1,10 +1,10 @@
-"""The metrics of a validation, as the last lines of a run."""
+"""The metrics of a validation as tables, for the end of a run."""
 
 from collections.abc import Mapping
 
 from rexdense.text_table import text_table
 
-# What mmengine logs beside the metrics.
+# Values that mmengine logs beside the metrics.
 _NO_METRICS = ('data_time', 'memory', 'step', 'time')
 _COLUMN_TITLES = {'bbox_AP': 'AP', 'segm_AP': 'mask AP'}
 
@@ -15,8 +15,8 @@ def metrics_of(row: Mapping[str, float]) -> dict[str, float]:
 
 
 def metrics_table(metrics: Mapping[str, float]) -> str:
-    """Return the metrics as a table; a second one has what is measured by class, which is named
-    ``dataset/metric/class``: a line each class, a column each metric."""
+    """Return the metrics as a table. A second table has the metrics per class, named
+    ``dataset/metric/class``, with a line per class and a column per metric."""
     overall = [['metric', 'value']]
     by_class: dict[str, dict[str, str]] = {}
     columns: list[str] = []

@@ -106,7 +106,7 @@ def evaluate_segmentation(
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Return part / whole; NaN where the whole is 0."""
+    """Return part / whole; NaN if the whole is 0."""
     with np.errstate(invalid='ignore'):
         return np.divide(part, whole)
 

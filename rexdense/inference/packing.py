@@ -1,4 +1,4 @@
-"""Images as the model of a checkpoint takes them."""
+"""Conversion of images into inputs of a checkpoint's model."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,12 +15,12 @@ from rexdense.visualization.picture_files import shown_pixels
 
 
 class Packed(NamedTuple):
-    """An image as the model takes it.
+    """An image as input of the model.
 
     Attributes:
         pixels: (H, W, 3), uint8, BGR, as pictures show them; None for an image file.
         inputs: (3, h, w).
-        sample: Where the model writes what it predicts.
+        sample: The data sample to which the model adds its predictions.
     """
 
     source: Source
@@ -30,16 +30,16 @@ class Packed(NamedTuple):
 
     @property
     def size(self) -> tuple[int, ...]:
-        """The size that all images of a batch share: mmseg takes no others together, and mmdet
-        would fill up the smaller ones, which changes what is found in them."""
+        """The size that all images of a batch must share. mmseg accepts no other batches, and mmdet
+        would pad the smaller images, which changes their predictions."""
         return (*self.inputs.shape, *self.sample.ori_shape)
 
 
 class Packer:
-    """The pipeline of a checkpoint, which begins with the reading of a file, for arrays as well.
+    """The pipeline of a checkpoint, which reads image files, also for arrays.
 
     Args:
-        pipeline: Makes the model's input from the path of an image.
+        pipeline: Transforms from the path of an image to the model's input.
     """
 
     def __init__(self, pipeline: Compose) -> None:
@@ -49,12 +49,12 @@ class Packer:
         self._others = Compose(others)
 
     def __call__(self, source: Source) -> Packed | ImageError:
-        """Return an image as the model takes it, or why it cannot be used.
+        """Return an image as input of the model, or the error if the image cannot be used.
 
         Raises:
-            CheckpointUnreadable: the pipeline makes something else.
-            InvalidArgument: the pipeline does not begin with the reading of a file, and the image
-                is an array.
+            CheckpointUnreadable: the pipeline does not end with packed inputs.
+            InvalidArgument: the image is an array, and the pipeline does not begin with loading a
+                file.
         """
         results: dict[str, Any] = dict(img_path=source.name, img_id=0)
         steps, pixels = self._pipeline, None

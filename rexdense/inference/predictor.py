@@ -101,7 +101,7 @@ class Predictor:
         if runtime is not None:
             device = device_of_runtime(runtime, device)
         self.device = find_device(device)
-        # Layers draw initial weights, which the checkpoint's replace.
+        # The checkpoint replaces the random initial weights.
         with torch.random.fork_rng(devices=[]):
             optimized = optimize and runtime is None
             trained = load_trained_model(
@@ -283,7 +283,7 @@ class Predictor:
         return self._tester.test_step(
             dict(
                 inputs=[packed.inputs for packed in batch],
-                # Models write into the samples that they are given.
+                # Models write into their data samples.
                 data_samples=[copy.deepcopy(packed.sample) for packed in batch],
             )
         )

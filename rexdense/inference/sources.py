@@ -1,4 +1,4 @@
-"""Sources of a predictor as single images in their order."""
+"""Sources of a predictor as a sequence of single images."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ Images = _Single | Iterable[_Single]
 
 
 class Source(NamedTuple):
-    """An image that is to be read, or is there.
+    """An image file to be read, or an image in memory.
 
     Attributes:
         name: What messages call it.
@@ -57,8 +57,8 @@ def _listed(image: object) -> list:
 
 
 def sources_of(images: Iterable, channels: str) -> Iterator[Source | ImageError]:
-    """Yield the images, frame by frame those of videos; an error where a video cannot be read, or
-    not to its end.
+    """Yield the images, and videos frame by frame. Yield an error if a video cannot be read, or not
+    to its end.
 
     Args:
         images: Paths, arrays and images of PIL.
@@ -102,7 +102,7 @@ def _in_opencv_order(image: np.ndarray, channels: str, name: str) -> np.ndarray:
             'grey (height, width) or with alpha (height, width, 4), of uint8 or uint16'
         )
     if image.ndim == 2 or channels == 'bgr':
-        # Whoever reads a camera may write the next frame into the same array.
+        # A camera reader may write the next frame into the same array.
         return image.copy()
     return image[..., [2, 1, 0, 3][: image.shape[2]]]
 

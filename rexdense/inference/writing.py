@@ -1,4 +1,4 @@
-"""The files of a prediction: its picture, its data, and those of single outputs."""
+"""The output files of a prediction: its picture, its data, and those of single outputs."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ from rexdense.visualization.picture_files import write_picture
 def write_prediction(
     prediction: Prediction, place: Place, folder: Path, overwrite: bool = False
 ) -> dict[str, Any]:
-    """Write the files of the prediction of an image, and return its entry of the JSON.
+    """Write the output files of an image, and return its JSON entry.
 
     Args:
-        place: Where they go, see :func:`rexdense.tasks.prediction_files.places_of`.
-        folder: To which the entry's paths are relative.
-        overwrite: Replace files that are there.
+        place: The output files, see :func:`rexdense.tasks.prediction_files.places_of`.
+        folder: The folder to which paths in the entry are relative.
+        overwrite: Replace existing files.
     """
     write_picture(place.picture, prediction.draw(), overwrite)
     entry = dict(image=str(prediction.path), picture=str(place.picture.relative_to(folder)))

@@ -1,4 +1,4 @@
-"""Drawing, files and descriptions of predictions, for each kind of model."""
+"""Drawings, files and descriptions of predictions, for each kind of model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -28,16 +28,15 @@ _OPTIONS = {
     'one_per_object': (Detection, 'detectors', 'one_per_object'),
     'depth_format': (Depth, 'depth estimators', 'data_ending'),
 }
-"""For what kind of model an option is, in words too, and the attribute of the task that it sets."""
+"""By option: the kind of task, the models in words, and the attribute of the task that is set."""
 
 
 def set_options(task: Task, spelt: Callable[[str], str] = str, **options: Any) -> None:
-    """Set what a user wants otherwise of a task; raise InvalidArgument for an option of another
-    kind of model.
+    """Set options of a task. Raise InvalidArgument for an option of another kind of model.
 
     Args:
-        spelt: How messages write the name of an option.
-        options: ``score``, ``one_per_object`` and ``depth_format``; None leaves it as it is.
+        spelt: Function that spells the name of an option in messages.
+        options: ``score``, ``one_per_object`` and ``depth_format``; None keeps the default.
     """
     for name, value in options.items():
         kind, plural, attribute = _OPTIONS[name]
@@ -49,10 +48,10 @@ def set_options(task: Task, spelt: Callable[[str], str] = str, **options: Any) -
 
 
 def task_of(model: Mapping[str, Any], metainfo: Mapping[str, Sequence]) -> Task | None:
-    """Return the task of a model, by its config; None for one of another kind.
+    """Return the task of a model, by its config; None for an unsupported kind.
 
     Args:
-        metainfo: ``classes`` and, if there is one, ``palette`` of the model's data.
+        metainfo: ``classes`` and, optionally, ``palette`` of the model's data.
 
     Example:
         >>> type(task_of({'type': 'mmseg.DepthEstimator', 'decode_head': {}}, {})).__name__

@@ -1,4 +1,4 @@
-"""Classifiers: a class for each image."""
+"""Classifiers: one class per image."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from rexdense.visualization.tiles import fitted, in_rows, legible, padded, title
 
 MOST_NAMED = 5
 TILE = 160
-"""Pixels of a side of a tile."""
+"""Side of a tile in pixels."""
 TILES_IN_A_ROW = 6
 NARROWEST = 240
 FRAME = 4
@@ -19,24 +19,23 @@ _RIGHT, _WRONG = (46, 125, 50), (198, 40, 40)
 
 
 class Classification(Task):
-    """The likeliest classes of an image, with their scores."""
+    """The most likely classes of an image, with their scores."""
 
     overview_size = 48
 
     def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
-        """Return the image below its likeliest classes, and below the true one where it is
-        known."""
+        """Return the image below its most likely classes and, if it is known, the true class."""
         lines = [f'{name} {score:.3f}' for name, score in self.likeliest(sample)]
         if 'gt_label' in sample:
             lines.insert(0, f'truth: {self.classes[sample.gt_label]}')
         picture = fitted(image, legible(image))
-        # Lines of text are as wide as the picture.
+        # The lines of text are as wide as the picture.
         picture = padded(picture, 0, max(NARROWEST - picture.shape[1], 0))
         return titled(picture, *lines)
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
-        """Return tiles with the true and the predicted class, in a green frame where these are
-        one and in a red frame where they are not."""
+        """Return tiles with the true and the predicted class, in a green frame if they agree and in
+        a red frame if not."""
         tiles = []
         for example in examples:
             sample = example.sample
@@ -52,7 +51,7 @@ class Classification(Task):
         return in_rows(tiles, TILES_IN_A_ROW)
 
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
-        """Return the likeliest class, and with their scores the five likeliest."""
+        """Return the most likely class, and the five most likely with their scores."""
         likeliest = [
             dict(label=name, score=round(score, 4)) for name, score in self.likeliest(sample)
         ]
@@ -61,7 +60,7 @@ class Classification(Task):
         )
 
     def likeliest(self, sample: Any, most: int = MOST_NAMED) -> list[tuple[str, float]]:
-        """Return the likeliest classes with their scores, the best first."""
+        """Return the most likely classes with their scores, best first."""
         scores = sample.scores.float().cpu().numpy()
         order = [label for label in np.argsort(-scores, kind='stable') if self.shows(label)]
         return [(self.classes[label], float(scores[label])) for label in order[:most]]
@@ -72,7 +71,7 @@ class Classification(Task):
 
 
 def _tile(image: np.ndarray, frame: tuple[int, int, int] | None = None) -> np.ndarray:
-    """Return the image fitted into a square of ``TILE`` pixels, in a frame of a colour."""
+    """Return the image fitted into a square of ``TILE`` pixels, in a coloured frame."""
     height, width = image.shape[:2]
     small = fitted(image, max(1, round(TILE * height / max(height, width))))[:TILE, :TILE]
     tile = padded(small, TILE - small.shape[0], TILE - small.shape[1])

@@ -1,4 +1,4 @@
-"""Depth estimators of mmseg: a distance for each pixel."""
+"""Depth estimators of mmseg: one distance per pixel."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,9 +32,12 @@ class Depth(Task):
     data_folder = 'depth'
 
     def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
-        """Return the image, the true depth if there is one, and the predicted one, above a scale;
-        the colours span the truth where there is one. With an opacity, the predicted depth lies
-        over the image."""
+        """Return the image, the true depth if there is one, and the predicted depth, above a colour
+        scale.
+
+        The colours span the true depth if there is one. With an opacity, the predicted depth is
+        drawn over the image.
+        """
         named = {'predicted': map_of(sample, 'pred_depth_map')}
         if 'gt_depth_map' in sample:
             named = {'truth': map_of(sample, 'gt_depth_map'), **named}
@@ -49,7 +52,7 @@ class Depth(Task):
         return _with_scale(beside(tiles), span)
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
-        """Return rows of image, truth and prediction, all in the colours of one scale."""
+        """Return rows of image, truth and prediction with one colour scale."""
         span = depth_range([map_of(example.sample, 'gt_depth_map') for example in examples])
         rows = []
         for example in examples:
@@ -73,7 +76,7 @@ class Depth(Task):
         return dict(unit='metre')
 
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
-        """Return the nearest, the median and the farthest depth in metres."""
+        """Return the nearest, median and farthest depth in metres."""
         depth = map_of(sample, 'pred_depth_map')
         values = depth[is_depth(depth)]
         if not values.size:
@@ -96,7 +99,7 @@ class Depth(Task):
         return map_of(sample, 'pred_depth_map')
 
     def encode(self, sample: Any) -> bytes:
-        """Return a PNG of 16 bits in millimetres, or float32 in metres as numpy's .npy."""
+        """Return a 16-bit PNG in millimetres, or a .npy file of float32 in metres."""
         depth = map_of(sample, 'pred_depth_map')
         if self.data_ending == '.npy':
             return encode_array(depth)

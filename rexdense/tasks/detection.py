@@ -17,19 +17,19 @@ LOWEST_SCORE_ON_A_SHEET = 0.5
 PAIRS_IN_A_ROW = 2
 TILE_HEIGHT = 300
 LEGIBLE_SIDE = 480
-"""Pixels of the longer side of a picture, at least."""
+"""Smallest longer side of a picture in pixels."""
 NAME_WIDTH, MOST_ENLARGED_SIDE = 80, 1600
-"""Pixels that names have, about; and of the longer side of a picture that is enlarged until half of
-the objects are as wide."""
+"""Approximate width of a name, and largest longer side of an enlarged picture, in pixels. A picture
+is enlarged until half of the objects are as wide as a name."""
 
 
 class Detection(Task):
     """Objects with a box, a class and a score.
 
     Attributes:
-        lowest_score: Of objects that are drawn and described.
-        one_per_object: Whether of boxes of several classes around one object the best alone is
-            drawn and described.
+        lowest_score: Lowest score of the objects that are drawn and described.
+        one_per_object: Whether only the best of several boxes with different classes around one
+            object is drawn and described.
     """
 
     def __init__(
@@ -55,21 +55,22 @@ class Detection(Task):
         return sample.cpu()
 
     def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
-        """Return the image, enlarged where names would hide its objects, with what is found."""
+        """Return the image with the predicted objects, enlarged if names would hide them."""
         return self.draw_found(image, self.objects(sample), as_frame)
 
     def draw_found(self, image: np.ndarray, objects: Objects, as_frame: bool = False) -> np.ndarray:
-        """Return the image, enlarged where names would hide its objects, with these."""
+        """Return the image with the given objects, enlarged if names would hide them."""
         larger = fitted(image, _drawn_height(image, None if as_frame else objects))
         objects = objects.resized(image.shape[:2], larger.shape[:2])
         return draw_objects(larger, objects, self.classes, opacity=self.opacity)
 
     def draw_sheet(self, examples: Sequence[Example]) -> np.ndarray:
-        """Return pairs: annotated left, predicted right; with masks where the model finds them."""
+        """Return pairs of pictures, annotations left and predictions right, with masks if the model
+        predicts them."""
         return in_rows([self._pair(example) for example in examples], PAIRS_IN_A_ROW)
 
     def _pair(self, example: Example) -> np.ndarray:
-        # Enlarged before it is drawn on: labels are legible at the height of a tile.
+        # Enlarged before drawing, so that labels are legible at the height of a tile.
         image = fitted(example.image, TILE_HEIGHT)
         before, after = example.image.shape[:2], image.shape[:2]
         with_masks = 'masks' in example.sample.pred_instances
@@ -89,8 +90,8 @@ class Detection(Task):
         return beside(tiles)
 
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
-        """Return the number of objects; and the size of the image, with class, score and box
-        (x1, y1, x2, y2) of each object, and its mask as COCO's run lengths where it has one."""
+        """Return the number of objects, and a dict of the image size and the objects with class,
+        score, box (x1, y1, x2, y2) and, if there are masks, COCO's run lengths."""
         objects = self.objects(sample)
         described = [
             dict(
@@ -107,8 +108,8 @@ class Detection(Task):
         return f'{len(described)} objects', dict(height=height, width=width, objects=described)
 
     def document(self, images: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Return a JSON that is a COCO file too: its annotations have a score besides, its images
-        the objects in short."""
+        """Return a JSON document that is also a COCO file. Its annotations also have a score, and
+        its images a short list of the objects."""
         categories = [dict(id=number, name=name) for name, number in self._category_ids().items()]
         numbered, annotations = [], []
         for number, image in enumerate(images, start=1):
@@ -124,12 +125,12 @@ class Detection(Task):
     def annotations(
         self, objects: Sequence[Mapping[str, Any]], image_id: int, first_id: int = 1
     ) -> list[dict[str, Any]]:
-        """Return the objects of an image as COCO's annotations, with scores; the id of a class is
-        its label plus 1.
+        """Return the objects of an image as COCO annotations with scores; the category id is the
+        label plus 1.
 
         Args:
-            objects: As :meth:`describe` gives them.
-            first_id: Of these annotations.
+            objects: Objects from :meth:`describe`.
+            first_id: Id of the first annotation.
         """
         category_ids = self._category_ids()
         return [
@@ -147,10 +148,10 @@ class Detection(Task):
 
 
 def _drawn_height(image: np.ndarray, objects: Objects | None) -> int:
-    """Return the multiple of an image's height at which names do not hide its objects.
+    """Return a multiple of the image's height at which names do not hide its objects.
 
     Args:
-        objects: None where the height must not depend on them.
+        objects: None if the height must not depend on them.
     """
     height, longest = legible(image, LEGIBLE_SIDE), max(image.shape[:2])
     if objects is None or not len(objects.boxes):
@@ -162,7 +163,7 @@ def _drawn_height(image: np.ndarray, objects: Objects | None) -> int:
 
 
 def _extent(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the place of an object as COCO writes it: ``bbox`` as left, top, width, height."""
+    """Return the extent of an object in COCO's form, with ``bbox`` as left, top, width, height."""
     left, top, right, bottom = entry['box']
     box = [left, top, round(right - left, 2), round(bottom - top, 2)]
     found = dict(bbox=box, area=round(box[2] * box[3], 2), iscrowd=0, score=entry['score'])

@@ -1,4 +1,4 @@
-"""The quality of the prediction for a single image, one number that orders images."""
+"""The quality of the prediction for one image, as a number for ranking images."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,16 +15,16 @@ from rexdense.tasks.task import Example, Task, map_of
 from rexdense.visualization.boxes import Objects, box_overlaps
 
 MATCHED = 0.5
-"""IoU above which a predicted object is an annotated one, as in panoptic quality."""
+"""IoU above which a predicted object matches an annotated one, as in panoptic quality."""
 VOID = 255
 
 
 class Quality(NamedTuple):
-    """The number that orders the images of a task.
+    """The number that ranks the images of a task.
 
     Attributes:
-        name: In words.
-        measure: Its value for an example; NaN where there is nothing to measure.
+        name: Name in words.
+        measure: Function that returns the value for an example; NaN if there is nothing to measure.
         higher_is_better: Whether the best image has the highest value.
     """
 
@@ -38,14 +38,17 @@ class Quality(NamedTuple):
 
 
 def quality_of(task: Task) -> Quality:
-    """Return the number that orders the images of a task."""
+    """Return the quality measure of a task."""
     return _QUALITIES[type(task)]
 
 
 def _of_objects(example: Example) -> float:
-    """Return the panoptic quality of the boxes of one image, all classes together: the sum of the
-    IoUs of matched pairs, divided by their number plus half of what is unmatched (Kirillov et al.
-    2019, equation 1). Nothing annotated and nothing found is 1."""
+    """Return the panoptic quality of the boxes of one image, over all classes.
+
+    It is the sum of the IoUs of matched pairs, divided by the number of pairs plus half the number
+    of unmatched boxes (Kirillov et al. 2019, equation 1). It is 1 if nothing is annotated and
+    nothing found.
+    """
     truth = Objects.annotated(
         [each for each in example.info['instances'] if not each.get('ignore_flag')]
     )
@@ -55,7 +58,8 @@ def _of_objects(example: Example) -> float:
     overlaps = box_overlaps(found.boxes, truth.boxes)
     overlaps[found.labels[:, None] != truth.labels[None]] = 0
     pairs, summed = 0, 0.0
-    # From the largest overlap on: boxes of a detector may overlap, unlike panoptic segments.
+    # Starts with the largest overlap because boxes of a detector may overlap, unlike panoptic
+    # segments.
     while overlaps.size and overlaps.max() > MATCHED:
         place = np.unravel_index(overlaps.argmax(), overlaps.shape)
         pairs, summed = pairs + 1, summed + float(overlaps[place])
@@ -65,7 +69,7 @@ def _of_objects(example: Example) -> float:
 
 
 def _of_labels(example: Example) -> float:
-    """Return the mean IoU of the classes that the truth or the prediction of an image has."""
+    """Return the mean IoU of the classes in the truth or the prediction of an image."""
     maps = [map_of(example.sample, key).astype(np.int64) for key in ('gt_sem_seg', 'pred_sem_seg')]
     void = int(example.info.get('ignore_index', VOID))
     labelled = [labels[maps[0] != void] for labels in maps]
@@ -78,7 +82,7 @@ def _of_labels(example: Example) -> float:
 
 
 def _of_depth(example: Example) -> float:
-    """Return the mean error of an image as a share of the true depth."""
+    """Return the mean relative error of the depth of an image."""
     true, predicted = (map_of(example.sample, key) for key in ('gt_depth_map', 'pred_depth_map'))
     counts = np.isfinite(true) & (true > 0) & (predicted > 0)
     if not counts.any():

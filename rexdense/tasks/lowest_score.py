@@ -1,4 +1,4 @@
-"""Objects of low scores left out before a detector computes their masks."""
+"""Removal of low-scoring objects before a detector computes their masks."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,14 +9,15 @@ import numpy as np
 
 @contextlib.contextmanager
 def masks_from(model: Any, score: float) -> Iterator[None]:
-    """Let a two-stage detector of mmdet leave out objects below a score before it computes masks.
+    """Make a two-stage detector of mmdet drop objects below a score before it computes masks.
 
-    What is found from that score on stays the same, but for rounding, for boxes are suppressed by
-    better ones alone.
+    The results above that score stay the same up to rounding, because only better boxes suppress a
+    box.
 
     Args:
-        model: Others, those whose second stage has no threshold, and those that rate masks stay as
-            they are: Mask Scoring R-CNN can raise the score of an object by its mask.
+        model: The model. It is unchanged if it is of another kind, if its second stage has no
+            threshold, or if it rates masks: Mask Scoring R-CNN can raise the score of an object by
+            its mask.
     """
     head = getattr(model, 'roi_head', None)
     settings = getattr(head, 'test_cfg', None) or {}
@@ -24,7 +25,7 @@ def masks_from(model: Any, score: float) -> Iterator[None]:
     if before is None or hasattr(head, 'mask_iou_head'):
         yield
         return
-    # mmdet keeps what lies above its threshold.
+    # mmdet keeps scores above its threshold, not equal ones.
     settings['score_thr'] = max(before, float(np.nextafter(np.float32(score), np.float32(-1))))
     try:
         yield

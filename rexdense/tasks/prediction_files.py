@@ -1,4 +1,4 @@
-"""The images of a prediction, and the files of its results."""
+"""The images of a prediction and the files of its results."""
 
 import json
 import logging
@@ -28,9 +28,9 @@ from rexdense.visualization.video_files import video_name
 
 RESULTS, OVERVIEW = 'predictions.json', 'predictions.png'
 FILES = 'files'
-"""Its entry that names all other files of the run."""
+"""Entry of the JSON file that lists all other files of the run."""
 LEFT_OUT = 'left_out'
-"""Its entry that says which images could not be used; where there are any."""
+"""Entry of the JSON file with the images that could not be used, if there are any."""
 SCALES_FOLDER = 'scales'
 
 
@@ -63,13 +63,13 @@ def find_images(path: Path) -> list[Path]:
 
 
 class Place(NamedTuple):
-    """The files for the results of one image.
+    """The output files of one image.
 
     Attributes:
-        picture: The picture, or the video, of what was found.
-        data: The file that holds the prediction; None where a JSON does, and for videos.
-        scale_picture: The picture of what each output predicts.
-        scales: The files that hold these predictions, by stride; empty unless they are wanted.
+        picture: The picture or video of the prediction.
+        data: The file of the prediction itself; None for videos, and if the JSON file has it.
+        scale_picture: The picture of the prediction of each output.
+        scales: The files of these predictions, by stride; empty unless requested.
     """
 
     picture: Path
@@ -78,7 +78,7 @@ class Place(NamedTuple):
     scales: dict[int, Path]
 
     def files(self) -> list[Path]:
-        """Return all that will be written."""
+        """Return all files that will be written."""
         data = [] if self.data is None else [self.data]
         return [
             self.picture,
@@ -91,10 +91,10 @@ class Place(NamedTuple):
 def places_of(
     paths: Sequence[Path], folder: Path, task: Task, strides: Sequence[int]
 ) -> list[Place]:
-    """Return the files for the results of each image.
+    """Return the output files of each image.
 
     Args:
-        strides: Of the outputs whose predictions are wanted, too.
+        strides: Strides of the outputs whose predictions are also requested.
 
     Raises:
         InvalidArgument: a link leads out of the folder.
@@ -124,13 +124,13 @@ def _shown_name(path: str) -> str:
 
 
 def data_renames(ending: str) -> list[Rename]:
-    """Return the functions that name the file of a prediction by its image: the ending takes the
-    place of the image's, or stands behind it where images differ in nothing else."""
+    """Return functions that name the data file of an image: the ending replaces that of the image,
+    or is appended if two images differ only in their ending."""
     return [lambda name: PurePath(name).stem + ending, lambda name: name + ending]
 
 
 def check_folder(paths: Sequence[Path], folder: Path) -> None:
-    """Raise InvalidArgument where the results would go among the images."""
+    """Raise InvalidArgument if the results would be written among the images."""
     if any(path.parent.resolve() == folder.resolve() for path in paths):
         raise InvalidArgument(f'--out-dir {folder} is the folder of the images; choose another')
 
@@ -142,15 +142,18 @@ def check_places(
     inputs: Sequence[Path],
     task: Task,
 ) -> list[str]:
-    """Raise InvalidArgument where something would be overwritten unasked, or the folder cannot be
-    written; return the files of an earlier run that are there, relative to the folder.
+    """Check the output files. Return the files of an earlier run, relative to the folder.
 
-    Even then only files are replaced that an earlier run of the program wrote and its JSON names:
-    any other may be somebody's data.
+    Even with ``overwrite``, only files that an earlier run lists in its JSON file are replaced. Any
+    other file may be somebody's data.
 
     Args:
-        inputs: What is read, and never replaced.
-        task: That of the model.
+        inputs: Files that are read, and never replaced.
+        task: The task of the model.
+
+    Raises:
+        InvalidArgument: a file would be overwritten without permission, or the folder cannot be
+            written.
     """
     overview = [folder / OVERVIEW] if task.overview_size else []
     files = [folder / RESULTS, *overview, *(path for place in places for path in place.files())]
@@ -171,7 +174,7 @@ def check_places(
 
 
 def _earlier_files(folder: Path) -> list[str]:
-    """Return the files that an earlier run has written, by its JSON."""
+    """Return the files that an earlier run lists in its JSON file."""
     try:
         content = json.loads((folder / RESULTS).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -187,12 +190,12 @@ def write_results(
     files: Iterable[Path | str],
     left_out: Iterable[Exception] = (),
 ) -> Path:
-    """Write the JSON about all images, and return its path.
+    """Write the JSON file about all images, and return its path.
 
     Args:
-        task: Gives its form.
-        files: All that was or will be written; relative to the folder, or in it.
-        left_out: Why images are missing, or frames of a video.
+        task: Determines the form of the file.
+        files: All files of the run, written or not yet, relative to the folder or inside it.
+        left_out: The errors of missing images or video frames.
     """
     names = {
         path.relative_to(folder).as_posix() if isinstance(path, Path) else path for path in files

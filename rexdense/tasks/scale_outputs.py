@@ -1,4 +1,4 @@
-"""Single outputs of a model that has several, each as a prediction by itself."""
+"""The outputs of a model with several output strides, each as a prediction."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -9,7 +9,8 @@ from rexdense.errors import InvalidArgument
 
 
 def output_strides(model: nn.Module) -> list[int]:
-    """Return the strides of the outputs of a model with several; none where it has a single one."""
+    """Return the strides of the outputs of a model with several; an empty list for a single
+    output."""
     head = getattr(model, 'decode_head', None)
     return list(head.decoder.output_strides) if hasattr(head, 'predict_weights') else []
 
@@ -47,7 +48,7 @@ def chosen_strides(model: nn.Module, scales: str | Sequence[int] | None) -> list
 
 @contextlib.contextmanager
 def one_output(model: nn.Module, stride: int) -> Iterator[None]:
-    """Let a model of :func:`chosen_strides` predict from its output at one stride alone."""
+    """Make a model of :func:`chosen_strides` predict only from its output at one stride."""
     head = model.decode_head
     weights, head.predict_weights = head.predict_weights, {stride: 1.0}
     try:

@@ -1,4 +1,4 @@
-"""Segmentors of mmseg: a class for each pixel."""
+"""Segmentors of mmseg: one class per pixel."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -29,8 +29,11 @@ class Segmentation(Task):
         return sample.cpu()
 
     def draw(self, image: np.ndarray, sample: Any, as_frame: bool = False) -> np.ndarray:
-        """Return the image tinted with the prediction, beside it that with the truth if there is
-        one, above the legend of the classes found; of all classes in a frame of a video."""
+        """Return the image tinted with the truth, if there is one, and with the prediction, side by
+        side.
+
+        Below them is the legend of the classes found, or of all classes in a frame of a video.
+        """
         maps = [_labels(sample, 'pred_sem_seg')]
         if 'gt_sem_seg' in sample:
             maps.insert(0, _labels(sample, 'gt_sem_seg'))
@@ -38,7 +41,7 @@ class Segmentation(Task):
         if len(pictures) == 2:
             titles = ('truth', 'predicted')
             pictures = [titled(*pair) for pair in zip(pictures, titles, strict=True)]
-        # A legend's height goes by its length.
+        # The height of the legend depends on its length, and frames must have one size.
         found = range(len(self.classes)) if as_frame else _found(maps)
         return self._with_legend(beside(pictures), self._shown(found))
 
@@ -63,7 +66,7 @@ class Segmentation(Task):
         return self._with_legend(in_rows(tiles, SCALES_IN_A_ROW), self._shown(_found(maps)))
 
     def describe(self, sample: Any) -> tuple[str, dict[str, Any]]:
-        """Return the number of classes found, and the share of the pixels that each has."""
+        """Return the number of classes found, and the share of the pixels of each."""
         labels = _labels(sample, 'pred_sem_seg')
         counts = np.bincount(labels.ravel(), minlength=len(self.classes))
         shares = {
@@ -78,7 +81,7 @@ class Segmentation(Task):
         return _labels(sample, 'pred_sem_seg')
 
     def encode(self, sample: Any) -> bytes:
-        """Return a PNG whose values are the class indices; see ``encode_labels``."""
+        """Return a PNG whose pixel values are class indices; see ``encode_labels``."""
         return encode_labels(_labels(sample, 'pred_sem_seg'), self.colours)
 
     def _tinted(self, image: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -93,7 +96,8 @@ class Segmentation(Task):
         )
 
     def _shown(self, labels: Collection[int]) -> Collection[int]:
-        """Return those of some labels that are drawn; void is no class, and goes with all."""
+        """Return the labels that are drawn. Void is no class, and is drawn only if all classes
+        are."""
         if self.shown_classes is None:
             return labels
         return [label for label in labels if label < len(self.classes) and self.shows(label)]
@@ -109,6 +113,6 @@ def _found(maps: Sequence[np.ndarray]) -> set[int]:
 
 
 def _labels(sample: Any, key: str) -> np.ndarray:
-    """Return a label map of a data sample as (H, W), uint16; with one output channel it is 0 or 1
-    as a float."""
+    """Return a label map of a data sample as (H, W), uint16. With one output channel, the map is 0
+    or 1 in floating point."""
     return sample.get(key).data.squeeze(0).cpu().numpy().astype(np.uint16)

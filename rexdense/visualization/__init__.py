@@ -1,1 +1,1 @@
-"""Pictures as RGB arrays and files: boxes, label maps, depth, plots, confusion matrices."""
+"""RGB arrays and picture files: boxes, label maps, depth, plots, confusion matrices."""

@@ -1,4 +1,4 @@
-"""Boxes, masks and labels drawn onto images."""
+"""Drawing of boxes, masks and labels on images."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from rexdense.visualization.tiles import text_size, write_text
 
 MASK_OPACITY = 0.45
 SMALLEST_TEXT, TEXTS_IN_A_SIDE = 0.35, 1800
-"""Size of names, where 1 has capital letters of 22 pixels: the least, and how many pixels the
-shorter side of a picture has for a size of 1."""
+"""Text size of names, where 1 has capital letters of 22 pixels: the smallest size, and the number
+of pixels of the picture's shorter side at a size of 1."""
 SAME_PLACE = 0.6
-"""IoU of two boxes around one object: well above what neighbours have, and below what the two boxes
-that a detector draws for two classes of one object have."""
-# Okabe and Ito's colours (2008), told apart with any colour vision; RGB.
+"""IoU of two boxes around one object. It is well above that of neighbouring objects, and below that
+of the two boxes that a detector draws for two classes of one object."""
+# The colours of Okabe and Ito (2008), distinguishable with any colour vision; RGB.
 _COLOURS = (
     (230, 159, 0),
     (86, 180, 233),
@@ -29,7 +29,8 @@ _COLOURS = (
 
 
 def palette(index: int) -> tuple[int, int, int]:
-    """Return the colour (R, G, B) of a class; past the seventh the colours return darker."""
+    """Return the colour (R, G, B) of a class; after the seventh, the colours repeat in darker
+    shades."""
     shade = 0.75 ** (index // len(_COLOURS))
     red, green, blue = _COLOURS[index % len(_COLOURS)]
     return int(red * shade), int(green * shade), int(blue * shade)
@@ -43,7 +44,7 @@ class Objects:
         boxes: (K, 4): x1, y1, x2, y2.
         labels: (K,), class indices.
         scores: (K,), 0 to 1; None for annotations.
-        masks: (K, H, W), bool; None where there are boxes only.
+        masks: (K, H, W), bool; None if there are only boxes.
     """
 
     boxes: np.ndarray
@@ -53,7 +54,8 @@ class Objects:
 
     @classmethod
     def predicted(cls, sample, lowest_score: float) -> 'Objects':
-        """Take the predictions of mmdet's data sample that score at least ``lowest_score``."""
+        """Return the predictions in mmdet's data sample with a score of at least
+        ``lowest_score``."""
         instances = sample.pred_instances.cpu()
         kept = instances[instances.scores >= lowest_score]
         masks = kept.masks.numpy().astype(bool, copy=False) if 'masks' in kept else None
@@ -63,10 +65,10 @@ class Objects:
 
     @classmethod
     def annotated(cls, instances: Sequence[dict], size: tuple[int, int] | None = None) -> 'Objects':
-        """Take the annotations of one image as mmdet's data sets list them.
+        """Return the annotations of one image in the form of mmdet's data sets.
 
         Args:
-            size: (height, width) of the image, where masks are wanted and all objects have one.
+            size: (height, width) of the image, to add masks if all objects have one.
         """
         boxes = np.array([instance['bbox'] for instance in instances], np.float32).reshape(-1, 4)
         labels = np.array([instance['bbox_label'] for instance in instances], np.int64)
@@ -78,11 +80,10 @@ class Objects:
         return cls(boxes, labels, masks=masks)
 
     def one_per_object(self) -> 'Objects':
-        """Return the objects without those that share their place with a better one of another
-        class: detectors suppress overlapping boxes class by class, so that an object that looks
-        like two classes gets a box of each.
+        """Return the objects without those that overlap a better object of another class.
 
-        The place is one where the boxes have an IoU of ``SAME_PLACE`` or more.
+        Detectors suppress overlapping boxes per class, so an object that resembles two classes gets
+        a box of each. Boxes overlap at an IoU of ``SAME_PLACE`` or more.
         """
         if self.scores is None or len(self.boxes) < 2:
             return self
@@ -95,15 +96,15 @@ class Objects:
         return self.chosen(np.sort(kept))
 
     def chosen(self, index: Sequence[int] | Sequence[bool] | np.ndarray) -> 'Objects':
-        """Return those of the objects that an index of NumPy names: places, or a bool for each."""
-        # An empty list would be one of floats.
+        """Return the objects that a NumPy index selects: indices, or a bool for each object."""
+        # An empty list would become an array of floats.
         index = np.asarray(index) if len(index) else np.zeros(0, np.int64)
         scores = None if self.scores is None else self.scores[index]
         masks = None if self.masks is None else self.masks[index]
         return Objects(self.boxes[index], self.labels[index], scores, masks)
 
     def resized(self, before: tuple[int, int], after: tuple[int, int]) -> 'Objects':
-        """Return the objects for an image that was enlarged or made smaller.
+        """Return the objects scaled for a resized image.
 
         Args:
             before, after: (height, width).
@@ -137,14 +138,15 @@ def draw_objects(
     classes: Sequence[str],
     opacity: float | None = None,
 ) -> np.ndarray:
-    """Return a copy of an image (H, W, 3), uint8, RGB, with objects and their names drawn on it.
+    """Return a copy of an image (H, W, 3), uint8, RGB, with the objects and their names drawn on
+    it.
 
-    Masks are filled and outlined. Names and scores are written where they cover no others, those of
-    the best scores first; what finds no room around its box is left out. A single class is not
-    named, which would tell nothing and hide objects.
+    Masks are filled and outlined. Names and scores are drawn without overlaps, best scores first; a
+    name without room around its box is left out. The name of a single class is not drawn, because
+    it would only hide objects.
 
     Args:
-        opacity: Of masks, from 0 to 1; ``MASK_OPACITY`` if it is None.
+        opacity: Opacity of masks, from 0 to 1; None takes ``MASK_OPACITY``.
     """
     image = image.copy()
     opacity = MASK_OPACITY if opacity is None else opacity
@@ -195,8 +197,9 @@ def _draw_name(
     colour: tuple[int, int, int],
     taken: list[_Rectangle],
 ) -> None:
-    """Write a text in a filled rectangle at the box, inside the image and on no rectangle that is
-    taken; add the new one to them. It stands above the box, else below it, else in its corners."""
+    """Draw a text in a filled rectangle at the box, inside the image and outside the ``taken``
+    rectangles, and append the rectangle to them. The first free place is above the box, below it,
+    or in its corners."""
     size = max(SMALLEST_TEXT, min(image.shape[:2]) / TEXTS_IN_A_SIDE)
     width, height, below = text_size(text, size)
     height += below
@@ -219,10 +222,10 @@ def _draw_name(
 
 
 def _ink_on(colour: tuple[int, int, int]) -> tuple[int, int, int]:
-    """Return black or white, whichever has the higher contrast on a colour.
+    """Return black or white, whichever has the higher contrast with a colour.
 
-    Contrast and luminance as WCAG 2.2 defines them, its sRGB curve taken as a power of 2.2; both
-    inks have one contrast at a luminance of 0.179.
+    Contrast and luminance are defined as in WCAG 2.2, with a power of 2.2 for the sRGB curve. At a
+    luminance of 0.179 both have the same contrast.
     """
     red, green, blue = ((value / 255) ** 2.2 for value in colour)
     luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue

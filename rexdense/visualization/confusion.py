@@ -1,4 +1,4 @@
-"""A confusion matrix as a picture and as a table."""
+"""Confusion matrices as pictures and tables."""
 
 import csv
 import io
@@ -10,24 +10,26 @@ from rexdense.visualization.tiles import text_size, write_text
 
 CELL = 32
 LONGEST_SIDE = 6400
-"""Pixels of the grid; of more classes the cells are smaller, without names and numbers."""
+"""Longest side of the grid in pixels. With more classes the cells are smaller, without names and
+numbers."""
 LONGEST_NAME = 24
 LOWEST_NUMBER = 0.5
-"""Percent; below it a cell has no number."""
+"""Lowest percentage that is written in a cell."""
 
 _NUMBER_SIZE, _NAME_SIZE, _TITLE_SIZE = 0.4, 0.45, 0.5
 _TITLE_HEIGHT = 26
 _GAP = 8
-# A cell of 100 percent.
+# Colour of a cell with 100 percent.
 _FULL = (8, 48, 107)
 _LINE = (215, 215, 215)
 
 
 def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Return a picture (H, W, 3), uint8, RGB, of a confusion matrix (C, C) of counts,
-    of pixels or of images.
+    """Return a picture (H, W, 3), uint8, RGB, of a confusion matrix (C, C) of pixel or image
+    counts.
 
-    A row is a class of the truth, in percent of it; one that the truth lacks is empty.
+    A row is a class of the truth, in percent of its count. The row of a class without truth is
+    empty.
     """
     totals = confusion.sum(1, keepdims=True)
     shares = np.divide(100.0 * confusion, totals, where=totals > 0, out=np.zeros(confusion.shape))
@@ -44,7 +46,7 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     picture = np.full((side, max(side, least), 3), 255, np.uint8)
     picture[start : start + len(grid), start : start + len(grid)] = grid
     write_text(picture, title, start, _TITLE_HEIGHT - _GAP, _TITLE_SIZE)
-    # What is upright is written into a picture that is turned afterwards.
+    # Vertical text is written into a picture that is rotated afterwards.
     turned = np.rot90(picture, -1).copy()
     end = turned.shape[1] - start
     write_text(turned, 'truth', end - _text_width('truth', _TITLE_SIZE), 18, _TITLE_SIZE)
@@ -61,7 +63,7 @@ def draw_confusion(confusion: np.ndarray, classes: Sequence[str]) -> np.ndarray:
 
 
 def confusion_table(confusion: np.ndarray, classes: Sequence[str]) -> str:
-    """Return a confusion matrix (C, C) of counts as CSV: a row a class of the truth, a column a
+    """Return a confusion matrix (C, C) of counts as CSV, with a row per true class and a column per
     predicted class.
 
     Example:
@@ -79,7 +81,7 @@ def confusion_table(confusion: np.ndarray, classes: Sequence[str]) -> str:
 
 
 def short_name(name: str) -> str:
-    """Return the beginning of a name that is too long for a picture."""
+    """Return a name, shortened at its end if it is too long for a picture."""
     return name if len(name) <= LONGEST_NAME else f'{name[: LONGEST_NAME - 2]}..'
 
 
@@ -89,7 +91,7 @@ def _shades(shares: np.ndarray) -> np.ndarray:
 
 
 def _grid(shares: np.ndarray) -> np.ndarray:
-    """Return the cells in shades of blue, with their numbers."""
+    """Return the cells in shades of blue with their numbers."""
     grid = np.ascontiguousarray(_shades(shares).repeat(CELL, 0).repeat(CELL, 1))
     grid[::CELL], grid[:, ::CELL] = _LINE, _LINE
     grid[-1], grid[:, -1] = _LINE, _LINE

@@ -1,4 +1,4 @@
-"""A data set in one picture: plots, samples with their annotations, and suspicious samples."""
+"""A picture of a data set: plots, samples with their annotations, and suspicious samples."""
 
 import contextlib
 import random
@@ -27,14 +27,14 @@ SUSPICIOUS = 8
 TILE_HEIGHT, TILE_WIDTH = 260, 340
 ROW_WIDTH = 1480
 LEAST_CROP = 96
-"""Pixels of the image around a suspicious box."""
+"""Smallest side in pixels of the crop around a suspicious box."""
 
 
 def draw_overview(inspected: Inspected, splits: Mapping[str, BoxSplit], root: Path) -> np.ndarray:
     """Return a picture (H, W, 3), uint8, RGB, of a data set of any kind.
 
     Args:
-        splits: Boxes and masks as they were read; empty for data of other kinds.
+        splits: The boxes and masks that were read; empty for other kinds of data.
         root: The folder of the data.
     """
     if splits:
@@ -97,7 +97,7 @@ def _draw_classes(inspected: Inspected) -> np.ndarray:
 
 
 def _samples(inspected: Inspected, draw: Callable[[str, ImageEntry], np.ndarray]) -> np.ndarray:
-    """Return tiles of images from all splits, chosen at random and always alike."""
+    """Return tiles of random images from all splits, always with the same seed."""
     tiles = []
     each = -(-SAMPLES // len(inspected.images))
     for split, entries in inspected.images.items():
@@ -109,14 +109,14 @@ def _samples(inspected: Inspected, draw: Callable[[str, ImageEntry], np.ndarray]
             try:
                 picture = draw(split, entries[place])
             except (DataError, ImageError):
-                continue  # what cannot be drawn is among the suspicious
+                continue  # samples that cannot be drawn are among the suspicious ones
             of_split.append(_titled(picture, f'{split}: {entries[place].name}'))
         tiles += of_split
     return below([_heading('Samples'), _rows(tiles)])
 
 
 def _suspicious_boxes(inspected: Inspected, splits: Mapping[str, BoxSplit]) -> list[np.ndarray]:
-    """Return tiles of suspicious annotations: the image around them, without the other ones."""
+    """Return tiles of suspicious annotations: the part of the image around them, without others."""
     by_kind: dict[str, list[Suspicion]] = {}
     for suspicion in inspected.suspicions:
         if suspicion.annotations:
@@ -139,7 +139,7 @@ def _suspicious_boxes(inspected: Inspected, splits: Mapping[str, BoxSplit]) -> l
                 continue
             if tile is not None:
                 tiles.append((tile, _wrapped(what), f'{suspicion.split}: {suspicion.image}'))
-    # All tiles have as many lines of titles.
+    # All tiles have the same number of title lines.
     most = max((len(lines) for _, lines, _ in tiles), default=0)
     return [
         _titled(tile, *lines, place, *[''] * (most - len(lines))) for tile, lines, place in tiles
@@ -149,7 +149,8 @@ def _suspicious_boxes(inspected: Inspected, splits: Mapping[str, BoxSplit]) -> l
 def _suspicious_tile(
     read: CocoAnnotations, entry: ImageEntry, suspicion: Suspicion
 ) -> np.ndarray | None:
-    """Return the part of an image around annotations, drawn alone; None where they have no box."""
+    """Return the part of an image around the annotations, with only these drawn; None without a
+    box."""
     chosen = [each for each in read.dataset['annotations'] if each['id'] in suspicion.annotations]
     if not chosen:
         return None
@@ -183,27 +184,28 @@ def _objects(annotations: Sequence[dict], read: CocoAnnotations, size: tuple[int
     labels = np.array([read.labels[entry['category_id']] for entry in annotations], np.int64)
     masks = None
     if annotations and all(entry.get('segmentation') for entry in annotations):
-        # Where boxes alone are checked, masks may be damaged.
+        # If only boxes are checked, masks may be damaged.
         with contextlib.suppress(DataError):
             masks = np.array([decode_mask(entry['segmentation'], *size) for entry in annotations])
     return Objects(boxes, labels, masks=masks)
 
 
 def _fitted(image: np.ndarray) -> np.ndarray:
-    """Return an image that fits a tile."""
+    """Return an image scaled to fit a tile."""
     height = min(TILE_HEIGHT, max(1, TILE_WIDTH * image.shape[0] // image.shape[1]))
     return fitted(image, height)[:, :TILE_WIDTH]
 
 
 def _titled(picture: np.ndarray, *titles: str) -> np.ndarray:
-    """Return a picture, on white of a tile's size, below titles that are shortened to fit."""
+    """Return a picture on a white tile, below titles that are shortened to fit."""
     tile = np.full((TILE_HEIGHT, TILE_WIDTH, 3), 255, np.uint8)
     tile[: picture.shape[0], : picture.shape[1]] = picture
     return titled(tile, *(_shortened(title) for title in titles))
 
 
 def _shortened(text: str) -> str:
-    """Return a text that fits the width of a tile; its end, which tells names apart, stays."""
+    """Return a text shortened to the width of a tile. Its end is kept, because names differ
+    there."""
     if text_size(text)[0] <= TILE_WIDTH - 8:
         return text
     start, _, rest = text.partition(': ')

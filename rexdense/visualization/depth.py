@@ -11,7 +11,7 @@ MILLIMETRES = 1000
 MOST_MILLIMETRES = 65535
 
 _COLOURS = cv2.COLORMAP_VIRIDIS
-# Viridis ends in dark violet, so black is free for what has no depth.
+# Viridis ends in dark violet, so black can stand for no depth.
 _NO_DEPTH = (0, 0, 0)
 _MARKS = 5
 _BAR_HEIGHT = 12
@@ -19,13 +19,16 @@ _STRIP_HEIGHT = 44
 
 
 def is_depth(depth: np.ndarray) -> np.ndarray:
-    """Return a mask of a depth map's depths: 0, negative numbers, infinity and NaN are none."""
+    """Return a mask of the valid depths of a map: 0, negative numbers, infinity and NaN are
+    invalid."""
     return np.isfinite(depth) & (depth > 0)
 
 
 def depth_range(depths: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Return the nearest and the farthest depth of maps in metres, a hundredth at each end left
-    out, so that single pixels do not take the colours; (0, 1) where there is no depth."""
+    """Return the nearest and the farthest depth of maps in metres; (0, 1) if there is no depth.
+
+    A hundredth is cut off at each end, so that single pixels do not dominate the colours.
+    """
     values = np.concatenate([depth[is_depth(depth)] for depth in depths])
     if not values.size:
         return 0.0, 1.0
@@ -44,11 +47,12 @@ def colour_depth(depth: np.ndarray, nearest: float, farthest: float) -> np.ndarr
 
 
 def depth_scale(nearest: float, farthest: float, width: int) -> np.ndarray:
-    """Return a strip (H, width, 3), uint8, RGB, with the colours of the depths and metres below."""
+    """Return a strip (H, width, 3), uint8, RGB, with the colours of the depths above values in
+    metres."""
     strip = np.full((_STRIP_HEIGHT, width, 3), 255, np.uint8)
     left, right = 4, max(width - 12, 6)
     depths = np.linspace(nearest, farthest, right - left, dtype=np.float32)
-    # The nearest depth may be 0, which stands for none in a map.
+    # The nearest depth may be 0, which means no depth in a map.
     bar = colour_depth(np.maximum(depths, np.finfo(np.float32).tiny)[None], nearest, farthest)
     strip[6 : 6 + _BAR_HEIGHT, left:right] = bar
     marks = _MARKS if width >= 300 else 2
@@ -64,8 +68,8 @@ def depth_scale(nearest: float, farthest: float, width: int) -> np.ndarray:
 
 
 def depth_in_millimetres(depth: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return a depth map in metres as whole millimetres, uint16, 0 for none; and how many depths
-    are beyond what 16 bits hold, 65.535 m, and became that."""
+    """Return a depth map in metres as whole millimetres, uint16, with 0 for no depth; and the
+    number of depths that were clipped to the 16-bit maximum, 65.535 m."""
     valid = is_depth(depth)
     millimetres = np.rint(np.where(valid, depth, 0).astype(np.float64) * MILLIMETRES)
     beyond = int((millimetres > MOST_MILLIMETRES).sum())

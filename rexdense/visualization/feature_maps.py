@@ -10,12 +10,12 @@ from rexdense.visualization.tiles import below, beside, titled
 TILE = 144
 """Height of a map on the sheet, in pixels."""
 HEAT = 0.5
-"""Share of the colours at the hottest place; the image has the rest."""
+"""Opacity of the colours at the hottest place."""
 
 
 def colour_map(values: np.ndarray, height: int) -> np.ndarray:
-    """Return a map (h, w) as an RGB picture (height, W, 3), uint8: its lowest value dark violet,
-    its highest yellow, each of its cells a rectangle. A map of one value is dark."""
+    """Return a map (h, w) as an RGB picture (height, W, 3), uint8, from dark violet (lowest value)
+    to yellow (highest), with a rectangle per cell. A constant map is dark."""
     low, high = float(values.min()), float(values.max())
     share = (values - low) / (high - low) if high > low else np.zeros(values.shape)
     levels = np.rint(255 * share).astype(np.uint8)
@@ -27,11 +27,11 @@ def colour_map(values: np.ndarray, height: int) -> np.ndarray:
 def draw_maps(
     image: np.ndarray, rows: Sequence[tuple[str, Sequence[tuple[int, np.ndarray]]]]
 ) -> np.ndarray:
-    """Return a sheet (H, W, 3), uint8, RGB: in each row the image and maps of a level.
+    """Return a sheet (H, W, 3), uint8, RGB, with a row per level: the image and maps of the level.
 
     Args:
         image: RGB (H, W, 3), uint8.
-        rows: Of each level its title and (channel, map (h, w)) pairs.
+        rows: The title and the (channel, map (h, w)) pairs of each level.
     """
     width = max(1, round(TILE * image.shape[1] / image.shape[0]))
     small = cv2.resize(image, (width, TILE), interpolation=cv2.INTER_AREA)
@@ -52,8 +52,11 @@ def draw_maps(
 
 
 def heat_over(image: np.ndarray, heat: np.ndarray) -> np.ndarray:
-    """Return an image (H, W, 3), uint8, RGB, under the colours of a coarse map (h, w), 0 or more:
-    red where it is highest; where it is 0 the image stays as it is."""
+    """Return an image (H, W, 3), uint8, RGB, with a coarse map (h, w) of values from 0 on as
+    overlay.
+
+    The overlay is red at the highest value. At 0 the image is unchanged.
+    """
     size = image.shape[1::-1]
     share = cv2.resize(heat.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     share = np.clip(share / max(float(heat.max()), np.finfo(np.float32).tiny), 0, 1)

@@ -1,4 +1,4 @@
-"""Label maps drawn in the colours of their classes, with a legend."""
+"""Label maps in the colours of their classes, with a legend."""
 
 from collections.abc import Collection, Sequence
 
@@ -12,7 +12,7 @@ OPACITY = 0.55
 _ROW_HEIGHT = 22
 _SWATCH = 14
 _TEXT_SIZE = 0.45
-# Void has a pattern: any colour may be that of a class.
+# Void is a pattern, because any plain colour may be that of a class.
 _VOID_SHADES = (70, 130)
 _VOID_SQUARE = 4
 _NO_CLASS = 65535
@@ -23,7 +23,7 @@ def colour_labels(labels: np.ndarray, colours: Sequence[Sequence[int]]) -> np.nd
     squares.
 
     Args:
-        labels: Class indices; those without a colour are void.
+        labels: Class indices; indices without a colour are void.
         colours: (R, G, B) of each class.
     """
     table = np.zeros((65536, 3), np.uint8)
@@ -44,10 +44,10 @@ def draw_labels(
 ) -> np.ndarray:
     """Return an image (H, W, 3), uint8, RGB, tinted with the colours of a label map (H, W).
 
-    Its own colours are taken away: mixed with others, those of the classes would not be known.
+    The image is converted to grey first, because its colours would distort those of the classes.
 
     Args:
-        opacity: Of the colours, from 0 to 1; ``OPACITY`` if it is None.
+        opacity: Opacity of the class colours, from 0 to 1; None takes ``OPACITY``.
         shown: Class indices whose pixels are tinted; None for all.
     """
     opacity = OPACITY if opacity is None else opacity
@@ -65,10 +65,10 @@ def label_legend(
     colours: Sequence[Sequence[int]],
     width: int,
 ) -> np.ndarray:
-    """Return a strip (H, width, 3), uint8, RGB, with the colour and the name of the classes found.
+    """Return a strip (H, width, 3), uint8, RGB, with the colours and names of the classes found.
 
     Args:
-        found: Class indices; one that is no class stands for void.
+        found: Class indices; an index that is no class stands for void.
     """
     entries = [index for index in range(len(classes)) if index in found]
     names = [classes[index] for index in entries]
@@ -98,7 +98,7 @@ def _text_width(text: str) -> int:
 
 
 def _shortened(name: str, width: int) -> str:
-    """Return the name, or as much of its beginning as fits, with two dots."""
+    """Return the name, or the part of its beginning that fits, with two dots."""
     if _text_width(name) <= width:
         return name
     return next(

@@ -1,4 +1,4 @@
-"""Values that a run logged, read back from the files that mmengine's LocalVisBackend leaves."""
+"""Logged values of runs, read from the files of mmengine's LocalVisBackend."""
 
 import json
 from pathlib import Path
@@ -10,11 +10,12 @@ _BEYOND_FLOATS = 10**300
 
 
 class Scalars(NamedTuple):
-    """The logged rows in the order of time: losses and rates of training, metrics of validation.
+    """The logged rows in order of time: losses and learning rates of training, metrics of
+    validation.
 
     Attributes:
-        damaged: What is said of each line that is no such row and was left out, and of each file
-            that cannot be read; the last line of a run that was killed is one.
+        damaged: A message for each line that is not such a row and was left out, such as the last
+            line of a killed run, and for each file that cannot be read.
     """
 
     training: list[dict[str, float]]
@@ -23,7 +24,8 @@ class Scalars(NamedTuple):
 
 
 def read_scalars(work_dir: str | Path) -> Scalars:
-    """Read the rows of all runs in a work directory; a resumed run replaces what it redid."""
+    """Read the rows of all runs in a work directory. The rows of a resumed run replace those of the
+    steps that it repeated."""
     training: dict[tuple[int, int], dict[str, float]] = {}
     validation: dict[tuple[int, int], dict[str, float]] = {}
     damaged = []
@@ -41,9 +43,11 @@ def read_scalars(work_dir: str | Path) -> Scalars:
                 damaged.append(f'{path}: line {number} is no row of values')
                 continue
             rows = training if 'lr' in row else validation
-            # The epoch counts first: another batch size changes the steps that an epoch has.
+            # Compares epochs first, because another batch size changes the number of steps per
+            # epoch.
             place = row.get('epoch', 0), row['step']
-            # Rows of an earlier run past this place, which are the last, were trained again.
+            # The last rows, which are after this place, are from an earlier run and were trained
+            # again.
             while rows and next(reversed(rows)) > place:
                 rows.popitem()
             rows[place] = row
@@ -51,7 +55,7 @@ def read_scalars(work_dir: str | Path) -> Scalars:
 
 
 def _row(line: str) -> dict[str, float] | None:
-    """Return the numbers of a logged row, None where the line is none."""
+    """Return the numbers of a logged row; None if the line is not a row."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -68,7 +72,7 @@ def _is_whole(value: float) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a value is one that a float holds; losses may be NaN or infinite."""
+    """Return whether a value is a number in the range of floats; losses may be NaN or infinite."""
     if isinstance(value, int) and not isinstance(value, bool):
         return abs(value) < _BEYOND_FLOATS
     return isinstance(value, float)

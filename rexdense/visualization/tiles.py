@@ -1,4 +1,4 @@
-"""Pictures with titles and legends, set beside and below one another on white.
+"""Layout of pictures with titles and legends, beside and below one another on white.
 
 All pictures are RGB (H, W, 3), uint8.
 """
@@ -25,11 +25,11 @@ _WHITE = (255, 255, 255)
 
 
 def fitted(image: np.ndarray, height: int, keep_values: bool = False) -> np.ndarray:
-    """Return an image (H, W) or (H, W, 3) at another height, its proportions kept; a wide one is
-    not enlarged beyond ``WIDEST_TILE``, and stays lower.
+    """Return an image (H, W) or (H, W, 3) scaled to a height. A wide image is not enlarged beyond
+    ``WIDEST_TILE``, and is lower then.
 
     Args:
-        keep_values: Whether pixels are repeated or left out and never mixed, as labels need it.
+        keep_values: Use nearest-neighbour interpolation, as labels need it.
     """
     factor = height / image.shape[0]
     if factor > 1:
@@ -41,10 +41,10 @@ def fitted(image: np.ndarray, height: int, keep_values: bool = False) -> np.ndar
 
 
 def legible(image: np.ndarray, side: int = LEGIBLE_SIDE) -> int:
-    """Return the height, a multiple of the image's own, at which small things can be seen.
+    """Return a height, a multiple of the image's own, at which small details are visible.
 
     Args:
-        side: Pixels that its longer side then has at least.
+        side: Smallest longer side in pixels at this height.
     """
     height, width = image.shape[:2]
     return height * max(1, min(-(-side // width), -(-side // height)))
@@ -58,7 +58,7 @@ def write_text(
     size: float = 0.5,
     ink: tuple[int, int, int] = _INK,
 ) -> None:
-    """Write a text into an image, its first letter standing on (left, baseline).
+    """Draw a text into an image, with its first letter at (left, baseline).
 
     Args:
         size: 1 is about 22 pixels for a capital letter.
@@ -96,17 +96,17 @@ def _font(text: str, size: float) -> ImageFont.FreeTypeFont | None:
 
 
 def _stroke(size: float) -> int:
-    """Return the width in pixels of the lines of letters, which grows with them."""
+    """Return the line width of letters in pixels, which grows with their size."""
     return max(1, round(1.8 * size))
 
 
 def _drawable(text: str) -> str:
-    """Return a text with '?' for halves of characters, of which OpenCV dies."""
+    """Return a text with '?' for lone surrogates, which crash OpenCV."""
     return text.encode(errors='replace').decode()
 
 
 def titled(image: np.ndarray, *titles: str) -> np.ndarray:
-    """Return the image below a title, or lines of them, with a margin to the right and below."""
+    """Return the image below one or more lines of title, with a margin to the right and below."""
     bar = np.full((TITLE_HEIGHT * len(titles), image.shape[1], 3), 255, np.uint8)
     for place, title in enumerate(titles, start=1):
         write_text(bar, title, 4, TITLE_HEIGHT * place - 8)
@@ -129,7 +129,7 @@ def in_rows(images: Sequence[np.ndarray], in_a_row: int | None = None) -> np.nda
     """Return the images in rows and columns.
 
     Args:
-        in_a_row: How many; None takes two where that is no wider than ``WIDEST_ROW``, else one.
+        in_a_row: Images per row; None takes two if they fit into ``WIDEST_ROW``, else one.
     """
     widest = max(image.shape[1] for image in images)
     if in_a_row is None:
@@ -140,10 +140,10 @@ def in_rows(images: Sequence[np.ndarray], in_a_row: int | None = None) -> np.nda
 
 
 def above_strip(picture: np.ndarray, draw: Callable[[int], np.ndarray]) -> np.ndarray:
-    """Return the picture above a strip, such as a legend, which ``draw`` makes at a width."""
+    """Return the picture above a strip, such as a legend, which ``draw`` draws at a given width."""
     return below([picture, draw(max(picture.shape[1], LEGEND_WIDTH))])
 
 
 def padded(image: np.ndarray, at_bottom: int, at_right: int) -> np.ndarray:
-    """Return an image with so many pixels of white below it and on its right."""
+    """Return an image with white pixels added below it and on its right."""
     return cv2.copyMakeBorder(image, 0, at_bottom, 0, at_right, cv2.BORDER_CONSTANT, value=_WHITE)

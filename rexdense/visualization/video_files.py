@@ -1,4 +1,4 @@
-"""Video files of pictures."""
+"""Writing of video files."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,14 +12,14 @@ from rexdense.visualization.picture_files import at_most
 from rexdense.visualization.tiles import padded
 
 VIDEO_ENDING = '.mp4'
-# MPEG-4 Part 2: OpenCV's wheels bring this encoder and none of H.264.
+# MPEG-4 Part 2: OpenCV's wheels have this encoder and none for H.264.
 _CODEC = 'mp4v'
 LONGEST_SIDE = 4096
-"""Pixels; beyond it, few players show a video."""
+"""Longest side in pixels; few players support more."""
 
 
 def video_name(video: str | Path) -> str:
-    """Return the file name of the drawing of a video.
+    """Return the file name for the drawing of a video.
 
     Example:
         >>> video_name('street/clip.avi')
@@ -31,18 +31,18 @@ def video_name(video: str | Path) -> str:
 def write_video(
     path: str | Path, frames: Iterable[np.ndarray], rate: float, overwrite: bool = False
 ) -> int:
-    """Write RGB pictures (H, W, 3), uint8, as an MP4 file without sound, and return how many.
+    """Write RGB pictures (H, W, 3), uint8, as an MP4 file without sound, and return their number.
 
-    One picture at a time is in memory. All get the size of the first: larger ones are cut to the
-    right and below, smaller ones filled up with white; sides of an odd number of pixels get
-    another one, as the format asks for it.
+    Only one picture at a time is in memory. All get the size of the first: larger ones are cropped
+    at the right and bottom, smaller ones padded with white. Odd sides get one more pixel, because
+    the format requires even ones.
 
     Args:
-        rate: Frames a second.
-        overwrite: Replace a file that is there.
+        rate: Frames per second.
+        overwrite: Replace an existing file.
 
     Raises:
-        UnwritableFile: the file cannot be written, or not all of it; nothing is left of it.
+        UnwritableFile: the file cannot be written completely; nothing of it remains.
         InvalidArgument: the name does not end in .mp4, or there is no picture.
     """
     path = Path(path)
@@ -79,7 +79,7 @@ def _opened(aside: Path, path: Path, size: tuple[int, int], rate: float) -> cv2.
 
 
 def _check_whole(aside: Path, path: Path, number: int) -> None:
-    """Count what is in the file: OpenCV does not say when a disk is full."""
+    """Check the number of frames in the file, because OpenCV does not report a full disk."""
     capture = cv2.VideoCapture(str(aside), cv2.CAP_FFMPEG)
     found = int(capture.get(cv2.CAP_PROP_FRAME_COUNT)) if capture.isOpened() else 0
     capture.release()

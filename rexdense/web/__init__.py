@@ -1,2 +1,2 @@
-"""The demo page: checkpoints tried on images in a browser. Only ``page`` and ``server`` need
-gradio."""
+"""The demo page, on which checkpoints predict images in a browser. Only ``page`` and ``server``
+need gradio."""

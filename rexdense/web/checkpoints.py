@@ -8,7 +8,7 @@ from rexdense.inference import Predictor
 from rexdense.tasks import Depth, Detection, Segmentation, set_options
 
 LEAST_SCORE = 0.05
-"""Lowest score of objects that are kept, and with it the lowest to which the page's slider goes."""
+"""Lowest score of the objects that are kept, and the lowest value of the page's slider."""
 
 
 def load_checkpoints(
@@ -17,11 +17,11 @@ def load_checkpoints(
     """Return a predictor for each checkpoint, by its name on the page.
 
     Args:
-        device, trust_config, optimize: Those of :class:`rexdense.Predictor`.
+        device, trust_config, optimize: Arguments of :class:`rexdense.Predictor`.
 
     Raises:
-        CheckpointUnreadable, CheckpointMismatch: one cannot be used.
-        InvalidArgument: the device is not there.
+        CheckpointUnreadable, CheckpointMismatch: a checkpoint cannot be used.
+        InvalidArgument: the device is not available.
     """
     predictors = {}
     for name, path in checkpoint_names(paths).items():
@@ -35,8 +35,8 @@ def load_checkpoints(
 
 
 def checkpoint_names(paths: Sequence[Path]) -> dict[str, Path]:
-    """Return checkpoints by the shortest ends of their paths that tell them apart, the folder of
-    the run always with them; one that is given twice comes once.
+    """Return the checkpoints by the shortest unique ends of their paths, which include the folder
+    of the run. A repeated checkpoint is returned once.
 
     Example:
         >>> list(checkpoint_names([Path('/runs/a/last.pth'), Path('/runs/b/last.pth')]))
@@ -61,12 +61,12 @@ def names_of_task(predictors: Mapping[str, Predictor], task: str) -> list[str]:
 
 
 class Settings(NamedTuple):
-    """The settings that have an effect on the predictions of a checkpoint.
+    """The settings that affect the predictions of a checkpoint.
 
     Attributes:
         score: Whether there is a lowest score.
-        opacity: Whether something lies over the image.
-        classes: Those to choose among; empty where there is no choice.
+        opacity: Whether there is an overlay on the image.
+        classes: Classes to choose from; empty if there is no choice.
         scales: Whether there are outputs at several scales.
     """
 

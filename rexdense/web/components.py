@@ -1,4 +1,4 @@
-"""The components of the page: what is seen and set on it, on gradio."""
+"""The components of the page: its inputs, settings and results, with gradio."""
 
 import html
 from collections.abc import Mapping, Sequence
@@ -11,18 +11,17 @@ from rexdense.web.checkpoints import LEAST_SCORE, names_of_task, settings_of, ta
 from rexdense.web.uploads import UPLOAD_ENDINGS
 
 SCORE, OPACITY = 0.3, 0.5
-"""First values of the sliders."""
+"""Initial values of the sliders."""
 INVITATION = 'Drop an image, or take one with the camera.'
 
 
 class Components:
-    """The components of the page, made within ``gradio.Blocks``.
+    """The components of the page, created within ``gradio.Blocks``.
 
     Attributes:
-        results: What was found for the visitor.
-        place: Of the image that is shown.
-        view: The settings that change how it is shown, in the order of
-            :class:`rexdense.web.results.View`.
+        results: The predictions for the visitor.
+        place: Index of the image that is shown.
+        view: The settings of the view, in the order of :class:`rexdense.web.results.View`.
     """
 
     def __init__(self, predictors: Mapping[str, Predictor]) -> None:
@@ -64,8 +63,8 @@ class Components:
                 elem_id='files',
                 height=280,
             )
-        # Decoding, and the message about what cannot be decoded, is ours; and gradio's own function
-        # leaves an empty file behind for each of several.
+        # rexdense decodes images and reports those that cannot be decoded. gradio's own function
+        # also leaves an empty file behind for each of several images.
         self.image.preprocess = _path_of
         self.files.preprocess = _paths_of
         self.score = _slider('Lowest score', SCORE, 'score', shown.score, LEAST_SCORE)
@@ -115,21 +114,21 @@ class Components:
 
 
 def as_html(said: str, left_out: Sequence[str] = ()) -> str:
-    """Return a sentence, and below it those about what was left out."""
+    """Return a sentence as HTML, and below it those about images that were left out."""
     lines = [f'<div>{html.escape(said)}</div>'] if said else []
     lines += [f'<div class="left-out">{html.escape(line)}</div>' for line in left_out]
     return ''.join(lines)
 
 
 def _slider(label: str, value: float, name: str, visible: bool, least: float = 0) -> Any:
-    """Return a slider for a share, up to 1."""
+    """Return a slider for a share up to 1."""
     return gradio.Slider(
         least, 1, value=value, step=0.01, label=label, elem_id=name, visible=visible
     )
 
 
 def _picture(label: str, name: str) -> Any:
-    """Return the place of a picture that visitors may look at and take home."""
+    """Return a component for a picture that visitors can view and download."""
     return gradio.Image(
         label=label,
         elem_id=name,
@@ -141,10 +140,10 @@ def _picture(label: str, name: str) -> Any:
 
 
 def _path_of(payload: Any) -> str | None:
-    """Return the path under which gradio keeps an uploaded image."""
+    """Return the path of an image that gradio has stored."""
     return payload.path if payload else None
 
 
 def _paths_of(payload: Any) -> list[str] | None:
-    """Return the paths under which gradio keeps several uploaded images."""
+    """Return the paths of several images that gradio has stored."""
     return [each.path for each in payload.root] if payload else None

@@ -1,7 +1,7 @@
-"""Predictions as they are kept for a visitor: their maps and masks in little memory.
+"""Compressed storage of a visitor's predictions.
 
-A hundred photographs with fifty masks each would take sixty gigabytes, a byte a pixel; packed they
-take some hundred megabytes.
+A hundred photographs with fifty masks each would take sixty gigabytes, at one byte per pixel.
+Compressed, they take some hundred megabytes.
 """
 
 import dataclasses
@@ -16,16 +16,16 @@ from mmengine.structures import BaseDataElement
 from rexdense.inference import Prediction
 
 LEAST_BYTES = 4096
-"""Smaller tensors stay as they are."""
+"""Smaller tensors are not compressed."""
 LEVEL = 1
-"""Of zlib's: the fastest, with which masks shrink to a hundredth."""
+"""Compression level of zlib: the fastest, which shrinks masks to a hundredth."""
 
 
 class _Packed(NamedTuple):
-    """A tensor that was taken out of a data sample.
+    """A compressed tensor of a data sample.
 
     Attributes:
-        place: The keys that lead to it.
+        place: The keys that lead to the tensor.
     """
 
     place: tuple[str, ...]
@@ -34,19 +34,19 @@ class _Packed(NamedTuple):
     content: bytes
 
     def tensor(self) -> torch.Tensor:
-        """Return it as it was."""
+        """Return the original tensor."""
         content = bytearray(zlib.decompress(self.content))
         return torch.from_numpy(np.frombuffer(content, self.kind).reshape(self.shape))
 
 
 class KeptPrediction:
-    """A prediction whose large tensors are packed.
+    """A prediction with compressed large tensors.
 
     Args:
-        prediction: It is not changed.
+        prediction: The prediction, which is not changed.
 
     Attributes:
-        strides: Of the outputs that are among it.
+        strides: Strides of the outputs that it includes.
     """
 
     def __init__(self, prediction: Prediction) -> None:
@@ -57,12 +57,12 @@ class KeptPrediction:
 
     @property
     def bytes(self) -> int:
-        """Of what is packed."""
+        """Size of the compressed tensors in bytes."""
         own = sum(len(packed.content) for packed in self._packed)
         return own + sum(each.bytes for each in self._scales.values())
 
     def prediction(self) -> Prediction:
-        """Return it as it was."""
+        """Return the original prediction."""
         sample = _copied(self._rest.sample)
         for packed in self._packed:
             *keys, last = packed.place
@@ -75,7 +75,7 @@ class KeptPrediction:
 
 
 def _without_tensors(sample: BaseDataElement) -> tuple[BaseDataElement, list[_Packed]]:
-    """Return a copy of a data sample without its large tensors, and these."""
+    """Return a copy of a data sample without its large tensors, and these compressed."""
     sample, packed = _copied(sample), []
     for owner, place, tensor in list(_large(sample)):
         values = tensor.detach().cpu().contiguous().numpy()
@@ -93,14 +93,14 @@ def _large(
             yield from _large(value, (*place, key))
         elif (
             isinstance(value, torch.Tensor)
-            and value.dtype != torch.bfloat16  # which NumPy has not
+            and value.dtype != torch.bfloat16  # not supported by NumPy
             and value.numel() * value.element_size() >= LEAST_BYTES
         ):
             yield element, (*place, key), value
 
 
 def _copied(element: Any) -> Any:
-    """Return a copy of a data element that shares its tensors alone."""
+    """Return a copy of a data element that shares only its tensors."""
     copy = element.new()
     for key, value in element.items():
         if isinstance(value, BaseDataElement):

@@ -1,4 +1,4 @@
-"""The page: what happens when its components are used, on gradio."""
+"""The page and its event handlers, with gradio."""
 
 import contextlib
 import html
@@ -20,11 +20,12 @@ from rexdense.web.results import Results, View, find, rows_of
 from rexdense.web.uploads import Limits
 
 KEPT_SECONDS = 6 * 3600
-"""Seconds that uploaded images and drawn pictures are kept at most, while the page is served."""
+"""Longest time in seconds for which uploaded images and drawn pictures are kept, while the page is
+served."""
 LOOKED_AFTER_SECONDS = 600
 DRAWINGS_AT_ONCE = 4
 LONGEST_SIDE = 1600
-"""Pixels of a picture on the page; in the zip it has its own."""
+"""Longest side in pixels of a picture on the page; the zip has the full size."""
 ZIP = 'predictions.zip'
 STYLE = """
 .gradio-container { max-width: 1500px !important; }
@@ -39,8 +40,8 @@ def application(predictors: Mapping[str, Predictor], limits: Limits, folder: Pat
     """Return the page as an ASGI application.
 
     Args:
-        predictors: By the names of their checkpoints.
-        folder: Where zips are written.
+        predictors: Predictors by the names of their checkpoints.
+        folder: Folder of the zip files.
     """
     system = ['ui-sans-serif', 'system-ui', 'sans-serif']
     theme = gradio.themes.Soft(
@@ -59,12 +60,12 @@ def application(predictors: Mapping[str, Predictor], limits: Limits, folder: Pat
     )
 
 
-# Gradio shows the progress of a function that has one among its defaults.
+# Gradio shows the progress of a function that has a Progress as default argument.
 _PROGRESS = gradio.Progress()
 
 
 class _Page:
-    """The page, with what happens when its components are used."""
+    """The page and its event handlers."""
 
     def __init__(self, predictors: Mapping[str, Predictor], limits: Limits, folder: Path) -> None:
         self.predictors, self.limits, self.folder = predictors, limits, folder
@@ -86,7 +87,7 @@ class _Page:
         parts.checkpoint.change(
             self._choose_checkpoint, parts.checkpoint, [*parts.view, parts.scales_tab]
         ).then(self._find_again, [parts.checkpoint, parts.results], found).then(**redraw, **quiet)
-        # What the camera gives and what is pasted is input, and not uploaded.
+        # Images from the camera or clipboard trigger input, not upload.
         for given, takes, find_in in (
             (parts.image, parts.image.input, self._find_one),
             (parts.files, parts.files.upload, self._find_several),
@@ -125,7 +126,7 @@ class _Page:
     def _find_again(
         self, name: str, results: Results | None, progress: gradio.Progress = _PROGRESS
     ) -> list[Any]:
-        """Find with another checkpoint in the images that are there."""
+        """Predict the present images with another checkpoint."""
         return self._find(name, results.files if results else [], progress)
 
     def _find(self, name: str, files: Sequence[str | Path], progress: gradio.Progress) -> list[Any]:
@@ -150,7 +151,8 @@ class _Page:
         return event.index
 
     def _draw(self, results: Results | None, place: int, *view: Any) -> tuple[str, Any, Any, Any]:
-        """Return the sentence about an image, its picture, that of its scales, and its table."""
+        """Return the sentence about an image, its picture, the picture of its scales, and its
+        table."""
         if results is None or not results.images:
             left_out = results.left_out if results else ()
             return as_html('' if left_out else INVITATION, left_out), None, None, None
@@ -172,7 +174,7 @@ class _Page:
 
 @contextlib.contextmanager
 def _as_page_errors() -> Iterator[None]:
-    """Show the visitor the message of an error of rexdense."""
+    """Show the visitor the message of a rexdense error."""
     try:
         yield
     except RexdenseError as error:

@@ -1,4 +1,4 @@
-"""Predictions for a visitor's images, kept, so that they are drawn anew without a forward."""
+"""Stored predictions for a visitor's images, drawn again without a forward pass."""
 
 import dataclasses
 import io
@@ -25,13 +25,14 @@ THUMBNAIL_SIDE = 240
 
 
 class View(NamedTuple):
-    """The settings by which results are shown.
+    """The settings of the view of results.
 
     Attributes:
-        score: Lowest score of objects; detectors alone.
-        one_per_object: Whether the best box around an object stands alone; detectors alone.
-        classes: Names of those shown; None, or none, for all.
-        opacity: Of masks, label maps and depth, from 0 to 1; None for what suits the task.
+        score: Detectors: lowest score of objects.
+        one_per_object: Detectors: whether only the best box around an object is shown.
+        classes: Names of the classes that are shown; None or empty for all.
+        opacity: Opacity of masks, label maps and depth, from 0 to 1; None for the default of the
+            task.
     """
 
     score: float | None = None
@@ -40,8 +41,8 @@ class View(NamedTuple):
     opacity: float | None = None
 
     def of(self, prediction: Prediction) -> Prediction:
-        """Return a prediction as it is shown. Settings for another kind of model, and classes of
-        another model, which a page may still hold, count for nothing."""
+        """Return a prediction with the settings of the view. Settings for another kind of model,
+        and classes of another model, are ignored, because a page may still hold them."""
         detected = isinstance(prediction.task, Detection)
         classes = [name for name in self.classes or () if name in prediction.classes]
         return prediction.showing(
@@ -53,12 +54,12 @@ class View(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image of a visitor, with what was found in it.
+    """A visitor's image with its prediction.
 
     Attributes:
-        name: Its own among the visitor's.
-        file: Where the server keeps it.
-        kept: What was found.
+        name: Unique name among the visitor's images.
+        file: The file on the server.
+        kept: The stored prediction.
     """
 
     name: str
@@ -71,13 +72,13 @@ class Image(NamedTuple):
         return self.kept.prediction()
 
     def thumbnail(self) -> np.ndarray:
-        """Return a small picture (H, W, 3), uint8, RGB, of the image; raise ImageError where the
-        file has gone."""
+        """Return a small picture (H, W, 3), uint8, RGB, of the image; raise ImageError if the file
+        is gone."""
         return at_most(self._picture(), THUMBNAIL_SIDE)
 
     def prediction_with_pixels(self) -> Prediction:
-        """Return the prediction with the image in memory, under the visitor's name of it; raise
-        ImageError where the file has gone."""
+        """Return the prediction with the image in memory, under the visitor's name for it. Raise
+        ImageError if the file is gone."""
         pixels = self._picture()[..., ::-1]
         return dataclasses.replace(self.prediction, path=Path(self.name), pixels=pixels)
 
@@ -92,10 +93,10 @@ class Results:
     """The predictions for the images of one visitor.
 
     Attributes:
-        task: That of the checkpoint.
-        images: Those that could be used.
+        task: The task of the checkpoint.
+        images: The images that could be used.
         left_out: A line for each of the others.
-        files: All that were uploaded.
+        files: All uploaded files.
     """
 
     def __init__(
@@ -106,11 +107,11 @@ class Results:
         self._current: tuple[int, Prediction] | None = None
 
     def prediction(self, place: int, view: View) -> Prediction:
-        """Return the prediction for an image, as it is shown; its pixels stay in memory until
-        another image is asked for.
+        """Return the prediction for an image as the view shows it. Its pixels stay in memory until
+        another image is requested.
 
         Raises:
-            ImageError: the file has gone.
+            ImageError: the file is gone.
         """
         current = self._current
         if current is None or current[0] != place:
@@ -119,8 +120,8 @@ class Results:
         return view.of(current[1])
 
     def archive(self, view: View) -> bytes:
-        """Return a zip of what ``rexdense predict`` writes of all images, as they are shown; raise
-        ImageError where a file has gone."""
+        """Return a zip with the files that ``rexdense predict`` writes, for all images as the view
+        shows them. Raise ImageError if a file is gone."""
         with scratch_folder() as folder:
             names = [Path(image.name) for image in self.images]
             strides = self.images[0].kept.strides
@@ -144,7 +145,7 @@ def find(
     """Return the predictions for uploaded files.
 
     Args:
-        on_image: Is given the number of images that are done.
+        on_image: Called with the number of finished images.
     """
     left_out = []
     if len(files) > limits.images:
@@ -165,7 +166,7 @@ def find(
 
 
 def rows_of(prediction: Prediction) -> tuple[list[str], list[list[Any]]]:
-    """Return the table of a prediction: its titles and its rows."""
+    """Return the table of a prediction: its column titles and its rows."""
     task, said = prediction.task, prediction.describe()
     if isinstance(task, Detection):
         rows = [
@@ -183,7 +184,7 @@ def rows_of(prediction: Prediction) -> tuple[list[str], list[list[Any]]]:
 
 
 def _named(files: Sequence[Path]) -> Iterator[tuple[str, Path]]:
-    """Yield the files with names of their own: later ones of the same name are numbered."""
+    """Yield the files with unique names: repeated names get a number."""
     taken: set[str] = set()
     for file in files:
         name, number = safe_name(file.name), 2

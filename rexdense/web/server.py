@@ -1,4 +1,4 @@
-"""Serving the page: on a socket of its own, with nothing loaded from elsewhere."""
+"""The server of the page, which loads nothing from other hosts."""
 
 import contextlib
 import errno
@@ -16,8 +16,8 @@ from rexdense.errors import InvalidArgument
 from rexdense.web.uploads import MEGABYTE
 
 HEADERS = {
-    # Whatever a library's page names, browsers load nothing from elsewhere. Gradio's page has
-    # scripts and styles in its text, and compiles small functions.
+    # Browsers load nothing from other hosts, whatever a library's page asks for. Gradio's page has
+    # inline scripts and styles, and compiles small functions.
     'content-security-policy': "default-src 'self'; "
     "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; "
@@ -27,28 +27,29 @@ HEADERS = {
     'referrer-policy': 'no-referrer',
 }
 OF_FILES = {
-    # What visitors have uploaded is shown, never run.
+    # Files that visitors have uploaded are shown, never executed.
     'content-security-policy': "default-src 'none'; sandbox",
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',
 }
 _FILES = ('/gradio_api/file=', '/gradio_api/file/')
-# Gradio counts the bytes of what comes there.
+# Gradio limits the size of uploads itself.
 _UPLOAD = '/gradio_api/upload'
-# Gradio would fetch what lies elsewhere and hand it on, and give a visitor's video to FFmpeg.
+# Gradio would fetch and forward files of other hosts, and pass a visitor's video to FFmpeg.
 _REFUSED = re.compile('/gradio_api/(proxy=|file[=/]https?:|process_recording)', re.IGNORECASE)
-# It would fetch a file, too, that a message of the page says lies there.
+# It would also fetch a file of another host that a message of the page names.
 _ELSEWHERE = re.compile(r'\s*https?:', re.IGNORECASE)
 LONGEST_MESSAGE = 4 * MEGABYTE
-"""Bytes of a message of the page: it names settings and files; images are uploaded beside it."""
+"""Longest message of the page in bytes. A message names settings and files; images are uploaded
+separately."""
 
 
 class OnlyFromHere:
-    """ASGI middleware that puts ``HEADERS`` on every answer, and ``OF_FILES`` on those with files;
-    what lies elsewhere is not fetched, whether an address or a message of the page asks for it.
+    """ASGI middleware that sets ``HEADERS`` on every response, and ``OF_FILES`` on those with
+    files. Nothing is fetched from other hosts, whether a URL or a message of the page asks for it.
 
     Args:
-        app: The application within.
+        app: The inner application.
     """
 
     def __init__(self, app: Callable) -> None:
@@ -82,8 +83,8 @@ class OnlyFromHere:
 
 
 async def _checked(receive: Callable) -> tuple[int | None, Callable]:
-    """Return with what status a message of the page is refused, None where it is not, and what
-    gives it anew."""
+    """Return the status with which a message of the page is refused (None if it is accepted), and a
+    function that receives the message again."""
     chunks: list[bytes] = []
     size, more = 0, True
     while more:
@@ -104,12 +105,12 @@ async def _checked(receive: Callable) -> tuple[int | None, Callable]:
         return (403 if _names_elsewhere(json.loads(content)) else None), again
     except RecursionError:
         return 400, again
-    except ValueError:  # nothing that gradio takes for a message
+    except ValueError:  # not a message that gradio accepts
         return None, again
 
 
 def _names_elsewhere(message: Any) -> bool:
-    """Whether a file is among the values of a message that lies elsewhere."""
+    """Return whether a message names a file on another host."""
     left = [message]
     while left:
         value = left.pop()
@@ -124,9 +125,9 @@ def _names_elsewhere(message: Any) -> bool:
 
 
 def prepare_gradio(folder: Path) -> None:
-    """Set what gradio reads of the environment when it is imported: it sends nothing to its makers,
-    keeps no history in browsers, and what is uploaded in a folder. Raise MissingDependency where it
-    is not installed."""
+    """Set the environment variables that gradio reads at import. It then sends no statistics, keeps
+    no history in browsers, and stores uploads in ``folder``. Raise MissingDependency if gradio is
+    not installed."""
     os.environ['GRADIO_ANALYTICS_ENABLED'] = 'False'
     os.environ['GRADIO_RUN_HISTORY'] = 'False'
     os.environ['GRADIO_TEMP_DIR'] = str(folder)
@@ -136,11 +137,11 @@ def prepare_gradio(folder: Path) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there.
+    """Return a listening socket.
 
     Args:
         host: A name or an address of this machine.
-        port: 0 for any that is free.
+        port: 0 for any free port.
 
     Raises:
         InvalidArgument: the port is in use or not allowed, or the host is not this machine.
@@ -173,14 +174,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: Any, listening: socket.socket) -> None:
-    """Serve an ASGI application on a socket until the process is interrupted, or asked to end."""
+    """Serve an ASGI application on a socket until the process is interrupted or terminated."""
     with needed_packages('the page'):
         import uvicorn
 
     settings = uvicorn.Config(
         OnlyFromHere(app), log_level='warning', server_header=False, timeout_graceful_shutdown=2
     )
-    # uvicorn raises the signal anew once it is done; files are cleared away after that.
+    # uvicorn raises the signal again after shutdown; files are deleted after that.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(settings).run(sockets=[listening])

@@ -1,5 +1,4 @@
-"""Checks of uploads: images of the usual kinds, up to a size, told by their headers before
-anything is decoded."""
+"""Checks of uploaded images: format and size, by their headers before decoding."""
 
 import os
 from pathlib import Path
@@ -14,12 +13,13 @@ UPLOAD_ENDINGS = ('.jpg', '.jpeg', '.png', '.webp', '.bmp', '.tif', '.tiff')
 
 
 class Limits(NamedTuple):
-    """The most that a visitor may ask for.
+    """The limits for a visitor.
 
     Attributes:
-        bytes: Of a file.
-        pixels: Of an image. Decoded it has three bytes a pixel, and several copies are made.
-        images: At once.
+        bytes: Size of a file.
+        pixels: Size of an image. Decoded, it has three bytes per pixel, and several copies are
+            made.
+        images: Number of images at once.
     """
 
     bytes: int = 20 * MEGABYTE
@@ -28,8 +28,8 @@ class Limits(NamedTuple):
 
 
 def check_upload(path: Path, limits: Limits) -> None:
-    """Raise ImageError where a file, by its name, size and header, is too large, or no image that
-    is taken; the message has its name alone, without the folder, which is none of the visitor's."""
+    """Raise ImageError if a file is too large or not an accepted image, by its name, size and
+    header. The message has only the file name, without the server's folder."""
     name = path.name
     if is_video(path):
         raise ImageError(

@@ -1,2 +1,1 @@
-"""The data as a network sees them: samples after each transform of the pipeline, and as the batch
-that it is given."""
+"""The data as a network gets it: samples after each transform of the pipeline, and as a batch."""

@@ -1,4 +1,4 @@
-"""A sample at a stage of its pipeline as a tile of a picture."""
+"""Pictures of a sample at a stage of its pipeline."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -15,17 +15,17 @@ from rexdense.visualization.tiles import beside, fitted, titled
 
 TILE_HEIGHT, TILE_WIDTH = 220, 300
 LEAST_SHARE = 0.005
-"""Of a class in the target of a mixed image that is named."""
+"""Smallest share of a class in the target of a mixed image at which the class is named."""
 
 
 class Shown(NamedTuple):
-    """The content of a sample at a stage, whatever the kind of data.
+    """The content of a sample at a stage, for any kind of data.
 
     Attributes:
         image: (H, W, 3), uint8, RGB.
-        objects: Boxes, and masks where there are any.
+        objects: Boxes, and masks if there are any.
         labels: Label map (H, W), uint16.
-        depth: (H, W), float32, metres; 0 where there is none.
+        depth: (H, W), float32, metres; 0 is no depth.
         scores: Share of each class in the target, (classes,).
     """
 
@@ -36,7 +36,7 @@ class Shown(NamedTuple):
     scores: np.ndarray | None = None
 
     def differs(self, other: 'Shown') -> bool:
-        """Whether anything is not as it is in another."""
+        """Return whether anything differs from another content."""
         mine, theirs = self._arrays(), other._arrays()
         return mine.keys() != theirs.keys() or any(
             not np.array_equal(mine[name], theirs[name]) for name in mine
@@ -50,10 +50,10 @@ class Shown(NamedTuple):
 
 
 def shown_at(results: Mapping[str, Any], num_classes: int) -> Shown | None:
-    """Return the content of a sample at a stage; None before there is an image.
+    """Return the content of a sample at a stage; None before an image is loaded.
 
     Args:
-        results: What a transform of mmdet, mmseg or rexdense has returned.
+        results: The result of a transform of mmdet, mmseg or rexdense.
     """
     if set(PACKED) <= results.keys():
         return _packed(results['inputs'], results['data_samples'], num_classes)
@@ -93,8 +93,8 @@ def _packed(inputs: torch.Tensor, sample: Any, num_classes: int) -> Shown:
 
 
 def _colour(image: np.ndarray) -> np.ndarray:
-    """Return an image with channels blue, green, red, of any type, as RGB of uint8; one without
-    colour, of one or two channels, as the grey of its first."""
+    """Return a BGR image of any type as RGB of uint8. An image with one or two channels becomes
+    grey, from its first channel."""
     if image.ndim == 2:
         image = image[..., None]
     if image.shape[2] < 3:
@@ -118,19 +118,19 @@ def _objects(boxes: Any, labels: Any, masks: Any, size: tuple[int, int]) -> Obje
     if masks is not None:
         pixels = masks.to_ndarray() if hasattr(masks, 'to_ndarray') else np.asarray(masks)
         pixels = pixels.astype(bool).reshape(-1, *pixels.shape[-2:])
-        if pixels.shape[1:] != size:  # before a step that pads or cuts them with the image
+        if pixels.shape[1:] != size:  # before a transform that pads or crops them with the image
             pixels = None
     return Objects(boxes, np.asarray(labels, np.int64), masks=pixels)
 
 
 def labels_in(shown: Sequence[Shown]) -> set[int]:
-    """Return the classes, and void, of label maps."""
+    """Return the classes in label maps, including void."""
     maps = [each.labels for each in shown if each.labels is not None]
     return {int(label) for labels in maps for label in np.unique(labels)}
 
 
 def depth_span(shown: Sequence[Shown]) -> tuple[float, float] | None:
-    """Return the nearest and the farthest depth of all; None where there are no depth maps."""
+    """Return the nearest and the farthest depth over all samples; None without depth maps."""
     maps = [each.depth for each in shown if each.depth is not None]
     return depth_range(maps) if maps else None
 
@@ -142,11 +142,11 @@ def draw_stage(
     metainfo: Mapping[str, Any],
     span: tuple[float, float] | None = None,
 ) -> np.ndarray:
-    """Return a tile: the sample at a stage, below the name of its transform and what it has.
+    """Return a tile with the sample at a stage, below the name of the transform and a description.
 
     Args:
         before: The stage before; None for the first.
-        metainfo: ``classes`` and, if there is one, ``palette`` of the data.
+        metainfo: ``classes`` and, optionally, ``palette`` of the data.
         span: The depths that the colours span.
     """
     classes = tuple(metainfo.get('classes') or ())
@@ -171,7 +171,7 @@ def draw_stage(
     tile = np.full((TILE_HEIGHT, TILE_WIDTH, 3), 255, np.uint8)
     tile[: image.shape[0], : image.shape[1]] = image[:TILE_HEIGHT, :TILE_WIDTH]
     if same:
-        # Faint, so that what acts is seen at a glance.
+        # Paler, so that transforms with an effect stand out.
         tile = 255 - (255 - tile) // 3
     return titled(tile, stage.name, f'{size}, as before' if same else size)
 

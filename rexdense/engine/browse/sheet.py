@@ -1,4 +1,4 @@
-"""The sheet of samples at the stages of their pipeline."""
+"""A sheet of samples at the stages of their pipeline."""
 
 import os
 from collections.abc import Mapping
@@ -27,16 +27,16 @@ from rexdense.visualization.labels import label_legend
 from rexdense.visualization.tiles import above_strip, below, beside, titled
 
 MOST_TRIES = 20
-"""Samples tried for one that is wanted; others cannot be read, or a transform drops them."""
+"""Number of samples to try per requested sample; some cannot be read, or a transform drops them."""
 
 
 class BrowsedSample(NamedTuple):
-    """A sample that was followed through its pipeline.
+    """A sample with its stages.
 
     Attributes:
-        index: Its place in the data set.
-        name: Of its file.
-        stages: One a transform, and the batch of all samples last.
+        index: Index in the data set.
+        name: Name of its file.
+        stages: One per transform, and the batch of all samples last.
     """
 
     index: int
@@ -50,13 +50,13 @@ def browse(
     """Return samples of a config's data at each stage, and the ``metainfo`` of the data set.
 
     Args:
-        split: 'train', 'val' or 'test', whose data loader is meant.
-        number: How many samples, drawn at random; fewer where there are not as many.
-        seed: Of the choice, and of what transforms draw.
+        split: 'train', 'val' or 'test', which selects the data loader.
+        number: Number of random samples; fewer if the data set is smaller.
+        seed: Seed of the selection and of the transforms.
 
     Raises:
-        InvalidArgument: the config has no data loader of that name, or a transform would leave
-            masks behind.
+        InvalidArgument: the config has no such data loader, or a transform would not move masks
+            along with the boxes.
         DataError: the data cannot be used, or transforms drop every sample that was tried.
     """
     loader = config.get(f'{split}_dataloader')
@@ -115,8 +115,8 @@ def _file_name(followed: list[Stage]) -> str:
 
 
 def draw_browsed(samples: list[BrowsedSample], metainfo: Mapping[str, Any]) -> np.ndarray:
-    """Return the sheet (H, W, 3), uint8, RGB: a row a sample, a column a stage, and below them the
-    legend of label maps or the scale of depths."""
+    """Return the sheet (H, W, 3), uint8, RGB, with a row per sample and a column per stage. The
+    legend of label maps or the scale of depths is below."""
     classes = tuple(metainfo.get('classes') or ())
     seen = [
         [(stage, shown_at(stage.results, len(classes))) for stage in sample.stages]

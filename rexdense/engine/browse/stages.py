@@ -1,4 +1,4 @@
-"""A sample after each step of its pipeline, and samples as the batch that a model is given."""
+"""Samples after each transform of their pipeline, and as a batch for a model."""
 
 import copy
 import random
@@ -15,15 +15,15 @@ from rexdense.registry import MODELS
 
 NETWORK = 'network input'
 PACKED = ('inputs', 'data_samples')
-"""The keys of a packed sample, the image and what is known of it."""
+"""Keys of a packed sample: the image, and the data sample."""
 
 
 class Stage(NamedTuple):
-    """A sample after a step.
+    """A sample after a transform.
 
     Attributes:
-        name: That of the transform.
-        results: What the transform has returned.
+        name: Name of the transform.
+        results: The result of the transform.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Stage(NamedTuple):
 
 
 def seeded(*seeds: int) -> None:
-    """Seed the random numbers that transforms draw: Python's, NumPy's and torch's."""
+    """Seed the random numbers of Python, NumPy and torch, which transforms use."""
     seed = int(np.random.SeedSequence(seeds).generate_state(1)[0])
     random.seed(seed)
     np.random.seed(seed)
@@ -39,17 +39,18 @@ def seeded(*seeds: int) -> None:
 
 
 def stages(dataset: Any, index: int) -> list[Stage] | None:
-    """Return a sample of a data set after each transform; None where one of them drops it, as
-    happens to crops without an object.
+    """Return a sample of a data set after each transform; None if a transform drops it, such as a
+    crop without an object.
 
     Args:
-        dataset: One of mmengine's form, or one that joins, repeats or mixes such.
+        dataset: A data set of mmengine's form, or a wrapper that joins, repeats or mixes such data
+            sets.
     """
     found = []
     for name, results in _walk(dataset, index):
         if results is None:
             return None
-        # Later transforms write into the same arrays.
+        # Copied because later transforms write into the same arrays.
         found.append(Stage(name, copy.deepcopy(results)))
     return found
 
@@ -96,17 +97,17 @@ def _steps(results: Any, transforms: Sequence[Callable]) -> Iterator[tuple[str, 
 def as_batch(
     model: ConfigDict, samples: Sequence[Mapping[str, Any]], training: bool, classes: int
 ) -> list[Stage]:
-    """Return packed samples as the model's preprocessor makes one batch of them: scaled, padded to
-    one size, mixed with one another; their colours are as they were, for people to see.
+    """Return packed samples as the batch of the model's preprocessor: scaled, padded to one size
+    and mixed with one another. The normalisation is undone, for display.
 
     Args:
-        model: That section of the config.
-        samples: What the last transform has returned of each.
-        training: Whether they are trained on; otherwise each is a batch of its own.
-        classes: How many there are.
+        model: The section ``model`` of the config.
+        samples: The result of the last transform for each.
+        training: Whether they form one training batch; otherwise each is a batch of its own.
+        classes: Number of classes.
 
     Returns:
-        A stage for each sample; none where the config leaves the preprocessor to the model.
+        A stage for each sample; none if the config leaves the preprocessor to the model.
     """
     if not model.get('data_preprocessor'):
         return []
@@ -126,8 +127,8 @@ def as_batch(
 def _mixed(
     augments: ConfigDict, images: Tensor, samples: Sequence[Any], classes: int
 ) -> tuple[Tensor, Sequence[Any]]:
-    """Return images and samples as a classifier of rexdense mixes them; the samples get the shares
-    of the classes as ``gt_score``."""
+    """Return images and samples mixed as in a classifier of rexdense. The samples get the class
+    shares as ``gt_score``."""
     labels = torch.tensor([int(sample.gt_label) for sample in samples])
     targets = functional.one_hot(labels, classes).to(images.dtype)
     images, targets = MODELS.build(augments)(images, targets)
@@ -137,8 +138,7 @@ def _mixed(
 
 
 def _in_colour(images: Tensor, preprocessor: nn.Module) -> Tensor:
-    """Return a batch (N, C, H, W) with its normalisation undone, uint8, channels as files are read:
-    blue, green, red."""
+    """Return a batch (N, C, H, W) without its normalisation, uint8, with channels in BGR order."""
     if getattr(preprocessor, '_enable_normalize', False):
         images = images * preprocessor.std + preprocessor.mean
     swapped = getattr(preprocessor, '_channel_conversion', False) or getattr(

@@ -1,1 +1,1 @@
-"""Configs: loaded, overridden, fitted to a data set and to the options of a program."""
+"""Configs: loading, overriding, and adaptation to a data set and to the options of a program."""

@@ -1,4 +1,4 @@
-"""Changes that the options of a program make in a config."""
+"""Changes to a config by the options of a program."""
 
 import argparse
 import os
@@ -42,7 +42,7 @@ from rexdense.errors import InvalidArgument
 
 _FOR_ACCELERATORS = ('AmpOptimWrapper', 'ApexOptimWrapper')
 _OF_MIXED_PRECISION = ('dtype', 'loss_scale', 'use_fsdp', 'opt_level')
-"""Arguments of these wrappers of mmengine, which others do not take."""
+"""Arguments of these wrappers of mmengine that other wrappers do not take."""
 
 _SYNC_BN = ('SyncBN', 'MMSyncBN', 'SyncBatchNorm')
 
@@ -54,11 +54,11 @@ def apply_run_options(
     classes: Sequence[str] | None = None,
     split: str = VALIDATION,
 ) -> str:
-    """Change a config as the data and run options say; return the device.
+    """Change a config according to the data and run options; return the device.
 
     Args:
-        classes: Names in the order of the model's labels, where they are known before.
-        split: The one of the folder that is measured.
+        classes: Names in the order of the model's labels, if they are already known.
+        split: The split of the folder to evaluate.
     """
     device = choose_device(options.device)
     if options.pieces:
@@ -108,10 +108,10 @@ def apply_run_options(
 
 
 def _require_whole(config: Config) -> None:
-    """Check that a config has what a training needs.
+    """Check that a config has all sections for training.
 
     Raises:
-        InvalidArgument: it has not.
+        InvalidArgument: a section is missing.
     """
     lacking = [name for name in NEEDED if not config.get(name)]
     if lacking:
@@ -122,9 +122,12 @@ def _require_whole(config: Config) -> None:
 
 
 def _go_on_after_restart(config: Config, options: argparse.Namespace) -> None:
-    """Let a run that torchrun has started anew go on from its last checkpoint, if it has saved one;
-    the first process finds out for all. Raise InvalidArgument for one that was to replace another
-    run, whose checkpoints could be taken for its own."""
+    """Resume a run that torchrun has restarted, if it has saved a checkpoint. The first process
+    decides for all.
+
+    Raise InvalidArgument for a run with ``--overwrite``, which could resume from the checkpoints of
+    the run that it replaces.
+    """
     if may_restart() and options.overwrite and not options.resume:
         raise InvalidArgument(
             '--overwrite with --max-restarts of torchrun: the run would go on from the '
@@ -141,7 +144,7 @@ def _go_on_after_restart(config: Config, options: argparse.Namespace) -> None:
 
 
 def _set_coco_backend(config: Config, backend: str) -> None:
-    """Let COCO's metrics be computed by a backend."""
+    """Set the backend of COCO's metrics."""
     sections = [
         each for key in ('val_evaluator', 'test_evaluator') for each in walk(config.get(key))
     ]
@@ -155,8 +158,7 @@ def _set_coco_backend(config: Config, backend: str) -> None:
 
 
 def _require_no_sync_bn(config: Config, device: str) -> None:
-    """Raise InvalidArgument for batch statistics over all processes on a CPU, where torch cannot
-    take them."""
+    """Raise InvalidArgument for SyncBN on a CPU, where torch does not support it."""
     asked = any(class_name(section) in _SYNC_BN for section in walk(config.model))
     if device == 'cpu' and (asked or config.get('sync_bn')):
         raise InvalidArgument(
@@ -166,7 +168,7 @@ def _require_no_sync_bn(config: Config, device: str) -> None:
 
 
 def _require_two_images(config: Config) -> None:
-    """Raise InvalidArgument unless mixup and CutMix find two images in a batch."""
+    """Raise InvalidArgument unless a batch has two images for mixup and CutMix."""
     if config.model.get('batch_augments') and config.train_dataloader.get('batch_size') == 1:
         raise InvalidArgument(
             'mixup and CutMix (model.batch_augments) mix the images of a batch, and each has one: '
@@ -181,7 +183,7 @@ def _taught_classes(work_dir: str) -> tuple[str, ...] | None:
 
 
 def _set_saving(config: Config, option: str, key: str, value: str | float) -> None:
-    """Set how the hook of checkpoints saves, see
+    """Set an argument of the checkpoint hook, see
     :class:`rexdense.engine.resume.saving.KeepCheckpoints`."""
     hooks = config.setdefault('default_hooks', {})
     hook = hooks.setdefault('checkpoint', dict(type='CheckpointHook', interval=1))
@@ -194,11 +196,11 @@ def _set_saving(config: Config, option: str, key: str, value: str | float) -> No
 
 
 def set_precision(config: Config, amp: str | None, device: str) -> None:
-    """Let a config train with mixed precision, where that is asked for; raise InvalidArgument where
-    the device cannot train in this type, or as the config says.
+    """Set mixed precision in a config, if requested. Raise InvalidArgument if the device cannot
+    train in this type, or with the setting of the config.
 
     Args:
-        amp: 'auto' or a key of :data:`rexdense.device.AMP_TYPES`; None leaves what the config says.
+        amp: 'auto' or a key of :data:`rexdense.device.AMP_TYPES`; None keeps the config's setting.
     """
     wrapper = config.optim_wrapper
     if amp:
@@ -213,15 +215,15 @@ def set_precision(config: Config, amp: str | None, device: str) -> None:
 
 
 def apply_training_options(config: Config, options: argparse.Namespace, device: str) -> None:
-    """Change a config as the training options say; print the weights and the learning rate that
-    were chosen."""
+    """Change a config according to the training options; print the weights and the learning
+    rate."""
     if options.epochs:
         set_epochs(config, options.epochs)
     if options.seed is not None:
         config.randomness = dict(config.get('randomness') or {}, seed=options.seed)
     if options.deterministic:
         config.randomness = dict(config.get('randomness') or {}, deterministic=True)
-        # Read by cuBLAS when a process first uses it (CUDA's manual, "Results reproducibility").
+        # cuBLAS reads it when a process first uses it (CUDA's manual, "Results reproducibility").
         os.environ.setdefault('CUBLAS_WORKSPACE_CONFIG', ':4096:8')
     if options.checkpoint_every:
         _set_saving(config, '--checkpoint-every', 'every', options.checkpoint_every)
@@ -230,7 +232,7 @@ def apply_training_options(config: Config, options: argparse.Namespace, device: 
     if options.load_from:
         config.load_from = options.load_from
     if options.cache:
-        # Read by all that download, in other processes too.
+        # All downloads read it, in other processes too.
         os.environ['REXDENSE_CACHE'] = str(options.cache)
     if options.pretrained:
         if options.load_from:

@@ -1,4 +1,4 @@
-"""A config on an Ascend NPU: operators that are not there, compile mode, fused optimizers."""
+"""Configs on an Ascend NPU: missing operators, compile mode, fused optimizers."""
 
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import OPTIMIZERS
@@ -13,11 +13,12 @@ _MISSING = {
     'CARAFEPack': "mmcv's build for Ascend has no CARAFE: take another upsampling",
     'PrRoIPool': "mmcv's build for Ascend has no PrRoIPool: take RoIAlign",
 }
-"""Operators that mmcv's NPU sources lack (mmcv/ops/csrc/pytorch/npu), as configs name them."""
+"""Operators that mmcv's NPU sources (mmcv/ops/csrc/pytorch/npu) do not have, by their names in
+configs."""
 
 
 def require_ascend_operators(model: ConfigDict) -> None:
-    """Raise InvalidArgument where mmcv lacks an operator of a model on an Ascend NPU."""
+    """Raise InvalidArgument if mmcv lacks an operator of a model on an Ascend NPU."""
     for section in walk(model):
         kind = class_name(section)
         if kind in _MISSING:
@@ -30,11 +31,11 @@ def require_ascend_operators(model: ConfigDict) -> None:
 
 
 def suit_ascend(config: Config) -> None:
-    """Do what the config's ``npu`` section asks, once mmcv is found to have the operators of the
-    model.
+    """Apply the config's ``npu`` section, after a check that mmcv has the operators of the model.
 
-    ``npu.jit_compile`` compiles operators by shape, for images of one size;
-    ``npu.fused_optimizers`` takes torch_npu's NpuFusedSGD for SGD, and so on, where it has one.
+    ``npu.jit_compile`` compiles operators per shape, for images of constant size.
+    ``npu.fused_optimizers`` replaces optimizers by those of torch_npu, such as SGD by NpuFusedSGD,
+    if there is one.
     """
     require_ascend_operators(config.model)
     asked = config.get('npu') or {}

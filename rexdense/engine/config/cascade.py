@@ -1,4 +1,4 @@
-"""Cascade R-CNN: the model of a Faster or Mask R-CNN whose boxes are refined stage by stage."""
+"""Cascade R-CNN: a Faster or Mask R-CNN with boxes refined in stages."""
 
 import copy
 from collections.abc import Mapping
@@ -8,30 +8,31 @@ from rexdense.engine.config.load import class_name
 from rexdense.errors import InvalidArgument
 
 _STAGES = (
-    # IoU of an object, standard deviations of the offsets of its box, weight of the losses.
+    # By stage: IoU of an object, standard deviations of its box offsets, weight of the losses.
     (0.5, (0.1, 0.1, 0.2, 0.2), 1.0),
     (0.6, (0.05, 0.05, 0.1, 0.1), 0.5),
     (0.7, (0.033, 0.033, 0.067, 0.067), 0.25),
 )
 """Source: mmdet's cascade-rcnn_r50_fpn.py, after Cai and Vasconcelos 2018."""
 _MODELS = ('FasterRCNN', 'MaskRCNN')
-# Of mmdet's CascadeRoIHead: one for each stage, or a single one that each stage has a copy of.
+# Parts of mmdet's CascadeRoIHead: a list with one per stage, or a single one, copied for each
+# stage.
 _PARTS = ('bbox_head', 'bbox_roi_extractor', 'mask_head', 'mask_roi_extractor')
 
 
 def cascade_model(model: Mapping[str, Any], stages: int = 3) -> dict[str, Any]:
-    """Return what makes a Cascade R-CNN of a Faster or Mask R-CNN, to be put over its section.
+    """Return the changes that turn the ``model`` of a Faster or Mask R-CNN into a Cascade R-CNN.
 
-    Each stage has a head of its own, which learns from the boxes of the one before, and counts as
-    objects only those that overlap more; boxes are refined alike for all classes. A loss of whole
-    boxes (``reg_decoded_bbox``) stays, one of offsets becomes the cascade's.
+    Each stage has its own head, which trains on the boxes of the stage before. Later stages require
+    a larger IoU of an object. Box regression is class-agnostic. A loss of whole boxes
+    (``reg_decoded_bbox``) is kept; a loss of offsets is replaced by that of the cascade.
 
     Args:
-        model: The config's ``model``, with one head for boxes, and one for masks or none.
+        model: The config's ``model``, with one head for boxes, and one or none for masks.
         stages: 2 or 3.
 
     Raises:
-        InvalidArgument: it is another kind of model, or has cascaded heads already.
+        InvalidArgument: it is another kind of model, or already has cascaded heads.
     """
     roi = model.get('roi_head') or {}
     kind, head = (str(section.get('type') or '') for section in (model, roi))
@@ -76,8 +77,8 @@ def cascade_model(model: Mapping[str, Any], stages: int = 3) -> dict[str, Any]:
 
 
 def require_stages(model: Mapping[str, Any]) -> None:
-    """Raise InvalidArgument unless a cascade has heads, weights of losses and settings of training
-    for each stage: mmdet says nothing, or raises an AssertionError or IndexError that names no key.
+    """Raise InvalidArgument unless a cascade has heads, loss weights and training settings for each
+    stage. mmdet does not report this, or raises an AssertionError or IndexError that names no key.
 
     Args:
         model: The config's ``model``, of any kind.
@@ -107,7 +108,7 @@ def _scope(name: str) -> str:
 
 
 def _mmdets_name(name: str) -> str:
-    """Return the name of a class of mmdet without its scope; another project's as it is."""
+    """Return the name of a class of mmdet without its scope; other names are unchanged."""
     return name.removeprefix('mmdet.')
 
 

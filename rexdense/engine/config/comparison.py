@@ -1,4 +1,4 @@
-"""Differences of a config from the one of a training, where metrics depend on them."""
+"""Differences between a config and that of a training, in settings that affect metrics."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,13 +12,13 @@ from rexdense.errors import CheckpointUnreadable, abridged, some_of
 
 MOST_NAMED = 4
 _ABSENT = 'nothing'
-# What matters in training alone, or is set from the weights.
+# Settings that matter only in training, or are set from the weights.
 _TRAINING_ONLY = re.compile(
     'init_cfg|train_cfg|pretrained|frozen_stages|norm_eval|with_cp|drop_path_rate|dropout_ratio'
     '|loss.*|scale_weights|label_resizing|batch_augments|pool_padding|meta_keys|backend_args'
     '|file_client_args'
 )
-# What mmengine's runner takes of a config (Runner.from_cfg), but for what every run has of its own.
+# Settings that mmengine's runner reads (Runner.from_cfg), without those of each single run.
 _SETTING = re.compile(
     'model|.*_dataloader|.*_evaluator|.*_cfg|optim_wrapper|param_scheduler|auto_scale_lr'
     '|(default|custom)_hooks|load_from|log_processor|find_unused_parameters'
@@ -29,8 +29,8 @@ _LOADS_TRUTH = re.compile('Annotation|LoadDepth')
 
 
 def differences_sentence(config: Config, file: TrainingFile) -> str:
-    """Return a line that says how a config differs from that of a training file; empty if it does
-    not, or if the file holds none."""
+    """Return a line with the differences between a config and that of a training file; empty if
+    there are none, or if the file has no config."""
     if file.config_text is None:
         return ''
     try:
@@ -49,7 +49,7 @@ def differences_sentence(config: Config, file: TrainingFile) -> str:
 
 
 def differences(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
-    """Return the differences of model and test pipeline, a sentence for each.
+    """Return the differences of model and test pipeline, one sentence each.
 
     Both are compared as data; nothing is built from them.
     """
@@ -73,11 +73,11 @@ def differences(config: Mapping[str, Any], stored: Mapping[str, Any]) -> list[st
 def changed_settings(
     here: Mapping[str, Any], there: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """Return all settings of a run in which two configs differ: the dotted key, and both values as
-    text, the longer ones cut.
+    """Return all settings of a run that differ between two configs: the dotted key, and both values
+    as text, shortened if they are long.
 
-    Variables of the files count for nothing, nor does what every run has of its own: its folder,
-    seed and resumption.
+    Variables of the files are ignored, and so are settings of each single run: its folder, seed and
+    resumption.
     """
     both = (
         {key: value for key, value in each.items() if _SETTING.fullmatch(key)}
@@ -94,7 +94,7 @@ def _unequal(
     values, others = dict(_leaves(here, left_out)), dict(_leaves(there, left_out))
     for key in dict.fromkeys([*values, *others]):
         pair = values.get(key, _ABSENT), others.get(key, _ABSENT)
-        # As text, in which nan equals nan.
+        # Compared as text, in which nan equals nan.
         if len({repr(_plain(value)) for value in pair}) == 2:
             yield key, *pair
 
@@ -103,7 +103,7 @@ def _leaves(node: Any, left_out: re.Pattern | None, path: str = '') -> Iterator[
     """Yield the values of a tree with their dotted keys; a list of values is one value.
 
     Args:
-        left_out: Keys below which nothing is yielded.
+        left_out: Keys whose subtrees are skipped.
     """
     if isinstance(node, Mapping):
         for key, value in node.items():
@@ -118,12 +118,13 @@ def _leaves(node: Any, left_out: re.Pattern | None, path: str = '') -> Iterator[
 
 
 def _unscoped(kind: Any) -> Any:
-    """Return a type without OpenMMLab's scope, which a base of mmdet has as ``_scope_``."""
+    """Return a type without OpenMMLab's scope, which a base config of mmdet states as
+    ``_scope_``."""
     return _SCOPE.sub('', kind) if isinstance(kind, str) else kind
 
 
 def _steps(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the steps of the test pipeline that an image goes through."""
+    """Return the steps of the test pipeline for an image."""
     section = config.get('test_dataloader')
     while isinstance(section, Mapping) and isinstance(section.get('dataset'), Mapping):
         section = section['dataset']
@@ -140,7 +141,7 @@ def _text(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value in one form: lists as tuples, 1.0 as 1."""
+    """Return a value in a normal form: lists as tuples, 1.0 as 1."""
     if isinstance(value, (list, tuple)):
         return tuple(_plain(each) for each in value)
     return int(value) if isinstance(value, float) and value.is_integer() else value

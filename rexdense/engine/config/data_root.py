@@ -1,4 +1,4 @@
-"""Changes by --data-root in a config: the folder is checked, and all loaders read it."""
+"""Changes to a config by --data-root: the folder is checked, and all loaders read it."""
 
 import argparse
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from rexdense.text_table import text_table
 COCO, SEGMENTATION = 'rexdense.CocoDataset', 'rexdense.SegmentationDataset'
 DEPTH = 'rexdense.DepthDataset'
 TRAINING, VALIDATION = 'train', 'val'
-"""The names of the splits in folders of classes, label maps or depth maps."""
+"""Names of the splits in folders of classes, label maps or depth maps."""
 
 _COCO_OPTIONS = ('images', 'train_annotations', 'val_annotations', 'classes')
 
@@ -34,19 +34,19 @@ def use_data_root(
     classes: Sequence[str] | None = None,
     split: str = VALIDATION,
 ) -> None:
-    """Make all data loaders and evaluators read the folder, and the model know its classes.
+    """Make all data loaders and evaluators read the folder, and give the model its classes.
 
-    Without ``--data-root`` the config stays as it is.
+    Without ``--data-root`` the config is unchanged.
 
     Args:
-        training: Check the training split too, and take the classes from it.
-        classes: Names in the order of the model's labels, where they are known before: those of the
-            checkpoint that is measured, or trained on.
-        split: The one that is measured.
+        training: Also check the training split, and take the classes from it.
+        classes: Names in the order of the model's labels, if they are already known: those of the
+            checkpoint that is evaluated or resumed.
+        split: The split to evaluate.
 
     Raises:
-        InvalidArgument: the config's data sets are of a kind that reads no such folder, an option
-            does not go with it, or a run that goes on was taught other classes.
+        InvalidArgument: the config's data sets cannot read such a folder, an option does not apply
+            to it, or a resumed run was trained on other classes.
         DataError: the folder cannot be used.
     """
     if options.data_root is None:
@@ -64,8 +64,8 @@ def use_data_root(
 
 
 def state_classes(config: Config, classes: Sequence[str]) -> None:
-    """Give the label order to the data sets that would take it from their annotation file, or from
-    the folders of the training images."""
+    """Set the label order in data sets that would take it from their annotation file, or from the
+    folders of the training images."""
     for name in dataloader_names(config):
         dataset = innermost_dataset(config[name])
         if dataset.get('type') in (COCO, *CLASSIFICATION) and 'classes' not in (
@@ -75,7 +75,7 @@ def state_classes(config: Config, classes: Sequence[str]) -> None:
 
 
 def _require_same_names(found: Sequence[str], taught: Sequence[str], where: str) -> None:
-    """Raise InvalidArgument unless a run that goes on finds the classes that it was taught, in any
+    """Raise InvalidArgument unless a resumed run finds the classes it was trained on, in any
     order."""
     differing = [*(set(taught) - set(found)), *(set(found) - set(taught))]
     if differing:
@@ -87,7 +87,7 @@ def _require_same_names(found: Sequence[str], taught: Sequence[str], where: str)
 
 
 def _given(options: argparse.Namespace) -> list[str]:
-    """Return the options for folders in COCO form that were given."""
+    """Return the given options for folders in COCO form."""
     return [
         f'--{name.replace("_", "-")}'
         for name in _COCO_OPTIONS
@@ -119,7 +119,7 @@ def _use_coco_folder(
         checked = folder.check(options.classes, need_masks)
         if classes is not None and checked.classes != tuple(classes):
             _require_same_names(checked.classes, classes, str(checked.train.path))
-            # The labels of the checkpoint follow its own order, whatever that of the file is.
+            # The labels have the order of the checkpoint, whatever the order of the file.
             checked = folder.check(classes, need_masks)
         splits = {TRAINING: checked.train, VALIDATION: checked.val}
     else:
@@ -137,7 +137,7 @@ def _use_coco_folder(
                 metainfo=dict(classes=classes),
             )
         else:
-            # It is not read, and as a part of the data nothing may be written over it.
+            # It is not read, but as part of the data it must not be overwritten.
             innermost_dataset(config[name]).data_root = str(options.data_root)
     for name in ('val_evaluator', 'test_evaluator'):
         for evaluator in walk(config.get(name)):

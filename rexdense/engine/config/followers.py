@@ -1,4 +1,4 @@
-"""Values in a model's config that follow its backbone: channels, names, strides of the levels."""
+"""Values in a model's config that depend on its backbone: channels, names and strides of levels."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,18 +17,19 @@ from rexdense.errors import InvalidArgument
 from rexdense.models.backbones.backbone import Backbone
 from rexdense.registry import MODELS
 
-# Necks whose outputs have the strides of their inputs, and twice the last for each further one.
+# Necks whose outputs have the strides of their inputs, and twice the last stride for each extra
+# output.
 _PYRAMIDS = ('FPN', 'FPN_CARAFE', 'PAFPN')
 _DEFAULT_LEVELS = (1, 2, 3, 4)
 _ALL_LEVELS = (0, 1, 2, 3, 4)
 
 
 def backbone_levels(model: ConfigDict) -> list[FeatureLevel] | None:
-    """Return the levels that a backbone of rexdense hands on; None for any other.
+    """Return the output levels of a backbone of rexdense; None for any other backbone.
 
     Raises:
-        UnknownName: no backbone bears its name.
-        InvalidArgument: its arguments are outside what is allowed.
+        UnknownName: no backbone has that name.
+        InvalidArgument: its arguments are out of range.
     """
     backbone = model.get('backbone') or {}
     family = _family(backbone)
@@ -45,7 +46,7 @@ def backbone_levels(model: ConfigDict) -> list[FeatureLevel] | None:
 
 
 def follow_channels(model: ConfigDict, before: ConfigDict) -> None:
-    """Give necks and heads the channels of the backbone, where they had those of another; raises as
+    """Update the channels of necks and heads that had those of another backbone; raises as
     :func:`backbone_levels`.
 
     Args:
@@ -59,7 +60,7 @@ def follow_channels(model: ConfigDict, before: ConfigDict) -> None:
     for section in _sections_but_backbone(model):
         for key in ('in_channels', 'out_channels'):
             value = section.get(key)
-            # SSD's heads and necks go on after the backbone's levels.
+            # SSD's heads and necks continue after the levels of the backbone.
             if isinstance(value, (list, tuple)) and list(value[: len(old)]) == old:
                 section[key] = type(value)([*new, *value[len(old) :]])
         if 'arch' in section and str(section.get('type')).startswith('rexdense.'):
@@ -71,8 +72,8 @@ def follow_channels(model: ConfigDict, before: ConfigDict) -> None:
 
 
 def follow_pyramid_channels(model: ConfigDict) -> list[str]:
-    """Give a feature pyramid the channels of the levels that it reads, which a config may have
-    changed by its backbone alone; return sentences about what was changed."""
+    """Set the input channels of a feature pyramid to those of its levels, in case only the backbone
+    was changed. Return sentences about the changes."""
     levels, neck = backbone_levels(model), model.get('neck')
     if not levels or not isinstance(neck, dict) or class_name(neck) not in _PYRAMIDS:
         return []
@@ -84,9 +85,9 @@ def follow_pyramid_channels(model: ConfigDict) -> list[str]:
 
 
 def follow_strides(model: ConfigDict) -> list[str]:
-    """Give anchors, points, RoI extractors and FPN heads the strides of the levels they read, where
-    these are known; return sentences about what was changed. Raise InvalidArgument for a feature
-    pyramid whose levels do not go from fine to coarse."""
+    """Set the strides of anchors, points, RoI extractors and FPN heads to those of the levels they
+    read, if these are known. Return sentences about the changes. Raise InvalidArgument for a
+    feature pyramid whose levels are not ordered from fine to coarse."""
     levels, neck = backbone_levels(model), model.get('neck')
     if not levels:
         return []
@@ -114,8 +115,8 @@ def follow_strides(model: ConfigDict) -> list[str]:
 
 
 def _sections_but_backbone(node: Any) -> Iterator[ConfigDict]:
-    """Yield the sections of a model, apart from the backbone and from branches such as HTC's for
-    semantic segmentation, which read a map of their own."""
+    """Yield the sections of a model, without the backbone and without branches such as HTC's for
+    semantic segmentation, which read their own map."""
     if isinstance(node, dict):
         yield node
         for key, part in node.items():
@@ -143,7 +144,7 @@ def _out_indices(backbone: dict) -> tuple[int, ...]:
 
 
 def _follow_by_name(head: ConfigDict, backbone: ConfigDict, before: ConfigDict) -> None:
-    """Give a head that looks the levels up by the backbone's name all that they depend on."""
+    """Update a head that reads levels by the name of the backbone."""
     if head.arch != before.get('arch') or backbone.get('arch') is None:
         return
     head.arch = backbone.arch
@@ -157,8 +158,8 @@ def _follow_by_name(head: ConfigDict, backbone: ConfigDict, before: ConfigDict) 
 
 
 def _follow_by_index(head: ConfigDict, old: list[int], new: list[int]) -> None:
-    """Give a head that reads the backbone itself its channels, and the deepest level where it read
-    that."""
+    """Update the channels of a head that reads the backbone directly, and its index if it reads the
+    deepest level."""
     stated, index = head.get('in_channels'), head.get('in_index', -1)
     if isinstance(index, (list, tuple)) and list(index) == list(range(len(old))):
         head.in_index = list(range(len(new)))
@@ -172,7 +173,7 @@ def _follow_by_index(head: ConfigDict, old: list[int], new: list[int]) -> None:
 
 
 def _pyramid_strides(neck: ConfigDict, strides: list[int], said: list[str]) -> list[int]:
-    """Return the strides of a pyramid's outputs, of which there must be one a level at least."""
+    """Return the strides of a pyramid's outputs; it must have at least one output per level."""
     first, last = neck.get('start_level', 0), neck.get('end_level', -1)
     if last not in (-1, len(strides) - 1):
         return strides[first : last + 1]
@@ -185,7 +186,7 @@ def _pyramid_strides(neck: ConfigDict, strides: list[int], said: list[str]) -> l
 
 
 def _strides_of(section: dict, strides: list[int]) -> Iterator[tuple[str, list[int]]]:
-    """Yield the keys of a section that state strides, with what they should state."""
+    """Yield the stride keys of a section with their correct values."""
     kind = class_name(section)
     if isinstance(section.get('strides'), Sequence) and ('Generator' in kind or 'Head' in kind):
         yield 'strides', strides

@@ -1,15 +1,15 @@
-"""A config that keeps its formatted text."""
+"""A config that caches its formatted text."""
 
 from mmengine.config import Config
 
 
 class FormattedOnce(Config):
-    """A config that formats its text again only where its values have changed.
+    """A config that formats its text again only if its values have changed.
 
-    mmengine has the text formatted by yapf for the log, for the folder of the run and for each
-    checkpoint, which takes up to a second each time, and leaves objects that refer to each other in
-    circles: Python's collector frees them late, where a program has as many objects as one that has
-    imported mmdet.
+    mmengine formats the text with yapf for the log, for the folder of the run and for each
+    checkpoint. This takes up to a second each time, and leaves objects in reference cycles.
+    Python's collector frees them late in a program with as many objects as one that has imported
+    mmdet.
 
     Example:
         >>> config = FormattedOnce.of(Config(dict(a=1)))
@@ -20,7 +20,7 @@ class FormattedOnce(Config):
 
     @classmethod
     def of(cls, config: Config) -> 'FormattedOnce':
-        """Return a config of the same values, which the two share."""
+        """Return a config with the same values, which both share."""
         result = cls.__new__(cls)
         result.__dict__.update(config.__dict__)
         return result
@@ -32,6 +32,6 @@ class FormattedOnce(Config):
         known, text = self.__dict__.get('_formatted', (None, ''))
         if known != values:
             text = super().pretty_text
-            # Config makes a value of the config of what is set as an attribute.
+            # Config would store an attribute as a value of the config.
             self.__dict__['_formatted'] = values, text
         return text

@@ -1,4 +1,4 @@
-"""Changes by --data-root in the config of a classifier."""
+"""Changes to the config of a classifier by --data-root."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from rexdense.text_table import text_table
 
 FOLDERS = 'rexdense.ClassificationDataset'
 CLASSIFICATION = (FOLDERS, 'rexdense.PublishedDataset')
-"""The data sets of images with one class each."""
+"""Data sets of images with one class each."""
 
 _MOST_NAMED = 12
 _LIST_ENDINGS = ('.txt', '.csv', '.tsv')
@@ -29,19 +29,19 @@ def use_image_folder(
     training: bool,
     classes: Sequence[str] | None,
 ) -> None:
-    """Make the data loaders read a folder, and the model know its classes; print what is there.
+    """Make the data loaders read a folder, give the model its classes, and print a summary.
 
     Args:
-        root: Holds a folder of class folders for each split, or a list and a folder.
+        root: Folder with class folders for each split, or with a list and a folder.
         splits: The split of each data loader, the training split first.
-        training: Whether there is training; else the split that is measured is read alone.
-        classes: Names in the order of the model's labels, where they are known before; None takes
+        training: Whether the model is trained; otherwise only the evaluated split is read.
+        classes: Names in the order of the model's labels, if they are already known; None takes
             those of the first split.
 
     Raises:
-        InvalidArgument: another split is measured than that of a list, or one that a published set
-            does not have.
-        DataError: a split cannot be used, or a class has no images to train on.
+        InvalidArgument: the requested split is not that of a list, or a published data set does not
+            have it.
+        DataError: a split cannot be used, or a class has no training images.
     """
     counts: dict[str, str] = {}
     for loader, split in splits.items():
@@ -66,14 +66,14 @@ def use_image_folder(
 
 
 def _choose_split(section: ConfigDict, split: str, of_training: bool) -> None:
-    """Let a data set read a split: its class folders, or where there are none the list
+    """Make a data set read a split: its class folders or, if there are none, the list
     ``<split>.txt``, ``.csv`` or ``.tsv`` below the root.
 
     Args:
-        of_training: Whether it is the data set that is trained on, which nobody chooses.
+        of_training: Whether it is the training data set, whose split cannot be chosen.
     """
     own = section.setdefault('split', split)
-    # val is what the split is called where nobody chose one.
+    # val is the name of the split if none was chosen.
     chosen = not of_training and split not in (own, 'val')
     if section.type == FOLDERS and section.get('ann_file'):
         if chosen:
@@ -98,7 +98,7 @@ def _choose_split(section: ConfigDict, split: str, of_training: bool) -> None:
 
 
 def _listed(section: ConfigDict, classes: Sequence[str] | None) -> Any:
-    """Return the data set of a section, its files listed."""
+    """Return the data set of a section with its files listed."""
     settings = {**section, 'pipeline': []}
     if classes is not None:
         settings['metainfo'] = dict(settings.get('metainfo') or {}, classes=tuple(classes))
@@ -106,7 +106,7 @@ def _listed(section: ConfigDict, classes: Sequence[str] | None) -> Any:
 
 
 def _require_images(found: Any, section: ConfigDict, classes: Sequence[str]) -> None:
-    """Raise DataError where a class has no images to be learnt from."""
+    """Raise DataError if a class has no training images."""
     counts = np.bincount(found.labels, minlength=len(classes))
     empty = [name for name, count in zip(classes, counts, strict=True) if not count]
     if empty:

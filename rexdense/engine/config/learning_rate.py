@@ -1,4 +1,4 @@
-"""Scaling of the learning rate to the images of a step."""
+"""Scaling of the learning rate with the number of images per step."""
 
 import inspect
 import math
@@ -14,22 +14,23 @@ from rexdense.errors import InvalidArgument
 
 _LOWEST = ('eta_min', 'min_value')
 _RATES = (*_LOWEST, 'eta_max')
-"""Rates among the arguments of mmengine's schedulers (optim/scheduler/param_scheduler.py); all
-others are shares of the optimizer's."""
+"""Absolute rates among the arguments of mmengine's schedulers (optim/scheduler/param_scheduler.py);
+all others are shares of the optimizer's rate."""
 
 
 def set_learning_rate(config: Config, given: float | None) -> str:
-    """Set the rate to the one given, else scale the config's to the images of a step; return a
-    sentence that says what was chosen.
+    """Set the given learning rate, or scale the config's with the number of images per step; return
+    a sentence about the choice.
 
-    In proportion for SGD (Goyal et al. 2017, section 2.1), by the square root for Adam's kind
-    (Malladi et al. 2022, section 4.1), whose steps do not grow with the gradient. The config says
-    in ``auto_scale_lr.base_batch_size`` how many images a step its rate is for. Rates of the
-    schedule that the config states as such, as ``eta_min``, keep their share of the rate.
+    SGD's rate is scaled linearly (Goyal et al. 2017, section 2.1), that of Adam and its variants by
+    the square root (Malladi et al. 2022, section 4.1), because their steps do not grow with the
+    gradient. ``auto_scale_lr.base_batch_size`` in the config states the images per step for which
+    its rate is meant. Absolute rates in the schedule, such as ``eta_min``, keep their ratio to the
+    rate.
 
     Raises:
         InvalidArgument: the config has no optimizer, its rate is no number, or its schedule would
-            raise the rate to where it should fall.
+            raise the rate where it should fall.
     """
     wrapper = config.optim_wrapper
     optimizer = wrapper.get('optimizer')
@@ -50,7 +51,7 @@ def set_learning_rate(config: Config, given: float | None) -> str:
     )
     scaling = config.get('auto_scale_lr') or {}
     base = scaling.get('base_batch_size') if scaling.get('enable', True) else None
-    # mmengine would scale once more.
+    # mmengine would scale the rate again.
     config.pop('auto_scale_lr', None)
     if given:
         optimizer.lr = given
@@ -74,7 +75,7 @@ def set_learning_rate(config: Config, given: float | None) -> str:
 
 
 def _schedulers(config: Config) -> Iterator[dict]:
-    """Yield the sections of the schedulers of the rate."""
+    """Yield the sections of the learning-rate schedulers."""
     for section in walk(config.get('param_scheduler')):
         if 'Momentum' not in str(section.get('type')):
             yield section

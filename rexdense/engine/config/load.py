@@ -1,4 +1,4 @@
-"""Reading a config file and changing it: overrides, epochs, image size, classes."""
+"""Reading a config file and changing it: epochs, image size, classes."""
 
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ RUN_LENGTHS = ('max_epochs', 'max_iters')
 """Keys of ``train_cfg``, of which a run has one."""
 
 # Epochs in hooks of mmengine, mmdet and mmseg: PipelineSwitchHook, YOLOXModeSwitchHook, EMAHook and
-# others that begin or end in the middle of a run.
+# others that start or end during a run.
 _EPOCHS_OF_HOOKS = (
     *('begin_epoch', 'end_epoch', 'num_last_epochs', 'save_begin', 'start_epoch', 'switch_epoch'),
 )
@@ -28,7 +28,7 @@ _SQUARES = (
 )
 """Transforms whose ``size`` is the side of a square."""
 
-# What running a config file raises when the fault is in the file, wherever it is raised.
+# Exceptions of running a config file that are errors in the file, wherever they are raised.
 _FAULTS_OF_A_FILE = (
     AttributeError,
     ImportError,
@@ -47,24 +47,24 @@ _SECTIONS = (
 
 
 def load_config(path: str | Path) -> Config:
-    """Read an OpenMMLab config file. Its ``_base_`` may name shipped ones, ``'rexdense::...'``.
+    """Read an OpenMMLab config file. Its ``_base_`` may name shipped configs, ``'rexdense::...'``.
 
     Args:
         path: Its path, or the name of a shipped config, see
             :func:`rexdense.shipped_configs.find_config`.
 
     Raises:
-        UnknownName: the file is not there; the message lists configs of a similar name.
+        UnknownName: the file does not exist; the message lists configs with similar names.
         InvalidArgument: the file cannot be read as a config.
     """
     path = find_config(path)
-    # mmengine resolves 'mmdet::' and its like for the packages of this table alone.
+    # mmengine resolves names such as 'mmdet::' only for the packages in this table.
     MODULE2PACKAGE.setdefault('rexdense', 'rexdense')
     try:
         config = Config.fromfile(path)
     except (RexdenseError, MemoryError):
         raise
-    # The file is run, and may raise anything.
+    # The file is executed and can raise anything.
     except Exception as error:
         if isinstance(error, ImportError) and missing_dependency(error):
             raise
@@ -89,13 +89,13 @@ def load_config(path: str | Path) -> Config:
 
 
 def _is_raised_here(error: Exception) -> bool:
-    """Whether an exception comes from rexdense itself, which a config may call."""
+    """Return whether an exception comes from rexdense itself, which a config may call."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return Path(frame.f_code.co_filename).is_relative_to(Path(__file__).parents[2])
 
 
 def walk(node: Any) -> Iterator[ConfigDict]:
-    """Yield every dictionary in a config tree, the outer ones first."""
+    """Yield every dictionary in a config tree, outer ones first."""
     if isinstance(node, dict):
         yield node
         for value in node.values():
@@ -106,8 +106,7 @@ def walk(node: Any) -> Iterator[ConfigDict]:
 
 
 def class_name(section: Mapping[str, Any]) -> str:
-    """Return the name of the class of a section, without the scope before it; empty where it has
-    none.
+    """Return the class name of a section without its scope; empty if there is none.
 
     Example:
         >>> class_name(dict(type='mmdet.FPN_CARAFE'))
@@ -118,7 +117,7 @@ def class_name(section: Mapping[str, Any]) -> str:
 
 
 def dataloader_names(config: Config) -> list[str]:
-    """Return those of the three data loaders that the config sets."""
+    """Return the names of the data loaders that the config has."""
     return [
         f'{part}_dataloader'
         for part in ('train', 'val', 'test')
@@ -127,7 +126,7 @@ def dataloader_names(config: Config) -> list[str]:
 
 
 def innermost_dataset(dataloader: ConfigDict) -> ConfigDict:
-    """Return the section of the data set itself, below those that repeat or mix it."""
+    """Return the section of the data set itself, inside wrappers that repeat or mix it."""
     dataset = dataloader.dataset
     while 'dataset' in dataset:
         dataset = dataset['dataset']
@@ -135,8 +134,8 @@ def innermost_dataset(dataloader: ConfigDict) -> ConfigDict:
 
 
 def class_heads(node: Any) -> Iterator[ConfigDict]:
-    """Yield the sections of a model that tell the classes of the data apart: those with a
-    ``num_classes``, apart from what proposes regions, whose one class is objects."""
+    """Yield the sections of a model that predict the classes of the data: those with
+    ``num_classes``, except region proposal heads, whose only class is object."""
     if isinstance(node, dict):
         if 'num_classes' in node and 'RPN' not in str(node.get('type')):
             yield node
@@ -149,8 +148,8 @@ def class_heads(node: Any) -> Iterator[ConfigDict]:
 
 
 def set_num_classes(config: Config, num_classes: int) -> None:
-    """Set the class count of every head in the model that tells classes apart, and of a
-    classifier, which may leave ImageNet's 1000 unsaid."""
+    """Set the number of classes in every head that predicts classes, and in a classifier, whose
+    config may omit ImageNet's 1000."""
     if str(config.model.get('type')).endswith('ImageClassifier'):
         config.model.setdefault('num_classes', num_classes)
     for section in class_heads(config.model):
@@ -158,16 +157,16 @@ def set_num_classes(config: Config, num_classes: int) -> None:
         section['num_classes'] = num_classes
     for section in walk(config.model):
         if 'num_things_classes' in section:
-            # mmdet's heads have 53 where none are stated.
+            # mmdet's heads have 53 if the config states none.
             before = section.num_things_classes + section.get('num_stuff_classes', 53)
             _set_weights(section, before, num_classes)
-            # The objects of a data set of boxes or masks are what MaskFormer calls things.
+            # MaskFormer calls the objects of a data set of boxes or masks things.
             section.num_things_classes, section.num_stuff_classes = num_classes, 0
 
 
 def _set_weights(head: ConfigDict, before: int, number: int) -> None:
-    """Set the class count of the weights in a head's loss, the last of which is that of no object;
-    raise InvalidArgument where the classes have weights that differ."""
+    """Adapt the class weights in a head's loss to the number of classes; the last weight is that of
+    no object. Raise InvalidArgument if the weights of the classes differ."""
     loss = head.get('loss_cls')
     weights = loss.get('class_weight') if isinstance(loss, dict) else None
     if not isinstance(weights, (list, tuple)) or len(weights) != before + 1 or number == before:
@@ -182,8 +181,8 @@ def _set_weights(head: ConfigDict, before: int, number: int) -> None:
 
 
 def set_scale(config: Config, scale: tuple[int, int]) -> None:
-    """Set the (width, height) in pixels that every resizing transform of the data scales to; raise
-    InvalidArgument where there is none, or it makes squares and the two differ."""
+    """Set the (width, height) in pixels of every resizing transform in the data pipelines. Raise
+    InvalidArgument if there is none, or if it makes squares and the two differ."""
     found = 0
     for name in dataloader_names(config):
         for section in walk(config[name]):
@@ -200,7 +199,7 @@ def set_scale(config: Config, scale: tuple[int, int]) -> None:
                 section.scales = [scale]
                 found += 1
             elif 'Resize' in kind and 'scale' in section:
-                # Of a list, the least and the largest size, mmcv's RandomResize chooses between.
+                # mmcv's RandomResize takes a list as the smallest and the largest size.
                 section.scale = [scale, scale] if _is_range(section.scale) else scale
                 found += 1
     if not found:
@@ -210,14 +209,14 @@ def set_scale(config: Config, scale: tuple[int, int]) -> None:
 
 
 def _is_range(scale: Any) -> bool:
-    """Return whether a scale is two sizes, between which a random one is taken."""
+    """Return whether a scale is two sizes, between which a random size is drawn."""
     return isinstance(scale, (list, tuple)) and all(
         isinstance(each, (list, tuple)) for each in scale
     )
 
 
 def set_epochs(config: Config, epochs: int) -> None:
-    """Train for ``epochs`` epochs, with all that counts epochs stretched to that length; raise
+    """Train for ``epochs`` epochs, and stretch all other settings in epochs to that length. Raise
     InvalidArgument for a config that counts iterations."""
     before = config.train_cfg.get('max_epochs')
     if before is None:
@@ -228,12 +227,12 @@ def set_epochs(config: Config, epochs: int) -> None:
 
 
 def stretch(config: Config, key: str, length: int, before: int) -> None:
-    """Set the length of a run, and stretch what counts in the same unit with it: the schedule, and
-    the times at which hooks begin, end and switch. Nothing is left to happen after the end.
+    """Set the length of a run, and stretch the settings in the same unit: the schedule, and the
+    times at which hooks begin, end and switch. No event remains after the end.
 
     Args:
-        key: Of :data:`RUN_LENGTHS`.
-        before: The length that the config was written for.
+        key: A key of :data:`RUN_LENGTHS`.
+        before: The length for which the config was written.
     """
     loop, factor, by_epoch = config.train_cfg, length / before, key == 'max_epochs'
     loop[key] = length
@@ -262,7 +261,7 @@ def _stretch_hook(hook: ConfigDict, length: int, before: int, by_epoch: bool) ->
         return
     for name in _EPOCHS_OF_HOOKS if by_epoch else ():
         if hook.get(name):
-            # What changes within the run must do so before its last epoch.
+            # A change during the run must happen before its last epoch.
             last = length - 1 if hook[name] < before else length
             hook[name] = min(max(1, round(hook[name] * length / before)), last)
     if str(hook.get('type')).endswith('CheckpointHook') and hook.get('interval', -1) > length:
@@ -274,7 +273,7 @@ def _stretch_scheduler(scheduler: ConfigDict, factor: float) -> None:
         if scheduler.get(key):
             scheduler[key] = max(1, round(scheduler[key] * factor))
     if scheduler.get('begin'):
-        # What follows a warm-up that has next to no length left begins with it.
+        # The scheduler after a warm-up that has almost no length left begins with it.
         begin = round(scheduler['begin'] * factor)
         scheduler['begin'] = max(0, min(begin, scheduler.get('end', begin + 1) - 1))
     for key in ('milestones', 'periods'):

@@ -1,4 +1,4 @@
-"""Setting of single values of a config from a command line."""
+"""Overrides of single values in a config from the command line."""
 
 import copy
 import inspect
@@ -15,22 +15,22 @@ from rexdense.engine.config.followers import follow_channels
 from rexdense.engine.config.load import RUN_LENGTHS, stretch
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-# What mmengine's Runner reads of a config besides its own arguments (runner/runner.py).
+# Keys that mmengine's Runner reads besides its own arguments (runner/runner.py).
 _READ_LATER = {
     *('activation_checkpointing', 'compile', 'efficient_conv_bn_eval'),
     *('find_unused_parameters', 'model_wrapper_cfg', 'sync_bn'),
 }
 _BEGUN_AS_LISTS = ('custom_hooks', 'param_scheduler')
-"""Sections that are lists where the config has none yet."""
+"""Sections that are created as lists if the config has none."""
 
 
 def _parameters(function: Callable) -> set[str]:
     return set(inspect.signature(function).parameters) - {'self'}
 
 
-# Every key that a run reads; a config file may have further ones, its own variables.
+# Every key that a run reads; a config file may have further variables of its own.
 KEYS = (_parameters(Runner.__init__) | _READ_LATER) - {'cfg'}
-# Sections that no class checks, since none is built from them.
+# Sections that no class checks, because none is built from them.
 _ARGUMENTS = {
     'auto_scale_lr': {'base_batch_size', 'enable'},
     'compile': _parameters(torch.compile) - {'model'},
@@ -41,28 +41,28 @@ _ARGUMENTS = {
 
 
 NEEDED = ('model', 'optim_wrapper', 'train_cfg', 'train_dataloader')
-"""Sections without which nothing is trained."""
+"""Sections that every training needs."""
 _MEASURED = ('cfg', 'dataloader', 'evaluator')
-"""Ends of the names of the three sections that mmengine's Runner wants together or not at all."""
+"""Name endings of the three sections that mmengine's Runner needs together or not at all."""
 
 
 def override(config: Config, assignments: dict[str, Any]) -> None:
     """Set dotted keys of a config, such as ``model.backbone.arch``.
 
-    The first part of a key must be one that a run reads; the others must be there, apart from the
-    last, which may be a new argument, from sections that classes take but configs seldom state
-    (``init_cfg``), and from sections whose ``type`` is set as well. Where the backbone changes,
-    necks and heads follow (:mod:`rexdense.engine.config.followers`); where the length of the run
-    does, the schedule, unless it is set as well.
+    A run must read the first part of a key. The other parts must exist in the config, with these
+    exceptions: the last part, which may be a new argument; sections that classes accept but configs
+    seldom have (``init_cfg``); and sections whose ``type`` is also set. If the backbone changes,
+    necks and heads are updated (:mod:`rexdense.engine.config.followers`). If the length of the run
+    changes, so does the schedule, unless it is also set.
 
     Raises:
-        UnknownName: nothing reads a key, or no backbone bears its new name.
-        InvalidArgument: the backbone's new arguments are outside what is allowed, or a section is
-            given for a value or a value for a section, see
+        UnknownName: nothing reads a key, or no backbone has its new name.
+        InvalidArgument: the backbone's new arguments are out of range, or a section is given for a
+            value or a value for a section, see
             :func:`rexdense.engine.config.checks.assigned.require_fitting_values`.
     """
     require_fitting_values(config, assignments)
-    # A copy, so that a key at fault leaves the config as it was.
+    # Works on a copy, so that a faulty key leaves the config unchanged.
     root = copy.deepcopy(config._cfg_dict)
     merged = dict(assignments)
     for key, value in assignments.items():
@@ -84,7 +84,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
             there = _step(node, parts[-1], key)
             both_sections = isinstance(there, dict) and isinstance(value, dict)
             if not both_sections and isinstance(above, (dict, list)):
-                # mmengine merges sections alone into the elements of lists.
+                # mmengine merges only sections into the elements of lists.
                 place = int(parts[-1])
                 replaced = type(node)([*node[:place], value, *node[place + 1 :]])
                 above[int(parts[-2]) if isinstance(above, list) else parts[-2]] = replaced
@@ -101,7 +101,7 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
     try:
         config.merge_from_dict(merged)
     except TypeError as error:
-        # A section in place of a value; mmengine's words name it.
+        # A section in place of a value; mmengine's message names it.
         raise InvalidArgument(f'--cfg-options {", ".join(merged)}: {error}') from error
     model = config.get('model') or {}
     if before.backbone != model.get('backbone'):
@@ -113,8 +113,8 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
 
 
 def _require_whole_measures(config: Config, assignments: dict[str, Any]) -> None:
-    """Raise InvalidArgument where some of the three sections of validation, or of the test, are set
-    to None and others are not."""
+    """Raise InvalidArgument if only some of the three sections of validation, or of the test, are
+    set to None."""
     for stage in ('val', 'test'):
         names = [f'{stage}_{end}' for end in _MEASURED]
         removed = [name for name in names if name in assignments and assignments[name] is None]
@@ -127,7 +127,7 @@ def _require_whole_measures(config: Config, assignments: dict[str, Any]) -> None
 
 
 def _require_known(key: str) -> None:
-    """Raise UnknownName where nothing reads a key, as far as its name says."""
+    """Raise UnknownName if nothing reads a key, as far as its name shows."""
     first = key.partition('.')[0]
     if first not in KEYS:
         raise UnknownName(f'--cfg-options {key}: nothing reads {first!r}; {suggest(first, KEYS)}')
@@ -145,7 +145,7 @@ def _step(node: Any, part: str, key: str, fresh: type | None = None) -> Any:
     """Return the value at ``part`` of a node.
 
     Args:
-        fresh: What to begin there if there is nothing; None where there must be something.
+        fresh: Type of a new value if there is none; None if there must be one.
     """
     if isinstance(node, list) and fresh and part == str(len(node)):
         node.append(fresh())

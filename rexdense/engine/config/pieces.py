@@ -1,5 +1,5 @@
-"""Pieces of recipes that are added to a config from the command line: schedule, size of the images,
-optimizer, normalisation, cascaded heads (``configs/_base_/pieces``)."""
+"""Pieces of recipes that the command line adds to a config: schedule, image size, optimizer,
+normalisation, cascaded heads (``configs/_base_/pieces``)."""
 
 import copy
 from collections.abc import Iterator, Sequence
@@ -20,29 +20,30 @@ from rexdense.errors import InvalidArgument, UnknownName, suggest
 PIECES = Path('_base_/pieces')
 """Folder of the pieces below that of the configs."""
 TRAIN_RESIZE, TEST_RESIZE = 'train_resize', 'test_resize'
-"""Key of a piece for the transforms that stand for those by which pipelines scale images."""
+"""Keys of a piece for transforms that replace those that scale images in pipelines."""
 CASCADE = 'cascade'
 """Key of a piece for the arguments of :func:`~rexdense.engine.config.cascade.cascade_model`."""
 _RESIZING = ('Resize', 'RandomResize', 'RandomChoiceResize')
 
 
 def piece_names(config: Config) -> list[str]:
-    """Return the names of the pieces that lie beside a config."""
+    """Return the names of the pieces beside a config."""
     folder = _folder(config)
     return sorted(path.stem for path in folder.glob('*.py')) if folder else []
 
 
 def add_pieces(config: Config, pieces: Sequence[str]) -> None:
-    """Put pieces over a config. As no two may set one value, their order does not matter.
+    """Merge pieces into a config. Their order does not matter, because no two may set the same
+    value.
 
     Args:
         pieces: Names of files in :data:`PIECES`, without ``.py``, or paths.
 
     Raises:
         UnknownName: there is no such piece.
-        InvalidArgument: two of them, or a cascade and its file, set one value, one is given twice,
-            the config has nothing that a piece could change, or a named one is asked for by a
-            config of another kind.
+        InvalidArgument: two pieces, or a cascade and its file, set the same value; one is given
+            twice; the config has nothing that a piece could change; or a named piece is for another
+            kind of config.
     """
     set_by: dict[str, str] = {}
     for piece in pieces:
@@ -98,8 +99,8 @@ def _overlap(value: str, other: str) -> bool:
 
 
 def _values(node: dict[str, Any], prefix: str = '') -> Iterator[str]:
-    """Yield the dotted names of the values that a piece sets; what it replaces as a whole, and the
-    arguments of one class, count as one."""
+    """Yield the dotted names of the values that a piece sets. A section that it replaces, and the
+    arguments of one class, count as one value."""
     for key, value in node.items():
         name = f'{prefix}{key}'
         is_class = isinstance(value, dict) and 'type' in value and name != 'model'
@@ -141,7 +142,7 @@ def _put_over(config: Config, content: ConfigDict, piece: str) -> None:
 
 
 def _set_resizing(config: Config, resize: ConfigDict, training: bool, piece: str) -> None:
-    """Let the pipelines of training, or of measuring, scale images in another way."""
+    """Replace the transforms that scale images in the pipelines of training, or of evaluation."""
     for name in dataloader_names(config):
         if (name == 'train_dataloader') != training:
             continue

@@ -1,5 +1,5 @@
-"""Initial weights in a config, and the images as these want them: what --pretrained changes, and
-what configs for COCO start from."""
+"""Initial weights in a config and the image normalisation that they need, for --pretrained and for
+the COCO configs."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -28,26 +28,26 @@ from rexdense.registry import MODELS
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
 
 BEST = 'best'
-"""Stands for the published weights of best top-1 accuracy."""
+"""Stands for the published weights with the best top-1 accuracy."""
 
 _ENDINGS = ('.pth', '.pt', '.pyth', '.pkl', '.bin', '.ckpt', '.safetensors')
 
 
 def use_pretrained(config: Config, choice: str) -> str:
-    """Make a model start from pretrained weights and give them images as they were trained on;
-    return a sentence that says so.
+    """Make a model start from pretrained weights, with images normalised as in their training.
+    Return a sentence about it.
 
-    The weights are read at once, into a backbone as the config has it, so that what does not fit is
-    told before a run begins.
+    The weights are loaded at once into the backbone of the config, so that a mismatch is reported
+    before a run begins.
 
     Args:
-        choice: A publisher ('clovaai'), with its tag or without; 'best'; the whole name
-            ('rexnet_1.0:clovaai'); a file, such as a checkpoint of rexdense train; or an address.
+        choice: A publisher ('clovaai'), with or without tag; 'best'; the full name
+            ('rexnet_1.0:clovaai'); a file, such as a checkpoint of rexdense train; or a URL.
 
     Raises:
-        InvalidArgument: the backbone is none of rexdense, or the weights are of another network.
+        InvalidArgument: the backbone is not one of rexdense, or the weights are of another network.
         UnknownName: nothing is published under that name.
-        CheckpointUnreadable: the file is not there, or is no checkpoint or work directory.
+        CheckpointUnreadable: the file does not exist, or is no checkpoint or work directory.
         CheckpointMismatch: its tensors do not fit the backbone.
     """
     model = config.model
@@ -59,7 +59,7 @@ def use_pretrained(config: Config, choice: str) -> str:
     model.backbone.update(hidden_options(backbone))
     initial = dict(type='rexdense.Pretrained', checkpoint=checkpoint)
     if str(model.get('type')).endswith('ImageClassifier') and _fills_classifier(model, checkpoint):
-        # Of the head all is taken but the layer of other classes.
+        # The head is loaded without the last layer if that is for other classes.
         model.init_cfg = initial | dict(drop_head=True)
     else:
         model.backbone.init_cfg = initial
@@ -72,8 +72,8 @@ def use_pretrained(config: Config, choice: str) -> str:
 
 
 def _fills_classifier(model: ConfigDict, checkpoint: str) -> bool:
-    """Return whether a checkpoint that fits the backbone fits the classifier: that of a detector or
-    segmentor does not."""
+    """Return whether a checkpoint that fits the backbone also fits the classifier; that of a
+    detector or segmentor does not."""
     bare = dict(
         backbone={**model.backbone, 'init_cfg': None}, data_preprocessor=None, init_cfg=None
     )
@@ -85,8 +85,8 @@ def _fills_classifier(model: ConfigDict, checkpoint: str) -> bool:
 
 
 def use_normalisation(config: Config, stored: Any) -> str:
-    """Give a model its images in the order and on the scale of the run that trained it; return a
-    sentence that says so, empty where the config does so already.
+    """Set a model's channel order and normalisation to those of the run that trained it. Return a
+    sentence about it, empty if nothing changes.
 
     Args:
         stored: The section ``data_preprocessor`` of that run's config, if there is one.
@@ -98,7 +98,7 @@ def use_normalisation(config: Config, stored: Any) -> str:
             for keywords in (stored, section)
         )
     except (AttributeError, KeyError, TypeError, ValueError):
-        # One of the two states no normalisation.
+        # One of the two has no normalisation.
         return ''
     if there == here:
         return ''
@@ -115,8 +115,8 @@ def _described(preprocessing: Preprocessing) -> str:
 
 
 def _built_backbone(section: dict[str, Any]) -> nn.Module:
-    """Return the backbone of a config with random weights; raise InvalidArgument for one from
-    elsewhere."""
+    """Return the backbone of a config with random weights. Raise InvalidArgument for a backbone of
+    another package."""
     kind = section.get('type')
     found = MODELS.get(kind) if isinstance(kind, str) and kind.startswith('rexdense.') else None
     if not isinstance(found, type) or not issubclass(found, Backbone):
@@ -160,19 +160,19 @@ def _chosen(choice: str, network: str | None) -> tuple[str, PublishedWeights | N
 
 
 def detector_sections(arch: str, weights: str | None) -> dict[str, Any]:
-    """Return the part of a detector's ``model`` that its backbone decides: ``backbone``, the
-    channels of the ``neck`` and, where weights are named, their ``data_preprocessor``.
+    """Return the parts of a detector's ``model`` that depend on its backbone: ``backbone``, the
+    channels of the ``neck`` and, with pretrained weights, their ``data_preprocessor``.
 
-    As in mmdet's configs, the levels up to c2 and the statistics of batch normalisation stay those
-    of the weights; of random weights nothing is frozen.
+    As in mmdet's configs, the levels up to c2 and the batch norm statistics of pretrained weights
+    are frozen. With random weights, nothing is frozen.
 
     Args:
         arch: The network's name.
-        weights: The publisher of its weights and their tag, such as 'pycls.dds_8gpu'; None where
-            none are published.
+        weights: The publisher and tag of the weights, such as 'pycls.dds_8gpu'; None for random
+            weights, if none are published.
 
     Raises:
-        UnknownName: no network is called so, or no such weights are published.
+        UnknownName: no network has that name, or no such weights are published.
 
     Example:
         >>> sections = detector_sections('regnetx_400mf', 'pycls.dds_8gpu')
@@ -188,20 +188,20 @@ def detector_sections(arch: str, weights: str | None) -> dict[str, Any]:
 def ssdlite_sections(
     arch: str, weights: str | None, taps: Sequence[int], added_channels: Sequence[int]
 ) -> dict[str, Any]:
-    """Return the part of an SSDLite's ``model`` that its backbone decides: ``backbone``, the
-    channels of the ``neck`` and the ``bbox_head`` and, where weights are named, their
+    """Return the parts of an SSDLite's ``model`` that depend on its backbone: ``backbone``, the
+    channels of the ``neck`` and the ``bbox_head`` and, with pretrained weights, their
     ``data_preprocessor``.
 
-    As in mmdet's config nothing is frozen, and statistics follow slowly (momentum 0.03).
+    As in mmdet's config, nothing is frozen, and batch norm statistics have a momentum of 0.03.
 
     Args:
         arch: The network's name.
         weights: As for :func:`detector_sections`.
-        taps: The levels that are read: 0 is c1, 4 is c5.
-        added_channels: Of the maps that the neck adds.
+        taps: Indices of the levels that are read: 0 is c1, 4 is c5.
+        added_channels: Channels of the maps that the neck adds.
 
     Raises:
-        UnknownName: no network is called so, or no such weights are published.
+        UnknownName: no network has that name, or no such weights are published.
 
     Example:
         >>> sections = ssdlite_sections('rexnet_1.0', None, (3, 4), [512, 256, 256, 128])
@@ -218,7 +218,7 @@ def ssdlite_sections(
 
 
 def _backbone_sections(arch: str, weights: str | None) -> dict[str, Any]:
-    """Return the section of a backbone and, where weights are named, how these want images."""
+    """Return the section of a backbone and, with pretrained weights, their image preprocessing."""
     backbone = dict(type=f'rexdense.{backbone_class(arch).__name__}', arch=arch)
     if weights is None:
         return dict(backbone=backbone)
@@ -229,8 +229,8 @@ def _backbone_sections(arch: str, weights: str | None) -> dict[str, Any]:
 
 
 def _in_order_of(row: PublishedWeights | None, found: Preprocessing) -> Preprocessing:
-    """Return the preprocessing of a file, or of published weights what the row says: one project
-    may publish files in either order of the channels."""
+    """Return the preprocessing of a file; for published weights, as stated in their row, because a
+    project may publish files with either channel order."""
     if row is None or row.channel_order == found.channel_order:
         return found
     normal = IMAGENET_RGB if row.channel_order == 'RGB' else IMAGENET_BGR

@@ -1,1 +1,1 @@
-"""Hooks of mmengine's runner: checks before a run, guards during it, files of predictions."""
+"""Hooks of mmengine's runner: checks before a run, guards during it, and files of predictions."""

@@ -1,4 +1,4 @@
-"""Hook that weighs rare classes more, by the label maps that are trained on."""
+"""Hook that gives rare classes a higher weight, from the label maps of the training."""
 
 from collections.abc import Iterable, Sequence
 
@@ -18,20 +18,20 @@ from rexdense.registry import HOOKS
 
 @HOOKS.register_module()
 class WeighRareClasses(Hook):
-    """Weigh the pixels of rare classes more, in the cross-entropy of a segmentor that has no
-    ``class_weight`` of its own.
+    """Give the pixels of rare classes a higher weight in the cross-entropy of a segmentor without
+    its own ``class_weight``.
 
-    The loss is ``rexdense.CrossEntropyLoss``, which the heads of rexdense make of mmseg's.
-    Cross-entropy is a mean over pixels, so a class with few of them is learnt late or never. The
-    shares are those of the training labels, of 1000 maps at most; the weights are printed. Losses
-    of regions (Dice, Lovasz, Tversky) count each class alike already, focal loss has means of its
-    own; they stay as they are.
+    The loss is ``rexdense.CrossEntropyLoss``, by which the heads of rexdense replace mmseg's.
+    Cross-entropy is a mean over pixels, so a class with few pixels is learnt late or never. The
+    class shares are those of the training labels, of at most 1000 maps. The weights are printed.
+    Other losses are unchanged: losses of regions (Dice, Lovasz, Tversky) already count each class
+    equally, and focal loss has its own balancing.
 
     Args:
-        power: Weights are the shares to the power of ``-power``: 0.5, the square root, 1 gives all
-            classes the same part in the loss. (Median frequency balancing, Eigen and Fergus 2015,
-            arXiv:1411.4734, is 1 up to a factor.)
-        most: The largest weight; the mean over the pixels is 1 before.
+        power: The weights are the class shares to the power of ``-power``. 0.5 is the inverse
+            square root; 1 gives all classes the same part in the loss. (Median frequency balancing,
+            Eigen and Fergus 2015, arXiv:1411.4734, is 1 up to a factor.)
+        most: The largest weight, applied after the mean over the pixels is set to 1.
 
     Raises:
         InvalidArgument: ``power`` is not between 0 and 1, ``most`` is below 1, or the training data
@@ -71,8 +71,8 @@ class WeighRareClasses(Hook):
 
 
 def _pixels(datasets: Iterable) -> np.ndarray:
-    """Return the number of pixels of each class in the label maps of all data sets, where not all
-    maps are read as many as all would have."""
+    """Return the number of pixels of each class in the label maps of all data sets, extrapolated if
+    only a part of the maps is read."""
     total = 0
     for dataset in datasets:
         if not isinstance(dataset, SegmentationDataset):
@@ -89,8 +89,9 @@ def _pixels(datasets: Iterable) -> np.ndarray:
 
 
 def rarity_weights(pixels: Sequence[int], power: float, most: float) -> tuple[float, ...]:
-    """Return the weight of each class from its number of pixels; see :class:`WeighRareClasses`.
-    A class that has none is weighed as if it had one: label maps that were not counted may show it.
+    """Return the weight of each class from its number of pixels, see :class:`WeighRareClasses`. A
+    class without pixels is treated as if it had one, because label maps that were not counted may
+    have it.
 
     Example:
         >>> [round(weight, 3) for weight in rarity_weights([900, 100, 0], 0.5, 30)]

@@ -17,18 +17,18 @@ from rexdense.registry import HOOKS
 
 @HOOKS.register_module()
 class CheckClasses(Hook):
-    """Check before training that the model and the validation data have the classes and the void
-    label of the training data, that a resumed run has had them too, and that label maps have pixels
-    of two classes.
+    """Check classes before training.
+
+    The model, the validation data and a resumed run must have the classes of the training data, and
+    the model and the validation data its void label. Label maps must have pixels of two classes.
 
     Raises:
-        InvalidArgument: another number of classes, other classes or another order of them, or
-            another void label.
-        DataError: all labelled pixels are of one class.
+        InvalidArgument: the number, names or order of classes differ, or the void labels differ.
+        DataError: all labelled pixels have one class.
     """
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Compare the classes of a run that goes on with those it was taught."""
+        """Compare the classes of a resumed run with those on which it was trained."""
         if runner._resume:
             require_same_classes(
                 _classes(runner.train_dataloader),
@@ -38,7 +38,7 @@ class CheckClasses(Hook):
             )
 
     def before_train(self, runner) -> None:
-        """Compare the classes; data sets without classes are left alone."""
+        """Compare the classes; data sets without classes are not checked."""
         classes = _classes(runner.train_dataloader)
         if classes is None:
             return
@@ -62,8 +62,8 @@ class CheckClasses(Hook):
 
 
 def _stated_classes(model: ConfigDict) -> Iterator[tuple[ConfigDict, str, int]]:
-    """Yield the sections of a model that tell classes apart, with the key that says how many there
-    are, and their number."""
+    """Yield the sections of a model that predict classes, with the key of the number of classes,
+    and the number."""
     for head in class_heads(model):
         yield head, 'num_classes', head.num_classes
     things, stuff = 'num_things_classes', 'num_stuff_classes'
@@ -73,7 +73,7 @@ def _stated_classes(model: ConfigDict) -> Iterator[tuple[ConfigDict, str, int]]:
 
 
 def _require_same_void(runner, void: int) -> None:
-    """Raise InvalidArgument unless the heads, the padding, the validation data and the metrics know
+    """Raise InvalidArgument unless the heads, the padding, the validation data and the metrics have
     the void label of the training data."""
     model = runner.cfg.model
     stated = {
@@ -105,8 +105,7 @@ def _classes(dataloader) -> tuple[str, ...] | None:
 def require_same_classes(
     found: Sequence[str] | None, wanted: Sequence[str] | None, of_found: str, of_wanted: str
 ) -> None:
-    """Raise InvalidArgument unless two lists of classes, where both are known, are the same in the
-    same order."""
+    """Raise InvalidArgument if two lists of classes are known and differ in names or order."""
     if found is None or wanted is None or tuple(found) == tuple(wanted):
         return
     raise InvalidArgument(

@@ -1,4 +1,4 @@
-"""Hook that limits the history of logged values, which mmengine keeps whole."""
+"""Hook that limits the history of logged values, which mmengine keeps completely."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from mmengine.runner import LogProcessor
 
 
 class ShortHistories(Hook):
-    """Keep as many of the logged values as the log takes means of.
+    """Keep only as many logged values as the log averages.
 
     mmengine keeps a million of each, copies them all at every step, and writes them into each
     checkpoint (logging/history_buffer.py, ``update``): a run of 100 000 steps and ten values copies
-    16 MB a step. Where a setting of the log asks for a mean of the whole run, they stay.
+    16 MB per step. If a setting of the log asks for a mean over the whole run, they are kept.
     """
 
     priority = 'LOWEST'
@@ -20,7 +20,7 @@ class ShortHistories(Hook):
         self._most: dict[str, int] = {}
 
     def before_train(self, runner: Any) -> None:
-        """Find out how many are needed."""
+        """Determine how many values are needed."""
         processor = runner.log_processor
         if not isinstance(processor, LogProcessor):
             return
@@ -33,16 +33,16 @@ class ShortHistories(Hook):
         longest = max(each for each in windows if each != 'epoch')
         lengths = {'train': len(runner.train_dataloader) if 'epoch' in windows else 0}
         if runner.val_loop is not None:
-            # The time of a validation is a mean over all of it.
+            # The time of a validation is a mean over the whole validation.
             lengths['val'] = len(runner.val_dataloader)
         self._most = {mode: max(1, longest, length) for mode, length in lengths.items()}
 
     def after_train_iter(self, runner: Any, *_: Any, **__: Any) -> None:
-        """Let older values of training go."""
+        """Drop older values of training."""
         self._limit(runner, 'train')
 
     def after_val_iter(self, runner: Any, *_: Any, **__: Any) -> None:
-        """Let older values of validation go."""
+        """Drop older values of validation."""
         self._limit(runner, 'val')
 
     def _limit(self, runner: Any, mode: str) -> None:

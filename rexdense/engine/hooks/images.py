@@ -1,4 +1,4 @@
-"""Hooks that check the image files before a training, and count those skipped during it."""
+"""Hooks that check image files before a training, and count those skipped during it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,18 +24,18 @@ from rexdense.registry import HOOKS
 
 @HOOKS.register_module()
 class CheckImages(Hook):
-    """Look before training at the headers of all images and their maps, so that a fault in the
+    """Check the headers of all images and their maps before training, so that a fault in the
     validation data does not end a run hours later.
 
-    Training images that cannot be decoded are named; the data sets of rexdense skip them.
+    Training images that cannot be decoded are listed; the data sets of rexdense skip them.
 
     Raises:
-        DataError: an image or a map has another size than it should, or cannot be decoded where
-            that is no welcome surprise; or all images of a class cannot.
+        DataError: an image or a map has an unexpected size, or cannot be decoded and may not be
+            skipped; or all images of a class cannot be decoded.
     """
 
     def before_train(self, runner) -> None:
-        """Look at the files of the training and the validation data."""
+        """Check the files of the training and the validation data."""
         loaders = {'the training data': runner.train_dataloader}
         if runner.val_loop is not None:
             loaders['the validation data'] = runner.val_dataloader
@@ -59,13 +59,13 @@ class CheckImages(Hook):
 
 
 def _require_each_class(parts: Sequence[tuple[Any, Mapping[int, str]]], where: str) -> None:
-    """Raise DataError where all images of a class are damaged: a class that is never seen is never
+    """Raise DataError if all images of a class are damaged, because such a class is never
     predicted.
 
     Args:
-        parts: The data sets that are trained on together, each with a message for each damaged
-            image, by its place. Where one is of another kind, nothing is known of its classes.
-        where: What messages call the images.
+        parts: The data sets of the training, each with a message for each damaged image, by its
+            index. If one is of another kind, the classes are unknown and not checked.
+        where: Name of the images in messages.
     """
     if not all(isinstance(dataset, ClassificationDataset) for dataset, _ in parts):
         return
@@ -87,7 +87,7 @@ def _require_each_class(parts: Sequence[tuple[Any, Mapping[int, str]]], where: s
 
 
 def _samples(dataset: Any) -> list[Sample]:
-    """Return the files of a data set, of mmengine's kind, that lie on a disk, each by itself."""
+    """Return the files of a data set of mmengine's form that are single files on a disk."""
     if getattr(dataset, 'backend_args', None) or not hasattr(dataset, 'get_data_info'):
         return []
     samples, reads_labels = [], _reads_label_maps(dataset)
@@ -102,8 +102,8 @@ def _samples(dataset: Any) -> list[Sample]:
 
 
 def _reads_label_maps(dataset: Any) -> bool:
-    """Return whether the label maps that a data set names are read: mmdet's data sets name them for
-    pipelines that load masks alone, too."""
+    """Return whether the label maps that a data set names are read. mmdet's data sets also name
+    them for pipelines that load only masks."""
     steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', ())
     loading = [step.with_seg for step in steps if hasattr(step, 'with_seg')]
     return any(loading) or not loading
@@ -111,7 +111,7 @@ def _reads_label_maps(dataset: Any) -> bool:
 
 @HOOKS.register_module()
 class ReportSkippedImages(Hook):
-    """Log after each epoch in which it has grown how many training images could not be used."""
+    """Log after an epoch how many training images could not be used, if the number has grown."""
 
     def __init__(self) -> None:
         self._told = 0

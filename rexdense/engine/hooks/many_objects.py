@@ -1,4 +1,4 @@
-"""A look at whether a model may find as many objects as its images have."""
+"""Hook that warns of images with more objects than a model can find."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from rexdense.datasets.skipping import innermost_datasets
 from rexdense.engine.config.object_limits import OF_REGIONS, object_limits
 
 _COUNTED = (1, 10, 100)
-"""What ``rexdense.CocoMetric`` counts of a class in an image, where the config does not say."""
+"""Numbers of objects per class and image that ``rexdense.CocoMetric`` counts by default."""
 
 
 class TellOfManyObjects(Hook):
-    """Warn before training where images have more objects than the model keeps of one, or more of
-    a class than the metric counts; what a model predicts does not show it."""
+    """Warn before training if images have more objects than the model keeps per image, or more of a
+    class than the metric counts. Predictions do not show this limit."""
 
     @master_only
     def before_train(self, runner) -> None:
@@ -43,8 +43,7 @@ class TellOfManyObjects(Hook):
 
 
 def _counted(config: Config) -> Iterator[tuple[str, list[int]]]:
-    """Yield the keys that limit the objects of a class in an image that are measured, and their
-    values."""
+    """Yield the keys that limit the evaluated objects of a class in an image, and their values."""
     evaluators = config.get('val_evaluator') or []
     for place, section in enumerate([evaluators] if isinstance(evaluators, dict) else evaluators):
         if isinstance(section, dict) and section.get('type') == 'rexdense.CocoMetric':
@@ -53,7 +52,7 @@ def _counted(config: Config) -> Iterator[tuple[str, list[int]]]:
 
 
 def _advice(key: str, enough: int) -> str:
-    """Return the assignment by which a key allows for so many objects."""
+    """Return the assignment that raises the limit of a key to ``enough`` objects."""
     if key.endswith('max_detections'):
         return ' '.join(f'{each}=[1,10,{enough}]' for each in (key, key.replace('val', 'test', 1)))
     # Regions overlap, so that there are more of them than objects.
@@ -61,7 +60,7 @@ def _advice(key: str, enough: int) -> str:
 
 
 def _most_objects(datasets: list[Any]) -> tuple[int, int]:
-    """Return the largest numbers of objects, and of those of one class, in an image."""
+    """Return the largest number of objects, and of objects of one class, in an image."""
     most = most_of_class = 0
     for dataset in (part for whole in datasets for part in innermost_datasets(whole)):
         for index in range(len(dataset) if hasattr(dataset, 'get_data_info') else 0):

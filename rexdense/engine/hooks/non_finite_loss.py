@@ -1,4 +1,4 @@
-"""Hook that stops a training at the first loss that is not finite."""
+"""Hook that stops a training at the first NaN or infinite loss."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ MOST_TENSORS_NAMED = 3
 
 @HOOKS.register_module()
 class StopOnNonFiniteLoss(Hook):
-    """End the run at the first loss that is NaN or infinite, before anything is saved from it.
+    """End the run at the first loss that is NaN or infinite, before anything is saved after it.
 
-    The weights are looked at too before they are validated or saved: gradients can spoil them in
-    the step after a loss that was still finite.
+    The weights are also checked before they are validated or saved, because gradients can spoil
+    them in the step after a loss that was still finite.
 
     Raises:
-        NonFiniteLoss: names the iteration, the loss terms or tensors at fault and the images of the
-            batch.
+        NonFiniteLoss: the message names the iteration, the loss terms or tensors, and the images of
+            the batch.
     """
 
     # Before the hooks that average weights, log or save.
@@ -39,8 +39,8 @@ class StopOnNonFiniteLoss(Hook):
         """Check the losses of the iteration, and the weights before they are validated."""
         self._place = f'epoch {runner.epoch + 1}, iteration {runner.iter + 1}'
         self._images = _image_names(data_batch)
-        # mmengine's RuntimeInfoHook, which comes first, has fetched it: the device need not be
-        # waited for again.
+        # mmengine's RuntimeInfoHook, which comes first, has fetched it, so this does not wait for
+        # the device again.
         loss = runner.message_hub.get_scalar('train/loss').current()
         if not math.isfinite(loss):
             terms = [
@@ -51,7 +51,7 @@ class StopOnNonFiniteLoss(Hook):
             self._check_weights(runner, bare_model(runner.model).state_dict())
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Check the weights that are to be saved."""
+        """Check the weights before they are saved."""
         self._check_weights(runner, checkpoint['state_dict'])
 
     def _check_weights(self, runner, state: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Hook that measures batch-norm statistics anew at the end of an epoch."""
+"""Hook that recomputes batch norm statistics at the end of an epoch."""
 
 import copy
 import itertools
@@ -17,21 +17,21 @@ from rexdense.registry import HOOKS
 
 @HOOKS.register_module()
 class PreciseBatchNorm(Hook):
-    """Measure the running statistics of batch normalisation anew at the end of each epoch.
+    """Recompute the running statistics of batch norm at the end of each epoch.
 
     The moving averages of a training mix the weights of many steps. Here every layer gets the mean
-    of its batch means and of its batch variances over training images, with the weights as they
-    are: pycls' precise batch norm (pycls/core/net.py, ``compute_precise_bn_stats``), which mmengine
-    lacks. Validation, checkpoints and all that is exported have these statistics. Layers whose
-    statistics are frozen keep them.
+    of its batch means and of its batch variances over training images, with the present weights.
+    This is pycls' precise batch norm (pycls/core/net.py, ``compute_precise_bn_stats``), which
+    mmengine does not have. Validation, checkpoints and exports use these statistics. Layers with
+    frozen statistics keep them.
 
     Args:
-        num_samples: Images to measure with, over all processes; 8192 in pycls.
+        num_samples: Number of images, over all processes; 8192 in pycls.
 
     Raises:
-        InvalidArgument: ``num_samples`` is no number above 0; the run counts iterations, which
-            saves and validates before its only epoch ends; or it averages its weights, whose
-            statistics these are not.
+        InvalidArgument: ``num_samples`` is no number above 0; the run counts iterations, so that it
+            saves and validates before its only epoch ends; or it averages its weights, to which
+            these statistics do not belong.
     """
 
     def __init__(self, num_samples: int = 8192) -> None:
@@ -40,7 +40,7 @@ class PreciseBatchNorm(Hook):
         self.num_samples = num_samples
 
     def before_train(self, runner) -> None:
-        """Check that what is measured is validated and saved."""
+        """Check that the statistics are validated and saved."""
         if not isinstance(runner.train_loop, EpochBasedTrainLoop):
             raise InvalidArgument(
                 'PreciseBatchNorm measures after epochs, and this run counts iterations: leave it '

@@ -1,4 +1,5 @@
-"""Hooks of measuring: optimised models, runtimes, flip tests, files and pictures of predictions."""
+"""Hooks of an evaluation: optimised models, runtimes, flip tests, files and pictures of
+predictions."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,17 +18,17 @@ from rexdense.visualization.picture_files import read_picture, write_picture
 
 
 class OptimizeModel(Hook):
-    """Optimises the model once its weights are loaded, and before other hooks watch it."""
+    """Optimise the model after its weights are loaded and before other hooks use it."""
 
     priority = 'HIGHEST'
 
     def before_test(self, runner) -> None:
-        """Put the optimised model in the model's place."""
+        """Replace the model by the optimised one."""
         runner.model = for_inference(bare_model(runner.model).eval())
 
 
 class UseRuntime(Hook):
-    """Lets another runtime compute the network once its weights are loaded.
+    """Compute the network in another runtime after its weights are loaded.
 
     Args:
         runtime, checkpoint: See :func:`~rexdense.engine.trained.runtime.use_runtime`.
@@ -39,32 +40,32 @@ class UseRuntime(Hook):
         self.runtime, self.checkpoint = runtime, checkpoint
 
     def before_test(self, runner) -> None:
-        """Put the graph in the network's place."""
+        """Replace the network by the graph."""
         use_runtime(bare_model(runner.model).eval(), self.runtime, self.checkpoint)
 
 
 class PredictFlippedToo(Hook):
-    """Makes the model predict from mirrored images, too, once its weights are loaded.
+    """Make the model also predict from mirrored images, after its weights are loaded.
 
     Args:
-        directions: Of a detector: see :func:`rexdense.engine.trained.flips.flip_tested`.
+        directions: Detectors: see :func:`rexdense.engine.trained.flips.flip_tested`.
     """
 
     def __init__(self, directions: Sequence[str]) -> None:
         self.directions = directions
 
     def before_test(self, runner) -> None:
-        """Put the model into a flip test."""
+        """Replace the model by its flip test."""
         runner.model = flip_tested(runner.model, self.directions)
 
 
 class _Folder(Hook):
-    """Writes a file for each test image; one that is there is replaced, since several processes may
-    be given the same image.
+    """Write a file for each test image. An existing file is replaced, because several processes may
+    get the same image.
 
     Args:
-        places: Where the file of each image goes, by the image's path.
-        task: What is drawn and written.
+        places: Output file by the path of the image.
+        task: Task that draws and writes predictions.
     """
 
     def __init__(self, places: Mapping[str, Path], task: Task) -> None:
@@ -73,8 +74,8 @@ class _Folder(Hook):
 
 
 class DrawPredictions(_Folder):
-    """Draws each test image with what is predicted, beside the truth for segmentors and depth
-    estimators."""
+    """Draw each test image with its predictions; for segmentors and depth estimators beside the
+    truth."""
 
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
         """Draw the images of one batch."""
@@ -85,10 +86,10 @@ class DrawPredictions(_Folder):
 
 
 class WritePredictions(_Folder):
-    """Writes the label map or the depth map of each test image."""
+    """Write the label map or the depth map of each test image."""
 
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        """Write those of one batch."""
+        """Write the maps of one batch."""
         for sample in outputs:
             path, content = self.places[sample.img_path], self.task.encode(sample)
             atomic_write(path, content, overwrite=True, make_folder=True)
@@ -97,9 +98,9 @@ class WritePredictions(_Folder):
 def places_of_samples(
     dataset: Any, folder: Path, renames: Sequence[Rename], reserved: Sequence[str] = ()
 ) -> dict[str, Path]:
-    """Return the place of each image's file: that of the image below the data set's folder of
-    images, so that names in several folders stay apart. Raise InvalidArgument where a link leads
-    out of ``folder``.
+    """Return the output file of each image. Its path is that of the image relative to the data
+    set's image folder, so that equal names in several folders stay separate. Raise InvalidArgument
+    if a link leads out of ``folder``.
 
     Args:
         renames, reserved: As for :func:`rexdense.output_names.output_names`.

@@ -13,17 +13,17 @@ LONGEST_SHOWN = 80
 
 
 class RequireSameData(Hook):
-    """Check before a run that the processes have data of the same size and the same classes.
+    """Check before a run that all processes have data of the same size and the same classes.
 
-    Each takes its share of the numbers from 0 to that size: with others, some would wait in a step
-    that the rest never makes, and images would be left out or measured twice. So it is where the
-    copy on the disk of one machine is not whole.
+    Each process takes its share of the indices up to that size. With different data, such as an
+    incomplete copy on the disk of one machine, some would wait in a step that the others never
+    make, and images would be left out or evaluated twice.
 
     Raises:
-        DataError: they have not.
+        DataError: the data differ.
     """
 
-    # Before hooks that look at the files.
+    # Before hooks that check the files.
     priority = 'VERY_HIGH'
 
     def before_train(self, runner) -> None:
@@ -33,7 +33,7 @@ class RequireSameData(Hook):
             _require_same(runner.val_dataloader, 'validation')
 
     def before_test(self, runner) -> None:
-        """Compare the data that are measured."""
+        """Compare the data of the evaluation."""
         _require_same(runner.test_dataloader, 'test')
 
 
@@ -51,8 +51,8 @@ def _require_same(loader: DataLoader, which: str) -> None:
 
 
 def _apart(one: str, other: str) -> tuple[str, str]:
-    """Return two texts that differ, of thousands of classes for example, from a little before the
-    place where they do."""
+    """Return the parts of two texts, such as lists of thousands of classes, around the first
+    difference."""
     alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
     place = len(list(alike))
     begin = max(0, place - LONGEST_SHOWN // 2)
@@ -65,7 +65,7 @@ def _apart(one: str, other: str) -> tuple[str, str]:
 
 
 def _facts(loader: DataLoader) -> dict[str, str]:
-    """Return what must be the same of a data set, by what it is called."""
+    """Return the properties of a data set that must be equal, by name."""
     dataset = loader.dataset
     size = len(dataset) if isinstance(dataset, Sized) else 'unknown'
     classes = (getattr(dataset, 'metainfo', None) or {}).get('classes') or ()

@@ -1,4 +1,4 @@
-"""Hook that checks that a checkpoint has the tensors of the model, no more and no fewer."""
+"""Hook that checks that a checkpoint has exactly the tensors of the model."""
 
 from collections.abc import Mapping
 
@@ -16,9 +16,9 @@ MOST_TENSORS_NAMED = 3
 
 
 class RequireSameTensors(Hook):
-    """Check a checkpoint before any of it is used; mmengine would log a warning and go on.
+    """Check a checkpoint before any of it is used; mmengine would only log a warning.
 
-    Training that starts from a model of another number of classes keeps the layers of these.
+    A training that starts from a model with another number of classes keeps its own class layers.
 
     Raises:
         CheckpointMismatch: its tensors are not those of the model.
@@ -28,7 +28,7 @@ class RequireSameTensors(Hook):
     priority = 'VERY_HIGH'
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Compare the tensors; a bare state dict gets the form that mmengine's hooks expect."""
+        """Compare the tensors. A bare state dict gets the form that mmengine's hooks expect."""
         if 'state_dict' not in checkpoint:
             checkpoint['state_dict'] = dict(checkpoint)
         source = runner._load_from or 'the checkpoint'
@@ -45,8 +45,8 @@ class RequireSameTensors(Hook):
 
 
 def _keep_own_class_layers(runner: Runner, checkpoint: dict, source: str) -> None:
-    """Leave the layers whose size is that of the classes as they are, where training starts from a
-    model of another number of classes, and say which."""
+    """Keep the layers whose size depends on the classes if training starts from a model with
+    another number of classes, and log their names."""
     own = getattr(runner.train_dataloader.dataset, 'metainfo', {}).get('classes')
     if not own:
         return
@@ -70,7 +70,7 @@ def backbone_of(model: nn.Module) -> nn.Module | None:
 
 def require_same_tensors(model: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
     """Raise CheckpointMismatch, with the first tensors that differ, by kind, unless a state dict
-    has the model's tensors, no more and no fewer, in the same shapes."""
+    has exactly the model's tensors in the same shapes."""
     own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     other = {name: tuple(tensor.shape) for name, tensor in state.items()}
     differences = {

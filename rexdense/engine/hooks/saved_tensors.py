@@ -1,4 +1,4 @@
-"""Hook that saves tensors from the CPU, contiguous, so that any machine can read them."""
+"""Hook that saves contiguous CPU tensors, which any machine can read."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 class SavePlainTensors(Hook):
-    """Move all tensors of a checkpoint to the CPU and into the usual layout before it is written.
+    """Move all tensors of a checkpoint to the CPU and make them contiguous before it is written.
 
-    mmengine moves weights and optimizer, but its EMAHook puts the average there as it lies on the
-    device, and such a file cannot be read where that device is absent. Weights that are trained in
-    channels_last (:mod:`rexdense.engine.cpu_steps`) are contiguous in the file.
+    mmengine moves weights and optimizer state, but its EMAHook adds the average from the device,
+    and such a file cannot be read without that device. Weights that are trained in channels_last
+    (:mod:`rexdense.engine.cpu_steps`) are contiguous in the file.
     """
 
     # After the EMA hook and all others that add to the file.
@@ -24,11 +24,11 @@ class SavePlainTensors(Hook):
 
 
 def _plain(value: Any) -> Any:
-    """Return a tree whose tensors are contiguous and on the CPU; what holds none stays as it is."""
+    """Return a tree with contiguous tensors on the CPU; parts without tensors are unchanged."""
     if isinstance(value, Tensor):
         return value.cpu().contiguous()
     if isinstance(value, dict):
-        # In place: a state dict has versions of its modules as an attribute.
+        # In place, because a state dict has the versions of its modules as an attribute.
         for name, inner in value.items():
             moved = _plain(inner)
             if moved is not inner:

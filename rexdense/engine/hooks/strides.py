@@ -11,28 +11,28 @@ from rexdense.errors import InvalidArgument
 from rexdense.registry import HOOKS
 
 SMALLEST_SIZE = 4
-"""Of maps smaller than this the stride cannot be told."""
+"""The stride of maps smaller than this cannot be determined."""
 MOST_APART = 1.5
-"""Convolutions without padding make maps smaller by less than this factor."""
+"""Convolutions without padding shrink maps by less than this factor."""
 
 
 @HOOKS.register_module()
 class CheckStrides(Hook):
-    """Compare at the first batch the sizes of the features with the strides that heads state.
+    """Compare the feature map sizes of the first batch with the strides in the heads.
 
-    It holds for every neck and backbone, also those that
+    This works for every neck and backbone, also those that
     :func:`rexdense.engine.config.followers.follow_strides` does not know.
 
     Raises:
-        InvalidArgument: boxes would lie at wrong places.
+        InvalidArgument: the strides differ, so that boxes would be at wrong positions.
     """
 
     def before_train(self, runner) -> None:
-        """Wait for the first batch."""
+        """Register the check for the first batch."""
         _watch(bare_model(runner.model))
 
     def before_test(self, runner) -> None:
-        """Wait for the first batch."""
+        """Register the check for the first batch."""
         _watch(bare_model(runner.model))
 
 
@@ -59,9 +59,10 @@ def _watch(model: nn.Module) -> None:
 
 
 def _stated_strides(model: nn.Module) -> Iterator[tuple[str, list[int], bool]]:
-    """Yield the name of each part that states strides, these, and whether they are of all maps."""
+    """Yield the name of each part with strides, the strides, and whether they are those of all
+    maps."""
     for name, module in model.named_modules():
-        # Branches with a map of their own, such as HTC's.
+        # Branches with their own map, such as HTC's.
         if 'semantic' in name:
             continue
         generator = getattr(module, 'prior_generator', None)

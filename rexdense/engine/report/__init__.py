@@ -1,1 +1,1 @@
-"""Summaries of a run beside its log: lines, metrics, a page."""
+"""Summaries of a run besides its log: closing lines, metrics, an HTML page."""

@@ -1,4 +1,4 @@
-"""The line that ends a training."""
+"""The last line of a training."""
 
 from pathlib import Path
 
@@ -10,17 +10,17 @@ from rexdense.visualization.scalars import read_scalars
 
 
 def best_checkpoint(runner: Runner) -> Path | None:
-    """Return the best checkpoint of the run, None where it keeps none."""
+    """Return the best checkpoint of the run; None if it keeps none."""
     path = runner.message_hub.runtime_info.get('best_ckpt')
     return Path(path) if path and Path(path).is_file() else None
 
 
 def closing_line(runner: Runner, seconds: float) -> str:
-    """Return the main metric of the last and of the best validation, how much was trained in which
-    time, and the folder.
+    """Return a line with the main metric of the last and of the best validation, the length and
+    time of the training, and the folder.
 
     Args:
-        seconds: Of training and validation.
+        seconds: Time of training and validation.
     """
     by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
     unit, done = ('epoch', runner.epoch) if by_epoch else ('iteration', runner.iter)

@@ -13,29 +13,30 @@ from rexdense.engine.report.closing_line import duration
 from rexdense.engine.runner import Runner
 
 STEPS = 2
-"""The first also sets things up, so that the time of the second counts."""
+"""The first step also sets things up, so the time of the second counts."""
 STEPS_ADDED_UP = 3
-"""Where gradients are added up, the memory of the third counts: moments and gradients are there."""
+"""With gradient accumulation, the memory of the third step counts: moments and gradients exist
+then."""
 GIB = 2**30
 
 
 class StepsDone(Exception):
-    """Ends a training from within its loop, once its first steps are done."""
+    """Raised within the training loop after the first steps, to end the training."""
 
 
 class FirstSteps(Hook):
-    """End a training after its first steps, before anything is saved, and keep their times.
+    """End a training after its first steps, before anything is saved, and record their times.
 
     Attributes:
-        seconds: Of each step: waiting for its batch, and computing.
-        steps: Of the whole training.
+        seconds: Per step: the time of waiting for its batch, and of computing.
+        steps: Number of steps of the whole training.
 
     Raises:
-        StepsDone: they are done.
+        StepsDone: the steps are done.
         KeyboardInterrupt: a signal has stopped it before.
     """
 
-    # Before what validates and saves, after what makes the step.
+    # Before hooks that validate and save, after the hook that makes the step.
     priority = 'VERY_HIGH'
 
     def __init__(self) -> None:
@@ -45,8 +46,8 @@ class FirstSteps(Hook):
         self._wanted = STEPS
 
     def before_train(self, runner) -> None:
-        """Leave out a validation that is still due, and let the first batch be the last one of a
-        step of the optimizer, which makes its moments."""
+        """Skip a pending validation, and make the first batch the last of an optimizer step, which
+        creates the moments."""
         runner.train_loop.validated = True
         wrapper = runner.optim_wrapper
         for part in wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]:
@@ -55,17 +56,17 @@ class FirstSteps(Hook):
                 self._wanted = STEPS_ADDED_UP
 
     def before_train_epoch(self, runner) -> None:
-        """Begin to wait for the first batch."""
+        """Start the time of waiting for the first batch."""
         self.steps = runner.max_iters - runner.iter
         self._began = time.perf_counter()
 
     def before_train_iter(self, runner, batch_idx: int, data_batch=None) -> None:
-        """Note that the batch is there."""
+        """Record that the batch has arrived."""
         self._loaded = time.perf_counter()
 
     def after_train_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:
-        """End the training, or begin to wait for the next batch."""
-        # The loss is fetched, which waits for the device.
+        """End the training, or start the time of waiting for the next batch."""
+        # Reading the loss waits for the device.
         runner.message_hub.get_scalar('train/loss').current()
         done = time.perf_counter()
         self.seconds.append((self._loaded - self._began, done - self._loaded))
@@ -78,7 +79,8 @@ class FirstSteps(Hook):
 
 
 def dry_run_lines(runner: Runner, first_steps: FirstSteps) -> list[str]:
-    """Return the times of the first steps of a run, and the expected time of the whole training."""
+    """Return lines with the times of the first steps of a run, and the expected time of the
+    training."""
     loader = runner.train_dataloader
     seconds, steps = first_steps.seconds, first_steps.steps
     wait, compute = seconds[-1]
@@ -96,9 +98,9 @@ def dry_run_lines(runner: Runner, first_steps: FirstSteps) -> list[str]:
 
 
 def _memory() -> str:
-    """Return the most memory that was in use, of the accelerator and of the process."""
+    """Return the peak memory of the accelerator and of the process."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # In bytes on macOS, in KiB elsewhere (getrusage(2)).
+    # Bytes on macOS, KiB elsewhere (getrusage(2)).
     process = peak / GIB * (1 if sys.platform == 'darwin' else 1024)
     said = f'{process:.1f} GiB of the process at most, without those that load images'
     if get_device() == 'cuda':

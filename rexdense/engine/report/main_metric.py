@@ -1,4 +1,4 @@
-"""The metric that says which weights of a run are the best."""
+"""The metric that selects the best weights of a run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,15 +10,15 @@ from mmengine.hooks import CheckpointHook
 from rexdense.errors import InvalidArgument
 
 LEAST_GAIN = 1e-6
-"""Least gain of a better metric, so that one that stands still stops a run; mmengine's hook
-takes an equal value for a gain where this is 0."""
+"""Smallest gain of a better metric, so that a constant metric stops a run. With 0, mmengine's hook
+would count an equal value as a gain."""
 
 
 class MainMetric(NamedTuple):
-    """A metric among those of a validation.
+    """A metric of a validation.
 
     Attributes:
-        name: As mmengine logs it, such as ``coco/bbox_mAP``.
+        name: The name in mmengine's log, such as ``coco/bbox_mAP``.
         rule: 'greater' or 'less': which values are better.
     """
 
@@ -26,7 +26,7 @@ class MainMetric(NamedTuple):
     rule: str = 'greater'
 
     def best(self, rows: Sequence[Mapping[str, float]]) -> Mapping[str, float] | None:
-        """Return the logged row with the best value, the first of equals; None without any."""
+        """Return the logged row with the best value, the first of equal ones; None without any."""
         there = [row for row in rows if not math.isnan(row.get(self.name, math.nan))]
         if not there:
             return None
@@ -34,7 +34,8 @@ class MainMetric(NamedTuple):
         return choose(there, key=lambda row: row[self.name])
 
 
-# By the class of a metric, of rexdense or of its host: the prefix of its values, and the main one.
+# By the class of a metric, of rexdense or of mmdet and its like: the prefix of its values, and the
+# main value.
 _METRICS = {
     'CocoMetric': ('coco', MainMetric('bbox_mAP')),
     'SegmentationMetric': ('segmentation', MainMetric('mIoU')),
@@ -45,9 +46,9 @@ _METRICS = {
 
 
 def main_metric(config: Config) -> MainMetric | None:
-    """Return the main metric of the task that a config trains: AP of masks, or of boxes where there
-    are no masks; mIoU; top-1; for depth the absolute relative error. None without a validation, or
-    with metrics of other kinds alone."""
+    """Return the main metric of a config's task: AP of masks, or of boxes if there are no masks;
+    mIoU; top-1; for depth, the absolute relative error. None without a validation, or with only
+    other metrics."""
     evaluators = config.get('val_evaluator') or []
     for section in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
         if not isinstance(section, Mapping):
@@ -64,8 +65,8 @@ def main_metric(config: Config) -> MainMetric | None:
 
 
 def kept_metric(config: Mapping[str, Any]) -> MainMetric | None:
-    """Return the metric by which a run with a config keeps its best checkpoint; None where it keeps
-    none, or by several or by one that mmengine picks."""
+    """Return the metric by which a run with a config keeps its best checkpoint. None if it keeps
+    none, or uses several metrics or one that mmengine picks."""
     hooks = config.get('default_hooks')
     checkpoint = hooks.get('checkpoint') if isinstance(hooks, Mapping) else None
     if not isinstance(checkpoint, Mapping):
@@ -85,9 +86,9 @@ def kept_metric(config: Mapping[str, Any]) -> MainMetric | None:
 
 
 def keep_best(config: Config) -> None:
-    """Let a run keep the checkpoint that is the best by the main metric, unless the config says by
-    what, or that none is. Raise InvalidArgument where it says by what, but neither it nor the name
-    says whether more or less of it is better."""
+    """Make a run keep the best checkpoint by the main metric, unless the config names a metric or
+    keeps none. Raise InvalidArgument if it is unknown whether higher or lower values of the named
+    metric are better."""
     metric = main_metric(config)
     checkpoint = (config.get('default_hooks') or {}).get('checkpoint')
     if checkpoint is None:
@@ -106,8 +107,8 @@ def keep_best(config: Config) -> None:
 
 
 def stop_early(config: Config, patience: int) -> None:
-    """Let a run end once its main metric has not become better in so many validations; raise
-    InvalidArgument where it has no such metric."""
+    """Make a run end if its main metric has not improved for ``patience`` validations. Raise
+    InvalidArgument if it has no such metric."""
     metric = main_metric(config)
     if metric is None:
         raise InvalidArgument(

@@ -1,4 +1,4 @@
-"""Predictions for the validation images of a run: metrics, the best and the worst images."""
+"""Predictions for the validation images of a run: metrics, and the best and worst images."""
 
 import bisect
 from collections.abc import Callable
@@ -22,9 +22,9 @@ from rexdense.tasks.image_quality import Quality, quality_of
 from rexdense.visualization.picture_files import encode_picture, read_picture
 
 SHOWN = 6
-"""Images that are shown of the best, and of the worst."""
+"""Number of best images, and of worst images, that are shown."""
 WIDEST = 20
-"""Most heights that a drawn image is wide; strips are not drawn."""
+"""Largest ratio of width to height of an image that is drawn."""
 JPEG = '.jpg'
 
 
@@ -32,8 +32,8 @@ class ShownImage(NamedTuple):
     """An image with the truth beside the prediction.
 
     Attributes:
-        name: Of its file.
-        value: Of :attr:`MeasuredImages.quality`.
+        name: Name of its file.
+        value: Its value of :attr:`MeasuredImages.quality`.
         picture: A JPEG.
     """
 
@@ -43,17 +43,17 @@ class ShownImage(NamedTuple):
 
 
 class MeasuredImages(NamedTuple):
-    """The predictions of a checkpoint for validation images, measured.
+    """The evaluated predictions of a checkpoint for validation images.
 
     Attributes:
-        checkpoint: That predicted.
-        images: How many were predicted, evenly from all over the set.
-        of_all: How many the set has.
-        parameters: Of the model.
-        quality: What orders the images, in words.
-        best, worst: The first is the best, or the worst.
-        metrics: By name, of these images.
-        files: What explains them, by the names that ``rexdense test`` writes.
+        checkpoint: The checkpoint.
+        images: Number of predicted images, spread evenly over the set.
+        of_all: Number of images in the set.
+        parameters: Number of parameters of the model.
+        quality: Name of the measure that ranks the images.
+        best, worst: The best, or worst, image first.
+        metrics: Metrics of these images by name.
+        files: Files that explain the metrics, by the names that ``rexdense test`` writes.
     """
 
     checkpoint: Path
@@ -68,7 +68,7 @@ class MeasuredImages(NamedTuple):
 
     @property
     def said(self) -> str:
-        """Return the sentence about what was predicted by what."""
+        """Return the sentence about the images and the model that predicted them."""
         of = f'{self.images} of the {self.of_all}'
         if self.images == self.of_all:
             of = f'all {self.images}'
@@ -84,17 +84,17 @@ def measure_images(
 ) -> MeasuredImages:
     """Predict validation images with the best checkpoint of a run.
 
-    The config of the run is data: of its model, validation data and metrics rexdense's own kinds
-    alone are built, see :class:`rexdense.engine.config.stored.config.StoredConfig`.
+    The config of the run is read as data. Only rexdense's own kinds of its model, validation data
+    and metrics are built, see :class:`rexdense.engine.config.stored.config.StoredConfig`.
 
     Args:
-        most: How many images at most.
-        on_image: Called after each.
-        trust_config: Build whatever the config names, which can run any code.
+        most: Largest number of images.
+        on_image: Called after each image.
+        trust_config: Build everything that the config names, which can run any code.
 
     Raises:
-        RexdenseError: there is no checkpoint, the data are not where they were, or the config names
-            what may not be built.
+        RexdenseError: there is no checkpoint, the data have moved, or the config names anything
+            that may not be built.
     """
     if record.checkpoint is None:
         raise DataError(f'{record.folder} holds no whole checkpoint')
@@ -135,7 +135,7 @@ def _validation_of(record: RunRecord, trust_config: bool) -> tuple[Any, list[Any
     dataset, metrics = stored.validation()
     for each in metrics:
         if each.type == 'rexdense.CocoMetric':
-            # As rexdense test counts errors.
+            # Errors are counted as by rexdense test.
             each.update(analysis=LOWEST_SCORE, show_table=False)
     with stored.building(DATASET, METRIC, TRUTH):
         return DATASETS.build(dataset), [METRICS.build(each) for each in metrics]
@@ -150,7 +150,7 @@ def _batch_of_one(packed: Any, folder: Path) -> dict[str, list[Any]]:
 
 
 class _Ranked:
-    """The best and the worst of the examples that it is given; it keeps no others."""
+    """Collector of the best and the worst examples; it keeps no others."""
 
     def __init__(self, task: Task, quality: Quality) -> None:
         self.task, self.quality = task, quality
@@ -158,20 +158,20 @@ class _Ranked:
         self._given = 0
 
     def add(self, sample: Any, info: dict) -> None:
-        """Take one image into account."""
+        """Add one image."""
         height, width = sample.ori_shape[:2]
         value = self.quality.measure(Example(np.empty((0, 0, 3), np.uint8), sample, info))
         if np.isnan(value) or width > WIDEST * height:
             return
         self._given += 1
-        # The number decides between equals, so that samples are never compared.
+        # The number breaks ties, so that samples are never compared.
         entry = self.quality.order(value), self._given, value, self.task.shown_part(sample), info
         bisect.insort(self._sorted, entry)
         if len(self._sorted) > 2 * SHOWN:
             del self._sorted[SHOWN]
 
     def drawn(self) -> tuple[list[ShownImage], list[ShownImage]]:
-        """Return the best and the worst; no image is among both."""
+        """Return the best and the worst images; no image is in both."""
         half = min(SHOWN, -(-len(self._sorted) // 2))
         worst, best = self._sorted[:half], self._sorted[half:]
         return [self._shown(*each[2:]) for each in reversed(best)], [

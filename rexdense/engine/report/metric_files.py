@@ -10,7 +10,8 @@ from rexdense.visualization.picture_files import encode_picture
 from rexdense.visualization.plots.detection import plot_errors, plot_precision_recall
 
 NOTHING = '(nothing)'
-"""The class of what is not there, or was not found, in the confusion matrix of a detector."""
+"""The class of a missing object, or of an object not found, in the confusion matrix of a
+detector."""
 
 _OF_DETECTORS = ('confusion_matrix_{}.png', 'confusion_matrix_{}.csv', 'pr_{}.png', 'errors_{}.png')
 METRIC_FILES = (
@@ -18,15 +19,15 @@ METRIC_FILES = (
     'confusion_matrix.csv',
     *(name.format(kind) for kind in ('bbox', 'segm') for name in _OF_DETECTORS),
 )
-"""The names of all that may be written."""
+"""Names of all files that may be written."""
 
 
 def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]:
     """Write the tables and pictures of a metric, see :func:`metric_files`, and return the paths.
 
     Args:
-        folder: Made if need be.
-        overwrite: Replace files that are there.
+        folder: Output folder, created if it is missing.
+        overwrite: Replace existing files.
     """
     return [
         atomic_write(folder / name, content, overwrite, make_folder=True)
@@ -35,9 +36,12 @@ def write_metric_files(metric: Any, folder: Path, overwrite: bool) -> list[Path]
 
 
 def metric_files(metric: Any) -> dict[str, bytes]:
-    """Return by file name what a metric has found beside its figures: of classes and of detectors a
-    confusion matrix as a table and a picture, of detectors curves of precision over recall and the
-    kinds of errors as well. Where matplotlib is missing, a line says so."""
+    """Return tables and pictures about a metric by file name.
+
+    For classes and detectors, these are a confusion matrix as a table and a picture; for detectors
+    also precision-recall curves and the kinds of errors. Without matplotlib, a line reports that it
+    is missing.
+    """
     contents: dict[str, bytes] = {}
     classes = (getattr(metric, 'dataset_meta', None) or {}).get('classes') or ()
     evaluation = getattr(metric, 'evaluation', None)

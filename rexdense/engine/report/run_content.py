@@ -17,11 +17,11 @@ from rexdense.visualization.picture_files import encode_picture
 
 
 class DataCheck(NamedTuple):
-    """The data of a run, looked through.
+    """The inspected data of a run.
 
     Attributes:
         root: The folder.
-        text: What ``rexdense prepare`` prints of it.
+        text: The output of ``rexdense prepare``.
         picture: A JPEG of plots and samples.
     """
 
@@ -35,10 +35,10 @@ class RunContent:
     """A run in a report.
 
     Attributes:
-        record: What it has left.
-        base: The shipped config of the same name; None where there is none.
-        measured: What its best checkpoint predicts; None where nothing is predicted.
-        data: Its data; None where they are not looked through.
+        record: The record of the run.
+        base: The shipped config with the same name; None if there is none.
+        measured: The predictions of its best checkpoint; None if nothing is predicted.
+        data: Its data; None if they are not inspected.
     """
 
     record: RunRecord
@@ -48,7 +48,7 @@ class RunContent:
 
     @property
     def name(self) -> str:
-        """By which it is told from the others of a report."""
+        """The name that distinguishes it from the others in a report."""
         return self.record.name
 
 
@@ -60,17 +60,18 @@ def content_of_run(
     on_image: Callable[[], object] = lambda: None,
     trust_config: bool = False,
 ) -> RunContent:
-    """Return the content of a report about a run; the notes of the record say what is missing.
+    """Return the content of a report about a run. The notes of the record list what is missing.
 
     Args:
-        images: How many validation images are predicted at most; 0 for none.
-        with_data: Whether the data are looked through.
-        on_image: Called after each image that was predicted.
-        trust_config: Build whatever the config names for that, which can run any code.
+        images: Largest number of validation images to predict; 0 for none.
+        with_data: Whether the data are inspected.
+        on_image: Called after each predicted image.
+        trust_config: Build everything that the config names for the prediction, which can run any
+            code.
     """
     content = RunContent(record, shipped_config(record.config_name))
     root = data_root(record)
-    # Path.is_dir raises where a folder above it may not be entered.
+    # Path.is_dir raises an error if a folder above it may not be entered.
     if root is not None and not os.path.isdir(root) and (images or with_data):
         where = '' if root.is_absolute() else ' from here: start in the folder where the run was'
         record.notes.append(
@@ -92,7 +93,7 @@ def content_of_run(
 
 
 def data_root(record: RunRecord) -> Path | None:
-    """Return the folder of the training data of a run, None where its config names none."""
+    """Return the folder of the training data of a run; None if its config names none."""
     section = record.section('train_dataloader')
     while isinstance(section.get('dataset'), dict):
         section = section['dataset']
@@ -101,7 +102,7 @@ def data_root(record: RunRecord) -> Path | None:
 
 
 def shipped_config(name: str) -> dict[str, Any] | None:
-    """Return the values of the shipped config of a name, None where none is called so."""
+    """Return the values of the shipped config with a name; None if there is none."""
     try:
         paths = list(config_names(name).values()) if name else []
     except UnknownName:
@@ -110,8 +111,7 @@ def shipped_config(name: str) -> dict[str, Any] | None:
 
 
 def check_data(root: Path) -> DataCheck:
-    """Look through a folder of data; raise DataError where it is of no known form, or cannot be
-    read."""
+    """Inspect a folder of data. Raise DataError if its layout is unknown, or it cannot be read."""
     folder = inspect_folder(root)
     picture = draw_overview(folder.inspected, folder.splits, root)
     return DataCheck(root, folder.inspected.text(), encode_picture(picture, JPEG))

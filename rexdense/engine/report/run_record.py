@@ -18,8 +18,8 @@ from rexdense.file_locks import holder_of
 from rexdense.visualization.scalars import Scalars, read_scalars
 
 FIRST_LINES = 200
-"""Of a log, among which mmengine writes the environment."""
-# The packages' own settings are pages long, and the seed is among the settings of the run.
+"""Number of lines of a log to read, among which mmengine writes the environment."""
+# The build settings of the packages fill pages, and the seed is among the settings of the run.
 _NO_ENVIRONMENT = ('PyTorch compiling details', 'TorchVision compiling details')
 _FACT = re.compile(r'    ([\w ./-]+): (.*)')
 
@@ -30,17 +30,17 @@ class RunRecord:
 
     Attributes:
         folder: Its work directory.
-        name: By which it is told from the others of a report.
-        scalars: What it logged.
-        config: The config as it ran, as values; empty where it cannot be read.
+        name: The name that distinguishes it from the others in a report.
+        scalars: The logged values.
+        config: The config as it ran, as values; empty if it cannot be read.
         config_text: The same as the text that mmengine wrote.
-        config_name: The name of the config file, without ``.py``; empty where there is none.
+        config_name: The name of the config file, without ``.py``; empty if there is none.
         environment: Packages, devices and seed, by name.
-        started: The time of the last start, as mmengine names folders.
-        checkpoint: The best checkpoint, or the newest where none is kept as the best.
-        metric_files: What ``rexdense test`` has found in this folder, by file name; the newest.
-        trained_by: What the lock says of the process that is training there; None if none is.
-        notes: What is missing or damaged, a sentence each.
+        started: The time of the last start, in mmengine's form of folder names.
+        checkpoint: The best checkpoint, or the newest if no best one is kept.
+        metric_files: The newest files of ``rexdense test`` in this folder, by file name.
+        trained_by: The text in the lock about the process that is training there; None if none is.
+        notes: Sentences about missing or damaged parts.
     """
 
     folder: Path
@@ -57,7 +57,7 @@ class RunRecord:
     notes: list[str] = dataclasses.field(default_factory=list)
 
     def section(self, *keys: str) -> dict[str, Any]:
-        """Return a section of the config by its place, empty where there is none."""
+        """Return a section of the config by its keys; empty if there is none."""
         found: Any = self.config
         for key in keys:
             found = found.get(key) if isinstance(found, dict) else None
@@ -65,13 +65,13 @@ class RunRecord:
 
     @property
     def metric(self) -> MainMetric | None:
-        """The metric that says which weights are the best: that by which the run kept them, or the
-        main one of its task."""
+        """The metric that selects the best weights: that by which the run kept them, or the main
+        metric of its task."""
         return kept_metric(self.config) or main_metric(self.config)
 
     @property
     def by_epoch(self) -> bool:
-        """Whether epochs are counted, and not iterations."""
+        """Whether the run counts epochs instead of iterations."""
         return bool(self.scalars.training) and 'epoch' in self.scalars.training[-1]
 
     @property
@@ -81,30 +81,30 @@ class RunRecord:
 
     @property
     def done(self) -> int:
-        """Epochs or iterations that were begun."""
+        """Number of epochs or iterations that were begun."""
         if not self.scalars.training:
             return 0
         return int(self.scalars.training[-1]['epoch' if self.by_epoch else 'step'])
 
     @property
     def planned(self) -> int | None:
-        """Epochs or iterations of the schedule; None where the config does not say."""
+        """Number of epochs or iterations of the schedule; None if the config does not state it."""
         length = self.section('train_cfg').get('max_epochs' if self.by_epoch else 'max_iters')
         return length if isinstance(length, int) else None
 
     @property
     def best(self) -> dict[str, float]:
-        """The best validation, or the last where nothing says which is the best; empty if none."""
+        """The best validation, or the last if no metric selects the best; empty if none."""
         rows = self.scalars.validation
         best = self.metric.best(rows) if self.metric else None
         return dict(best or (rows[-1] if rows else {}))
 
     @property
     def seconds(self) -> float:
-        """The time of all steps, by what was logged of them."""
+        """The time of all steps, from the logged times."""
         total, before = 0.0, 0
         for row in self.scalars.training:
-            # A later start counts on from the place where it went on.
+            # A later start counts on from the step at which it resumed.
             seconds = row.get('time', 0.0)
             if math.isfinite(seconds):
                 total += max(0, row['step'] - before) * seconds
@@ -113,8 +113,8 @@ class RunRecord:
 
 
 def read_run(folder: str | Path) -> RunRecord:
-    """Read the work directory of a run; raise InvalidArgument where it is not there, or holds
-    none."""
+    """Read the work directory of a run. Raise InvalidArgument if it does not exist, or has no
+    run."""
     folder = Path(folder)
     starts = _starts(folder)
     scalars = read_scalars(folder)
@@ -152,8 +152,8 @@ def read_run(folder: str | Path) -> RunRecord:
 
 
 def _starts(folder: Path) -> list[Path]:
-    """Return the folders in a work directory that each start of a training has left; raise
-    InvalidArgument where there is none."""
+    """Return the folders of the starts of a training in a work directory. Raise InvalidArgument if
+    there is none."""
     if not folder.is_dir():
         what = 'is a file' if folder.exists() else 'is not there'
         raise InvalidArgument(f'{folder} {what}: give the work dir of a run, work_dirs/NAME')
@@ -184,7 +184,7 @@ def _trainings(folder: Path) -> list[Path]:
 
 
 def _config_file(folder: Path, starts: list[Path]) -> tuple[Path | None, str]:
-    """Return the file with the config as it ran last, and its text; empty if there is none."""
+    """Return the file with the last config that ran, and its text; empty if there is none."""
     copies = [start / 'vis_data/config.py' for start in reversed(starts)]
     for path in [*copies, *sorted(folder.glob('*.py'))]:
         try:
@@ -203,7 +203,7 @@ def _config_name(folder: Path) -> str:
 
 
 def _environment(start: Path) -> dict[str, str]:
-    """Return the packages and devices that mmengine has logged."""
+    """Return the packages and devices from mmengine's log."""
     facts: dict[str, str] = {}
     try:
         with open(start / f'{start.name}.log', encoding='utf-8', errors='replace') as file:
@@ -223,8 +223,8 @@ def _environment(start: Path) -> dict[str, str]:
 
 
 def _best_checkpoint(folder: Path, metric: MainMetric | None) -> Path | None:
-    """Return the best checkpoint, that by a metric where a run has kept them by several; the newest
-    where it has kept none."""
+    """Return the best checkpoint, by ``metric`` if a run has kept several; the newest checkpoint if
+    it has kept none."""
     best = [path for path in checkpoints_of_runs(folder) if path.name.startswith('best_')]
     if metric is not None:
         name = re.escape(metric.name.replace('/', '_'))
@@ -234,8 +234,8 @@ def _best_checkpoint(folder: Path, metric: MainMetric | None) -> Path | None:
 
 
 def _last_changed(paths: Iterable[Path]) -> Path | None:
-    """Return the file that was changed last; those that are not there count for nothing, such as a
-    checkpoint that a training has replaced meanwhile."""
+    """Return the most recently changed file. Missing files are ignored, such as a checkpoint that a
+    training has just replaced."""
     times = {}
     for path in paths:
         with contextlib.suppress(OSError):
@@ -244,7 +244,7 @@ def _last_changed(paths: Iterable[Path]) -> Path | None:
 
 
 def _metric_files(starts: list[Path]) -> dict[str, bytes]:
-    """Return the files that the last ``rexdense test`` in a work directory has written, by name."""
+    """Return the files of the last ``rexdense test`` in a work directory, by name."""
     tests = sorted(
         folder
         for folder in starts[-1].parent.iterdir()
@@ -253,7 +253,7 @@ def _metric_files(starts: list[Path]) -> dict[str, bytes]:
     for folder in reversed(tests):
         found = {}
         for name in METRIC_FILES:
-            # Most are not there; one may be a folder, or not be for this user.
+            # Most do not exist; one may be a folder, or unreadable for this user.
             with contextlib.suppress(OSError):
                 found[name] = (folder / name).read_bytes()
         if found:

@@ -1,4 +1,4 @@
-"""Services that draw the values of a run while it goes on: TensorBoard, Weights & Biases."""
+"""Services that plot the values of a run while it trains: TensorBoard, Weights & Biases."""
 
 import importlib.util
 
@@ -10,17 +10,17 @@ LOCAL = 'LocalVisBackend'
 
 
 def use_tensorboard(config: Config) -> None:
-    """Log to TensorBoard's files as well, in ``vis_data`` of the run's folder; raise
-    MissingDependency where it is not installed."""
+    """Also log to TensorBoard's files, in ``vis_data`` of the run's folder. Raise MissingDependency
+    if TensorBoard is not installed."""
     _require('tensorboard', '--tensorboard')
     _add(config, dict(type='TensorboardVisBackend'))
 
 
 def use_wandb(config: Config, project: str) -> None:
-    """Log to Weights & Biases as well, as a run of a project there.
+    """Also log to Weights & Biases, as a run of a project there.
 
     Raises:
-        InvalidArgument: the name is no project's: empty, or with one of wandb's forbidden signs.
+        InvalidArgument: the project name is empty, or has a character that wandb forbids.
         MissingDependency: wandb is not installed.
     """
     forbidden = sorted(set(project) & set('/\\#?%:'))
@@ -34,7 +34,7 @@ def use_wandb(config: Config, project: str) -> None:
 
 
 def without_trackers(config: Config) -> None:
-    """Log to local files alone."""
+    """Log only to local files."""
     if config.get('visualizer'):
         config.visualizer.vis_backends = [dict(type=LOCAL)]
 
@@ -49,7 +49,7 @@ def _add(config: Config, backend: dict) -> None:
 
 def _require(package: str, option: str) -> None:
     found = importlib.util.find_spec(package)
-    # A folder of that name, such as wandb leaves in the current one, has no origin.
+    # A folder of that name, such as wandb leaves in the current folder, has no origin.
     if found is None or found.origin is None:
         raise MissingDependency(
             f'{option} needs the package {package}, which is not installed: pip install {package}'

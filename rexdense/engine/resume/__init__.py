@@ -1,1 +1,1 @@
-"""Runs that can be cut anywhere: what they draw, where they stand, what they save, how they end."""
+"""Exact resume of runs: random numbers and batches by step, saved state, checkpoints, stopping."""

@@ -1,4 +1,4 @@
-"""The checkpoints of a run: which there are, which is the newest whole one, what they say of it."""
+"""The checkpoints of a run: their names, their metadata, and the newest intact one."""
 
 import contextlib
 import functools
@@ -14,23 +14,23 @@ from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, pointed_name
 from rexdense.errors import CheckpointUnreadable, abridged
 
-# As mmengine's CheckpointHook and save_step name them.
+# Names given by mmengine's CheckpointHook and save_step.
 _CHECKPOINT = re.compile(r'(epoch|iter|step)_\d+\.pth|best_.+\.pth')
 STEP = 'step_{}.pth'
 """Name of a checkpoint between those of the schedule."""
-# Nanoseconds, ten times the coarsest tick of Linux.
+# Nanoseconds; ten times the coarsest tick of Linux.
 _TICK = 100_000_000
-# numpy's generators take seeds of 32 bits, torch counts steps in 64.
+# numpy's generators take 32-bit seeds, and torch counts steps in 64 bits.
 _RANGES = {'epoch': (0, 2**63 - 1), 'iter': (0, 2**63 - 1), 'seed': (0, 2**32 - 1)}
 
 
 def is_checkpoint_name(name: str) -> bool:
-    """Whether runs give a checkpoint such a name."""
+    """Return whether a name is one that runs give to checkpoints."""
     return _CHECKPOINT.fullmatch(name) is not None
 
 
 def checkpoints_of_runs(work_dir: str | Path) -> list[Path]:
-    """Return the checkpoints in a work directory by name; files of other names are no run's."""
+    """Return the checkpoints in a work directory by name, without files of other names."""
     return sorted(
         path
         for path in Path(work_dir).glob('*.pth')
@@ -39,11 +39,11 @@ def checkpoints_of_runs(work_dir: str | Path) -> list[Path]:
 
 
 class Found(NamedTuple):
-    """The checkpoint that a run can go on from.
+    """The checkpoint from which a run can resume.
 
     Attributes:
-        path: Of the file.
-        meta: What it says of its run: ``epoch``, ``iter``, ``seed`` and more.
+        path: The file.
+        meta: Its metadata of the run: ``epoch``, ``iter``, ``seed`` and more.
         said: Why it is not the one that ``last_checkpoint`` names; empty if it is.
     """
 
@@ -53,18 +53,17 @@ class Found(NamedTuple):
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
-    """Return the newest whole checkpoint of a run, None if there is none."""
+    """Return the newest intact checkpoint of a run; None if there is none."""
     found, _ = find_checkpoint(work_dir)
     return found and found.path
 
 
 def find_checkpoint(work_dir: str | Path) -> tuple[Found | None, list[str]]:
-    """Return the newest whole checkpoint of a run, None if there is none, and the faults of those
-    saved later that are not whole. The newest is that of the most epochs and steps.
+    """Return the newest intact checkpoint of a run (None if there is none), and the faults of
+    damaged ones that were saved later. The newest has the most epochs and steps.
 
-    ``last_checkpoint`` is not relied on: a run that was killed may leave it empty, or naming an
-    older file or one that was cut. Files that a run which is training there deletes meanwhile count
-    for nothing.
+    ``last_checkpoint`` is not trusted: a killed run may leave it empty, or with the name of an
+    older or truncated file. Files that a run in the folder deletes meanwhile are ignored.
     """
     faults, readable = [], []
     for path in checkpoints_of_runs(work_dir):
@@ -96,23 +95,24 @@ def _said_of_pointer(work_dir: Path, newest: str) -> str:
 
 
 def _age(path: Path, meta: dict[str, Any]) -> tuple[bool, int, int, float]:
-    """Return the key that sorts checkpoints from the newest, by what their run had done; the best
-    of a run, which lack the optimizer, come last."""
-    # The epoch counts first: another batch size changes the steps that an epoch has.
+    """Return the key that sorts checkpoints, newest first, by the progress of their run. The best
+    checkpoints of a run are last, because they have no optimizer state."""
+    # Compares epochs first, because another batch size changes the number of steps per epoch.
     return path.name.startswith('best_'), -meta['epoch'], -meta['iter'], -path.stat().st_mtime
 
 
 def run_meta(path: str | Path) -> dict[str, Any]:
-    """Read a checkpoint's facts on its run, once the file was found to be whole; a file that stays
-    as it is is read once.
+    """Return a checkpoint's metadata of its run, after a check that the file is intact. An
+    unchanged file is read once.
 
     Raises:
-        CheckpointUnreadable: it is cut, damaged, no checkpoint of a run, or says what no run can.
+        CheckpointUnreadable: the file is truncated, damaged or no checkpoint of a run, or its
+            metadata are impossible.
     """
     path = checkpoint_file(Path(path))
     status = path.stat()
     state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    # Two writes within a tick of the file system's clock leave the same times.
+    # Two writes within a tick of the file system's clock have the same times.
     settled = time.time_ns() - max(state[2:]) > _TICK
     read = _facts_of_file if settled else _facts_of_file.__wrapped__
     return dict(read(path.absolute(), path, state))
@@ -120,16 +120,16 @@ def run_meta(path: str | Path) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=64)
 def _facts_of_file(place: Path, path: Path, state: tuple[int, ...]) -> dict[str, Any]:
-    """Return the facts of the file at a place while it is in a state; ``path`` is what messages
-    call it."""
+    """Return the metadata of the file at ``place`` in the given state; ``path`` is its name in
+    messages."""
     return facts_of_run(read_checkpoint(path, mmap=True).content, path)
 
 
 def facts_of_run(content: Any, path: str | Path) -> dict[str, Any]:
-    """Return a checkpoint's facts on its run: ``epoch``, ``iter``, ``seed`` and more.
+    """Return a checkpoint's metadata of its run: ``epoch``, ``iter``, ``seed`` and more.
 
     Raises:
-        CheckpointUnreadable: it says nothing of a run, or what no run can have.
+        CheckpointUnreadable: there are no metadata of a run, or they are impossible.
     """
     meta = content.get('meta') if isinstance(content, Mapping) else None
     if not isinstance(meta, dict) or not {'epoch', 'iter'} <= meta.keys():

@@ -1,4 +1,4 @@
-"""The choice of the checkpoint that a run goes on from."""
+"""Choice of the checkpoint from which a run resumes."""
 
 import argparse
 import os
@@ -13,15 +13,16 @@ _MOST_FAULTS = 3
 
 
 def choose_resumed(config: Config, options: argparse.Namespace) -> str:
-    """Set in a config which checkpoint its run goes on from, and the seed of that run, which also
-    orders the data, where none was asked for; return what there is to say of the choice.
+    """Set in a config the checkpoint from which its run resumes, and the seed of that run, unless
+    another is requested; the seed also determines the order of the data. Return a message about the
+    choice.
 
-    That is the newest whole one of the work directory; with ``resume`` in the config, but without
-    ``--resume``, the file that ``load_from`` names, if it names one.
+    The checkpoint is the newest intact one of the work directory. With ``resume`` in the config,
+    but without ``--resume``, it is the file in ``load_from``, if there is one.
 
     Raises:
-        InvalidArgument: there is no whole checkpoint.
-        CheckpointUnreadable: the file that was named is none.
+        InvalidArgument: there is no intact checkpoint.
+        CheckpointUnreadable: the named file is no checkpoint.
     """
     named = config.get('load_from')
     if named and not options.resume:
@@ -49,14 +50,14 @@ def choose_resumed(config: Config, options: argparse.Namespace) -> str:
 
 
 def first_process_checkpoint(filename: str) -> str:
-    """Return the checkpoint that the first of several processes goes on from, which all have to
-    call: a disk that machines share may show an older one to some of them.
+    """Return the checkpoint from which the first of several processes resumes. All processes must
+    call this, because a shared disk may show an older checkpoint to some machines.
 
-    Where there is no such file the disk is mounted elsewhere here, and it is the file of that name
-    beside the one that this process has chosen.
+    If the file does not exist here, the disk is mounted elsewhere, and the file of that name beside
+    the choice of this process is returned.
 
     Args:
-        filename: The one that this process has chosen.
+        filename: The choice of this process.
     """
     chosen = [filename]
     broadcast_object_list(chosen)

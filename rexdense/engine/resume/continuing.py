@@ -1,8 +1,9 @@
-"""Going on with a run from one of its checkpoints, as its config says at this moment.
+"""Resuming a run from one of its checkpoints with the settings of the present config.
 
-mmengine puts back the optimizer's settings and the schedule of the checkpoint, over all that was
-asked for. Here the checkpoint gives what was learnt (weights, averages, moments of the optimizer)
-and where the run stands; rates, decays and schedules are those of the config at that step.
+mmengine restores the optimizer's settings and the schedule of the checkpoint, and so overrides
+requested changes. Here the checkpoint provides what was learnt (weights, averages, moments of the
+optimizer) and the position of the run. Learning rates, weight decays and schedules are those of the
+config at that step.
 """
 
 from collections.abc import Mapping
@@ -18,11 +19,11 @@ from rexdense.engine.resume.state import RUN, foreign, take_run_state
 
 
 def take_last_weights(runner: Any, checkpoint: dict[str, Any]) -> None:
-    """Give a checkpoint its last weights as ``state_dict``, where the run goes on without the
-    average that stands there, and say so.
+    """Set the last weights as a checkpoint's ``state_dict`` if the run resumes without the stored
+    average, and log this.
 
     mmengine's EMAHook swaps the two when it saves, and swaps them back when it loads
-    (hooks/ema_hook.py); nobody does where the config has none.
+    (hooks/ema_hook.py). Without the hook in the config, they are not swapped back.
 
     Raises:
         CheckpointUnreadable: there is an average, but no last weights.
@@ -46,16 +47,15 @@ def take_last_weights(runner: Any, checkpoint: dict[str, Any]) -> None:
 def continue_run(
     runner: Any, checkpoint: Mapping[str, Any], optimizer: bool = True, schedule: bool = True
 ) -> None:
-    """Bring a runner, whose model has the checkpoint's weights, to where the checkpoint was saved.
+    """Bring a runner, whose model has the checkpoint's weights, to the position of the checkpoint.
 
     Args:
-        optimizer: Take over the moments of the optimizer.
+        optimizer: Restore the moments of the optimizer.
         schedule: Bring the schedule to that step.
 
     Raises:
-        CheckpointMismatch: its moments are those of another optimizer or of other parameter groups.
-        CheckpointUnreadable: it does not say where the run stands, or what it holds of the run is
-            something else.
+        CheckpointMismatch: the moments are those of another optimizer or of other parameter groups.
+        CheckpointUnreadable: the position of the run is missing, or its state has another form.
     """
     meta = facts_of_run(checkpoint, runner._load_from)
     _resume_seed(runner, meta.get('seed'))
@@ -74,13 +74,13 @@ def continue_run(
 
 
 def _resume_seed(runner: Any, stored: int | None) -> None:
-    """Take the seed of the run, where none was asked for."""
+    """Use the seed of the run, unless another was requested."""
     if stored is None:
         return
     asked = runner._randomness_cfg.get('seed')
     if asked is None:
         runner.set_randomness(**{**runner._randomness_cfg, 'seed': stored})
-        # The loop was built with a seed of chance.
+        # The loop was built with a random seed.
         loop = runner.train_loop
         drawn = [getattr(loop, 'seeds', None), loop.dataloader.sampler]
         drawn.append(getattr(loop.dataloader.batch_sampler, 'sampler', None))
@@ -92,28 +92,28 @@ def _resume_seed(runner: Any, stored: int | None) -> None:
 
 
 def _epoch_length(checkpoint: Mapping[str, Any]) -> int | None:
-    """Return the steps of an epoch in the run of a checkpoint, None if it does not say."""
+    """Return the steps per epoch in the run of a checkpoint; None if they are unknown."""
     if RUN in checkpoint:
         return int(checkpoint[RUN]['epoch_length'])
-    # As mmengine's RuntimeInfoHook notes it (hooks/runtime_info_hook.py).
+    # As stored by mmengine's RuntimeInfoHook (hooks/runtime_info_hook.py).
     noted = checkpoint.get('message_hub', {}).get('runtime_info', {})
     epochs, iterations = noted.get('max_epochs'), noted.get('max_iters')
     return int(iterations) // int(epochs) if epochs and iterations else None
 
 
 def _resume_position(runner: Any, epoch: int, iteration: int, length: int | None) -> None:
-    """Set where the training loop stands.
+    """Set the position of the training loop.
 
     Args:
-        epoch: The epochs that were ended.
-        iteration: The steps that were made.
-        length: The steps of an epoch in the run of the checkpoint, None if they are not known.
+        epoch: Number of finished epochs.
+        iteration: Number of finished steps.
+        length: Steps per epoch in the run of the checkpoint; None if they are unknown.
     """
     loop = runner.train_loop
     if isinstance(loop, EpochBasedTrainLoop):
         present = len(loop.dataloader)
         length = length or present
-        # Of a run that counted iterations nothing is known of the epoch.
+        # The epoch of a run that counted iterations is unknown.
         begun = iteration - epoch * length
         begun = begun if 0 <= begun <= length else 0
         if length != present and begun:
@@ -141,10 +141,10 @@ def _resume_position(runner: Any, epoch: int, iteration: int, length: int | None
 
 
 def _tell_other_batches(runner: Any, length: int) -> None:
-    """Say so where a run that counts iterations goes on with more or fewer images a step.
+    """Log if a run that counts iterations resumes with another number of images per step.
 
     Args:
-        length: The steps of a pass over the data in the run of the checkpoint.
+        length: Steps per pass over the data in the run of the checkpoint.
     """
     loop = runner.train_loop
     if isinstance(loop, IterBasedTrainLoop) and length != len(loop.dataloader):

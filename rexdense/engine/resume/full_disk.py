@@ -17,8 +17,8 @@ _MOST = 10**6
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Return whether an error, or what it was raised from, says that a disk is full or a quota used
-    up: what others can mend while a run waits."""
+    """Return whether an error, or its cause, is a full disk or an exhausted quota, which others can
+    fix while a run waits."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _FULL:
             return True
@@ -27,10 +27,10 @@ def is_full(error: BaseException | None) -> bool:
 
 
 def minutes_of(value: Any) -> float:
-    """Return how many minutes a setting says.
+    """Return the minutes of a setting.
 
     Raises:
-        InvalidArgument: it says none.
+        InvalidArgument: it is no number of minutes.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _MOST:
         raise InvalidArgument(f'wait_for_disk={value!r}: give minutes, such as 60, or 0')
@@ -38,13 +38,13 @@ def minutes_of(value: Any) -> float:
 
 
 class DiskWait:
-    """Writes what a full disk refuses again, until it takes it.
+    """Retries writes while the disk is full.
 
     Args:
         is_stopped: Returns whether the run is asked to stop, which ends the wait.
 
     Attributes:
-        seconds: How long it waits at most for each write; 0, not at all.
+        seconds: Longest wait for each write; 0 does not wait.
         pause: Seconds between two tries.
     """
 
@@ -54,11 +54,11 @@ class DiskWait:
         self.seconds, self.is_stopped = 0.0, is_stopped
 
     def write(self, write: Callable[[], Any], folder: str) -> Any:
-        """Return what ``write`` returns, which is called again while the disk is full; what it has
-        begun it must take back itself.
+        """Call ``write`` again while the disk is full, and return its result. ``write`` must undo
+        what it has begun.
 
         Raises:
-            OSError, UnwritableFile: as ``write`` raises it, at the end of the wait too.
+            OSError, UnwritableFile: raised by ``write``, also at the end of the wait.
         """
         began = None
         while True:
@@ -81,14 +81,14 @@ class DiskWait:
             time.sleep(self.pause)
 
     def guard(self, visualizer: Visualizer) -> None:
-        """Let the files of logged values wait."""
+        """Make the writers of logged values wait."""
         for backend in visualizer._vis_backends.values():
             if isinstance(backend, LocalVisBackend):
                 backend._dump = _Dump(backend._dump, self)
 
 
 class _Dump:
-    """mmengine's writer of a line of values, whose part of a line that was refused goes."""
+    """mmengine's writer of a line of values, which removes an incomplete line."""
 
     def __init__(self, write: Callable[..., None], disk: DiskWait) -> None:
         self.write, self.disk = write, disk
@@ -102,6 +102,6 @@ class _Dump:
 
 
 def _say(sentence: str) -> None:
-    """Tell it where the log cannot: its disk may be the one that is full."""
+    """Print a sentence, because the disk of the log may be the full one."""
     with contextlib.suppress(OSError):
         print(sentence, flush=True)

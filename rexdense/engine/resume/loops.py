@@ -1,7 +1,7 @@
-"""The loops of training that can be left after any step, and entered there again.
+"""Training loops that can stop after any step and resume there.
 
-mmengine's begin each epoch with its first batch, and go on from a checkpoint without the validation
-that was due when it was saved (runner/loops.py, lines 93-118 and 271-310).
+mmengine's loops begin each epoch with its first batch. After a resume, they skip a validation that
+was pending when the checkpoint was saved (runner/loops.py, lines 93-118 and 271-310).
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ class PlacedLoop:
     """The base of both loops.
 
     Attributes:
-        begun: The batches of the running epoch that were made; 0 in runs that count iterations.
-        validated: Whether the validation that may be due after the last step was made.
-        endless: Whether a pass over the data follows the one before.
+        begun: Number of finished batches in the current epoch; 0 in runs that count iterations.
+        validated: Whether the validation that may be due after the last step is done.
+        endless: Whether each pass over the data is followed by another.
     """
 
     endless: bool
@@ -62,17 +62,17 @@ class PlacedLoop:
         raise NotImplementedError
 
     def _begin_batches(self, done: int) -> None:
-        """Let the loader leave out the batches that were made."""
+        """Make the loader skip the finished batches."""
         if self.batches is not None:
             self.batches.epoch, self.batches.done = self._epoch, done
 
     def _recall_step(self, epoch: int) -> None:
-        """Tell metrics that ask where the run stands what they are told after a step: that step,
-        not the next one."""
+        """Set the position that metrics read to what it is after a step: that step, not the next
+        one."""
         self.runner.message_hub.update_info_dict(dict(epoch=epoch, iter=self._iter - 1))
 
     def _after_step(self) -> None:
-        """Save a checkpoint where one is due, and stop the run where that was asked for.
+        """Save a checkpoint if one is due, and stop the run if requested.
 
         Raises:
             StopAsked: it was asked for.
@@ -86,11 +86,12 @@ class PlacedLoop:
             raise StopAsked(number)
 
     def _validate(self, is_due: bool) -> None:
-        """Validate, if that is due; a run that is asked to stop meanwhile stops before it."""
+        """Validate if due. A run that is asked to stop during the validation is saved in the state
+        before it."""
         if self.runner.val_loop is None or not is_due:
             return
         if self.runner.distributed:
-            # A process that stops within a validation cannot wait for the others to save.
+            # A process that stops during a validation cannot wait for the others to save.
             save_step(self.runner)
         self.seeds.seed_between(self._iter)
         try:
@@ -98,13 +99,13 @@ class PlacedLoop:
         except StopAsked:
             for hook in self.runner.hooks:
                 if isinstance(hook, EMAHook):
-                    # Gives the model its own weights back.
+                    # Restores the model's own weights.
                     hook.after_val_epoch(self.runner)
             raise
 
 
 class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
-    """mmengine's loop over epochs, from the batch after the last one that was made."""
+    """mmengine's loop over epochs, which resumes after the last finished batch."""
 
     endless = False
 
@@ -117,7 +118,7 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
             self._validate_after_epoch()
 
     def run_epoch(self) -> None:
-        """Make the rest of an epoch."""
+        """Train the rest of an epoch."""
         self.runner.call_hook('before_train_epoch')
         self.runner.model.train()
         begun = self.begun
@@ -126,7 +127,7 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
         for number, data_batch in enumerate(arrived, begun):
             self.run_iter(number, data_batch)
         if self.begun == begun:
-            # The run was stopped after the last step of the epoch, before its end.
+            # The run was stopped between the last step of the epoch and its end.
             self._recall_step(self._epoch)
         self.begun = 0
         self.seeds.seed_between(self._iter)
@@ -134,7 +135,7 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
         self._epoch += 1
 
     def run_iter(self, idx: int, data_batch: Sequence[dict]) -> None:
-        """Make a step."""
+        """Train one step."""
         self.seeds.seed_step(self._epoch, idx)
         self.validated = False
         super().run_iter(idx, data_batch)
@@ -150,7 +151,7 @@ class PlacedEpochLoop(PlacedLoop, EpochBasedTrainLoop):
 
 
 class PlacedIterationLoop(PlacedLoop, IterBasedTrainLoop):
-    """mmengine's loop over iterations, from the batch after the last one that was made."""
+    """mmengine's loop over iterations, which resumes after the last finished batch."""
 
     endless = True
 
@@ -170,7 +171,7 @@ class PlacedIterationLoop(PlacedLoop, IterBasedTrainLoop):
         self.runner.call_hook('after_train_epoch')
 
     def run_iter(self, data_batch: Sequence[dict]) -> None:
-        """Make a step."""
+        """Train one step."""
         self.seeds.seed_step(self._epoch, self._iter)
         self.validated = False
         super().run_iter(data_batch)
@@ -188,8 +189,8 @@ _PLACED = {EpochBasedTrainLoop: PlacedEpochLoop, IterBasedTrainLoop: PlacedItera
 
 
 def placed_type(section: dict[str, Any]) -> dict[str, Any]:
-    """Return the ``train_cfg`` of a config with the loop of this module in place of mmengine's; any
-    other stays.
+    """Return the ``train_cfg`` of a config with the loop of this module instead of mmengine's.
+    Other loops are unchanged.
 
     Example:
         >>> placed_type(dict(type='EpochBasedTrainLoop', max_epochs=2))['type'].__name__

@@ -1,4 +1,4 @@
-"""The optimizer and the schedule of a run that goes on: moments of the checkpoint, rates of the
+"""Optimizer and schedule of a resumed run: moments of the checkpoint, learning rates of the
 config."""
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from rexdense.engine.schedule import replay
 from rexdense.engine.zero import kind_of, param_groups_of
 from rexdense.errors import CheckpointMismatch, InvalidArgument
 
-# What changes in mmengine's schedulers as they step (optim/scheduler/param_scheduler.py).
+# Attributes that mmengine's schedulers change as they step (optim/scheduler/param_scheduler.py).
 _PROGRESS = (
     *('_global_step', '_last_value', 'last_step'),
     *('best', 'cooldown_counter', 'num_bad_epochs'),
@@ -23,11 +23,10 @@ _PROGRESS = (
 def resume_optimizers(
     runner: Any, checkpoint: Mapping[str, Any], optimizer: bool, schedule: bool
 ) -> None:
-    """Build the optimizer and the schedule of the config anew, and bring them to where the runner
-    stands.
+    """Build the optimizer and the schedule of the config, and bring them to the runner's position.
 
     Args:
-        optimizer: Take over the moments of the optimizer.
+        optimizer: Restore the moments of the optimizer.
         schedule: Bring the schedule to that step.
 
     Raises:
@@ -69,7 +68,7 @@ def _optimizers(
 
 
 def _resume_moments(wrapper: OptimWrapper, stored: Mapping[str, Any]) -> None:
-    """Take over the moments, not the settings."""
+    """Restore the moments, but not the settings."""
     kind = kind_of(wrapper.optimizer).__name__
     ours = param_groups_of(wrapper.optimizer)
     sizes, before = (
@@ -95,7 +94,8 @@ def _resume_moments(wrapper: OptimWrapper, stored: Mapping[str, Any]) -> None:
 def _kept_by_a_step(
     optimizer: torch.optim.Optimizer, state: Mapping[int, Mapping[str, Any]]
 ) -> tuple[set[str], set[str]]:
-    """Return the names of an optimizer's state of a parameter after a step, and the stored ones."""
+    """Return the names in an optimizer's state of a parameter after a step, and the stored
+    names."""
     places = [
         (group, parameter) for group in optimizer.param_groups for parameter in group['params']
     ]
@@ -119,9 +119,9 @@ def _resume_schedule(
     stored: Mapping[str, Any] | None,
     states: list,
 ) -> None:
-    """Bring the rates to where the run stands."""
+    """Bring the learning rates to the runner's position."""
     if any(getattr(scheduler, 'need_val_args', False) for scheduler in schedulers):
-        # What they did follows from metrics: of the stored rates, the share of the initial ones.
+        # Their effect depends on metrics. The stored rates give the share of the initial ones.
         with foreign(runner, 'param_schedulers'):
             _resume_by_share(wrapper, schedulers, stored, states)
         return
@@ -151,8 +151,8 @@ def _resume_by_share(
 
 
 def _tell_lost_gradients(runner: Any, wrapper: OptimWrapper) -> None:
-    """Say so where a run was cut between two steps of an optimizer that adds up gradients, by
-    a version of rexdense whose checkpoints do not hold those added up since the last step."""
+    """Log if a run was stopped between two steps of an optimizer with gradient accumulation, by a
+    version of rexdense whose checkpoints do not have the accumulated gradients."""
     counts = wrapper._accumulative_counts
     lost = runner.iter % counts
     if lost:

@@ -1,12 +1,11 @@
-"""Random numbers and batches that follow from the place in a run alone.
+"""Random numbers and batches that depend only on the position in a run.
 
-A run that goes on from a checkpoint makes the steps that it would have made without the
-interruption, if each step draws from a seed of its own: of the run's seed, the process, the epoch,
-the batch, and, for what a loader process makes, the sample in the batch. No generator's state has
-to be saved then, it does not matter which loader process makes a batch, when that was started, or
-what a validation drew, and the batches that were made are left out as indices, without an image
-being read. torchdata's StatefulDataLoader, the alternative, stores the state of each loader process
-with each checkpoint, and ties a run to their number.
+A resumed run makes the same steps as without the interruption if each step has its own seed. The
+seed is derived from the run's seed, the process, the epoch, the batch, and, in a dataloader worker,
+the sample in the batch. No generator state has to be saved then. It does not matter which worker
+makes a batch, when it was started, or which random numbers a validation used. Finished batches are
+skipped as indices, without reading an image. torchdata's StatefulDataLoader, the alternative,
+stores the state of each worker with each checkpoint, and ties a run to their number.
 """
 
 import copy
@@ -21,9 +20,9 @@ from torch.utils.data import DataLoader, IterableDataset
 
 
 class Place(NamedTuple):
-    """The place of a sample in a run, each counted from 0.
+    """The position of a sample in a run, with all numbers from 0.
 
-    A run that counts iterations stays in epoch 0, where ``batch`` is the iteration.
+    A run that counts iterations stays in epoch 0, and ``batch`` is the iteration.
     """
 
     epoch: int
@@ -35,23 +34,23 @@ class Seeds:
     """The random numbers of one process of a run.
 
     Args:
-        seed: Of the run.
-        rank: Of the process among those that train together.
+        seed: Seed of the run.
+        rank: Rank of the process.
     """
 
     def __init__(self, seed: int, rank: int = 0) -> None:
         self.seed, self.rank = seed, rank
 
     def seed_step(self, epoch: int, batch: int) -> None:
-        """Seed Python's, numpy's and torch's generators for a step of training."""
+        """Seed the generators of Python, numpy and torch for a training step."""
         self._draw(epoch, batch, 0)
 
     def seed_between(self, steps: int) -> None:
-        """Seed them for what comes between two steps, such as a validation."""
+        """Seed them for work between two steps, such as a validation."""
         self._draw(steps)
 
     def seed_sample(self, place: Place) -> None:
-        """Seed them for a sample that is loaded."""
+        """Seed them for loading a sample."""
         self._draw(place.epoch, place.batch, place.sample + 1)
 
     def _draw(self, *words: int) -> None:
@@ -63,16 +62,16 @@ class Seeds:
 
 
 class PlacedBatches:
-    """A batch sampler whose indices come with their :class:`Place`.
+    """A batch sampler that returns each index with its :class:`Place`.
 
     Args:
         batches: The batch sampler.
-        endless: A pass over the data follows the one before, for runs that count iterations.
+        endless: Follow each pass over the data by another, for runs that count iterations.
 
     Attributes:
         epoch: The epoch of the places.
-        done: How many batches the next pass leaves out, because the run has made them; None gives
-            no batch, since where the run begins is not known yet.
+        done: Number of batches that the next pass skips, because they are finished. None returns no
+            batch, because the position of the run is not known yet.
     """
 
     def __init__(self, batches: Any, endless: bool) -> None:
@@ -80,13 +79,13 @@ class PlacedBatches:
         self.epoch, self.done = 0, None
 
     def __iter__(self) -> Iterator[list[tuple[Place, Any]]]:
-        # Loops of mmengine 0.10.7 that count iterations begin their loader as they are built.
+        # Loops of mmengine 0.10.7 that count iterations start their loader when they are built.
         if self.done is None:
             return
         done, self.done = self.done, 0
         sampler = getattr(self.batches, 'sampler', None)
         if isinstance(sampler, InfiniteSampler):
-            # Its one generator is closed with a pass that is left, and would give nothing more.
+            # An abandoned pass closes its only generator, which would yield nothing more.
             sampler.indices = sampler._indices_of_rank()
         for number, batch in enumerate(self._passes()):
             if number >= done:
@@ -96,15 +95,15 @@ class PlacedBatches:
         yield from self._as_built()
         passes = 1
         while self.endless:
-            # As mmengine's loop does when it begins the data once more.
+            # As in mmengine's loop when it restarts the data.
             if hasattr(self.batches.sampler, 'set_epoch'):
                 self.batches.sampler.set_epoch(passes)
             yield from self._as_built()
             passes += 1
 
     def _as_built(self) -> Any:
-        """Return the batch sampler for a pass: what a pass that is left halfway has gathered, as
-        mmdet's by aspect ratio does, is none of the next one's."""
+        """Return a copy of the batch sampler for a pass, so that batches collected in an abandoned
+        pass, as by mmdet's sampler by aspect ratio, do not reach the next pass."""
         sampler = getattr(self.batches, 'sampler', None)
         shared = (sampler, getattr(sampler, 'dataset', None))
         return copy.deepcopy(self.batches, {id(each): each for each in shared})
@@ -119,7 +118,7 @@ class PlacedBatches:
 
 
 class _PlacedSamples:
-    """The samples of a data set at some indices, each drawn from the seed of its place."""
+    """The samples of a data set at some indices, each with the seed of its place."""
 
     def __init__(self, dataset: Any, seeds: Seeds) -> None:
         self.dataset, self.seeds = dataset, seeds
@@ -133,7 +132,7 @@ class _PlacedSamples:
 
 
 class _Held:
-    """A data set that takes no attributes, such as a list."""
+    """A data set that accepts no attributes, such as a list."""
 
     def __init__(self, samples: Any) -> None:
         self.samples = samples
@@ -146,23 +145,24 @@ class _Held:
 
 
 def follow_places(loader: DataLoader, seeds: Seeds, endless: bool) -> PlacedBatches | None:
-    """Let a loader, which has not begun, draw each sample from the seed of its place; return its
-    batch sampler, None where it has none: for data sets that choose their samples themselves.
+    """Make an unstarted loader use the seed of its place for each sample. Return its batch sampler;
+    None if it has none, because the data set chooses its samples itself.
 
-    A data set alone knows the image only, which wrappers that repeat images show again and again.
+    The data set by itself knows only the index of the image, which wrappers that repeat images use
+    again and again.
     """
     if loader.batch_sampler is None or isinstance(loader.dataset, IterableDataset):
         return None
     batches = PlacedBatches(loader.batch_sampler, endless)
-    # torch forbids to set it, since its loader would not notice once it has begun.
+    # torch forbids setting it, because a started loader would not notice.
     object.__setattr__(loader, 'batch_sampler', batches)
-    # An attribute of the instance, which torch's loader asks for before `dataset[index]`.
+    # An instance attribute, which torch's loader uses instead of `dataset[index]`.
     try:
         loader.dataset.__getitems__ = _PlacedSamples(loader.dataset, seeds)
     except AttributeError:
         held = _Held(loader.dataset)
         held.__getitems__ = _PlacedSamples(held.samples, seeds)
         object.__setattr__(loader, 'dataset', held)
-    # Without one of its own the loader takes a number from the generator of this process.
+    # Otherwise the loader takes a number from the generator of this process.
     loader.generator = torch.Generator()
     return batches

@@ -1,4 +1,5 @@
-"""Checkpoints that are kept: written before older ones go, and between those of the schedule."""
+"""Saving of checkpoints: older ones are deleted after new ones are written, and some are saved
+between those of the schedule."""
 
 import os
 import re
@@ -18,24 +19,25 @@ from rexdense.files import atomic_write
 from rexdense.registry import HOOKS
 
 KEPT_STEPS = 2
-"""Checkpoints between those of the schedule: two, so that one is left if the other is damaged."""
+"""Number of kept checkpoints between those of the schedule: two, so that one is left if the other
+is damaged."""
 
 _STEP_NAME = STEP.partition('{')[0]
 _EVERY = re.compile(r'(\d{1,10})\s*(i|min)')
 
 
 class Every(NamedTuple):
-    """The interval of checkpoints besides those of the schedule: by steps, or by the clock."""
+    """The interval of additional checkpoints, in steps or in time."""
 
     steps: int = 0
     seconds: float = 0
 
     @classmethod
     def parse(cls, text: str) -> 'Every':
-        """Return the interval that 500i (steps) or 10min states.
+        """Return the interval from a text such as 500i (steps) or 10min.
 
         Raises:
-            InvalidArgument: it says neither.
+            InvalidArgument: the text has neither form.
 
         Example:
             >>> Every.parse('500i'), Every.parse('10min').seconds
@@ -49,10 +51,10 @@ class Every(NamedTuple):
 
 
 class StepSaver:
-    """When the next checkpoint besides those of the schedule is due.
+    """Timing of the next additional checkpoint.
 
     Args:
-        every: The interval; None, never.
+        every: The interval; None never saves one.
     """
 
     def __init__(self, every: Every | None = None) -> None:
@@ -60,22 +62,22 @@ class StepSaver:
         self._last = time.monotonic()
 
     def is_due(self, iteration: int) -> bool:
-        """Return whether one is due after this many steps."""
+        """Return whether a checkpoint is due after this many steps."""
         steps, seconds = self.every
         waited = time.monotonic() - self._last
         return bool((steps and iteration % steps == 0) or (seconds and waited >= seconds))
 
     def saved(self) -> None:
-        """Begin the time to the next."""
+        """Restart the time to the next checkpoint."""
         self._last = time.monotonic()
 
 
 def save_step(runner: Any) -> Path:
-    """Save where a run stands, in all its processes, unless a checkpoint of this place is there;
-    return its file.
+    """Save the position of a run in all its processes, unless there is a checkpoint of it; return
+    the file.
 
     Raises:
-        UnwritableFile: it cannot be written.
+        UnwritableFile: the checkpoint cannot be written.
     """
     loop, folder = runner.train_loop, Path(runner.work_dir)
     if not runner.is_saved:
@@ -97,14 +99,15 @@ def _point_to(runner: Any, file: str | Path) -> None:
 
 
 def _keep_steps(work_dir: Path, number: int, made: int) -> None:
-    """Delete the checkpoints between those of the schedule but for the last ones.
+    """Delete the checkpoints between those of the schedule, except the last ones.
 
-    They go by their steps, not by their times: clocks are set back, and differ between machines.
-    Those past the steps that the run has made are of an earlier start, which it did not go on from,
-    or of smaller batches: all of them go, or a next start would take them for the newest.
+    They are ordered by steps, not by times: clocks are set back, and differ between machines.
+    Checkpoints with more steps than the run has made are from an earlier start that was not
+    resumed, or from smaller batches. All of these are deleted, because the next start would take
+    them for the newest.
 
     Args:
-        made: The steps that the run has made.
+        made: Number of finished steps.
     """
     steps = sorted(
         (int(path.stem.removeprefix(_STEP_NAME)), path)
@@ -119,13 +122,14 @@ def _keep_steps(work_dir: Path, number: int, made: int) -> None:
 
 
 class _RemovedLater:
-    """mmengine's file backend whose files are removed once those that replace them are there.
+    """mmengine's file backend, with files removed only after their replacements are written.
 
-    Those of another folder stay: a run that goes on from the checkpoint of one knows its best.
+    Files in other folders are kept: a run that resumes from another's checkpoint knows its best
+    one.
 
     Args:
-        backend: mmengine's.
-        folder: Of the run's checkpoints.
+        backend: mmengine's backend.
+        folder: Folder of the run's checkpoints.
     """
 
     def __init__(self, backend: Any, folder: str) -> None:
@@ -143,7 +147,7 @@ class _RemovedLater:
             self.due.append((remove, path))
 
     def flush(self, *written: str) -> None:
-        """Remove what is due, but for files that were written under the same name."""
+        """Remove pending files, except those that were written again under the same name."""
         for remove, path in self.due:
             if path not in written and self.backend.exists(path):
                 remove(path)
@@ -155,18 +159,18 @@ class _RemovedLater:
 
 @HOOKS.register_module(name='CheckpointHook')
 class KeepCheckpoints(CheckpointHook):
-    """mmengine's CheckpointHook, which deletes an older checkpoint before the newer one is whole,
-    as one that deletes it afterwards, and that saves between those of the schedule as well.
+    """mmengine's CheckpointHook with two changes: it deletes an older checkpoint only after the
+    newer one is complete, and it also saves between the checkpoints of the schedule.
 
     Args:
-        every: How often besides, such as '500i' or '10min'; see :class:`Every`.
-        wait_for_disk: Minutes that the run waits at most where the disk is full, for each file; see
+        every: Interval of additional checkpoints, such as '500i' or '10min'; see :class:`Every`.
+        wait_for_disk: Longest wait in minutes for each file if the disk is full; see
             :class:`rexdense.engine.resume.full_disk.DiskWait`.
-        settings: As for mmengine's.
+        settings: Arguments of mmengine's hook.
 
     Raises:
-        InvalidArgument: ``every`` or ``wait_for_disk`` is none; or, once training begins,
-            ``out_dir`` or ``filename_tmpl`` puts checkpoints where no run looks for them.
+        InvalidArgument: ``every`` or ``wait_for_disk`` is invalid; or, when training begins,
+            ``out_dir`` or ``filename_tmpl`` puts checkpoints where they are not found on resume.
     """
 
     def __init__(
@@ -182,7 +186,7 @@ class KeepCheckpoints(CheckpointHook):
         self._is_validating, self._again = False, None
 
     def before_train(self, runner: Any) -> None:
-        """Prepare the folder, and begin the time to the first checkpoint."""
+        """Prepare the folder, and start the time to the first checkpoint."""
         stated = self.out_dir
         super().before_train(runner)
         _require_known_places(self, stated, runner.work_dir)
@@ -192,7 +196,7 @@ class KeepCheckpoints(CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:
         if self._is_validating:
-            # Hooks that come later still have to note the metrics, see after_val.
+            # Later hooks still have to store the metrics, see after_val.
             self._again = (step, meta)
             return
         self._forget_oldest(runner, step)
@@ -217,7 +221,7 @@ class KeepCheckpoints(CheckpointHook):
             self.file_backend.flush(self.last_ckpt)
 
     def _forget_oldest(self, runner: Any, step: int) -> None:
-        """Take the oldest checkpoint off the list of those to keep, and the new one onto it."""
+        """Remove the oldest checkpoint from the list of those to keep, and add the new one."""
         kept = getattr(self, 'keep_ckpt_ids', None)
         if kept is None or (kept and kept[-1] == step):
             return
@@ -229,7 +233,7 @@ class KeepCheckpoints(CheckpointHook):
         runner.message_hub.update_info('keep_ckpt_ids', list(kept))
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any]) -> None:
-        """Save the best checkpoint; then the one before it goes."""
+        """Save the best checkpoint, then delete the one before it."""
         self._is_validating = True
         super().after_val_epoch(runner, metrics)
         self._is_validating = False
@@ -239,7 +243,8 @@ class KeepCheckpoints(CheckpointHook):
             self.file_backend.flush(*filter(None, best))
 
     def after_val(self, runner: Any) -> None:
-        """Save again what has learnt of a validation that found a best, or that was the last."""
+        """Save again after a validation that found a best value, or that was the last, so that the
+        checkpoint includes its results."""
         again, self._again = self._again, None
         if again is not None:
             self._save_checkpoint_with_step(runner, *again)
@@ -247,8 +252,8 @@ class KeepCheckpoints(CheckpointHook):
             self._save_here(runner)
 
     def after_train(self, runner: Any) -> None:
-        """Save the end of a run that has stopped early; delete the checkpoints between those of the
-        schedule."""
+        """Save the end of a run that has stopped early, and delete the checkpoints between those of
+        the schedule."""
         if runner.train_loop.stop_training and self.save_last:
             self._save_here(runner)
         super().after_train(runner)
@@ -256,7 +261,7 @@ class KeepCheckpoints(CheckpointHook):
             _keep_steps(Path(runner.work_dir), 0, runner.iter)
 
     def _save_here(self, runner: Any) -> None:
-        """Save where the run stands after a step and a validation, unless that was done."""
+        """Save the position after a step and a validation, unless it is saved."""
         if not runner.is_saved:
             meta = dict(epoch=runner.epoch, iter=runner.iter)
             self._save_checkpoint_with_step(
@@ -265,14 +270,14 @@ class KeepCheckpoints(CheckpointHook):
 
 
 def _require_known_places(hook: CheckpointHook, stated: str | None, work_dir: str) -> None:
-    """Check that checkpoints lie in the work directory, under the names that --resume and
+    """Check that checkpoints are saved in the work directory, under the names that --resume and
     --overwrite look for.
 
     Args:
-        stated: The ``out_dir`` of the config, of which mmengine makes a folder for each run.
+        stated: ``out_dir`` of the config, in which mmengine creates a folder for each run.
 
     Raises:
-        InvalidArgument: a setting puts them elsewhere.
+        InvalidArgument: a setting changes the place or the names.
     """
     template = hook.filename_tmpl
     if os.path.realpath(hook.out_dir) != os.path.realpath(work_dir):

@@ -1,4 +1,4 @@
-"""The state of a run that mmengine's checkpoints lack: of each process, of hooks that count."""
+"""The state of a run that mmengine's checkpoints do not have: of each process, and of hooks."""
 
 import contextlib
 from collections.abc import Iterator, Mapping
@@ -15,18 +15,18 @@ from rexdense.engine.resume.loops import PlacedLoop
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 
 RUN = 'rexdense_run'
-"""Key of a checkpoint."""
+"""Key in a checkpoint."""
 
 _COUNTERS = ('wait_count', 'best_score')
-"""What mmengine's EarlyStoppingHook counts (hooks/early_stopping_hook.py, lines 69-70)."""
+"""Counters of mmengine's EarlyStoppingHook (hooks/early_stopping_hook.py, lines 69-70)."""
 
 
 @contextlib.contextmanager
 def foreign(runner: Any, part: str) -> Iterator[None]:
-    """Take a part of a checkpoint, in which anything can lie.
+    """Restore a part of a checkpoint, which can contain anything.
 
     Raises:
-        CheckpointUnreadable: it cannot be taken.
+        CheckpointUnreadable: it cannot be restored.
     """
     try:
         yield
@@ -41,11 +41,11 @@ def foreign(runner: Any, part: str) -> Iterator[None]:
 
 
 def run_state(runner: Any) -> dict[str, Any]:
-    """Return the saved state of a run in all its processes, which all have to call this.
+    """Return the state of a run in all its processes, which all must call this.
 
-    ``processes`` holds a dictionary for each: the gradients that were added up since the last step
-    of the optimizer; the buffers, such as the statistics of batch normalisation, which each keeps
-    for itself; and those of the average (EMA). The first process's buffers are among the weights.
+    ``processes`` has a dictionary for each process: the gradients accumulated since the last
+    optimizer step; its buffers, such as batch norm statistics, which differ between processes; and
+    the buffers of the average (EMA). The buffers of the first process are among the weights.
     """
     loop = runner.train_loop
     own = {'gradients': _gradients(runner)}
@@ -64,7 +64,7 @@ def run_state(runner: Any) -> dict[str, Any]:
 
 
 def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
-    """Bring a runner that stands at the place of a checkpoint to what that says of its run."""
+    """Restore the state of a run in a runner at the position of a checkpoint."""
     loop = runner.train_loop
     if isinstance(loop, PlacedLoop):
         loop.validated = bool(state['validated'])
@@ -85,14 +85,14 @@ def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
     counts = _batches_of_a_step(runner)
     gradients = own['gradients']
     if state.get('batches_of_a_step', counts) != counts:
-        # Those of the checkpoint are shares of a step of another number of batches.
+        # The stored gradients are scaled for a step of another number of batches.
         gradients = {}
         runner.logger.info(
             'gradients of batches not yet stepped with are left out: the run adds '
             'up another number of batches from here on'
         )
     for name, gradient in gradients.items():
-        # In the memory layout of the weight, in which their norm is summed up.
+        # In the memory layout of the weight, which affects the summation of their norm.
         parameters[name].grad = torch.empty_like(parameters[name]).copy_(gradient)
     _fill(model, own.get('buffers', {}))
     average = _average_of(runner)
@@ -101,14 +101,14 @@ def take_run_state(runner: Any, state: Mapping[str, Any]) -> None:
 
 
 def _batches_of_a_step(runner: Any) -> list[int]:
-    """Return the number of batches whose gradients each optimizer adds up before a step."""
+    """Return the number of batches whose gradients each optimizer accumulates for a step."""
     wrapper = runner.optim_wrapper
     wrappers = wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper]
     return [each._accumulative_counts for each in wrappers]
 
 
 def _gradients(runner: Any) -> dict[str, Tensor]:
-    """Return the gradients that wait for a step; after one there are none."""
+    """Return the accumulated gradients; there are none after a step."""
     if set(_batches_of_a_step(runner)) == {1}:
         return {}
     named = bare_model(runner.model).named_parameters()
@@ -134,7 +134,7 @@ def _average_of(runner: Any) -> nn.Module | None:
 
 
 def _counting_hooks(runner: Any) -> list[tuple[str, Hook]]:
-    """Return the hooks with a state of their own, by a name that a resumed run gives them too."""
+    """Return the hooks with a state of their own, by names that are the same in a resumed run."""
     found = [
         hook
         for hook in runner.hooks
@@ -162,7 +162,7 @@ def _take(hook: Any, state: Mapping[str, Any]) -> None:
 
 
 def _has_stopped(hook: Hook) -> bool:
-    """Return whether a hook had ended its run, and would by its settings end it again."""
+    """Return whether a hook has ended its run, and would end it again with its present settings."""
     if not isinstance(hook, EarlyStoppingHook):
         return False
     least, best = hook.stopping_threshold, hook.best_score
@@ -172,7 +172,7 @@ def _has_stopped(hook: Hook) -> bool:
 
 
 class KeepRunState(Hook):
-    """Put the state of a run into its checkpoints, and note that a validation was made."""
+    """Add the state of a run to its checkpoints, and record that a validation is done."""
 
     priority = 'VERY_HIGH'
 
@@ -180,11 +180,11 @@ class KeepRunState(Hook):
         self.state: dict[str, Any] | None = None
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Put in what all processes have gathered; the best of a run have none."""
+        """Add the gathered state of all processes; the best checkpoints have none."""
         if self.state is not None:
             checkpoint[RUN] = self.state
 
     def after_val(self, runner: Any) -> None:
-        """Note it."""
+        """Record that the validation is done."""
         if isinstance(runner._train_loop, PlacedLoop):
             runner.train_loop.validated = True

@@ -1,4 +1,4 @@
-"""Stopping a run by a signal: the step is ended, what was learnt is saved."""
+"""Stopping a run by a signal: the current step is finished, and the state is saved."""
 
 import contextlib
 import os
@@ -30,18 +30,18 @@ class StopAsked(BaseException):
 
 
 def status_of(number: int) -> int:
-    """Return the exit status of a program that a signal has stopped: that of an interruption from
-    the keyboard, else 75."""
+    """Return the exit status of a program that a signal has stopped: that of a keyboard interrupt
+    for SIGINT, else 75."""
     return 130 if number == signal.SIGINT else STOPPED
 
 
 class RunStopped(Exception):
-    """A run that a signal has stopped, once what was learnt is saved.
+    """Raised after a signal has stopped a run and its state is saved.
 
     Attributes:
-        number: Of the signal.
-        iteration: The steps that were made.
-        file: The checkpoint; None where it is one that was there already.
+        number: Number of the signal.
+        iteration: Number of finished steps.
+        file: The checkpoint; None if it existed before.
     """
 
     def __init__(self, number: int, iteration: int, file: Any) -> None:
@@ -50,7 +50,7 @@ class RunStopped(Exception):
 
     @property
     def status(self) -> int:
-        """The program's exit status."""
+        """Exit status of the program."""
         return status_of(self.number)
 
     def __str__(self) -> str:
@@ -62,7 +62,8 @@ class RunStopped(Exception):
 
 
 class StopSignals:
-    """SIGTERM and SIGINT while a run trains, noted by a context; a second SIGINT ends it at once.
+    """Context manager that records SIGTERM and SIGINT while a run trains; a second SIGINT ends it
+    at once.
 
     Attributes:
         number: Of the signal that has come, 0 before.
@@ -194,8 +195,8 @@ def stop_if_asked(runner: Any) -> None:
 
 
 def agreed(runner: Any, number: int, is_due: bool) -> tuple[int, bool]:
-    """Return the signal that any process has got, and whether any finds a checkpoint due: all save
-    and stop after the same step."""
+    """Return the signal that any process has received, and whether any process has a checkpoint
+    due, so that all save and stop after the same step."""
     if not runner.distributed:
         return number, is_due
     noted = torch.tensor([number, int(is_due)])
@@ -204,8 +205,8 @@ def agreed(runner: Any, number: int, is_due: bool) -> tuple[int, bool]:
 
 
 def spare_workers() -> None:
-    """Let a loader process outlive one SIGTERM: schedulers send it to all processes of a run, and
-    torch ends the run in the middle of a step where a loader process dies of it."""
+    """Make a dataloader worker survive one SIGTERM. Schedulers send it to all processes of a run,
+    and torch ends the run during a step if a worker dies."""
     signal.signal(signal.SIGTERM, _once)
 
 

@@ -1,1 +1,1 @@
-"""Checkpoints of training runs: read, built as models, cut into parts to export."""
+"""Checkpoints of training runs: reading, building of models, parts to export."""

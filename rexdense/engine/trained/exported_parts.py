@@ -26,11 +26,11 @@ from rexdense.registry import MODELS
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A checkpoint, and how it is read; the fields are arguments of
-    :func:`rexdense.load_weights` and of :func:`load_trained_model`.
+    """A checkpoint and how to read it; the fields are arguments of :func:`rexdense.load_weights`
+    and of :func:`load_trained_model`.
 
     Attributes:
-        arch: The network; None finds it.
+        arch: The network; None detects it.
         out_indices: Levels of the backbone; None takes the config's, or c2 to c5.
     """
 
@@ -48,8 +48,8 @@ class Source:
         """Read the file and find the network in it.
 
         Raises:
-            CheckpointUnreadable: it is no checkpoint, or wants to run code.
-            CheckpointMismatch: no tensors in it bear the names of a known network.
+            CheckpointUnreadable: it is no checkpoint, or would need to run code.
+            CheckpointMismatch: no tensors in it have the names of a known network.
         """
         name, state = open_checkpoint(self.checkpoint, self.ema, self.trust_pickle)
         return OpenSource(
@@ -72,19 +72,21 @@ class OpenSource(NamedTuple):
 
     @property
     def config_text(self) -> str | None:
-        """The config of the run that made the file."""
+        """The config of the run that wrote the file."""
         text = self.state.metadata.get('cfg')
         return text if isinstance(text, str) else None
 
     @property
     def network(self) -> FoundNetwork:
-        """The network, as asked for or else by its tensors, or by the config of the run."""
+        """The requested network, or the one found from the tensors or from the config of the
+        run."""
         if self.source.arch is not None:
             return FoundNetwork(self.source.arch, {})
         return find_network(self.state, self.found, self.name)
 
     def about(self, backbone: nn.Module) -> dict[str, Any]:
-        """Return metadata of the weights, as the sidecar of exported weights has it."""
+        """Return the metadata of the weights, in the form of the sidecar file of exported
+        weights."""
         found = self.found
         details = details_of(self.state.metadata, found.scheme, found.family, self.name)
         data = self.state.metadata.get('dataset_meta')
@@ -103,8 +105,8 @@ class OpenSource(NamedTuple):
 
 
 def _described(backbone: nn.Module, options: dict[str, Any]) -> dict[str, Any]:
-    """Return the name of a backbone's network and the arguments that replace those of its name;
-    options are not among them: weights have them beside the name."""
+    """Return the name of a backbone's network and the arguments that replace those of its name,
+    without options: weights have them beside the name."""
     if not isinstance(backbone, Backbone) or backbone.arch is None:
         return dict(architecture=None)
     overrides = {key: value for key, value in backbone.overrides.items() if key not in options}
@@ -115,14 +117,14 @@ def _described(backbone: nn.Module, options: dict[str, Any]) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class ExportedPart:
-    """A graph, and what the file beside it says of where it is from."""
+    """A graph, and the metadata in the file beside it about its origin."""
 
     graph: Graph
     about: dict[str, Any]
 
 
 def backbone_part(source: Source) -> ExportedPart:
-    """Return the backbone of a checkpoint: of its config, or of the network that its tensors fit.
+    """Return the backbone of a checkpoint, from its config, or as the network that its tensors fit.
 
     Raises:
         CheckpointUnreadable: the file is no checkpoint, or its config could run code.
@@ -140,7 +142,8 @@ def backbone_part(source: Source) -> ExportedPart:
 
 
 def _configured_backbone(opened: OpenSource, levels: dict[str, Any]) -> nn.Module:
-    # Here, because mmengine reads configs; a network that --arch names needs torch alone.
+    # Imported here, because reading configs needs mmengine; a network given by --arch needs only
+    # torch.
     with needed_packages(f'the config in {opened.name} (--arch NAME does without)'):
         from rexdense.engine.config.stored.config import StoredConfig, read_stored_config
 
@@ -157,11 +160,11 @@ def _configured_backbone(opened: OpenSource, levels: dict[str, Any]) -> nn.Modul
 
 
 def classifier_part(source: Source) -> ExportedPart:
-    """Return the classifier that a checkpoint holds.
+    """Return the classifier in a checkpoint.
 
     Raises:
         CheckpointUnreadable: the file is no checkpoint.
-        CheckpointMismatch: it holds no classifier, or no named network has its tensors.
+        CheckpointMismatch: it has no classifier, or no named network has its tensors.
     """
     opened = source.open()
     network = opened.network
@@ -180,8 +183,8 @@ def segmentor_part(source: Source) -> ExportedPart:
     """Return the segmentor of a training checkpoint, or zshn25's U-Net.
 
     Raises:
-        CheckpointUnreadable: the file is no checkpoint, or holds no config to build from.
-        CheckpointMismatch: it holds another kind of model.
+        CheckpointUnreadable: the file is no checkpoint, or has no config to build from.
+        CheckpointMismatch: it has another kind of model.
     """
     opened = source.open()
     if opened.config_text is None and _is_rexunet(opened):
@@ -201,7 +204,7 @@ def _is_rexunet(opened: OpenSource) -> bool:
 def detector_part(source: Source) -> ExportedPart:
     """Return the Faster R-CNN, Mask R-CNN, Cascade R-CNN or SSDLite of a training checkpoint;
     raises as :func:`segmentor_part`."""
-    # Here, because its import registers operators with torch.
+    # Imported here, because the import registers operators with torch.
     from rexdense.deploy.detection import detector_graph
 
     return _trained_part(source.open(), detector_graph, ('roi_head', 'bbox_head'), 'detector')

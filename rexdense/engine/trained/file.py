@@ -1,4 +1,4 @@
-"""A checkpoint of a training run: weights, the config that made them, the classes they know."""
+"""The checkpoint of a training run: weights, config and classes."""
 
 import dataclasses
 from pathlib import Path
@@ -17,15 +17,15 @@ from rexdense.errors import CheckpointUnreadable
 
 @dataclasses.dataclass(frozen=True)
 class TrainingFile:
-    """File that a run of rexdense train saved.
+    """A file that a run of rexdense train has saved.
 
     Attributes:
-        path: Where it was read from.
-        state: The model's tensors; the EMA where the run kept one.
-        classes: Class names in the order of the labels; None where the file does not say.
-        palette: The colours (R, G, B) of the classes, from 0 to 255; None where the file has not
+        path: The file that was read.
+        state: The model's tensors; the EMA if the run kept one.
+        classes: Class names in the order of the labels; None if the file has none.
+        palette: The colours (R, G, B) of the classes, from 0 to 255; None if the file does not have
             one for each.
-        config_text: The whole config of the run as text; None where the file does not say.
+        config_text: The whole config of the run as text; None if the file has none.
     """
 
     path: Path
@@ -35,7 +35,7 @@ class TrainingFile:
     config_text: str | None
 
     def config(self) -> Config:
-        """Return the config of the run; raise CheckpointUnreadable where the file holds none."""
+        """Return the config of the run; raise CheckpointUnreadable if the file has none."""
         if self.config_text is None:
             raise CheckpointUnreadable(
                 f'{self.path} holds no config; give a checkpoint that rexdense train has written'
@@ -43,19 +43,19 @@ class TrainingFile:
         return read_stored_config(self.config_text, str(self.path))
 
     def normalisation(self) -> dict[str, Any] | None:
-        """Return the data preprocessor's section of the run's config; None where there is none, or
-        where the config cannot be read."""
+        """Return the data preprocessor's section of the run's config; None if there is none, or if
+        the config cannot be read."""
         model = _dictionary((self._content() or {}).get('model'))
         return _dictionary(model.get('data_preprocessor')) or None
 
     def flips(self) -> tuple[str, ...] | None:
-        """Return the directions in which its training flipped images; None where the config cannot
-        be read, or there is none."""
+        """Return the directions in which its training flipped images; None if the config is missing
+        or cannot be read."""
         content = self._content()
         return None if content is None else flip_directions(content.get('train_dataloader'))
 
     def _content(self) -> dict[str, Any] | None:
-        """Return the config as data; None where there is none, or it cannot be read."""
+        """Return the config as data; None if it is missing or cannot be read."""
         if self.config_text is None:
             return None
         try:
@@ -65,8 +65,8 @@ class TrainingFile:
 
 
 def read_training_file(path: str | Path) -> TrainingFile:
-    """Read a checkpoint of a training run, or one with weights alone; raise CheckpointUnreadable
-    where it is none, or has something else where weights, class names or a config should be."""
+    """Read a checkpoint of a training run, or one with only weights. Raise CheckpointUnreadable if
+    the file is not one, or has anything else in place of weights, class names or a config."""
     content = read_checkpoint(path).content
     if not isinstance(content, dict):
         raise CheckpointUnreadable(f'{path} holds a {type(content).__name__}, no checkpoint')

@@ -14,10 +14,10 @@ _DIRECTIONS = ('horizontal', 'vertical', 'diagonal')
 
 
 def flip_directions(train_dataloader: Any) -> tuple[str, ...]:
-    """Return the directions in which a training flips its images; 'horizontal' where it flips none.
+    """Return the directions in which a training flips its images; 'horizontal' if it flips none.
 
     Args:
-        train_dataloader: That section of a config.
+        train_dataloader: The section of a config.
 
     Example:
         >>> flip = dict(type='mmdet.RandomFlip', prob=0.5, direction=['horizontal', 'vertical'])
@@ -40,25 +40,25 @@ def _listed(value: Any) -> list[Any]:
 
 
 def flip_tested(model: nn.Module, directions: Sequence[str]) -> Any:
-    """Return what predicts from an image and its mirror images together, by ``test_step``; raise
-    InvalidArgument for a model of another kind, or one that finds no boxes.
+    """Return an object whose ``test_step`` predicts from an image and its mirror images. Raise
+    InvalidArgument for another kind of model, or a detector that finds no boxes.
 
     Args:
         model: A detector of mmdet, or a segmentor or depth estimator of mmseg.
-        directions: Of a detector: 'horizontal', 'vertical', 'diagonal'; others are mirrored
+        directions: Detectors: 'horizontal', 'vertical', 'diagonal'. Other models are mirrored
             horizontally.
     """
     network = bare_model(model)
     if hasattr(network, 'decode_head'):
         return FlipTest(model)
     heads = [getattr(network, name, None) for name in ('bbox_head', 'roi_head')]
-    # mmdet's SOLO finds masks with boxes of zeros, and its panoptic models fuse what they find.
+    # mmdet's SOLO finds masks with boxes of zeros, and its panoptic models fuse their results.
     if not any(heads) or getattr(network, 'panoptic_fusion_head', None):
         raise InvalidArgument(
             f'{type(network).__name__} has no flip test: detectors of boxes, segmentors and depth '
             'estimators have one'
         )
-    # Segmentation works without mmdet.
+    # Imported here, because segmentation works without mmdet.
     from rexdense.models.detection_mirroring import DetectionFlipTest
 
     return DetectionFlipTest(model, directions)

@@ -1,4 +1,4 @@
-"""The model of a training checkpoint, built from the config that lies in the file."""
+"""The model of a training checkpoint, built from the config in the file."""
 
 import re
 from pathlib import Path
@@ -20,20 +20,20 @@ from rexdense.errors import CheckpointUnreadable, InvalidArgument
 from rexdense.registry import MODELS
 from rexdense.tasks import Depth, task_of
 
-# Of mmdet's and mmseg's models; a cascade has several.
+# Heads of mmdet's and mmseg's models; a cascade has several.
 _CLASS_HEAD = re.compile(r'(.*\.)?(bbox|mask|decode)_head(\.\d+)?')
 
 
 class TrainedModel(NamedTuple):
-    """Contents of a training checkpoint, ready to be used.
+    """The contents of a training checkpoint, ready to use.
 
     Attributes:
         model: In evaluation mode, with the checkpoint's weights.
-        pipeline: Makes the model's input from the path of an image.
+        pipeline: Transforms from the path of an image to the model's input.
         classes: Names in the order of the labels.
-        config: What was taken of the config of the run: ``model`` and ``pipeline``.
-        palette: The colours (R, G, B) of the classes; None where the file does not say.
-        directions: Those in which its training flipped images.
+        config: The parts used of the run's config: ``model`` and ``pipeline``.
+        palette: The colours (R, G, B) of the classes; None if the file has none.
+        directions: The directions in which its training flipped images.
     """
 
     model: nn.Module
@@ -51,19 +51,19 @@ def load_trained_model(
     optimized: bool = False,
     max_objects: int | None = None,
 ) -> TrainedModel:
-    """Build the model of a training checkpoint from the config that lies in it.
+    """Build the model of a training checkpoint from the config in it.
 
     Args:
-        trust_config: Build whatever that config names, and let it import any module; off, only
-            registered classes are built of it, see
+        trust_config: Build everything that the config names, and let it import any module.
+            Otherwise, only registered classes are built, see
             :class:`rexdense.engine.config.stored.config.StoredConfig`.
         optimized: Return the model as :func:`for_inference` gives it.
         max_objects: Objects of an image that a detector keeps at most; None as that config says.
 
     Raises:
-        CheckpointUnreadable: the file is no checkpoint, or holds no config, or one that asks for
-            more than registered classes, or no classes where the model tells classes apart, or
-            another number of them.
+        CheckpointUnreadable: the file is no checkpoint; it has no config, or one that needs more
+            than registered classes; or the model predicts classes and the file has none, or another
+            number of them.
         CheckpointMismatch: its tensors are not those of its config.
         InvalidArgument: the device is an NPU, on which mmcv lacks an operator of the model; or the
             model has no limit of objects.
@@ -94,9 +94,9 @@ def load_trained_model(
 
 
 def for_inference(model: nn.Module) -> nn.Module:
-    """Return a model in evaluation mode as :func:`rexdense.deploy.optimize` makes it, which finds
-    the same in less time; one of the user's own that cannot be optimised as it is, after a line
-    that says so."""
+    """Return a model in evaluation mode, optimised by :func:`rexdense.deploy.optimize` for the same
+    results in less time. A user's own model that cannot be optimised is returned unchanged, with a
+    message."""
     try:
         return optimize(model)
     except InvalidArgument as error:

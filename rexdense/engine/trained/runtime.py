@@ -1,4 +1,4 @@
-"""A trained model whose network onnxruntime or OpenVINO computes."""
+"""Trained models whose network runs in onnxruntime or OpenVINO."""
 
 import contextlib
 import hashlib
@@ -20,25 +20,25 @@ from rexdense.files import scratch_folder
 from rexdense.models.image_classifier import ImageClassifier
 
 TOLERANCE = 1e-3
-"""Largest relative error with which a runtime is used."""
+"""Largest relative error at which a runtime is used."""
 COMPARED = (1, 3, 96, 128)
 
 Run = Callable[[Tensor], Mapping[str, Tensor]]
 
 
 def use_runtime(model: nn.Module, runtime: str, checkpoint: Path) -> None:
-    """Let a runtime compute what a model predicts, on the CPU.
+    """Make a model compute its network in another runtime, on the CPU.
 
-    The network is exported as ONNX into the folder of downloads, by what the weights and the
-    checkpoint's config are, unless it is there from an earlier time; what the runtime makes of it
-    is compared with the network once. What follows the network stays the model's own.
+    The network is exported as ONNX into the download cache, under a key of the weights and the
+    checkpoint's config, unless it is there already. A new graph is compared with the network once
+    in the runtime. The steps after the network remain those of the model.
 
     Args:
         model: In evaluation mode, with the weights of ``checkpoint``. It is changed.
         runtime: A name of :data:`rexdense.deploy.runtimes.RUNTIMES`.
 
     Raises:
-        InvalidArgument: the runtime is not known, or the model has no graph.
+        InvalidArgument: the runtime is unknown, or the model has no graph.
         MissingDependency: a package is not installed.
         GraphMismatch: the runtime computes something else than the network.
     """
@@ -51,7 +51,7 @@ def use_runtime(model: nn.Module, runtime: str, checkpoint: Path) -> None:
         except GraphMismatch:
             if is_new:
                 raise
-            # That of an earlier time may be damaged.
+            # A cached file may be damaged.
             export_graph(graph, path, overwrite=True)
             run = _opened(path, runtime)
     _compare(graph, run, runtime)
@@ -59,12 +59,12 @@ def use_runtime(model: nn.Module, runtime: str, checkpoint: Path) -> None:
 
 
 def _graph_of(model: nn.Module) -> tuple[Graph, Callable[[nn.Module, Run], None]]:
-    """Return the graph of a model, and what puts a run of it into the model."""
+    """Return the graph of a model, and a function that puts a runtime into the model."""
     if isinstance(model, ImageClassifier):
         return ClassifierGraph(model), _classify
     if hasattr(model, 'decode_head'):
         return SegmentorGraph(model), _segment
-    # Here, because its import registers operators with torch.
+    # Imported here, because the import registers operators with torch.
     from rexdense.deploy.detection import detector_graph
 
     try:
@@ -74,8 +74,8 @@ def _graph_of(model: nn.Module) -> tuple[Graph, Callable[[nn.Module, Run], None]
 
 
 def _written(graph: Graph, checkpoint: Path, stack: contextlib.ExitStack) -> tuple[Path, bool]:
-    """Return the file of the graph, that of an earlier time or a new one, and whether it is new; in
-    a folder that goes with ``stack`` where no other can be written."""
+    """Return the file of the graph, cached or new, and whether it is new. If the cache is not
+    writable, the file is in a temporary folder that is deleted with ``stack``."""
     folder = cache_folder() / 'graphs'
     path = folder / f'{checkpoint.stem}-{_key(graph)}.onnx'
     if path.is_file():
@@ -107,8 +107,8 @@ def _as_graph_mismatch(runtime: str, doing: str) -> Iterator[None]:
 
 
 def _key(graph: Graph) -> str:
-    """Return the key that tells one graph from another: its layers and settings, its weights, and
-    the versions of the packages that write it."""
+    """Return a key that identifies a graph by its layers, settings and weights, and by the versions
+    of the packages that write it."""
     from rexdense import __version__
 
     digest = hashlib.sha256(f'{__version__} {torch.__version__} {graph}'.encode())
@@ -135,7 +135,7 @@ def _compare(graph: Graph, run: Run, runtime: str) -> None:
 
 
 class _Logits(nn.Module):
-    """A backbone whose last map is what the graph says."""
+    """A backbone whose last map is the output of the graph."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def _classify(model: nn.Module, run: Run) -> None:
 
 
 def _segment(model: nn.Module, run: Run) -> None:
-    """Let the head return the graph's outputs for the images that stand for its features."""
+    """Make the head return the graph's outputs for the images, which replace its features."""
     head = model.decode_head
 
     def forward(images: Tensor, size: Any = None, strides: Sequence[int] | None = None) -> Any:
@@ -170,15 +170,16 @@ def _segment(model: nn.Module, run: Run) -> None:
 
 
 def _itself(images: Tensor, *_: Any) -> Tensor:
-    return images  # mmseg's depth estimators give what is known of the images, too
+    return images  # mmseg's depth estimators also pass the metadata of the images
 
 
 def _detect(model: nn.Module, run: Run) -> None:
-    """Let the detector predict what the graph finds, in pixels of the images as they were read."""
+    """Make the detector predict the results of the graph, in pixels of the images as they were
+    read."""
     threshold = (model.test_cfg.get('rcnn') or {}).get('mask_thr_binary')
 
     def predict(images: Tensor, samples: list[Any], rescale: bool = True) -> list[Any]:
-        # Images of one size are run together, without the border that the batch has got.
+        # Images of one size run together, without the padding of the batch.
         for size in {sample.img_shape[:2] for sample in samples}:
             places = [place for place, each in enumerate(samples) if each.img_shape[:2] == size]
             outputs = run(images[places, :, : size[0], : size[1]].contiguous())

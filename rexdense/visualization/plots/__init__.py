@@ -1,1 +1,1 @@
-"""Plots of matplotlib: curves of a run, counts of a data set, precision, errors and ranks."""
+"""Plots with matplotlib: curves of a run, counts of a data set, precision, errors and ranks."""

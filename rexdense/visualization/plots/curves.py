@@ -1,4 +1,4 @@
-"""The picture of a training run: losses, learning rate and metrics over the iterations."""
+"""The curves of a training run: losses, learning rate and metrics over the iterations."""
 
 import re
 from pathlib import Path
@@ -11,16 +11,16 @@ from rexdense.visualization.scalars import read_scalars
 MASKS = '/segm_'
 """Part of the names of COCO's metrics of masks."""
 MOST_METRICS = 3
-"""Of boxes, of masks, or of what else is measured."""
+"""Number of metrics of boxes, of masks, or of anything else."""
 
 
 def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
-    """Draw the curves of the runs in a work directory; return the picture's path, or None where
+    """Draw the curves of the runs in a work directory. Return the path of the picture, or None if
     nothing was logged yet. Raise MissingDependency without matplotlib."""
     scalars = read_scalars(work_dir)
     if not scalars.training:
         return None
-    # A layout that fits itself to the labels takes as long again as all the rest.
+    # An automatic layout doubles the time.
     figure = new_figure(15, 4.2, 'drawing curves', layout=None)
     places = dict(left=0.045, right=0.99, bottom=0.125, top=0.92, wspace=0.19)
     losses, rates, metrics = figure.subplots(1, 3, gridspec_kw=places)
@@ -46,7 +46,8 @@ def draw_curves(work_dir: str | Path, path: str | Path) -> Path | None:
 
 
 def loss_names(rows: list[dict]) -> list[str]:
-    """Return the names of the losses, the sum first, numbers in them by their value."""
+    """Return the names of the losses, with the sum first and numbers in names in numerical
+    order."""
     names = [name for name in rows[-1] if 'loss' in name]
     return sorted(
         names,
@@ -58,7 +59,7 @@ def loss_names(rows: list[dict]) -> list[str]:
 
 
 def _draw_metrics(axes, rows: list[dict], unit: str) -> None:
-    """Draw the first metrics that the evaluator gave, over epochs or iterations; those of masks
+    """Draw the first metrics of the evaluator over epochs or iterations; those of masks are
     dashed."""
     names = drawn_metrics(rows[-1]) if rows else []
     for name in names:
@@ -73,7 +74,7 @@ def _draw_metrics(axes, rows: list[dict], unit: str) -> None:
 
 
 def drawn_metrics(row: dict) -> list[str]:
-    """Return the first metrics of a validation, and the first of masks where these are measured."""
+    """Return the first metrics of a validation, and the first metrics of masks if there are any."""
     names = list(metrics_of(row))
     of_masks = [name for name in names if MASKS in name]
     others = [name for name in names if MASKS not in name]

@@ -1,4 +1,4 @@
-"""Counts of a data set as plots."""
+"""Plots of the counts of a data set."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure, 
 MOST_CLASSES = 20
 LONGEST_NAME = 24
 WIDTH, HEIGHT = 15.0, 4.2
-"""Inches of 100 pixels, for up to ten classes."""
+"""In inches of 100 pixels, for up to ten classes."""
 _DOTS = 100
 
 
@@ -19,8 +19,8 @@ def plot_counts(
     sides: Mapping[str, Sequence[float]] | None = None,
     objects: Mapping[str, Sequence[int]] | None = None,
 ) -> np.ndarray:
-    """Return a picture (H, W, 3), uint8, RGB: shares of the classes, sizes of objects, and objects
-    of an image, a colour each split.
+    """Return a picture (H, W, 3), uint8, RGB, of class shares, object sizes and objects per image,
+    in one colour per split.
 
     Args:
         counts: By split and class.
@@ -92,13 +92,13 @@ def _draw_classes(axes, counts, names: list[str], others: int, unit: str) -> Non
 
 
 def _shortened(name: str) -> str:
-    """Return a name without its middle: what tells names apart is often at the end."""
+    """Return a name without its middle, because names often differ at the end."""
     half = LONGEST_NAME // 2 - 1
     return name if len(name) <= LONGEST_NAME else f'{name[:half]}..{name[-half:]}'
 
 
 def _draw_shares(axes, values: Mapping[str, np.ndarray], edges: np.ndarray) -> None:
-    """Draw the outline of a histogram for each split, as shares of it."""
+    """Draw the outline of a histogram for each split, as shares of the split."""
     for place, (split, numbers) in enumerate(values.items()):
         counts, _ = np.histogram(numbers.clip(edges[0], edges[-1]), edges)
         shares = counts / max(counts.sum(), 1)

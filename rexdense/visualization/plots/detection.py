@@ -1,4 +1,4 @@
-"""Plots of a detector's precision over recall, and of its errors by kind."""
+"""Plots of a detector's precision-recall curves, and of its errors by kind."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -9,19 +9,20 @@ from rexdense.visualization.confusion import short_name
 from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure, plain, use_fonts
 
 MOST_CLASSES = 12
-"""With a line of their own; of more classes the best and the worst half of these are drawn."""
+"""Number of classes with a curve of their own. With more classes, the best and the worst are drawn,
+half of this number each."""
 BAR = COLOURS[-1]
 PURPOSE = 'drawing curves'
 
 
 def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: str) -> bytes:
-    """Return a PNG: left precision over recall of each class at an IoU of 0.5, right the mean over
-    the classes at IoUs from 0.5 to 0.95.
+    """Return a PNG with two plots. The left one has the precision over recall of each class at an
+    IoU of 0.5, the right one the mean over the classes at IoUs from 0.5 to 0.95.
 
     Args:
-        precision: (10, 101, C), -1 for a class without objects, which is left out, as
-            ``CocoEvaluation`` has it.
-        classes: By place in ``precision``.
+        precision: (10, 101, C) from ``CocoEvaluation``; -1 for a class without objects, which is
+            left out.
+        classes: Class names in the order of ``precision``.
     """
     figure = new_figure(13, 5, PURPOSE)
     by_class, by_overlap = figure.subplots(1, 2)
@@ -63,12 +64,11 @@ def plot_precision_recall(precision: np.ndarray, classes: Sequence[str], title: 
 def plot_errors(
     gains: Mapping[str, float], counts: Mapping[str, int], score: float, title: str
 ) -> bytes:
-    """Return a PNG with bars for the kinds of errors: left how much AP50 is lost by each, right
-    their numbers.
+    """Return a PNG with bars for the kinds of errors: left the loss of AP50, right the counts.
 
     Args:
         gains, counts: ``gains`` and ``counts_above`` of ``DetectionErrors``.
-        score: Of the detections that are counted.
+        score: Lowest score of the counted detections.
     """
     figure = new_figure(11, 3.6, PURPOSE)
     headings = f'{title}: AP50 lost', f'number, of score >= {score:g}'
@@ -78,7 +78,7 @@ def plot_errors(
         numbers = np.nan_to_num([values[kind] for kind in values])
         bars = axes.barh(list(values), numbers, color=BAR)
         axes.bar_label(bars, [form.format(number) for number in numbers], padding=3)
-        # Room for the numbers beside the bars.
+        # Leaves room for the numbers beside the bars.
         axes.set_xlim(min(0, 1.2 * numbers.min(initial=0)), 1.2 * max(numbers.max(initial=0), 0.01))
         axes.invert_yaxis()
         axes.set_title(heading)

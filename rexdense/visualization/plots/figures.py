@@ -1,4 +1,4 @@
-"""Figures of matplotlib: made without a screen, in one style."""
+"""Figures of matplotlib in one style, drawn without a screen."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,18 +7,18 @@ from typing import Any
 from rexdense.dependencies import needed_packages
 from rexdense.visualization.fonts import font_file, written
 
-# Okabe and Ito's without black (2008), told apart with any colour vision.
+# The colours of Okabe and Ito (2008) without black, distinguishable with any colour vision.
 COLOURS = ('#E69F00', '#56B4E9', '#009E73', '#D55E00', '#CC79A7', '#0072B2')
 
 
 def new_figure(
     width: float, height: float, purpose: str, layout: str | None = 'constrained', **settings: Any
 ) -> Any:
-    """Return matplotlib's ``Figure`` of a size in inches, on a canvas of pixels.
+    """Return a ``Figure`` of matplotlib with a size in inches, on a pixel canvas.
 
     Args:
-        purpose: What is drawn, as the beginning of the message where matplotlib is missing.
-        layout, settings: Of the figure.
+        purpose: What is drawn; the beginning of the message if matplotlib is missing.
+        layout, settings: Arguments of the figure.
 
     Raises:
         MissingDependency: matplotlib is not installed.
@@ -49,7 +49,7 @@ def use_fonts(texts: Iterable[Any]) -> None:
 
 
 def lay_grid(figure: Any) -> None:
-    """Lay a light grid behind what the axes of a figure show, without a frame."""
+    """Draw a light grid behind the axes of a figure, without a frame."""
     for axes in figure.axes:
         axes.grid(color='#dddddd', linewidth=0.6)
         axes.set_axisbelow(True)

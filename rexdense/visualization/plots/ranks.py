@@ -1,4 +1,4 @@
-"""Ranks of features as plots."""
+"""Plots of the ranks of features."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def plot_block_ranks(
     title: str,
     force: bool = False,
 ) -> Path:
-    """Draw widths, ranks and effective ranks of blocks, in their order, as a picture."""
+    """Draw widths, ranks and effective ranks of the blocks, in their order."""
     figure = new_figure(max(7.0, 0.34 * len(names) + 2), 5, PURPOSE)
     axes = figure.subplots()
     places = range(len(names))
@@ -29,7 +29,8 @@ def plot_block_ranks(
     axes.plot(places, ranks, 'o-', color=LINES[4], label='rank')
     axes.plot(places, effective, 's-', color=LINES[2], label='effective rank')
     axes.set_xticks(list(places), names, rotation=90, fontsize=8)
-    # Widths of one network differ a hundredfold, and equal distances here are equal ratios.
+    # Widths in one network differ by a factor of a hundred; a log scale shows equal ratios as equal
+    # distances.
     axes.set_yscale('log', base=2)
     axes.yaxis.set_major_formatter(lambda value, _: f'{value:g}')
     axes.set(title=title, ylabel='channels')
@@ -43,11 +44,11 @@ def plot_random_layers(
     panels: Mapping[str, Mapping[str, tuple[Curve, Curve]]],
     force: bool = False,
 ) -> Path:
-    """Draw a column for each layer: above rank / width, below effective rank / width, over the
-    ratio of input to output channels, with a line for each nonlinearity.
+    """Draw a column per layer, with rank / width above and effective rank / width below, over the
+    ratio of input to output channels, and a line per nonlinearity.
 
     Args:
-        panels: By layer and nonlinearity the two curves, each (ratios, values).
+        panels: By layer and nonlinearity, the two curves, each (ratios, values).
     """
     figure = new_figure(3.4 * len(panels) + 0.6, 6.4, PURPOSE)
     grid = figure.subplots(2, len(panels), sharex=True, sharey=True, squeeze=False)

@@ -1,1 +1,1 @@
-"""Checks of configs for faults that mmengine, mmdet and mmseg tell late, unclearly or never."""
+"""Checks of configs for errors that mmengine, mmdet and mmseg report late, unclearly or never."""

@@ -1,4 +1,4 @@
-"""Check that all processes that train together have the same config."""
+"""Check that all processes of a run have the same config."""
 
 import json
 import re
@@ -11,15 +11,16 @@ from rexdense.errors import InvalidArgument
 
 _SHARED = (
     *('model', 'optim_wrapper', 'param_scheduler', 'randomness', 'train_cfg', 'val_cfg'),
-    # Their hooks save and stop, which all processes do together.
+    # Their hooks save and stop, in which all processes take part.
     *('default_hooks', 'custom_hooks', 'resume'),
 )
-"""Sections without places of files, which may differ from machine to machine."""
+"""Sections without file paths, which may differ between machines."""
 
 
 def require_agreement(config: Config) -> None:
-    """Raise InvalidArgument, with the first value that differs, unless all processes train the same
-    model in the same way. The checkpoint that they go on from is that of the first."""
+    """Raise InvalidArgument, with the first differing value, unless all processes train the same
+    model in the same way. The checkpoint to resume from is not compared; that of the first process
+    is used."""
     everyone = all_gather_object(_values(config))
     first = everyone[0]
     for rank, other in enumerate(everyone):
@@ -32,15 +33,15 @@ def require_agreement(config: Config) -> None:
 
 
 def _text(value: Any) -> Any:
-    """Return what a value of no JSON kind is called, without its place in memory; a set in an order
-    that is the same in all processes."""
+    """Return the text of a value that JSON does not support, without its memory address. A set is
+    sorted, so that the order is the same in all processes."""
     if isinstance(value, (set, frozenset)):
         return sorted(map(str, value))
     return re.sub(r' at 0x[0-9a-f]+', '', str(value))
 
 
 def _values(config: Config) -> dict[str, str]:
-    """Return the values that must be the same, by their dotted keys."""
+    """Return the values that must be equal, by their dotted keys."""
     found: dict[str, str] = {}
 
     def collect(key: str, value: Any) -> None:

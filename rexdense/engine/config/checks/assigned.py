@@ -9,7 +9,7 @@ from rexdense.engine.config.load import RUN_LENGTHS
 from rexdense.errors import InvalidArgument, abridged
 
 _LENGTHS = tuple(f'train_cfg.{name}' for name in RUN_LENGTHS)
-# Where a list of sections may not take the place of a section.
+# Sections that a list of sections may not replace.
 _SINGLE = ('env_cfg', 'model', 'model.backbone', 'optim_wrapper', 'train_cfg')
 # Lists of sections, by the last part of the key, that a config need not have.
 _LISTS = ('custom_hooks', 'param_scheduler', 'pipeline', 'vis_backends')
@@ -17,15 +17,18 @@ _LONGEST_INDEX = 10
 
 
 def is_index(part: str, node: Sequence[Any]) -> bool:
-    """Return whether a part of a key is the place of an element of a list."""
-    # Python makes no number of thousands of digits.
+    """Return whether a part of a key is a valid index into a list."""
+    # Python converts no number with thousands of digits.
     return part.isdecimal() and len(part) < _LONGEST_INDEX and int(part) < len(node)
 
 
 def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> None:
-    """Raise InvalidArgument where a section or a list of sections would become a value, the run's
-    length no whole number above 0, or a key both a section and a value; or a section has keys that
-    are no text."""
+    """Raise InvalidArgument for values of the wrong kind.
+
+    These are: a value in place of a section or a list of sections, a length of the run that is no
+    whole number above 0, a key that is assigned both a section and a value, and section keys that
+    are not text.
+    """
     for key, value in assignments.items():
         parts = key.split('.')
         for place in range(1, len(parts)):
@@ -46,7 +49,7 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
                 f'--cfg-options {key}={abridged(value)}: give a whole number above 0'
             )
         found = _found(config, parts)
-        # An argument of some class, such as a name, may be called like one.
+        # A class may have an argument with the same name, for example a string.
         is_list = parts[-1] in _LISTS and (found is None or _is_list(found))
         if (is_list or _has_sections(found)) and not _has_sections(value, or_none=True):
             raise InvalidArgument(
@@ -62,15 +65,19 @@ def require_fitting_values(config: Config, assignments: Mapping[str, Any]) -> No
 
 
 def _has_sections(value: Any, or_none: bool = False) -> bool:
-    """Return whether a value is a list of sections, a single one for it, or nothing."""
+    """Return whether a value is a list of sections; with ``or_none``, also a single section or
+    nothing."""
     if or_none and (value is None or isinstance(value, dict) or value in ([], ())):
         return True
     return _is_list(value) and bool(value) and all(isinstance(each, dict) for each in value)
 
 
 def _is_section(key: str, value: Any) -> bool:
-    """Return whether a value may stand where a section stands: one, several, none, or a switch for
-    arguments of classes and for ``compile``, whose section refines what True means."""
+    """Return whether a value may replace a section.
+
+    Such values are one or several sections, none, or a switch. Switches are allowed for arguments
+    of classes and for ``compile``, whose section gives details of True.
+    """
     if isinstance(value, bool):
         return key == 'compile' or ('.' in key and key not in _SINGLE)
     if isinstance(value, (list, tuple)) and key not in _SINGLE:

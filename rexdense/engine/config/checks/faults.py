@@ -1,4 +1,4 @@
-"""Errors of mmengine about a faulty config, as one line with the closest names."""
+"""Errors of mmengine about faulty configs, as one line with the closest names."""
 
 import contextlib
 import inspect
@@ -11,24 +11,24 @@ from mmengine.registry import Registry
 
 from rexdense.errors import InvalidArgument, UnknownName, suggest
 
-# How mmengine words a type that no registry has (registry/build_functions.py).
+# mmengine's message about a type that no registry has (registry/build_functions.py).
 _UNKNOWN_TYPE = re.compile(r'(\S+) is not in the [\w-]+::([\w ]+) registry')
-# How Python words arguments that a class does not take, or misses.
+# Python's message about unexpected or missing arguments of a class.
 _WRONG_ARGUMENTS = re.compile(
     r"(.+)\.__init__\(\) (?:missing \d|got an unexpected keyword argument '(\w+)')"
 )
-# How mmengine words a value of another kind than it takes: a hook, a scheduler, a transform.
+# mmengine's message about a value of the wrong kind: a hook, a scheduler, a transform.
 _WRONG_KIND = re.compile(r'[^\n]*\b(?:should be|must be|only accepts?)\b[^\n]* but got ')
 
 
 @contextlib.contextmanager
 def config_faults() -> Iterator[None]:
-    """Turn what building from a faulty config raises into an error with the closest names.
+    """Turn errors of building from a faulty config into errors with the closest names.
 
     Raises:
         UnknownName: a ``type`` that no registry has.
-        InvalidArgument: arguments that the class named by ``type`` does not take, or misses, or a
-            value where mmengine takes sections.
+        InvalidArgument: unexpected or missing arguments of the class in ``type``, or a value for
+            which mmengine needs sections.
     """
     try:
         yield
@@ -52,8 +52,8 @@ def config_faults() -> Iterator[None]:
 
 
 def require_known_optimizers(wrapper: Any) -> None:
-    """Raise UnknownName for an optimizer in the config of an optimizer wrapper that is not
-    registered; mmengine looks it up without asking."""
+    """Raise UnknownName for an unregistered optimizer in the config of an optimizer wrapper, which
+    mmengine does not check."""
     if not isinstance(wrapper, Mapping):
         return
     for section in wrapper.values():
@@ -67,7 +67,7 @@ def require_known_optimizers(wrapper: Any) -> None:
 
 
 def _registries() -> Iterator[tuple[str, Registry]]:
-    """Yield all registries, each with the prefix of its names: that of mmdet's is 'mmdet.'."""
+    """Yield all registries with the prefix of their names, such as 'mmdet.' for mmdet's."""
     for registry in vars(mmengine_registry).values():
         if isinstance(registry, Registry):
             yield '', registry
@@ -75,7 +75,7 @@ def _registries() -> Iterator[tuple[str, Registry]]:
 
 
 def _registered(kind: str) -> set[str]:
-    """Return the names in the registries of one kind; those of a scope with it."""
+    """Return the names in the registries of one kind, with the prefix of their scope."""
     return {
         scope + name
         for scope, registry in _registries()
@@ -85,8 +85,8 @@ def _registered(kind: str) -> set[str]:
 
 
 def _registered_class(name: str) -> type | None:
-    """Return the class of that qualified name that is registered, or that a registered one is
-    built on."""
+    """Return the class with a qualified name, if it is registered or a base of a registered
+    class."""
     for _, registry in _registries():
         for registered in registry.module_dict.values():
             for base in getattr(registered, '__mro__', ()):

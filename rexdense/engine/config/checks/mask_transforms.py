@@ -6,8 +6,8 @@ from typing import Any
 from rexdense.engine.config.load import walk
 from rexdense.errors import InvalidArgument
 
-# mmdet's transforms that change boxes and leave masks as they are, or give up at masks
-# (datasets/transforms/transforms.py), and what to use with masks instead.
+# Transforms of mmdet that change boxes but not masks, or fail on masks
+# (datasets/transforms/transforms.py), and their replacements for masks.
 _OF_BOXES_ALONE = {
     'Mosaic': "CachedMosaic in the data set's own pipeline",
     'MixUp': 'CopyPaste',
@@ -15,16 +15,16 @@ _OF_BOXES_ALONE = {
     'RandomAffine': 'Rotate, ShearX, ShearY, TranslateX and TranslateY',
     'RandomCenterCropPad': 'RandomCrop and Pad',
 }
-# Those that take masks as pixels alone.
+# Transforms that support masks only as pixels.
 _OF_BITMAPS = ('CopyPaste', 'Expand', 'RandomErasing')
-# Those that leave an image of its size, and may stand between a crop and the canvas.
+# Transforms that keep the size of an image, and may be between a crop and the canvas.
 _OF_ONE_SIZE = ('FilterAnnotations', 'PhotoMetricDistortion', 'RandomFlip', 'YOLOXHSVRandomAug')
 
 
 def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
-    """Raise InvalidArgument where transforms of mmdet in the pipelines of a data loader would part
-    masks from their boxes, or need masks that are not loaded; mmdet says nothing, or fails at some
-    later image."""
+    """Raise InvalidArgument if transforms of mmdet in the pipelines of a data loader would separate
+    masks from their boxes, or need masks that are not loaded. mmdet does not report this, or fails
+    at a later image."""
     steps = [step for step in walk(loader.get('dataset')) if 'type' in step]
     masks = [step for step in steps if _loads_masks(step)]
     as_polygons = any(step.get('poly2mask') is False for step in masks)
@@ -63,16 +63,16 @@ def require_masks_that_follow(loader: Mapping[str, Any]) -> None:
 
 
 def _mixes_masks(step: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether masks follow the boxes through ``CachedMixUp``.
+    """Return whether masks follow the boxes through ``CachedMixUp``.
 
-    mmdet cuts them to the size of the other image before it shifts them by the part that is cut off
-    the enlarged one, and mirrors them within the image that was resized, not within its padded
-    canvas (``CachedMixUp.transform``, steps 6 and 7). Neither matters where all images have the
-    size of the canvas, and the canvas is not resized.
+    mmdet crops masks to the size of the other image before it shifts them by the part that is cut
+    off the enlarged image. It flips them within the resized image instead of its padded canvas
+    (``CachedMixUp.transform``, steps 6 and 7). Neither matters if all images have the size of the
+    canvas and the canvas is not resized.
 
     Args:
-        before: The steps of its pipeline before it; one that is made at times only, or in another
-            pipeline, gives no size.
+        before: The steps before it in its pipeline. A step that is applied only at times, or in
+            another pipeline, determines no size.
     """
     size = _listed(step.get('img_scale', (640, 640)))
     if not before or _listed(step.get('ratio_range')) != [1, 1]:
@@ -88,7 +88,7 @@ def _mixes_masks(step: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -
 
 
 def _before(node: Any, step: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] | None:
-    """Return the steps before one in the list that holds it; None where none does."""
+    """Return the steps before one in the list that contains it; None if no list does."""
     parts = list(node.values()) if isinstance(node, dict) else node
     if not isinstance(parts, (list, tuple)):
         return None
@@ -102,7 +102,7 @@ def _before(node: Any, step: Mapping[str, Any]) -> Sequence[Mapping[str, Any]] |
 
 
 def _listed(value: Any) -> Any:
-    """Return a pair as a list, whether it is from Python or from the command line."""
+    """Return a pair as a list, from Python or from the command line."""
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -111,7 +111,8 @@ def _loads_masks(step: Mapping[str, Any]) -> bool:
 
 
 def _class_name(step: Mapping[str, Any]) -> str:
-    """Return the name of a class of mmdet; nothing of another project's, which may move masks."""
+    """Return the name of a class of mmdet; empty for another project's class, which may move
+    masks."""
     kind = step.get('type')
     if isinstance(kind, type):
         kind = f'{kind.__module__}.{kind.__name__}'
@@ -120,5 +121,5 @@ def _class_name(step: Mapping[str, Any]) -> str:
 
 
 def _is_square(scale: Any) -> bool:
-    """Whether a size is a square; what is no size is for the transform to refuse."""
+    """Return whether a size is a square. Invalid sizes pass; the transform refuses them."""
     return not isinstance(scale, (list, tuple)) or len(set(scale)) == 1

@@ -10,9 +10,8 @@ MODES = ('whole', 'slide')
 
 
 def require_windows(config: Config) -> None:
-    """Raise InvalidArgument where the mode in ``model.test_cfg`` of a segmentor is unknown, or its
-    windows are not stated or leave gaps: mmseg raises an AssertionError, or fails after an
-    epoch."""
+    """Raise InvalidArgument if the mode in ``model.test_cfg`` of a segmentor is unknown, or its
+    windows are missing or leave gaps. mmseg raises an AssertionError, or fails after an epoch."""
     settings = (config.get('model') or {}).get('test_cfg') or {}
     mode = settings.get('mode')
     if mode is None or 'decode_head' not in config.model:

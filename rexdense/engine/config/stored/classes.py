@@ -1,8 +1,8 @@
-"""Classes that may be built from the config in a checkpoint, and what mmengine makes of a name.
+"""Classes that may be built from the config in a checkpoint, and how mmengine resolves names.
 
-mmengine imports the package that a name begins with, and a whole ``type`` that none of its
-registries has, and calls what it gets (``registry/registry.py``, ``Registry.get``). A config that
-came with a file must not reach that.
+mmengine imports the package that a name begins with. If no registry has a ``type``, it imports the
+whole name and calls the result (``registry/registry.py``, ``Registry.get``). A config from a file
+must not be able to do this.
 """
 
 import contextlib
@@ -25,14 +25,15 @@ TRUST = 'if you trust its maker with this machine, add --trust-config (trust_con
 
 
 class Kind(NamedTuple):
-    """Meaning of a ``type``.
+    """The meaning of a ``type``.
 
     Attributes:
-        title: What messages call it.
-        registry: The name of its registry in :mod:`mmengine.registry`; None where the code that
-            reads the section has a table of its own.
-        homes: Classes that may be built, or modules of them, or the names in that table.
-        left_out: Modules and classes below ``homes`` that open files or run text by what they are.
+        title: Name in messages.
+        registry: The name of its registry in :mod:`mmengine.registry`; None if the code that reads
+            the section has its own table.
+        homes: Classes that may be built, or modules with such classes, or the names in that table.
+        left_out: Modules and classes below ``homes`` that by their nature open files or execute
+            text.
     """
 
     title: str
@@ -67,7 +68,7 @@ MODEL = Kind(
         'mmseg.models.backbones.vpd',
         'mmseg.models.decode_heads.san_head',
         'mmseg.models.text_encoder',
-        # Models of videos, which no program here reads.
+        # Video models, which no program here reads.
         'mmdet.models.mot',
         'mmdet.models.reid',
         'mmdet.models.trackers',
@@ -81,8 +82,9 @@ TASK_UTIL = Kind(
     ('mmdet.models.task_modules', 'mmseg.models.assigners', 'mmseg.structures.sampler'),
     ('mmdet.models.task_modules.tracking',),
 )
-# Steps from an image to the input of a model. Each was read: it opens nothing but the image whose
-# path it is given, writes nothing, and takes no name of a function. Others of the packages do.
+# Steps from an image to the input of a model. Each of them was reviewed: it opens only the image
+# whose path it is given, writes nothing, and takes no function name. Other steps of the packages
+# do.
 TRANSFORM = Kind(
     'transform',
     'TRANSFORMS',
@@ -129,8 +131,8 @@ TRANSFORM = Kind(
         'mmseg.datasets.transforms.transforms.ResizeToMultiple',
     ),
 )
-# The same with the steps that read what is annotated. Data sets open files that the config names,
-# to read them; metrics write none once ``outfile`` is taken out.
+# The same with the steps that read annotations. Data sets open files that the config names, to read
+# them. Metrics write no files after ``outfile`` is removed.
 TRUTH = TRANSFORM._replace(
     homes=(
         *TRANSFORM.homes,
@@ -160,7 +162,7 @@ METRIC = Kind(
         'rexdense.evaluation.segmentation_metric.SegmentationMetric',
     ),
 )
-# mmcv evaluates this name as Python text (ops/nms.py, batched_nms).
+# mmcv evaluates this name as Python code (ops/nms.py, batched_nms).
 SUPPRESSION = Kind('function of non-maximum suppression', None, ('nms', 'soft_nms'))
 # mmdet takes this attribute of mmcv.ops (roi_extractors/base_roi_extractor.py).
 ROI_LAYER = Kind(
@@ -179,12 +181,12 @@ _BY_REGISTRY = {kind.registry: kind for kind in (MODEL, TASK_UTIL, TRANSFORM)}
 
 
 def is_scope(value: Any) -> bool:
-    """Return whether this is the name of an installed package whose classes may be built."""
+    """Return whether a value is the name of an installed package whose classes may be built."""
     return isinstance(value, str) and value in SCOPES and bool(importlib.util.find_spec(value))
 
 
 def may_be_built(name: str, kind: Kind, scope: str) -> bool:
-    """Return whether mmengine, given a ``type`` in a scope, takes a class that may be built."""
+    """Return whether mmengine resolves a ``type`` in a scope to a class that may be built."""
     if kind.registry is None:
         return name in kind.homes
     if not is_scope(scope):
@@ -206,7 +208,8 @@ def _is_allowed(found: Any, kind: Kind) -> bool:
 
 @functools.cache
 def _import_classes(kind: str, scope: str) -> None:
-    """Fill the tables of a scope as mmengine would, without what the packages print."""
+    """Fill the registries of a scope as mmengine would, without the output that the packages
+    print."""
     with contextlib.redirect_stdout(io.StringIO()):
         importlib.import_module(f'{scope}.registry')
         for package in ('mmcv.cnn', 'mmcv.transforms'):
@@ -218,12 +221,12 @@ def _import_classes(kind: str, scope: str) -> None:
 
 @contextlib.contextmanager
 def _nothing_imported() -> Iterator[None]:
-    """Keep mmengine's registries from importing for a name what none of them has."""
+    """Prevent mmengine's registries from importing names that none of them has."""
     importer, get = registry_module.get_object_from_string, Registry.get
 
     def get_registered(registry: Registry, name: str) -> Any:
         scope, dot, rest = name.partition('.')
-        # Of each name before a dot the registry imports ``NAME.registry``.
+        # The registry imports ``NAME.registry`` for each name before a dot.
         if dot and ('.' in rest or not is_scope(scope)):
             return None
         return get(registry, name)
@@ -238,11 +241,11 @@ def _nothing_imported() -> Iterator[None]:
 
 @contextlib.contextmanager
 def buildable_classes_only(source: str, kinds: Sequence[Kind] = ()) -> Iterator[None]:
-    """Let mmengine's registries raise CheckpointUnreadable for a class that may not be built from a
-    stored config, under whatever key its name stands, and import none.
+    """Make mmengine's registries raise CheckpointUnreadable for a class that may not be built from
+    a stored config, under any key, and import nothing.
 
     Args:
-        source: What messages call the file.
+        source: Name of the file in messages.
         kinds: What may be built besides models and transforms, or in place of these.
     """
     allowed = _BY_REGISTRY | {kind.registry: kind for kind in kinds}
@@ -266,7 +269,7 @@ def buildable_classes_only(source: str, kinds: Sequence[Kind] = ()) -> Iterator[
 
 
 def _kind_of(registry: Registry, kinds: Mapping[str | None, Kind]) -> Kind | None:
-    """Return the kind of what a registry holds, None where nothing of it may be built."""
+    """Return the kind of the classes in a registry; None if none of them may be built."""
     for name, kind in kinds.items():
         if registry.root is getattr(mmengine_registry, name):
             return kind

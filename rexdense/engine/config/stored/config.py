@@ -1,4 +1,4 @@
-"""The config in a checkpoint, read as data; only parts that a prediction needs are built."""
+"""The config in a checkpoint, read as data; only the parts that a prediction needs are built."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -28,16 +28,16 @@ from rexdense.engine.config.stored.types import (
 from rexdense.engine.scope import import_scope
 from rexdense.errors import CheckpointUnreadable, RexdenseError
 
-# Where initial weights and file services are named; a prediction needs neither.
+# Keys that name initial weights and file services; a prediction needs neither.
 _LEFT_OUT = ('init_cfg', 'pretrained', 'backend_args', 'file_client_args')
-# Steps of a test pipeline that need what an image alone does not have.
+# Steps of a test pipeline that need more than an image.
 _LOADS_TRUTH = ('Annotation', 'LoadDepth')
-# Where data sets and metrics write files.
+# Keys by which data sets and metrics write files.
 _WRITES = ('cache', 'outfile', 'format_only')
 
 
 def read_stored_config(text: str, source: str) -> Config:
-    """Return the config that mmengine wrote as text (``Config.pretty_text``); it raises as
+    """Return the config that mmengine wrote as text (``Config.pretty_text``). Raises as
     :func:`~rexdense.checkpoint.formats.config_text.read_config_text`."""
     values = read_config_text(text, source)
     try:
@@ -50,20 +50,21 @@ def read_stored_config(text: str, source: str) -> Config:
 
 
 class StoredConfig:
-    """The parts of a checkpoint's config that may be built, taken and checked part by part.
+    """The buildable parts of a checkpoint's config, each checked separately.
 
-    Only the model, the steps from an image to its input, and what measures on the validation data
-    are ever taken: no hooks, loggers, visualizers, initial weights or file services, and nothing is
-    imported. Each part passes :func:`rexdense.engine.config.stored.types.require_known_types`
-    before it is returned, but that data sets and metrics may name files to read.
+    Only the model, the steps from an image to the model's input, and the evaluation on the
+    validation data are used. Hooks, loggers, visualizers, initial weights and file services are
+    not, and nothing is imported. Each part passes
+    :func:`rexdense.engine.config.stored.types.require_known_types` before it is returned, except
+    that data sets and metrics may name files to read.
 
     Args:
         config: The whole config, as :func:`read_stored_config` returns it.
-        source: What messages call the file.
-        trusted: Take each part as it is, and import the modules that the config names.
+        source: Name of the file in messages.
+        trusted: Use each part unchecked, and import the modules that the config names.
 
     Raises:
-        CheckpointUnreadable: its scope is none of a known package.
+        CheckpointUnreadable: its scope is not that of a known package.
     """
 
     def __init__(self, config: Config, source: str, trusted: bool = False) -> None:
@@ -77,8 +78,8 @@ class StoredConfig:
             import_modules_from_strings(**config.custom_imports)
 
     def model(self) -> ConfigDict:
-        """Return the config of the model, without what only training needs; raise
-        CheckpointUnreadable where there is none, or it names what may not be built."""
+        """Return the config of the model without settings for training only. Raise
+        CheckpointUnreadable if there is none, or if it names anything that may not be built."""
         model = self._section(self.config, 'model', 'type')
         if 'train_cfg' in model and not self.trusted:
             model = {**model, 'train_cfg': None}
@@ -91,8 +92,8 @@ class StoredConfig:
         return self._taken(backbone, 'model.backbone', MODEL)
 
     def pipeline(self) -> list[ConfigDict]:
-        """Return the configs of the steps from the path of an image to the model's input; raises
-        as :meth:`model`."""
+        """Return the configs of the steps from the path of an image to the model's input; raises as
+        :meth:`model`."""
         return [
             self._taken(step, place, TRANSFORM)
             for step, place in self._steps(*self._innermost_dataset('test_dataloader'))
@@ -100,9 +101,9 @@ class StoredConfig:
         ]
 
     def validation(self) -> tuple[ConfigDict, list[ConfigDict]]:
-        """Return the configs of the validation data, below what repeats them, and of its metrics,
-        without what writes files; raise CheckpointUnreadable where they are none of rexdense's
-        own."""
+        """Return the configs of the validation data, inside wrappers that repeat it, and of its
+        metrics, without keys that write files. Raise CheckpointUnreadable if they are not of
+        rexdense."""
         section, where = self._innermost_dataset('val_dataloader')
         steps = self._steps(section, where)
         dataset = self._named(section, where, DATASET, ('pipeline', *_WRITES))
@@ -129,14 +130,15 @@ class StoredConfig:
 
     @contextlib.contextmanager
     def building(self, *kinds: Kind) -> Iterator[None]:
-        """Build from the parts within this: in their scope, and of classes that may be built alone.
+        """Build from the parts in this block, in their scope and only from classes that may be
+        built.
 
         Args:
             kinds: What may be built besides models and transforms, or in place of these.
 
         Raises:
             CheckpointUnreadable: building fails.
-            UnknownName: a class is none of its scope.
+            UnknownName: a class is not in the scope.
         """
         install_safe_loader()
         import_scope({'default_scope': self.scope})
@@ -144,12 +146,12 @@ class StoredConfig:
             contextlib.nullcontext() if self.trusted else buildable_classes_only(self.source, kinds)
         )
         try:
-            # What is built needs no scope later, and other code of the process keeps its own.
+            # The built objects need no scope later, and other code of the process keeps its own.
             with only, config_faults(), DefaultScope.overwrite_default_scope(self.scope):
                 yield
         except RexdenseError:
             raise
-        # A config that nobody has checked can fail in any way.
+        # An unchecked config can fail in any way.
         except Exception as error:
             raise CheckpointUnreadable(
                 f'the config in {self.source} cannot be built '
@@ -158,7 +160,7 @@ class StoredConfig:
             ) from error
 
     def _innermost_dataset(self, where: str) -> tuple[dict[str, Any], str]:
-        """Return the section of the data set of a loader, below those that repeat it, and its
+        """Return the section of a loader's data set, inside wrappers that repeat it, and its
         place."""
         section = self._section(self.config, where, 'dataset')
         while 'dataset' in section:
@@ -181,7 +183,7 @@ class StoredConfig:
             yield self._section(parts, index, 'type', place), place
 
     def _section(self, parent: Any, key: Any, needed: str, where: str = '') -> dict[str, Any]:
-        """Return the section of a parent that must be there and have an entry ``needed``."""
+        """Return the section of a parent, which must exist and have the entry ``needed``."""
         section = parent.get(key) if isinstance(parent, dict | Config) else parent[key]
         if not isinstance(section, dict):
             raise self._lacking(where or key)
@@ -204,7 +206,7 @@ class StoredConfig:
 
 
 def _without(node: Any, keys: tuple[str, ...]) -> Any:
-    """Return a copy of a tree without the entries of these names."""
+    """Return a copy of a tree without the entries with these names."""
     if isinstance(node, dict):
         return {key: _without(value, keys) for key, value in node.items() if key not in keys}
     if isinstance(node, list | tuple):

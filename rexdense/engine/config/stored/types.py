@@ -1,4 +1,4 @@
-"""Values in the config of a checkpoint: names of buildable classes, plain words and numbers."""
+"""Check of values in a checkpoint's config: names of buildable classes, plain words and numbers."""
 
 import re
 from typing import Any, NamedTuple
@@ -17,13 +17,13 @@ from rexdense.engine.config.stored.classes import (
 )
 from rexdense.errors import CheckpointUnreadable, abridged
 
-# The kind by the key under which a section of a model stands.
+# The kind by the key of a section in a model.
 _SLOTS = (
     (re.compile('nms|nms_cfg|dqs_cfg'), SUPPRESSION),
     (re.compile('roi_layer'), ROI_LAYER),
     (re.compile(r'(\w+_)?(assigner|sampler|coder|generator|calculator|costs?)'), TASK_UTIL),
 )
-# 'bilinear', 'rexnet_1.0', 'regnetx_3.2gf'; no separators, no file's ending, no address.
+# 'bilinear', 'rexnet_1.0', 'regnetx_3.2gf'; no separators, file endings or URLs.
 _PLAIN_WORD = re.compile(r'[\w+ -]*(\.\d[\w+-]*)*')
 _KEY_OF_A_FILE = re.compile(
     r'(\w+_)?(file|path|dir|root|prefix|url|uri|checkpoint|ckpt|pretrained|class_weight)'
@@ -31,31 +31,31 @@ _KEY_OF_A_FILE = re.compile(
 
 
 def require_known_types(section: Any, where: str, kind: Kind, scope: str, source: str) -> None:
-    """Raise CheckpointUnreadable, with the first fault and its place, where a section of a stored
-    config names anything but classes that may be built from it.
+    """Raise CheckpointUnreadable, with the first fault and its place, if a section of a stored
+    config names anything but buildable classes.
 
-    Every ``type``, at any depth, must be the name of a class in the table of the registry that it
-    is used as, and the class must be one of the packages that ``kind`` lists. Other texts must be
-    plain words, which name no file and no address.
+    Every ``type``, at any depth, must be the name of a registered class of the kind for which it is
+    used, and the class must be in a package that ``kind`` lists. Other texts must be plain words,
+    which name no file and no URL.
 
     Args:
         section: A tree of dictionaries, lists and values.
         where: Its place in the config, for messages.
-        kind: What its own ``type`` stands for.
-        scope: In which names without a scope are looked up, a known one.
-        source: What messages call the file.
+        kind: Kind of its own ``type``.
+        scope: A known scope, in which names without a scope are looked up.
+        source: Name of the file in messages.
     """
     _Check(source).node(section, where, kind, scope)
 
 
 def require_known_scope(scope: Any, source: str) -> None:
-    """Raise CheckpointUnreadable unless this is the name of an installed package that rexdense
-    stands on, which mmengine may import for its registries."""
+    """Raise CheckpointUnreadable unless a scope is the name of an installed package that rexdense
+    depends on, which mmengine may import for its registries."""
     _Check(source).scope(scope, 'default_scope')
 
 
 def require_no_types(section: Any, where: str, source: str) -> None:
-    """Raise CheckpointUnreadable where a section of a stored config names a ``type`` or a scope, at
+    """Raise CheckpointUnreadable if a section of a stored config names a ``type`` or a scope, at
     any depth."""
     if isinstance(section, dict):
         for key, value in section.items():
@@ -68,10 +68,10 @@ def require_no_types(section: Any, where: str, source: str) -> None:
 
 
 class _Check(NamedTuple):
-    """A walk through what was taken of the config in a file.
+    """A walk through a part of the config in a file.
 
     Attributes:
-        source: What messages call the file.
+        source: Name of the file in messages.
     """
 
     source: str
@@ -111,7 +111,7 @@ class _Check(NamedTuple):
             self.refuse(value, where, 'which could be a file, an address or code')
 
     def refuse(self, value: Any, where: str, fault: str) -> None:
-        # Keys are foreign text, too.
+        # Keys are untrusted text, too.
         place = where if where.isprintable() and len(where) < 200 else repr(where[:200])
         raise CheckpointUnreadable(
             f'the config in {self.source} says {abridged(value)} at {place}, {fault}; nothing was '
@@ -120,7 +120,7 @@ class _Check(NamedTuple):
 
 
 def _kind_below(kind: Kind, key: Any) -> Kind:
-    """Return the kind of a section that stands under ``key`` in one of another kind."""
+    """Return the kind of a section under ``key`` in a section of another kind."""
     if kind is TRANSFORM:
         return TRANSFORM
     return next((slot for names, slot in _SLOTS if names.fullmatch(str(key))), MODEL)

@@ -1,1 +1,1 @@
-"""The page about runs: one file of HTML that requests nothing else."""
+"""The page about runs: a single HTML file that loads nothing else."""

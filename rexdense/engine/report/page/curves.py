@@ -1,4 +1,4 @@
-"""The sections with lines: losses and metrics, time and memory."""
+"""The sections with curves: losses and metrics, time and memory."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,8 @@ MEBIBYTE = 'MiB'
 
 
 def curves_section(runs: Sequence[RunContent]) -> Markup | None:
-    """Return losses, learning rate and metrics over the steps; lines of several runs share axes."""
+    """Return losses, learning rate and metrics over the steps. Curves of several runs share
+    axes."""
     charts = [_of_rows(runs, 'Loss', ['loss'])]
     if len(runs) == 1 and runs[0].record.scalars.training:
         losses = [name for name in loss_names(runs[0].record.scalars.training) if name != 'loss']
@@ -28,7 +29,7 @@ def curves_section(runs: Sequence[RunContent]) -> Markup | None:
 
 
 def _validated(runs: Sequence[RunContent]) -> list[str]:
-    """Return the metrics that are drawn, of all runs."""
+    """Return the metrics to draw, of all runs."""
     return list(
         dict.fromkeys(
             name
@@ -61,7 +62,7 @@ def _lines(
     names: Sequence[str],
     rows: Callable[[RunContent], Sequence[Mapping[str, float]]],
 ) -> list[Line]:
-    """Return a line of each run and name."""
+    """Return a line for each run and name."""
     return [
         Line(
             run.name if len(runs) > 1 else name.rpartition('/')[2],

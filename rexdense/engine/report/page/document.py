@@ -1,4 +1,4 @@
-"""The frame of the page: head, navigation, and the style and script that lie in it."""
+"""The frame of the page: head, navigation, and embedded style and script."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ class Section(NamedTuple):
     Attributes:
         anchor: Its name in links.
         title: Its heading.
-        content: What it shows; a section of None is left out.
+        content: Its content; a section with None is left out.
     """
 
     anchor: str
@@ -25,10 +25,11 @@ class Section(NamedTuple):
 
 
 def document(title: str, notes: Sequence[str], sections: Sequence[Section]) -> bytes:
-    """Return the page. Its policy lets a browser fetch nothing, and run its own script alone.
+    """Return the page. Its content security policy forbids loading anything and allows only its own
+    script.
 
     Args:
-        notes: Shown above the sections, a line each.
+        notes: Lines shown above the sections.
     """
     style, script = (_part(name) for name in ('page.css', 'page.js'))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
@@ -67,5 +68,5 @@ def document(title: str, notes: Sequence[str], sections: Sequence[Section]) -> b
 
 
 def _part(name: str) -> Markup:
-    """Return a file beside this module; it is written so that HTML and XML read it alike."""
+    """Return a file beside this module, written so that HTML and XML parse it alike."""
     return Markup(resources.files(__package__).joinpath(name).read_text(encoding='utf-8'))

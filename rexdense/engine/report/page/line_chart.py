@@ -6,16 +6,17 @@ from typing import NamedTuple
 
 from rexdense.engine.report.page.markup import Markup, element, joined
 
-# Okabe and Ito's (2008), told apart with any colour vision; those that show on white and on black.
+# Those colours of Okabe and Ito (2008), distinguishable with any colour vision, that are visible on
+# white and on black.
 COLOURS = ('#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9')
 WIDTH, HEIGHT = 480, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 22, 30, 38
 LARGEST, SMALLEST = 1e300, 1e-300
-"""A value beyond is drawn as if it were this far off; axes do not reach further."""
+"""Values beyond are drawn at this limit; axes do not extend further."""
 MOST_POINTS = 500
-"""Of a line; of more every second, third ... is drawn, and the last."""
+"""Largest number of points of a line. Of more, every second, third ... and the last are drawn."""
 MOST_MARKED = 60
-"""Points of a line up to which each has a mark that tells its value."""
+"""Largest number of points of a line with marks that show their values."""
 TICKS = 5
 
 
@@ -23,9 +24,9 @@ class Line(NamedTuple):
     """A line of a chart.
 
     Attributes:
-        name: In the legend.
-        points: (x, y); y is NaN or infinite where there is no value.
-        colour: Its place in ``COLOURS``, which are repeated.
+        name: Name in the legend.
+        points: (x, y); y is NaN or infinite if there is no value.
+        colour: Index into ``COLOURS``, which repeat.
         dashed: Whether it is drawn dashed.
     """
 
@@ -36,10 +37,11 @@ class Line(NamedTuple):
 
 
 def line_chart(title: str, unit: str, lines: Sequence[Line]) -> Markup | None:
-    """Return a figure with axes from 0 on, or from the lowest value below; None without a value.
+    """Return a figure whose vertical axis starts at 0, or at the lowest value if that is negative.
+    None without a value.
 
     Args:
-        unit: Of the horizontal axis.
+        unit: Unit of the horizontal axis.
     """
     lines = [line._replace(points=[(x, _within(y)) for x, y in line.points]) for line in lines]
     kept = [line for line in lines if any(math.isfinite(y) for _, y in line.points)]
@@ -128,7 +130,7 @@ def _drawn(line: Line, axes: _Axes, number: int) -> Markup:
 
 
 def _pieces(points: Sequence[tuple[float, float]], axes: _Axes) -> Iterator[list[str]]:
-    """Yield the parts of a line between the points that have no value."""
+    """Yield the parts of a line between points without a value."""
     piece: list[str] = []
     for x, y in points:
         if math.isfinite(y):
@@ -141,7 +143,8 @@ def _pieces(points: Sequence[tuple[float, float]], axes: _Axes) -> Iterator[list
 
 
 def _legend(line: Line, number: int) -> Markup:
-    """Return the name of a line beside its colour; a page's script may hide the line by it."""
+    """Return the name of a line beside its colour. The script of a page can use it to hide the
+    line."""
     swatch = element(
         'svg',
         element(

@@ -4,24 +4,24 @@ import html
 import re
 from collections.abc import Iterable
 
-# What XML 1.0 has no character for (section 2.2), and halves of characters.
+# Characters that XML 1.0 does not allow (section 2.2), and lone surrogates.
 _NO_CHARACTER = re.compile(r'[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 _WITHOUT_END = ('br', 'img', 'link', 'meta')
 
 
 class Markup(str):
-    """Text that is markup; any other text is escaped where it is put into some."""
+    """Text that is markup; any other text is escaped when it is inserted."""
 
     __slots__ = ()
 
 
 def element(tag: str, *content: object, **attributes: object) -> Markup:
-    """Return an element, well-formed as HTML and as XML.
+    """Return an element that is well-formed as HTML and as XML.
 
     Args:
-        content: Markup, and what becomes text; None is left out.
-        attributes: Without a leading or final underscore, which Python's own words need; other
-            underscores are hyphens. True stands for the name itself, None and False leave it out.
+        content: Markup, or values that become text; None is left out.
+        attributes: A leading or final underscore, needed for Python keywords, is removed; other
+            underscores become hyphens. True stands for the name itself, None and False omit it.
 
     Example:
         >>> element('p', 'a < b', element('br'), class_='note')

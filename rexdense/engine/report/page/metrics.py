@@ -1,4 +1,4 @@
-"""The sections with metrics: those of all classes, and those of each."""
+"""The sections with metrics, over all classes and per class."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,13 +13,13 @@ _LESS_IS_BETTER = {*DEPTH_METRICS, 'calibration_error'} - {'d1', 'd2', 'd3'}
 
 
 def _values(run: RunContent) -> dict[str, float]:
-    """Return the metrics of the best validation, or of what was predicted where none was logged."""
+    """Return the metrics of the best validation, or of the predicted images if none was logged."""
     logged = metrics_of(run.record.best)
     return logged or (run.measured.metrics if run.measured else {})
 
 
 def metrics_section(runs: Sequence[RunContent]) -> Markup | None:
-    """Return the metrics, the best value of several runs emphasised."""
+    """Return the metrics, with the best value of several runs emphasised."""
     found = [
         {name: value for name, value in _values(run).items() if name.count('/') < 2} for run in runs
     ]
@@ -54,7 +54,7 @@ def _compared(runs: Sequence[RunContent], found: Sequence[Mapping[str, float]]) 
 
 
 def classes_section(runs: Sequence[RunContent]) -> Markup | None:
-    """Return the metrics by class of the best validation: a column each metric and run."""
+    """Return the metrics per class of the best validation, with a column per metric and run."""
     columns: list[tuple[str, Mapping[str, float]]] = []
     for run in runs:
         by_metric: dict[str, dict[str, float]] = {}

@@ -1,4 +1,4 @@
-"""The parts of sections: tables, pictures, and columns of runs."""
+"""Parts of sections: tables, pictures, and columns of runs."""
 
 import base64
 import math
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rexdense.engine.report.page.markup import Markup, element
 
 _KINDS = {b'\x89PNG': 'png', b'\xff\xd8\xff': 'jpeg'}
-"""The kinds of pictures by the first bytes of their files."""
+"""Kinds of pictures by the first bytes of their files."""
 
 
 def table(
@@ -16,7 +16,7 @@ def table(
     """Return a table.
 
     Args:
-        rows: Of cells, see :func:`number_cell` and :func:`text_cell`.
+        rows: Rows of cells, see :func:`number_cell` and :func:`text_cell`.
         sortable: Whether a click on a heading sorts the rows by that column.
     """
     heads = [
@@ -36,7 +36,7 @@ def text_cell(content: object) -> Markup:
 
 
 def number_cell(value: float | None, best: bool = False) -> Markup:
-    """Return a cell with a number; a dash stands for None and NaN.
+    """Return a cell with a number; None and NaN are shown as a dash.
 
     Args:
         best: Whether it is emphasised.
@@ -52,10 +52,10 @@ def number_cell(value: float | None, best: bool = False) -> Markup:
 
 
 def picture(content: bytes, caption: str) -> Markup:
-    """Return a picture within the page, which a click enlarges, with its caption.
+    """Return a picture embedded in the page, which a click enlarges, with its caption.
 
     Args:
-        content: Of a PNG or a JPEG file.
+        content: Content of a PNG or JPEG file.
     """
     kind = next((kind for start, kind in _KINDS.items() if content.startswith(start)), None)
     if kind is None:
@@ -66,8 +66,8 @@ def picture(content: bytes, caption: str) -> Markup:
 
 
 def by_run(columns: Mapping[str, Markup | None]) -> Markup | None:
-    """Return the contents of runs side by side, below their names where there are several; None
-    where there is nothing of any."""
+    """Return the contents of runs side by side, with their names above if there are several. None
+    if there is no content."""
     there = {name: column for name, column in columns.items() if column is not None}
     if not there:
         return None

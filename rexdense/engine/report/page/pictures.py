@@ -16,7 +16,7 @@ _OF = {'bbox': 'boxes', 'segm': 'masks'}
 
 
 def mistakes_section(runs: Sequence[RunContent]) -> Markup | None:
-    """Return confusion matrices, curves of precision over recall, and kinds of errors."""
+    """Return confusion matrices, precision-recall curves, and kinds of errors."""
     return by_run({run.name: _mistakes_of(run) for run in runs})
 
 

@@ -1,4 +1,4 @@
-"""The sections of the page, each made of all runs."""
+"""The sections of the page, each about all runs."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -19,7 +19,7 @@ IMAGE_COLUMNS = (
     'filename',
 )
 CLASS_COLUMNS = ('class', 'class_name', 'label', 'category', 'target', 'predictionstring')
-"""Names of columns, in small letters; those of Kaggle's ImageNet are among them."""
+"""Names of columns, in lower case; those of Kaggle's ImageNet are among them."""
 
 _SHARES = {'0': 0, '0.0': 0, '1': 1, '1.0': 1}
 MOST_NAMED = 5

@@ -176,11 +176,11 @@ LAYOUTS: dict[str, Callable[[Path, bool], Listed]] = {
     'fgvc-aircraft': _aircraft,
     'oxford-flowers': _flowers,
 }
-"""The reader of each layout: root and whether the training images are meant."""
+"""The reader of each layout. Its arguments are the root and whether to read training images."""
 PUBLISHED_PARTS: dict[str, tuple[str, ...]] = {
     'food-101': ('images', 'meta'),
     'stanford-cars': ('cars_train', 'cars_test', 'devkit', 'cars_test_annos_withlabels.mat'),
     'fgvc-aircraft': ('data',),
     'oxford-flowers': ('jpg', 'imagelabels.mat', 'setid.mat'),
 }
-"""The folders and files below the root that the readers of the layouts read."""
+"""The folders and files below the root that the readers of the layouts use."""

@@ -9,7 +9,7 @@ from rexdense.datasets.coco import cleaning
 from rexdense.datasets.coco.json_file import id_key
 
 LEAST_OVERLAP = 0.5
-"""IoU of an annotation's box with the box around its mask from which the two fit."""
+"""Least IoU of an annotation's box and the box around its mask for the two to agree."""
 
 
 @dataclass

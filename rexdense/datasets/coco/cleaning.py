@@ -29,22 +29,22 @@ MASK_FAULTS = (
     *(EMPTY_MASK, MASK_OUTSIDE_BOX, FAR_POINTS),
 )
 NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
-"""Boxes that stand for none; a mask then says where the object is."""
+"""Boxes that count as missing; a mask then gives the box."""
 
 _LARGEST = sys.float_info.max
 _ROUNDING = 0.5
-"""By how many pixels a box may reach out of its image and stay as it is: tools round."""
+"""Pixels by which a box may exceed its image without being clipped, since tools round."""
 
 
 _MOST_OF_BOX = 4
-"""Above so many times the area of its box, an object's area is in other units, or of another."""
+"""An area of more than so many times the box is in other units or of another object."""
 
 _FARTHEST = 100_000
-"""By how many pixels a polygon may reach out of its image. pycocotools fills it point by point, in
-whole numbers of 32 bits, and ends the process where memory or these do not suffice."""
+"""Pixels by which a polygon may exceed its image. pycocotools fills polygons point by point with
+32-bit integers, and ends the process if memory or the integers overflow."""
 
 _DIGITS = 6
-"""Of a turned box in pixels; sines leave some at the end."""
+"""Decimals of a rotated box in pixels; sines are inexact in the last ones."""
 
 _NO = ('false', 'no', 'n', 'f', '')
 """Words that exporters write for an iscrowd of 0."""

@@ -6,9 +6,9 @@ from rexdense.datasets.formats.split_folders import SPLIT_NAMES, split_of, subfo
 from rexdense.datasets.formats.voc import ANNOTATIONS, LISTS, is_voc, voc_image_folders
 
 BESIDE_IMAGES = '_annotations.coco.json'
-"""Roboflow's."""
+"""File of Roboflow."""
 INSTANCES = 'annotations/instances_'
-"""COCO's and CVAT's."""
+"""Files of COCO and CVAT."""
 # Files of CVAT and Label Studio for a project without splits, and the names of other exporters.
 _UNDIVIDED = (
     *(f'{INSTANCES}default.json', 'result.json', BESIDE_IMAGES, 'annotations.json'),

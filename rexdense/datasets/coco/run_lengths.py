@@ -6,7 +6,7 @@ The text form is that of ``rleToString`` in pycocotools (common/maskApi.c).
 from collections.abc import Sequence
 
 _MOST_BITS = 60
-"""Of a number; longer ones take a time that grows with the square of their length."""
+"""Most bits of a number; the time to read a longer one grows with the square of its length."""
 
 
 def runs_of_text(text: str) -> list[int]:

@@ -98,7 +98,7 @@ class LoadImage(LoadImageFromFile):
         return np.ascontiguousarray(image[..., :3])
 
     def _check_depth(self, brightest: int, path: str) -> None:
-        """Warn once of an image that becomes nearly black or overexposed."""
+        """Warn once about an image that becomes nearly black or overexposed."""
         if self._told_of_depth or 0.05 < brightest / 2**self.bit_depth < 1:
             return
         print_log(

@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Look into a network, print what there are figures of, and write a picture."""
+    """Analyse a network, print the figures if there are any, and write a picture."""
     options = parser().parse_args(arguments)
     check_destination(options.out, options.overwrite)
     if options.what == 'rank' and options.random_layers:
@@ -160,8 +160,8 @@ def _rank(options: argparse.Namespace) -> None:
 
 
 def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, Preprocessing]:
-    """Return the classifier of a training checkpoint, or the backbone of another model, and what
-    its images must become."""
+    """Return the classifier of a training checkpoint, or the backbone of another model, and the
+    preprocessing of its images."""
     if weights:
         raise InvalidArgument(f'{checkpoint} holds its own weights: leave --weights out')
     trained = load_trained_model(checkpoint, 'cpu')
@@ -170,7 +170,7 @@ def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, 
     if network is None:
         raise InvalidArgument(f'{checkpoint} holds a {type(model).__name__}, without a backbone')
     section = config.model.get('data_preprocessor') or {}
-    # mmengine's normalises nothing where these are not stated.
+    # mmengine's preprocessor does not normalise if these are missing.
     images = {**section, 'mean': section.get('mean') or [0], 'std': section.get('std') or [1]}
     return network, Preprocessing.from_data_preprocessor(images, IMAGENET_RGB)
 
@@ -239,13 +239,13 @@ def _cam(options: argparse.Namespace) -> None:
 
 
 def _batch(options: argparse.Namespace, preprocessing: Preprocessing) -> torch.Tensor:
-    """Return the image as the network takes it."""
+    """Return the image as input of the network."""
     image = resized(read_image(options.image), options.size)
     return network_input([image], preprocessing).to(options.device)
 
 
 def _images(folder: Path, count: int) -> list[Path]:
-    """Return ``count`` images from below a folder, evenly from all of it."""
+    """Return ``count`` images from below a folder, evenly spread over all of them."""
     found = images_below(folder)
     if not found:
         raise DataError(f'no image below {folder}; looked for {", ".join(IMAGE_ENDINGS)}')

@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_others(kinds: argparse._SubParsersAction) -> None:
-    """Add the kinds that time other work than a network's passes."""
+    """Add the kinds that time other work than the passes of a network."""
     part = kinds.add_parser('import', help='the start of Python, imports, and --help')
     _add_peers(part, ('timm', 'torchvision', 'segmentation_models_pytorch'))
     _add_common(part)
@@ -186,7 +186,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table of a benchmark; return 1 where it is no result."""
+    """Print the table of a benchmark; return 1 if the result is not valid."""
     options = parser().parse_args(arguments)
     for name in ('json', 'plot'):
         file = getattr(options, name, None)
@@ -226,9 +226,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_config(name: str) -> bool:
-    """Return whether a config is meant, not a network; raise UnknownName where neither is called
-    so."""
-    # Names of networks have no hyphen, those of shipped configs have one.
+    """Return whether a name is that of a config and not of a network. Raise UnknownName if it is
+    neither."""
+    # Names of networks have no hyphen; names of shipped configs do.
     if '-' not in name and not name.endswith('.py'):
         return False
     find_config(name, list_backbones())

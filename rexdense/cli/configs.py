@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the names of the configs, each with what it is of; or their names or paths alone."""
+    """Print the names of the configs with their subjects, or only their names or paths."""
     options = parser().parse_args(arguments)
     found = config_names(options.pattern)
     if options.names or options.paths:

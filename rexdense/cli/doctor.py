@@ -36,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what is found; return 1 if anything is at fault, else 0."""
+    """Print the findings; return 1 if there is a fault, else 0."""
     options = parser().parse_args(arguments)
     findings = []
     for finding in _examine(options):
@@ -60,7 +60,7 @@ def _line(finding: Finding) -> str:
 
 
 def _examine(options: argparse.Namespace) -> Iterator[Finding]:
-    """Yield findings; those that need a package that is missing are left out."""
+    """Yield findings, without those that need a missing package."""
     yield Finding('rexdense', __version__)
     packages = package_findings()
     yield from packages

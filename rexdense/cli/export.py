@@ -16,11 +16,11 @@ from rexdense.engine.trained import exported_parts
 from rexdense.errors import InvalidArgument
 
 EXAMPLE = '128,96'
-"""Width and height in pixels of the image that is traced."""
+"""Width and height in pixels of the traced image."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the program's argument parser: a subparser a part, with the options that it takes."""
+    """Return the program's argument parser: one subparser per part, with its options."""
     result = Parser(
         prog='rexdense export',
         description='Write a part of a checkpoint: weights under the names of another project, or '
@@ -73,11 +73,11 @@ def parse_levels(text: str) -> tuple[int, ...]:
 
 
 class _Part(NamedTuple):
-    """A part that can be written.
+    """A part of a checkpoint that can be exported.
 
     Attributes:
-        make: Builds the part that becomes a graph; None where weights are written.
-        options: Functions that add the options which the part takes beside file and format.
+        make: Builds the part for a graph; None if weights are written.
+        options: Functions that add the options of the part besides file and format.
     """
 
     help: str
@@ -127,7 +127,7 @@ PARTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the parts that are asked for, and print their files."""
+    """Write the requested parts, and print their files."""
     options = parser().parse_args(arguments)
     if getattr(options, 'opset', None) is not None and options.format != 'onnx':
         raise InvalidArgument(f'--opset goes with --format onnx, not with {options.format}')

@@ -8,7 +8,7 @@ from rexdense.device import device_sentence, find_device
 
 
 def add_device_option(parser: argparse._ActionsContainer) -> None:
-    """Add the choice of the device."""
+    """Add the option of the device."""
     parser.add_argument(
         '--device',
         metavar='auto|cpu|cuda|cuda:1|npu',
@@ -18,7 +18,8 @@ def add_device_option(parser: argparse._ActionsContainer) -> None:
 
 
 def chosen_device(options: argparse.Namespace) -> str:
-    """Return the device of an option of :func:`add_device_option`; print it where it was chosen."""
+    """Return the device of an option of :func:`add_device_option`; print it if it was chosen
+    automatically."""
     device = find_device(options.device)
     if options.device == 'auto':
         print(device_sentence(device))
@@ -26,7 +27,7 @@ def chosen_device(options: argparse.Namespace) -> str:
 
 
 def add_optimize_option(parser: argparse._ActionsContainer) -> None:
-    """Add the choice of the network as it was trained."""
+    """Add the option to run the network as it was trained."""
     parser.add_argument(
         '--no-optimize',
         action='store_true',
@@ -36,7 +37,7 @@ def add_optimize_option(parser: argparse._ActionsContainer) -> None:
 
 
 def add_runtime_option(parser: argparse._ActionsContainer) -> None:
-    """Add the choice of another runtime than torch."""
+    """Add the option of another runtime than torch."""
     parser.add_argument(
         '--runtime',
         choices=list(RUNTIMES),
@@ -46,7 +47,7 @@ def add_runtime_option(parser: argparse._ActionsContainer) -> None:
 
 
 def add_trust_option(parser: argparse._ActionsContainer) -> None:
-    """Add the choice to build whatever a checkpoint's config names."""
+    """Add the option to build everything that a checkpoint's config names."""
     parser.add_argument(
         '--trust-config',
         action='store_true',
@@ -56,7 +57,7 @@ def add_trust_option(parser: argparse._ActionsContainer) -> None:
 
 
 def add_ema_option(parser: argparse._ActionsContainer) -> None:
-    """Add the choice between the last weights and their average."""
+    """Add the option to choose between the last weights and their average."""
     parser.add_argument(
         '--ema',
         action=argparse.BooleanOptionalAction,
@@ -66,7 +67,7 @@ def add_ema_option(parser: argparse._ActionsContainer) -> None:
 
 
 def add_reading_options(parser: argparse._ActionsContainer) -> None:
-    """Add the options that say how the weights of any project are read."""
+    """Add the options on how the weights of any project are read."""
     parser.add_argument(
         '--source',
         choices=SCHEMES,

@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_finding_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what is found, and how it is written."""
+    """Add the options on what is predicted and how it is written."""
     parser.add_argument(
         '--score',
         type=fraction,
@@ -98,12 +98,12 @@ def _add_finding_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write a picture of what is found in each image, the label map or the depth map where the
-    model makes one, and a JSON about all; or the video with what is found drawn on it.
+    """Write a picture of the predictions of each image, the label map or depth map if the model
+    predicts one, and a JSON file about all images; or the video with the predictions drawn on it.
 
     Raises:
-        IncompleteResults: after all other images are done, names those that cannot be decoded, or
-            the video that ends early.
+        IncompleteResults: images cannot be decoded, or the video ends early; raised after all
+            others are done.
         DataError: none can be decoded.
     """
     options = parser().parse_args(arguments)
@@ -140,7 +140,7 @@ class _Run:
     """The results of one run of the program.
 
     Raises:
-        InvalidArgument: they cannot be written, or something else would be replaced.
+        InvalidArgument: the results cannot be written, or something else would be replaced.
     """
 
     def __init__(
@@ -169,11 +169,12 @@ class _Run:
         self.left_out: list[ImageError] = []
 
     def write(self) -> None:
-        """Write all results; raises as :func:`main`."""
+        """Write all results; the errors are those of :func:`main`."""
         task = self.predictor.task
         overview = [self.folder / OVERVIEW] if task.overview_size else []
         planned = [file for place in self.places.values() for file in place.files()]
-        # Named before they are there, so that what is left of an interrupted run may be replaced.
+        # Listed before they exist, so that a later run may replace the results of an interrupted
+        # one.
         write_results(self.folder, task, [], [*self.files, *overview, *planned])
         if is_video(self.paths[0]):
             written = self._write_video(self.paths[0])
@@ -184,7 +185,7 @@ class _Run:
                 write_results(self.folder, task, self.results, self.files, self.left_out)
             )
         elif not self.had_results:
-            # Nothing of a run that could use nothing; a folder with something in it stays.
+            # An empty folder of a failed run is removed; a folder with content stays.
             with contextlib.suppress(OSError):
                 (self.folder / RESULTS).unlink()
                 self.folder.rmdir()
@@ -193,7 +194,7 @@ class _Run:
         self._tell_of_what_is_left_out()
 
     def _write_images(self, overview: Sequence[Path]) -> list[Path]:
-        """Write the results of each image; return the picture of several, if there is one."""
+        """Write the results of each image; return the overview picture if there are several."""
         examples: list[Example] = []
         task = self.predictor.task
         with Progress(len(self.paths)) as progress:
@@ -213,14 +214,14 @@ class _Run:
         return [picture]
 
     def _write_image(self, prediction: Prediction) -> str:
-        """Write the results of one image, and return the line about them."""
+        """Write the results of one image, and return a line about them."""
         place = self.places[prediction.path]
         self.results.append(write_prediction(prediction, place, self.folder, self.overwrite))
         self.files += place.files()
         return f'{prediction.path}: {prediction} -> {place.picture}'
 
     def _write_video(self, path: Path) -> list[Path]:
-        """Write the video with what is found, and return its path."""
+        """Write the video with its predictions, and return its path."""
         place, video = self.places[path], Video(path)
         with Progress(video.stated_frames) as progress:
 

@@ -22,7 +22,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Draw the set that the command line asks for."""
+    """Draw the requested data set."""
     options = parser().parse_args(arguments)
     width, height = options.size
     root = make_shapes(

@@ -56,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve the page until Ctrl+C; what was uploaded goes with it."""
+    """Serve the page until Ctrl+C; uploads are deleted at the end."""
     options = parser().parse_args(arguments)
     if options.port > 65535:
         parser().error(f'argument --port: {options.port}: ports go up to 65535')

@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the zoo, or write what is made of it."""
+    """Print the zoo, or write its pictures, tables or configs."""
     options = parser().parse_args(arguments)
     selection = {
         'family': options.family,
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _built(path: Path) -> nn.Module:
     """Return the detector of a config, on the meta device."""
-    # Here, because all else of this program needs torch alone.
+    # Imported here, because all else in this program needs only torch.
     with needed_packages('counting detectors'):
         from mmengine.registry import DefaultScope
 
@@ -146,12 +146,12 @@ def _built(path: Path) -> nn.Module:
     config = load_config(path)
     import_scope(config)
     with DefaultScope.overwrite_default_scope(config.default_scope):
-        # Not built there: some backbones compute with numbers while they are built.
+        # Not built on the meta device: some backbones compute with numbers while they are built.
         return MODELS.build(config.model).to('meta')
 
 
 def _weights_table(pattern: str) -> str:
-    """Return a table of the published weights whose names fit, or raise UnknownName."""
+    """Return a table of the published weights that match; raise UnknownName if none do."""
     names = set(list_pretrained(pattern))
     if not names:
         raise UnknownName(f'no published weights fit {pattern!r}: rexdense zoo --weights lists all')

@@ -38,56 +38,60 @@ from rexdense.visualization.tiles import beside, titled
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
-        prog='rexdense analyze', description='Look into a network: three programs in one.'
+        prog='rexdense analyze', description='Analyse a network: three programs in one.'
     )
     programs = result.add_subparsers(dest='what', metavar='WHAT', required=True)
-    rank = programs.add_parser('rank', help='rank of the features of each block beside its width')
+    rank = programs.add_parser(
+        'rank', help='rank of the features of each block, compared with its width'
+    )
     rank.add_argument(
         'network',
         nargs='?',
-        help='a name that rexdense zoo lists, or what rexdense train saved',
+        help='a name from rexdense zoo, or a checkpoint of rexdense train',
     )
-    rank.add_argument('--images', type=Path, help='a folder of images, classes in folders or not')
+    rank.add_argument(
+        '--images', type=Path, help='a folder of images, with or without class folders'
+    )
     rank.add_argument(
         '--random-layers',
         action='store_true',
-        help='random layers in place of a network, by ratio of widths and nonlinearity',
+        help='random layers instead of a network, by ratio of widths and nonlinearity',
     )
     rank.add_argument(
-        '--count', type=positive(int), default=64, metavar='N', help='images; layers a point'
+        '--count', type=positive(int), default=64, metavar='N', help='images; layers per point'
     )
     rank.add_argument(
-        '--rows', type=positive(int), default=ROWS, metavar='N', help='places that are sampled'
+        '--rows', type=positive(int), default=ROWS, metavar='N', help='number of sampled places'
     )
     rank.add_argument('--seed', type=random_seed, default=0, metavar='N')
-    features = programs.add_parser('features', help='a sheet of feature maps, a row for each level')
+    features = programs.add_parser('features', help='a sheet of feature maps, one row per level')
     features.add_argument('image', type=Path, help='an image file')
-    features.add_argument('--network', required=True, help='a name that rexdense zoo lists')
+    features.add_argument('--network', required=True, help='a name from rexdense zoo')
     features.add_argument(
-        '--channels', type=positive(int), default=8, metavar='N', help='maps of each level'
+        '--channels', type=positive(int), default=8, metavar='N', help='maps per level'
     )
-    cam = programs.add_parser('cam', help='the parts of an image that speak for a class')
+    cam = programs.add_parser('cam', help='a class activation map of an image')
     cam.add_argument('image', type=Path, help='an image file')
-    cam.add_argument('--network', required=True, help='a name that rexdense zoo lists')
+    cam.add_argument('--network', required=True, help='a name from rexdense zoo')
     cam.add_argument(
         '--label',
         type=positive(int, or_zero=True),
         metavar='N',
-        help='class by its number; default: the one with the highest score',
+        help='number of the class; default: the one with the highest score',
     )
     for program, picture in ((rank, 'plot'), (features, 'sheet'), (cam, 'picture')):
         program.add_argument(
             '--weights',
             type=not_empty,
             metavar='FILE',
-            help='a checkpoint, or published weights by their name',
+            help='a checkpoint, or published weights by name',
         )
         program.add_argument(
             '--size', type=positive(int), default=224, metavar='N', help='shorter side in pixels'
         )
         program.add_argument('--out', type=Path, required=True, help=f'file of the {picture}')
         program.add_argument(
-            *('--overwrite', '--force'), action='store_true', help='replace a file that is there'
+            *('--overwrite', '--force'), action='store_true', help='replace an existing file'
         )
         add_device_option(program)
     return result

@@ -38,11 +38,12 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense completion',
-        description='Print what completes options, choices and names of configs in a shell.',
-        epilog='For this session: source <(rexdense completion bash), or zsh; for all: write it '
-        'to ~/.local/share/bash-completion/completions/rexdense, or source it in ~/.zshrc.',
+        description='Print a script that completes options, choices and config names in a shell.',
+        epilog='For this session: source <(rexdense completion bash), or zsh; for all sessions: '
+        'write it to ~/.local/share/bash-completion/completions/rexdense, or source it in '
+        '~/.zshrc.',
     )
-    result.add_argument('shell', choices=SHELLS, help='the shell that reads it')
+    result.add_argument('shell', choices=SHELLS, help='the shell of the script')
     return result
 
 

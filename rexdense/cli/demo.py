@@ -31,11 +31,11 @@ def parser() -> argparse.ArgumentParser:
     result = Parser(
         prog='rexdense demo',
         usage=f'rexdense demo [{{{",".join(DEMOS)}}}] [options]',
-        description='Draw the Shapes data set, if it is not there, and train a small model on it.',
+        description='Draw the Shapes data set, unless it exists, and train a small model on it.',
         epilog=f'Without --data-root the set lies in {DATA_ROOT}, without --work-dir the results '
         f'in {folders}.',
     )
-    result.add_argument('demo', nargs='?', choices=DEMOS, default=FIRST, help='what is trained')
+    result.add_argument('demo', nargs='?', choices=DEMOS, default=FIRST, help='the model to train')
     for add in (add_data_options, add_training_options, add_run_options):
         add(result)
     return result

@@ -25,8 +25,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense depth-baseline',
-        description='Print the depth metrics that predicting the mean of the training data gives '
-        'on the validation data: one number for all pixels, and one for each pixel.',
+        description='Print the depth metrics of predicting the mean of the training data for the '
+        'validation data: one number for all pixels, and one per pixel.',
     )
     result.add_argument('config', type=Path, help="a file, or a name of rexdense configs 'depth/*'")
     add_data_options(result)

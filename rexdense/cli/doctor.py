@@ -16,14 +16,15 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense doctor',
-        description='Show packages, devices and what they can do, train a tiny model of each task '
-        'for a step, and name the command that mends each fault. The status is 1 if there are any.',
+        description='Show packages, devices and their features, train a tiny model of each task '
+        'for one step, and name the command that fixes each fault. The status is 1 if there are '
+        'faults.',
     )
     result.add_argument(
         '--device',
         metavar='auto|cpu|cuda|cuda:1|npu',
         default='auto',
-        help='where the tiny models are trained',
+        help='device to train the tiny models on',
     )
     result.add_argument(
         '--self-test',
@@ -31,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         default=True,
         help='train the tiny models',
     )
-    result.add_argument('--json', action='store_true', help='print JSON, for programs and reports')
+    result.add_argument('--json', action='store_true', help='print JSON')
     return result
 
 

@@ -23,8 +23,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser: one subparser per part, with its options."""
     result = Parser(
         prog='rexdense export',
-        description='Write a part of a checkpoint: weights under the names of another project, or '
-        'a graph for another runtime, which is compared with the network before it is kept.',
+        description='Write a part of a checkpoint: weights with the names of another project, or a '
+        'graph for another runtime. A graph is compared with the network before it is kept.',
     )
     parts = result.add_subparsers(dest='part', title='parts', metavar='PART', required=True)
     for name, kind in PARTS.items():
@@ -40,7 +40,7 @@ def _add_places(part: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     part.add_argument(
         'checkpoint', help='weights of any known project, or a .pth file of rexdense train'
     )
-    part.add_argument('--format', required=True, choices=list(formats), help='what is written')
+    part.add_argument('--format', required=True, choices=list(formats), help='format of the file')
     part.add_argument('--out', type=Path, required=True, help='file to write')
     part.add_argument('--overwrite', action='store_true', help='replace --out')
     if 'onnx' in formats:
@@ -49,13 +49,13 @@ def _add_places(part: argparse.ArgumentParser, formats: Sequence[str]) -> None:
             type=parse_size,
             default=EXAMPLE,
             metavar='W,H',
-            help='width and height of the example that is traced; the graph takes any',
+            help='width and height of the traced example; the graph accepts any size',
         )
         part.add_argument('--opset', type=int, help="version of ONNX's operator set")
 
 
 def _add_network(part: argparse.ArgumentParser) -> None:
-    part.add_argument('--arch', help='the network, if its weights do not tell')
+    part.add_argument('--arch', help='the network, if it is not recognised by its weights')
 
 
 def _add_levels(part: argparse.ArgumentParser) -> None:

@@ -31,8 +31,8 @@ def add_optimize_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--no-optimize',
         action='store_true',
-        help='run the network as it was trained; otherwise its batch norms are folded into the '
-        'convolutions, which finds the same in less time',
+        help='run the network as it was trained; by default its batch norms are folded into the '
+        'convolutions, which gives the same result in less time',
     )
 
 
@@ -41,8 +41,8 @@ def add_runtime_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--runtime',
         choices=list(RUNTIMES),
-        help='compute the network in it, on the CPU, from a graph that is exported at the first '
-        'time; default: torch',
+        help='run the network in this runtime, on the CPU, from a graph that is exported on first '
+        'use; default: torch',
     )
 
 
@@ -51,8 +51,8 @@ def add_trust_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--trust-config',
         action='store_true',
-        help='build whatever the config in the checkpoint names, which can run any code; off, '
-        'only registered classes of models and transforms',
+        help='build everything that the config in the checkpoint names, which can run any code. '
+        'Default: only registered classes of models and transforms',
     )
 
 
@@ -61,8 +61,8 @@ def add_ema_option(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--ema',
         action=argparse.BooleanOptionalAction,
-        help='take the running average, or the last weights; otherwise those that the file keeps '
-        'as its own',
+        help='use the running average, or with --no-ema the last weights; default: the main '
+        'weights of the file',
     )
 
 
@@ -71,9 +71,9 @@ def add_reading_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--source',
         choices=SCHEMES,
-        help='the project whose names the checkpoint bears, if not recognised',
+        help='the project of the names in the checkpoint, if not recognised',
     )
-    parser.add_argument('--prefix', help='what stands before the names, if there are two networks')
+    parser.add_argument('--prefix', help='prefix of the names, if there are two networks')
     add_ema_option(parser)
     parser.add_argument(
         '--allow-non-finite', action='store_true', help='write NaN and infinite values'
@@ -81,5 +81,5 @@ def add_reading_options(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         '--trust-pickle',
         action='store_true',
-        help='let the checkpoint run any code it names; off is safe',
+        help='let the checkpoint run any code; off is safe',
     )

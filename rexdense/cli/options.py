@@ -118,7 +118,7 @@ def add_config_options(parser: argparse._ActionsContainer) -> None:
         dest='pieces',
         nargs='+',
         metavar='PIECE',
-        help='pieces of recipes, such as 3x or 1200x800: files in configs/_base_/pieces, or paths',
+        help='parts of recipes, such as 3x or 1200x800: files in configs/_base_/pieces, or paths',
     )
     parser.add_argument(
         '--cfg-options',

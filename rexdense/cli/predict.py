@@ -36,10 +36,11 @@ from rexdense.visualization.picture_files import write_picture
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
-        prog='rexdense predict', description='Draw what a checkpoint finds in images and videos.'
+        prog='rexdense predict',
+        description='Draw the predictions of a checkpoint for images and videos.',
     )
     result.add_argument(
-        'checkpoint', type=Path, help='a .pth file of rexdense train; it holds its config'
+        'checkpoint', type=Path, help='a .pth file of rexdense train, which includes its config'
     )
     result.add_argument('images', type=Path, help='an image, a folder of images, or a video')
     result.add_argument(
@@ -56,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
         metavar='N',
         help='images of one size, or frames, per forward pass',
     )
-    result.add_argument('--overwrite', action='store_true', help='replace what is in the folder')
+    result.add_argument(
+        '--overwrite', action='store_true', help='replace the content of the folder'
+    )
     add_trust_option(result)
     add_optimize_option(result)
     add_runtime_option(result)
@@ -69,25 +72,24 @@ def _add_finding_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--score',
         type=fraction,
-        help='detectors: lowest score that is drawn and written; default: 0.3',
+        help='detectors: lowest score to draw and write; default: 0.3',
     )
     parser.add_argument(
         '--one-per-object',
         action='store_true',
-        help='detectors: of boxes of several classes around one object keep the best alone',
+        help='detectors: of boxes of several classes around one object, keep only the best',
     )
     parser.add_argument(
         '--flip-test',
         action='store_true',
-        help='predict from the images flipped as in training, too, which finds more in two to four '
-        'times as long. Not for classifiers',
+        help='also predict from the images flipped as in training, which finds more but takes two '
+        'to four times as long. Not for classifiers',
     )
     parser.add_argument(
         '--scales',
         type=parse_scales,
         metavar='all|1,2,4',
-        help='models with several outputs: write what those at these strides say, too; not of '
-        'videos',
+        help='models with several outputs: also write the outputs at these strides; not for videos',
     )
     parser.add_argument(
         '--depth-format',

@@ -38,12 +38,12 @@ def parser() -> argparse.ArgumentParser:
         'suspicious samples, draw, clean, and convert other formats to COCO.',
     )
     result.add_argument(
-        'data', type=Path, help='folder of the data, or a zip file that a labelling tool wrote'
+        'data', type=Path, help='folder of the data, or a zip file from a labelling tool'
     )
     result.add_argument(
-        '--unpack', type=Path, metavar='DIR', help='a new folder that the zip file is unpacked into'
+        '--unpack', type=Path, metavar='DIR', help='a new folder to unpack the zip file into'
     )
-    result.add_argument('--json', type=Path, metavar='FILE', help='write all that was found')
+    result.add_argument('--json', type=Path, metavar='FILE', help='write all findings as JSON')
     result.add_argument(
         '--picture', type=Path, metavar='FILE', help='draw plots and a sheet of annotated samples'
     )
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         help='the format of the folder; --out converts it to COCO. Default: detected',
     )
     result.add_argument(
-        '--out', type=Path, metavar='DIR', help='write images and COCO annotations, as they are'
+        '--out', type=Path, metavar='DIR', help='write images and COCO annotations, unchanged'
     )
     result.add_argument(
         '--write-fixed',
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
         '--crops',
         type=Path,
         metavar='DIR',
-        help='write a crop of each object into DIR/<split>/<class>, to pretrain a classifier on',
+        help='write a crop of each object to DIR/<split>/<class>, for pretraining a classifier',
     )
     result.add_argument(
         '--val-share',

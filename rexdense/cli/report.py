@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--out', type=Path, metavar='FILE', help=f'the page; default: {PAGE} in the first work dir'
     )
-    result.add_argument('--overwrite', action='store_true', help='replace a page that is there')
+    result.add_argument('--overwrite', action='store_true', help='replace an existing page')
     result.add_argument(
         '--images',
         type=positive(int, or_zero=True),

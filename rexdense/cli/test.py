@@ -49,12 +49,13 @@ WRITING_METRICS = ('rexdense.CocoMetric', 'rexdense.ClassificationMetric')
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
-        prog='rexdense test', description='Measure a checkpoint on the validation data of a config.'
+        prog='rexdense test',
+        description='Evaluate a checkpoint on the validation data of a config.',
     )
     result.add_argument(
         'config',
         type=Path,
-        help='the config that it was trained with: a file, or a name of rexdense configs',
+        help='the config of its training: a file, or a name of rexdense configs',
     )
     result.add_argument('checkpoint', type=Path, help='a .pth file of rexdense train')
     result.add_argument(
@@ -65,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument('--show-dir', type=Path, help='folder for annotated pictures')
     result.add_argument(
-        '--overwrite', action='store_true', help='replace what is in --out and --show-dir'
+        '--overwrite', action='store_true', help='replace the content of --out and --show-dir'
     )
     result.add_argument(
         '--flip-test',

@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense zoo',
-        description='Print every network with its size and its published accuracy; or draw them, '
-        'measure them again, or render the tables of docs/zoo.md.',
+        description='Print every network with its size and published accuracy; or draw or measure '
+        'them, or render the tables of docs/zoo.md.',
     )
     result.add_argument('--family', help="a family, or a pattern such as 'regnet*'")
     result.add_argument('--max-params', metavar='N', help='at most so many parameters, such as 10M')
@@ -50,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
         const='*',
         type=not_empty,
         metavar='PATTERN',
-        help="list published weights by the names that --load-from and pretrained take, 'rexnet*'",
+        help='list the names of published weights for --load-from and pretrained, such as '
+        "'rexnet*'",
     )
     action.add_argument(
         '--plot', type=Path, metavar='PNG', help='draw published accuracy against cost'
@@ -84,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
         metavar='FILE',
         help=f'write the index of configs and published figures for mim; without FILE {METAFILE}',
     )
-    result.add_argument('--force', action='store_true', help='--plot may replace a picture')
+    result.add_argument('--force', action='store_true', help='let --plot replace a picture')
     return result
 
 

@@ -24,5 +24,5 @@ model = dict(
     backbone=dict(type='rexdense.ReXNet', arch=arch),
     neck=dict(in_channels=channels(arch)),
 )
-# Small sets have few steps an epoch.
+# Small data sets have few steps per epoch.
 default_hooks = dict(logger=dict(interval=10))

@@ -22,10 +22,10 @@ _base_ = [
 arch = 'rexnet_1.0'
 model = dict(
     backbone=dict(type='rexdense.ReXNet', arch=arch, out_indices=(0, 1, 2, 3, 4)),
-    # Set to the number of classes.txt with --data-root.
+    # --data-root sets it to the number of classes in classes.txt.
     decode_head=dict(arch=arch, num_classes=2),
 )
 auto_scale_lr = dict(base_batch_size=8)
 default_hooks = dict(logger=dict(interval=10))
-# A mean over pixels hardly learns rare classes; docs/segmentation.md has CamVid with and without.
+# A mean over pixels hardly learns rare classes; docs/segmentation.md compares both on CamVid.
 custom_hooks = [*_base_.custom_hooks, dict(type='rexdense.WeighRareClasses')]

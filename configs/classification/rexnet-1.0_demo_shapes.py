@@ -2,8 +2,8 @@
 
     make pretrain-demo
 
-That also trains the detector of make demo from it and, at the same seed and steps, from random
-weights.
+This also trains the detector of make demo from this classifier and, with the same seed and steps,
+from random weights.
 
 Expected on val (seed 0): top-1 0.803 after 3 epochs, 0.950 after 5, 0.989 after 10.
 """

@@ -8,10 +8,10 @@ Expected on val after 30 epochs (seed 0, 41 processor-minutes): segm AP 0.436, A
 mask-rcnn_rexnet-1.0_fpn_custom_coco.py:
 
 - crops of 320 from images enlarged to 310 to 580 pixels: nuclei are small (half of them below 16
-  pixels of images of 256), and a crop holds some thirty of them;
+  pixels in images of 256), and a crop has about thirty of them;
 - flips in all directions and changes of colour: there is no up and no left, and stains differ;
-- anchors from 8 pixels on, half of the regions objects, up to 300 objects an image, which COCO's
-  metrics count here (they stop at 100 otherwise; up to 125 nuclei lie in an image).
+- anchors from 8 pixels on, half of the regions objects, up to 300 objects per image. COCO's
+  metrics count all of these here (they stop at 100 otherwise; up to 125 nuclei are in an image).
 
 Of no help: 36 epochs of images enlarged to 360 to 720 pixels, measured at 640 (segm AP 0.432, AP50
 0.791); non-maximum suppression of boxes from an IoU of 0.4 instead of 0.5 (0.433, 0.798; it lifts

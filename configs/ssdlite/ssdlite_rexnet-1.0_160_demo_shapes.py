@@ -4,8 +4,8 @@
 
 Not trained here to the end.
 
-It is ssdlite_rexnet-1.0_320_custom_coco.py at half the size: from c3 on, with anchors and strides
-halved.
+It is ssdlite_rexnet-1.0_320_custom_coco.py at half the size: it starts at c3, with half the anchor
+sizes and strides.
 """
 
 _base_ = ['./ssdlite_rexnet-1.0_320_custom_coco.py']

@@ -2,10 +2,10 @@ r"""SSDLite with ReXNet-1.0 at 320 x 320 on a folder of your own in COCO form, f
 
     rexdense train configs/ssdlite/ssdlite_rexnet-1.0_320_custom_coco.py --data-root DIR
 
-Not trained here: what comes out depends on the data. It is smaller and faster than Faster R-CNN,
-and finds small objects worse: the finest map has a pixel for each 16 of an image, whose sides
-become 320. The classes come from DIR/annotations/train.json. Random weights need many epochs, and
-fewer do with ImageNet's:
+Not trained here: the result depends on the data. It is smaller and faster than Faster R-CNN, but
+worse on small objects: images are resized to 320 x 320, and the finest map has a pixel per 16
+pixels of these. The classes come from DIR/annotations/train.json. Random weights need many epochs;
+ImageNet weights need fewer:
 
     --pretrained clovaai --epochs 30
 """

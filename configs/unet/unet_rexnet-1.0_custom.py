@@ -2,12 +2,12 @@ r"""U-Net over ReXNet-1.0 on a folder of your own, from random weights.
 
     rexdense train configs/unet/unet_rexnet-1.0_custom.py --data-root DIR
 
-DIR holds images/train, images/val, labels/train, labels/val (PNGs of one channel, named as their
-images, whose values are class indices, 255 for void) and classes.txt (a class a line, in the order
-of the indices; three numbers after a name are its colour).
+DIR has images/train, images/val, labels/train, labels/val and classes.txt. A label map is a PNG of
+one channel with the name of its image, whose values are class indices, 255 for void. classes.txt
+has a class per line, in the order of the indices; three numbers after a name are its colour.
 
-Not trained here: what comes out depends on the data. unet_rexnet-1.0_camvid.py is the same recipe
-on a real set, with its metrics. Fewer epochs will do with ImageNet weights:
+Not trained here: the result depends on the data. unet_rexnet-1.0_camvid.py is the same recipe on a
+real data set, with its metrics. With ImageNet weights, fewer epochs suffice:
 
     --pretrained clovaai
 """

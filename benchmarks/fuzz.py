@@ -1,11 +1,11 @@
-"""Give readers damaged files and networks odd arguments, and say what is no refusal in one line.
+"""Give readers damaged files and networks odd arguments, and report failures without a clean error.
 
     python -m benchmarks.fuzz --seconds 3600
 
-Each target of tests/fuzzing runs in a process of its own with bounded memory (RLIMIT_AS); a case
-that takes longer than 10 s, a crash and any error that is no RexdenseError is a finding, printed
-with the number that makes the case again: ``--targets PNG --case 123``. The status is 1 if there
-are findings.
+Each target of tests/fuzzing runs in its own process with bounded memory (RLIMIT_AS). A case that
+takes longer than 10 s, a crash and any error that is not a RexdenseError is a finding. It is
+printed with the number that reproduces the case: ``--targets PNG --case 123``. The status is 1 if
+there are findings.
 """
 
 import argparse
@@ -22,17 +22,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW, SILENT = 10, 60
-"""Seconds that a case may take, and after which a process that says nothing is killed."""
+"""Seconds that a case may take, and after which a silent process is killed."""
 MEMORY = 3 * 2**30
-"""Bytes of address space that a process may use beside what its imports have taken."""
+"""Bytes of address space that a process may use in addition to its imports."""
 LEAST = 10
-"""Seconds for a target, of which its imports take some."""
+"""Least seconds per target; its imports take some of them."""
 KEPT = 3
-"""Findings of one kind that are printed."""
+"""Printed findings per kind."""
 
 
 class Slow(BaseException):
-    """A case takes longer than it may."""
+    """A case takes too long."""
 
 
 def _too_slow(*_: object) -> None:
@@ -40,7 +40,7 @@ def _too_slow(*_: object) -> None:
 
 
 def run_cases(target: str, first: int, seconds: float) -> None:
-    """Run cases from a number on; print one JSON line for each finding, and a last one."""
+    """Run cases from a number on; print a JSON line for each finding, and a final one."""
     from tests.fuzzing.cases import fault_of
 
     faulthandler.enable()
@@ -75,7 +75,7 @@ def run_cases(target: str, first: int, seconds: float) -> None:
 
 
 def fuzz(target: str, seconds: float, first: int) -> int:
-    """Run a target for some seconds, in further processes after crashes; print what came of it and
+    """Run a target for some seconds, in further processes after crashes. Print the results and
     return the number of findings."""
     end, cases, refused, slowest, peak = time.monotonic() + seconds, 0, 0, 0.0, 0.0
     findings: dict[str, list[str]] = {}

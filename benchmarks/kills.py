@@ -1,19 +1,19 @@
-"""Kill training runs at random moments, let them go on, compare them with undisturbed ones.
+"""Kill training runs at random moments, resume them, and compare them with undisturbed ones.
 
     python benchmarks/kills.py --kills 20
 
-Each run is tiny and of real images: a classifier, a detector, one with masks, a segmentor that
-counts epochs and one that counts iterations. It is killed (SIGKILL, to all its processes) and gone
-on with until it ends; every second kill waits for a checkpoint that is being written. When a run
-has ended, another begins, until the kills asked for are done. Equal are weights, averages, the
-optimizer's state and the logged losses, to the last bit. The undisturbed run is the command; those
-that are killed are forks of a process that has imported what the command imports, and nothing else,
-so that a kill costs the time of a run and not of the imports.
+Each run is tiny and uses real images: a classifier, a detector, a detector with masks, a segmentor
+that counts epochs and one that counts iterations. The run, with all its processes, is killed by
+SIGKILL and resumed until it ends. Every second kill waits until a checkpoint is being written. When
+a run has ended, another one starts, until the number of kills is reached. Weights, averages, the
+optimizer's state and the logged losses must be equal to the last bit. The undisturbed run uses the
+command. The killed runs are forks of a process that has only done the command's imports, so a kill
+costs the time of a run without the imports.
 
     python benchmarks/kills.py --loaders 20
 
-kills one of the processes that load images instead: the run has to say so in one line and to end
-with status 1 in half a minute.
+kills a dataloader worker instead. The run must report it in one line and end with status 1 within
+half a minute.
 """
 
 import argparse
@@ -65,7 +65,7 @@ IMPORTED = [
     'mmseg.models',
 ]
 LONGEST_END = 30
-"""Seconds in which a run ends that has lost a loader process."""
+"""Seconds within which a run must end that has lost a dataloader worker."""
 KINDS: dict[str, tuple[str, str, tuple[str, ...], tuple[str, ...]]] = {
     'classifier': (
         *('configs/classification/rexnet-1.0_custom.py', 'crops'),
@@ -137,7 +137,7 @@ def same(one: Any, other: Any) -> bool:
 def command(
     kind: str, data: Path, work_dir: Path, resume: bool = False, *more: str, workers: int = 1
 ) -> list[str]:
-    """Return the command line of a run, behind ``rexdense``."""
+    """Return the command line of a run, after ``rexdense``."""
     config, folder, options, values = KINDS[kind]
     if not config:
         config = data.parent / 'by_iteration.py'
@@ -152,12 +152,12 @@ def command(
 
 
 def log_of(work_dir: Path) -> Path:
-    """Return the file of what the runs in a folder have printed."""
+    """Return the file with the output of the runs in a folder."""
     return work_dir.with_suffix('.txt')
 
 
 def _as_command(arguments: list[str], log: Path) -> None:
-    """Do in a fork what the command does in a process of its own."""
+    """Do in a fork what the command does in its own process."""
     os.setsid()
     os.chdir(ROOT)
     written = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -171,7 +171,7 @@ def _as_command(arguments: list[str], log: Path) -> None:
 
 @contextlib.contextmanager
 def started(arguments: list[str], work_dir: Path) -> Iterator[BaseProcess]:
-    """Start a run in a session of its own, and leave none of it behind."""
+    """Start a run in its own session, and leave none of its processes behind."""
     work_dir.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(IMPORTED)
@@ -182,7 +182,7 @@ def started(arguments: list[str], work_dir: Path) -> Iterator[BaseProcess]:
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        # It may not have begun its session.
+        # It may not have started its session yet.
         process.kill()
         process.join()
 
@@ -193,9 +193,9 @@ def writing(work_dir: Path) -> bool:
 
 
 def has_saved_since(work_dir: Path, begun: float) -> bool:
-    """Return whether a checkpoint is younger than a time."""
+    """Return whether a checkpoint is newer than a time."""
     for path in work_dir.glob('step_*.pth'):
-        # The run may delete it meanwhile.
+        # The run may delete it in the meantime.
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime > begun:
                 return True
@@ -203,16 +203,16 @@ def has_saved_since(work_dir: Path, begun: float) -> bool:
 
 
 def wait_for(process: BaseProcess, event: Callable[[], bool]) -> bool:
-    """Wait for an event; return False where the process ends first."""
+    """Wait for an event; return False if the process ends first."""
     while process.is_alive() and not event():
         time.sleep(0.001)
     return process.is_alive()
 
 
 def kill(process: BaseProcess, work_dir: Path, in_writing: bool, draw: random.Random) -> str | None:
-    """Kill a run at a random moment of its training; return what it was at, None if it has ended.
+    """Kill a run at a random moment of its training. Return its phase, or None if it has ended.
 
-    A sixth of the kills come before it trains.
+    A sixth of the kills come before training.
     """
     begun = time.time()
     if draw.random() < 1 / 6:
@@ -238,7 +238,7 @@ def require_success(status: int | None, work_dir: Path) -> None:
     """Check the status of a run that has ended.
 
     Raises:
-        SystemExit: it failed; what it has written last.
+        SystemExit: the run failed; the message is its last output.
     """
     if status:
         raise SystemExit(f'{work_dir.name}: {log_of(work_dir).read_text()[-2000:]}')
@@ -250,7 +250,7 @@ def checkpoint_of(work_dir: Path) -> Path:
 
 
 def show(kind: str, kills: int, folder: Path, draw: random.Random) -> bool:
-    """Kill runs of a kind, print how they ended; return whether all were equal."""
+    """Kill runs of a kind and print how they ended; return whether all were equal."""
     data = folder / 'data'
     whole = folder / kind.replace(' ', '_')
     whole.mkdir(parents=True)
@@ -284,14 +284,14 @@ def show(kind: str, kills: int, folder: Path, draw: random.Random) -> bool:
 
 
 def loaders_of(pid: int) -> list[int]:
-    """Return the processes that load images for a run."""
+    """Return the dataloader workers of a run."""
     with contextlib.suppress(OSError):
         return list(map(int, Path(f'/proc/{pid}/task/{pid}/children').read_text().split()))
     return []
 
 
 def show_loaders(kills: int, folder: Path, draw: random.Random) -> bool:
-    """Kill a loader process of each run at a random moment; return whether all have said so."""
+    """Kill a dataloader worker of each run at a random moment; return whether all reported it."""
     seconds, faults = [], []
     for number in range(kills):
         work_dir = folder / f'loaders_{number}'
@@ -314,7 +314,7 @@ def show_loaders(kills: int, folder: Path, draw: random.Random) -> bool:
 
 
 def main() -> None:
-    """Kill runs of all kinds; end with status 1 if one is not equal."""
+    """Kill runs of all kinds; end with status 1 if one differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--kills', type=int, default=20, help='of each kind')
     parser.add_argument('--loaders', type=int, metavar='KILLS', help='of loader processes instead')
@@ -323,7 +323,7 @@ def main() -> None:
     options = parser.parse_args()
     from rexdense.datasets import make_shapes
 
-    # An end that leaves no run behind.
+    # Ends without leaving a run behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with tempfile.TemporaryDirectory() as folder:
         make_shapes(Path(folder, 'data'), train=6, val=2, size=(64, 64))

@@ -1,11 +1,11 @@
-"""Measure a training step in 1, 2 and 4 processes of this machine beside what the model of
-rexdense/benchmark/scaling.py expects; or print what it expects of a cluster.
+"""Measure training in 1, 2 and 4 processes of this machine, or print what to expect of a cluster.
 
     python benchmarks/scaling.py measure
     python benchmarks/scaling.py expect --images 64 --step-seconds 0.12256 --parameters 4.1e6
 
-Measured are the step of a classifier on one process, the seconds in which two processes sum its
-gradients up, and then the steps of all of them together.
+It measures the step of a classifier in one process, the seconds in which two processes sum its
+gradients, and then the steps of all processes together. The last are compared with the model in
+rexdense/benchmark/scaling.py.
 """
 
 import argparse
@@ -33,7 +33,7 @@ SETS = {'COCO': 118_287, 'ImageNet': 1_281_167}
 
 
 def work(name: str, images: int, size: int) -> None:
-    """Print what the first of several processes measures, as JSON."""
+    """Print the measurements of the first of several processes as JSON."""
     torch.set_num_threads(1)
     distributed.init_process_group('gloo', timeout=timedelta(seconds=120))
     torch.manual_seed(0)
@@ -71,7 +71,7 @@ def work(name: str, images: int, size: int) -> None:
 
 
 def measure(options: argparse.Namespace) -> None:
-    """Print the rates of several numbers of processes, measured and expected."""
+    """Print measured and expected rates for several numbers of processes."""
     found = {}
     for processes in sorted({1, 2, *options.processes}):
         launcher = ('torch.distributed.run', '--standalone', f'--nproc-per-node={processes}')
@@ -96,7 +96,7 @@ def measure(options: argparse.Namespace) -> None:
 
 
 def show(options: argparse.Namespace) -> None:
-    """Print what is expected of 1, 8 and 64 cards."""
+    """Print the expectation for 1, 8 and 64 cards."""
     rows = [['cards', 'images/s', f'minutes an epoch of {options.set}', 'GB a card', 'limit']]
     training = Training(
         options.images,
@@ -119,7 +119,7 @@ def show(options: argparse.Namespace) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do what the command line says."""
+    """Run the command line."""
     parser = Parser(description=__doc__.partition('\n\n')[0])
     parts = parser.add_subparsers(dest='part', required=True)
     for name in ('measure', 'work'):

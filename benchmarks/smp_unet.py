@@ -1,5 +1,5 @@
-"""segmentation_models.pytorch's Unet in mmseg's EncoderDecoder, to train it beside rexdense's U-Net
-with the same data, augmentation, optimiser and schedule (smp_unet_camvid.py)."""
+"""segmentation_models.pytorch's Unet in mmseg's EncoderDecoder, to train it with the same data,
+augmentation, optimizer and schedule as rexdense's U-Net (smp_unet_camvid.py)."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class SmpUnet(BaseModule):
     """Encoder and decoder of ``smp.Unet``, with its defaults and random weights.
 
     Args:
-        encoder: One of smp's encoders, such as ``'tu-rexnet_100'``, timm's ReXNet of width 1.0.
+        encoder: An encoder of smp, such as ``'tu-rexnet_100'``, timm's ReXNet of width 1.0.
     """
 
     def __init__(self, encoder: str, init_cfg: Any = None) -> None:
@@ -31,13 +31,13 @@ class SmpUnet(BaseModule):
         self.encoder, self.decoder = network.encoder, network.decoder
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor]:
-        """Return features (batch, 16, height, width) of images whose sides 32 divides."""
+        """Return features (batch, 16, height, width) of images whose sides are multiples of 32."""
         return (self.decoder(self.encoder(images)),)
 
 
 @MODELS.register_module()
 class SmpUnetHead(BaseDecodeHead):
-    """The convolution of 3 x 3 to classes with which ``smp.Unet`` ends, under mmseg's losses."""
+    """The last 3 x 3 convolution of ``smp.Unet``, from features to classes, with mmseg's losses."""
 
     def __init__(self, num_classes: int, **settings: Any) -> None:
         super().__init__(WIDTH, WIDTH, num_classes=num_classes, dropout_ratio=0, **settings)

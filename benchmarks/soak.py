@@ -1,14 +1,14 @@
-"""Run for a long time, sample what a process holds, and say whether it grows.
+"""Run for a long time, sample the resources of the process, and report whether they grow.
 
     python -m benchmarks.soak train --minutes 180 --picture soak.png
     python -m benchmarks.soak predict --minutes 60 --picture soak.png
 
 ``train`` trains a U-Net on drawn shapes with an evaluation and a checkpoint each epoch; ``predict``
-predicts images of ``--sizes`` sizes in turns. Memory of the process, and of all with those that it
-starts, shared memory, open files and threads are sampled each second. The first third is warm-up. A
-slope is that of a line through the means of 20 blocks of the rest, which hardly depend on one
-another, with its interval of 95 % (Student's t). The slopes of the three thirds tell what fills up
-at the start from what grows for ever.
+predicts images of ``--sizes`` sizes in turn. Each second it samples the memory of the process and
+of the process with its children, shared memory, open files and threads. The first third is warm-up.
+A slope is fitted to the means of 20 blocks of the rest, which are nearly independent, with its 95 %
+interval (Student's t). The slopes of the three thirds distinguish initial growth from permanent
+growth.
 """
 
 import argparse
@@ -27,9 +27,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = 'configs/unet/unet_rexnet-1.0_custom.py'
 MEASURES = ('process MiB', 'all MiB', 'shared MiB', 'open files', 'threads')
-"""What is sampled: resident memory of the process, then that of all processes but for files that
-are mapped, in which pages that several share count once (PSS): what a loader process has copied of
-a page of its parent is seen; then what of it lies in shared memory (/dev/shm)."""
+"""The samples: resident memory of the process; memory of all processes without mapped files, with
+pages shared by several counted once (PSS), which shows copies of the parent's pages in a dataloader
+worker; and its part in shared memory (/dev/shm)."""
 KINDS = ('class', 'boxes', 'masks', 'labels', 'depth')
 BLOCKS = 20
 STUDENT = 2.101
@@ -37,7 +37,7 @@ STUDENT = 2.101
 
 
 def family(pid: int) -> list[int]:
-    """Return a process and all that it has started, directly or not."""
+    """Return a process and all its descendants."""
     found = [pid]
     with contextlib.suppress(OSError):
         for task in Path(f'/proc/{pid}/task').iterdir():
@@ -47,10 +47,10 @@ def family(pid: int) -> list[int]:
 
 
 def sample(pid: int) -> list[float]:
-    """Return what a process and those that it has started hold, see ``MEASURES``."""
+    """Return the resources of a process and its descendants, see ``MEASURES``."""
     resident = everyone = shared = files = threads = 0.0
     for each in family(pid):
-        # It may end meanwhile.
+        # The process may end in the meantime.
         with contextlib.suppress(OSError, KeyError):
             lines = Path(f'/proc/{each}/smaps_rollup').read_text().splitlines()[1:]
             mebibytes = {line.split()[0]: int(line.split()[1]) / 1024 for line in lines}
@@ -63,7 +63,7 @@ def sample(pid: int) -> list[float]:
 
 
 def slope(seconds: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Return the slope an hour, and half of its interval of 95 %.
+    """Return the slope per hour, and half of its 95 % interval.
 
     Example:
         >>> seconds = np.arange(0, 7200, 10.0)
@@ -86,7 +86,7 @@ def report(samples: np.ndarray, picture: Path | None) -> None:
     """Print the slope of each measure after the warm-up, and draw all samples.
 
     Args:
-        samples: (number, 1 + measures), seconds first.
+        samples: (number, 1 + measures), with seconds first.
     """
     steady = samples[len(samples) // 3 :]
     if len(steady) < 2 * BLOCKS:
@@ -95,7 +95,7 @@ def report(samples: np.ndarray, picture: Path | None) -> None:
     for place, name in enumerate(MEASURES, 1):
         rise, half = slope(steady[:, 0], steady[:, place])
         low, high = steady[:, place].min(), steady[:, place].max()
-        # As far as it is printed: of a constant the slope is what rounding leaves.
+        # Rounded as printed: the slope of a constant is rounding noise.
         flat = 'flat' if round(rise - half, 2) <= 0 else 'GROWS'
         thirds = [slope(part[:, 0], part[:, place])[0] for part in np.array_split(samples, 3)]
         print(
@@ -135,7 +135,7 @@ def watch(pid: int, minutes: float, running: Callable[[], bool]) -> np.ndarray:
 
 
 def train(minutes: float, folder: Path, workers: int) -> np.ndarray:
-    """Train, and stop the run in the end; return the samples."""
+    """Train, and stop the run at the end; return the samples."""
     from rexdense.datasets import make_shapes
 
     make_shapes(folder / 'data', train=24, val=8, size=(96, 96))
@@ -164,7 +164,7 @@ def train(minutes: float, folder: Path, workers: int) -> np.ndarray:
 
 
 def predict(minutes: float, folder: Path, kind: str, sizes: int) -> np.ndarray:
-    """Predict in a process of its own, and stop it; return the samples."""
+    """Predict in a separate process, and stop it; return the samples."""
     process = subprocess.Popen(
         [
             *(sys.executable, '-m', 'benchmarks.soak', 'predicting', '--folder', str(folder)),
@@ -186,7 +186,7 @@ def predict(minutes: float, folder: Path, kind: str, sizes: int) -> np.ndarray:
 
 
 def predict_for_ever(folder: Path, kind: str, sizes: int) -> None:
-    """Predict images of some sizes in turns until interrupted; print how many were."""
+    """Predict images of some sizes in turn until interrupted; print their number."""
     from rexdense import Predictor
     from tests.untrained import write_untrained_models
 
@@ -197,7 +197,7 @@ def predict_for_ever(folder: Path, kind: str, sizes: int) -> None:
         noise.integers(0, 256, (40 + 8 * (each % 7), 64 + 8 * (each // 7), 3), np.uint8)
         for each in range(sizes)
     ]
-    # Started in the background of a shell, a process ignores it.
+    # A process that a shell starts in the background ignores SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     print('begins', flush=True)
     number = 0
@@ -210,7 +210,7 @@ def predict_for_ever(folder: Path, kind: str, sizes: int) -> None:
 
 
 def main() -> None:
-    """Run what is asked for and report."""
+    """Run the requested test and report."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('what', choices=('train', 'predict', 'predicting'))
     parser.add_argument('--minutes', type=float, default=5)

@@ -1,8 +1,8 @@
-"""Prints the licence of each installed package that rexdense needs, from the packages' metadata.
+"""Print the licence of each installed package that rexdense needs, from the packages' metadata.
 
     python requirements/list_licences.py
 
-It begins with requirements/*.txt and goes on with what those packages need.
+It covers the packages in requirements/*.txt and their dependencies.
 """
 
 import re
@@ -11,11 +11,11 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-# What a line of a requirements file, or of Requires-Dist, begins with.
+# Beginning of a line in a requirements file or in Requires-Dist.
 NAME = re.compile(r'[A-Za-z0-9][\w.-]*')
 
 
-# By words of their texts, where the metadata does not name it.
+# Licences by words of their texts, if the metadata does not name them.
 TEXTS = {
     'Apache-2.0': re.compile(r'Apache License\s+Version 2\.0'),
     'MIT': re.compile(r'Permission is hereby granted, free of charge'),
@@ -24,18 +24,18 @@ TEXTS = {
 
 
 def normalised(name: str) -> str:
-    """The name by which package indexes compare (PEP 503)."""
+    """Return the normalised name of a package (PEP 503)."""
     return re.sub(r'[-_.]+', '-', name).lower()
 
 
 def required_names() -> set[str]:
-    """The packages that the files of this folder name."""
+    """Return the packages in the requirements files of this folder."""
     lines = [line for path in HERE.glob('*.txt') for line in path.read_text().splitlines()]
     return {normalised(found[0]) for line in lines if (found := NAME.match(line))}
 
 
 def installed(names: Iterable[str]) -> dict[str, metadata.Distribution]:
-    """Distributions by name: those asked for, and without extras what they need."""
+    """Return distributions by name: the given ones and, without extras, their dependencies."""
     found: dict[str, metadata.Distribution] = {}
     waiting = list(names)
     while waiting:
@@ -52,8 +52,8 @@ def installed(names: Iterable[str]) -> dict[str, metadata.Distribution]:
 
 
 def licence(distribution: metadata.Distribution) -> str:
-    """The licence as the metadata states it: an SPDX expression, else classifiers, else a line; of
-    one that stands there as a text, or in a file alone, its name."""
+    """Return the licence in the metadata: an SPDX expression, else classifiers, else a line. If it
+    is only given as a text or a file, return its name."""
     about = distribution.metadata
     classifiers = [
         text.rpartition(' :: ')[2]
@@ -71,7 +71,7 @@ def licence(distribution: metadata.Distribution) -> str:
 
 
 def main() -> None:
-    """Print name, version and licence, a package a line."""
+    """Print name, version and licence, one package per line."""
     rows = [
         (name, distribution.version, licence(distribution))
         for name, distribution in installed(required_names()).items()

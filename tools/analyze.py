@@ -1,4 +1,4 @@
-"""Look into a network: rexdense analyze, for those who look in tools/."""
+"""Analyse a network: the same as rexdense analyze."""
 
 from rexdense.cli.main import run
 

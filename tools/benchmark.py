@@ -1,4 +1,4 @@
-"""Measure networks beside others: rexdense benchmark, for those who look in tools/."""
+"""Measure networks beside others: the same as rexdense benchmark."""
 
 from rexdense.cli.main import run
 

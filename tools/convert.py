@@ -1,4 +1,4 @@
-"""Convert weights: rexdense convert, for those who look in tools/."""
+"""Convert weights: the same as rexdense convert."""
 
 from rexdense.cli.main import run
 

@@ -1,4 +1,4 @@
-"""Train a small model on drawn shapes: rexdense demo, for those who look in tools/."""
+"""Train a small model on drawn shapes: the same as rexdense demo."""
 
 from rexdense.cli.main import run
 

@@ -1,4 +1,4 @@
-"""Measure what predicting the mean depth gives: rexdense depth-baseline, also found here."""
+"""Measure the mean depth as a prediction: the same as rexdense depth-baseline."""
 
 from rexdense.cli.main import run
 

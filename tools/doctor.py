@@ -1,4 +1,4 @@
-"""Examine the installation: rexdense doctor, for those who look in tools/."""
+"""Examine the installation: the same as rexdense doctor."""
 
 from rexdense.cli.main import run
 

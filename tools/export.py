@@ -1,4 +1,4 @@
-"""Write a part of a checkpoint for others: rexdense export, for those who look in tools/."""
+"""Write a part of a checkpoint for others: the same as rexdense export."""
 
 from rexdense.cli.main import run
 

@@ -1,4 +1,4 @@
-"""Draw the Shapes data set: rexdense shapes, for those who look in tools/."""
+"""Draw the Shapes data set: the same as rexdense shapes."""
 
 from rexdense.cli.main import run
 

@@ -1,4 +1,4 @@
-"""Draw what a checkpoint finds in images: rexdense predict, for those who look in tools/."""
+"""Draw the predictions for images: the same as rexdense predict."""
 
 from rexdense.cli.main import run
 

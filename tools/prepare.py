@@ -1,4 +1,4 @@
-"""Look through, clean and convert a data set: rexdense prepare, for those who look in tools/."""
+"""Check, clean and convert a data set: the same as rexdense prepare."""
 
 from rexdense.cli.main import run
 

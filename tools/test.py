@@ -1,4 +1,4 @@
-"""Measure a checkpoint: rexdense test, for those who look in tools/."""
+"""Evaluate a checkpoint: the same as rexdense test."""
 
 from rexdense.cli.main import run
 

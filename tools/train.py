@@ -1,4 +1,4 @@
-"""Train a model: rexdense train, for those who look in tools/."""
+"""Train a model: the same as rexdense train."""
 
 from rexdense.cli.main import run
 

@@ -1,4 +1,4 @@
-"""List all networks: rexdense zoo, for those who look in tools/."""
+"""List all networks: the same as rexdense zoo."""
 
 from rexdense.cli.main import run
 

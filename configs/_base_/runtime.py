@@ -1,11 +1,11 @@
-"""Common to every run: hooks, log, checkpoints, environment."""
+"""The common part of all runs: hooks, log, checkpoints, environment."""
 
 default_scope = 'mmdet'
 default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # Two, because the newer one may be damaged by then.
+    # Two, because the newer one may be damaged.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     stop_on_non_finite_loss=dict(type='rexdense.StopOnNonFiniteLoss'),

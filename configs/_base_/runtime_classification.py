@@ -1,4 +1,4 @@
-"""What every run of a classifier shares."""
+"""The common part of classification runs."""
 
 _base_ = ['./runtime.py']
 

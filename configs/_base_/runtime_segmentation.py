@@ -1,4 +1,4 @@
-"""Common to every segmentation run, with epochs counted."""
+"""The common part of segmentation runs that count epochs."""
 
 _base_ = ['./runtime.py']
 

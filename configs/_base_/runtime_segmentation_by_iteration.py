@@ -1,4 +1,4 @@
-"""Common to segmentation runs that count iterations."""
+"""The common part of segmentation runs that count iterations."""
 
 _base_ = ['./runtime_segmentation.py']
 

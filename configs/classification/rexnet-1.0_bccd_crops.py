@@ -11,7 +11,7 @@ _base_ = ['./rexnet-1.0_demo_shapes.py']
 
 data_root = 'data/bccd_crops/'
 max_epochs = 5
-# About that of the cells where the detector sees them: half are below 64 pixels there.
+# About the size of the cells as the detector sees them: half of them are below 64 pixels.
 size = 80
 load, crop, *others = _base_.train_pipeline
 train_pipeline = [load, crop | dict(size=size), *others]

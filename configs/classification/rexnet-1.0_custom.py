@@ -2,11 +2,11 @@ r"""ReXNet-1.0 as a classifier on a folder of your own.
 
     rexdense train configs/classification/rexnet-1.0_custom.py --data-root DIR
 
-DIR holds train/<class>/* and val/<class>/*; the folders name the classes, in alphabetical order,
-unless DIR/classes.txt names them in another one. A few hundred images are enough with published
-weights, --pretrained clovaai.
+DIR has train/<class>/* and val/<class>/*. The folders name the classes, in alphabetical order,
+unless DIR/classes.txt gives another order. With published weights (--pretrained clovaai), a few
+hundred images are enough.
 
-Not trained here: what comes out depends on the data.
+Not trained here: the result depends on the data.
 """
 
 _base_ = [

@@ -2,8 +2,8 @@
 
     make pretrain-demo
 
-That also trains the detector of make demo from it and, at the same seed and steps, from random
-weights.
+This also trains the detector of make demo from this classifier and, with the same seed and steps,
+from random weights.
 
 Expected on val (seed 0): top-1 0.803 after 3 epochs, 0.950 after 5, 0.989 after 10.
 """
@@ -13,7 +13,7 @@ _base_ = ['./rexnet-1.0_custom.py']
 data_root = 'data/shapes/crops/'
 max_epochs = 10
 size = 64
-# The shapes are drawn at any angle, so every flip and turn is another picture of the kind.
+# The shapes are drawn at any angle, so every flip and rotation is another valid picture.
 flip = dict(
     type='RandomFlip',
     prob=[0.25, 0.25, 0.25],
@@ -22,9 +22,9 @@ flip = dict(
 load, crop, pack = _base_.test_pipeline
 test_pipeline = [load, crop | dict(size=size, crop=1.0), pack]
 turn = dict(type='mmseg.RandomRotate', prob=0.5, degree=(90, 90))
-# Colours and places give nothing away and are drawn at random, so they stay as they are.
+# Colours and places are random and reveal nothing, so they are not augmented.
 train_pipeline = [*test_pipeline[:2], flip, turn, pack]
-# Nothing is to be kept from learning the drawings by heart.
+# No regularisation is needed against memorising the drawings.
 model = dict(num_classes=6, dropout=0.0, label_smoothing=0.0)
 train_dataloader = dict(batch_size=16, dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(batch_size=60, dataset=dict(data_root=data_root, pipeline=test_pipeline))
@@ -32,7 +32,7 @@ test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=max_epochs, val_interval=1)
 warm_up, cosine = _base_.param_scheduler
 param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]
-# Stated for this batch of 16.
+# The rate is for this batch of 16.
 optim_wrapper = dict(optimizer=dict(lr=0.002))
 auto_scale_lr = dict(base_batch_size=16)
 default_hooks = dict(logger=dict(interval=30))

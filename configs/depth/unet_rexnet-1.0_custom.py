@@ -2,14 +2,14 @@ r"""Depth by a U-Net over ReXNet-1.0 on a folder of your own, from random weight
 
     rexdense train configs/depth/unet_rexnet-1.0_custom.py --data-root DIR
 
-DIR holds images/train, images/val, depth/train and depth/val, with a depth map for each image,
-named as the image: a 16-bit PNG in millimetres, or .npy in metres. 0, NaN and infinity are pixels
-without depth. Depths are taken to lie between 0.1 and 10 m; others:
+DIR has images/train, images/val, depth/train and depth/val, with a depth map of the same name for
+each image: a 16-bit PNG in millimetres, or .npy in metres. Pixels of 0, NaN and infinity have no
+depth. Depths must be between 0.1 and 10 m; for other ranges:
 
     --cfg-options model.decode_head.min_depth=1 model.decode_head.max_depth=80
 
-Not trained here: what comes out depends on the data. unet_rexnet-1.0_shapes.py is the same recipe
-on a drawn set, with its metrics. Fewer epochs will do with ImageNet weights:
+Not trained here: the result depends on the data. unet_rexnet-1.0_shapes.py is the same recipe on a
+drawn data set, with its metrics. With ImageNet weights, fewer epochs suffice:
 
     --pretrained clovaai
 """

@@ -3,8 +3,8 @@ r"""Depth by a U-Net over ReXNet-1.0 on the Eigen split of KITTI, for 2 GPUs x 8
     torchrun --nproc-per-node 2 -m rexdense train configs/depth/unet_rexnet-1.0_kitti.py \
         --launcher pytorch
 
-configs/_base_/datasets/kitti_depth.py says how the data is laid out and where crops and metrics
-come from, configs/_base_/schedules/adamw_depth.py where the schedule does.
+configs/_base_/datasets/kitti_depth.py describes the layout of the data and the sources of crops and
+metrics, configs/_base_/schedules/adamw_depth.py the source of the schedule.
 
 It starts from the ImageNet weights of clovaai/rexnet in timm's copy, which is downloaded once;
 others: --pretrained NAME or FILE.

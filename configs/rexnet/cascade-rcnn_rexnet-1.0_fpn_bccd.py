@@ -21,8 +21,8 @@ gains 0.003. A third of what is lost at an IoU of 0.5 is cells found where no an
 _base_ = ['./faster-rcnn_rexnet-1.0_fpn_bccd.py']
 from rexdense.engine.config.cascade import cascade_model
 
-# 5/8 of the size of the photographs, in training a fifth more or less: cells differ in size, and
-# so do microscopes. Stains and lamps differ, too.
+# 5/8 of the size of the photographs, in training up to a fifth more or less: the sizes of cells and
+# the scales of microscopes differ. Stains and lamps differ, too.
 scale = (400, 300)
 resize = dict(
     type='RandomResize',

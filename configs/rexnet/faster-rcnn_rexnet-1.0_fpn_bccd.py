@@ -5,10 +5,10 @@ r"""Faster R-CNN with ReXNet-1.0 on BCCD (blood cells, three classes) from rando
 Expected on val after 20 epochs, 11 minutes on two cores: AP 0.544, AP50 0.876, AP75 0.626 (seed 0);
 0.548, 0.880, 0.608 (seed 1). What made the difference, from random weights and 205 images:
 
-- flips in all directions, a smear has no up and no left: four views of each image;
-- batch normalisation in the FPN too; the statistics inside squeeze-excitation stay out of it, five
-  values a channel are noise (rexdense.models.layers.normalisation);
-- AdamW at 0.001 with a short warm-up and a cosine: AP 0.51 to 0.53 is there after 8 epochs;
+- flips in all directions, because a smear has no up and no left: four views of each image;
+- batch normalisation also in the FPN, but not inside squeeze-excitation, where the statistics of
+  five values per channel are noise (rexdense.models.layers.normalisation);
+- AdamW at 0.001 with a short warm-up and a cosine: AP 0.51 to 0.53 is reached after 8 epochs;
 - EMA of the weights: validation no longer jumps between epochs.
 """
 

@@ -2,10 +2,10 @@ r"""Faster R-CNN with ReXNet-1.0 on a folder of your own in COCO form, from rand
 
     rexdense train configs/rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py --data-root DIR
 
-Not trained here: what comes out depends on the data. faster-rcnn_rexnet-1.0_fpn_bccd.py is the same
-recipe on a real set, with its metrics.
+Not trained here: the result depends on the data. faster-rcnn_rexnet-1.0_fpn_bccd.py is the same
+recipe on a real data set, with its metrics.
 
-The classes come from DIR/annotations/train.json. Fewer epochs will do with ImageNet weights:
+The classes come from DIR/annotations/train.json. With ImageNet weights, fewer epochs suffice:
 
     --pretrained clovaai
 """
@@ -23,5 +23,5 @@ model = dict(
     backbone=dict(type='rexdense.ReXNet', arch=arch),
     neck=dict(in_channels=channels(arch)),
 )
-# Small sets have few steps an epoch.
+# Small data sets have few steps per epoch.
 default_hooks = dict(logger=dict(interval=10))

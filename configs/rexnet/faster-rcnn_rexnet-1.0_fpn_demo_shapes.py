@@ -10,7 +10,7 @@ from rexdense.arch import channels
 
 data_root = 'data/shapes/'
 max_epochs = 8
-# On images of 160 pixels c5 is 5 x 5: the network ends at c4, which saves a third of the time.
+# For images of 160 pixels c5 is 5 x 5: the network ends at c4, which saves a third of the time.
 out_indices = (1, 2, 3)
 strides = [4, 8, 16, 32]
 model = dict(
@@ -21,8 +21,8 @@ model = dict(
         bbox_roi_extractor=dict(featmap_strides=strides[:3]),
         bbox_head=dict(num_classes=6),
     ),
-    # Small images hold few regions; what is slow to learn is the class of an object, since the
-    # colours give nothing away, so half of the regions may be objects.
+    # Small images have few regions. The class of an object is slow to learn, because colours reveal
+    # nothing, so half of the regions may be objects.
     train_cfg=dict(
         rpn_proposal=dict(nms_pre=300, max_per_img=100),
         rcnn=dict(sampler=dict(num=64, pos_fraction=0.5)),
@@ -30,7 +30,7 @@ model = dict(
     test_cfg=dict(rpn=dict(nms_pre=300, max_per_img=100)),
 )
 resize = dict(type='mmdet.Resize', scale=(160, 160), keep_ratio=True)
-# The shapes are drawn at any angle, so every flip is another picture of the kind.
+# The shapes are drawn at any angle, so every flip is another valid picture.
 flip = dict(
     type='mmdet.RandomFlip',
     prob=[0.25, 0.25, 0.25],
@@ -48,7 +48,7 @@ test_evaluator = val_evaluator
 train_cfg = dict(max_epochs=max_epochs, val_interval=2)
 warm_up, cosine = _base_.param_scheduler
 param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]
-# Stated for this batch of 4.
+# The rate is for this batch of 4.
 optim_wrapper = dict(optimizer=dict(lr=0.002))
 auto_scale_lr = dict(base_batch_size=4)
 default_hooks = dict(logger=dict(interval=30))

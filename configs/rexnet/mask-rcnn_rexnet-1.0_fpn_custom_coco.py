@@ -2,11 +2,11 @@ r"""Mask R-CNN with ReXNet-1.0 on a folder of your own in COCO form, from random
 
     rexdense train configs/rexnet/mask-rcnn_rexnet-1.0_fpn_custom_coco.py --data-root DIR
 
-Not trained here: what comes out depends on the data.
+Not trained here: the result depends on the data.
 
-The classes come from DIR/annotations/train.json, whose masks are polygons, or run lengths, as text
-or as numbers. For boxes alone there is faster-rcnn_rexnet-1.0_fpn_custom_coco.py. Fewer epochs will
-do with ImageNet weights:
+The classes come from DIR/annotations/train.json. Its masks are polygons, or run lengths as text or
+as numbers. For boxes without masks use faster-rcnn_rexnet-1.0_fpn_custom_coco.py. With ImageNet
+weights, fewer epochs suffice:
 
     --pretrained clovaai
 """
@@ -24,5 +24,5 @@ model = dict(
     backbone=dict(type='rexdense.ReXNet', arch=arch),
     neck=dict(in_channels=channels(arch)),
 )
-# Small sets have few steps an epoch.
+# Small data sets have few steps per epoch.
 default_hooks = dict(logger=dict(interval=10))

@@ -8,10 +8,10 @@ Expected on val after 30 epochs (seed 0, 41 processor-minutes): segm AP 0.436, A
 mask-rcnn_rexnet-1.0_fpn_custom_coco.py:
 
 - crops of 320 from images enlarged to 310 to 580 pixels: nuclei are small (half of them below 16
-  pixels of images of 256), and a crop holds some thirty of them;
+  pixels in images of 256), and a crop has about thirty of them;
 - flips in all directions and changes of colour: there is no up and no left, and stains differ;
-- anchors from 8 pixels on, half of the regions objects, up to 300 objects an image, which COCO's
-  metrics count here (they stop at 100 otherwise; up to 125 nuclei lie in an image).
+- anchors from 8 pixels on, half of the regions objects, up to 300 objects per image. COCO's
+  metrics count all of these here (they stop at 100 otherwise; up to 125 nuclei are in an image).
 
 Of no help: 36 epochs of images enlarged to 360 to 720 pixels, measured at 640 (segm AP 0.432, AP50
 0.791); non-maximum suppression of boxes from an IoU of 0.4 instead of 0.5 (0.433, 0.798; it lifts
@@ -47,7 +47,7 @@ train_pipeline = [
         keep_ratio=True,
     ),
     dict(type='mmdet.RandomCrop', crop_size=(320, 320), recompute_bbox=True),
-    # Of a nucleus at the edge of a crop nothing may be left, or a line.
+    # Of a nucleus at the edge of a crop, nothing or only a line may be left.
     dict(type='mmdet.FilterAnnotations', min_gt_bbox_wh=(2, 2)),
     dict(
         type='mmdet.RandomFlip',
@@ -58,7 +58,7 @@ train_pipeline = [
     pack,
 ]
 load, resize, annotations, pack = _base_.test_pipeline
-# The largest of the scales that were trained: at 448, the middle, AP50 is 0.773.
+# The largest of the training scales: at 448, the middle, AP50 is 0.773.
 test_pipeline = [load, resize | dict(scale=(576, 576)), annotations, pack]
 train_dataloader = dict(batch_size=4, dataset=dict(data_root=data_root, pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(data_root=data_root, pipeline=test_pipeline))
@@ -66,8 +66,8 @@ test_dataloader = val_dataloader
 val_evaluator = dict(
     ann_file=data_root + 'annotations/val.json',
     max_detections=(10, 100, most_objects),
-    # The figure of the 2018 Data Science Bowl, of which these images are; masks of lower scores
-    # do not count in it.
+    # The figure of the 2018 Data Science Bowl, the source of these images; it ignores masks of
+    # lower scores.
     data_science_bowl=0.5,
 )
 test_evaluator = val_evaluator

@@ -4,8 +4,8 @@
 
 Expected: bbox AP of 0.355 and AP50 of 0.533 on Shapes val, in 4 minutes on two cores.
 
-It is ssdlite_rexnet-1.0_320_custom_coco.py at half the size: from c3 on, with anchors and strides
-halved.
+It is ssdlite_rexnet-1.0_320_custom_coco.py at half the size: it starts at c3, with half the anchor
+sizes and strides.
 """
 
 _base_ = ['./ssdlite_rexnet-1.0_320_custom_coco.py']
@@ -25,7 +25,7 @@ model['bbox_head'] |= dict(
     ),
 )
 resize = dict(type='mmdet.Resize', scale=(160, 160), keep_ratio=False)
-# The shapes are drawn at any angle, so every flip is another picture of the kind.
+# The shapes are drawn at any angle, so every flip is another valid picture.
 flip = dict(
     type='mmdet.RandomFlip',
     prob=[0.25, 0.25, 0.25],
@@ -44,5 +44,5 @@ train_cfg = dict(max_epochs=max_epochs, val_interval=3)
 warm_up, cosine = _base_.param_scheduler
 param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]
 optim_wrapper = dict(optimizer=dict(lr=0.002))
-# Stated for this batch of 8.
+# The rate is for this batch of 8.
 auto_scale_lr = dict(base_batch_size=8)

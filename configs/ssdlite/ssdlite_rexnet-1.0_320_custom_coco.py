@@ -2,10 +2,10 @@ r"""SSDLite with ReXNet-1.0 at 320 x 320 on a folder of your own in COCO form, f
 
     rexdense train configs/ssdlite/ssdlite_rexnet-1.0_320_custom_coco.py --data-root DIR
 
-Not trained here: what comes out depends on the data. It is smaller and faster than Faster R-CNN,
-and finds small objects worse: the finest map has a pixel for each 16 of an image, whose sides
-become 320. The classes come from DIR/annotations/train.json. Random weights need many epochs, and
-fewer do with ImageNet's:
+Not trained here: the result depends on the data. It is smaller and faster than Faster R-CNN, but
+worse on small objects: images are resized to 320 x 320, and the finest map has a pixel per 16
+pixels of these. The classes come from DIR/annotations/train.json. Random weights need many epochs;
+ImageNet weights need fewer:
 
     --pretrained clovaai --epochs 30
 """
@@ -25,7 +25,7 @@ load, annotations, _, flip, pack = _base_.train_pipeline
 train_pipeline = [
     load,
     annotations,
-    # Smaller pictures make small objects of large ones, crops the reverse.
+    # Smaller pictures turn large objects into small ones; crops do the reverse.
     dict(
         type='mmdet.Expand',
         mean=_base_.model.data_preprocessor.mean,
@@ -46,7 +46,7 @@ test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=max_epochs, val_interval=10)
 warm_up, cosine = _base_.param_scheduler
 param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]
-# Stated for this batch of 16.
+# The rate is for this batch of 16.
 auto_scale_lr = dict(base_batch_size=16)
-# Small sets have few steps an epoch.
+# Small data sets have few steps per epoch.
 default_hooks = dict(logger=dict(interval=10))

@@ -9,7 +9,7 @@ cores, by processor.
 _base_ = ['./unet_rexnet-1.0_custom.py']
 
 scale = (128, 128)
-# The shapes are drawn at any angle, so every turn is another picture of the kind.
+# The shapes are drawn at any angle, so every rotation is another valid picture.
 turn = dict(type='mmseg.RandomRotate', prob=0.75, degree=180, pad_val=0, seg_pad_val=255)
 load, annotations, _, _, flip, _, pack = _base_.train_pipeline
 resize = dict(type='Resize', scale=scale)
@@ -17,18 +17,18 @@ train_pipeline = [load, annotations, resize, flip, turn, pack]
 test_pipeline = [load, resize, annotations, pack]
 data_root = 'data/shapes/'
 model = dict(
-    # On images of 128 pixels c5 is 4 x 4: the network ends at c4.
+    # For images of 128 pixels c5 is 4 x 4: the network ends at c4.
     backbone=dict(out_indices=(1, 2, 3)),
     decode_head=dict(
         num_classes=7,
         out_indices=(1, 2, 3),
         block='double_conv',
         skip='concat',
-        # Outputs of a quarter of the size will do, and leave out the slowest layers of the decoder.
-        # What an object is shows first in the coarse outputs, which therefore count twice.
+        # Outputs at a quarter of the size suffice, without the slowest layers of the decoder. The
+        # coarse outputs learn the kind of an object first, so they count twice.
         output_strides=(4, 8, 16),
         scale_weights=(1, 2, 2),
-        # Five sixths of the pixels are background, which is soon learnt.
+        # Five sixths of the pixels are background, which is learnt soon.
         loss_decode=dict(class_weight=[0.4, 1, 1, 1, 1, 1, 1]),
     ),
 )

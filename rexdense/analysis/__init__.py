@@ -1,1 +1,1 @@
-"""Analysis of a network's features: their rank, their maps, and class activation maps."""
+"""Analysis of a network's features: ranks, feature maps and class activation maps."""

@@ -1,4 +1,4 @@
-"""Feature maps of an image, and the parts of it that speak for a class."""
+"""Feature maps of an image, and class activation maps."""
 
 from typing import NamedTuple
 
@@ -14,10 +14,10 @@ from rexdense.models.classifier import Classifier
 
 
 class ClassActivation(NamedTuple):
-    """The class that a classifier sees in an image, with the map of its evidence.
+    """The class that a classifier predicts for an image, with its activation map.
 
     Attributes:
-        label: The class that is explained.
+        label: The explained class.
         score: Its softmax score.
         heat: (h, w), 0 or more, at the resolution of the last map.
     """
@@ -28,8 +28,8 @@ class ClassActivation(NamedTuple):
 
 
 def level_maps(backbone: Backbone, image: Tensor) -> list[tuple[FeatureLevel, np.ndarray]]:
-    """Return the levels that a backbone returns and their maps (channels, h, w) of an image
-    (1, 3, H, W)."""
+    """Return the levels that a backbone returns, with their maps (channels, h, w), for an image (1,
+    3, H, W)."""
     training = backbone.training
     with torch.no_grad():
         maps = backbone.eval()(image)
@@ -42,7 +42,7 @@ def level_maps(backbone: Backbone, image: Tensor) -> list[tuple[FeatureLevel, np
 
 def strongest_channels(maps: np.ndarray, count: int) -> list[int]:
     """Return the channels of a map (channels, h, w) that vary most over the image, the most
-    variable one first."""
+    variable first."""
     return np.argsort(-maps.var((1, 2)), kind='stable')[:count].tolist()
 
 
@@ -51,8 +51,7 @@ def class_activation(
 ) -> ClassActivation:
     """Return Grad-CAM (Selvaraju et al. 2017) of the map that the classifier pools.
 
-    It is computed by captum, which needs torch alone, whereas most packages of the kind import
-    torchvision.
+    It is computed by captum, which needs only torch; most such packages import torchvision.
 
     Args:
         image: (1, 3, H, W), normalised.
@@ -75,7 +74,8 @@ def class_activation(
         with torch.no_grad():
             scores = classifier(image).softmax(1)[0]
         label = int(scores.argmax()) if label is None else label
-        # captum wants a module for the map; it takes hooks, and the pooling reads what it returns.
+        # captum needs a module that returns the map. It hooks this module, and its output is
+        # pooled.
         network = _Pooled(classifier)
         heat = LayerGradCam(network, network.pooled).attribute(
             image, target=label, relu_attributions=True
@@ -86,7 +86,7 @@ def class_activation(
 
 
 class _Pooled(nn.Module):
-    """A classifier with a module whose output is the map that is pooled."""
+    """A classifier with a module whose output is the map before pooling."""
 
     def __init__(self, classifier: Classifier) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A network to look at, with its weights, and images as it takes them."""
+"""A network for analysis with its weights, and images as its input."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,14 +23,15 @@ SEED = 0
 def load_network(
     name: str, weights: str | Path | None = None, out_indices: Sequence[int] = (4,)
 ) -> tuple[Classifier | Backbone, Preprocessing]:
-    """Return a named network in evaluation mode, and what its images must become: a classifier, or
-    a backbone where the weights hold no head, as those of detectors and segmentors.
+    """Return a named network in evaluation mode and the preprocessing of its images. It is a
+    classifier, or a backbone if the weights have no head, such as those of detectors and
+    segmentors.
 
     Args:
         name: A name from :func:`rexdense.list_backbones`.
-        weights: What :func:`rexdense.load_weights` takes, of any number of classes; None leaves
-            random ones, the same each time.
-        out_indices: The levels that its backbone returns, c5 last.
+        weights: Weights for :func:`rexdense.load_weights`, with any number of classes; None gives
+            random weights from a fixed seed.
+        out_indices: The levels that the backbone returns, c5 last.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
@@ -53,8 +54,8 @@ def load_network(
 def load_classifier(
     name: str, weights: str | Path | None = None
 ) -> tuple[Classifier, Preprocessing]:
-    """Return a named classifier in evaluation mode, and what its images must become; raise
-    CheckpointMismatch where the weights hold no head.
+    """Return a named classifier in evaluation mode and the preprocessing of its images. Raise
+    CheckpointMismatch if the weights have no head.
 
     Args:
         name, weights: As for :func:`load_network`.
@@ -69,16 +70,16 @@ def load_classifier(
 
 
 def read_image(path: str | Path) -> np.ndarray:
-    """Return an image file as RGB (H, W, 3), uint8, read as pipelines read it, and not as bright as
-    pictures show it; raise UnreadableImage where it cannot be decoded."""
+    """Return an image file as RGB (H, W, 3), uint8, read as in pipelines, without the brightening
+    of pictures. Raise UnreadableImage if it cannot be decoded."""
     return LoadImage()(dict(img_path=str(path)))['img'][..., ::-1]
 
 
 def resized(image: np.ndarray, size: int, square: bool = False) -> np.ndarray:
-    """Return an image (H, W, 3), uint8, at another size.
+    """Return a resized image (H, W, 3), uint8.
 
     Args:
-        size: Of the shorter side, in pixels.
+        size: Length of the shorter side in pixels.
         square: Cut out the central square.
     """
     height, width = image.shape[:2]
@@ -93,7 +94,7 @@ def resized(image: np.ndarray, size: int, square: bool = False) -> np.ndarray:
 
 
 def network_input(images: Sequence[np.ndarray], preprocessing: Preprocessing) -> Tensor:
-    """Return RGB images (H, W, 3), uint8, of one size as a normalised batch (N, 3, H, W)."""
+    """Return RGB images (H, W, 3), uint8, of equal size as a normalised batch (N, 3, H, W)."""
     batch = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float()
     if preprocessing.channel_order == 'BGR':
         batch = batch.flip(1)
@@ -104,8 +105,8 @@ def network_input(images: Sequence[np.ndarray], preprocessing: Preprocessing) ->
 def image_batches(
     paths: Sequence[Path], preprocessing: Preprocessing, size: int, batch_size: int = 16
 ) -> Iterator[Tensor]:
-    """Yield the central squares of image files as normalised batches; raise DataError where there
-    is no image, or UnreadableImage where one cannot be decoded."""
+    """Yield the central squares of image files as normalised batches. Raise DataError if there is
+    no image, or UnreadableImage if one cannot be decoded."""
     if not paths:
         raise DataError('no images to look at')
     for start in range(0, len(paths), batch_size):

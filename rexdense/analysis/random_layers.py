@@ -1,20 +1,21 @@
-"""The rank of what random layers make of random maps, by how much they widen them.
+"""The rank of the output of random layers for random input, by their expansion of the width.
 
-A study in the manner of the ReXNet paper (Han et al. 2021, section 3.2), which asks how far a layer
-may widen its input before its features fill only a part of their channels. The paper's protocol is
-published in part only; this is ours, and its figures are not the paper's:
+This is a study in the manner of the ReXNet paper (Han et al. 2021, section 3.2), which asks how far
+a layer may widen its input before its features span only a part of their channels. The paper's
+protocol is published only in part. This one is ours, and its figures are not the paper's:
 
-- The output has a width drawn uniformly from ``WIDTHS``; the input ``ratio`` times as many
-  channels, rounded, 1 at least. The input is standard normal, 4 maps of 12 x 12 pixels.
-- Weights are normal with variance 1 / (inputs of a unit); no biases, no normalisation.
-- 'conv 1x1' and 'conv 3x3' are one convolution and the nonlinearity. The two 'bottleneck' are
-  inverted ones: 1x1 to 6 times the input's channels, the nonlinearity, 3x3 ('depthwise': one filter
-  a channel), the nonlinearity, and 1x1 to the output, which stays linear as in MobileNetV2.
+- The output has a width drawn uniformly from ``WIDTHS``. The input has ``ratio`` times as many
+  channels, rounded, at least 1. It is standard normal, 4 maps of 12 x 12 pixels.
+- Weights are normal with variance 1 / (inputs of a unit). There are no biases or normalisation.
+- 'conv 1x1' and 'conv 3x3' are one convolution and the nonlinearity. The two 'bottleneck' layers
+  are inverted bottlenecks: 1x1 to 6 times the input's channels, the nonlinearity, 3x3
+  ('depthwise': one filter per channel), the nonlinearity, and 1x1 to the output, which is linear
+  as in MobileNetV2.
 - The rank is that of :mod:`rexdense.analysis.rank`, over all 576 places, and the effective rank,
   each divided by the output's channels; means over ``networks`` draws.
 
-Over so many places any nonlinearity lifts the rank to all channels, however weak they are; what
-tells nonlinearities apart is the effective rank.
+Over so many places, any nonlinearity raises the rank to all channels, however weak they are. Only
+the effective rank distinguishes nonlinearities.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,8 +48,8 @@ class MeanRank(NamedTuple):
     """A point of the study.
 
     Attributes:
-        layer: From ``LAYERS``.
-        nonlinearity: From ``NONLINEARITIES``.
+        layer: A name from ``LAYERS``.
+        nonlinearity: A name from ``NONLINEARITIES``.
         ratio: Channels of the input / of the output.
         rank: Mean of rank / width over the draws.
         effective: Mean of effective rank / width.
@@ -101,14 +102,14 @@ def random_layer_ranks(
 ) -> list[MeanRank]:
     """Return the mean rank for each layer, nonlinearity and ratio of widths.
 
-    Draws are the same for all nonlinearities, so that these are compared on the same layers.
+    The draws are the same for all nonlinearities, so these are compared on the same layers.
 
     Args:
-        networks: Draws a point.
-        seed: Of widths, weights and inputs.
+        networks: Number of draws per point.
+        seed: Seed of widths, weights and inputs.
 
     Raises:
-        UnknownName, InvalidArgument: a layer, nonlinearity or ratio is outside what is allowed.
+        UnknownName, InvalidArgument: a layer, nonlinearity or ratio is not allowed.
     """
     require_positive_integer('networks', networks)
     for given, known in ((layers, LAYERS), (nonlinearities, NONLINEARITIES)):

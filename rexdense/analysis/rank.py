@@ -1,15 +1,15 @@
-"""The rank of features beside the number of channels that they take up.
+"""The rank of features compared with their number of channels.
 
-The ReXNet paper (Han et al. 2021, section 3) calls a layer a representational bottleneck whose
-features have a lower rank than the network could make use of. Its protocol is published in part
-only; the one here is stated in full, and its figures are not the paper's.
+The ReXNet paper (Han et al. 2021, section 3) calls a layer a representational bottleneck if its
+features have a lower rank than the network could use. Its protocol is published only in part. The
+protocol here is stated in full, and its figures are not the paper's.
 
 The feature matrix of a layer has a row for each sampled place of an image and a column for each
-channel. Places are drawn at random, ``rows`` in all or all there are, equally many from each image;
-where the images do not divide ``rows``, some have one more, spread over all of them.
-Nothing is centred or scaled. The rank is the number of singular values above
-``max(rows, channels) * eps * largest`` with the ``eps`` of float32, in which features are computed
-(numpy's rule). It depends on that threshold; the effective rank does not: the exponential of the
+channel. ``rows`` places, or all if there are fewer, are drawn at random, the same number from each
+image. If ``rows`` is not a multiple of the number of images, some images, evenly spread, have one
+more. Features are not centred or scaled. The rank is the number of singular values above
+``max(rows, channels) * eps * largest`` with the ``eps`` of float32, the type of the features
+(numpy's rule). It depends on that threshold, unlike the effective rank: the exponential of the
 entropy of the singular values, divided by their sum (Roy and Vetterli 2007).
 """
 
@@ -30,11 +30,11 @@ class FeatureRank(NamedTuple):
     """The rank of a feature matrix.
 
     Attributes:
-        name: Of the layer.
-        rows: Sampled places.
-        width: Channels.
+        name: Name of the layer.
+        rows: Number of sampled places.
+        width: Number of channels.
         rank: Number of singular values above the threshold.
-        effective: The effective rank, 1 to ``width``; 0 where all features are 0.
+        effective: The effective rank, 1 to ``width``; 0 if all features are 0.
     """
 
     name: str
@@ -53,7 +53,7 @@ def rank_of(features: Tensor, name: str = '') -> FeatureRank:
     """Return the rank of a feature matrix (rows, channels).
 
     Raises:
-        InvalidArgument: it is no such matrix, empty, or not finite.
+        InvalidArgument: it is no matrix, is empty, or is not finite.
 
     Example:
         >>> rank_of(torch.tensor([[1.0, 2.0, 0.0], [2.0, 4.0, 0.0], [0.0, 0.0, 1.0]])).rank
@@ -74,9 +74,9 @@ def rank_of(features: Tensor, name: str = '') -> FeatureRank:
 
 
 def blocks_of(network: nn.Module) -> dict[str, nn.Module]:
-    """Return the stem and the blocks of a network of rexdense, and the last map of its
-    classification head, in the order in which an image passes them, by name; raise InvalidArgument
-    where it holds no backbone of rexdense."""
+    """Return, by name, the stem and blocks of a network of rexdense and the last map of its
+    classification head, in the order of the forward pass. Raise InvalidArgument if there is no
+    backbone of rexdense."""
     prefix, backbone = next(
         ((name, part) for name, part in network.named_modules() if isinstance(part, Backbone)),
         ('', None),
@@ -104,13 +104,13 @@ def feature_matrices(
     """Return the feature matrix (rows, channels) of each layer over images.
 
     Args:
-        network: Any, in evaluation mode while it is looked at.
+        network: Any network; it is in evaluation mode during the call.
         layers: Modules of the network whose output is one map (N, C, H, W), by name.
-        batches: Images (N, 3, H, W), as the network takes them.
-        rows: Places to sample, in all images together; fewer where the maps have fewer.
-        images: Number of images in all batches, which shares out the rows; None takes the first
-            batch's.
-        seed: Of the places.
+        batches: Images (N, 3, H, W) as input of the network.
+        rows: Places to sample in all images together; fewer if the maps have fewer.
+        images: Number of images in all batches, among which the rows are divided; None takes the
+            size of the first batch.
+        seed: Seed of the places.
     """
     random = torch.Generator().manual_seed(seed)
     sampled: dict[str, list[Tensor]] = {name: [] for name in layers}
@@ -118,7 +118,7 @@ def feature_matrices(
 
     def watch(name: str):
         def hook(module: nn.Module, given: object, output: Tensor) -> None:
-            # At once: a later layer may overwrite the map.
+            # Copied at once, because a later layer may overwrite the map.
             places = output.detach().flatten(2).permute(0, 2, 1).float().cpu()
             count = places.shape[1]
             order = torch.randperm(count, generator=random)

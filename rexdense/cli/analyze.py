@@ -38,63 +38,67 @@ from rexdense.visualization.tiles import beside, titled
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
-        prog='rexdense analyze', description='Look into a network: three programs in one.'
+        prog='rexdense analyze', description='Analyse a network: three programs in one.'
     )
     programs = result.add_subparsers(dest='what', metavar='WHAT', required=True)
-    rank = programs.add_parser('rank', help='rank of the features of each block beside its width')
+    rank = programs.add_parser(
+        'rank', help='rank of the features of each block, compared with its width'
+    )
     rank.add_argument(
         'network',
         nargs='?',
-        help='a name that rexdense zoo lists, or what rexdense train saved',
+        help='a name from rexdense zoo, or a checkpoint of rexdense train',
     )
-    rank.add_argument('--images', type=Path, help='a folder of images, classes in folders or not')
+    rank.add_argument(
+        '--images', type=Path, help='a folder of images, with or without class folders'
+    )
     rank.add_argument(
         '--random-layers',
         action='store_true',
-        help='random layers in place of a network, by ratio of widths and nonlinearity',
+        help='random layers instead of a network, by ratio of widths and nonlinearity',
     )
     rank.add_argument(
-        '--count', type=positive(int), default=64, metavar='N', help='images; layers a point'
+        '--count', type=positive(int), default=64, metavar='N', help='images; layers per point'
     )
     rank.add_argument(
-        '--rows', type=positive(int), default=ROWS, metavar='N', help='places that are sampled'
+        '--rows', type=positive(int), default=ROWS, metavar='N', help='number of sampled places'
     )
     rank.add_argument('--seed', type=random_seed, default=0, metavar='N')
-    features = programs.add_parser('features', help='a sheet of feature maps, a row for each level')
+    features = programs.add_parser('features', help='a sheet of feature maps, one row per level')
     features.add_argument('image', type=Path, help='an image file')
-    features.add_argument('--network', required=True, help='a name that rexdense zoo lists')
+    features.add_argument('--network', required=True, help='a name from rexdense zoo')
     features.add_argument(
-        '--channels', type=positive(int), default=8, metavar='N', help='maps of each level'
+        '--channels', type=positive(int), default=8, metavar='N', help='maps per level'
     )
-    cam = programs.add_parser('cam', help='the parts of an image that speak for a class')
+    cam = programs.add_parser('cam', help='a class activation map of an image')
     cam.add_argument('image', type=Path, help='an image file')
-    cam.add_argument('--network', required=True, help='a name that rexdense zoo lists')
+    cam.add_argument('--network', required=True, help='a name from rexdense zoo')
     cam.add_argument(
         '--label',
         type=positive(int, or_zero=True),
         metavar='N',
-        help='class by its number; default: the one with the highest score',
+        help='number of the class; default: the one with the highest score',
     )
     for program, picture in ((rank, 'plot'), (features, 'sheet'), (cam, 'picture')):
         program.add_argument(
             '--weights',
             type=not_empty,
             metavar='FILE',
-            help='a checkpoint, or published weights by their name',
+            help='a checkpoint, or published weights by name',
         )
         program.add_argument(
             '--size', type=positive(int), default=224, metavar='N', help='shorter side in pixels'
         )
         program.add_argument('--out', type=Path, required=True, help=f'file of the {picture}')
         program.add_argument(
-            *('--overwrite', '--force'), action='store_true', help='replace a file that is there'
+            *('--overwrite', '--force'), action='store_true', help='replace an existing file'
         )
         add_device_option(program)
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Look into a network, print what there are figures of, and write a picture."""
+    """Analyse a network, print the figures if there are any, and write a picture."""
     options = parser().parse_args(arguments)
     check_destination(options.out, options.overwrite)
     if options.what == 'rank' and options.random_layers:
@@ -160,8 +164,8 @@ def _rank(options: argparse.Namespace) -> None:
 
 
 def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, Preprocessing]:
-    """Return the classifier of a training checkpoint, or the backbone of another model, and what
-    its images must become."""
+    """Return the classifier of a training checkpoint, or the backbone of another model, and the
+    preprocessing of its images."""
     if weights:
         raise InvalidArgument(f'{checkpoint} holds its own weights: leave --weights out')
     trained = load_trained_model(checkpoint, 'cpu')
@@ -170,7 +174,7 @@ def _trained_network(checkpoint: Path, weights: str | None) -> tuple[nn.Module, 
     if network is None:
         raise InvalidArgument(f'{checkpoint} holds a {type(model).__name__}, without a backbone')
     section = config.model.get('data_preprocessor') or {}
-    # mmengine's normalises nothing where these are not stated.
+    # mmengine's preprocessor does not normalise if these are missing.
     images = {**section, 'mean': section.get('mean') or [0], 'std': section.get('std') or [1]}
     return network, Preprocessing.from_data_preprocessor(images, IMAGENET_RGB)
 
@@ -239,13 +243,13 @@ def _cam(options: argparse.Namespace) -> None:
 
 
 def _batch(options: argparse.Namespace, preprocessing: Preprocessing) -> torch.Tensor:
-    """Return the image as the network takes it."""
+    """Return the image as input of the network."""
     image = resized(read_image(options.image), options.size)
     return network_input([image], preprocessing).to(options.device)
 
 
 def _images(folder: Path, count: int) -> list[Path]:
-    """Return ``count`` images from below a folder, evenly from all of it."""
+    """Return ``count`` images from below a folder, evenly spread over all of them."""
     found = images_below(folder)
     if not found:
         raise DataError(f'no image below {folder}; looked for {", ".join(IMAGE_ENDINGS)}')

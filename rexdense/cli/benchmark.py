@@ -48,30 +48,35 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense benchmark',
-        description='Measure in turns, each contestant in a process of its own; the status is 1 '
-        'where the machine was too busy for a result.',
+        description='Measure in turns, each contestant in its own process; the status is 1 if the '
+        'machine was too busy for a result.',
     )
     kinds = result.add_subparsers(dest='kind', title='kinds', metavar='KIND', required=True)
     for kind, (purpose, shape) in NETWORKS.items():
         part = kinds.add_parser(kind, help=purpose)
         part.add_argument('name', help=_NAMES.get(kind, 'a name that rexdense zoo lists'))
         part.add_argument(
-            '--shape', type=_shape, default=shape, metavar='NxCxHxW', help='of the batch of images'
+            '--shape',
+            type=_shape,
+            default=shape,
+            metavar='NxCxHxW',
+            help='shape of the batch of images',
         )
         part.add_argument(
             '--threads', type=_threads, default=2, metavar='N', help='of each process'
         )
         part.add_argument(
-            '--dtype', choices=('float32', 'bfloat16'), default='float32', help='of the networks'
+            '--dtype',
+            choices=('float32', 'bfloat16'),
+            default='float32',
+            help='data type of the networks',
         )
-        part.add_argument(
-            '--compile', action='store_true', help='measure compiled networks as well'
-        )
+        part.add_argument('--compile', action='store_true', help='also measure compiled networks')
         part.add_argument(
             '--allocator',
             choices=('default', 'reuse', 'both'),
             default='both',
-            help='whether processes keep freed memory, as the programs of rexdense do',
+            help='whether processes keep freed memory, like the programs of rexdense',
         )
         part.add_argument(
             '--graph', type=Path, metavar='FILE', help='an .onnx file of rexdense export backbone'
@@ -81,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
                 '--objects',
                 type=positive(int),
                 metavar='N',
-                help='that are drawn in each image for the step of a config (default: 20)',
+                help='objects drawn in each image for the step of a config (default: 20)',
             )
         add_device_option(part)
         of_configs = PEERS['model-step'] if kind == 'train-step' else ()
@@ -93,35 +98,38 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_others(kinds: argparse._SubParsersAction) -> None:
-    """Add the kinds that time other work than a network's passes."""
+    """Add the kinds that time other work than the passes of a network."""
     part = kinds.add_parser('import', help='the start of Python, imports, and --help')
     _add_peers(part, ('timm', 'torchvision', 'segmentation_models_pytorch'))
     _add_common(part)
     part = kinds.add_parser('loader', help='the classification loader, one core')
     part.add_argument('images', type=Path, help='a folder of JPEG files')
     part.add_argument(
-        '--count', type=positive(int), default=256, metavar='N', help='number of them to take'
+        '--count', type=positive(int), default=256, metavar='N', help='number of files to read'
     )
     _add_peers(part, ('timm',), with_path=True)
     _add_common(part)
-    part = kinds.add_parser('eval', help="COCO's metrics by each package that computes them")
+    part = kinds.add_parser('eval', help="COCO's metrics computed by several packages")
     part.add_argument('annotations', type=Path, help='a COCO annotation file')
     part.add_argument(
-        '--detections', type=Path, metavar='FILE', help="in COCO's results format; default: drawn"
+        '--detections',
+        type=Path,
+        metavar='FILE',
+        help="detections in COCO's results format; default: random",
     )
     part.add_argument(
-        '--iou', choices=('bbox', 'segm'), default='bbox', help='boxes or masks are compared'
+        '--iou', choices=('bbox', 'segm'), default='bbox', help='compare boxes or masks'
     )
     _add_common(part)
     part = kinds.add_parser('export', help='time and size of the graphs of a network')
-    part.add_argument('name', help='a backbone or U-Net that rexdense zoo lists')
+    part.add_argument('name', help='a backbone or U-Net from rexdense zoo')
     _add_common(part)
     part = kinds.add_parser('growth', help='time and memory against area, batch and network')
     part.add_argument('name', help='a backbone that rexdense zoo lists')
     part.add_argument('--threads', type=_threads, default=2, metavar='N', help='of each process')
     part.add_argument('--plot', type=Path, metavar='FILE', help='draw it as a .png, too')
     _add_common(part, rounds=5)
-    part = kinds.add_parser('annotations', help='loading an annotation file of a size')
+    part = kinds.add_parser('annotations', help='loading an annotation file of a given size')
     for name, default, purpose in (
         ('--images', 118_000, 'images of the file that is drawn'),
         ('--boxes', 860_000, 'boxes of it'),
@@ -132,7 +140,7 @@ def _add_others(kinds: argparse._SubParsersAction) -> None:
         type=int,
         default=0,
         metavar='N',
-        help='of a polygon around each; 0: boxes only',
+        help='corners of a polygon around each; 0: boxes only',
     )
     _add_common(part, rounds=3)
 
@@ -149,15 +157,17 @@ def _add_peers(
         help=f'packages to measure beside rexdense: {", ".join(peers)}',
     )
     part.add_argument(
-        '--peer-python', metavar='PYTHON', help='interpreter that has them; default: this one'
+        '--peer-python',
+        metavar='PYTHON',
+        help='interpreter that has these packages; default: this one',
     )
     if with_path:
         part.add_argument(
             '--peer-path',
             type=Path,
             metavar='DIR',
-            help="folder in front of --peer-python's module path; a torchvision_shim.py in it is "
-            'imported first, where torchvision does not fit torch',
+            help="folder to put first in --peer-python's module path; a torchvision_shim.py in it "
+            'is imported first, if torchvision does not fit torch',
         )
 
 
@@ -165,15 +175,17 @@ def _add_common(part: argparse.ArgumentParser, rounds: int = 9) -> None:
     part.add_argument(
         '--rounds', type=positive(int), default=rounds, metavar='N', help='turns of each contestant'
     )
-    part.add_argument('--json', type=Path, metavar='FILE', help='write all figures there, too')
+    part.add_argument(
+        '--json', type=Path, metavar='FILE', help='also write all figures to this file'
+    )
     part.add_argument(
         '--kept',
         type=Path,
         metavar='FILE',
-        help='figures of the same benchmark, of an earlier --json; the status is 1 where a ratio '
+        help='figures of the same benchmark from an earlier --json; the status is 1 if a ratio '
         'has dropped by more than 15 %%',
     )
-    part.add_argument('--overwrite', action='store_true', help='replace files that are there')
+    part.add_argument('--overwrite', action='store_true', help='replace existing files')
 
 
 def _threads(text: str) -> int:
@@ -194,7 +206,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table of a benchmark; return 1 where it is no result."""
+    """Print the table of a benchmark; return 1 if the result is not valid."""
     options = parser().parse_args(arguments)
     for name in ('json', 'plot'):
         file = getattr(options, name, None)
@@ -236,9 +248,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _is_config(name: str) -> bool:
-    """Return whether a config is meant, not a network; raise UnknownName where neither is called
-    so."""
-    # Names of networks have no hyphen, those of shipped configs have one.
+    """Return whether a name is that of a config and not of a network. Raise UnknownName if it is
+    neither."""
+    # Names of networks have no hyphen; names of shipped configs do.
     if '-' not in name and not name.endswith('.py'):
         return False
     find_config(name, list_backbones())

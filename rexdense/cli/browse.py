@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         'and the batch that the network gets.',
     )
     result.add_argument('config', type=Path, help='a file, or a name of rexdense configs')
-    result.add_argument('--split', choices=SPLITS, default='train', help='whose data loader')
+    result.add_argument('--split', choices=SPLITS, default='train', help='split of the data')
     result.add_argument(
         '-o',
         '--out',
@@ -35,7 +35,11 @@ def parser() -> argparse.ArgumentParser:
         help='the picture; default: browse_ + config name + split.png',
     )
     result.add_argument(
-        '--samples', type=positive(int), default=SAMPLES, metavar='N', help='rows of the picture'
+        '--samples',
+        type=positive(int),
+        default=SAMPLES,
+        metavar='N',
+        help='number of rows of the picture',
     )
     result.add_argument(
         '--seed',

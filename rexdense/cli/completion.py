@@ -11,8 +11,8 @@ from rexdense.dependencies import missing_dependency
 
 SHELLS = ('bash', 'zsh')
 
-# Names of configs are asked for at each completion, so that they are those of the installation;
-# where nothing fits, complete -o default goes on with files.
+# Config names are listed at each completion, so that they match the installation. If nothing
+# matches, complete -o default completes file names.
 _BASH = """\
 # Completion of rexdense: options, choices and names of configs, else files.
 _rexdense() {{
@@ -38,16 +38,17 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense completion',
-        description='Print what completes options, choices and names of configs in a shell.',
-        epilog='For this session: source <(rexdense completion bash), or zsh; for all: write it '
-        'to ~/.local/share/bash-completion/completions/rexdense, or source it in ~/.zshrc.',
+        description='Print a script that completes options, choices and config names in a shell.',
+        epilog='For this session: source <(rexdense completion bash), or zsh; for all sessions: '
+        'write it to ~/.local/share/bash-completion/completions/rexdense, or source it in '
+        '~/.zshrc.',
     )
-    result.add_argument('shell', choices=SHELLS, help='the shell that reads it')
+    result.add_argument('shell', choices=SHELLS, help='the shell of the script')
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the script. All programs are imported for it, which takes seconds."""
+    """Print the script. This imports all programs, which takes seconds."""
     shell = parser().parse_args(arguments).shell
     found = dict(each for name in PROGRAMS for each in _parsers(name))
     cases = [_case('', f'words={_quoted([*PROGRAMS, "--help", "--version"])}')]
@@ -60,7 +61,7 @@ def _parsers(program: str) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     try:
         module = importlib.import_module(module_of(program))
     except ImportError as error:
-        # A program that cannot run here has nothing to complete.
+        # There is nothing to complete for a program that cannot run here.
         if not missing_dependency(error):
             raise
     else:
@@ -82,8 +83,8 @@ def _case(program: str, body: str) -> str:
 
 
 def _values(parser: argparse.ArgumentParser) -> str:
-    """Return bash that sets ``words``: to the choices of the option before, else to all options
-    and the choices of arguments without a name."""
+    """Return bash code that sets ``words`` to the choices of the preceding option, or else to all
+    options and the choices of positional arguments."""
     cases, free = [], []
     for action in parser._actions:
         if not action.option_strings:
@@ -98,6 +99,6 @@ def _values(parser: argparse.ArgumentParser) -> str:
 
 
 def _quoted(words: Iterator[str] | Sequence[str]) -> str:
-    """Return a word of bash, in which $( ) alone is run."""
+    """Return a bash word in which only $( ) is expanded."""
     escaped = (each if each == _CONFIGS else each.replace('$', r'\$') for each in words)
     return '"' + ' '.join(escaped) + '"'

@@ -13,21 +13,23 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense configs',
-        description='List the configs that come with rexdense. train, test and demo take them by '
-        "these names from any folder; a config of your own inherits one with _base_ = 'rexdense::"
-        "rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'.",
+        description='List the configs that come with rexdense. train, test and demo accept these '
+        'names from any folder; your own config inherits one with _base_ = '
+        "'rexdense::rexnet/faster-rcnn_rexnet-1.0_fpn_custom_coco.py'.",
     )
     result.add_argument(
         'pattern', nargs='?', default='*', metavar='PATTERN', help="such as 'mask-rcnn*', 'depth/*'"
     )
     action = result.add_mutually_exclusive_group()
-    action.add_argument('--names', action='store_true', help='names alone, one a line')
-    action.add_argument('--paths', action='store_true', help='paths of the files, one a line')
+    action.add_argument('--names', action='store_true', help='only names, one per line')
+    action.add_argument(
+        '--paths', action='store_true', help='only paths of the files, one per line'
+    )
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the names of the configs, each with what it is of; or their names or paths alone."""
+    """Print the names of the configs with their subjects, or only their names or paths."""
     options = parser().parse_args(arguments)
     found = config_names(options.pattern)
     if options.names or options.paths:

@@ -12,12 +12,15 @@ from rexdense.cli.parser import Parser
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
-        prog='rexdense convert', description='Read weights of any known project and write them.'
+        prog='rexdense convert', description='Convert the weights of any known project.'
     )
     result.add_argument('src', help='a checkpoint file, a work directory or a URL')
     result.add_argument('dst', type=Path, help='a .pth, .safetensors or .ckpt file to write')
     result.add_argument(
-        '--format', choices=SCHEMES, default='rexdense', help='the project whose names DST gets'
+        '--format',
+        choices=SCHEMES,
+        default='rexdense',
+        help='the project whose names are used in DST',
     )
     add_reading_options(result)
     result.add_argument('--overwrite', action='store_true', help='replace DST')

@@ -31,28 +31,29 @@ def parser() -> argparse.ArgumentParser:
     result = Parser(
         prog='rexdense demo',
         usage=f'rexdense demo [{{{",".join(DEMOS)}}}] [options]',
-        description='Draw the Shapes data set, if it is not there, and train a small model on it.',
+        description='Draw the Shapes data set, unless it exists, and train a small model on it.',
         epilog=f'Without --data-root the set lies in {DATA_ROOT}, without --work-dir the results '
         f'in {folders}.',
     )
-    result.add_argument('demo', nargs='?', choices=DEMOS, default=FIRST, help='what is trained')
+    result.add_argument('demo', nargs='?', choices=DEMOS, default=FIRST, help='the model to train')
     for add in (add_data_options, add_training_options, add_run_options):
         add(result)
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the Shapes data set if it is not there, and train a demo's config on it; of 'pretrain'
-    two detectors besides, see :func:`rexdense.cli.pretrain_demo.compare_pretraining`.
+    """Write the Shapes data set if it does not exist, and train the config of a demo on it.
+    'pretrain' also trains two detectors, see
+    :func:`rexdense.cli.pretrain_demo.compare_pretraining`.
 
     Args:
-        arguments: One of ``DEMOS``, the first if none is named, and further options of rexdense
-            train; with ``--data-root`` the set lies elsewhere.
+        arguments: One of ``DEMOS``, by default the first, and further options of rexdense train;
+            ``--data-root`` sets the folder of the data set.
 
     Returns:
         The exit status, see :func:`rexdense.cli.train.main`.
     """
-    # A mistaken option is told before anything is drawn.
+    # A wrong option is reported before anything is drawn.
     options = parser().parse_args(arguments)
     options.config = DEMOS[options.demo]
     options.data_root = options.data_root or DATA_ROOT

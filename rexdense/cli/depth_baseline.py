@@ -25,8 +25,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense depth-baseline',
-        description='Print the depth metrics that predicting the mean of the training data gives '
-        'on the validation data: one number for all pixels, and one for each pixel.',
+        description='Print the depth metrics of predicting the mean of the training data for the '
+        'validation data: one number for all pixels, and one per pixel.',
     )
     result.add_argument('config', type=Path, help="a file, or a name of rexdense configs 'depth/*'")
     add_data_options(result)
@@ -65,9 +65,9 @@ def _table(config: Config) -> str:
 def mean_depth(
     depth_maps: Iterable[np.ndarray], metric: DepthMetric
 ) -> tuple[float, np.ndarray | None]:
-    """Return the mean of all depths that the metric counts; and, if all maps have one size, that of
-    each pixel, (height, width), which is the mean of all where none counts. Raise DataError where
-    no depth counts.
+    """Return the mean of all depths that the metric counts. If all maps have the same size, also
+    return the mean of each pixel, (height, width); a pixel without any counted depth has the
+    overall mean. Raise DataError if no depth counts.
 
     Args:
         depth_maps: (height, width) each, in metres.
@@ -92,7 +92,7 @@ def mean_depth(
 
 
 def _depth_maps(dataloader: ConfigDict) -> Iterator[np.ndarray]:
-    """Yield the depth maps of a data set as they are stored, in metres."""
+    """Yield the depth maps of a data set as stored, in metres."""
     section = innermost_dataset(dataloader)
     loading = [each for each in walk(section.pipeline) if each.get('type') == LOADING]
     if not loading:
@@ -103,7 +103,7 @@ def _depth_maps(dataloader: ConfigDict) -> Iterator[np.ndarray]:
 
 
 def _metrics(config: Config, prediction: float | np.ndarray) -> dict[str, float]:
-    """Return the metrics of one prediction for all validation images."""
+    """Return the metrics of the same prediction for all validation images."""
     metric, number = METRICS.build(config.val_evaluator), 0
     for depth in _depth_maps(config.val_dataloader):
         predicted = np.broadcast_to(np.float32(prediction), depth.shape)

@@ -16,14 +16,15 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense doctor',
-        description='Show packages, devices and what they can do, train a tiny model of each task '
-        'for a step, and name the command that mends each fault. The status is 1 if there are any.',
+        description='Show packages, devices and their features, train a tiny model of each task '
+        'for one step, and name the command that fixes each fault. The status is 1 if there are '
+        'faults.',
     )
     result.add_argument(
         '--device',
         metavar='auto|cpu|cuda|cuda:1|npu',
         default='auto',
-        help='where the tiny models are trained',
+        help='device to train the tiny models on',
     )
     result.add_argument(
         '--self-test',
@@ -31,12 +32,12 @@ def parser() -> argparse.ArgumentParser:
         default=True,
         help='train the tiny models',
     )
-    result.add_argument('--json', action='store_true', help='print JSON, for programs and reports')
+    result.add_argument('--json', action='store_true', help='print JSON')
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what is found; return 1 if anything is at fault, else 0."""
+    """Print the findings; return 1 if there is a fault, else 0."""
     options = parser().parse_args(arguments)
     findings = []
     for finding in _examine(options):
@@ -60,7 +61,7 @@ def _line(finding: Finding) -> str:
 
 
 def _examine(options: argparse.Namespace) -> Iterator[Finding]:
-    """Yield findings; those that need a package that is missing are left out."""
+    """Yield findings, without those that need a missing package."""
     yield Finding('rexdense', __version__)
     packages = package_findings()
     yield from packages

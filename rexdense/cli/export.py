@@ -16,15 +16,15 @@ from rexdense.engine.trained import exported_parts
 from rexdense.errors import InvalidArgument
 
 EXAMPLE = '128,96'
-"""Width and height in pixels of the image that is traced."""
+"""Width and height in pixels of the traced image."""
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the program's argument parser: a subparser a part, with the options that it takes."""
+    """Return the program's argument parser: one subparser per part, with its options."""
     result = Parser(
         prog='rexdense export',
-        description='Write a part of a checkpoint: weights under the names of another project, or '
-        'a graph for another runtime, which is compared with the network before it is kept.',
+        description='Write a part of a checkpoint: weights with the names of another project, or a '
+        'graph for another runtime. A graph is compared with the network before it is kept.',
     )
     parts = result.add_subparsers(dest='part', title='parts', metavar='PART', required=True)
     for name, kind in PARTS.items():
@@ -40,7 +40,7 @@ def _add_places(part: argparse.ArgumentParser, formats: Sequence[str]) -> None:
     part.add_argument(
         'checkpoint', help='weights of any known project, or a .pth file of rexdense train'
     )
-    part.add_argument('--format', required=True, choices=list(formats), help='what is written')
+    part.add_argument('--format', required=True, choices=list(formats), help='format of the file')
     part.add_argument('--out', type=Path, required=True, help='file to write')
     part.add_argument('--overwrite', action='store_true', help='replace --out')
     if 'onnx' in formats:
@@ -49,13 +49,13 @@ def _add_places(part: argparse.ArgumentParser, formats: Sequence[str]) -> None:
             type=parse_size,
             default=EXAMPLE,
             metavar='W,H',
-            help='width and height of the example that is traced; the graph takes any',
+            help='width and height of the traced example; the graph accepts any size',
         )
         part.add_argument('--opset', type=int, help="version of ONNX's operator set")
 
 
 def _add_network(part: argparse.ArgumentParser) -> None:
-    part.add_argument('--arch', help='the network, if its weights do not tell')
+    part.add_argument('--arch', help='the network, if it is not recognised by its weights')
 
 
 def _add_levels(part: argparse.ArgumentParser) -> None:
@@ -73,11 +73,11 @@ def parse_levels(text: str) -> tuple[int, ...]:
 
 
 class _Part(NamedTuple):
-    """A part that can be written.
+    """A part of a checkpoint that can be exported.
 
     Attributes:
-        make: Builds the part that becomes a graph; None where weights are written.
-        options: Functions that add the options which the part takes beside file and format.
+        make: Builds the part for a graph; None if weights are written.
+        options: Functions that add the options of the part besides file and format.
     """
 
     help: str
@@ -127,7 +127,7 @@ PARTS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the parts that are asked for, and print their files."""
+    """Write the requested parts, and print their files."""
     options = parser().parse_args(arguments)
     if getattr(options, 'opset', None) is not None and options.format != 'onnx':
         raise InvalidArgument(f'--opset goes with --format onnx, not with {options.format}')

@@ -31,8 +31,8 @@ PROGRAMS = {
     'completion': 'print the completion script for bash or zsh',
     'depth-baseline': 'measure the mean depth as a prediction',
 }
-"""Purpose of each program; it is the function ``main`` of the module of its name, and ``parser``
-returns its command line."""
+"""Purpose of each program. A program is the function ``main`` in the module of its name, and the
+function ``parser`` returns its argument parser."""
 
 
 def module_of(program: str) -> str:
@@ -43,7 +43,7 @@ def module_of(program: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int | None:
     """Run the program that the first argument names."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    # A program's module is imported once it is chosen: torch takes seconds.
+    # Only the module of the chosen program is imported: torch takes seconds.
     parser = Parser(
         prog='rexdense',
         description='Convolutional backbones, detectors and segmentors: one command for all.',
@@ -64,12 +64,12 @@ def main(arguments: Sequence[str] | None = None) -> int | None:
 def run(program: str | None = None) -> NoReturn:
     """Run a program, or the one that the command line names, and exit with its status."""
     arguments = [*([program] if program else []), *sys.argv[1:]]
-    # What OpenCV and FFmpeg remark on damaged images and videos: our messages name the file. They
-    # read it once, and the process is ours: a caller of main keeps its own.
+    # Silence OpenCV and FFmpeg about damaged images and videos: our messages name the file. They
+    # read this once per process. A caller of main keeps its own setting.
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'FATAL')
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
-    # From 2.5 on torch imports torch_npu by itself, and fails as a whole where that does: here the
-    # choice of the device imports it, and tells what it raises.
+    # Since 2.5, torch imports torch_npu by itself and fails entirely if that fails. Here the choice
+    # of the device imports it, and reports its errors.
     os.environ.setdefault('TORCH_DEVICE_BACKEND_AUTOLOAD', '0')
     if arguments[:1] in (['train'], ['demo']):
         stop_with_status()

@@ -19,15 +19,15 @@ from rexdense.device import AMP_TYPES, LAUNCHERS
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import BACKENDS
 
-# mmengine reads numbers, words and lists of these, and recurses without end over dict(a=1,b=2).
-# Braces in a word, such as the {:06d}.pth of a file's name, are no section.
+# mmengine reads numbers, words and lists of these, and recurses infinitely on dict(a=1,b=2). Braces
+# in a word, such as {:06d}.pth in a file name, are no section.
 _SECTION = re.compile(
     r'[^=]*=(.*[(\[,])?[\s\'"]*(dict\(|\{\s*[^\s{}:][^{}:]*:.*\}[\s\'")\]]*(,|$))'
 )
 
 
 class _Assignments(DictAction):
-    """Collects KEY=VALUE arguments; an argument without = is a mistake and not a crash."""
+    """Collect KEY=VALUE arguments; an argument without = is a usage error and not a crash."""
 
     def __call__(self, parser, namespace, values, option_string=None) -> None:
         for value in values:
@@ -48,7 +48,7 @@ class _Assignments(DictAction):
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where a data set lies."""
+    """Add the options on the place of a data set."""
     group = parser.add_argument_group('data')
     group.add_argument(
         '--data-root',
@@ -56,7 +56,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         help='folder with images/ and annotations/, labels/ or depth/, or in the layout of '
         "Roboflow, CVAT, COCO or Pascal VOC; default: the config's",
     )
-    # No defaults here, so that what was given can be told from what was not.
+    # No defaults here, so that given options can be distinguished.
     group.add_argument(
         '--images',
         help=f'COCO form: folder of the images, below the data root; default: {CocoFolder.images}',
@@ -79,7 +79,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of every run over a data set."""
+    """Add the options of all runs over a data set."""
     group = parser.add_argument_group('run')
     group.add_argument(
         '--work-dir',
@@ -112,13 +112,13 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_config_options(parser: argparse._ActionsContainer) -> None:
-    """Add the options that change the config itself."""
+    """Add the options that change the config."""
     parser.add_argument(
         '--with',
         dest='pieces',
         nargs='+',
         metavar='PIECE',
-        help='pieces of recipes, such as 3x or 1200x800: files in configs/_base_/pieces, or paths',
+        help='parts of recipes, such as 3x or 1200x800: files in configs/_base_/pieces, or paths',
     )
     parser.add_argument(
         '--cfg-options',
@@ -157,7 +157,7 @@ def add_training_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_weight_options(group: argparse._ActionsContainer) -> None:
-    """Add the options that say from which weights a training starts."""
+    """Add the options on the initial weights of a training."""
     group.add_argument(
         '--load-from',
         type=not_empty,
@@ -180,7 +180,7 @@ def _add_weight_options(group: argparse._ActionsContainer) -> None:
 
 
 def _add_long_run_options(group: argparse._ActionsContainer) -> None:
-    """Add the options that say when a training saves, steps, ends, logs and goes on."""
+    """Add the options on when a training saves, steps, ends, logs and resumes."""
     group.add_argument(
         '--checkpoint-every',
         type=checkpoint_interval,

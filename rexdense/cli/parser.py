@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def _options(self, parsed: argparse.Namespace) -> list[str]:
-        """Return the long options, those of the chosen subparser too."""
+        """Return the long options, including those of the chosen subparser."""
         found = [
             option
             for action in self._actions
@@ -70,7 +70,7 @@ def parse_size(text: str) -> tuple[int, int]:
 
 
 def parse_scales(text: str) -> list[int]:
-    """Parse output strides such as '1,2,4'; 'all' gives an empty list."""
+    """Parse output strides such as '1,2,4'; 'all' returns an empty list."""
     parts = [] if text == 'all' else text.split(',')
     if not all(part.isdecimal() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f'{text!r}: give all, or output strides such as 1,2,4')
@@ -78,8 +78,8 @@ def parse_scales(text: str) -> list[int]:
 
 
 def not_empty(text: str) -> str:
-    """Return a text, unless it is empty: that is what an unset variable of the shell leaves, and
-    not the wish to go without the option."""
+    """Return a text unless it is empty. An empty text comes from an unset shell variable and does
+    not mean that the option is unwanted."""
     if not text.strip():
         raise argparse.ArgumentTypeError(f'{text!r} is empty: give a value, or leave it out')
     return text
@@ -101,7 +101,7 @@ def positive(kind: type[int] | type[float], or_zero: bool = False) -> Callable[[
 
 
 def checkpoint_interval(text: str) -> str:
-    """Parse how often checkpoints are saved, such as 500i or 10min; return it as it is."""
+    """Check a checkpoint interval such as 500i or 10min, and return it unchanged."""
     from rexdense.engine.resume.saving import Every  # imports torch
 
     try:
@@ -112,7 +112,7 @@ def checkpoint_interval(text: str) -> str:
 
 
 def random_seed(text: str) -> int:
-    """Parse the seed of a random number generator, of 32 bits as NumPy's are."""
+    """Parse the seed of a random number generator, a 32-bit number as in NumPy."""
     value = _number(text, int)
     if not 0 <= value < 2**32:
         raise argparse.ArgumentTypeError(f'{text!r}: give a whole number from 0 to {2**32 - 1}')
@@ -128,7 +128,7 @@ def fraction(text: str) -> float:
 
 
 def _number(text: str, kind: type[int] | type[float]) -> Any:
-    """Return the number that a text says; NaN, which is in no range, where it says none."""
+    """Return the number in a text; NaN, which is in no range, if there is none."""
     try:
         return kind(text)
     except ValueError:
@@ -140,19 +140,20 @@ _SECONDS_AFTER_THE_FIRST = 5
 
 
 def _after_the_first_process(at_once: bool) -> str:
-    """Return the name of this process among several.
+    """Return the name of this process if there are several.
 
-    All of them meet most mistakes, and the first tells: the others wait, in which their launcher
-    ends them. A mistake that the first has not met is told when it does not.
+    All processes meet most mistakes, and the first one reports them. The others wait until their
+    launcher ends them. A process reports a mistake that the first one has not met after it has
+    waited.
 
     Args:
-        at_once: This one alone tells.
+        at_once: Report without waiting, because only this process meets the mistake.
     """
     rank = next((os.environ[name] for name in _RANKS if name in os.environ), '0')
     if rank == '0':
         return ''
     if not at_once:
-        # The launcher ends those that wait by SIGTERM, of which they have nothing to say.
+        # The launcher ends waiting processes by SIGTERM, which needs no message.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         time.sleep(_SECONDS_AFTER_THE_FIRST)
     return f'process {rank}: '
@@ -163,17 +164,17 @@ def run_command(
 ) -> NoReturn:
     """Run a program and exit with the status that it returns, or 0.
 
-    A mistake that the user can mend (a RexdenseError, a package that is not installed) ends in one
-    line on stderr and status 2, or 1 where a file holds what cannot be used. Any other exception
-    keeps its traceback.
+    A mistake of the user (a RexdenseError, or a package that is not installed) ends in one line on
+    stderr and status 2, or status 1 if a file has unusable content. Any other exception keeps its
+    traceback.
 
     Args:
-        program: The program's main function. What it imports may be missing, too.
+        program: The program's main function. Its imports may be missing, too.
         arguments: The command line, without the program.
-        name: What begins the line.
+        name: Prefix of the line.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names of files may hold bytes that are no text.
+        # File names may contain bytes that are not text.
         sys.stdout.reconfigure(errors='backslashreplace')
     try:
         with needed_packages(), as_out_of_memory():
@@ -194,7 +195,7 @@ def run_command(
         print(f'{name}: interrupted', file=sys.stderr)
         status = 130
     except BrokenPipeError:
-        # The reader of our output (head, less) went away; Python would complain again at exit.
+        # The reader of our output (head, less) has closed it; Python would complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 141
     sys.exit(status)

@@ -36,10 +36,11 @@ from rexdense.visualization.picture_files import write_picture
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
-        prog='rexdense predict', description='Draw what a checkpoint finds in images and videos.'
+        prog='rexdense predict',
+        description='Draw the predictions of a checkpoint for images and videos.',
     )
     result.add_argument(
-        'checkpoint', type=Path, help='a .pth file of rexdense train; it holds its config'
+        'checkpoint', type=Path, help='a .pth file of rexdense train, which includes its config'
     )
     result.add_argument('images', type=Path, help='an image, a folder of images, or a video')
     result.add_argument(
@@ -56,7 +57,9 @@ def parser() -> argparse.ArgumentParser:
         metavar='N',
         help='images of one size, or frames, per forward pass',
     )
-    result.add_argument('--overwrite', action='store_true', help='replace what is in the folder')
+    result.add_argument(
+        '--overwrite', action='store_true', help='replace the content of the folder'
+    )
     add_trust_option(result)
     add_optimize_option(result)
     add_runtime_option(result)
@@ -65,16 +68,16 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_finding_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what is found, and how it is written."""
+    """Add the options on what is predicted and how it is written."""
     parser.add_argument(
         '--score',
         type=fraction,
-        help='detectors: lowest score that is drawn and written; default: 0.3',
+        help='detectors: lowest score to draw and write; default: 0.3',
     )
     parser.add_argument(
         '--one-per-object',
         action='store_true',
-        help='detectors: of boxes of several classes around one object keep the best alone',
+        help='detectors: of boxes of several classes around one object, keep only the best',
     )
     parser.add_argument(
         '--max-objects',
@@ -86,15 +89,14 @@ def _add_finding_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--flip-test',
         action='store_true',
-        help='predict from the images flipped as in training, too, which finds more in two to four '
-        'times as long. Not for classifiers',
+        help='also predict from the images flipped as in training, which finds more but takes two '
+        'to four times as long. Not for classifiers',
     )
     parser.add_argument(
         '--scales',
         type=parse_scales,
         metavar='all|1,2,4',
-        help='models with several outputs: write what those at these strides say, too; not of '
-        'videos',
+        help='models with several outputs: also write the outputs at these strides; not for videos',
     )
     parser.add_argument(
         '--depth-format',
@@ -105,12 +107,12 @@ def _add_finding_options(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write a picture of what is found in each image, the label map or the depth map where the
-    model makes one, and a JSON about all; or the video with what is found drawn on it.
+    """Write a picture of the predictions of each image, the label map or depth map if the model
+    predicts one, and a JSON file about all images; or the video with the predictions drawn on it.
 
     Raises:
-        IncompleteResults: after all other images are done, names those that cannot be decoded, or
-            the video that ends early.
+        IncompleteResults: images cannot be decoded, or the video ends early; raised after all
+            others are done.
         DataError: none can be decoded.
     """
     options = parser().parse_args(arguments)
@@ -148,7 +150,7 @@ class _Run:
     """The results of one run of the program.
 
     Raises:
-        InvalidArgument: they cannot be written, or something else would be replaced.
+        InvalidArgument: the results cannot be written, or something else would be replaced.
     """
 
     def __init__(
@@ -177,11 +179,12 @@ class _Run:
         self.left_out: list[ImageError] = []
 
     def write(self) -> None:
-        """Write all results; raises as :func:`main`."""
+        """Write all results; the errors are those of :func:`main`."""
         task = self.predictor.task
         overview = [self.folder / OVERVIEW] if task.overview_size else []
         planned = [file for place in self.places.values() for file in place.files()]
-        # Named before they are there, so that what is left of an interrupted run may be replaced.
+        # Listed before they exist, so that a later run may replace the results of an interrupted
+        # one.
         write_results(self.folder, task, [], [*self.files, *overview, *planned])
         if is_video(self.paths[0]):
             written = self._write_video(self.paths[0])
@@ -192,7 +195,7 @@ class _Run:
                 write_results(self.folder, task, self.results, self.files, self.left_out)
             )
         elif not self.had_results:
-            # Nothing of a run that could use nothing; a folder with something in it stays.
+            # An empty folder of a failed run is removed; a folder with content stays.
             with contextlib.suppress(OSError):
                 (self.folder / RESULTS).unlink()
                 self.folder.rmdir()
@@ -201,7 +204,7 @@ class _Run:
         self._tell_of_what_is_left_out()
 
     def _write_images(self, overview: Sequence[Path]) -> list[Path]:
-        """Write the results of each image; return the picture of several, if there is one."""
+        """Write the results of each image; return the overview picture if there are several."""
         examples: list[Example] = []
         task = self.predictor.task
         with Progress(len(self.paths)) as progress:
@@ -221,14 +224,14 @@ class _Run:
         return [picture]
 
     def _write_image(self, prediction: Prediction) -> str:
-        """Write the results of one image, and return the line about them."""
+        """Write the results of one image, and return a line about them."""
         place = self.places[prediction.path]
         self.results.append(write_prediction(prediction, place, self.folder, self.overwrite))
         self.files += place.files()
         return f'{prediction.path}: {prediction} -> {place.picture}'
 
     def _write_video(self, path: Path) -> list[Path]:
-        """Write the video with what is found, and return its path."""
+        """Write the video with its predictions, and return its path."""
         place, video = self.places[path], Video(path)
         with Progress(video.stated_frames) as progress:
 

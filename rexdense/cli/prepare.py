@@ -38,12 +38,12 @@ def parser() -> argparse.ArgumentParser:
         'suspicious samples, draw, clean, and convert other formats to COCO.',
     )
     result.add_argument(
-        'data', type=Path, help='folder of the data, or a zip file that a labelling tool wrote'
+        'data', type=Path, help='folder of the data, or a zip file from a labelling tool'
     )
     result.add_argument(
-        '--unpack', type=Path, metavar='DIR', help='a new folder that the zip file is unpacked into'
+        '--unpack', type=Path, metavar='DIR', help='a new folder to unpack the zip file into'
     )
-    result.add_argument('--json', type=Path, metavar='FILE', help='write all that was found')
+    result.add_argument('--json', type=Path, metavar='FILE', help='write all findings as JSON')
     result.add_argument(
         '--picture', type=Path, metavar='FILE', help='draw plots and a sheet of annotated samples'
     )
@@ -54,7 +54,7 @@ def parser() -> argparse.ArgumentParser:
         help='the format of the folder; --out converts it to COCO. Default: detected',
     )
     result.add_argument(
-        '--out', type=Path, metavar='DIR', help='write images and COCO annotations, as they are'
+        '--out', type=Path, metavar='DIR', help='write images and COCO annotations, unchanged'
     )
     result.add_argument(
         '--write-fixed',
@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
         '--crops',
         type=Path,
         metavar='DIR',
-        help='write a crop of each object into DIR/<split>/<class>, to pretrain a classifier on',
+        help='write a crop of each object to DIR/<split>/<class>, for pretraining a classifier',
     )
     result.add_argument(
         '--val-share',
@@ -84,8 +84,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Look through a data set, print what was found, and write what is asked for; raise
-    IncompleteResults after the crops of all other images, where there are none of some."""
+    """Inspect a data set, print the findings, and write the requested files. If some images have no
+    crops, raise IncompleteResults after the crops of all others."""
     options = parser().parse_args(arguments)
     _check_files(options)
     root = _root(options)
@@ -109,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _root(options: argparse.Namespace) -> Path:
-    """Return the folder of the data; of a folder that holds a single folder alone, that one."""
+    """Return the folder of the data, or its only entry if that is a folder."""
     root = options.data
     if root.suffix.lower() == ZIP and not root.is_dir():
         if options.unpack is None:
@@ -130,8 +130,8 @@ def _root(options: argparse.Namespace) -> Path:
 
 
 def _check_files(options: argparse.Namespace) -> None:
-    """Raise InvalidArgument, before a zip file is unpacked, where options do not go together or
-    would replace an input."""
+    """Raise InvalidArgument, before a zip file is unpacked, if options exclude each other or would
+    replace an input."""
     copy = options.write_fixed or options.out
     if options.write_fixed and options.out:
         raise InvalidArgument('--out keeps annotations as they are, --write-fixed cleans: give one')
@@ -164,8 +164,7 @@ def _check_files(options: argparse.Namespace) -> None:
 
 
 def _check_places(options: argparse.Namespace, root: Path) -> None:
-    """Raise InvalidArgument, before the long work, where anything would be written into the
-    data."""
+    """Raise InvalidArgument, before the long work, if anything would be written into the data."""
     source = Path(os.path.realpath(root))
     places = options.json, options.picture, options.write_fixed, options.out, options.crops
     for place in filter(None, places):
@@ -176,7 +175,7 @@ def _check_places(options: argparse.Namespace, root: Path) -> None:
 def _draw(
     path: Path, inspected: Inspected, splits: dict[str, BoxSplit], root: Path, overwrite: bool
 ) -> Path:
-    # Images are read with mmcv, which takes a while to load.
+    # Images are read with mmcv, which is slow to import.
     from rexdense.visualization.data_sheet import draw_overview
     from rexdense.visualization.picture_files import write_picture
 
@@ -186,7 +185,7 @@ def _draw(
 def _write_crops(
     target: Path, root: Path, inspected: Inspected, splits: dict[str, BoxSplit]
 ) -> None:
-    """Write the crops of the objects, and say how many of which class there are; raises as
+    """Write the crops of the objects, and print their numbers by class; the errors are those of
     :func:`main`."""
     if not splits:
         raise InvalidArgument(
@@ -206,7 +205,7 @@ def _write_crops(
 def _write_copy(
     options: argparse.Namespace, root: Path, inspected: Inspected, splits: dict[str, BoxSplit]
 ) -> None:
-    """Write the copy that is asked for, and say what is in it."""
+    """Write the requested copy, and print its content."""
     target = options.write_fixed or options.out
     if target is None:
         return

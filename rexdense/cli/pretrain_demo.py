@@ -1,4 +1,5 @@
-"""The demo of pretraining: a classifier, and the same detector from it and from random weights."""
+"""The demo of pretraining: a classifier, and the same detector from its weights and from random
+ones."""
 
 import argparse
 import copy
@@ -15,23 +16,23 @@ from rexdense.visualization.scalars import read_scalars
 
 CLASSIFIER = 'classification/rexnet-1.0_demo_shapes'
 CROPS = 'crops'
-"""The folder of Shapes with a folder for each class."""
+"""The Shapes folder with a subfolder for each class."""
 RUNS = ('classifier', 'from_random', 'from_classifier')
-"""Folders of the runs, in their order."""
+"""Folders of the runs, in order."""
 SEED = 0
 DETECTOR_EPOCHS = 4
-"""Half of what make demo trains: what good weights give shows in how soon a detector is good."""
-# What decides of the weights that a run begins from, in a config.
+"""Half the epochs of make demo: the benefit of good weights is how early a detector is good."""
+# Config values that determine the initial weights of a run.
 _WEIGHTS = re.compile(r'(load_from|resume|model\.(backbone\.)?init_cfg)(\.|$)')
 TOP1, AP50 = 'classification/top1', 'coco/bbox_mAP_50'
 
 
 def check_pretraining(options: argparse.Namespace) -> None:
-    """Raise InvalidArgument where the runs would not begin from the weights that the table says,
-    lose earlier ones, or have none to resume.
+    """Raise InvalidArgument if the runs would not start from the weights in the table, would lose
+    earlier ones, or have none to resume.
 
     Args:
-        options: Those of rexdense train for all three runs.
+        options: Options of rexdense train for all three runs.
     """
     given = [
         f'--{name.replace("_", "-")}' for name in ('pretrained', 'load_from') if vars(options)[name]
@@ -62,18 +63,18 @@ def check_pretraining(options: argparse.Namespace) -> None:
 
 
 def compare_pretraining(detector: str, options: argparse.Namespace) -> int:
-    """Train a classifier on the crops of Shapes, then a detector from it and one from random
-    weights at the same seed and number of steps; print the three curves as a table.
+    """Train a classifier on the crops of Shapes, then a detector from its weights and one from
+    random weights with the same seed and number of steps. Print the three curves as a table.
 
-    With ``--resume`` each run that has a checkpoint goes on from it, and the others begin.
+    With ``--resume``, each run with a checkpoint continues, and the others start.
 
     Args:
         detector: The name of the config of the detector.
-        options: Those of rexdense train for all of them; ``data_root`` is the Shapes data set,
+        options: Options of rexdense train for all runs; ``data_root`` is the Shapes data set, and
             ``work_dir`` gets a folder for each of the three runs.
 
     Returns:
-        The exit status: that of the run that a signal has stopped, else 0.
+        The exit status: that of a run stopped by a signal, else 0.
     """
     folders = {name: options.work_dir / name for name in RUNS}
     seed = _seed(folders, options)
@@ -98,7 +99,7 @@ def compare_pretraining(detector: str, options: argparse.Namespace) -> int:
 
 
 def _seed(folders: dict[str, Path], options: argparse.Namespace) -> int:
-    """Return the seed of all runs: the one asked for, else that of the runs to resume."""
+    """Return the seed of all runs: the requested one, or else that of the runs to resume."""
     if options.seed is not None:
         return options.seed
     for folder in folders.values() if options.resume else ():
@@ -124,5 +125,5 @@ def _table(folders: dict[str, Path]) -> str:
 
 
 def _curve(work_dir: Path, name: str) -> dict[int, float]:
-    """Return the values that a run measured, by epoch."""
+    """Return the measured values of a run by epoch."""
     return {int(row['step']): row[name] for row in read_scalars(work_dir).validation if name in row}

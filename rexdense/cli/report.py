@@ -35,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument(
         '--out', type=Path, metavar='FILE', help=f'the page; default: {PAGE} in the first work dir'
     )
-    result.add_argument('--overwrite', action='store_true', help='replace a page that is there')
+    result.add_argument('--overwrite', action='store_true', help='replace an existing page')
     result.add_argument(
         '--images',
         type=positive(int, or_zero=True),
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Write the page; print what is missing in it, and its path."""
+    """Write the page; print its path and what is missing in it."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     path = options.out or options.runs[0] / PAGE
@@ -91,8 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _name_apart(records: Sequence[RunRecord]) -> None:
-    """Give runs whose folders are called alike names that differ; raise InvalidArgument where a run
-    is named twice."""
+    """Give distinct names to runs whose folders have the same name. Raise InvalidArgument if a run
+    is given twice."""
     places = Counter(record.folder.resolve() for record in records)
     twice = [str(place) for place, count in places.items() if count > 1]
     if twice:

@@ -11,18 +11,20 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense shapes',
-        description='Draw the Shapes dataset into a folder, if it is not there yet.',
+        description='Draw the Shapes data set into a folder, unless it exists already.',
     )
     result.add_argument('root', help='the folder to write')
     result.add_argument('--train', type=int, default=480, metavar='N', help='pictures to train on')
     result.add_argument('--val', type=int, default=60, metavar='N', help='pictures to validate on')
     result.add_argument('--size', type=parse_size, default='160,160', metavar='W,H', help='pixels')
-    result.add_argument('--seed', type=int, default=0, metavar='S', help='for another set')
+    result.add_argument(
+        '--seed', type=int, default=0, metavar='S', help='seed; another one gives another data set'
+    )
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Draw the set that the command line asks for."""
+    """Draw the requested data set."""
     options = parser().parse_args(arguments)
     width, height = options.size
     root = make_shapes(

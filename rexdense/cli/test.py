@@ -49,12 +49,13 @@ WRITING_METRICS = ('rexdense.CocoMetric', 'rexdense.ClassificationMetric')
 def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
-        prog='rexdense test', description='Measure a checkpoint on the validation data of a config.'
+        prog='rexdense test',
+        description='Evaluate a checkpoint on the validation data of a config.',
     )
     result.add_argument(
         'config',
         type=Path,
-        help='the config that it was trained with: a file, or a name of rexdense configs',
+        help='the config of its training: a file, or a name of rexdense configs',
     )
     result.add_argument('checkpoint', type=Path, help='a .pth file of rexdense train')
     result.add_argument(
@@ -65,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument('--show-dir', type=Path, help='folder for annotated pictures')
     result.add_argument(
-        '--overwrite', action='store_true', help='replace what is in --out and --show-dir'
+        '--overwrite', action='store_true', help='replace the content of --out and --show-dir'
     )
     result.add_argument(
         '--flip-test',
@@ -89,7 +90,7 @@ def parser() -> argparse.ArgumentParser:
 
 @as_process_lost()
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print a checkpoint's metrics; write predictions and pictures where asked to."""
+    """Print the metrics of a checkpoint; write predictions and pictures if requested."""
     options = parser().parse_args(arguments)
     reuse_freed_memory()
     if options.runtime is not None:
@@ -99,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keeps_maps = _keeps_maps(config)
     if options.flip_test and isinstance(task_of(config.model, {}), Classification):
         raise InvalidArgument('--flip-test does not go with classifiers; leave it out')
-    # As rexdense predict takes them, whatever the config is that was given.
+    # As in rexdense predict, whatever config was given.
     directions = file.flips() or flip_directions(config.get('train_dataloader'))
     apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
     places = DataPlaces.of(config, options.checkpoint)
@@ -149,7 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _keeps_maps(config: Config) -> bool:
-    """Return whether the model predicts a map for each image, which a file of its own can hold."""
+    """Return whether the model predicts a map for each image, which is written to a file of its
+    own."""
     task = task_of(config.model, {})
     return task is not None and task.data_folder is not None
 
@@ -161,8 +163,8 @@ def _write_for_each_image(
     keeps_maps: bool,
     places: DataPlaces,
 ) -> None:
-    """Let the run write the files and pictures of single images that are asked for; raise
-    InvalidArgument where one would replace an input, or another one of them."""
+    """Make the run write the requested files and pictures of single images. Raise InvalidArgument
+    if one would replace an input or another result."""
     dataset, files = runner.test_dataloader.dataset, {}
     if options.show_dir and task is not None:
         files['--show-dir'] = places_of_samples(
@@ -187,8 +189,8 @@ def _write_for_each_image(
 
 
 def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPlaces) -> None:
-    """Raise InvalidArgument, before minutes go into results, where they would overwrite something
-    unasked, or cannot be written."""
+    """Raise InvalidArgument, before minutes of work, if results would overwrite something without
+    permission or cannot be written."""
     folders = {'--show-dir': options.show_dir}
     if keeps_maps:
         folders['--out'] = options.out
@@ -208,7 +210,7 @@ def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPla
 
 
 def keep_only_testing(config: Config) -> None:
-    """Take out of a config what only training needs."""
+    """Remove what only training needs from a config."""
     for name in (
         'auto_scale_lr',
         'optim_wrapper',
@@ -221,20 +223,20 @@ def keep_only_testing(config: Config) -> None:
     ):
         config[name] = None
     config.resume = False
-    # A checkpoint's own weights are the EMA where the run kept one.
+    # The weights of a checkpoint are the EMA if the run kept one.
     config.custom_hooks = [
         hook for hook in config.get('custom_hooks') or [] if hook['type'] != 'EMAHook'
     ]
 
 
 def _metrics(config: Config) -> list[dict]:
-    """Return the sections of the metrics."""
+    """Return the config sections of the metrics."""
     evaluators = config.test_evaluator
     return evaluators if isinstance(evaluators, list) else [evaluators]
 
 
 def _write_one_file(config: Config, path: Path) -> None:
-    """Make the config's metric write the predictions for all images."""
+    """Make the metric of the config write the predictions for all images."""
     writing = [each for each in _metrics(config) if each.get('type') in WRITING_METRICS]
     if not writing:
         raise InvalidArgument(

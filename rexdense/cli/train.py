@@ -65,21 +65,22 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train as the command line says; leave checkpoints, log, curves and a sheet of predictions.
+    """Train as requested on the command line; write checkpoints, logs, curves and a sheet of
+    predictions.
 
     Returns:
-        The exit status: 0, or that of a run that a signal has stopped, see
-        :class:`rexdense.engine.resume.stopping.RunStopped`.
+        The exit status: 0, or that of a run stopped by a signal, see
+            :class:`rexdense.engine.resume.stopping.RunStopped`.
     """
     return run(parser().parse_args(arguments))
 
 
 @as_process_lost()
 def run(options: argparse.Namespace) -> int:
-    """Train as parsed options say, see :func:`main`; return the exit status.
+    """Train with parsed options, see :func:`main`; return the exit status.
 
     Args:
-        options: Those of rexdense train; others are left alone.
+        options: Options of rexdense train; others are ignored.
     """
     reuse_freed_memory()
     config = load_config(options.config)
@@ -89,16 +90,16 @@ def run(options: argparse.Namespace) -> int:
     said = choose_resumed(config, options) if resuming else ''
     require_agreement(config)
     refuse_data_places(config, removes=options.overwrite and not resuming)
-    # The demos, which train to the end, have no such option.
+    # The demos always train to the end and have no such option.
     if getattr(options, 'dry_run', False):
         _tell(said)
         return try_out(config)
     prepare_work_dir(config.work_dir, resuming or options.overwrite, written_names(config.filename))
-    # Of several processes the first one writes there.
+    # Only the first of several processes writes there.
     with alone_in(config.work_dir) if is_main_process() else contextlib.nullcontext():
         if is_main_process():
             if resuming:
-                # A run that was about to end there has saved meanwhile.
+                # A run that was about to end there has saved in the meantime.
                 config.load_from = named
                 said = choose_resumed(config, options)
             _tell(said)
@@ -113,10 +114,10 @@ def _tell(said: str) -> None:
 
 
 def train(config: Config, replace: bool = False) -> int:
-    """Train and validate, draw what came of it, print the last metrics and where all lies.
+    """Train and validate, draw the results, and print the last metrics and the paths of all files.
 
     Args:
-        replace: Delete what earlier runs left in the work directory once training begins.
+        replace: Delete the files of earlier runs in the work directory when training begins.
 
     Returns:
         The exit status.
@@ -142,7 +143,7 @@ def train(config: Config, replace: bool = False) -> int:
 
 
 def try_out(config: Config) -> int:
-    """Make the first steps of a training, and print their time and memory; keep no file.
+    """Run the first steps of a training and print their time and memory; keep no file.
 
     Returns:
         The exit status.
@@ -162,7 +163,7 @@ def try_out(config: Config) -> int:
             if runner.rank == 0:
                 print(*dry_run_lines(runner, steps), sep='\n')
         except RunStopped:
-            # Nothing is there to go on from.
+            # There is nothing to resume.
             raise KeyboardInterrupt from None
         finally:
             runner.end_workers()
@@ -170,7 +171,7 @@ def try_out(config: Config) -> int:
 
 
 def _guarded(config: Config) -> Runner:
-    """Return the runner of a config, with the hooks that guard a training."""
+    """Return the runner of a config with the hooks that check a training."""
     runner = Runner.from_cfg(config)
     for hook in (
         CheckClasses(),
@@ -199,8 +200,7 @@ def _report(runner: Runner) -> None:
     except MissingDependency as error:
         print(error)
     if paths['checkpoint']:
-        # The file's weights are the EMA where the run keeps one; the runner's model holds
-        # the others.
+        # The file's weights are the EMA if the run keeps one; the runner's model has the others.
         state = read_training_file(paths['checkpoint']).state
         bare_model(runner.model).load_state_dict(state)
         paths['predictions'] = draw_prediction_sheet(runner, work_dir / SHEET)

@@ -20,23 +20,27 @@ def parser() -> argparse.ArgumentParser:
     result = Parser(
         prog='rexdense web',
         description='Try checkpoints on images in a browser: boxes, masks, label maps, depth, '
-        'classes, and what each output of a U-Net says.',
+        'classes, and each output of a U-Net.',
     )
     result.add_argument(
         'checkpoints',
         type=Path,
         nargs='+',
         metavar='CHECKPOINT',
-        help='.pth files of rexdense train; they hold their configs',
+        help='.pth files of rexdense train, which include their configs',
     )
     result.add_argument(
         '--host',
         default=HOST,
-        help='address that it listens on; 0.0.0.0 lets all in who reach this machine, without a '
-        'password',
+        help='address to listen on; 0.0.0.0 lets everyone in who can reach this machine, without '
+        'a password',
     )
     result.add_argument(
-        '--port', type=positive(int, or_zero=True), default=PORT, metavar='N', help='0: any free'
+        '--port',
+        type=positive(int, or_zero=True),
+        default=PORT,
+        metavar='N',
+        help='port; 0: any free one',
     )
     for option, most, unit, what in (
         ('--max-size', Limits().bytes, 'MB', 'file that is taken, in megabytes'),
@@ -56,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve the page until Ctrl+C; what was uploaded goes with it."""
+    """Serve the page until Ctrl+C; uploads are deleted at the end."""
     options = parser().parse_args(arguments)
     if options.port > 65535:
         parser().error(f'argument --port: {options.port}: ports go up to 65535')

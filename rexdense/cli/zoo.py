@@ -36,8 +36,8 @@ def parser() -> argparse.ArgumentParser:
     """Return the program's argument parser."""
     result = Parser(
         prog='rexdense zoo',
-        description='Print every network with its size and its published accuracy; or draw them, '
-        'measure them again, or render the tables of docs/zoo.md.',
+        description='Print every network with its size and published accuracy; or draw or measure '
+        'them, or render the tables of docs/zoo.md.',
     )
     result.add_argument('--family', help="a family, or a pattern such as 'regnet*'")
     result.add_argument('--max-params', metavar='N', help='at most so many parameters, such as 10M')
@@ -50,7 +50,8 @@ def parser() -> argparse.ArgumentParser:
         const='*',
         type=not_empty,
         metavar='PATTERN',
-        help="list published weights by the names that --load-from and pretrained take, 'rexnet*'",
+        help='list the names of published weights for --load-from and pretrained, such as '
+        "'rexnet*'",
     )
     action.add_argument(
         '--plot', type=Path, metavar='PNG', help='draw published accuracy against cost'
@@ -84,12 +85,12 @@ def parser() -> argparse.ArgumentParser:
         metavar='FILE',
         help=f'write the index of configs and published figures for mim; without FILE {METAFILE}',
     )
-    result.add_argument('--force', action='store_true', help='--plot may replace a picture')
+    result.add_argument('--force', action='store_true', help='let --plot replace a picture')
     return result
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Print the zoo, or write what is made of it."""
+    """Print the zoo, or write its pictures, tables or configs."""
     options = parser().parse_args(arguments)
     selection = {
         'family': options.family,
@@ -135,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _built(path: Path) -> nn.Module:
     """Return the detector of a config, on the meta device."""
-    # Here, because all else of this program needs torch alone.
+    # Imported here, because all else in this program needs only torch.
     with needed_packages('counting detectors'):
         from mmengine.registry import DefaultScope
 
@@ -146,12 +147,12 @@ def _built(path: Path) -> nn.Module:
     config = load_config(path)
     import_scope(config)
     with DefaultScope.overwrite_default_scope(config.default_scope):
-        # Not built there: some backbones compute with numbers while they are built.
+        # Not built on the meta device: some backbones compute with numbers while they are built.
         return MODELS.build(config.model).to('meta')
 
 
 def _weights_table(pattern: str) -> str:
-    """Return a table of the published weights whose names fit, or raise UnknownName."""
+    """Return a table of the published weights that match; raise UnknownName if none do."""
     names = set(list_pretrained(pattern))
     if not names:
         raise UnknownName(f'no published weights fit {pattern!r}: rexdense zoo --weights lists all')

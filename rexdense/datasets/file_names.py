@@ -1,4 +1,4 @@
-"""Files found by the names that annotations give them, however these are spelt."""
+"""Lookup of files by the names in annotations, independent of spelling."""
 
 import os
 import re
@@ -19,10 +19,10 @@ _OTHERS = {
 
 
 def name_key(name: str) -> str:
-    """Return the common form of the spellings of one path.
+    """Return the common form of all spellings of a path.
 
-    Accents may be composed or not, letters small or capital, folders parted by slashes or
-    backslashes; a leading ``./``, URL escapes and outer spaces do not matter.
+    Composed and decomposed accents, upper and lower case, and slashes and backslashes are equal. A
+    leading ``./``, URL escapes and outer spaces do not matter.
 
     Example:
         >>> name_key('.\\\\Scans\\\\a%20B.JPG')
@@ -32,12 +32,12 @@ def name_key(name: str) -> str:
 
 
 def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str | None]:
-    """Return the path below ``folder`` of each file; None for those that are not there.
+    """Return the path below ``folder`` of each file; None for missing files.
 
-    A name stands for the file that is spelt just so. Where there is none, it stands for the only
-    file whose spelling has the same :func:`name_key`, and that no other name is the very spelling
-    of. A name that leads out of the folder, to a place of the machine that wrote it, stands at last
-    for the only file below ``folder`` whose last part is its own.
+    A name is matched with the file of exactly this spelling. If there is none, it is matched with
+    the only file that has the same :func:`name_key` and is not the exact match of another name.
+    Finally, a name that points outside the folder, such as a path on the machine that wrote it, is
+    matched with the only file below ``folder`` that has its last part.
 
     Args:
         names: Paths in the folder, or absolute ones.
@@ -66,8 +66,8 @@ def find_files(folder: str | os.PathLike[str], names: Sequence[str]) -> list[str
 def _by_last_part(
     names: Sequence[str], found: Sequence[str | None], files: Sequence[str]
 ) -> list[str | None]:
-    """Return the files that were found, and for names that lead out of the folder the only file
-    whose last part is theirs."""
+    """Return the files that were found, and for names that point outside the folder the only file
+    with the same last part."""
     by_key: dict[str, list[str]] = {}
     for file in files:
         by_key.setdefault(name_key(os.path.basename(file)), []).append(file)
@@ -82,10 +82,10 @@ def _by_last_part(
 
 
 def not_a_file(path: str | os.PathLike[str]) -> str | None:
-    """Return the words for whatever is at a path in place of a regular file; None for a file or a
-    link to one, and where nothing is.
+    """Return a description of a path that is not a regular file; None for a file, a link to a file,
+    or a missing path.
 
-    Annotations may name anything, and the reading of a pipe or of a device may never end.
+    Annotations may name anything, and reading a pipe or a device may never end.
 
     Example:
         >>> not_a_file('/dev/null')
@@ -99,8 +99,8 @@ def not_a_file(path: str | os.PathLike[str]) -> str | None:
 
 
 def match_names(names: Sequence[str], others: Collection[str]) -> list[str | None]:
-    """Match each name with one of ``others``, as :func:`find_files` compares names; None
-    for none, or several."""
+    """Match each name with one of ``others``, comparing as in :func:`find_files`. The result is
+    None if no name or several names match."""
     there = set(others)
     taken = there.intersection(names)
     by_key: dict[str, list[str]] = {}
@@ -111,13 +111,12 @@ def match_names(names: Sequence[str], others: Collection[str]) -> list[str | Non
 
 
 def _plain(name: str) -> str:
-    """Return a path with slashes alone, without what does not change it and without outer
-    spaces."""
+    """Return a path with slashes only, without redundant parts and outer spaces."""
     return str(PurePosixPath(name.strip().replace('\\', '/')))
 
 
 def _walk(folder: str | os.PathLike[str]) -> list[str]:
-    """Return the paths below a folder of all files in it."""
+    """Return the paths below a folder of all its files."""
     return [
         os.path.normpath(os.path.join(os.path.relpath(parent, folder), file))
         for parent, _, files in os.walk(folder)

@@ -1,4 +1,4 @@
-"""Millions of objects made at once, without the garbage collector looking through them."""
+"""Creation of millions of objects without the garbage collector scanning them."""
 
 import contextlib
 import gc
@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def collector_paused() -> Iterator[None]:
-    """Hold back Python's collector of circular references, which else goes through all objects
-    again and again while a large file is read."""
+    """Pause Python's cyclic garbage collector, which otherwise scans all objects again and again
+    while a large file is read."""
     was_on = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Training images that cannot be used: left out, told of and counted."""
+"""Training images that cannot be used are skipped, reported and counted."""
 
 import logging
 from collections.abc import Iterator
@@ -11,36 +11,37 @@ from rexdense.datasets.images.files import ImageError, UnreadableImage
 
 
 class SkipUnreadable:
-    """Mixin, named first, that lets a data set of mmengine go on past a damaged image.
+    """Mixin, named first, that makes a data set of mmengine skip damaged images.
 
-    A training image that cannot be decoded is replaced by another one, with a warning; with
+    A training image that cannot be decoded is replaced by another one, with a warning. With
     ``test_mode=True`` it is an error.
     """
 
     faults: tuple[type[ImageError], ...] = (UnreadableImage,)
-    """The errors of samples that are left out."""
+    """The errors of samples that are skipped."""
 
     most_unreadable: float | None = None
-    """The largest share of the samples that may be left out; None for all but one."""
+    """The largest share of samples that may be skipped; None for all but one."""
 
     def full_init(self) -> None:
-        """Read the annotations, unless that has been done."""
+        """Read the annotations, unless they have been read already."""
         super().full_init()
         if not hasattr(self, '_unreadable'):
-            # In memory that the dataloader's worker processes share with this one.
+            # In memory that dataloader workers share with this process.
             self._unreadable = torch.zeros(len(self), dtype=torch.uint8).share_memory_()
 
     @property
     def skipped_images(self) -> int:
-        """Number of images that could not be used so far, in all worker processes together.
+        """Number of images that could not be used so far, over all dataloader workers.
 
-        In distributed training it is the number of this process and its own workers.
+        In distributed training it is the number of this process and its workers.
         """
         return int(self._unreadable.sum())
 
     def prepare_data(self, idx: int) -> Any:
         """Return the sample ``idx``; None for a training image that cannot be used. Raise
-        ImageError where one cannot be used and ``test_mode`` is on, or too many cannot be."""
+        ImageError if an image cannot be used with ``test_mode=True``, or if too many cannot be
+        used."""
         try:
             return super().prepare_data(idx)
         except self.faults as error:
@@ -53,7 +54,7 @@ class SkipUnreadable:
             return None
 
     def _require_enough(self, error: ImageError) -> None:
-        """Raise ImageError, of the kind of ``error``, the last one, where too many images cannot be
+        """Raise ImageError, of the kind of the last ``error``, if too many images cannot be
         used."""
         skipped, total = self.skipped_images, len(self)
         where = self.ann_file or self.data_root
@@ -77,7 +78,7 @@ def skipped_sentence(number: int) -> str:
 
 
 def skipped_images(dataset: Any) -> int:
-    """Count the images that the data sets below the wrappers of ``dataset`` have skipped."""
+    """Return the number of images skipped by the data sets below the wrappers of ``dataset``."""
     return sum(getattr(part, 'skipped_images', 0) for part in innermost_datasets(dataset))
 
 

@@ -1,4 +1,4 @@
-"""Files of annotations, lists and class names, read whole up to a bound."""
+"""Files of annotations, lists and class names, read whole up to a size limit."""
 
 from pathlib import Path
 
@@ -6,20 +6,20 @@ from rexdense.datasets.file_names import not_a_file
 from rexdense.errors import DataError
 
 MOST_LIST_BYTES = 2 * 2**30
-"""Of a list of images; that of the 14 million of ImageNet-21k has less than one GiB."""
+"""Largest list of images in bytes; that of the 14 million of ImageNet-21k has less than one GiB."""
 MOST_NAMES_BYTES = 4 * 2**20
-"""Of a list of class names; that of the 21841 of ImageNet-21k has one MiB."""
+"""Largest list of class names in bytes; that of the 21841 of ImageNet-21k has one MiB."""
 
 
 def read_limited(path: Path, most: int) -> bytes:
     """Return the content of a file.
 
     Args:
-        most: Bytes above which it is none of its kind.
+        most: Largest size in bytes.
 
     Raises:
-        DataError: it is not there, cannot be read, is a named pipe or a device, which may never
-            end, or is longer.
+        DataError: the file is missing, cannot be read, is larger, or is a named pipe or a device,
+            which may never end.
     """
     if other := not_a_file(path):
         raise DataError(f'{path} {other}')
@@ -36,13 +36,13 @@ def read_limited(path: Path, most: int) -> bytes:
 
 
 def read_text(path: Path, most: int) -> str:
-    """Return the content of a UTF-8 text file, without a mark of the byte order.
+    """Return the content of a UTF-8 text file, without a byte order mark.
 
     Args:
-        most: As for :func:`read_limited`.
+        most: Largest size in bytes.
 
     Raises:
-        DataError: it cannot be read, see there, or is no such text.
+        DataError: the file cannot be read, see :func:`read_limited`, or is no such text.
     """
     try:
         return read_limited(path, most).decode('utf-8-sig')

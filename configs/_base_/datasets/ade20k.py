@@ -1,4 +1,5 @@
-"""ADE20K (150 classes) in data/ade/ADEChallengeData2016/, as mmseg's documentation lays it out."""
+"""ADE20K (150 classes) in data/ade/ADEChallengeData2016/, in the layout of mmseg's
+documentation."""
 
 _base_ = ['./segmentation_512.py']
 

@@ -1,4 +1,4 @@
-"""Cityscapes (19 classes) in data/cityscapes/, crops of 512 x 1024, two a GPU."""
+"""Cityscapes (19 classes) in data/cityscapes/, crops of 512 x 1024, two per GPU."""
 
 _base_ = ['./segmentation_512.py']
 

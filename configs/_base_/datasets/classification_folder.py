@@ -1,8 +1,8 @@
-"""A user's own folder below --data-root: train/<class>/* and val/<class>/*, images of any size."""
+"""A user's folder below --data-root: train/<class>/* and val/<class>/*, images of any size."""
 
 data_root = 'data/custom/'
 size = 224
-# What is transparent becomes white.
+# Transparent pixels become white.
 background = 255
 train_pipeline = [
     dict(
@@ -25,7 +25,7 @@ train_dataloader = dict(
     batch_size=32,
     num_workers=2,
     persistent_workers=True,
-    # A last batch of one image has no statistics to normalise by.
+    # Batch norm has no statistics for a last batch of one image.
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(

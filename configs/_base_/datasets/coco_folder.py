@@ -1,4 +1,4 @@
-"""A user's own folder in COCO form: images/ and annotations/{train,val}.json below --data-root."""
+"""A user's folder in COCO form: images/ and annotations/{train,val}.json below --data-root."""
 
 data_root = 'data/custom/'
 scale = (640, 480)

@@ -1,4 +1,4 @@
-"""A user's own folder in COCO form with masks: polygons, or run lengths of either kind."""
+"""A user's folder in COCO form with masks: polygons, or run lengths of either kind."""
 
 _base_ = ['./coco_folder.py']
 

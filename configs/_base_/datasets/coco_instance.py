@@ -1,4 +1,4 @@
-"""COCO 2017 instance segmentation in data/coco/ with mmdet's settings: 1333 x 800, two images a
+"""COCO 2017 instance segmentation in data/coco/ with mmdet's settings: 1333 x 800, two images per
 GPU."""
 
 _base_ = ['mmdet::_base_/datasets/coco_instance.py']

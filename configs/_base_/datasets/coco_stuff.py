@@ -1,4 +1,4 @@
-"""COCO-Stuff 164k (171 classes) in data/coco_stuff164k/, as mmseg's documentation lays it out."""
+"""COCO-Stuff 164k (171 classes) in data/coco_stuff164k/, in the layout of mmseg's documentation."""
 
 _base_ = ['./segmentation_512.py']
 

@@ -1,4 +1,4 @@
-"""A user's own folder below --data-root: images/{train,val} and depth/{train,val}, paired by name.
+"""A user's folder below --data-root: images/{train,val} and depth/{train,val}, paired by name.
 
 Depth maps are 16-bit PNGs in millimetres or .npy files in metres, see rexdense.LoadDepth.
 """
@@ -16,13 +16,13 @@ train_pipeline = [
     dict(type='RandomFlip', prob=0.5),
     pack,
 ]
-# Depth after the resizing: metrics are taken at the size of the map.
+# Depth is loaded after the resizing: metrics are computed at the size of the map.
 test_pipeline = [load, resize, load_depth, pack]
 train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     persistent_workers=True,
-    # A last batch of one image has no statistics to normalise by.
+    # Batch norm has no statistics for a last batch of one image.
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(

@@ -1,5 +1,5 @@
-"""One of four fine-grained sets as its archives unpack, below --data-root; a config that inherits
-this sets the layout of both splits."""
+"""One of four fine-grained data sets, as its archives unpack, below --data-root. A config that
+inherits this sets the layout of both splits."""
 
 _base_ = ['./imagenet.py']
 

@@ -1,8 +1,8 @@
-"""ImageNet as its archives unpack, below --data-root: train/<synset>/* and val/<synset>/*.
+"""ImageNet, as its archives unpack, below --data-root: train/<synset>/* and val/<synset>/*.
 
-Where val is flat, a list val.txt beside it (a file name and a label from 0 a line) takes its
-place. The labels count the synsets in alphabetical order. Crops and flips alone; recipes add to
-them.
+If val has no class folders, a list val.txt beside it (a file name and a label from 0 per line)
+replaces them. The labels count the synsets in alphabetical order. There are only crops and flips;
+recipes add to them.
 """
 
 _base_ = ['./classification_folder.py']

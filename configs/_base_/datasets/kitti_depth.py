@@ -1,13 +1,13 @@
 """The Eigen split of KITTI in data/kitti/: the raw drives in raw/, the annotated depth maps of its
-depth benchmark in depth/ (.png, 256 a metre), eight images a GPU.
+depth benchmark in depth/ (.png, 256 per metre), eight images per GPU.
 
 The lists kitti_eigen_{train,test}_files_with_gt.txt are those of BTS (Lee et al. 2019; 23,158 and
-697 lines, some of the second without a depth map), each line with an image below raw/, a map below
+697 lines, some of the second without a depth map). Each line has an image below raw/, a map below
 depth/ and a focal length.
 
 Crops of 704 x 352, rotation by up to 1 degree and flips are those of BTS and AdaBins (Bhat et al.
-2021); unlike theirs, crops come from the whole frame, since the decoder takes frames of any size.
-Metrics are taken up to 80 m in the crop of Garg et al. 2016.
+2021). Unlike theirs, crops come from the whole frame, because the decoder accepts frames of any
+size. Metrics are computed up to 80 m in the crop of Garg et al. 2016.
 """
 
 _base_ = ['./depth_folder.py']

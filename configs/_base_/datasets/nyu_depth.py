@@ -1,9 +1,9 @@
-"""NYU Depth v2 in data/nyu/, laid out as mmseg's guide says: images/{train,test} (.jpg) and
-annotations/{train,test} (.png, millimetres), 640 x 480; eight images a GPU.
+"""NYU Depth v2 in data/nyu/, in the layout of mmseg's guide: images/{train,test} (.jpg) and
+annotations/{train,test} (.png, millimetres), 640 x 480; eight images per GPU.
 
 Crops of 544 x 416, rotation by up to 2.5 degrees and flips are those of BTS (Lee et al. 2019,
-``arguments_train_nyu.txt``) and AdaBins (Bhat et al. 2021, ``args_train_nyu.txt``); metrics are
-taken up to 10 m in the crop of Eigen et al. 2014.
+``arguments_train_nyu.txt``) and AdaBins (Bhat et al. 2021, ``args_train_nyu.txt``). Metrics are
+computed up to 10 m in the crop of Eigen et al. 2014.
 """
 
 _base_ = ['./depth_folder.py']

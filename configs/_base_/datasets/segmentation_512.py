@@ -1,4 +1,4 @@
-"""Public segmentation sets: crops of 512 x 512, four a GPU, whole images in validation.
+"""Public segmentation data sets: crops of 512 x 512, four per GPU, whole images in validation.
 
 A config that inherits this sets the data set of each loader: type, data_root and data_prefix.
 """
@@ -16,7 +16,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='rexdense.LoadImage'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    # After the resizing: metrics are taken at the size of the annotation.
+    # Loaded after the resizing: metrics are computed at the size of the annotation.
     dict(type='mmseg.LoadAnnotations'),
     dict(type='mmseg.PackSegInputs'),
 ]

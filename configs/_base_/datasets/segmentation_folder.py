@@ -1,4 +1,4 @@
-"""A user's own folder below --data-root: images/{train,val}, labels/{train,val}, classes.txt."""
+"""A user's folder below --data-root: images/{train,val}, labels/{train,val}, classes.txt."""
 
 data_root = 'data/custom/'
 scale = (640, 480)
@@ -14,7 +14,7 @@ train_pipeline = [
 test_pipeline = [
     dict(type='rexdense.LoadImage'),
     dict(type='Resize', scale=scale, keep_ratio=True),
-    # After the resizing: metrics are taken at the size of the annotation.
+    # Loaded after the resizing: metrics are computed at the size of the annotation.
     dict(type='rexdense.LoadSegmentationAnnotations'),
     dict(type='mmseg.PackSegInputs'),
 ]
@@ -22,7 +22,7 @@ train_dataloader = dict(
     batch_size=8,
     num_workers=1,
     persistent_workers=True,
-    # A last batch of one image has no statistics to normalise by.
+    # Batch norm has no statistics for a last batch of one image.
     drop_last=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(

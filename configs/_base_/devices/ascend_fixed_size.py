@@ -1,4 +1,4 @@
-"""Ascend NPU, for images of one size, such as classification: operators compiled by shape."""
+"""Ascend NPU, for images of one size, such as classification: operators compiled per shape."""
 
 _base_ = ['./ascend.py']
 

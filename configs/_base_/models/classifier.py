@@ -1,7 +1,7 @@
-"""A classifier over any backbone, on images as ImageNet recipes normalise them.
+"""A classifier over any backbone, with the normalisation of ImageNet recipes.
 
-A config that inherits this sets model.backbone, and model.num_classes where these are not the 1000
-of ImageNet.
+A config that inherits this sets model.backbone, and model.num_classes if it differs from ImageNet's
+1000.
 """
 
 model = dict(

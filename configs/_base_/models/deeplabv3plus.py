@@ -14,7 +14,7 @@ model = dict(
         type='mmseg.DepthwiseSeparableASPPHead',
         in_index=1,
         channels=128,
-        # For output stride 16; twice as wide at 8 (Chen et al. 2017, section 3.3).
+        # For output stride 16; twice as large at 8 (Chen et al. 2017, section 3.3).
         dilations=(1, 6, 12, 18),
         c1_channels=48,
         dropout_ratio=0.1,

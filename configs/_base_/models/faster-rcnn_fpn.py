@@ -1,4 +1,4 @@
-"""Faster R-CNN with FPN (Ren et al. 2015, Lin et al. 2017) as mmdet has it, without a backbone.
+"""Faster R-CNN with FPN (Ren et al. 2015, Lin et al. 2017), as in mmdet, without a backbone.
 
 A config that inherits this sets model.backbone and model.neck.in_channels (rexdense.arch.channels).
 """

@@ -1,12 +1,13 @@
-"""Faster R-CNN with FPN, narrowed for small data sets trained from random weights, on a CPU too.
+"""Faster R-CNN with FPN, narrowed for small data sets trained from random weights, also on a CPU.
 
-Against faster-rcnn_fpn.py, and why (times of a step with 5 images of 320 x 240 on two cores):
+Differences to faster-rcnn_fpn.py, with reasons (times of a step with 5 images of 320 x 240 on two
+cores):
 
 - 64 channels instead of 256, half the fully connected width, 128 regions instead of 512: the heads
-  rule the time of a step on a CPU;
-- one sample a bin in RoIAlign instead of an adaptive number (a tenth of the step), 500 candidates a
-  level before NMS instead of 2000 (another twentieth);
-- anchors of half the size: small sets are mostly trained on small images;
+  dominate the time of a step on a CPU;
+- one sample per bin in RoIAlign instead of an adaptive number (a tenth of the step), 500 candidates
+  per level before NMS instead of 2000 (another twentieth);
+- anchors of half the size: small data sets are mostly trained on small images;
 - batch normalisation in the FPN: random weights learn slowly without it.
 """
 

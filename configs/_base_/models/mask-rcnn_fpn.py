@@ -1,4 +1,4 @@
-"""Mask R-CNN with FPN (He et al. 2017) as mmdet has it, without a backbone.
+"""Mask R-CNN with FPN (He et al. 2017), as in mmdet, without a backbone.
 
 A config that inherits this sets model.backbone and model.neck.in_channels (rexdense.arch.channels).
 """

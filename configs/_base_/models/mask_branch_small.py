@@ -1,8 +1,9 @@
-"""What makes a Mask R-CNN of the small Faster R-CNN: a config inherits both, and has
+"""The branch that turns the small Faster R-CNN into a Mask R-CNN. A config inherits both, and sets
 model = _base_.mask_branch.
 
-Against mmdet's: two convolutions of 64 channels instead of four of 256, and one sample a bin in
-RoIAlign. On a CPU the mask head rules the time of a step: it reads maps of 14 x 14 for each object.
+Differences to mmdet's: two convolutions of 64 channels instead of four of 256, and one sample per
+bin in RoIAlign. On a CPU the mask head dominates the time of a step, because it processes maps of
+14 x 14 for each object.
 """
 
 mask_branch = dict(

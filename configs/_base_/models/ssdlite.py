@@ -1,10 +1,10 @@
 """SSDLite for images of 320 x 320 (Liu et al. 2016; Sandler et al. 2018, section 6.2), without a
-backbone, as mmdet has it (configs/ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py).
+backbone, as in mmdet (configs/ssd/ssdlite_mobilenetv2-scratch_8xb24-600e_coco.py).
 
-Boxes are found on six maps: c4 and c5 of the backbone, and four that the neck adds, of 5, 3, 2 and
-1 pixels a side. A config that inherits this sets the sections of its backbone
+Boxes are predicted from six maps: c4 and c5 of the backbone, and four of 5, 3, 2 and 1 pixels per
+side that the neck adds. A config that inherits this sets the sections of its backbone
 (rexdense.engine.config.pretrained.ssdlite_sections). The strides and sizes of the anchors are those
-of 320 x 320.
+for 320 x 320.
 """
 
 taps = (3, 4)

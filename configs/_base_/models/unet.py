@@ -1,4 +1,4 @@
-"""A U-Net with a loss at every output, on mmseg's machinery.
+"""A U-Net with a loss at every output, based on mmseg.
 
 A config that inherits this sets model.backbone, model.decode_head.arch (the backbone's name) and
 model.decode_head.num_classes.

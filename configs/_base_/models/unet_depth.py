@@ -1,6 +1,6 @@
-"""A U-Net with a depth map and losses at every output, on mmseg's machinery.
+"""A U-Net with a depth map and losses at every output, based on mmseg.
 
-A config that inherits this sets model.backbone, and of model.decode_head arch (the backbone's
+A config that inherits this sets model.backbone, and in model.decode_head arch (the backbone's
 name), min_depth and max_depth (metres).
 """
 

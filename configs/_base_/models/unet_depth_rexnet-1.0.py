@@ -1,4 +1,4 @@
-"""A depth U-Net over ReXNet-1.0 with the ImageNet weights of clovaai/rexnet; a config that inherits
+"""A depth U-Net over ReXNet-1.0 with the ImageNet weights of clovaai/rexnet. A config that inherits
 this sets model.decode_head.min_depth and max_depth (metres)."""
 
 _base_ = ['./unet_depth.py']

@@ -1,4 +1,4 @@
-"""A U-Net over ReXNet-1.0 with the ImageNet weights of clovaai/rexnet; a config that inherits this
+"""A U-Net over ReXNet-1.0 with the ImageNet weights of clovaai/rexnet. A config that inherits this
 sets model.decode_head.num_classes."""
 
 _base_ = ['./unet.py']

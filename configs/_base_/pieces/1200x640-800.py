@@ -1,5 +1,5 @@
-"""Images scaled at random into 1200 x 640 to 1200 x 800 for training, as in mmdet's 3x configs, and
-into 1200 x 800 for measuring."""
+"""Images resized at random to fit 1200 x 640 to 1200 x 800 for training, as in mmdet's 3x configs,
+and to fit 1200 x 800 for evaluation."""
 
 train_resize = dict(
     type='RandomResize',

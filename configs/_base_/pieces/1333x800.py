@@ -1,3 +1,3 @@
-"""Images scaled into 1333 x 800, mmdet's size."""
+"""Images resized to fit 1333 x 800, mmdet's size."""
 
 train_resize = test_resize = dict(type='mmdet.Resize', scale=(1333, 800), keep_ratio=True)

@@ -1,5 +1,5 @@
-"""Cascade R-CNN (Cai and Vasconcelos 2018): boxes, and masks, are refined by three heads, each of
-which learns from the boxes of the one before. They lie closer, which AP from an IoU of 0.75 on
-shows; a step takes longer."""
+"""Cascade R-CNN (Cai and Vasconcelos 2018): three heads refine boxes, and masks, each trained on
+the boxes of the one before. The boxes are more exact, as AP from an IoU of 0.75 on shows, but a
+step takes longer."""
 
 cascade = dict(stages=3)

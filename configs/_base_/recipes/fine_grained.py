@@ -1,9 +1,9 @@
-"""Fine-tuning on a fine-grained set, from --pretrained weights.
+"""Fine-tuning on a fine-grained data set, from --pretrained weights.
 
-The ReXNet paper transfers ReXNet, ResNet-50 and EfficientNet-B0 to four sets and publishes neither
-its settings nor its code; what stands here is plain practice: 100 epochs of SGD at 0.01 for 64
-images with Nesterov's momentum, a short warm-up, a cosine to 0, weight decay 1e-4 but on norms and
-biases, label smoothing 0.1, crops and flips.
+The ReXNet paper transfers ReXNet, ResNet-50 and EfficientNet-B0 to four data sets and publishes
+neither its settings nor its code. These are common settings: 100 epochs of SGD at 0.01 for 64
+images with Nesterov's momentum, a short warm-up, a cosine to 0, weight decay 1e-4 except on norms
+and biases, label smoothing 0.1, crops and flips.
 """
 
 _base_ = [

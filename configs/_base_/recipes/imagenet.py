@@ -1,4 +1,4 @@
-"""What the ImageNet recipes share: data, classifier, and SGD with momentum.
+"""The common part of the ImageNet recipes: data, classifier, and SGD with momentum.
 
 A config that inherits a recipe sets model.backbone.
 """

@@ -1,4 +1,4 @@
-"""Mask R-CNN with FPN on COCO 2017 by mmdet's 1x schedule, without a backbone.
+"""Mask R-CNN with FPN on COCO 2017 with mmdet's 1x schedule, without a backbone.
 
 A config that inherits this sets the sections of its backbone
 (rexdense.engine.config.pretrained.detector_sections).

@@ -1,5 +1,5 @@
 """MindCV's RegNets of 200 to 600 MF and RegNetY-800MF (configs/regnet): 8 x 64 images, SGD at 0.1,
-150 epochs, 5 of them warm-up from a hundredth, a cosine to 0, weight decay 5e-5 but on norms and
+150 epochs, 5 of them warm-up from a hundredth, a cosine to 0, weight decay 5e-5 except on norms and
 biases, label smoothing 0.1, colour jitter of 0.4, random erasing of 0.1, mixed precision (--amp).
 
 The rate changes with every step.

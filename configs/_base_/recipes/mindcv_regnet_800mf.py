@@ -1,5 +1,5 @@
-"""MindCV's RegNetX-800MF (configs/regnet): as the others, but 200 epochs, weight decay 1e-4, and
-bilinear crops in training and evaluation; the rate changes with the epoch."""
+"""MindCV's RegNetX-800MF (configs/regnet): like the others, but with 200 epochs, weight decay 1e-4,
+and bilinear crops in training and evaluation; the rate changes with the epoch."""
 
 _base_ = ['./mindcv_regnet.py']
 
@@ -12,7 +12,7 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 train_cfg = dict(max_epochs=200)
 param_scheduler = [
-    # The whole rate is there at epoch 5.
+    # The full rate is reached at epoch 5.
     dict(type='LinearLR', start_factor=0.01, by_epoch=True, begin=0, end=6),
     dict(type='CosineAnnealingLR', T_max=195, eta_min=0.0, by_epoch=True, begin=5, end=200),
 ]

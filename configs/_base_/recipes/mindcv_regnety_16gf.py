@@ -1,7 +1,7 @@
 """MindCV's RegNetY-16GF (configs/regnet): 8 x 64 images, SGD at 0.2, 350 epochs, 5 of them warm-up
-from a hundredth, a cosine to 0, weight decay 4e-5 but on norms and biases, label smoothing 0.1,
+from a hundredth, a cosine to 0, weight decay 4e-5 except on norms and biases, label smoothing 0.1,
 RandAugment with increasing levels, random erasing of 0.25, mixup of 0.8 and CutMix of 1.0, each
-image three times a batch, an evaluation crop of 0.9."""
+image three times per batch, an evaluation crop of 0.9."""
 
 _base_ = ['./mindcv_regnet.py']
 

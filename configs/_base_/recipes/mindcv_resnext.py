@@ -1,5 +1,5 @@
 """MindCV's ResNeXts (configs/resnext): 8 x 32 images, SGD at 0.1, a cosine to 0 over 150 epochs
-without warm-up, weight decay 1e-4 but on norms and biases, label smoothing 0.1, crops and flips,
+without warm-up, weight decay 1e-4 except on norms and biases, label smoothing 0.1, crops and flips,
 mixed precision (--amp). The rate changes with every step."""
 
 _base_ = ['./imagenet.py']

@@ -1,9 +1,9 @@
 """MindCV's ReXNet x09, x10 and x13 (configs/rexnet): 8 x 64 images, SGD at 0.5 with Nesterov's
-momentum, 400 epochs, 5 of them warm-up from 0, a cosine to 1e-6, weight decay 1e-5 but on norms and
-biases, label smoothing 0.1, mixed precision (--amp).
+momentum, 400 epochs, 5 of them warm-up from 0, a cosine to 1e-6, weight decay 1e-5 except on norms
+and biases, label smoothing 0.1, mixed precision (--amp).
 
-MindCV's RandAugment has 14 operations, no SolarizeAdd, where there are timm's 15 here. The rate
-changes with every step.
+MindCV's RandAugment has 14 operations, without SolarizeAdd; here it has timm's 15. The rate changes
+with every step.
 """
 
 _base_ = ['./clovaai.py']

@@ -1,4 +1,4 @@
-"""MindCV's ReXNet x15 and x20 (configs/rexnet): as x10, with 30 epochs of warm-up and a drop path
+"""MindCV's ReXNet x15 and x20 (configs/rexnet): like x10, with 30 epochs of warm-up and a drop path
 of 0.1."""
 
 _base_ = ['./mindcv_rexnet.py']

@@ -3,9 +3,9 @@ SGD with Nesterov's momentum at 0.1 for 128 images, here 0.8 for 8 x 128, a cosi
 epochs with 5 of warm-up from a tenth, weight decay 5e-5 on all, no label smoothing, crops, flips
 and lighting noise of 0.1.
 
-Networks of 3.2 to 16 GF have 8 x 64 images a step, larger ones 8 x 32. The rate changes with the
-epoch. pycls measures batch-norm statistics anew over 8192 images before each test, and so it is
-here. Its networks read images as BGR.
+Networks of 3.2 to 16 GF have 8 x 64 images per step, larger ones 8 x 32. The rate changes with the
+epoch. Like pycls, it recomputes batch-norm statistics over 8192 images before each test. The
+networks take BGR images.
 """
 
 _base_ = ['./imagenet.py']
@@ -21,7 +21,7 @@ model = dict(
 )
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=100, val_interval=1)
 param_scheduler = [
-    # The whole rate is there at epoch 5.
+    # The full rate is reached at epoch 5.
     dict(type='LinearLR', start_factor=0.1, by_epoch=True, begin=0, end=6),
     dict(type='CosineAnnealingLR', T_max=100, eta_min=0.0, by_epoch=True, begin=0, end=100),
 ]

@@ -1,5 +1,5 @@
 """pycls' ResNeXts (configs/dds_baselines/resnext): 8 x 32 images, SGD with Nesterov's momentum at
-0.2, a cosine to 0 over 100 epochs without warm-up; all else as its RegNets."""
+0.2, a cosine to 0 over 100 epochs without warm-up; the rest as for its RegNets."""
 
 _base_ = ['./pycls.py']
 

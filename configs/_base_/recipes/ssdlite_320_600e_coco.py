@@ -1,9 +1,9 @@
 """SSDLite at 320 x 320 on COCO 2017 for 600 epochs, without a backbone: mmdet's recipe.
 
-Of another one that the authors of ReXNet name (Andrew-Qibin/ssdlite-pytorch-mobilenext), the
-differences are: there are 433 epochs of 256 images instead of 600 of 192, a learning rate of 0.08
-instead of 0.015 for these, focal loss instead of three hard negatives for each object, smaller
-anchors (45 to 315 pixels), and only two aspect ratios on the last map.
+The authors of ReXNet name another recipe (Andrew-Qibin/ssdlite-pytorch-mobilenext). It has 433
+epochs of 256 images instead of 600 of 192, a learning rate of 0.08 instead of 0.015 for these,
+focal loss instead of three hard negatives for each object, smaller anchors (45 to 315 pixels), and
+only two aspect ratios on the last map.
 
 A config that inherits this sets the sections of its backbone
 (rexdense.engine.config.pretrained.ssdlite_sections).
@@ -66,5 +66,5 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.015, momentum=0.9, weight_decay=0.00004),
 )
 env_cfg = dict(cudnn_benchmark=True)
-# Of 8 GPUs with 24 images each.
+# For 8 GPUs with 24 images each.
 auto_scale_lr = dict(enable=True, base_batch_size=192)

@@ -1,5 +1,5 @@
 """25 epochs of AdamW at 0.000357, weight decay 0.1, for 16 images: AdaBins' settings (Bhat et al.
-2021); a short warm-up and a cosine stand for its one cycle."""
+2021), with a short warm-up and a cosine instead of its one cycle."""
 
 max_epochs = 25
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs, val_interval=1)

@@ -24,8 +24,8 @@ optim_wrapper = dict(
 )
 auto_scale_lr = dict(enable=True, base_batch_size=5)
 custom_hooks = [
-    # The mean of about the last 100 steps, batch-norm statistics included: with small batches
-    # single steps are noise. In the first steps it follows at once (gamma): short runs stay right.
+    # The average of about the last 100 steps, including batch-norm statistics: with small batches,
+    # single steps are noisy. In the first steps it follows at once (gamma), for short runs.
     dict(
         type='EMAHook',
         ema_type='mmdet.ExpMomentumEMA',

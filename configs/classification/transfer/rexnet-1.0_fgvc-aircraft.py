@@ -5,7 +5,7 @@ r"""ReXNet 1.0 fine-tuned on FGVC-Aircraft, 100 classes.
 
 DIR is fgvc-aircraft-2013b.
 
-Not trained here. No figure of the ReXNet paper on this set is known here.
+Not trained here. No figure of the ReXNet paper for this data set is known.
 """
 
 _base_ = ['../../_base_/recipes/fine_grained.py']

@@ -24,10 +24,11 @@ def read_class_names(root: Path) -> tuple[str, ...] | None:
     """Return the names in ``classes.txt`` below ``root``, one per line in the order of the labels;
     None if there is no such file.
 
-    A synset list (``n01440764 tench, Tinca tinca``) gives the synsets, the names of the folders.
+    For a synset list (``n01440764 tench, Tinca tinca``), return the synsets, which are the names of
+    the folders.
 
     Raises:
-        DataError: the file cannot be read, or holds fewer than two names, or a name twice.
+        DataError: the file cannot be read, has fewer than two names, or has a name twice.
     """
     path = root / CLASS_FILE
     if not path.is_file():
@@ -49,9 +50,10 @@ class ClassificationDataset(SkipUnreadable, BaseDataset):
     """Images with one class each, from folders (``<split>/<class>/*``), a list, or tar files.
 
     The classes come from the first of these: ``metainfo``, ``classes.txt`` in ``data_root``,
-    ``class_ann_file``, the training split in the order of names. Paths and labels are stored in
-    arrays, which loader processes share without copies. A training image that cannot be decoded is
-    replaced by another one, with a warning, up to the share ``most_unreadable``.
+    ``class_ann_file``, the training split (sorted by name). Paths and labels are stored in arrays,
+    which dataloader workers share without copies. A training image that cannot be decoded is
+    replaced by another one, with a warning. More than the share ``most_unreadable`` of such images
+    is an error.
 
     Args:
         data_root: The folder of the splits.

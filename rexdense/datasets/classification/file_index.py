@@ -27,7 +27,7 @@ _LONGEST_LABEL = 20
 
 
 class TextArray:
-    """A million short texts in two arrays, which loader processes share without copies."""
+    """A million short texts in two arrays, which dataloader workers share without copies."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         encoded = [os.fsencode(text) for text in texts]
@@ -43,7 +43,7 @@ class TextArray:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of both arrays."""
+        """Size of both arrays in bytes."""
         return self._text.nbytes + self._ends.nbytes
 
 
@@ -51,10 +51,10 @@ class FileIndex:
     """Paths and labels of a million files in arrays.
 
     Args:
-        folder: What the paths are relative to.
-        paths: '/' between folders.
-        labels: One a path.
-        unread: How many images beside them are of kinds that are not read, by their endings.
+        folder: The folder that the paths are relative to.
+        paths: Paths with '/' between folders.
+        labels: The label of each path.
+        unread: Number of further images of unsupported kinds, by file ending.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class FileIndex:
         return len(self.labels)
 
     def path(self, index: int) -> str:
-        """Return the path at a place."""
+        """Return the path of an image."""
         return self._paths[index]
 
     def describe(self, index: int) -> dict[str, Any]:
@@ -81,14 +81,14 @@ class FileIndex:
         return dict(img_path=str(self.folder / self.path(index)))
 
     def subset(self, places: Iterable[int]) -> 'FileIndex':
-        """Return an index of the files at some places."""
+        """Return an index of only the files at ``places``."""
         places = list(places)
         return FileIndex(self.folder, map(self.path, places), self.labels[places], self.unread)
 
 
 def class_folders(folder: Path) -> tuple[str, ...]:
-    """Return the names of the class folders in a folder, sorted; raise DataError where it is
-    missing, cannot be read, or holds none."""
+    """Return the sorted names of the class folders in a folder. Raise DataError if it is missing,
+    cannot be read, or has none."""
     if not folder.is_dir():
         what = 'is a file' if folder.exists() else 'is not there'
         raise DataError(f'{folder} {what}; an image folder holds train/<class>/ and val/<class>/')
@@ -109,16 +109,15 @@ def scan_classes(
     """List the images below a folder of class folders, sorted by class and by name.
 
     Args:
-        folder: Holds one folder a class; images may lie in folders inside it.
+        folder: A folder with one folder per class. Images may be in subfolders of these.
         classes: The class folders in the order of the labels; None takes all, sorted by name.
-        cache: Folder for the list of files. It is read again unless a folder has changed since
-            (by the modification times of all folders, which adding or taking away a file
-            renews).
+        cache: Folder for the cached file list. The files are listed again if the modification time
+            of a folder has changed, as it does when a file is added or removed.
 
     Raises:
-        DataError: the folder is missing, or one in it cannot be read; it has no class folders or no
-            images, holds other classes than ``classes``, or has a link from a class to another one
-            or back.
+        DataError: the folder is missing, or a folder in it cannot be read; there are no class
+            folders or no images; there are other classes than ``classes``; or a class has a link to
+            another class or to a parent folder.
     """
     found = class_folders(folder)
     names = tuple(classes) if classes is not None else found
@@ -142,7 +141,7 @@ def scan_classes(
 
 
 def check_known(folder: Path, found: Iterable[str], classes: Iterable[str]) -> None:
-    """Raise DataError where a folder has classes beyond the known ones."""
+    """Raise DataError if a folder has classes that are not in ``classes``."""
     known = set(classes)
     strange = [name for name in found if name not in known]
     if strange:
@@ -154,12 +153,13 @@ def check_known(folder: Path, found: Iterable[str], classes: Iterable[str]) -> N
 
 
 def labels_of(place: Path, words: Sequence[str]) -> list[int]:
-    """Return the labels that whole numbers in digits say, which count the classes from 0; raise
-    DataError for one that can only be a name, as an article number is: the classes before it would
-    fill the memory.
+    """Return the labels that are written as whole numbers from 0.
+
+    Raise DataError for a number that can only be a name, such as an article number: with as many
+    classes as it would need, memory would run out.
 
     Args:
-        place: What they are of, for messages.
+        place: The file or folder of the labels, for messages.
     """
     numbers = [int(word) if len(word) <= _LONGEST_LABEL else MOST_CLASSES for word in words]
     highest = max(numbers)
@@ -175,8 +175,8 @@ def labels_of(place: Path, words: Sequence[str]) -> list[int]:
 
 
 def _files_of(folder: Path, name: str, cache: Path | None) -> tuple[list[str], dict[str, int]]:
-    """Return the images of a class, relative to ``folder``, and how many are not read, from the
-    cache if it is current."""
+    """Return the images of a class, relative to ``folder``, and the numbers of unsupported images
+    by file ending. Use the cache if it is current."""
 
     def unchanged(record: dict) -> bool:
         return all(os.stat(folder / place).st_mtime_ns == time for place, time in record['folders'])
@@ -202,8 +202,8 @@ def _files_of(folder: Path, name: str, cache: Path | None) -> tuple[list[str], d
 
 
 def _require_no_way_out(folder: Path, name: str, link: str) -> None:
-    """Raise DataError where a folder inside a class is a link to what holds it, which has no end,
-    or to another class of the folder, whose images would bear two labels."""
+    """Raise DataError if a folder inside a class is a link to a parent folder, which is an endless
+    loop, or to another class, whose images would have two labels."""
     if not os.path.islink(link):
         return
     target, above = os.path.realpath(link), os.path.realpath(os.path.dirname(link))

@@ -1,4 +1,4 @@
-"""Lists of images and classes as text: ``path label`` or ``path,class`` a line."""
+"""Lists of images and classes as text, with ``path label`` or ``path,class`` per line."""
 
 import os
 import re
@@ -19,7 +19,7 @@ TRIED_ENDINGS = ('.JPEG', *(ending for ending in IMAGE_ENDINGS if ending != '.jp
 
 
 def synset_of(text: str) -> str | None:
-    """Return the synset that a text begins with, None if it does with none.
+    """Return the synset at the beginning of a text; None if there is none.
 
     Example:
         >>> synset_of('n01440764 tench, Tinca tinca')
@@ -34,24 +34,25 @@ def read_image_list(
 ) -> tuple[tuple[str, ...], FileIndex]:
     """Read a list of images with their classes.
 
-    A ``.csv`` or ``.tsv`` file is read by :func:`~rexdense.datasets.classification.image_table.
-    read_table`. Any other file has a path and a class a line, the last tab, or else the last blank,
-    between them; lines that begin with # are left out. Images that are named without an ending, as
-    in ImageNet's lists, are looked for with ``TRIED_ENDINGS``, and of a class that begins with a
-    synset the synset counts.
+    A ``.csv`` or ``.tsv`` file is read by
+    :func:`~rexdense.datasets.classification.image_table.read_table`. Any other file has a path and
+    a class per line, separated by the last tab or else by the last blank. Lines that begin with #
+    are skipped. Images that are listed without an ending, as in ImageNet's lists, are searched with
+    ``TRIED_ENDINGS``. If a class begins with a synset, only the synset is used.
 
-    Where every class is a whole number, the numbers are the labels, from 0, unless all are among
-    ``classes``; else they are names.
+    If every class is a whole number, the numbers are the labels, from 0, unless all are among
+    ``classes``. Otherwise they are names.
 
     Args:
         path: The list.
-        folder: What its paths are relative to.
+        folder: The folder that its paths are relative to.
         classes: Names in the order of the labels; None takes them from the list, sorted.
-        cache: Folder for what was read. The list is read again, and its images are looked for, once
-            it has another size or modification time, or a folder of its images another one.
+        cache: Folder for the cached result. The list is read again, and its images are searched
+            again, if the size or modification time of the list or the modification time of a folder
+            of images has changed.
 
     Raises:
-        DataError: the list is missing or empty, a line cannot be read, an image is not there or has
+        DataError: the list is missing or empty, a line cannot be read, an image is missing or has
             two classes, or a class is unknown.
     """
     identity = _identity(path)
@@ -80,8 +81,8 @@ def read_image_list(
 
 
 def _identity(path: Path) -> list[int]:
-    """Return the size and the modification time of a list; nothing where it cannot be read, which
-    reading it tells."""
+    """Return the size and modification time of a list; nothing if it cannot be read, which is
+    reported when it is read."""
     try:
         status = path.stat()
     except OSError:
@@ -90,7 +91,7 @@ def _identity(path: Path) -> list[int]:
 
 
 def _find(path: Path, folder: Path, images: list[str]) -> list[str]:
-    """Return the path below a folder of each image of a list."""
+    """Return the path below ``folder`` of each image of a list."""
     bare = [place for place, name in enumerate(images) if not name.lower().endswith(IMAGE_ENDINGS)]
     named = sorted({*range(len(images))} - {*bare})
     found: list[str | None] = [None] * len(images)
@@ -116,7 +117,8 @@ def _find(path: Path, folder: Path, images: list[str]) -> list[str]:
 
 
 def _require_one_class(path: Path, images: list[str], words: list[str]) -> None:
-    """Check that images that are listed twice, to be seen more often, have one class."""
+    """Raise DataError if an image that is listed several times, for oversampling, has two
+    classes."""
     known: dict[str, str] = {}
     for image, word in zip(images, words, strict=True):
         if known.setdefault(image, word) != word:

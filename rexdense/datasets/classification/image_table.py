@@ -1,4 +1,4 @@
-"""Tables of images and classes: CSV files as Kaggle, pandas and spreadsheets write them."""
+"""Tables of images and classes: CSV files as written by Kaggle, pandas and spreadsheets."""
 
 import csv
 from collections.abc import Iterator
@@ -19,20 +19,20 @@ IMAGE_COLUMNS = (
     'filename',
 )
 CLASS_COLUMNS = ('class', 'class_name', 'label', 'category', 'target', 'predictionstring')
-"""Names of columns, in small letters; those of Kaggle's ImageNet are among them."""
+"""Names of columns, in lower case; those of Kaggle's ImageNet are among them."""
 
 _SHARES = {'0': 0, '0.0': 0, '1': 1, '1.0': 1}
 MOST_NAMED = 5
 
 
 def read_table(path: Path, delimiter: str = ',') -> Iterator[tuple[int, str, str]]:
-    """Yield the number of each line, its image and its class; '' for what a line lacks. Raise
-    DataError where the file cannot be read, or its columns may be anything.
+    """Yield the line number, image and class of each line; '' for a missing value. Raise DataError
+    if the file cannot be read, or if its columns are ambiguous.
 
-    The columns are those that a header names, or the only two. Several columns of which none bears
-    a title of classes are one of each class, named by the header, with a single 1 in each line.
-    Semicolons part them where the first line has no comma: spreadsheets write these in languages
-    that have the comma in numbers.
+    The columns are found by the header, or are the only two. Several columns, none of which has a
+    title for classes, are read as one-hot: one column per class, named by the header, with a single
+    1 in each line. If the first line has no comma, the separator is the semicolon, which
+    spreadsheets write in languages with a decimal comma.
     """
     written = read_text(path, MOST_LIST_BYTES).splitlines()
     first = next(filter(str.strip, written), '')
@@ -66,8 +66,8 @@ def _column(titles: list[str], known: tuple[str, ...]) -> int | None:
 
 
 def _is_header(first: list[list[str]]) -> bool:
-    """Whether the first of two lines has titles: known ones, or other words above the name of a
-    file."""
+    """Whether the first of two lines is a header: it has known titles, or other words above a file
+    name."""
     titles = [cell.lower() for cell in first[0]]
     if any(title.endswith(IMAGE_ENDINGS) for title in titles):
         return False
@@ -83,7 +83,7 @@ def _one_hot(
     columns: list[int],
     header: list[str] | None,
 ) -> Iterator[tuple[int, str, str]]:
-    """Yield the rows of a table with a column for each class."""
+    """Yield the rows of a table with one column per class."""
     shares = [
         [_SHARES.get(cells[place]) if place < len(cells) else None for place in columns]
         for _, cells in rows

@@ -1,4 +1,4 @@
-"""Lists of files kept between runs, each valid as long as what it was read from is the same."""
+"""File lists cached between runs; each is valid as long as its source is unchanged."""
 
 import contextlib
 import hashlib
@@ -17,7 +17,7 @@ class ListingCache:
     """A folder with a JSON file for each list.
 
     Args:
-        folder: Made if need be. None keeps nothing.
+        folder: The folder, created if necessary; None caches nothing.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -26,15 +26,15 @@ class ListingCache:
     def get(
         self, place: Path, is_current: Callable[[dict], bool], read: Callable[[], dict]
     ) -> dict:
-        """Return the listing of a folder or file by ``read``, from the cache if that is current.
+        """Return the list of a folder or file from the cache if it is current, else from ``read``.
 
-        What cannot be written is left: the next run only takes longer.
+        A list that cannot be written is not an error: the next run only takes longer.
 
         Args:
-            place: What the list is of.
-            is_current: Says it of a list that was kept; anything that it raises for a record of
-                another form counts as no.
-            read: Reads the place.
+            place: The folder or file that is listed.
+            is_current: Whether a cached list is current. Any exception, as for a record of another
+                form, counts as no.
+            read: Reads the list.
         """
         if self.folder is None:
             return read()

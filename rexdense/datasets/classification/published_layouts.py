@@ -1,4 +1,4 @@
-"""Fine-grained sets in the layouts in which they are published."""
+"""Fine-grained data sets in the layouts of their publishers."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,7 +17,8 @@ TRAINING, TEST = 'train', 'test'
 
 
 class Listed(NamedTuple):
-    """The classes in the order of the labels, and a path below the root and a label an image."""
+    """The classes in the order of the labels, and the path below the root and label of each
+    image."""
 
     classes: tuple[str, ...]
     paths: list[str]
@@ -26,19 +27,18 @@ class Listed(NamedTuple):
 
 @DATASETS.register_module()
 class PublishedDataset(ClassificationDataset):
-    """One of four fine-grained sets as its archives unpack.
+    """One of four fine-grained data sets, as its archives unpack.
 
     Args:
-        data_root: The folder that the archive makes, such as ``food-101``.
-        split: 'train' takes the training images, and the validation images of sets that have three
-            splits (FGVC-Aircraft, Oxford Flowers); 'test' the test images.
+        data_root: The folder that the archive creates, such as ``food-101``.
+        split: 'train' for the training images, with the validation images if the set has three
+            splits (FGVC-Aircraft, Oxford Flowers); 'test' for the test images.
         layout: A key of ``LAYOUTS``.
-        arguments: Those of :class:`ClassificationDataset`.
+        arguments: Arguments of :class:`ClassificationDataset`.
 
     Raises:
-        InvalidArgument: no layout or no split is called so.
-        DataError: a file of the layout, or an image that it names, is missing; or its lists do not
-            agree.
+        InvalidArgument: there is no such layout or split.
+        DataError: a file of the layout or a listed image is missing, or the lists disagree.
     """
 
     def __init__(self, data_root: str, split: str, layout: str, **arguments: Any) -> None:
@@ -59,7 +59,7 @@ class PublishedDataset(ClassificationDataset):
     def _scan(
         self, folder: Path, classes: Sequence[str] | None = None
     ) -> tuple[tuple[str, ...], FileIndex]:
-        """List the images of the split that is called as the folder."""
+        """List the images of the split that has the name of the folder."""
         root = Path(self.data_root)
         listed = self._listed(root, folder.name == TRAINING)
         missing = [path for path in listed.paths if not (root / path).is_file()]
@@ -76,8 +76,8 @@ class PublishedDataset(ClassificationDataset):
         return listed.classes, FileIndex(root, listed.paths, listed.labels)
 
     def _listed(self, root: Path, training: bool) -> Listed:
-        """Read the lists of a split; raise DataError where one is missing or cannot be read, or
-        says what the others do not know."""
+        """Read the lists of a split. Raise DataError if one is missing, cannot be read, or has
+        entries that the others lack."""
         again = 'unpack the archive again'
         try:
             listed = LAYOUTS[self.layout](root, training)
@@ -101,7 +101,7 @@ def _lines(root: Path, name: str) -> list[str]:
 
 
 def _there(root: Path, *names: str) -> Path:
-    """Return the first of some files that is there, or raise DataError."""
+    """Return the first of the files that exists; raise DataError if none does."""
     for name in names:
         if (root / name).is_file():
             return root / name
@@ -112,8 +112,8 @@ def _there(root: Path, *names: str) -> Path:
 
 
 def _matlab(path: Path, purpose: str) -> dict[str, np.ndarray]:
-    """Return the arrays of a MATLAB file, without dimensions of 1 but with one at least; raise
-    DataError for another file."""
+    """Return the arrays of a MATLAB file, squeezed to at least one dimension; raise DataError if it
+    is no such file."""
     with needed_packages(f'reading {purpose}'):
         from scipy.io import loadmat
         from scipy.io.matlab import MatReadError
@@ -134,8 +134,8 @@ def _food(root: Path, training: bool) -> Listed:
 
 
 def _cars(root: Path, training: bool) -> Listed:
-    """Stanford Cars (Krause et al. 2013): ``cars_train``, ``cars_test``, ``devkit``; the labels of
-    the test images are a file of their own."""
+    """Stanford Cars (Krause et al. 2013): ``cars_train``, ``cars_test``, ``devkit``. The labels of
+    the test images are in a separate file."""
     meta = _there(root, 'devkit/cars_meta.mat')
     name = 'cars_train_annos.mat' if training else 'cars_test_annos_withlabels.mat'
     annotations = _there(root, f'devkit/{name}', name)
@@ -158,14 +158,14 @@ def _aircraft(root: Path, training: bool) -> Listed:
 
 def _flowers(root: Path, training: bool) -> Listed:
     """Oxford 102 Flowers (Nilsback and Zisserman 2008): ``jpg``, ``imagelabels.mat`` and
-    ``setid.mat``; the classes are numbers from 1."""
+    ``setid.mat``. The classes are numbers from 1."""
     labels = _matlab(_there(root, 'imagelabels.mat'), 'Oxford Flowers')['labels']
     splits = _matlab(_there(root, 'setid.mat'), 'Oxford Flowers')
     chosen = ('trnid', 'valid') if training else ('tstid',)
     numbers = [int(number) for split in chosen for number in splits[split]]
     classes = tuple(map(str, range(1, int(labels.max()) + 1)))
     paths = [f'jpg/image_{number:05d}.jpg' for number in numbers]
-    # Counted from 1: a 0 would be the last one.
+    # Numbered from 1. In a list, the number 0 would give the last image.
     places = dict(enumerate(labels, start=1))
     return Listed(classes, paths, [int(places[number]) - 1 for number in numbers])
 
@@ -176,11 +176,11 @@ LAYOUTS: dict[str, Callable[[Path, bool], Listed]] = {
     'fgvc-aircraft': _aircraft,
     'oxford-flowers': _flowers,
 }
-"""The reader of each layout: root and whether the training images are meant."""
+"""The reader of each layout. Its arguments are the root and whether to read training images."""
 PUBLISHED_PARTS: dict[str, tuple[str, ...]] = {
     'food-101': ('images', 'meta'),
     'stanford-cars': ('cars_train', 'cars_test', 'devkit', 'cars_test_annos_withlabels.mat'),
     'fgvc-aircraft': ('data',),
     'oxford-flowers': ('jpg', 'imagelabels.mat', 'setid.mat'),
 }
-"""The folders and files below the root that the readers of the layouts read."""
+"""The folders and files below the root that the readers of the layouts use."""

@@ -13,21 +13,21 @@ from rexdense.registry import DATA_SAMPLERS
 
 @DATA_SAMPLERS.register_module()
 class RepeatedSampler(Sampler):
-    """Take each image several times, one after the other (Hoffer et al. 2020, "Augment your
-    batch"; Berman et al. 2019, "MultiGrain").
+    """Repeat each image several times in a row (Hoffer et al. 2020, "Augment your batch"; Berman et
+    al. 2019, "MultiGrain").
 
-    An epoch stays as long as it is without: each shows a share of ``1 / repeats`` of the images, in
-    a new random order, as timm's and torchvision's samplers of this kind do. Of several processes
-    each takes its turn, so that the copies of an image lie in different ones.
+    An epoch keeps its length: it has a share of ``1 / repeats`` of the images, in a new random
+    order, as in the samplers of this kind of timm and torchvision. The indices are dealt to the
+    ranks in turn, so that the copies of an image are on different ranks.
 
     Args:
         dataset: The data set.
-        repeats: Copies of an image.
+        repeats: Copies of each image.
         shuffle: Take the images in a new random order each epoch.
-        seed: Of the order; None draws one that all processes share.
+        seed: Seed of the order; None draws one that all ranks share.
 
     Raises:
-        InvalidArgument: ``repeats`` is no whole number from 1 on.
+        InvalidArgument: ``repeats`` is not a whole number from 1 on.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RepeatedSampler(Sampler):
             generator = torch.Generator().manual_seed(self.seed + self.epoch)
             order = torch.randperm(len(order), generator=generator).tolist()
         copies = [place for place in order for _ in range(self.repeats)]
-        # Filled up from the beginning where the processes cannot share them evenly.
+        # Padded from the beginning so that all ranks get the same number.
         total = len(self) * self.world_size
         copies = (copies * math.ceil(total / len(copies)))[:total]
         return iter(copies[self.rank :: self.world_size])
@@ -55,5 +55,5 @@ class RepeatedSampler(Sampler):
         return math.ceil(len(self.dataset) / self.world_size)
 
     def set_epoch(self, epoch: int) -> None:
-        """Set the epoch, which chooses the order."""
+        """Set the epoch, which determines the order."""
         self.epoch = epoch

@@ -1,15 +1,14 @@
-"""Classified images in tar files, read by where in the file each one lies.
+"""Classified images in tar files, read by their position in the file.
 
-A million small files are slow to list and to open where many machines share a disk; a hundred tar
-files are not. Each archive is listed once, and an image is then a read of so many bytes from such
-a place, so that the data set has a length and any image at any time: mmengine's samplers shuffle
-all of it, share it out among processes to equal parts, and a resumed run goes on at the very image.
+A million small files are slow to list and open if many machines share a disk; a hundred tar files
+are not. Each archive is listed once. An image is then read as a number of bytes at an offset, so
+the data set has a length and random access. mmengine's samplers shuffle all of it and divide it
+equally among ranks, and a resumed run continues at the exact image.
 
-The webdataset package reads the same files as a stream. That is the better way from storage that
-has no random access, such as a pipe or objects on the web. But a stream has no length, is shuffled
-in a window only, leaves uneven shards to hang a distributed run unless they are counted, and
-cannot be resumed within a pass; and it would be one dependency more. Archives made for it can be
-read here.
+The webdataset package reads the same files as a stream. That is better for storage without random
+access, such as a pipe or object storage. But a stream has no length, is shuffled only in a window,
+can hang a distributed run if shards are uneven and not counted, and cannot be resumed within an
+epoch. It would also be one more dependency. Archives made for webdataset can be read here.
 """
 
 import os
@@ -36,15 +35,15 @@ LONGEST_LABEL = 1024
 
 
 class ShardIndex(FileIndex):
-    """Images in archives: their names, places and labels in arrays.
+    """Images in archives: their names, positions and labels in arrays.
 
     Args:
-        folder: Holds the archives.
+        folder: The folder of the archives.
         shards: Names of the archives.
-        shard: Of each image, the place of its archive in ``shards``.
-        spans: Of each image, the offset of its first byte and its length, (images, 2).
-        paths: Of each image, its name in the archive.
-        labels: Of each image.
+        shard: For each image, the index of its archive in ``shards``.
+        spans: For each image, the offset of its first byte and its length, (images, 2).
+        paths: For each image, its name in the archive.
+        labels: The label of each image.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class ShardIndex(FileIndex):
 
 
 def find_shards(folder: Path) -> list[str]:
-    """Return the names of the tar files in a folder, sorted; none where it is no folder."""
+    """Return the sorted names of the tar files in a folder; none if it is not a folder."""
     if not folder.is_dir():
         return []
     return sorted(
@@ -98,22 +97,22 @@ def find_shards(folder: Path) -> list[str]:
 def scan_shards(
     folder: Path, classes: Sequence[str] | None = None, cache: Path | None = None
 ) -> tuple[tuple[str, ...], ShardIndex]:
-    """List the images in the tar files of a folder, by archive and in the order they lie there.
+    """List the images in the tar files of a folder, by archive and in the order of the archive.
 
-    The class of an image is what the member of its name with the ending ``.cls`` holds, as
-    webdataset writes it, a number or a name; else the folder that it lies in; else, as in
-    ImageNet's own archives, one a class, the archive's name. That is not taken where a member that
-    is no image has the name of an image, such as ``.json`` or ``.txt``, and may hold its class.
+    The class of an image is the first of these: the content, a number or a name, of the member with
+    its name and the ending ``.cls``, as webdataset writes it; the folder of the image; the name of
+    the archive, as in ImageNet's archives with one class each. The last is not used if another
+    member with the name of an image, such as ``.json`` or ``.txt``, may have its class.
 
     Args:
-        folder: Holds the archives, not compressed.
+        folder: The folder of the archives, which must not be compressed.
         classes: Names in the order of the labels; None takes those of the archives, sorted.
-        cache: Folder for the lists, each read again once its archive has another size or
-            modification time.
+        cache: Folder for the cached lists. An archive is listed again if its size or modification
+            time has changed.
 
     Raises:
-        DataError: there are no archives, one cannot be read or is compressed, there are no images,
-            an image has no class, or one that is none of ``classes``.
+        DataError: there are no archives, an archive cannot be read or is compressed, there are no
+            images, or an image has no class or one that is not in ``classes``.
     """
     shards = find_shards(folder)
     if not shards:
@@ -159,7 +158,7 @@ def _labels(
 
 
 def _members_of(path: Path, cache: Path | None) -> dict:
-    """Return ``paths``, ``spans`` and ``classes`` of the images in an archive, from the cache if it
+    """Return ``paths``, ``spans`` and ``classes`` of the images in an archive. Use the cache if it
     is current."""
     status = path.stat()
     identity = [status.st_size, status.st_mtime_ns]
@@ -175,7 +174,7 @@ def _read_members(path: Path) -> dict:
     labels: dict[str, str] = {}
     others: dict[str, str] = {}
     try:
-        # 'r:' takes no compressed archive, in which no place could be read.
+        # 'r:' refuses compressed archives, whose members have no offset to read from.
         with tarfile.open(path, 'r:') as archive:
             for member in archive:
                 if not member.isreg():
@@ -189,7 +188,7 @@ def _read_members(path: Path) -> dict:
                     labels[member.name.removesuffix(LABEL_ENDING)] = content.decode().strip()
                 elif not is_image:
                     others.setdefault(_key(name), member.name)
-            # tarfile takes a cut header for the end, which is a block of zeros.
+            # tarfile takes a truncated header for the end, which is a block of zeros.
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
                 raise tarfile.ReadError('it ends before its end mark')
@@ -206,20 +205,20 @@ def _read_members(path: Path) -> dict:
 
 
 def _key(name: PurePosixPath) -> str:
-    """Return the key that the members of one sample of webdataset share: all to the first dot of
-    the name."""
+    """Return the key that all members of a webdataset sample share: the name up to its first
+    dot."""
     return str(name.parent / name.name.partition('.')[0])
 
 
 def _class_of(name: str, labels: dict[str, str], others: dict[str, str], path: Path) -> str:
-    """Return the class of a member; raise DataError where other images have labels of their own and
-    this one has none, or where its class may be in a member that is not read.
+    """Return the class of a member. Raise DataError if other images have label members and this one
+    has none, or if its class may be in a member that is not read.
 
     Args:
-        name: Of the member.
-        labels: What the members with the ending of labels hold, by their names without it.
-        others: By their keys, the names of members that are neither images nor labels.
-        path: Of the archive.
+        name: Name of the member.
+        labels: Content of the label members, by their names without the ending.
+        others: Names of the members that are neither images nor labels, by their keys.
+        path: Path of the archive.
     """
     key = _key(PurePosixPath(name))
     whole = str(PurePosixPath(name).with_suffix(''))

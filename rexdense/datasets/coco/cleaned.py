@@ -9,12 +9,12 @@ from rexdense.datasets.coco import cleaning
 from rexdense.datasets.coco.json_file import id_key
 
 LEAST_OVERLAP = 0.5
-"""IoU of an annotation's box with the box around its mask from which the two fit."""
+"""Least IoU of an annotation's box and the box around its mask for the two to agree."""
 
 
 @dataclass
 class Cleaned:
-    """The annotations that can be used, completed, and what was left out or changed.
+    """The usable annotations, completed, and what was left out or changed.
 
     The fields are those of :class:`~rexdense.datasets.coco.annotations.CocoAnnotations`.
     """
@@ -33,12 +33,13 @@ def clean_annotations(
     own_ids: Mapping[str, int | str],
     need_masks: bool,
 ) -> Cleaned:
-    """Return the annotations of a file that can be used.
+    """Return the usable annotations of a file.
 
     Args:
-        content: The file, as ``check_form`` returns it.
-        category_names: Of the file, by :func:`~rexdense.datasets.coco.json_file.id_key` of the id.
-        own_ids: The ids, as they are spelt in the file, of the categories wanted, by the same key.
+        content: The content of the file, as returned by ``check_form``.
+        category_names: Names of the categories by the
+            :func:`~rexdense.datasets.coco.json_file.id_key` of their ids.
+        own_ids: Ids of the requested categories as spelt in the file, by the same key.
         need_masks: Whether annotations without a usable mask are left out.
     """
     images = {id_key(image['id']): image for image in content['images']}
@@ -60,17 +61,17 @@ def clean_annotations(
 def _clean_one(
     entry: dict, image: dict, category_id: int | str, need_masks: bool, result: Cleaned
 ) -> None:
-    """Add an annotation to the result, or the reason why it was left out."""
+    """Add an annotation to the result, or the reason why it is left out."""
     size = int(image['width']), int(image['height'])
     mask = cleaning.clean_segmentation(entry.get('segmentation'), *size)
     turned = cleaning.turned_box(entry)
     if turned is not None:
-        # The copy is no longer to be turned.
+        # The box of the copy already includes the rotation.
         attributes = {**entry['attributes'], 'rotation': 0.0}
         entry = {**entry, 'bbox': turned, 'attributes': attributes}
     box, clipped = cleaning.clean_box(entry.get('bbox'), *size)
     extent = mask
-    # Run lengths take time to decode.
+    # Run lengths are slow to decode.
     if not isinstance(mask, str) and (need_masks or box in cleaning.NO_BOX):
         extent = cleaning.box_of_mask(mask)
     of_mask = box in cleaning.NO_BOX and not isinstance(extent, str)
@@ -78,7 +79,7 @@ def _clean_one(
         box, clipped = cleaning.clean_box(extent, *size)
     fault = box if isinstance(box, str) else None
     if box in cleaning.NO_BOX and isinstance(extent, str) and extent != cleaning.NO_MASK:
-        # The mask would have given the box.
+        # Without this fault, the box would have come from the mask.
         fault = extent
     if fault is None and need_masks:
         fault = extent if isinstance(extent, str) else None
@@ -99,7 +100,8 @@ def _clean_one(
 
 
 def _overlap_of_mask(extent: list[float], box: list[float], size: tuple[int, int]) -> float | str:
-    """Return the IoU of the box around a mask with the annotation's box, or the mask's fault."""
+    """Return the IoU of the annotation's box and the box around its mask, or the fault of the
+    mask."""
     inside, _ = cleaning.clean_box(extent, *size)
     if isinstance(inside, str) and inside != cleaning.OUTSIDE_BOX:
         return cleaning.EMPTY_MASK
@@ -115,7 +117,7 @@ def _completed(
     clipped: bool,
     mask: list | dict | None,
 ) -> dict:
-    """The annotation with the keys that COCO's own files have."""
+    """Return the annotation with the keys of COCO's own files."""
     completed = {
         **entry,
         'image_id': image_id,

@@ -29,29 +29,29 @@ MASK_FAULTS = (
     *(EMPTY_MASK, MASK_OUTSIDE_BOX, FAR_POINTS),
 )
 NO_BOX = (BOX_WITHOUT_NUMBERS, ZERO_SIZE_BOX)
-"""Boxes that stand for none; a mask then says where the object is."""
+"""Boxes that count as missing; a mask then gives the box."""
 
 _LARGEST = sys.float_info.max
 _ROUNDING = 0.5
-"""By how many pixels a box may reach out of its image and stay as it is: tools round."""
+"""Pixels by which a box may exceed its image without being clipped, since tools round."""
 
 
 _MOST_OF_BOX = 4
-"""Above so many times the area of its box, an object's area is in other units, or of another."""
+"""An area of more than so many times the box is in other units or of another object."""
 
 _FARTHEST = 100_000
-"""By how many pixels a polygon may reach out of its image. pycocotools fills it point by point, in
-whole numbers of 32 bits, and ends the process where memory or these do not suffice."""
+"""Pixels by which a polygon may exceed its image. pycocotools fills polygons point by point with
+32-bit integers, and ends the process if memory or the integers overflow."""
 
 _DIGITS = 6
-"""Of a turned box in pixels; sines leave some at the end."""
+"""Decimals of a rotated box in pixels; sines are inexact in the last ones."""
 
 _NO = ('false', 'no', 'n', 'f', '')
 """Words that exporters write for an iscrowd of 0."""
 
 
 def number_of(value: Any) -> int | float | None:
-    """Return a number that a float can hold, which may be written as text; None for anything else.
+    """Return a number that fits in a float and may be written as text; None for anything else.
 
     Example:
         >>> number_of('12'), number_of(' 0.5'), number_of('wide'), number_of(True)
@@ -67,7 +67,7 @@ def number_of(value: Any) -> int | float | None:
             value = int(value) if value.is_integer() else value
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-    # Whole numbers may be of any length in JSON. NaN is no number, and compares false.
+    # Whole numbers in JSON may have any length. Comparisons with NaN are false.
     return value if abs(value) <= _LARGEST else None
 
 
@@ -85,7 +85,7 @@ def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, boo
     """Return (box or the reason to drop it, whether it was clipped to the image).
 
     A box with a side below one pixel is dropped because mmdet's ``CocoDataset`` leaves it out of
-    training; so training and evaluation see the same boxes.
+    training. So training and evaluation see the same boxes.
 
     Args:
         box: [left, top, width, height] in pixels.
@@ -117,10 +117,9 @@ def clean_box(box: Any, width: int, height: int) -> tuple[list[float] | str, boo
 
 
 def turned_box(entry: Mapping[str, Any]) -> list[float] | None:
-    """Return the box around the rectangle of an annotation that is turned about its middle; None
-    where it is not.
+    """Return the box around a rotated rectangle; None if the annotation is not rotated.
 
-    CVAT writes the rectangle as it was before it was turned, with the angle beside it.
+    CVAT writes the rectangle before its rotation about the centre, and the angle beside it.
 
     Example:
         >>> turned_box(dict(bbox=[10, 20, 8, 4], attributes=dict(rotation=90.0)))
@@ -145,13 +144,15 @@ def turned_box(entry: Mapping[str, Any]) -> list[float] | None:
 def clean_area(
     area: Any, box: list[float], clipped: bool, mask: list | dict | None = None
 ) -> int | float:
-    """Return the area of an object in pixels: that of its mask, else of its box, where the file has
-    none; that of its box for one that cannot be, as fractions of the image cannot.
+    """Return the area of an object in pixels.
+
+    An annotation without an area gets that of its mask, or else of its box. An impossible area,
+    such as a fraction of the image, is replaced by that of the box.
 
     Args:
         box: [left, top, width, height] in pixels.
-        clipped: Whether the box has become smaller than the object.
-        mask: What :func:`clean_segmentation` gives.
+        clipped: Whether clipping made the box smaller than the object.
+        mask: A mask from :func:`clean_segmentation`.
     """
     area, of_box = number_of(area_of_mask(mask) if area is None and mask else area), box[2] * box[3]
     if area is None or area < 1 or (area > _MOST_OF_BOX * of_box and not clipped):
@@ -160,16 +161,16 @@ def clean_area(
 
 
 def clean_segmentation(segmentation: Any, width: int, height: int) -> list | dict | str:
-    """Return the usable part of a mask: polygons of three or more points, or run lengths; or the
-    reason why there is none.
+    """Return the usable part of a mask, or the reason why there is none.
 
-    A single polygon that stands without its outer list gets one. Polygons of four numbers go,
-    because pycocotools takes them for boxes, and those with points that it cannot count up to.
-    Whether the text of compressed run lengths is whole, :func:`box_of_mask` finds out.
+    This is polygons of three or more points, or run lengths. A single polygon without its outer
+    list gets one. Polygons of four numbers are dropped, because pycocotools takes them for boxes.
+    So are polygons with coordinates that are too large for pycocotools. :func:`box_of_mask` checks
+    whether compressed run lengths are complete.
 
     Args:
-        segmentation: polygons [[x, y, x, y, ...], ...] in pixels, or run lengths
-            {'size': [height, width], 'counts': ...}.
+        segmentation: polygons [[x, y, x, y, ...], ...] in pixels, or run lengths {'size': [height,
+            width], 'counts': ...}.
         width, height: of the image in pixels.
     """
     if not segmentation:
@@ -212,8 +213,9 @@ def _fault_of_polygon(polygon: list[int | float] | None, most: int) -> str | Non
 
 
 def box_of_mask(mask: list | dict) -> list[float] | str:
-    """Return the box [left, top, width, height], in pixels, of what :func:`clean_segmentation`
-    gives; or why there is none: a mask without a pixel, or damaged run lengths."""
+    """Return the box [left, top, width, height], in pixels, of a mask from
+    :func:`clean_segmentation`, or why there is none: no pixel in the mask, or damaged run
+    lengths."""
     if isinstance(mask, list):
         across = [number for polygon in mask for number in polygon[::2]]
         down = [number for polygon in mask for number in polygon[1::2]]
@@ -227,8 +229,8 @@ def box_of_mask(mask: list | dict) -> list[float] | str:
 
 
 def area_of_mask(mask: list | dict) -> float:
-    """Return the area in pixels of what :func:`clean_segmentation` gives, which COCO's ``area`` is;
-    0 for damaged run lengths."""
+    """Return the area in pixels of a mask from :func:`clean_segmentation`, which is COCO's
+    ``area``; 0 for damaged run lengths."""
     if isinstance(mask, list):
         return sum(map(_area_of_polygon, mask))
     counts = mask['counts']
@@ -237,7 +239,7 @@ def area_of_mask(mask: list | dict) -> float:
 
 def _area_of_polygon(polygon: list[float]) -> float:
     """Return the area of a polygon [x, y, x, y, ...] (the shoelace formula)."""
-    # Products of whole numbers of any length may be more than a float can hold.
+    # Products of whole numbers of any length can exceed a float.
     across, down = list(map(float, polygon[::2])), list(map(float, polygon[1::2]))
     following = zip(across, down, [*across[1:], across[0]], [*down[1:], down[0]], strict=True)
     return abs(sum(x * next_y - next_x * y for x, y, next_x, next_y in following)) / 2
@@ -254,10 +256,10 @@ def overlap(box: list[float], other: list[float]) -> float:
 
 
 def _numbers(values: Any) -> list[int | float] | None:
-    """Return a list of numbers, some perhaps written as text; None where it is no such list."""
+    """Return a list of numbers, possibly written as text; None for anything else."""
     if not isinstance(values, list | tuple):
         return None
-    # The call is left out for most: a file has millions.
+    # Most numbers skip the function call: a file has millions.
     numbers = [
         value if type(value) is float and -_LARGEST <= value <= _LARGEST else number_of(value)
         for value in values

@@ -94,9 +94,9 @@ class CocoFolder:
             need_masks: whether annotations without a usable mask are left out.
 
         Raises:
-            DataError: a file is missing or cannot be used, such as an image of another size than
-                annotated. Training images that cannot be decoded are no error here; training skips
-                them.
+            DataError: a file is missing or cannot be used, for example if an image has another size
+                than annotated. Training images that cannot be decoded are no error here; training
+                skips them.
         """
         root = Path(self.data_root)
         if not root.is_dir():
@@ -117,13 +117,13 @@ class CocoFolder:
         return annotations
 
     def below(self, path: Path) -> str:
-        """Return a path relative to the data root; an absolute one if it lies outside."""
+        """Return a path relative to the data root; an absolute path if it lies outside."""
         root = Path(self.data_root)
         return str(path.relative_to(root) if path.is_relative_to(root) else path.absolute())
 
     def found_places(self, splits: Mapping[str, CocoAnnotations]) -> list[str]:
-        """Return a sentence for each split whose annotations or images were found elsewhere than
-        at the stated paths."""
+        """Return a sentence for each split whose annotations or images were found elsewhere than at
+        the stated paths."""
         sentences = []
         for split, found in splits.items():
             places = self.below(found.path), self.below(found.image_folder)
@@ -136,7 +136,7 @@ class CocoFolder:
         return sentences
 
     def _annotation_file(self, split: str) -> Path:
-        """Return the stated annotation file of a split, or else that of a known layout."""
+        """Return the stated annotation file of a split, or else the file of a known layout."""
         root, stated = Path(self.data_root), {'train': self.train, 'val': self.val}[split]
         if stated != getattr(CocoFolder, split) or (root / stated).exists():
             return root / stated
@@ -160,7 +160,7 @@ class CocoFolder:
         return found[0]
 
     def _only_train(self, split: str) -> list[Path]:
-        """Return the annotation file of train if val has none, so that train could be split."""
+        """Return the annotation file of train, which could be split, if val has none."""
         if split != 'val' or self.train != CocoFolder.train:
             return []
         root = Path(self.data_root)
@@ -220,7 +220,7 @@ def summary(splits: Mapping[str, CocoAnnotations]) -> str:
 
 
 def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
-    """Sentences on what the numbers of the table may mean."""
+    """Return sentences on what the numbers of the table may mean."""
     remarks = []
     if any(column.images_without_boxes for column in splits.values()):
         remarks.append('Images without boxes are kept: they are learnt from as background.')

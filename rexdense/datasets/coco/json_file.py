@@ -14,7 +14,7 @@ _FORM = 'a COCO annotation file is an object with the lists images, annotations 
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of an annotation file; raise DataError where it cannot be read, or is no
+    """Return the content of an annotation file; raise DataError if it cannot be read or is not
     complete JSON."""
     return _parse(path, _read(path))
 
@@ -25,25 +25,25 @@ def check_form(
     need_annotations: bool = True,
     classes: Sequence[str] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return COCO annotations whose form is right and whose ids are unique, and the names of the
-    categories that were left out because they only head others.
+    """Check the form of COCO annotations and the uniqueness of their ids. Return the content and
+    the names of the categories that were dropped as mere super-categories.
 
-    Right form means: the three lists are there, every image has ``id``, ``file_name`` and a size in
-    pixels, every category ``id`` and a ``name`` of its own, every annotation ``id``, ``image_id``
-    and ``category_id``. Ids are whole numbers or strings, and 7 and '7' are the same id. Sizes
-    may be written as text.
+    The right form has three lists. Every image has ``id``, ``file_name`` and a size in pixels;
+    every category has ``id`` and a ``name`` of its own; every annotation has ``id``, ``image_id``
+    and ``category_id``. Ids are whole numbers or strings, and 7 and '7' are the same id. Sizes may
+    be written as text.
 
-    A category without annotations that others name as their super-category and that has none
-    itself is a root, as Roboflow writes one for its project. It is no class.
+    A root is a category without annotations and without a super-category that is the super-category
+    of others, as Roboflow writes one for its project. It is no class.
 
     Args:
-        path: where the content comes from, for messages.
-        need_annotations: whether the list of annotations may not be absent, as it is in the files
-            of COCO's test images. The answer has an empty list then.
-        classes: Names of the classes wanted; a root that is one of them stays.
+        path: the source of the content, for messages.
+        need_annotations: whether the list of annotations is required. The files of COCO's test
+            images have none; the result then has an empty list.
+        classes: Names of the requested classes; a root with one of these names is kept.
 
     Raises:
-        DataError: they are not of this form.
+        DataError: the content is not of this form.
     """
     if not isinstance(content, dict):
         kind = 'list' if isinstance(content, list) else type(content).__name__
@@ -72,7 +72,7 @@ def check_form(
 
 
 def id_key(value: Any) -> str | None:
-    """Return the common form of the spellings of one id (7, 7.0 and '7'); None if it is no id."""
+    """Return the common form of all spellings of an id (7, 7.0 and '7'); None if it is no id."""
     if type(value) is int:  # most are; a file has millions
         return str(value)
     if isinstance(value, bool):
@@ -112,14 +112,14 @@ def _parse(path: Path, content: bytes) -> Any:
             f'annotation file {path} is not UTF-8 text; a COCO annotation file is plain JSON'
         ) from None
     except json.JSONDecodeError as error:
-        # An unterminated string is reported where it starts, all else that is cut off at the end.
+        # An unterminated string is reported at its start, other truncation at the end.
         cut_off = not text[error.pos :].strip() or error.msg.startswith('Unterminated')
         fault = 'is cut off' if cut_off else 'is not valid JSON'
         raise DataError(
             f'annotation file {path} {fault} at line {error.lineno}, column {error.colno} '
             f'({error.msg}); copy or export it again'
         ) from None
-    # Lists in lists without end, and numbers longer than Python reads.
+    # Unlimited nesting of lists, and numbers longer than Python reads.
     except (RecursionError, ValueError) as error:
         raise DataError(
             f'annotation file {path} is not valid JSON ({" ".join(str(error).split())[:80]}); copy '
@@ -130,7 +130,7 @@ def _parse(path: Path, content: bytes) -> Any:
 def _check_entries(
     path: Path, entries: Sequence[Any], kind: str, required: tuple[str, ...]
 ) -> None:
-    """Check that every entry is an object with the keys ``required`` and an id of its own."""
+    """Check that every entry is an object with the keys ``required`` and a unique id."""
     broken = [index for index, entry in enumerate(entries) if not isinstance(entry, dict)]
     if broken:
         raise DataError(
@@ -168,8 +168,8 @@ def _check_unique(path: Path, keys: Sequence[str], what: str, remedy: str) -> No
 
 
 def _check_text(path: Path, content: dict[str, Any]) -> None:
-    """Check that names are text: JSON can spell halves of characters, which no file can be named by
-    and which cannot be shown."""
+    """Check that names are text. JSON can spell surrogate halves, which cannot be displayed or
+    occur in a file name."""
     for kind, key in (('images', 'file_name'), ('categories', 'name')):
         for entry in content[kind]:
             try:
@@ -196,8 +196,8 @@ def _check_image_entries(path: Path, images: Sequence[dict]) -> None:
 
 
 def _roots(content: dict[str, Any], wanted: Sequence[str]) -> list[dict]:
-    """Return the categories that only head others; of those wanted, such as a class has the name
-    of."""
+    """Return the categories that are only super-categories, without those whose name is a requested
+    class."""
     used = {id_key(entry['category_id']) for entry in content['annotations']}
     categories = content['categories']
     names = [str(category['name']) for category in categories]

@@ -1,4 +1,4 @@
-"""Places where exporters put annotation files in COCO's or VOC's form, and their images."""
+"""Paths where exporters write annotation files in COCO's or VOC's form, and their images."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from rexdense.datasets.images.folders import is_data
 from rexdense.errors import DataError
 
 BESIDE_IMAGES = '_annotations.coco.json'
-"""Roboflow's."""
+"""File of Roboflow."""
 INSTANCES = 'annotations/instances_'
-"""COCO's and CVAT's."""
-# CVAT's and Label Studio's of a project that was not divided, and what others call it.
+"""Files of COCO and CVAT."""
+# Files of CVAT and Label Studio for a project without splits, and the names of other exporters.
 _UNDIVIDED = (
     *(f'{INSTANCES}default.json', 'result.json', BESIDE_IMAGES, 'annotations.json'),
     *('instances.json', 'coco.json', 'annotations/annotations.json', 'annotations/all.json'),
@@ -53,8 +53,7 @@ def annotation_files(root: Path, split: str) -> list[Path]:
 
 
 def undivided_files(root: Path) -> list[Path]:
-    """Return the sources of the annotations of a folder that is not divided into splits; the first
-    is the likeliest."""
+    """Return the sources of the annotations of a folder without splits, the likeliest first."""
     places = [root / name for name in _UNDIVIDED]
     found = [path for path in places if path.is_file() or (path.is_dir() and is_voc(path))]
     return found or _only_coco_file(root, root / 'annotations')
@@ -73,7 +72,7 @@ def _only_coco_file(*folders: Path) -> list[Path]:
 
 
 def looked_for(split: str) -> str:
-    """Return the places of the annotations of a split, for a message."""
+    """Return the searched places of the annotations of a split, for a message."""
     names = SPLIT_NAMES[split][:2] if split == 'val' else SPLIT_NAMES[split][:1]
     forms = f'{{}}/{BESIDE_IMAGES}', f'{INSTANCES}{{}}*.json', f'{LISTS}/{{}}.txt'
     places = [form.format(name) for form in forms for name in names]
@@ -81,17 +80,17 @@ def looked_for(split: str) -> str:
 
 
 def image_folders(root: Path, annotations: Path, images: str, searched: bool = True) -> list[Path]:
-    """Return the folders where the images of an annotation file may lie, the likeliest first.
+    """Return the folders that may have the images of an annotation file, the likeliest first.
 
     Args:
-        images: The folder below the root that was stated.
-        searched: Whether they may lie elsewhere.
+        images: The stated folder below the root.
+        searched: Whether other folders are searched too.
     """
     if not searched:
         return [root / images]
     if is_voc(annotations):
         return [root / images, *voc_image_folders(annotations)]
-    # instances_val2017 is of the images in val2017.
+    # The images of instances_val2017 are in val2017.
     name = annotations.stem.partition('_')[2] or annotations.stem
     places = [root / images, root / name, root / images / name, annotations.parent, root]
     return [*places, *subfolders(annotations.parent), *subfolders(root)]

@@ -1,6 +1,6 @@
-"""Masks as arrays of pixels, to and from COCO's polygons and run lengths.
+"""Conversion of masks between arrays of pixels and COCO's polygons and run lengths.
 
-Run lengths are encoded here, so that a set can be made without pycocotools.
+Run lengths are encoded here so that a data set can be made without pycocotools.
 """
 
 from typing import Any
@@ -12,21 +12,21 @@ from rexdense.errors import DataError
 
 
 def box_of_pixels(mask: np.ndarray) -> list[int]:
-    """Return [left, top, width, height] of a mask (height, width), bool, somewhere true."""
+    """Return [left, top, width, height] of a bool mask (height, width) that is not empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     left, top = int(columns[0]), int(rows[0])
     return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
 
 
 def decode_mask(segmentation: list | dict, height: int, width: int) -> np.ndarray:
-    """Return the pixels (height, width), bool, of a mask as
-    :func:`~rexdense.datasets.coco.cleaning.clean_segmentation` leaves it.
+    """Return the pixels (height, width), bool, of a mask from
+    :func:`~rexdense.datasets.coco.cleaning.clean_segmentation`.
 
-    Polygons become the pixels that pycocotools gives them.
+    Polygons give the same pixels as in pycocotools.
 
     Args:
         segmentation: Polygons in pixels of the image, or run lengths of its size.
-        height, width: Of the image, in pixels.
+        height, width: Size of the image in pixels.
 
     Raises:
         DataError: the text of the run lengths is damaged.
@@ -46,11 +46,11 @@ def decode_mask(segmentation: list | dict, height: int, width: int) -> np.ndarra
 
 
 def encode_mask(mask: np.ndarray) -> dict[str, Any]:
-    """Return a mask as COCO's compressed run-length code: ``size`` (height, width) and ``counts``.
+    """Return a mask as COCO's compressed run lengths: ``size`` (height, width) and ``counts``.
 
-    Runs alternate between outside and inside, down the columns, starting outside; from the fourth
-    on, the difference to the run two before stands for a run. Each is written in groups of five
-    bits, the lowest first, with a sixth bit for "more follows", as characters from ``'0'`` on.
+    Runs alternate between outside and inside, down the columns, starting outside. From the fourth
+    run on, the difference to the run two before is written. Each number is written in groups of
+    five bits, the lowest first, with a sixth bit for "more follows", as characters from ``'0'`` on.
     Source: ``rleToString`` in cocodataset/cocoapi ``common/maskApi.c``.
 
     Args:
@@ -68,7 +68,7 @@ def encode_mask(mask: np.ndarray) -> dict[str, Any]:
         while more:
             group = value & 31
             value >>= 5
-            # The last group's highest bit is the sign.
+            # The highest bit of the last group is the sign.
             more = value != (-1 if group & 16 else 0)
             characters.append(chr(48 + (group | 32 if more else group)))
     return {'size': list(mask.shape), 'counts': ''.join(characters)}

@@ -1,4 +1,4 @@
-"""Masks as COCO's run lengths: pixels counted down each column, alternately without and within.
+"""Masks as COCO's run lengths: lengths of alternating runs outside and inside, down the columns.
 
 The text form is that of ``rleToString`` in pycocotools (common/maskApi.c).
 """
@@ -6,11 +6,11 @@ The text form is that of ``rleToString`` in pycocotools (common/maskApi.c).
 from collections.abc import Sequence
 
 _MOST_BITS = 60
-"""Of a number; longer ones take a time that grows with the square of their length."""
+"""Most bits of a number; the time to read a longer one grows with the square of its length."""
 
 
 def runs_of_text(text: str) -> list[int]:
-    """Return the run lengths of COCO's compressed text; none where it is damaged."""
+    """Return the run lengths of COCO's compressed text; none if it is damaged."""
     runs: list[int] = []
     value = shift = 0
     for character in text:
@@ -23,7 +23,7 @@ def runs_of_text(text: str) -> list[int]:
             continue
         if code & 0x10:
             value -= 1 << shift
-        # From the fourth on, the difference to the one before the last.
+        # From the fourth on, the difference to the run two before is stored.
         runs.append(value + (runs[-2] if len(runs) > 2 else 0))
         value = shift = 0
     return [] if shift or min(runs, default=0) < 0 else runs
@@ -33,7 +33,8 @@ def box_of_runs(runs: Sequence[int], height: int) -> list[int] | None:
     """Return [left, top, width, height] of a mask in pixels; None if it has no pixel.
 
     Args:
-        height: Of the image, in pixels.
+        runs: Run lengths down the columns.
+        height: Height of the image in pixels.
     """
     columns: list[int] = []
     rows: list[int] = []

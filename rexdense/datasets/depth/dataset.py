@@ -24,7 +24,7 @@ class DepthDataset(SkipUnreadable, BaseDataset):
 
     A training image that cannot be decoded, or whose depth map has no measured pixel, is replaced
     by another one; see ``skipped_images``. With ``test_mode=True``, such an image is an error, and
-    such a map is left to the metric.
+    such a map is passed on to the metric.
 
     Args:
         ann_file: A list of pairs, see :func:`~rexdense.datasets.depth.pairs.read_pair_list`; ''

@@ -110,11 +110,11 @@ def read_depth(content: bytes, path: str, units_per_metre: float = 1000) -> np.n
 
 
 def _stored(content: bytes, path: str) -> np.ndarray:
-    """Return the values of a file as they are stored; those of an image upright."""
+    """Return the values of a file as stored; an image is turned upright."""
     if str(path).endswith('.npy'):
         try:
             return np.load(io.BytesIO(content), allow_pickle=False)
-        # NumPy raises nearly anything of a damaged file.
+        # NumPy raises almost any exception for a damaged file.
         except Exception as error:
             raise UnreadableImage(
                 f'depth map {path} cannot be read: it is damaged, or no array of numbers'

@@ -17,7 +17,7 @@ class DepthPairs(NamedTuple):
 
     Attributes:
         pairs: (image, depth map), sorted by image.
-        left_out: How many files or lines had no counterpart, by what they are.
+        left_out: Number of files or lines without a counterpart, by their kind.
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -30,13 +30,13 @@ def find_depth_pairs(
     pair_list: str | os.PathLike[str] = '',
     data_root: str | os.PathLike[str] = '',
 ) -> DepthPairs:
-    """Pair images with depth maps by a list, or by name where none is given; raise DataError where
+    """Pair images with depth maps by a list, or by name if no list is given. Raise DataError if
     something is missing or cannot be used.
 
     Args:
         images, depth, pair_list: Folders and file, see :func:`pair_by_name` and
             :func:`read_pair_list`.
-        data_root: What relative ones are relative to.
+        data_root: The folder that relative paths start from.
     """
     root = Path(data_root)
     if pair_list:
@@ -45,10 +45,10 @@ def find_depth_pairs(
 
 
 def pair_by_name(images: str | os.PathLike[str], depth: str | os.PathLike[str]) -> DepthPairs:
-    """Pair the files of two folders whose names below them are equal, endings aside, as
-    :func:`~rexdense.datasets.file_names.match_names` compares names. Raise DataError where a folder
-    is not there or has no image, an image has no depth map, or two files of a folder differ in
-    their endings alone."""
+    """Pair the files of two folders whose relative paths are equal except for their endings,
+    compared as in :func:`~rexdense.datasets.file_names.match_names`. Raise DataError if a folder is
+    missing or has no image, an image has no depth map, or two files of a folder differ only in
+    their endings."""
     image_files = _files_by_name(Path(images), IMAGE_ENDINGS, 'images')
     depth_files = _files_by_name(Path(depth), DEPTH_ENDINGS, 'depth maps')
     partners = match_names(list(image_files), depth_files)
@@ -76,17 +76,17 @@ def pair_by_name(images: str | os.PathLike[str], depth: str | os.PathLike[str]) 
 def read_pair_list(
     path: str | os.PathLike[str], images: str | os.PathLike[str], depth: str | os.PathLike[str]
 ) -> DepthPairs:
-    """Read a list with an image and its depth map on each line, as the Eigen split's come.
+    """Read a list with an image and its depth map per line, such as those of the Eigen split.
 
-    Further words of a line, such as a focal length, are left alone. A line whose depth map is
-    ``None`` is left out and counted.
+    Further words of a line, such as a focal length, are ignored. A line whose depth map is ``None``
+    is left out and counted.
 
     Args:
         path: The list.
         images, depth: Folders that the names in the list are relative to.
 
     Raises:
-        DataError: the list cannot be read, or names files that are not there.
+        DataError: the list cannot be read, or names missing files.
     """
     try:
         lines = read_text(Path(path), MOST_LIST_BYTES).splitlines()
@@ -134,7 +134,7 @@ def read_pair_list(
 
 
 def _files_by_name(folder: Path, endings: tuple[str, ...], what: str) -> dict[str, Path]:
-    """Return the files below a folder by their path in it, without the ending."""
+    """Return the files below a folder by their relative path without the ending."""
     if not folder.is_dir():
         state = 'is a file' if folder.exists() else 'is not there'
         raise DataError(

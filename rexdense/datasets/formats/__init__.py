@@ -1,1 +1,1 @@
-"""Annotations of other formats than COCO's, turned into COCO's; archives that exporters write."""
+"""Conversion of other annotation formats to COCO's, and unpacking of exporters' archives."""

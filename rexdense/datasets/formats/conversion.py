@@ -1,4 +1,4 @@
-"""COCO annotations in the making, from files of another format."""
+"""Building of COCO annotations from files of another format."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ class Converted:
 
     Attributes:
         content: ``images``, ``annotations`` and ``categories``.
-        image_folder: What the names of the images are relative to.
+        image_folder: The folder that the names of the images are relative to.
         faults: A message for each file, row or shape that was left out.
     """
 
@@ -29,10 +29,10 @@ class Converted:
     faults: list[str] = field(default_factory=list)
 
     def whole(self, path: Path) -> dict[str, Any]:
-        """Return the content; raise DataError where something could not be converted.
+        """Return the content; raise DataError if something could not be converted.
 
         Args:
-            path: Where it comes from.
+            path: The source of the annotations.
         """
         if self.faults:
             raise DataError(
@@ -44,7 +44,7 @@ class Converted:
 
 
 class CocoBuilder:
-    """COCO annotations in the making; ids count from 1.
+    """Builder of COCO annotations; ids count from 1.
 
     Args:
         classes: Names in the order of the categories; None takes those of the objects, sorted.
@@ -56,7 +56,7 @@ class CocoBuilder:
         self._annotations: list[dict[str, Any]] = []
 
     def add_image(self, file_name: str, size: tuple[int, int]) -> None:
-        """Add an image; the objects that follow are its own.
+        """Add an image. The objects that are added next belong to it.
 
         Args:
             size: (height, width) in pixels.
@@ -75,10 +75,10 @@ class CocoBuilder:
         """Add an object of the last image.
 
         Args:
-            name: Of its class.
+            name: Name of its class.
             box: [left, top, width, height] in pixels.
-            segmentation: Polygons or run lengths, as COCO has them.
-            more: Other keys of the annotation.
+            segmentation: Polygons or run lengths in COCO's form.
+            more: Further keys of the annotation.
         """
         annotation = dict(
             id=len(self._annotations) + 1,
@@ -106,7 +106,7 @@ class CocoBuilder:
 
 
 def box_around(polygons: Iterable[Sequence[float]]) -> list[float]:
-    """Return [left, top, width, height] of what polygons [x, y, x, y, ...] cover."""
+    """Return the box [left, top, width, height] around polygons [x, y, x, y, ...]."""
     polygons = list(polygons)
     across = [number for polygon in polygons for number in polygon[::2]]
     down = [number for polygon in polygons for number in polygon[1::2]]
@@ -114,7 +114,7 @@ def box_around(polygons: Iterable[Sequence[float]]) -> list[float]:
 
 
 def images_by_stem(folder: Path) -> dict[str, list[str]]:
-    """Return the images of a folder, and of those in it, by their paths without the ending."""
+    """Return the images of a folder and its subfolders by their paths without the ending."""
     stems: dict[str, list[str]] = {}
     for path in images_below(folder):
         name = path.relative_to(folder).as_posix()
@@ -123,11 +123,11 @@ def images_by_stem(folder: Path) -> dict[str, list[str]]:
 
 
 def only_image(names: Sequence[str], stated: str = '') -> str:
-    """Return the one of the images of a stem that annotations are of; raise DataError where it may
-    be any of several.
+    """Return the image that annotations belong to, of several images with the same stem. Raise
+    DataError if this is ambiguous.
 
     Args:
-        stated: The file name that they give, if they do.
+        stated: The file name in the annotations, if there is one.
     """
     chosen = [name for name in names if PurePosixPath(name).name == stated] or names
     if len(chosen) > 1:
@@ -139,8 +139,8 @@ def only_image(names: Sequence[str], stated: str = '') -> str:
 
 
 def size_of_image(path: Path) -> tuple[int, int]:
-    """Return the (height, width) of an image file, upright; raise DataError where it cannot be
-    read, or is no image."""
+    """Return the (height, width) of an image file, upright. Raise DataError if it cannot be read or
+    is not an image."""
     if other := not_a_file(path):
         raise DataError(f'image {path} {other}')
     try:
@@ -152,15 +152,15 @@ def size_of_image(path: Path) -> tuple[int, int]:
             content = file.read()
     except OSError as error:
         raise DataError(f'image {path} cannot be read ({error.strerror})') from error
-    # OpenCV takes a while to load, and next to no file needs it here.
+    # OpenCV is slow to import, and hardly any file needs it here.
     from rexdense.datasets.images.files import decode_image
 
     return decode_image(content, str(path)).shape[:2]
 
 
 def read_json_object(path: Path, most: int) -> dict[str, Any]:
-    """Return the object that a JSON file of one image holds; raise DataError where it cannot be
-    read, is longer than ``most`` bytes, is no JSON, or no object."""
+    """Return the object in a JSON file of one image. Raise DataError if the file cannot be read, is
+    longer than ``most`` bytes, or has no JSON object."""
     try:
         content = json.loads(read_limited(path, most).decode('utf-8-sig'))
     except (ValueError, RecursionError) as error:

@@ -1,7 +1,7 @@
-"""labelme's JSON files: an image each, with shapes.
+"""labelme's JSON files, one per image, with shapes.
 
 Source of the form: ``labelme/label_file.py`` and ``labelme/utils/shape.py`` of wkentaro/labelme.
-Points are in pixels; shapes of one label that bear the same ``group_id`` are one object.
+Points are in pixels. Shapes with the same label and ``group_id`` are one object.
 """
 
 import base64
@@ -29,7 +29,7 @@ from rexdense.datasets.images.folders import is_data
 from rexdense.errors import DataError
 
 MOST_BYTES = 256 * 2**20
-"""Of a file, which may hold its image as text."""
+"""Largest file in bytes; a file may contain its image as text."""
 MOST_PIXELS = 2**28
 CIRCLE_POINTS = 32
 WITHOUT_AREA = ('point', 'points', 'line', 'linestrip')
@@ -39,7 +39,7 @@ _TURNED = ('oriented_rectangle', 'rotation')
 
 
 def is_labelme(root: Path) -> bool:
-    """Whether a folder holds JSON files of labelme's."""
+    """Whether a folder has JSON files of labelme."""
     for files in _split_files(root).values():
         for path in files[:3]:
             try:
@@ -51,8 +51,8 @@ def is_labelme(root: Path) -> bool:
 
 
 def read_labelme(root: Path) -> dict[str, Converted]:
-    """Read a folder of labelme's files, by split where they lie in folders of such names; raise
-    DataError where there is no such file.
+    """Read a folder of labelme's files, by split if there are subfolders with names of splits.
+    Raise DataError if there is no such file.
 
     Circles and turned rectangles become polygons, others boxes without a mask. The image is the one
     of the name of the JSON file, else the only one below the folder that has the name of
@@ -104,7 +104,7 @@ def _read_split(root: Path, files: Sequence[Path]) -> Converted:
 
 
 def _image_of(root: Path, path: Path, stated: Any, stems: dict[str, list[str]]) -> str:
-    """Return the name of the image of a file, below the root; raise DataError where there is
+    """Return the name of the image of a file, relative to the root. Raise DataError if there is
     none."""
     last = PurePosixPath(str(stated or '').replace('\\', '/')).name
     own = stems.get(path.relative_to(root).with_suffix('').as_posix())
@@ -130,7 +130,7 @@ def _check_size(content: dict[str, Any], size: tuple[int, int]) -> None:
 def _add_shapes(
     builder: CocoBuilder, shapes: list, size: tuple[int, int], where: str, faults: list[str]
 ) -> None:
-    """Add the shapes of an image, those of one group as one object."""
+    """Add the shapes of an image; the shapes of a group are one object."""
     groups: dict[Any, tuple[str, list[list | dict]]] = {}
     rectangles: set[Any] = set()
     for number, shape in enumerate(shapes, start=1):
@@ -155,7 +155,7 @@ def _add_shapes(
 
 
 def _together(outlines: Sequence[list | dict], size: tuple[int, int]) -> dict:
-    """Return the run lengths of masks and polygons that are one object."""
+    """Return the run lengths of the union of the masks and polygons of one object."""
     if len(outlines) == 1:
         return outlines[0]
     pixels = np.zeros(size, bool)
@@ -165,8 +165,8 @@ def _together(outlines: Sequence[list | dict], size: tuple[int, int]) -> dict:
 
 
 def _outline(shape: Any, size: tuple[int, int]) -> tuple[str, list[float] | dict]:
-    """Return the label of a shape and its polygon, or its run lengths; raise DataError where it
-    cannot be used."""
+    """Return the label of a shape with its polygon or run lengths. Raise DataError if it cannot be
+    used."""
     if not isinstance(shape, dict):
         raise DataError('it is no object')
     label, kind = shape.get('label'), shape.get('shape_type') or 'polygon'
@@ -187,7 +187,7 @@ def _outline(shape: Any, size: tuple[int, int]) -> tuple[str, list[float] | dict
     elif len(points) != 2 and not (kind == 'rectangle' and len(points) == 4):
         taken = '2 or 4' if kind == 'rectangle' else '2'
         raise DataError(f'a {kind} of {len(points)} points; it takes {taken}')
-    # X-AnyLabeling, which writes labelme's files, gives all four corners.
+    # X-AnyLabeling writes labelme's format with all four corners.
     if kind == 'rectangle' and len(points) == 2:
         (left, top), (right, bottom) = points
         points = [(left, top), (right, top), (right, bottom), (left, bottom)]
@@ -215,7 +215,7 @@ def _points(points: Any) -> list[tuple[float, float]]:
 
 
 def _mask(text: Any, points: Sequence[tuple[float, float]], size: tuple[int, int]) -> dict:
-    """Return the run lengths of a mask, which is a PNG as text, of the box between two points."""
+    """Return the run lengths of a mask, stored as a PNG in text form, in the box of two points."""
     import cv2
 
     try:

@@ -1,8 +1,8 @@
-"""Folders of mask images, turned into annotations with masks.
+"""Conversion of folders of mask images to annotations with masks.
 
-Three layouts: ``images/a.jpg`` and ``masks/a.png``, whose values tell the objects apart;
-``masks/a/*.png``, one object a file; and ``a/images/*.png`` with ``a/masks/*.png``, as the 2018
-Data Science Bowl has them.
+There are three layouts: ``images/a.jpg`` and ``masks/a.png``, whose values distinguish the objects;
+``masks/a/*.png`` with one object per file; and ``a/images/*.png`` with ``a/masks/*.png``, as in the
+2018 Data Science Bowl.
 """
 
 from collections.abc import Iterator
@@ -28,26 +28,26 @@ from rexdense.errors import DataError
 
 IMAGES, MASKS = 'images', 'masks'
 CLASS_NAME = 'object'
-"""The one class, where ``classes.txt`` has no name."""
+"""The only class, if ``classes.txt`` has no name."""
 CLASS_FILE = 'classes.txt'
 _JPEG = ('.jpg', '.jpeg')
 
 
 def is_masks(root: Path) -> bool:
-    """Whether a folder holds images and masks in one of the layouts."""
+    """Whether a folder has images and masks in one of the layouts."""
     return bool(_split_pairs(root))
 
 
 def read_masks(root: Path) -> dict[str, Converted]:
-    """Read a data set of masks, by split. All objects are of one class.
+    """Read a data set of masks, by split. All objects have one class.
 
-    The values of a mask other than 0 are objects; where all masks of a split have the same one
-    value, each connected piece is an object. A JPEG file, which does not keep values, is black and
-    white, divided in the middle. A folder of masks has an object in each file; a single file in it
-    may number several.
+    The nonzero values of a mask are objects. If all masks of a split have the same single value,
+    each connected component is an object. JPEG does not keep values, so a JPEG file is thresholded
+    in the middle to black and white. In a folder of masks, each file is an object, but a folder
+    with only one file may have several numbered objects in it.
 
     Raises:
-        DataError: the folder is in none of the layouts, or ``classes.txt`` has several names.
+        DataError: the folder has none of the layouts, or ``classes.txt`` has several names.
     """
     splits = _split_pairs(root)
     if not splits:
@@ -74,11 +74,11 @@ def _class_name(path: Path) -> str:
 
 
 class _Pair(NamedTuple):
-    """An image and the files of its masks.
+    """An image and its mask files.
 
     Attributes:
-        apart: Whether these lie in a folder of their own, an object a file.
-        fault: Why they cannot be told.
+        apart: Whether the masks are in a folder of their own, with one object per file.
+        fault: Why the image or its mask is ambiguous.
     """
 
     image: Path
@@ -171,7 +171,7 @@ def _read_split(root: Path, pairs: _Pairs, name: str) -> Converted:
 
 
 def _values(pairs: _Pairs) -> set[int]:
-    """Return the values other than 0 in the masks of a split, as soon as there are two."""
+    """Return the nonzero values in the masks of a split, stopping once there are two."""
     values: set[int] = set()
     for pair in pairs:
         for file in pair.files:
@@ -201,7 +201,7 @@ def _objects(file: Path, is_one: bool, by_piece: bool) -> Iterator[np.ndarray]:
 
 
 def _stored(file: Path) -> np.ndarray:
-    """Return a mask; colours that are greys count as one channel."""
+    """Return a mask as stored; an image whose colours are all grey counts as one channel."""
     try:
         return read_label_map(file)
     except DataError:
@@ -213,7 +213,7 @@ def _stored(file: Path) -> np.ndarray:
 
 
 def _one_channel(file: Path) -> np.ndarray:
-    """Return a mask as :func:`_stored`, of a JPEG file as 0 and 255."""
+    """Return a mask like :func:`_stored`, with a JPEG file thresholded to 0 and 255."""
     mask = _stored(file)
     if file.suffix.lower() in _JPEG:
         return np.where(mask > 127, np.uint8(255), np.uint8(0))

@@ -1,4 +1,4 @@
-"""XML of others as a tree, without what XML can do besides."""
+"""Safe parsing of XML from untrusted sources."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,14 +9,14 @@ from rexdense.errors import DataError
 
 MOST_BYTES = 16 * 2**20
 MOST_NESTED = 64
-"""Elements in one another; those of annotations are five."""
+"""Largest depth of nested elements; annotations have five levels."""
 
 
 def parse_xml(path: Path) -> ElementTree.Element:
-    """Return the root element of an XML file; raise DataError where it cannot be read, is too long,
-    is torn or no XML, or declares a document type.
+    """Return the root element of an XML file. Raise DataError if the file cannot be read, is too
+    long, is truncated or no XML, or declares a document type.
 
-    With a document type entities are refused that expand to gigabytes, or to other files (billion
+    Refusing document types prevents entities that expand to gigabytes or to other files (billion
     laughs, XXE).
     """
     content = read_limited(path, MOST_BYTES)

@@ -1,4 +1,4 @@
-"""Folders of a data set by their splits, as exporters name them."""
+"""The folders of the splits of a data set, as exporters name them."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,13 +11,13 @@ SPLIT_NAMES = {
     'val': ('val', 'valid', 'validation', 'val2017', 'val2014'),
     'test': ('test', 'testing'),
 }
-"""Names of the splits at exporters; the first is CVAT's and Roboflow's or Ultralytics' own."""
+"""Names of the splits at exporters; the first is that of CVAT and Roboflow, or of Ultralytics."""
 UNDIVIDED = 'all'
-"""The one split of a folder that is not divided."""
+"""The only split of an undivided folder."""
 
 
 def split_of(name: str) -> str | None:
-    """Return the split that a folder of a name holds; None for other names.
+    """Return the split of a folder by its name; None for other names.
 
     Example:
         >>> split_of('Valid'), split_of('images')
@@ -28,8 +28,8 @@ def split_of(name: str) -> str | None:
 
 
 def by_split(folders: Iterable[tuple[str | None, Path]]) -> dict[str, Path]:
-    """Return the folder of each split, train first, without folders of None; raise DataError where
-    a split has two."""
+    """Return the folder of each split, train first, without folders of None. Raise DataError if a
+    split has two folders."""
     found: dict[str, Path] = {}
     for split, folder in folders:
         if split is None:
@@ -43,7 +43,7 @@ def by_split(folders: Iterable[tuple[str | None, Path]]) -> dict[str, Path]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder that can hold data, sorted."""
+    """Return the subfolders that can be data, sorted."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and is_data(path.name))

@@ -1,8 +1,8 @@
-"""Pascal VOC: an XML file of boxes for each image.
+"""Pascal VOC: an XML file of boxes per image.
 
 Source of the form: the VOC 2012 development kit, ``VOCdevkit/VOCcode/PASreadrecord.m``, and its
-documentation, section 6. Boxes are whole pixels counted from 1, both corners inside; ``difficult``
-objects are neither learnt from nor missed.
+documentation, section 6. Boxes are whole pixels counted from 1, and include both corners.
+``difficult`` objects are not trained on and do not count as missed.
 """
 
 import math
@@ -31,19 +31,19 @@ LIST_ENDING = '.txt'
 MOST_BYTES = 256 * 2**20
 _WHOLE = re.compile('0*[1-9][0-9]{0,8}')
 _CLASS_FLAGS = ('-1', '0', '1')
-"""Marks of an image in the lists of one class."""
+"""Flags of images in the lists of one class."""
 
 
 def is_voc(path: Path) -> bool:
-    """Whether a path is that of annotations in VOC's form: a list of images, as
-    ``ImageSets/Main/train.txt``, or a folder that holds XML files."""
+    """Whether a path has annotations in VOC's form: a list of images, such as
+    ``ImageSets/Main/train.txt``, or a folder with XML files."""
     if path.is_dir():
         return next(_xml_files(path), None) is not None
     return path.suffix.lower() == LIST_ENDING
 
 
 def voc_image_folders(path: Path) -> list[Path]:
-    """Return the folders where the images of such annotations may lie, the likeliest first."""
+    """Return the folders that may have the images of such annotations, the likeliest first."""
     root, names = path, [IMAGES, 'images', '.']
     if not path.is_dir():
         root = _root_of_list(path)
@@ -58,16 +58,16 @@ def voc_image_folders(path: Path) -> list[Path]:
 def read_voc(path: Path) -> Converted:
     """Read annotations in VOC's form.
 
-    The image of ``a.xml`` is the one of its name, whatever ``filename`` says, else that of
-    ``filename``. Where ``size`` is missing or 0 it is that of the image. ``difficult`` becomes
-    COCO's ``iscrowd``, which has the same effect, and stays beside ``truncated`` as a key of its
-    own. Corners are those of VOC, counted from 1; what begins at 0 is left there.
+    The image of ``a.xml`` is the one with the same name, whatever ``filename`` says, or else the
+    one in ``filename``. If ``size`` is missing or 0, the size is read from the image. ``difficult``
+    becomes COCO's ``iscrowd``, which has the same effect, and is also kept as a key, as is
+    ``truncated``. Corners count from 1 as in VOC; a corner at 0 stays at 0.
 
     Args:
         path: See :func:`is_voc`.
 
     Raises:
-        DataError: a list cannot be read, or names no image.
+        DataError: a list cannot be read, or has no image.
     """
     folder = _image_folder(path)
     stems = images_by_stem(folder)
@@ -91,8 +91,8 @@ def _stays_inside(name: str) -> bool:
 
 
 def _root_of_list(path: Path) -> Path:
-    """Return the folder that holds a list of images, however deep, and the XML files; raise
-    DataError where there is none."""
+    """Return the folder that contains a list of images, at any depth, and the XML files. Raise
+    DataError if there is none."""
     root = next((each for each in path.parents if (each / ANNOTATIONS).is_dir()), None)
     if root is None:
         raise DataError(
@@ -136,8 +136,8 @@ def _named_files(path: Path) -> Iterator[tuple[str, Path]]:
 def _add(
     builder: CocoBuilder, root: Element, name: str, folder: Path, stems: dict[str, list[str]]
 ) -> None:
-    """Add an image and its objects; raise DataError where the XML is not VOC's, or the size is not
-    known."""
+    """Add an image and its objects. Raise DataError if the XML is not VOC's, or if the size is
+    unknown."""
     where = f'{name}.xml'
     if root.tag != 'annotation':
         raise DataError(

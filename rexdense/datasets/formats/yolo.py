@@ -1,4 +1,4 @@
-"""YOLO's text files: a row for each object, its class by number, its box as fractions.
+"""YOLO's text files, with a row per object: the number of its class and its box in fractions.
 
 Source of the form: Ultralytics' documentation, "Object Detection Datasets" and "Instance
 Segmentation Datasets". A row is ``class x y width height`` with the centre of the box, or ``class
@@ -30,11 +30,11 @@ MOST_BYTES = 16 * 2**20
 _NAME_FILES = ('classes.txt', 'obj.names', 'classes.names', '_darknet.labels')
 _NO_LABELS = frozenset({'classes.txt', 'train.txt', 'val.txt', 'valid.txt', 'test.txt'})
 _ROUNDING = 0.01
-"""By how much a fraction may leave 0 to 1; tools round, and the box is cut to its image later."""
+"""By how much a fraction may exceed 0 to 1, since tools round; the box is clipped later."""
 
 
 def is_yolo(root: Path) -> bool:
-    """Whether a folder holds row files beside images, as YOLO has them."""
+    """Whether a folder has row files beside images, as in YOLO."""
     return bool(_split_folders(root))
 
 
@@ -67,14 +67,14 @@ def read_yolo(root: Path) -> dict[str, Converted]:
 
 
 def _split_folders(root: Path) -> dict[str, tuple[Path, Path]]:
-    """Return the folders of images and of row files of each split."""
+    """Return the folders of images and row files of each split."""
     folders = [
         (split_of(labels.name), root / IMAGES / labels.name, labels)
         for labels in subfolders(root / LABELS)
     ]
     for folder in subfolders(root):
         folders.append((split_of(folder.name), folder / IMAGES, folder / LABELS))
-        # CVAT's: obj_train_data, obj_Train_data, obj_Validation_data.
+        # CVAT's folders: obj_train_data, obj_Train_data, obj_Validation_data.
         if folder.name.startswith('obj_') and folder.name.endswith('_data'):
             folders.append((split_of(folder.name[4:-5]) or UNDIVIDED, folder, folder))
         elif _has_rows_beside_images(folder):
@@ -108,8 +108,8 @@ def _row_files(folder: Path) -> list[Path]:
 
 
 def _class_names(root: Path) -> tuple[list[str], bool]:
-    """Return the names of the classes, and whether key points follow the boxes; raise DataError
-    where no file has them, or one that cannot be read."""
+    """Return the class names, and whether key points follow the boxes. Raise DataError if no file
+    has the names, or if a file cannot be read."""
     for path in sorted(root.glob('*.y*ml')):
         names, with_points = _names_of_yaml(path)
         if names:
@@ -151,11 +151,11 @@ def _unlike(path: Path, names: list[str]) -> list[str]:
 
 
 def _names_of_yaml(path: Path) -> tuple[list[str], bool]:
-    """Return the names of the classes, if there are any, and whether key points follow boxes."""
+    """Return the class names, if there are any, and whether key points follow the boxes."""
     import yaml
 
     try:
-        # All is text: what yes, no, 010 and null would become is no name of a class.
+        # Parse everything as text: yes, no, 010 and null are class names here.
         content = yaml.load(read_limited(path, MOST_BYTES), Loader=yaml.BaseLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = ' '.join(str(error).split())[:80]
@@ -215,7 +215,7 @@ def _read_split(
 def _object(
     words: Sequence[str], classes: Sequence[str], width: int, height: int
 ) -> tuple[str, list[float], list[list[float]] | None]:
-    """Return the class, box and polygons of a row; raise DataError where it is no row of YOLO's."""
+    """Return the class, box and polygons of a row; raise DataError if it is no row of YOLO's."""
     try:
         numbers = [float(word) for word in words]
     except ValueError:

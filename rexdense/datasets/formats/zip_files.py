@@ -1,4 +1,4 @@
-"""Zip files that exporters write, unpacked so that nothing leaves the target or fills the disk."""
+"""Safe unpacking of exporters' zip files: nothing outside the target, and no full disk."""
 
 import shutil
 import stat
@@ -14,15 +14,15 @@ from rexdense.errors import DataError, RexdenseError
 from rexdense.files import folder_written_aside
 
 MOST_RATIO = 200
-"""Of unpacked to packed bytes; images hardly shrink, annotations by 20."""
+"""Largest ratio of unpacked to packed bytes; images hardly shrink, annotations by 20."""
 MOST_MEMBER = 2 * 2**30
-"""Bytes of a single file."""
+"""Largest single file in bytes."""
 MOST_FILES = 2_000_000
 _FREE_TO_GROW = 64 * 2**20
-"""Bytes below which the ratio is of no interest."""
+"""Unpacked bytes below which the ratio is not checked."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ENCRYPTED = 0x1
-# What comes of offsets, sizes, dates and names that are none.
+# Exceptions for invalid offsets, sizes, dates and names.
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, OverflowError),
     *(ValueError, struct.error),
@@ -30,15 +30,15 @@ _DAMAGE = (
 
 
 def unpack(archive: Path, target: Path) -> Path:
-    """Unpack a zip file into a new folder, and return it; all of it or nothing.
+    """Unpack a zip file into a new folder, completely or not at all, and return the folder.
 
-    Hidden files and those of systems (``__MACOSX``) stay behind.
+    Hidden files and those of operating systems (``__MACOSX``) are skipped.
 
     Raises:
-        DataError: it is no zip file, is damaged, encrypted or empty, has a path that leads out of
-            the target, a link, two files of one name, or grows beyond what images and annotations
-            do.
-        UnwritableFile: the target cannot be written, or is there already.
+        DataError: the file is no zip file; is damaged, encrypted or empty; has a path outside the
+            target, a link, or two files with the same name; or grows more than images and
+            annotations do.
+        UnwritableFile: the target cannot be written, or exists already.
     """
     if other := not_a_file(archive):
         raise DataError(f'{archive} {other}; give a zip file')
@@ -48,7 +48,7 @@ def unpack(archive: Path, target: Path) -> Path:
             _check_room(archive, target, sum(info.file_size for _, info in members))
             with folder_written_aside(target) as write:
                 for name, info in members:
-                    # No more is read than the size that was checked.
+                    # Reads no more than the size that was checked.
                     with opened.open(info) as file:
                         write(name, file.read(info.file_size))
     except RexdenseError:
@@ -92,9 +92,9 @@ def _checked_members(archive: Path, opened: zipfile.ZipFile) -> list[tuple[str, 
 
 
 def _parts(archive: Path, info: zipfile.ZipInfo) -> tuple[str, ...]:
-    """Return the folders and the name of a member; raise DataError where it leads out of the folder
+    """Return the folders and name of a member. Raise DataError if its path leads outside the folder
     that it is unpacked into."""
-    # Some tools of Windows write its own separator.
+    # Some tools on Windows write backslashes.
     path = PurePosixPath(info.filename.replace('\\', '/'))
     drive = path.parts and ':' in path.parts[0]
     if path.is_absolute() or drive or '..' in path.parts or '\0' in info.orig_filename:

@@ -13,26 +13,26 @@ from rexdense.datasets.images.files import ImageError, UnreadableImage
 
 ARCHIVE_ENDING = '.tar'
 MOST_OPEN = 64
-"""Archives that a process keeps open."""
+"""Most archives that a process keeps open."""
 
 
 def read_content(results: Mapping[str, Any], backend_args: dict | None = None) -> bytes:
-    """Return the content of the image file that ``results`` of a pipeline name.
+    """Return the content of an image file of a pipeline.
 
     Args:
-        results: ``img_path``, where the image lies, in a tar file ``SHARD.tar/MEMBER``, which is
-            looked for in it; at once it is found by ``archive``, the tar file, with the ``offset``
-            of the image's first byte and its ``length``.
-        backend_args: For mmengine's file backends, where images do not lie on a disk.
+        results: ``img_path``, the path of the image. For an image in a tar file this is
+            ``SHARD.tar/MEMBER``, and the member is searched, unless ``archive``, the tar file, is
+            given with the ``offset`` of the image's first byte and its ``length``.
+        backend_args: Arguments of mmengine's file backends, for images that are not on a disk.
 
     Raises:
-        UnreadableImage: it is not there or cannot be read, or is a pipe, a device or a folder.
+        UnreadableImage: the file is missing, cannot be read, or is a pipe, a device or a folder.
     """
     path = results['img_path']
     try:
         if 'archive' not in results:
             return _whole_file(path, backend_args)
-        # No seek: loader processes that were forked share the place in an open file.
+        # No seek: forked dataloader workers share the position in an open file.
         file = _opened(results['archive'])
         content = os.pread(file.fileno(), results['length'], results['offset'])
     except OSError as error:
@@ -51,13 +51,13 @@ def read_file(
     backend_args: dict | None = None,
     fault: type[ImageError] = UnreadableImage,
 ) -> bytes:
-    """Return the content of a file that a data set names; raise ``fault`` where it is not there or
-    cannot be read, or is a pipe, a device or a folder.
+    """Return the content of a file of a data set. Raise ``fault`` if it is missing, cannot be read,
+    or is a pipe, a device or a folder.
 
     Args:
-        what: What messages call it, such as 'label map'.
-        backend_args: For mmengine's file backends, where files do not lie on a disk.
-        fault: The kind of error, an ImageError.
+        what: Name of the kind of file in messages, such as 'label map'.
+        backend_args: Arguments of mmengine's file backends, for files that are not on a disk.
+        fault: The class of the error, an ImageError.
     """
     _require_file(path, what, fault)
     try:

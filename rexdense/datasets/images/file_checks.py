@@ -1,4 +1,4 @@
-"""Image files looked at before they are needed, by their headers."""
+"""Checks of image files by their headers before a run."""
 
 import os
 import random
@@ -13,19 +13,19 @@ from rexdense.datasets.images.sizes import wrong_image_size, wrong_map_size
 from rexdense.errors import DataError, some_of
 
 MOST_SECONDS = 60.0
-"""Longest time for the check of a split's files; the others are checked when they are read."""
+"""Most seconds for the check of a split; the remaining files are checked when they are read."""
 
 _AT_A_TIME = 256
 
 _in_order: set[int] = set()
-"""Samples that this process found in order, by their files' names, times and sizes."""
+"""Samples without a fault, by the names, times and sizes of their files."""
 
 
 class MapKind(NamedTuple):
-    """Maps that belong to images.
+    """A kind of map that belongs to an image.
 
     Attributes:
-        name: What messages call one, such as 'label map'.
+        name: Name of the kind in messages, such as 'label map'.
         read: Returns the map (height, width) of a path, or raises DataError.
     """
 
@@ -37,9 +37,9 @@ class Sample(NamedTuple):
     """An image, and what it must agree with.
 
     Attributes:
-        image: Its path.
-        size: (height, width) that its annotation states, if one does.
-        map: The path of its map, if it has one.
+        image: Path of the image.
+        size: (height, width) in its annotation, if stated there.
+        map: Path of its map, if it has one.
     """
 
     image: str
@@ -48,12 +48,12 @@ class Sample(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """Findings.
+    """Result of a check.
 
     Attributes:
-        damaged: A message for each sample that cannot be decoded, by its place among all.
-        looked_at: Number of samples that were looked at.
-        samples: Number of all.
+        damaged: A message for each sample that cannot be decoded, by its index.
+        looked_at: Number of samples that were checked.
+        samples: Number of all samples.
     """
 
     damaged: Mapping[int, str]
@@ -61,10 +61,10 @@ class Looked(NamedTuple):
     samples: int
 
     def sentences(self, where: str) -> list[str]:
-        """Describe it for a user.
+        """Describe the result for a user.
 
         Args:
-            where: What the samples are called, such as 'the training data'.
+            where: Name of the samples, such as 'the training data'.
         """
         told = []
         if self.damaged:
@@ -87,26 +87,25 @@ def check_files(
     kind: MapKind | None = None,
     may_be_damaged: bool = False,
 ) -> Looked:
-    """Look whether images, and their maps, can be decoded and have the sizes that they should.
+    """Check that images and their maps can be decoded and have the right sizes.
 
-    Sizes are those of the headers. A file is decoded only where its header cannot be read, or says
-    that it should be longer. Damage that leaves the length alone goes unseen.
+    Sizes are read from the headers. A file is decoded only if its header cannot be read, or states
+    that the file should be longer. Damage that does not change the length is not detected.
 
     Args:
-        where: What messages call them, such as 'the training data'.
-        kind: Of the maps.
-        may_be_damaged: Whether samples that cannot be decoded are welcome; the answer has them.
+        where: Name of the samples in messages, such as 'the training data'.
+        kind: The kind of the maps.
+        may_be_damaged: Whether samples that cannot be decoded are allowed; the result lists them.
 
     Raises:
-        DataError: some have another size than they should, or cannot be decoded; the message names
-            the first.
+        DataError: samples have a wrong size or cannot be decoded; the message names the first ones.
     """
     end = time.monotonic() + MOST_SECONDS
-    # Those seen in time come from all over the set.
+    # Random, so that the samples checked in time come from all over the set.
     order = random.Random(0).sample(range(len(samples)), len(samples))
     faults: dict[int, tuple[str, bool]] = {}
     looked_at = 0
-    # They wait for the disk more than they compute.
+    # The threads wait for the disk more than they compute.
     threads = min(16, 4 * (os.cpu_count() or 1))
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(order), _AT_A_TIME):
@@ -131,7 +130,7 @@ def check_files(
 
 
 def _fault(sample: Sample, kind: MapKind | None) -> tuple[str, bool] | None:
-    """Return (what is wrong with a sample, whether it is damage), None if nothing is."""
+    """Return (the fault of a sample, whether it is damage); None if there is none."""
     paths = [path for path in (sample.image, sample.map) if path]
     for path in paths:
         if fault := not_a_file(path):
@@ -161,8 +160,8 @@ def _identity(path: str) -> tuple[int, int]:
 
 
 def _header(path: str, read: Callable[[str], object]) -> ImageHeader:
-    """Return a file's header; where that is in doubt, the decoded image's facts. Raise DataError
-    where it cannot be decoded."""
+    """Return the header of a file; if that is in doubt, the same facts from the decoded image.
+    Raise DataError if it cannot be decoded."""
     with open(path, 'rb') as file:
         header = read_header(file)
     if header is None or not header.whole:
@@ -172,7 +171,7 @@ def _header(path: str, read: Callable[[str], object]) -> ImageHeader:
 
 
 def _decoded_image(path: str):
-    # OpenCV takes a while to load, and next to no file needs it here.
+    # OpenCV is slow to import, and hardly any file needs it here.
     from rexdense.datasets.images.files import decode_image
 
     with open(path, 'rb') as file:

@@ -1,4 +1,4 @@
-"""Image files as arrays, and the errors of those that cannot be used."""
+"""Image files as arrays, and the errors of unusable images."""
 
 import io
 import os
@@ -11,16 +11,16 @@ from rexdense.datasets.images.orientation import as_stored, orientation_of, turn
 from rexdense.datasets.images.tiff_directory import TIFF_FAULTS, TIFF_START, TiffDirectory
 from rexdense.errors import DataError
 
-# Grey from white or from black, RGB, a palette, CMYK and YCbCr (TIFF 6.0, section 8). OpenCV makes
-# wrong colours of others, such as CIE L*a*b*, without a word.
+# Grey from white or from black, RGB, a palette, CMYK and YCbCr (TIFF 6.0, section 8). OpenCV
+# silently decodes others, such as CIE L*a*b*, to wrong colours.
 _TIFF_COLOURS = {None, 0, 1, 2, 3, 5, 6}
 
 
 class ImageError(DataError):
     """An image that cannot be used; the message names the file.
 
-    A dataloader's worker process hands an exception on with its traceback as the message, of which
-    the last line is kept here.
+    A dataloader worker passes an exception on with its whole traceback as the message. Only the
+    last line is kept here.
     """
 
     def __init__(self, message: str) -> None:
@@ -30,12 +30,12 @@ class ImageError(DataError):
 
 
 class UnreadableImage(ImageError):
-    """An image file that is not there, cannot be decoded or holds no 8- or 16-bit integers."""
+    """An image file that is missing, cannot be decoded or has no 8- or 16-bit integers."""
 
 
 def decode_image(content: bytes, path: str) -> np.ndarray:
-    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit; raise
-    UnreadableImage where it is damaged, no image, or of another kind of number or of colour."""
+    """Return the image as stored: (height, width) or (height, width, channels), 8 or 16 bit. Raise
+    UnreadableImage if it is damaged, no image, or has another type of number or colour."""
     colours = _tiff_colours(content)
     if colours not in _TIFF_COLOURS:
         raise UnreadableImage(
@@ -57,8 +57,8 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
 
 
 def read_upright(path: str | os.PathLike[str]) -> np.ndarray:
-    """Return the pixels of an image file as :func:`decode_image` does, turned upright; raise
-    UnreadableImage where it cannot be read, too."""
+    """Return the pixels of an image file as :func:`decode_image` does, turned upright. Raise
+    UnreadableImage also if the file cannot be read."""
     if other := not_a_file(path):
         raise UnreadableImage(f'image {path} {other}; put the image there')
     try:

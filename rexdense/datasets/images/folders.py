@@ -1,4 +1,4 @@
-"""Image files in folders, apart from what systems and programs lay beside them."""
+"""Image files in folders, without the files that systems and programs leave there."""
 
 import errno
 import os
@@ -9,21 +9,21 @@ from pathlib import Path, PurePath
 from rexdense.errors import DataError
 
 IMAGE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
-"""Endings of images that are read."""
+"""Endings of supported images."""
 
 OTHER_ENDINGS = (
     *('.avif', '.cr2', '.dng', '.exr', '.gif', '.heic', '.heif', '.ico', '.jfif', '.jp2', '.jpe'),
     *('.jxl', '.nef', '.pbm', '.pgm', '.pnm', '.ppm', '.psd', '.svg', '.tga'),
 )
-"""Endings of images that are not read."""
+"""Endings of unsupported images."""
 
 _FOREIGN = frozenset({'@eadir', '__macosx', '#recycle', '$recycle.bin', 'lost+found'})
 """Folders of thumbnails, resource forks and deleted files: Synology, macOS, Windows, ext4."""
 
 
 def is_data(name: str) -> bool:
-    """Whether a file or folder of a name can be data: it is not hidden, as ``.ipynb_checkpoints``
-    and macOS's ``._`` files are, and none that a system keeps.
+    """Whether a file or folder name can be data. It is not hidden, like ``.ipynb_checkpoints`` and
+    macOS's ``._`` files, and not a system folder.
 
     Example:
         >>> [is_data(name) for name in ('cat', '.ipynb_checkpoints', '@eaDir', '._0.jpg')]
@@ -33,7 +33,7 @@ def is_data(name: str) -> bool:
 
 
 def entries_of(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
-    """Return what lies in a folder; raise DataError where it cannot be read."""
+    """Return the entries of a folder; raise DataError if it cannot be read."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -42,8 +42,8 @@ def entries_of(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Return whether what lies in a folder is a folder, too; a link that leads to itself is none.
-    Raise DataError for a link to what cannot be read."""
+    """Return whether an entry of a folder is a folder; a link to itself is not. Raise DataError for
+    a link whose target cannot be read."""
     try:
         return entry.is_dir()
     except OSError as error:
@@ -53,8 +53,8 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def tell_unreadable(error: OSError) -> None:
-    """Raise DataError for a folder that is there and cannot be read: what ``os.walk`` takes as
-    ``onerror``, and without which it leaves the folder out unsaid."""
+    """Raise DataError for a folder that exists and cannot be read. As the argument ``onerror`` of
+    ``os.walk``, it prevents such folders from being skipped silently."""
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise _unreadable(error) from error
 
@@ -66,8 +66,8 @@ def _unreadable(error: OSError) -> DataError:
 
 
 def images_below(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> list[Path]:
-    """Return the images in a folder and in those in it, sorted; a folder is none, whatever its name
-    ends with. Raise DataError where one of the folders cannot be read."""
+    """Return the sorted images in a folder and its subfolders. A folder is not an image, whatever
+    its name ends with. Raise DataError if one of the folders cannot be read."""
     found = []
     for place, folders, files in os.walk(folder, onerror=tell_unreadable):
         folders[:] = filter(is_data, folders)
@@ -77,13 +77,13 @@ def images_below(folder: Path, endings: tuple[str, ...] = IMAGE_ENDINGS) -> list
 
 
 def unread_images(names: Iterable[str | os.PathLike[str]]) -> Counter[str]:
-    """Count the files that are images of kinds that are not read, by their endings."""
+    """Count the images of unsupported kinds, by their endings."""
     endings = (PurePath(name).suffix.lower() for name in names)
     return Counter(ending for ending in endings if ending in OTHER_ENDINGS)
 
 
 def unread_sentence(counts: Mapping[str, int]) -> str:
-    """Return the sentence about images that are left out for their kind, with what to do.
+    """Return a sentence about images of unsupported kinds, with the remedy.
 
     Example:
         >>> unread_sentence({'.gif': 1, '.jfif': 4})

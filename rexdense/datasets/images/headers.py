@@ -1,6 +1,6 @@
-"""Headers of image files: their size, how to turn it, and where it should end.
+"""Headers of image files: their size, orientation and expected end.
 
-A few hundred bytes of a file are read, in standard Python, and nothing is decoded.
+Only a few hundred bytes of a file are read, with the standard library, and nothing is decoded.
 """
 
 import ast
@@ -15,13 +15,13 @@ from typing import BinaryIO, NamedTuple
 from rexdense.datasets.images.tiff_directory import TIFF_FAULTS, TIFF_START, TiffDirectory
 
 _TAIL = 4096
-"""Bytes at the end of a file in which its end mark is looked for: some tools append their own."""
+"""Bytes at the end of a file that are searched for its end mark: some tools append their own."""
 _LONGEST_NPY = 10_000
-"""Bytes of the header of a .npy file up to which it is parsed, as for NumPy: values of Python take
-hundreds of times the memory of their text."""
+"""Largest header of a .npy file in bytes that is parsed, as in NumPy: Python values take hundreds
+of times the memory of their text."""
 
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:\s*=\s*["\']|>)\s*([1-8])')
-# JPEG markers that start a frame: all of C0 to CF but DHT, JPG and DAC.
+# JPEG markers that start a frame: C0 to CF except DHT, JPG and DAC.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # JPEG markers without a length.
 _BARE = {0x01, *range(0xD0, 0xD9)}
@@ -33,8 +33,8 @@ class ImageHeader(NamedTuple):
     Attributes:
         width, height: In pixels, as stored.
         orientation: 1 to 8, the tag Orientation of Exif 2.32, 4.6.4 A; 1 is upright.
-        whole: Whether the file reaches as far as it says. One that does not may be readable all
-            the same; decoding tells.
+        whole: Whether the file is as long as it states. A shorter one may still be readable, which
+            decoding shows.
     """
 
     width: int
@@ -49,16 +49,16 @@ class ImageHeader(NamedTuple):
 
     @property
     def upright_size(self) -> tuple[int, int]:
-        """(height, width) once the image is upright."""
+        """(height, width) of the upright image."""
         return self.stored_size if self.orientation < 5 else self.stored_size[::-1]
 
 
 def read_header(file: BinaryIO) -> ImageHeader | None:
-    """Return the header of a JPEG, PNG, WebP, TIFF, BMP or .npy file; None if it is none of these,
-    or damaged before its size.
+    """Return the header of a JPEG, PNG, WebP, TIFF, BMP or .npy file; None for other files, or if
+    the file is damaged before its size.
 
     Args:
-        file: Open for reading, and seekable.
+        file: A file open for reading that can seek.
     """
     start = file.read(12)
     for signature, read in _READERS:
@@ -118,7 +118,7 @@ def _png(file: BinaryIO, end: int) -> ImageHeader:
     last = tail.rfind(b'IEND\xaeB`\x82')
     late = tail.rfind(b'eXIf', 4, max(last, 0))
     if not exif and late >= 0:
-        # exiftool writes it behind the pixels.
+        # exiftool writes EXIF data after the pixels.
         (length,) = struct.unpack('>I', tail[late - 4 : late])
         exif = tail[late + 4 : late + 4 + length]
     return ImageHeader(*size, _orientation(exif, b''.join(xmp)), last >= 0)
@@ -151,7 +151,7 @@ def _webp(file: BinaryIO, end: int) -> ImageHeader | None:
 def _tiff(file: BinaryIO, end: int) -> ImageHeader:
     directory = TiffDirectory(file)
     (width,), (height,) = directory.integers(256), directory.integers(257)
-    # Offsets and lengths of strips, or of tiles.
+    # Offsets and lengths of strips or tiles.
     pieces = [
         piece
         for tags in ((273, 279), (324, 325))
@@ -168,7 +168,7 @@ def _bmp(file: BinaryIO, end: int) -> ImageHeader | None:
     if length < 40:
         return None
     rows = (width * bits + 31) // 32 * 4 * abs(height)
-    # Run lengths, 1 and 2, do not say where they end.
+    # The run-length encodings, 1 and 2, do not state where they end.
     return ImageHeader(width, abs(height), 1, packing in (1, 2) or pixels + rows <= end)
 
 
@@ -191,7 +191,7 @@ def _tail(file: BinaryIO, start: int, end: int) -> bytes:
 
 
 def _orientation(exif: bytes, xmp: bytes) -> int:
-    """Return the orientation that EXIF data give, else that of an XMP packet, else 1."""
+    """Return the orientation in EXIF data, else in an XMP packet, else 1."""
     try:
         stated = TiffDirectory(io.BytesIO(exif)).orientation if exif else None
     except TIFF_FAULTS:  # damaged EXIF data count as none

@@ -1,7 +1,7 @@
-"""Scaling that leaves each side of an image a pixel at least.
+"""Scaling that keeps each side of an image at one pixel or more.
 
-mmcv rounds the sides of a scaled image, so a strip such as 3000 x 2 pixels gets a side of none, and
-OpenCV fails in the middle of a training or of a folder's prediction.
+mmcv rounds the sides of a scaled image, so a strip such as 3000 x 2 pixels gets a side of 0, and
+OpenCV fails in the middle of a training or of the prediction of a folder.
 """
 
 from mmcv.image import geometric
@@ -9,8 +9,8 @@ from mmcv.transforms import processing
 
 
 def leave_a_pixel() -> None:
-    """Make mmcv's functions and transforms, and those of mmdet and mmseg that rest on them, leave
-    each side a pixel. Images that mmcv can scale come out as before."""
+    """Make the functions and transforms of mmcv, and those of mmdet and mmseg based on them, keep
+    each side at one pixel or more. The results for images that mmcv can scale do not change."""
     scaled = geometric._scale_size
     if getattr(scaled, 'leaves_a_pixel', False):
         return

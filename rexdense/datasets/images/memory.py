@@ -8,14 +8,15 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 _MOST_CHANNELS = 512
-"""Of OpenCV's images; it takes an array of more, such as a stack of masks, for a volume."""
+"""Most channels of an OpenCV image; it takes an array of more, such as a stack of masks, for a
+volume."""
 
 
 def in_order(image: np.ndarray) -> np.ndarray:
-    """Return an image (height, width, ...) whose pixels lie one after the other.
+    """Return an image (height, width, ...) whose pixels are in order in memory.
 
-    It is the image itself where they do. A view that numpy has turned left to right, as mmcv's
-    RandomFlip leaves it, is copied by OpenCV if it is uint8, in a tenth of numpy's time.
+    An image that is in order is returned itself. For a uint8 view that numpy has flipped left to
+    right, as from mmcv's RandomFlip, OpenCV makes the copy in a tenth of numpy's time.
     """
     if image.flags.c_contiguous:
         return image
@@ -34,11 +35,11 @@ def _is_opencv_image(image: np.ndarray) -> bool:
 
 
 def leave_in_order() -> None:
-    """Make all transforms built on mmcv's, a user's own too, leave images whose pixels do not lie
-    backwards in memory.
+    """Make all transforms based on mmcv's, including a user's own, return images with positive
+    strides.
 
-    RandomFlip and others return views of numpy that do. OpenCV does not write into these, nor does
-    torch take them, so that a later step such as mmdet's YOLOXHSVRandomAug fails.
+    RandomFlip and others return numpy views with negative strides. OpenCV cannot write into these
+    and torch does not accept them, so a later step such as mmdet's YOLOXHSVRandomAug fails.
     """
     transformed = BaseTransform.__call__
     if getattr(transformed, 'leaves_in_order', False):

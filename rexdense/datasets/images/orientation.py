@@ -1,4 +1,4 @@
-"""Image files as they are stored, and made upright by their orientation."""
+"""The orientation of image files, and making images upright."""
 
 import io
 
@@ -20,16 +20,16 @@ _TURNS = {
 
 
 def orientation_of(content: bytes) -> int:
-    """Return the orientation of an image file, 1 to 8; 1 is upright and stands for none."""
+    """Return the orientation of an image file, 1 to 8; 1, upright, if it has none."""
     header = read_header(io.BytesIO(content))
     return 1 if header is None else header.orientation
 
 
 def as_stored(content: bytes) -> bytes:
-    """Return the content of an image file so that decoders give the pixels as they are stored.
+    """Return the content of an image file, changed so that decoders give the pixels as stored.
 
-    OpenCV and Pillow turn TIFF files by their tag, some kinds only, and no other files; so a TIFF
-    file is told to be upright.
+    OpenCV and Pillow turn some kinds of TIFF files by their tag, but no other files. So the tag of
+    a TIFF file is set to upright.
     """
     if not content.startswith(TIFF_START):
         return content
@@ -40,5 +40,5 @@ def as_stored(content: bytes) -> bytes:
 
 
 def turned_upright(image: np.ndarray, orientation: int) -> np.ndarray:
-    """Return an image (height, width) or (height, width, channels) turned by its orientation."""
+    """Return an image (height, width) or (height, width, channels), turned by its orientation."""
     return image if orientation == 1 else _TURNS[orientation](image)

@@ -22,14 +22,14 @@ _OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
 # Of FFmpeg's names, those of the endings above.
 _FORMATS = 'mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,m4v,ogg,asf'
 USUAL_RATE = 25.0
-"""Frames a second, where a file states none that can be."""
+"""Frames per second if a file states no valid rate."""
 HIGHEST_RATE = 1000.0
-# Some containers state a length in seconds alone, of which the number of frames is an estimate.
+# Some containers state only a length in seconds, which gives an estimate of the number of frames.
 _SURE_SHARE, _SURE_FRAMES = 0.02, 2
 
 
 class VideoError(ImageError):
-    """A video that cannot be decoded, or ends before the frames that it states."""
+    """A video that cannot be decoded, or has fewer frames than stated."""
 
 
 def is_video(path: str | os.PathLike[str]) -> bool:
@@ -47,11 +47,11 @@ class Video:
 
     Attributes:
         path: The file.
-        rate: Frames a second; 25 where the file states none.
-        stated_frames: How many frames the file says it has; 0 where it does not say.
+        rate: Frames per second; 25 if the file states none.
+        stated_frames: Number of frames that the file states; 0 if it states none.
 
     Raises:
-        VideoError: the file is not there, or no frame of it can be decoded.
+        VideoError: the file is missing, or no frame of it can be decoded.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -70,8 +70,8 @@ class Video:
         self.stated_frames = int(stated) if math.isfinite(stated) and stated > 0 else 0
 
     def frames(self) -> Iterator[np.ndarray]:
-        """Yield the frames (H, W, 3), uint8, channels blue, green, red; raise VideoError after the
-        last one, where that came too early."""
+        """Yield the frames (H, W, 3), uint8, channels blue, green, red. Raise VideoError after the
+        last one if it came too early."""
         capture, number = self._opened(), 0
         try:
             while True:

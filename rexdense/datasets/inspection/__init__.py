@@ -1,1 +1,1 @@
-"""Data sets looked through before they are trained on: counts, suspicious samples, doubles."""
+"""Inspection of data sets before training: counts, suspicious samples, duplicates."""

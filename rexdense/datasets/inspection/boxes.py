@@ -1,4 +1,4 @@
-"""A data set of boxes or masks looked through."""
+"""Inspection of a data set of boxes or masks."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ NOT_READ = 'file or row that cannot be read'
 EMPTY = 'split without a single object'
 
 DOUBLE_FROM = 0.8
-"""IoU above which two boxes of one class are taken for one object annotated twice."""
+"""IoU above which two boxes of one class count as duplicates of one object."""
 WHOLE_FROM = 0.98
-"""Share of the image from which a box covers it."""
+"""Share of the image from which a box counts as covering it."""
 SMALL, LARGE = 32**2, 96**2
 """Areas in pixels that divide COCO's small, medium and large objects (Lin et al. 2014)."""
 
@@ -37,11 +37,11 @@ class BoxSplit:
 
     Attributes:
         boxes: Its annotations, checked as boxes.
-        masks: The same, checked as masks; None where there are none.
+        masks: The same annotations, checked as masks; None if there are none.
         left_out: Ids of the annotations that training leaves out, by reason.
-        sources: The image and the class of each annotation by its id, as they were in the file.
-        content: What was read, unchanged.
-        faults: Files and rows that could not be read at all.
+        sources: The image and class of each annotation by its id, as in the file.
+        content: The unchanged content of the file.
+        faults: Files and rows that could not be read.
     """
 
     boxes: CocoAnnotations
@@ -53,7 +53,7 @@ class BoxSplit:
 
     @property
     def checked(self) -> CocoAnnotations:
-        """The annotations that a cleaned copy has: those with usable masks where all have masks."""
+        """The annotations for a cleaned copy: those with usable masks if all have masks."""
         return self.boxes if self.masks is None else self.masks
 
 
@@ -67,14 +67,14 @@ def read_box_split(
     """Check the annotations of a split as training does.
 
     Args:
-        path: Where they come from.
-        folders: Where the images may lie.
-        content: What was read.
-        faults: What could not be read.
-        no_crowds: Take crowds for single objects; the content is changed.
+        path: The source of the annotations.
+        folders: Folders that may have the images.
+        content: The content of the source.
+        faults: Messages on what could not be read.
+        no_crowds: Take crowds for single objects; this changes ``content``.
 
     Raises:
-        DataError: they are not of COCO's form.
+        DataError: the annotations are not of COCO's form.
     """
     if no_crowds:
         _make_single(content)
@@ -109,13 +109,13 @@ def _read(
         need_boxes=False,
         need_masks=need_masks,
         may_lack_images=True,
-        # It is completed in place.
+        # The check completes the content in place.
         content=_copied(content),
     )
 
 
 def _copied(content: Any) -> Any:
-    """Return a copy down to the entries of the lists."""
+    """Return a copy of the lists and their entries."""
     if isinstance(content, dict):
         return {
             key: [dict(entry) if isinstance(entry, dict) else entry for entry in value]
@@ -127,7 +127,7 @@ def _copied(content: Any) -> Any:
 
 
 def inspect_boxes(splits: Mapping[str, BoxSplit]) -> Inspected:
-    """Look through a data set of boxes or masks."""
+    """Inspect a data set of boxes or masks."""
     boxes = {split: read.boxes for split, read in splits.items()}
     images = {
         split: [
@@ -156,7 +156,7 @@ def inspect_boxes(splits: Mapping[str, BoxSplit]) -> Inspected:
 
 
 def _suspicions(split: str, read: BoxSplit) -> list[Suspicion]:
-    """Return the annotations of a split that should be looked at."""
+    """Return the suspicious annotations of a split."""
     found = [Suspicion(NOT_READ, split, '', fault, True) for fault in read.faults]
     if not read.boxes.dataset['annotations']:
         found.append(Suspicion(EMPTY, split, ''))
@@ -203,7 +203,7 @@ def _of_annotation(
 
 def double_boxes(annotations: Sequence[dict]) -> list[tuple[dict, dict, float]]:
     """Return the pairs of annotations of one class and image whose boxes overlap by more than
-    ``DOUBLE_FROM``, in the order of the file, and their IoU. Crowds have no part in it."""
+    ``DOUBLE_FROM``, in the order of the file, with their IoU. Crowds are ignored."""
     groups: dict[tuple, list[dict]] = {}
     for entry in annotations:
         if not entry['iscrowd']:
@@ -225,7 +225,7 @@ def double_boxes(annotations: Sequence[dict]) -> list[tuple[dict, dict, float]]:
 
 
 def _class_suspicions(boxes: Mapping[str, CocoAnnotations]) -> list[Suspicion]:
-    """Return the classes of other splits that training lacks; it would refuse them."""
+    """Return the classes of other splits that training does not have; training refuses them."""
     if 'train' not in boxes:
         return []
     known = boxes['train'].file_classes
@@ -243,7 +243,7 @@ def _without(read: CocoAnnotations) -> list[str]:
 
 
 def _sizes(read: CocoAnnotations) -> dict[str, Any]:
-    """Return the number of small, medium and large objects, and the lengths of their sides."""
+    """Return the numbers of small, medium and large objects, and the lengths of their sides."""
     entries = _single(read)
     areas = np.array([entry['area'] for entry in entries], np.float64)
     small, large = int((areas < SMALL).sum()), int((areas >= LARGE).sum())

@@ -1,4 +1,4 @@
-"""A folder of images by class looked through."""
+"""Inspection of a folder of images by class."""
 
 import contextlib
 from pathlib import Path
@@ -14,16 +14,16 @@ from rexdense.errors import DataError
 from rexdense.text_table import text_table
 
 FEW = 10
-"""Images of a class to train on below which it is named."""
+"""Training images of a class below which it is reported."""
 
 
 def is_class_folders(root: Path) -> bool:
-    """Whether a folder holds splits that hold folders of classes."""
+    """Whether a folder has splits with class folders."""
     return any(split_of(folder.name) and subfolders(folder) for folder in subfolders(root))
 
 
 def inspect_class_folders(root: Path) -> Inspected:
-    """Look through a folder of classes; raise DataError where a split has no images."""
+    """Inspect a folder of classes; raise DataError if a split has no images."""
     images: dict[str, list[ImageEntry]] = {}
     counts: dict[str, dict[str, int]] = {}
     suspicions: list[Suspicion] = []
@@ -70,10 +70,10 @@ def inspect_class_folders(root: Path) -> Inspected:
 
 
 def _sizes(entries: list[ImageEntry]) -> dict[str, str]:
-    """Return the sizes of the images of fewest and of most pixels."""
+    """Return the sizes of the images with the fewest and the most pixels."""
     sizes = []
     for entry in entries:
-        # Damaged images are told of elsewhere.
+        # Damaged images are reported elsewhere.
         with contextlib.suppress(DataError):
             sizes.append(size_of_image(entry.path))
     by_area = sorted(sizes, key=lambda size: size[0] * size[1]) or [(0, 0)]

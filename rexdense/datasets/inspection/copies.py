@@ -1,4 +1,4 @@
-"""Copies of data sets: converted to COCO's form, or cleaned. The source is never written to."""
+"""Copies of data sets, converted to COCO's form or cleaned. The source is never changed."""
 
 import json
 import random
@@ -33,20 +33,20 @@ def write_box_copy(
     clean: bool,
     val_share: float | None = None,
 ) -> dict[str, tuple[int, int]]:
-    """Write ``images/<split>/...`` and ``annotations/<split>.json``; return the number of images
-    and of annotations of each split.
+    """Write ``images/<split>/...`` and ``annotations/<split>.json``. Return the numbers of images
+    and annotations of each split.
 
     Args:
-        clean: Leave out what training leaves out, images that are damaged or also in a later
-            split, and the second of two boxes that are one object; cut boxes to their image. Else
-            annotations are as they were read.
-        val_share: The share of a folder without splits, or of train where there is no val, that
-            becomes val; the rest is train.
+        clean: Leave out what training leaves out, images that are damaged or also in a later split,
+            and the second of two duplicate boxes; clip boxes to their image. Otherwise annotations
+            are copied as they are.
+        val_share: The share of an undivided folder, or of train if there is no val, that becomes
+            val; the rest becomes train.
 
     Raises:
         DataError: something could not be read, and ``clean`` is off.
-        InvalidArgument: ``val_share`` is given for a folder that is divided.
-        UnwritableFile: the target cannot be written, or is there.
+        InvalidArgument: ``val_share`` is given for a folder that has splits already.
+        UnwritableFile: the target cannot be written, or exists already.
     """
     contents = {split: _content(split, read, inspected, clean) for split, read in splits.items()}
     places = {
@@ -84,7 +84,7 @@ def _content(split: str, read: BoxSplit, inspected: Inspected, clean: bool) -> d
                 f'{split}: {some_of(faults, 3, "; ")}: mend these, or --write-fixed DIR leaves '
                 'them out'
             )
-        # Names as they are on the disk.
+        # Names as spelt on the disk.
         images = read.boxes.dataset['images']
         return {
             **read.content,
@@ -121,7 +121,7 @@ def _divisible(splits: Mapping[str, Any]) -> str:
     """Return the split that can be divided into train and val.
 
     Raises:
-        InvalidArgument: there is none.
+        InvalidArgument: there is no such split.
     """
     for whole in (UNDIVIDED, 'train'):
         if whole in splits and 'val' not in splits:
@@ -133,7 +133,7 @@ def _divisible(splits: Mapping[str, Any]) -> str:
 
 
 def _together(inspected: Inspected, split: str) -> dict[str, str]:
-    """Return for images of a split with the same pixels the name of the last of them."""
+    """Return, for images of a split with the same pixels, the name of the last of them."""
     following = {
         found.image: found.other
         for found in inspected.suspicions
@@ -151,10 +151,10 @@ def _together(inspected: Inspected, split: str) -> dict[str, str]:
 def _divided(
     content: dict[str, Any], share: float, together: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
-    """Divide images, at random and always alike, into train and val.
+    """Divide images into train and val, at random with a fixed seed.
 
     Args:
-        together: Images that belong to another one's part.
+        together: For an image, the name of the image that it must stay with.
     """
 
     def of(image: Mapping[str, Any]) -> str:
@@ -198,12 +198,12 @@ def _write_split(
 
 
 def write_file_copy(root: Path, inspected: Inspected, target: Path) -> dict[str, int]:
-    """Write a cleaned copy of a folder of label maps or of classes; return the number of images of
-    each split. What is suspicious and ``left_out`` stays behind.
+    """Write a cleaned copy of a folder of label maps or of classes, without suspicious samples that
+    are ``left_out``. Return the number of images of each split.
 
     Raises:
-        DataError: no image of a split is left.
-        UnwritableFile: the target cannot be written, or is there.
+        DataError: a split would have no image.
+        UnwritableFile: the target cannot be written, or exists already.
     """
     gone = {(found.split, found.image) for found in inspected.suspicions if found.left_out}
     kept = {
@@ -221,7 +221,7 @@ def write_file_copy(root: Path, inspected: Inspected, target: Path) -> dict[str,
                 maps = label_map_of(root, split, [entry.name for entry in entries])
             for entry, file in zip(entries, maps, strict=True):
                 for path in (entry.path, file):
-                    # Two images may have one map.
+                    # Two images may share a map.
                     if path is not None and path not in written:
                         written.add(path)
                         write(path.relative_to(root).as_posix(), _read(path))
@@ -231,8 +231,8 @@ def write_file_copy(root: Path, inspected: Inspected, target: Path) -> dict[str,
 
 
 def _beside(root: Path) -> Iterator[Path]:
-    """Yield the small files in a folder that are no images, such as ``classes.txt``; of links the
-    names of classes alone, for others may lead to what nobody wants to hand on."""
+    """Yield the small files in a folder that are not images, such as ``classes.txt``. A link is
+    only followed if it is a file of class names: other links may have private targets."""
     yield from (
         path
         for path in sorted(root.iterdir())

@@ -1,4 +1,4 @@
-"""Crops of the objects of a data set of boxes, as a data set of classes to pretrain on."""
+"""Crops of the objects of a detection data set, as a classification data set for pretraining."""
 
 import hashlib
 import math
@@ -19,10 +19,10 @@ from rexdense.hidden_files import LONGEST_NAME
 from rexdense.output_names import name_key, safe_name
 
 MARGIN = 0.1
-"""Margin on each side of a box, as a share of its longer side: the edge of an object is part
-of what it looks like."""
+"""Margin on each side of a box, as a share of its longer side, so that the edges of an object are
+visible."""
 LEAST_SIDE = 4
-"""Pixels of the longer side below which a box is left out: there is nothing to see in it."""
+"""Shortest longer side of a box in pixels; smaller boxes are left out because they show nothing."""
 
 
 def write_crops(
@@ -30,23 +30,23 @@ def write_crops(
     target: Path,
     on_error: Callable[[ImageError], object] | None = None,
 ) -> dict[str, Counter[str]]:
-    """Write ``<split>/<class>/<image>_<annotation>.png``, a crop an object, crowds left out; return
+    """Write ``<split>/<class>/<image>_<annotation>.png``, one crop per object except crowds. Return
     the number of crops of each split and class.
 
-    A dot at the beginning of a name gets ``_`` before it, since readers of folders pass over hidden
-    files. Names that are too long are cut, and a digest of the annotation's id is put in where two
-    crops of a split would have one name, as those of ids that are text may.
+    A name that begins with a dot gets ``_`` before it, because folder readers skip hidden files.
+    Names that are too long are cut. If two crops of a split would have the same name, as with ids
+    that are text, a digest of the annotation's id is inserted.
 
     Args:
-        splits: As :func:`rexdense.datasets.inspection.sources.read_box_splits` reads them.
+        splits: Splits from :func:`rexdense.datasets.inspection.sources.read_box_splits`.
         target: A new folder.
-        on_error: Called for each image that is missing, cannot be read or is of another size than
-            annotated, and the others are cut; without it the first such image is an error.
+        on_error: Called for each image that is missing, cannot be read or has another size than
+            annotated; the other images are processed. Without it, the first such image is an error.
 
     Raises:
         ImageError: an image cannot be used, and ``on_error`` is None.
-        DataError: two classes would have one folder, or no crop of a split is left.
-        UnwritableFile: the target cannot be written, or is there.
+        DataError: two classes would share a folder, or a split would have no crop.
+        UnwritableFile: the target cannot be written, or exists already.
     """
     counts = {split: Counter() for split in splits}
     with folder_written_aside(target) as write:
@@ -70,7 +70,7 @@ def write_crops(
 
 
 def _class_folders(categories: Sequence[Mapping]) -> dict[int | str, str]:
-    """Return the name of each category's folder by its id."""
+    """Return the folder name of each category by its id."""
     folders = {
         category['id']: _shortened(_visible(category['name']), LONGEST_NAME)
         for category in categories
@@ -89,7 +89,7 @@ def _class_folders(categories: Sequence[Mapping]) -> dict[int | str, str]:
 def _images(
     read: BoxSplit, on_error: Callable[[ImageError], object] | None
 ) -> Iterator[tuple[np.ndarray, str, list[Mapping]]]:
-    """Yield images, (height, width, 3) of uint8 in RGB, the beginning of their crops' names and
+    """Yield images, (height, width, 3) of uint8 in RGB, with the prefix of their crops' names and
     their objects."""
 
     def leave_out(error: ImageError) -> None:
@@ -108,7 +108,7 @@ def _images(
     for image in dataset['images']:
         if image['id'] in objects:
             path = Path(read.checked.image_folder, image['file_name'])
-            # The boxes are of the image in the orientation that has its stated size.
+            # The boxes belong to the orientation of the image that has the stated size.
             stated = dict(height=int(image['height']), width=int(image['width']))
             try:
                 pixels = load.transform(dict(img_path=str(path), **stated))['img']
@@ -119,11 +119,11 @@ def _images(
 
 
 def _free_name(stem: str, annotation: int | str, taken: set[str]) -> str:
-    """Return the name of a crop, without ending, and add it to the names that are taken.
+    """Return the name of a crop, without its ending, and add it to ``taken``.
 
     Args:
-        stem: The image's name, for people.
-        annotation: Its id, which no other of the file has.
+        stem: The readable name of the image.
+        annotation: Id of the annotation, unique in the file.
     """
     stem, number = _shortened(_visible(stem), 100), safe_name(str(annotation))
     name = _shortened(f'{stem}_{number}', 200)
@@ -134,13 +134,13 @@ def _free_name(stem: str, annotation: int | str, taken: set[str]) -> str:
 
 
 def _visible(name: str) -> str:
-    """Return a file name that no reader of folders passes over."""
+    """Return a file name that folder readers do not skip."""
     name = safe_name(name)
     return f'_{name}' if name.startswith('.') else name
 
 
 def _shortened(name: str, most: int) -> str:
-    """Return the beginning of a file name, of at most so many bytes."""
+    """Return the beginning of a file name, with at most ``most`` bytes."""
     return os.fsencode(name)[:most].decode(errors='ignore')
 
 

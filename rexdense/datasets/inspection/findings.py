@@ -1,4 +1,4 @@
-"""Findings in a data set, in words and as JSON."""
+"""Findings in a data set, as text and as JSON."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,15 +11,15 @@ _MOST_NAMED = 8
 
 
 class Suspicion(NamedTuple):
-    """A sample that should be looked at.
+    """A suspicious sample.
 
     Attributes:
         what: The kind of fault, such as 'zero-size box'.
-        split: Where it was found.
+        split: The split of the sample.
         image: Name of the image.
-        detail: Which annotation of it, and figures.
-        left_out: Whether a cleaned copy lacks it, or has it changed.
-        other: Name of the image that is the same.
+        detail: The annotation, with figures.
+        left_out: Whether a cleaned copy leaves it out or changes it.
+        other: Name of the identical image.
         annotations: Ids of the annotations.
     """
 
@@ -32,7 +32,7 @@ class Suspicion(NamedTuple):
     annotations: tuple[int | str, ...] = ()
 
     def text(self) -> str:
-        """Return its place."""
+        """Return where the sample is."""
         place = f'{self.split} {self.image}'.strip()
         return f'{place}: {self.detail}' if self.detail else place
 
@@ -41,9 +41,9 @@ class ImageEntry(NamedTuple):
     """An image of a split.
 
     Attributes:
-        name: What the data set calls it.
-        path: Where it lies.
-        size: (height, width) that is stated, if it is.
+        name: Its name in the data set.
+        path: Its file.
+        size: (height, width) in the annotation, if stated there.
     """
 
     name: str
@@ -53,15 +53,15 @@ class ImageEntry(NamedTuple):
 
 @dataclass
 class Inspected:
-    """A data set that was looked through.
+    """The findings in a data set.
 
     Attributes:
         kind: 'boxes', 'masks', 'label maps' or 'classes'.
-        images: Those of each split.
+        images: Images of each split.
         counts: By split, the number of objects, pixels or images of each class.
         table: Counts as text.
-        figures: By split, what else was counted, for the JSON.
-        suspicions: Samples to look at.
+        figures: By split, further counts for the JSON.
+        suspicions: Suspicious samples.
         samples_without: By split, names of images without objects or labels.
         sides: By split, the square roots of the areas of boxes, in pixels.
         objects: By split, the number of objects of each image.
@@ -78,10 +78,10 @@ class Inspected:
     objects: dict[str, list[int]] = field(default_factory=dict)
 
     def text(self, most: int = _MOST_NAMED) -> str:
-        """Describe it for a user.
+        """Describe the findings for a user.
 
         Args:
-            most: How many suspicious samples of a kind are named.
+            most: Number of suspicious samples of each kind that are listed.
         """
         parts = [self.table]
         for split, names in self.samples_without.items():
@@ -107,7 +107,7 @@ class Inspected:
         return '\n'.join(parts)
 
     def document(self) -> dict[str, Any]:
-        """Return it as JSON's types."""
+        """Return the findings as JSON types."""
         return dict(
             kind=self.kind,
             splits={

@@ -1,4 +1,4 @@
-"""A folder of data in any form that is known, looked through."""
+"""Inspection of a data folder of any known form."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from rexdense.errors import DataError
 
 
 class InspectedFolder(NamedTuple):
-    """A folder of data with the findings in it.
+    """A data folder and its findings.
 
     Attributes:
         inspected: The findings.
-        form: That of boxes and masks, such as 'coco'; None for data of other kinds.
-        splits: Boxes and masks as they were read; empty for data of other kinds.
+        form: The form of boxes and masks, such as 'coco'; None for other kinds of data.
+        splits: Boxes and masks as they were read; empty for other kinds of data.
     """
 
     inspected: Inspected
@@ -26,14 +26,14 @@ class InspectedFolder(NamedTuple):
 
 
 def inspect_folder(root: Path, form: str | None = None, no_crowds: bool = False) -> InspectedFolder:
-    """Look through a folder of boxes, masks, label maps or classes.
+    """Inspect a folder of boxes, masks, label maps or classes.
 
     Args:
-        form: Of boxes and masks; None recognises it.
+        form: The form of boxes and masks; None detects it.
         no_crowds: Take crowds for single objects.
 
     Raises:
-        DataError: it is of no known form, or cannot be read.
+        DataError: the form is unknown, or the folder cannot be read.
     """
     form = form or recognised(root)
     if form is not None:
@@ -47,7 +47,7 @@ def inspect_folder(root: Path, form: str | None = None, no_crowds: bool = False)
 
 
 def _unknown(root: Path) -> str:
-    """The message about a folder of no known form."""
+    """Return the message about a folder of unknown form."""
     there = sorted(entry.name for entry in root.iterdir())
     held = (
         f'it holds {", ".join(there[:6])}{", ..." if len(there) > 6 else ""}'

@@ -1,4 +1,4 @@
-"""A folder of images and label maps looked through."""
+"""Inspection of a folder of images and label maps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,21 +27,21 @@ SPLITS = ('train', 'val', 'test')
 
 
 def is_label_maps(root: Path) -> bool:
-    """Whether a folder is laid out as images, label maps and names of classes."""
+    """Whether a folder has the layout of images, label maps and class names."""
     labels = root / 'labels'
     return (root / 'classes.txt').is_file() and any((labels / split).is_dir() for split in SPLITS)
 
 
 def label_map_of(root: Path, split: str, images: Sequence[str]) -> list[Path | None]:
-    """Return the label map of each image of a split; None for one that has none."""
+    """Return the label map of each image of a split; None for an image without one."""
     folder = root / 'labels' / split
     names = [str(Path(name).with_suffix(LABEL_ENDING)) for name in images]
     return [None if file is None else folder / file for file in find_files(folder, names)]
 
 
 def inspect_label_maps(root: Path) -> Inspected:
-    """Look through a folder of label maps, every one of them; raise DataError where there are no
-    names of classes, or a split has no image."""
+    """Inspect all label maps of a folder. Raise DataError if there are no class names, or a split
+    has no image."""
     folder = SegmentationFolder(root)
     classes = folder.classes().names
     images: dict[str, list[ImageEntry]] = {}
@@ -89,7 +89,7 @@ def inspect_label_maps(root: Path) -> Inspected:
 def _counted(
     entry: ImageEntry, file: Path | None, split: str, num_classes: int
 ) -> tuple[np.ndarray | None, list[Suspicion]]:
-    """Return the pixels of each class and of void in a map, and what is suspicious of it."""
+    """Return the numbers of pixels of each class and of void in a map, and its suspicions."""
     if file is None:
         return None, [Suspicion(BAD_MAP, split, entry.name, 'it is not there', True)]
     try:
@@ -100,7 +100,7 @@ def _counted(
     try:
         check_size(labels, read_upright(entry.path).shape[:2], file)
     except DataError as error:
-        # Of a damaged image the images are told.
+        # Damage of the image itself is reported with the images.
         other = labels is not None and 'its image' in str(error)
         return None, [Suspicion(BAD_MAP, split, entry.name, str(error), True)] if other else []
     void = labels == VOID

@@ -1,4 +1,4 @@
-"""Images that are the same, damaged, or of another size than stated, by their decoded pixels."""
+"""Images that are identical, damaged or of another size than stated, by their decoded pixels."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ IN_TWO_SPLITS = 'image in two splits'
 TWICE = 'image twice in a split'
 
 _ORDER = ('train', 'val', 'test')
-"""Of two splits with one image, a cleaned copy keeps it in the later, which is measured."""
+"""If two splits share an image, a cleaned copy keeps it in the later one, which is evaluated."""
 
 
 class _Pixels(NamedTuple):
@@ -30,10 +30,10 @@ class _Pixels(NamedTuple):
 
 
 def pixel_suspicions(images: Mapping[str, Sequence[ImageEntry]]) -> list[Suspicion]:
-    """Decode all images; return those that are damaged, of another size than stated, or equal.
+    """Decode all images. Return those that are damaged, of another size than stated, or identical.
 
     Args:
-        images: By split.
+        images: Images by split.
     """
     entries = [(split, entry) for split, listed in images.items() for entry in listed]
     with ThreadPoolExecutor() as pool:

@@ -1,4 +1,4 @@
-"""Data sets of boxes and masks in every form that is read."""
+"""Data sets of boxes and masks in every supported form."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -72,11 +72,11 @@ CONVERTED: dict[str, tuple[Callable[[Path], object], Callable[[Path], dict[str, 
     'labelme': (is_labelme, read_labelme),
     'masks': (is_masks, read_masks),
 }
-"""Forms that are turned into COCO's: whether a folder has it, and what reads it."""
+"""Forms that are converted to COCO's: a function that detects the form, and its reader."""
 
 
 def recognised(root: Path) -> str | None:
-    """Return 'coco' or the form of :data:`CONVERTED` that a folder has; None for others."""
+    """Return 'coco' or the form in :data:`CONVERTED` of a folder; None for others."""
     if _coco_places(root):
         return 'coco'
     return next((name for name, (is_form, _) in CONVERTED.items() if is_form(root)), None)
@@ -90,7 +90,7 @@ def read_box_splits(root: Path, form: str, no_crowds: bool = False) -> dict[str,
         no_crowds: Take crowds for single objects.
 
     Raises:
-        DataError: it is not of this form, or cannot be read.
+        DataError: the folder is not of this form, or cannot be read.
     """
     if form == 'coco':
         return {
@@ -113,7 +113,7 @@ def read_box_splits(root: Path, form: str, no_crowds: bool = False) -> dict[str,
         )
     splits = {}
     for split, read in converted.items():
-        # A split without objects has no names of classes of its own.
+        # A split without objects has no class names of its own.
         content = {**read.content, 'categories': read.content['categories'] or categories}
         splits[split] = read_box_split(
             root / split, [read.image_folder], content, read.faults, no_crowds

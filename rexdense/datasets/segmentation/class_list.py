@@ -20,7 +20,7 @@ _LINE = re.compile(r'(.+?)(?:[\s,;]+(\d+)[\s,;]+(\d+)[\s,;]+(\d+))?')
 _COMMENT = re.compile(r'(?:^|\s)#.*')
 _COLOUR = re.compile(r'#[0-9a-fA-F]{6}\b')
 _HEADER = re.compile(r'(class|name|label)s?[\s,;]+r(ed)?[\s,;]+g(reen)?[\s,;]+b(lue)?', re.I)
-# A label before a name, with something between that no name has.
+# A label before a name, and a separator that no name contains.
 _NUMBERED = re.compile(r'(\d+)\s*[\s:,;.=)\t]\s*(\S.*)')
 
 
@@ -32,8 +32,8 @@ class ClassList(NamedTuple):
 
 
 def class_colours(names: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
-    """Return a colour (R, G, B) for each class: black for a background, for the others hues a
-    golden section apart, which never return, in turns of lightness.
+    """Return a colour (R, G, B) for each class: black for a background, and hues at distances of
+    the golden section, which never repeat, with alternating lightness for the others.
 
     Example:
         >>> class_colours(['background', 'cell'])
@@ -54,15 +54,15 @@ def class_colours(names: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
 
 
 def read_class_list(path: Path) -> ClassList:
-    """Read ``classes.txt``: a name a line, in the order of the labels, from 0; three numbers after
-    a name, from 0 to 255, are its colour.
+    """Read ``classes.txt``, with a name per line in the order of the labels, from 0. Three numbers
+    from 0 to 255 after a name are its colour.
 
-    Blank lines, what follows a ``#`` and a heading such as ``name,r,g,b`` count for nothing. Where
-    each line begins with a number, that is its label.
+    Blank lines, text after a ``#`` and a heading such as ``name,r,g,b`` are ignored. If every line
+    begins with a number, this is its label.
 
     Raises:
-        DataError: the file is not there, holds fewer than two names or more than labels can tell
-            apart, a name twice, a colour beyond 255, or labels other than 0, 1, 2 ...
+        DataError: the file is missing, has fewer than two names or more than there are labels, has
+            a name twice, a colour above 255, or labels other than 0, 1, 2 ...
     """
     try:
         text = read_text(path, MOST_NAMES_BYTES)
@@ -77,7 +77,7 @@ def read_class_list(path: Path) -> ClassList:
             f'{MOST_CLASSES} can be told apart'
             + ('; name the background too, as label 0' if len(named) == 1 else '')
         )
-    # A search for a colour takes the square of a line's length.
+    # The regular expression takes quadratic time in the length of a line.
     longest = max(named, key=len)
     if len(longest) > LONGEST_LINE:
         raise DataError(
@@ -117,7 +117,7 @@ def _lines(path: Path, text: str) -> list[str]:
 
 
 def _in_order(path: Path, lines: list[str]) -> list[str]:
-    """Return the lines in the order of their labels, without these, where each has one."""
+    """Return the lines without their labels, in the order of these, if every line has one."""
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
     if not all(numbered):
         return lines

@@ -1,4 +1,4 @@
-"""A user's own folder with images and label maps for training and validation."""
+"""A user's folder with images and label maps for training and validation."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -22,13 +22,13 @@ CLASS_FILE = 'classes.txt'
 LABEL_ENDING = '.png'
 _CLASSES_SHOWN = 40
 _FEW = 0.001
-"""Share of the labelled pixels below which all but one class hardly count."""
+"""Share of the labelled pixels. A remark is made if all classes but one have less together."""
 
 
 def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
-    """Return each image of a folder, and of the folders in it, with the label map of its name, as
-    :func:`~rexdense.datasets.file_names.find_files` compares names. Raise DataError where a folder
-    is not there, has no image, or an image has no label map."""
+    """Return each image of a folder and its subfolders with the label map of the same name,
+    compared as in :func:`~rexdense.datasets.file_names.find_files`. Raise DataError if a folder is
+    missing or has no image, or if an image has no label map."""
     for folder in (images, labels):
         if not folder.is_dir():
             what = 'is a file' if folder.exists() else 'is not there'
@@ -57,10 +57,10 @@ class CheckedSplit:
 
     Attributes:
         images: Number of images.
-        maps_read: Number of label maps that were looked at.
-        pixels: Number of their pixels of each class.
-        void_pixels: Number of their void pixels.
-        void_images: Number of them that are void all over.
+        maps_read: Number of label maps that were read.
+        pixels: Number of pixels of each class in these maps.
+        void_pixels: Number of void pixels in these maps.
+        void_images: Number of these maps that are entirely void.
     """
 
     images: int
@@ -78,8 +78,8 @@ class SegmentationFolder:
     data_root: str | os.PathLike[str]
 
     def classes(self) -> ClassList:
-        """Return the class names and their colours; raise DataError where the data root or its
-        class file is missing, or the names cannot be used."""
+        """Return the class names and their colours. Raise DataError if the data root or its class
+        file is missing, or if the names cannot be used."""
         root = Path(self.data_root)
         if not root.is_dir():
             what = 'is a file' if root.exists() else 'is not there'
@@ -90,23 +90,23 @@ class SegmentationFolder:
         return read_class_list(root / CLASS_FILE)
 
     def prefix(self, split: str) -> dict[str, str]:
-        """Return the folders of a split's images and label maps below the data root, named as
-        :class:`~rexdense.datasets.SegmentationDataset` takes it."""
+        """Return the folders of a split's images and label maps below the data root, as an argument
+        of :class:`~rexdense.datasets.SegmentationDataset`."""
         return dict(img_path=f'images/{split}', seg_map_path=f'labels/{split}')
 
     def check(self, split: str, training: bool = False, void: int = VOID) -> CheckedSplit:
-        """Pair the images of a split with their label maps, look at the headers of both, and read
-        up to ``MOST_MAPS_READ`` maps from all over the split.
+        """Pair the images of a split with their label maps, check the headers of both, and read up
+        to ``MOST_MAPS_READ`` maps from all over the split.
 
         Args:
-            training: Whether it is learnt from: then images that cannot be decoded are welcome,
-                as they are skipped, and a single class is not.
-            void: The label of pixels that count for nothing.
+            training: Whether the split is trained on. Then images that cannot be decoded are
+                allowed, because they are skipped, and a single class is an error.
+            void: The label of pixels that are ignored.
 
         Raises:
-            DataError: an image has no map or cannot be decoded, a map has another size than its
-                image, colours, or labels that are no class, all pixels are void, or, where it is
-                learnt from, all labelled ones are of one class.
+            DataError: an image has no map or cannot be decoded; a map has another size than its
+                image, colours, or labels that are no class; all pixels are void; or, for training,
+                all labelled pixels have one class.
         """
         root, names = Path(self.data_root), self.classes().names
         pairs = find_pairs(*(root / folder for folder in self.prefix(split).values()))
@@ -130,7 +130,7 @@ class SegmentationFolder:
 
 
 def summary(classes: Sequence[str], splits: Mapping[str, CheckedSplit]) -> str:
-    """Return a table of images and of the share of the labelled pixels that each class has.
+    """Return a table of the images and of each class's share of the labelled pixels.
 
     Example:
         >>> folder = SegmentationFolder('data/camvid')  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""Counts of pixels by class in label maps, and a check that something can be learnt from them."""
+"""Counts of pixels by class in label maps, and a check that these suffice for training."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ from rexdense.datasets.segmentation.label_maps import VOID, check_labels, read_l
 from rexdense.errors import DataError
 
 MOST_MAPS_READ = 1000
-"""Label maps of a split that are looked at before training; the others are while it runs."""
+"""Label maps of a split that are checked before training; the others are checked during it."""
 
 _FIRST_MAPS = 64
 
@@ -22,8 +22,8 @@ def count_labels(
     most: int = MOST_MAPS_READ,
 ) -> np.ndarray:
     """Return the number of pixels of each class, and of void in the last column, of up to ``most``
-    label maps from all over the list: (maps, classes + 1). Raise DataError where a map cannot be
-    read, or has labels that are no class."""
+    label maps from all over the list: (maps, classes + 1). Raise DataError if a map cannot be read,
+    or has labels that are no class."""
     places = np.linspace(0, len(paths) - 1, min(len(paths), most)).astype(int)
 
     def count(path: str | Path) -> np.ndarray:
@@ -38,7 +38,7 @@ def count_labels(
 
 
 def require_labels(counts: np.ndarray, where: str, void: int = VOID) -> None:
-    """Raise DataError where label maps are void all over; the arguments are those of
+    """Raise DataError if all label maps are entirely void. The arguments are those of
     :func:`require_two_classes`."""
     if not counts[:, :-1].any():
         raise DataError(f'all label maps of {where} are void ({void}) all over; label some pixels')
@@ -47,11 +47,11 @@ def require_labels(counts: np.ndarray, where: str, void: int = VOID) -> None:
 def require_two_classes(
     counts: np.ndarray, classes: Sequence[str], where: str, void: int = VOID
 ) -> None:
-    """Raise DataError unless label maps have pixels of two classes at least.
+    """Raise DataError unless label maps have pixels of at least two classes.
 
     Args:
-        counts: Of all the maps, as :func:`count_labels` gives them.
-        where: What messages call the maps, such as 'train'.
+        counts: Counts of all maps from :func:`count_labels`.
+        where: Name of the maps in messages, such as 'train'.
     """
     require_labels(counts, where, void)
     *pixels, void_pixels = counts.sum(0).tolist()
@@ -77,8 +77,8 @@ def require_two_classes(
 def require_two_classes_of_some(
     paths: Sequence[str | Path], classes: Sequence[str], where: str, void: int = VOID
 ) -> None:
-    """Raise as :func:`require_two_classes` does, reading no more maps than it takes; also for a map
-    that was read and cannot be used."""
+    """Raise as :func:`require_two_classes` does, reading only as many maps as necessary. Also raise
+    if one of these maps cannot be used."""
     for most in (_FIRST_MAPS, MOST_MAPS_READ):
         counts = count_labels(paths, len(classes), void, most)
         if (counts[:, :-1].sum(0) > 0).sum() > 1:

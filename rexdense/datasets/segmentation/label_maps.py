@@ -14,7 +14,7 @@ from rexdense.datasets.images.sizes import wrong_map_size
 from rexdense.errors import DataError
 
 VOID = 255
-"""The label of pixels that count for nothing, where a data set states no other."""
+"""The label of ignored pixels, unless a data set states another."""
 
 # Of Pillow's names. It has others run: a program of the machine draws what is PostScript.
 _FORMATS = ('PNG', 'TIFF', 'BMP', 'JPEG', 'WEBP', 'GIF', 'PPM')
@@ -27,16 +27,16 @@ _HOW_TO_CONVERT = (
 
 
 def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray:
-    """Return a label map (H, W), whole numbers as they are stored; a palette's indices are labels.
+    """Return a label map (H, W) with the integers as stored; the indices of a palette are labels.
 
-    A map that bears an orientation is made upright, as its image is.
+    A map with an orientation tag is made upright, like its image.
 
     Args:
-        path: The file, for messages too.
-        content: What is in the file, where it was read before.
+        path: The file, also for messages.
+        content: Content of the file, if it has been read already.
 
     Raises:
-        DataError: the file cannot be read, is no image, or holds colours.
+        DataError: the file cannot be read, is no image, or has colours.
     """
     if content is None and (other := not_a_file(path)):
         raise DataError(f'label map {path} {other}; put the label map there')
@@ -52,7 +52,7 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
             f'label map {path} has too many pixels ({str(error).split(",")[0]}): cut it and its '
             'image into tiles'
         ) from error
-    # Pillow raises nearly anything of a damaged file.
+    # Pillow raises almost any exception for a damaged file.
     except Exception as error:
         raise DataError(
             f'label map {path} cannot be decoded: it is damaged or no image; replace it'
@@ -74,7 +74,7 @@ def read_label_map(path: str | Path, content: bytes | None = None) -> np.ndarray
 
 
 def _grey_unit(image: Image.Image) -> int:
-    """Return the value in pixels of 1 in the file of a grey image that is not decoded yet."""
+    """Return the pixel value of 1 in the file of a grey image that is not decoded yet."""
     packing = image.tile[0][3] if getattr(image, 'tile', None) else ''
     name = packing if isinstance(packing, str) else str(packing[0]) if packing else ''
     scaled = _SCALED.match(name)
@@ -82,8 +82,8 @@ def _grey_unit(image: Image.Image) -> int:
 
 
 def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: int = VOID) -> None:
-    """Raise DataError unless all labels are class indices or void; the message has the other value
-    and how much of the map bears it."""
+    """Raise DataError unless all labels are class indices or void. The message has another value
+    that was found, and its share of the map."""
     if labels.size == 0 or 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
         return
     outside = ((labels < 0) | (labels >= num_classes)) & (labels != void)
@@ -101,7 +101,7 @@ def check_labels(labels: np.ndarray, num_classes: int, path: str | Path, void: i
 
 
 def _remedy(labels: np.ndarray, outside: np.ndarray, num_classes: int, void: int) -> str:
-    """Return advice about labels outside the classes, by what they look like."""
+    """Return advice about labels outside the classes, by their pattern."""
     found = set(np.unique(labels).tolist()) - {void}
     if len(outside) > 4:
         return (
@@ -119,8 +119,7 @@ def _remedy(labels: np.ndarray, outside: np.ndarray, num_classes: int, void: int
 
 
 def check_size(labels: np.ndarray, size: tuple[int, int], path: str | Path) -> None:
-    """Raise DataError unless a label map is as large as its image, of which ``size`` is (height,
-    width)."""
+    """Raise DataError unless a label map has the ``size`` (height, width) of its image."""
     if labels.shape != size:
         raise DataError(wrong_map_size('label map', path, labels.shape, size))
 

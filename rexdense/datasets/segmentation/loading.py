@@ -15,7 +15,7 @@ class LoadSegmentationAnnotations(BaseTransform):
     """Read the label map at ``seg_map_path``, (height, width), as uint8 or, if the labels need it,
     a wider integer type.
 
-    It replaces mmseg's ``LoadAnnotations`` for :class:`~rexdense.datasets.SegmentationDataset`, and
+    It replaces mmseg's ``LoadAnnotations`` for :class:`~rexdense.datasets.SegmentationDataset`. It
     refuses labels that are no class, colour images, and maps of another size than the image.
 
     Required keys: ``seg_map_path``, ``num_classes``, ``ignore_index``, ``seg_fields``;

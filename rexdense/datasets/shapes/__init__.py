@@ -1,4 +1,4 @@
-"""Shapes: pictures of simple shapes, drawn from a seed, with labels for every task here."""
+"""The Shapes data set: pictures of simple shapes, drawn from a seed, with labels for every task."""
 
 from rexdense.datasets.shapes.outlines import SHAPE_CLASSES
 from rexdense.datasets.shapes.scene import (

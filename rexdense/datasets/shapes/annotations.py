@@ -8,10 +8,10 @@ from rexdense.datasets.shapes.scene import Scene
 
 
 class CocoAnnotations:
-    """A COCO detection and instance file in the making; ``content`` is what the JSON holds.
+    """Builder of a COCO detection and instance file; ``content`` is the content of the JSON.
 
     Image, annotation and category ids count from 1. Masks, boxes and areas are those of the visible
-    parts; a box is [left, top, width, height] in pixels.
+    parts. A box is [left, top, width, height] in pixels.
     """
 
     def __init__(self, description: str) -> None:

@@ -1,9 +1,9 @@
 """Outlines of the classes of Shapes, and their pixels.
 
-The same seed must give the same pixels on every machine, so this package computes on whole numbers,
-or with the operations that IEEE 754 rounds correctly (+, -, *, / and comparisons of float64),
-element by element. Sums over floats, whose order a library may choose, and functions such as
-``np.sin``, whose last bit varies, are left out.
+The same seed must give the same pixels on every machine. So this package computes with integers, or
+element by element with the operations that IEEE 754 rounds correctly (+, -, *, / and comparisons of
+float64). It avoids sums of floats, whose order depends on the library, and functions such as
+``np.sin``, whose last bit varies.
 """
 
 import dataclasses
@@ -40,9 +40,9 @@ def _triangle(u: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def _star(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    # Five lines, each through two of five tips on the unit circle, make the five-pointed star: a
-    # point inside lies beyond at most one of them. They are 0.31 from the centre; farther out they
-    # make arms that can still be seen at 16 pixels.
+    # Five lines, each through two of five tips on the unit circle, form a five-pointed star: a
+    # point inside is beyond at most one of them. Their exact distance from the centre is 0.31; with
+    # a larger one the arms are visible at 16 pixels.
     beyond = np.zeros(u.shape, np.int64)
     for degrees in (90, 162, 234, 306, 18):
         cosine, sine = direction(degrees)
@@ -68,12 +68,13 @@ OUTLINES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     'ring': _ring,
     'cross': _cross,
 }
-"""For each class: do points (u, v) lie inside? The outlines fill most of a frame from -1 to 1."""
+"""For each class, whether points (u, v) are inside. The outlines fill most of a frame from -1 to
+1."""
 
 SHAPE_CLASSES = tuple(OUTLINES)
 
 OUTLINE_REACH = 1.32
-"""No outline has a point farther than this from the centre of its frame."""
+"""Greatest distance of a point of any outline from the centre of its frame."""
 
 
 class Raster(NamedTuple):
@@ -91,18 +92,18 @@ class Raster(NamedTuple):
 
     @property
     def mask(self) -> np.ndarray:
-        """The window's pixels that belong to the outline: it covers at least half of them."""
+        """The window's pixels of which the outline covers at least half."""
         return 2 * self.coverage >= SUBSAMPLES**2
 
 
 @dataclasses.dataclass(frozen=True)
 class Outline:
-    """A class's outline, stretched to a frame, turned and placed; all lengths in pixels.
+    """The outline of a class, stretched to a frame, rotated and placed; all lengths in pixels.
 
     Attributes:
         center_x, center_y: the frame's centre; pixel (row 0, column 0) covers 0 to 1 in x and in y.
-        half_width, half_height: half the frame's sides, before turning.
-        degrees: the frame's turn, clockwise on the image.
+        half_width, half_height: half the frame's sides, before the rotation.
+        degrees: the frame's rotation, clockwise in the image.
     """
 
     class_index: int
@@ -113,7 +114,7 @@ class Outline:
     degrees: int
 
     def rasterize(self, height: int, width: int) -> Raster:
-        """Return the outline as pixels of an image; what lies outside is cut off."""
+        """Return the outline as pixels of an image, cut off at the edges of the image."""
         cosine, sine = direction(self.degrees)
         reach_x = abs(cosine) * self.half_width + abs(sine) * self.half_height
         reach_y = abs(sine) * self.half_width + abs(cosine) * self.half_height

@@ -1,4 +1,4 @@
-"""A picture of Shapes with all that is known of it: objects, visible masks, depth."""
+"""A Shapes picture and its ground truth: objects, visible masks, depth."""
 
 from typing import NamedTuple
 
@@ -20,9 +20,9 @@ UNITS_PER_METRE = 1000
 """Depth maps count millimetres."""
 
 FEWEST_OBJECTS, MOST_OBJECTS = 3, 6
-"""Objects laid out in a picture; hidden ones are left out afterwards."""
+"""Number of objects placed in a picture; hidden ones are removed afterwards."""
 SMALLEST_FRAME, LARGEST_FRAME = 16, 0.6
-"""Longer side of an object: pixels at least; share of the shorter image side at most."""
+"""Longer side of an object: least pixels, and largest share of the shorter image side."""
 LEAST_VISIBLE_PIXELS, LEAST_VISIBLE_SHARE = 24, 0.5
 """Least visible part of an object: pixels, and share of it."""
 
@@ -52,9 +52,9 @@ class Scene(NamedTuple):
 def draw_scene(seed: int, split: str, index: int, height: int = 160, width: int = 160) -> Scene:
     """Draw picture ``index`` of a split: objects standing on a ground that recedes to the top.
 
-    Like upright boards on a floor, objects stand where their lowest row meets the ground: that
-    fixes their depth, and the farther ones are drawn first. Those of which the nearer ones leave
-    too little to be seen (``LEAST_VISIBLE_PIXELS``, ``LEAST_VISIBLE_SHARE``) are left out.
+    Like upright boards on a floor, objects stand where their lowest row meets the ground. This
+    determines their depth, and the farther ones are drawn first. Objects of which nearer ones leave
+    too little visible (``LEAST_VISIBLE_PIXELS``, ``LEAST_VISIBLE_SHARE``) are left out.
     """
     rng = _generator(seed, split, index, stream=0)
     image, colors = ground(rng, height, width)
@@ -70,14 +70,15 @@ def draw_scene(seed: int, split: str, index: int, height: int = 160, width: int 
         colors.append(contrasting_color(rng, colors))
         _paint(rng, image, raster, colors[-1])
         instances[raster.rows, raster.columns][raster.mask] = number
-        # A millimetre for each place in the order parts objects that stand on the same row.
+        # One millimetre per place in the drawing order separates objects that stand on the same
+        # row.
         depth[raster.rows, raster.columns][raster.mask] = depth_of_row[_lowest_row(raster)] - number
     class_indices = tuple(outline.class_index for outline, _ in objects)
     return Scene(_to_pixels(rng, image), instances, class_indices, depth.astype(np.uint16))
 
 
 def draw_crop(seed: int, split: str, class_name: str, index: int) -> np.ndarray:
-    """Draw crop ``index`` of a class in a split: one whole object, alone on a ground of its own.
+    """Draw crop ``index`` of a class in a split: one complete object on a separate ground.
 
     Returns:
         Red, green, blue, (64, 64, 3) of uint8.
@@ -92,7 +93,7 @@ def draw_crop(seed: int, split: str, class_name: str, index: int) -> np.ndarray:
 
 
 def _generator(seed: int, split: str, index: int, stream: int) -> np.random.Generator:
-    """The random numbers of one picture (stream 0) or crop, whatever was drawn before."""
+    """Return the generator of one picture (stream 0) or crop, independent of earlier draws."""
     return np.random.Generator(np.random.PCG64([seed, stream, SPLITS.index(split), index]))
 
 
@@ -108,11 +109,11 @@ def _random_outline(rng: np.random.Generator, height: int, width: int) -> Outlin
 def _place(
     rng: np.random.Generator, class_index: int, frame: float, height: int, width: int, inside: float
 ) -> Outline:
-    """An outline of a random place, turn and proportion.
+    """Return an outline with random place, rotation and proportion.
 
     Args:
         frame: the longer side of its frame, in pixels.
-        inside: how far its centre keeps from the edges of the image, as a share of ``frame``.
+        inside: least distance of its centre from the edges of the image, as a share of ``frame``.
     """
     half_sides = [frame / 2, frame / 2 * (0.7 + 0.3 * rng.random())]
     if rng.random() < 0.5:
@@ -130,9 +131,9 @@ def _lowest_row(raster: Raster) -> int:
 def _visible_objects(
     outlines: list[Outline], height: int, width: int
 ) -> list[tuple[Outline, Raster]]:
-    """The objects of which enough is seen, from the farthest to the nearest.
+    """Return the objects of which enough is visible, from the farthest to the nearest.
 
-    The nearest is decided first: leaving out a farther one changes nothing for those before it.
+    The nearest is decided first, because leaving out a farther one does not affect nearer ones.
     """
     objects = [(outline, outline.rasterize(height, width)) for outline in outlines]
     taken = np.zeros((height, width), bool)
@@ -147,13 +148,13 @@ def _visible_objects(
 
 
 def _paint(rng: np.random.Generator, image: np.ndarray, raster: Raster, color: np.ndarray) -> None:
-    """Lay an object over ``image``, in place; pixels that it covers in part are mixed."""
+    """Draw an object on ``image``, in place; partly covered pixels are mixed."""
     window = image[raster.rows, raster.columns]
     opacity = raster.coverage[:, :, None] / SUBSAMPLES**2
     window += (fill(rng, *window.shape[:2], color) - window) * opacity
 
 
 def _to_pixels(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Whole numbers 0 to 255, with the noise of a sensor."""
+    """Return integers 0 to 255, with the noise of a sensor."""
     noisy = np.floor(image + 0.5).astype(np.int64) + rng.integers(-6, 7, image.shape)
     return np.clip(noisy, 0, 255).astype(np.uint8)

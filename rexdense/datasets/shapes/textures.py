@@ -1,6 +1,6 @@
 """Textures of the ground and the objects of Shapes: colours, patterns and noise.
 
-Nothing here knows the class of an object, so that no colour or pattern can give it away.
+Nothing here depends on the class of an object, so that no colour or pattern reveals it.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ _PATTERNS = ('plain', 'stripes', 'checks', 'dots', 'noise')
 def ground_depth(rows: np.ndarray, height: int) -> np.ndarray:
     """Return the depth of a flat ground in metres, from ``FARTHEST`` at row 0 to ``NEAREST``.
 
-    A plane that a pinhole camera sees has a depth of ``constant / (row - horizon)``; the horizon
-    lies above the image, where the two depths put it.
+    For a pinhole camera, the depth of a plane is ``constant / (row - horizon)``. The two depths
+    place the horizon above the image.
 
     Args:
         rows: distances from the top edge of the image, in pixels.
@@ -28,7 +28,7 @@ def ground_depth(rows: np.ndarray, height: int) -> np.ndarray:
 
 
 def random_color(rng: np.random.Generator) -> np.ndarray:
-    """Return a colour (red, green, blue), each 32 to 223: textures have room on both sides."""
+    """Return a colour (red, green, blue), each 32 to 223, to leave textures room on both sides."""
     return rng.integers(32, 224, 3)
 
 
@@ -48,7 +48,7 @@ def ground(
     """
     rows, columns = np.arange(height) + 0.5, np.arange(width) + 0.5
     shrink = ground_depth(rows, height) / NEAREST
-    # Ground coordinates, in pixels of the bottom edge, where a pattern is as high as wide.
+    # Ground coordinates in pixels of the bottom edge, where a pattern is as high as wide.
     x = (columns[None, :] - width / 2) * shrink[:, None]
     y = np.zeros(x.shape) + shrink[:, None] * height * FARTHEST / (FARTHEST - NEAREST)
 
@@ -73,14 +73,14 @@ def fill(rng: np.random.Generator, height: int, width: int, color: np.ndarray) -
 
 
 def _ramp(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Values that rise evenly in a random direction, 0 in the middle of the image."""
+    """Return values that increase linearly in a random direction, 0 in the middle of the image."""
     cosine, sine = direction(int(rng.integers(0, 360)))
     x, y = (np.arange(width) + 0.5) / width - 0.5, (np.arange(height) + 0.5) / height - 0.5
     return cosine * x[None, :] + sine * y[:, None]
 
 
 def _pattern(rng: np.random.Generator, y: np.ndarray, x: np.ndarray, period: int) -> np.ndarray:
-    """A random pattern at coordinates (y, x), from -1 to 1, turned by a random angle."""
+    """Return a random pattern at coordinates (y, x), from -1 to 1, rotated by a random angle."""
     kind = _PATTERNS[int(rng.integers(0, len(_PATTERNS)))]
     cosine, sine = direction(int(rng.integers(0, 360)))
     along, across = (cosine * x + sine * y) / period, (cosine * y - sine * x) / period
@@ -97,12 +97,13 @@ def _pattern(rng: np.random.Generator, y: np.ndarray, x: np.ndarray, period: int
 
 
 def _wave(phase: np.ndarray) -> np.ndarray:
-    """A square wave of period 1 with sloping edges."""
+    """Return a square wave of period 1 with sloping edges."""
     return np.clip(12 * np.abs(phase - np.floor(phase) - 0.5) - 3, -1, 1)
 
 
 def _noise(rng: np.random.Generator, y: np.ndarray, x: np.ndarray, cell: int) -> np.ndarray:
-    """Noise from -1 to 1: random values at steps of ``cell`` pixels, smoothly interpolated."""
+    """Return noise from -1 to 1: random values at steps of ``cell`` pixels, smoothly
+    interpolated."""
     lattice = rng.random((_LATTICE, _LATTICE)) * 2 - 1
     y, x = y / cell, x / cell
     row, column = np.floor(y), np.floor(x)

@@ -1,4 +1,4 @@
-"""The Shapes dataset as a folder, for every task that the library trains."""
+"""The Shapes data set as a folder for every task of the library."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from rexdense.files import folder_written_aside
 
 VERSION = 1
-"""Raised whenever the same settings would give other pixels or other files."""
+"""Increased whenever the same settings would give other pixels or files."""
 
 _SETTINGS_FILE = 'dataset.json'
 _PICTURE_FOLDERS = 'images', 'labels', 'depth'
@@ -29,30 +29,30 @@ def make_shapes(
     size: tuple[int, int] = (160, 160),
     seed: int = 0,
 ) -> Path:
-    """Write the Shapes dataset to ``root``, if it is not there yet, and return its path.
+    """Write the Shapes data set to ``root``, unless it exists already, and return its path.
 
-    Picture ``i`` of a split depends on the seed, the split, the size and ``i`` alone, so a longer
-    set starts with the pictures of a shorter one. The folder appears when it is complete; it holds
+    Picture ``i`` of a split depends only on the seed, the split, the size and ``i``, so a longer
+    set starts with the pictures of a shorter one. The folder appears when it is complete. It
+    contains
 
     - ``images/{train,val}/000000.png``: RGB;
     - ``annotations/{train,val}.json``: COCO detection and instance annotations of the visible
       parts, with run-length masks; a ``file_name`` is relative to ``images/``;
-    - ``labels/{train,val}/000000.png``: a label for each pixel, which counts the lines of
-      ``classes.txt`` from 0, the background;
+    - ``labels/{train,val}/000000.png``: a label for each pixel, the line number in
+      ``classes.txt`` counted from 0, the background;
     - ``depth/{train,val}/000000.png``: 16 bit, in millimetres;
     - ``crops/{train,val}/<class>/000000.png``: single objects, 64 x 64 pixels, as many of each
       class as there are pictures;
-    - ``dataset.json``: what the set was made with.
+    - ``dataset.json``: the settings of the set.
 
     Args:
-        train, val: pictures in each split.
+        train, val: number of pictures in each split.
         size: height and width of a picture in pixels.
 
     Raises:
-        InvalidArgument: a number is out of its range.
-        DataError: ``root`` holds something else, a set made with other settings or an incomplete
-            one.
-        UnwritableFile: it cannot be written.
+        InvalidArgument: a number is out of range.
+        DataError: ``root`` has other content, a set with other settings, or an incomplete set.
+        UnwritableFile: ``root`` cannot be written.
     """
     settings = _settings(train, val, size, seed)
     root = Path(root).resolve()
@@ -63,14 +63,14 @@ def make_shapes(
         with folder_written_aside(root) as write:
             _write(write, settings)
     except UnwritableFile:
-        # Another process may have just written the same.
+        # Another process may have just written the same set.
         if not _holds(root, settings):
             raise
     return root
 
 
 def _settings(train: int, val: int, size: tuple[int, int], seed: int) -> dict[str, Any]:
-    """The content of ``dataset.json``."""
+    """Return the content of ``dataset.json``."""
     try:
         height, width = size
     except (TypeError, ValueError):
@@ -98,8 +98,8 @@ def _settings(train: int, val: int, size: tuple[int, int], seed: int) -> dict[st
 
 
 def _holds(root: Path, settings: dict[str, Any]) -> bool:
-    """Whether ``root`` is the complete set with these settings; False if there is nothing. Raise
-    DataError where there is something else."""
+    """Whether ``root`` is the complete set with these settings; False if it is missing. Raise
+    DataError if it is something else."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
@@ -123,7 +123,7 @@ def _holds(root: Path, settings: dict[str, Any]) -> bool:
 
 
 def _file_names(settings: dict[str, Any]) -> Iterator[str]:
-    """All files of a set but ``dataset.json``."""
+    """Yield all files of a set except ``dataset.json``."""
     yield 'classes.txt'
     for split in SPLITS:
         yield f'annotations/{split}.json'
@@ -142,7 +142,7 @@ def _crop_name(split: str, class_name: str, index: int) -> str:
 
 
 def _write(write: Callable[[str, bytes], None], settings: dict[str, Any]) -> None:
-    """Write all files of the set: ``write`` takes a name and a content."""
+    """Write all files of the set with ``write(name, content)``."""
     seed, (height, width) = settings['seed'], settings['size']
     for split in SPLITS:
         annotations = CocoAnnotations(f'Shapes, {split}')

@@ -1,4 +1,4 @@
-"""Transforms of classification training that mmcv does not have, registered for its pipelines."""
+"""Transforms for training classifiers that mmcv lacks, registered for its pipelines."""
 
 from rexdense.datasets.transforms.crop import RandomResizedCrop, ResizeCenterCrop
 from rexdense.datasets.transforms.load_crop import LoadRandomResizedCrop

@@ -1,4 +1,4 @@
-"""The crops that ImageNet recipes train and evaluate with."""
+"""The crops of ImageNet recipes for training and evaluation."""
 
 import math
 from typing import Any
@@ -19,7 +19,7 @@ RANDOM = 'random'
 """Bilinear or bicubic, drawn for each image, as timm trains by default."""
 
 TRIES = 10
-"""torchvision's and timm's number of boxes that are drawn before the fallback."""
+"""Boxes that are drawn before the fallback, as in torchvision and timm."""
 
 
 def _interpolation(name: str) -> int:
@@ -38,8 +38,8 @@ def _require(size: int, interpolation: str) -> None:
 
 
 def _resize(image: np.ndarray, width: int, height: int, interpolation: int) -> np.ndarray:
-    """Return the image at a size; one that shrinks to less than half is averaged over areas, since
-    OpenCV's filters look at the nearest pixels alone and would alias."""
+    """Return the image resized. If it shrinks to less than half, areas are averaged, because
+    OpenCV's filters use only the nearest pixels and would alias."""
     if image.shape[0] > 2 * height and image.shape[1] > 2 * width:
         interpolation = cv2.INTER_AREA
     return cv2.resize(image, (width, height), interpolation=interpolation)
@@ -49,9 +49,9 @@ def _resize(image: np.ndarray, width: int, height: int, interpolation: int) -> n
 class RandomResizedCrop(BaseTransform):
     """Crop a box of random area and aspect ratio and resize it to a square.
 
-    The box is drawn as torchvision and timm draw it (Szegedy et al. 2015): area uniform in
-    ``area`` times the image's, ratio log-uniform, up to 10 tries to find one that fits; then the
-    largest central box whose ratio is allowed.
+    The box is drawn as in torchvision and timm (Szegedy et al. 2015): area uniform in ``area``
+    times the image's, ratio log-uniform, up to 10 tries to find one that fits. Otherwise it is the
+    largest central box with an allowed ratio.
 
     Required and changed keys: ``img``; added: ``img_shape``.
 
@@ -93,13 +93,13 @@ class RandomResizedCrop(BaseTransform):
         return (width - box_width) // 2, (height - box_height) // 2, box_width, box_height
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Replace the image by a crop of it."""
+        """Replace the image by a crop."""
         return self.cut(results, results['img'], self.draw_box(*results['img'].shape[:2]))
 
     def cut(
         self, results: dict[str, Any], image: np.ndarray, box: tuple[int, int, int, int]
     ) -> dict[str, Any]:
-        """Give ``results`` what is in a box (left, top, width, height) of an image."""
+        """Set the image of ``results`` to the content of a box (left, top, width, height)."""
         left, top, width, height = box
         crop = image[top : top + height, left : left + width]
         results['img'] = _resize(crop, self.size, self.size, _interpolation(self.interpolation))

@@ -1,4 +1,4 @@
-"""Read and crop an image in one step that decodes no more detail than the crop needs."""
+"""Reading and cropping an image in one step, decoding no more detail than the crop needs."""
 
 import io
 from collections.abc import Sequence
@@ -22,29 +22,28 @@ REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     2: cv2.IMREAD_REDUCED_COLOR_2,
 }
-"""Factors by which libjpeg can shrink an image while it decodes, the largest first."""
+"""Factors by which libjpeg can shrink an image while decoding, the largest first."""
 
 
 @TRANSFORMS.register_module()
 class LoadRandomResizedCrop(RandomResizedCrop):
-    """Read an image, and crop and resize it as LoadImage and RandomResizedCrop after it do.
+    """Read, crop and resize an image like LoadImage followed by RandomResizedCrop.
 
-    The box is drawn from the size that the file's header states, by the same draws, so that crops
-    are distributed, and for one seed placed, as those of the two steps. A JPEG whose box is at
-    least twice (4, 8 times) ``size`` in both directions is decoded at half (a quarter, an eighth)
-    of its sides: libjpeg leaves out the finest frequencies of its 8 x 8 blocks, which such a crop
-    would average away. Crops
-    of 224 pixels of ImageNet's pictures, enlarged to 500, then differ from those of the two steps
-    by a mean of 0.6 of 255 in the median of the pictures, and by less than 2 in all; crops that
-    need full detail do not differ.
+    The box is drawn in the same way from the size in the file's header. So crops have the same
+    distribution, and for one seed the same position, as those of the two steps. A JPEG whose box is
+    at least twice (4, 8 times) ``size`` in both directions is decoded at half (a quarter, an
+    eighth) of its sides: libjpeg omits the highest frequencies of its 8 x 8 blocks, which such a
+    crop would average out. For crops of 224 pixels of ImageNet's pictures, enlarged to 500, the
+    mean difference from the two steps is 0.6 of 255 in the median of the pictures, and below 2 in
+    all; crops that need full detail do not differ.
 
     Required keys: those of :class:`~rexdense.datasets.images.loading.LoadImage`. Added keys:
     ``img``, ``img_shape``, ``ori_shape``, the latter two (height, width).
 
     Args:
-        size, area, ratio, interpolation: Those of RandomResizedCrop.
-        bit_depth, backend_args, background: Those of LoadImage.
-        reduce: Whether images are decoded at reduced size where the crop allows it.
+        size, area, ratio, interpolation: As in RandomResizedCrop.
+        bit_depth, backend_args, background: As in LoadImage.
+        reduce: Whether images are decoded at reduced size if the crop allows it.
     """
 
     def __init__(
@@ -63,8 +62,8 @@ class LoadRandomResizedCrop(RandomResizedCrop):
         self.reduce = reduce
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        """Add a crop of the image to ``results``; raise UnreadableImage where the file is missing,
-        damaged or of another kind of number."""
+        """Add a crop of the image to ``results``. Raise UnreadableImage if the file is missing,
+        damaged or has another type of number."""
         content = read_content(results, self.loader.backend_args)
         header = read_header(io.BytesIO(content)) if content.startswith(JPEG_START) else None
         if header is None or not self.reduce:
@@ -88,8 +87,8 @@ class LoadRandomResizedCrop(RandomResizedCrop):
 
 
 def _decode_reduced(content: bytes, factor: int) -> np.ndarray | None:
-    """Return a JPEG as stored, three channels, its sides divided by a factor and rounded up; None
-    if it cannot be decoded."""
+    """Return a JPEG as stored, with three channels and its sides divided by a factor and rounded
+    up; None if it cannot be decoded."""
     flags = REDUCED[factor] | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
@@ -100,15 +99,16 @@ def _decode_reduced(content: bytes, factor: int) -> np.ndarray | None:
 def _reduced_box(
     box: Sequence[int], factor: int, size: tuple[int, int], orientation: int
 ) -> list[float]:
-    """Return a box (left, top, width, height) of an upright image as it lies in the reduced one.
+    """Return the position in the reduced image of a box (left, top, width, height) of the upright
+    image.
 
-    libjpeg's pixels begin at the first row and column of the file; the last ones are of parts of
-    the image where its sides are no multiples of the factor. Turning may put these first.
+    libjpeg's blocks begin at the first row and column of the file. If a side is not a multiple of
+    the factor, the last pixel is of a partial block; after turning, it may be the first.
 
     Args:
-        factor: That the sides were divided by.
+        factor: The factor that the sides were divided by.
         size: (height, width) of the upright image.
-        orientation: Exif's, 1 to 8, by which the image was turned.
+        orientation: The Exif orientation, 1 to 8, by which the image was turned.
     """
     left, top, width, height = (side / factor for side in box)
     corners = turned_upright(np.array([[True, False], [False, False]]), orientation)
@@ -118,14 +118,15 @@ def _reduced_box(
 
 
 def _cut_reduced(image: np.ndarray, box: Sequence[float], size: int) -> np.ndarray:
-    """Return a box (left, top, width, height), not of whole pixels, as a square of ``size``.
+    """Return a box (left, top, width, height), which may have fractions of pixels, as a square of
+    ``size``.
 
-    Bilinear, whatever is asked for: libjpeg has averaged, as OpenCV's area filter does where the
-    whole image shrinks as much, and less than half of the sides is left to lose.
+    It is always bilinear: libjpeg has averaged already, as OpenCV's area filter would if the whole
+    image shrank by the factor, and the remaining reduction is by a factor below 2.
     """
     left, top, width, height = box
     across, down = width / size, height / size
-    # Of the middle of a pixel, which lies at whole numbers.
+    # For the centre of a pixel, which has integer coordinates.
     matrix = [[across, 0, left + (across - 1) / 2], [0, down, top + (down - 1) / 2]]
     return cv2.warpAffine(
         image,

@@ -13,29 +13,29 @@ from rexdense.datasets.images.memory import in_order
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
-# ImageNet's, on the scale 0 to 255, in the order blue, green, red.
+# ImageNet's values on the scale 0 to 255, in the order blue, green, red.
 IMAGENET_MEAN = (103.53, 116.28, 123.675)
 IMAGENET_STD = (57.375, 57.12, 58.395)
 
 
 @TRANSFORMS.register_module()
 class RandomErasing(BaseTransform):
-    """Erase a rectangle of an image (Zhong et al. 2020), with timm's drawing of it.
+    """Erase a rectangle of an image (Zhong et al. 2020), drawn as in timm.
 
     Required and changed keys: ``img``, uint8, blue, green, red.
 
     Args:
-        probability: Share of images that lose a rectangle.
-        mode: 'pixel' fills it with noise, normal in each pixel with ``mean`` and ``std``; 'const'
-            with ``mean``. After normalisation these are timm's standard normal noise, but for what
-            lies below 0 or above 255, which is cut, and 0.
+        probability: Share of images in which a rectangle is erased.
+        mode: 'pixel' fills it with normal noise per pixel with ``mean`` and ``std``; 'const' fills
+            it with ``mean``. After normalisation these are timm's standard normal noise, except
+            that values below 0 or above 255 are clipped, and 0.
         area: Smallest and largest share of the image.
         ratio: Smallest height / width; the largest is its inverse.
-        mean: Blue, green, red.
-        std: Likewise.
+        mean: Mean for blue, green, red.
+        std: Standard deviation for blue, green, red.
 
     Raises:
-        InvalidArgument: an argument is outside what is allowed.
+        InvalidArgument: an argument is out of range.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class ColorJitter(BaseTransform):
 
 
 def adjust(image: np.ndarray, what: str, factor: float) -> np.ndarray:
-    """Blend an image (height, width, 3), uint8, with black, its mean grey or its greys."""
+    """Blend an image (height, width, 3), uint8, with black, its mean grey or its grey version."""
     if what == 'brightness':
         return cv2.convertScaleAbs(image, alpha=factor)
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
@@ -145,7 +145,7 @@ class Lighting(BaseTransform):
     Required and changed keys: ``img``, uint8, blue, green, red.
 
     Args:
-        std: Of the shift along each component, in units of its eigenvalue.
+        std: Standard deviation of the shift along each component, in units of its eigenvalue.
     """
 
     EIGENVALUES = np.array([0.2175, 0.0188, 0.0045]) * 255

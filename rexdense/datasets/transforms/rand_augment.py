@@ -22,7 +22,7 @@ FORM = (
 
 
 class RandAugmentPolicy(NamedTuple):
-    """Settings in the text form.
+    """Settings of the text form.
 
     Attributes:
         level: Severity, 0 to 10.
@@ -80,7 +80,7 @@ def parse_policy(text: str) -> RandAugmentPolicy:
 
 
 class _Setting(NamedTuple):
-    """Arguments of an operation beside its level."""
+    """Arguments of an operation other than its level."""
 
     increasing: bool
     fill: tuple[int, int, int]
@@ -146,8 +146,8 @@ def _translate_y(image: Image.Image, level: float, setting: _Setting) -> Image.I
     return setting.warp(image, (1, 0, 0, 0, 1, _sign(level / TOP_LEVEL * 0.45) * image.height))
 
 
-# The fifteen of timm/data/auto_augment.py, _RAND_TRANSFORMS. Without ``increasing`` a higher level
-# keeps more bits and solarizes less: that is timm's meaning.
+# The fifteen of timm/data/auto_augment.py, _RAND_TRANSFORMS. Without ``increasing``, a higher level
+# keeps more bits and solarizes less, as in timm.
 OPERATIONS: dict[str, Callable[[Image.Image, float, _Setting], Image.Image]] = {
     'AutoContrast': lambda image, level, setting: ImageOps.autocontrast(image),
     'Equalize': lambda image, level, setting: ImageOps.equalize(image),
@@ -178,7 +178,7 @@ class RandAugment(BaseTransform):
 
     Args:
         policy: The text form of timm, such as 'rand-m9-mstd0.5-inc1'.
-        fill: Colour (red, green, blue) of what comes in from outside; timm's is ImageNet's mean.
+        fill: Colour (red, green, blue) of pixels from outside the image; timm's is ImageNet's mean.
         operations: Names from ``OPERATIONS``; None takes all.
 
     Raises:
@@ -210,7 +210,7 @@ class RandAugment(BaseTransform):
         ]
         if not chosen:
             return results
-        # OpenCV changes the order of channels many times faster than a copy of a turned array.
+        # OpenCV reorders channels many times faster than a copy of a flipped array.
         image = Image.fromarray(cv2.cvtColor(in_order(results['img']), cv2.COLOR_BGR2RGB))
         for name in chosen:
             resample = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC)[np.random.randint(2)]

@@ -24,8 +24,8 @@ val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(metric=['bbox', 'segm'])
 test_evaluator = val_evaluator
-# A step takes a third longer than for the box detector, so there are three epochs less.
-max_epochs = 5
+# A step takes a third longer than for the box detector.
+max_epochs = 7
 train_cfg = dict(max_epochs=max_epochs)
 warm_up, cosine = _base_.param_scheduler
 param_scheduler = [warm_up, cosine | dict(T_max=max_epochs, end=max_epochs)]

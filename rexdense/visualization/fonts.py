@@ -6,12 +6,14 @@ more), and the fonts of the system, among which there may be Chinese, Japanese o
 
 import functools
 from collections.abc import Iterator
+from typing import Any
 
 from PIL import ImageFont
 
 OTHER = '?'
 """Stands for a character that no font has."""
 _MOST_KEPT = 4096
+_MOST_OPEN = 32
 
 
 @functools.lru_cache(_MOST_KEPT)
@@ -59,11 +61,17 @@ def _font_files() -> Iterator[str]:
 
 @functools.lru_cache(_MOST_KEPT)
 def _has(path: str, character: str) -> bool:
-    return _opened(path).get_char_index(ord(character)) > 0
+    font = _opened(path)
+    return font is not None and font.get_char_index(ord(character)) > 0
 
 
-@functools.cache
-def _opened(path: str):
+@functools.lru_cache(_MOST_OPEN)
+def _opened(path: str) -> Any:
+    """Return a font as matplotlib opens it; None where it is damaged, or has been taken away since
+    matplotlib listed it."""
     from matplotlib.ft2font import FT2Font
 
-    return FT2Font(path)
+    try:
+        return FT2Font(path)
+    except (OSError, RuntimeError):
+        return None

@@ -6,6 +6,9 @@ import pytest
 pytest.importorskip('cv2')
 pytest.importorskip('mmcv')
 
+from matplotlib.font_manager import FontEntry, fontManager
+
+from rexdense.visualization import fonts
 from rexdense.visualization.boxes import Objects, draw_objects
 from rexdense.visualization.confusion import draw_confusion
 from rexdense.visualization.fonts import font_file, written
@@ -63,3 +66,16 @@ def test_every_picture_with_names_can_be_drawn(name):
     assert label_legend([0], [name, 'b'], [(0, 0, 0), (1, 1, 1)], 90).shape[1] == 90
     assert draw_confusion(np.eye(2), [name, 'b']).ndim == 3
     assert titled(image, name).ndim == 3
+
+
+def test_fonts_that_are_damaged_or_gone_are_passed_over(tmp_path, monkeypatch):
+    (tmp_path / 'damaged.ttf').write_bytes(b'no font')
+    entries = [
+        FontEntry(fname=str(tmp_path / name), name='A', style='normal', weight=400)
+        for name in ('damaged.ttf', 'gone.ttf')
+    ]
+    monkeypatch.setattr(fontManager, 'ttflist', [*entries, *fontManager.ttflist])
+    for function in (fonts.font_file, fonts.written, fonts.font_of, fonts._has):
+        function.cache_clear()
+    assert written('\u1d81a') == '\u1d81a'
+    assert written('\U0010fffd') == '?'

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ VIDEO_ENDINGS = (
 """Endings of videos that are read."""
 # OpenCV reads it for each file that it opens.
 _OPTIONS = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
+_OPTIONS_LOCK = threading.Lock()
 # Of FFmpeg's names, those of the endings above.
 _FORMATS = 'mov,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,m4v,ogg,asf'
 USUAL_RATE = 25.0
@@ -107,12 +109,15 @@ class Video:
 def _videos_alone() -> Iterator[None]:
     """Let FFmpeg open files that hold a video, and no lists of other files (HLS, concat), which it
     knows by their content, whatever they are called."""
-    before = os.environ.get(_OPTIONS)
-    os.environ[_OPTIONS] = '|'.join([*([before] if before else []), f'format_whitelist;{_FORMATS}'])
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[_OPTIONS]
-        else:
-            os.environ[_OPTIONS] = before
+    with _OPTIONS_LOCK:
+        before = os.environ.get(_OPTIONS)
+        os.environ[_OPTIONS] = '|'.join(
+            [*([before] if before else []), f'format_whitelist;{_FORMATS}']
+        )
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[_OPTIONS]
+            else:
+                os.environ[_OPTIONS] = before

@@ -3,11 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rexdense.engine.config.load import walk
 from rexdense.errors import InvalidArgument
 
 OF_REGIONS = 'rpn.max_per_img'
 # Of two stages, of one, and of Mask2Former.
 _OF_OBJECTS = ('rcnn.max_per_img', 'max_per_img', 'max_per_image')
+
+# Of DETR, Mask2Former and their kin, and of Sparse R-CNN.
+_QUERIES = ('num_queries', 'num_proposals')
 
 
 def object_limits(model: Mapping[str, Any]) -> dict[str, int]:
@@ -25,11 +29,18 @@ def most_objects(model: Mapping[str, Any]) -> int | None:
 
 def set_most_objects(model: Mapping[str, Any], most: int) -> None:
     """Let a model keep up to ``most`` objects of an image; raise InvalidArgument for one that has
-    no such limit."""
+    no such limit, or that has fewer queries, which find an object each."""
     if most_objects(model) is None:
         raise InvalidArgument(
             f'max_objects={most}: this model does not limit the objects of an image; leave it out'
         )
+    for part in walk(model):
+        for key in _QUERIES:
+            if isinstance(part.get(key), int) and part[key] < most:
+                raise InvalidArgument(
+                    f'max_objects={most}: this model has {key}={part[key]}, which find an object '
+                    f'each: give {part[key]} at most'
+                )
     for key, value in object_limits(model).items():
         # Regions overlap, so that there are more of them than objects.
         enough = max(value, 2 * most) if key == OF_REGIONS else most

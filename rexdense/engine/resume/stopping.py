@@ -166,12 +166,14 @@ def arriving(runner: Any, batches: Iterator) -> Iterator:
     """Yield the batches of a pass over the data.
 
     The wait for one is left where the run is asked to stop: it has no end where a disk does not
-    answer. Several processes stop after a step, which all of them make.
+    answer. Several processes stop after a step, which all of them make. mmengine's own runner is
+    never asked.
 
     Raises:
         StopAsked: the run is asked to stop.
     """
-    guarded = contextlib.nullcontext if runner.distributed else runner.stop_signals.raising
+    signals = None if runner.distributed else getattr(runner, 'stop_signals', None)
+    guarded = contextlib.nullcontext if signals is None else signals.raising
     while True:
         with guarded():
             try:

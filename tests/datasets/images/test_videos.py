@@ -1,11 +1,13 @@
 """Videos, frame by frame."""
 
 import os
+import threading
 
 import pytest
 
 pytest.importorskip('mmcv')
 
+from rexdense.datasets.images import videos
 from rexdense.datasets.images.videos import Video, VideoError
 from tests.small_videos import RATE, cut, write_frames
 
@@ -68,3 +70,23 @@ def test_a_list_of_other_files_is_no_video(tmp_path, monkeypatch, content, optio
         Video(tmp_path / 'b.mp4')
     assert len(list(Video(tmp_path / 'a.avi').frames())) == 8
     assert os.environ.get(name) == options
+
+
+def test_threads_that_open_videos_leave_the_environment_as_it_was(monkeypatch):
+    name = 'OPENCV_FFMPEG_CAPTURE_OPTIONS'
+    monkeypatch.delenv(name, raising=False)
+    begun, ended = threading.Event(), threading.Event()
+
+    def other():
+        begun.set()
+        with videos._videos_alone():
+            ended.wait(10)
+
+    thread = threading.Thread(target=other)
+    with videos._videos_alone():
+        thread.start()
+        begun.wait(10)
+        thread.join(0.2)
+    ended.set()
+    thread.join()
+    assert name not in os.environ

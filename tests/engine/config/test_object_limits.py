@@ -39,3 +39,21 @@ def test_models_without_a_limit(model):
     assert (object_limits(model), most_objects(model)) == ({}, None)
     with pytest.raises(InvalidArgument, match='max_objects=5: this model does not limit'):
         set_most_objects(model, 5)
+
+
+@pytest.mark.parametrize(
+    'model',
+    [
+        dict(num_queries=100, test_cfg=dict(max_per_img=100)),
+        dict(panoptic_head=dict(num_queries=100), test_cfg=dict(max_per_image=100)),
+        dict(rpn_head=dict(num_proposals=100), test_cfg=dict(rcnn=dict(max_per_img=100))),
+    ],
+)
+def test_models_of_queries_find_no_more_than_they_have(model):
+    model = ConfigDict(model)
+    with pytest.raises(InvalidArgument, match=r'max_objects=101: .* num_.*=100, .* 100 at most'):
+        set_most_objects(model, 101)
+    assert most_objects(model) == 100
+    set_most_objects(model, 100)
+    set_most_objects(model, 50)
+    assert most_objects(model) == 50

@@ -6,6 +6,7 @@ import signal
 import pytest
 import torch
 from mmengine.model import BaseModel
+from mmengine.runner import Runner
 from torch import nn
 
 from benchmarks.kills import differences
@@ -88,6 +89,13 @@ def test_a_run_that_counts_iterations_is_refused(tmp_path):
     )
     with pytest.raises(InvalidArgument, match='counts iterations'):
         runner.train()
+
+
+def test_the_runner_of_mmengine_measures_too(tmp_path, monkeypatch):
+    monkeypatch.setattr('tests.runner_of_images.Runner', Runner)
+    model = trained(tmp_path, PreciseBatchNorm(4))
+    maps = model.conv(torch.stack([image['inputs'] for image in IMAGES[:4]])).detach()
+    torch.testing.assert_close(model.norm.running_mean, maps.mean((0, 2, 3)))
 
 
 @pytest.mark.parametrize('num_samples', [0, -1, 1.5, 'all'])

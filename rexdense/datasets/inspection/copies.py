@@ -148,6 +148,24 @@ def _together(inspected: Inspected, split: str) -> dict[str, str]:
     return groups
 
 
+def _grouped(images: Sequence[Mapping[str, Any]], together: Mapping[str, str]) -> dict[str, str]:
+    """Return the group of each image by its name: Roboflow's copies of an image, and those that
+    belong together, form one."""
+    following: dict[str, str] = {}
+
+    def group_of(name: str) -> str:
+        group = _AUGMENTED.sub('', name)
+        while group in following:
+            group = following[group]
+        return group
+
+    for name, other in together.items():
+        group, into = group_of(name), group_of(other)
+        if group != into:
+            following[group] = into
+    return {image['file_name']: group_of(image['file_name']) for image in images}
+
+
 def _divided(
     content: dict[str, Any], share: float, together: Mapping[str, str]
 ) -> dict[str, dict[str, Any]]:
@@ -157,11 +175,8 @@ def _divided(
         together: For an image, the name of the image that it must stay with.
     """
 
-    def of(image: Mapping[str, Any]) -> str:
-        name = together.get(image['file_name'], image['file_name'])
-        return _AUGMENTED.sub('', name)
-
-    names = sorted({of(image) for image in content['images']})
+    part_of = _grouped(content['images'], together)
+    names = sorted(set(part_of.values()))
     if len(names) < 2:
         raise DataError('all images are the same one, which cannot be divided into train and val')
     random.Random(0).shuffle(names)
@@ -169,7 +184,11 @@ def _divided(
     chosen = set(names[:count])
     parts = {}
     for split in ('train', 'val'):
-        images = [image for image in content['images'] if (of(image) in chosen) == (split == 'val')]
+        images = [
+            image
+            for image in content['images']
+            if (part_of[image['file_name']] in chosen) == (split == 'val')
+        ]
         kept = {id_key(image['id']) for image in images}
         annotations = [
             entry for entry in content['annotations'] if id_key(entry['image_id']) in kept

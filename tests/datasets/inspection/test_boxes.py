@@ -301,6 +301,12 @@ def test_dividing_keeps_augmented_copies_together(tmp_path):
     assert [images for images, _ in written.values()] == [9, 3]
     of_val = {path.name.partition('_')[0] for path in (tmp_path / 'out/images/val').iterdir()}
     assert len(of_val) == 1
+    # One image that was uploaded under two names.
+    shutil.copy(tmp_path / 'images' / names[0], tmp_path / 'images' / names[1])
+    report, splits = inspected(tmp_path)
+    assert 'image twice in a split' in {each.what for each in report.suspicions}
+    written = write_box_copy(splits, report, tmp_path / 'again', clean=False, val_share=0.5)
+    assert sorted(images for images, _ in written.values()) in ([3, 9], [6, 6])
 
 
 def test_train_is_divided_where_there_is_no_val(tmp_path):

@@ -4,8 +4,10 @@ import contextlib
 import importlib
 import importlib.util
 import io
+from collections.abc import Iterator
 
 from mmengine.config import Config
+from mmengine.logging import MMLogger
 
 from rexdense.registry import MODELS
 
@@ -15,10 +17,19 @@ def import_scope(config: Config) -> None:
     mmdet's, on which a data set of rexdense is based."""
     for scope in {config.get('default_scope', 'mmengine'), 'mmdet'} - {'mmengine'}:
         if importlib.util.find_spec(scope) and importlib.util.find_spec(f'{scope}.datasets'):
-            with contextlib.redirect_stdout(io.StringIO()):
+            with nothing_printed():
                 importlib.import_module(f'{scope}.datasets')
     if config.get('default_scope') == 'mmdet' and importlib.util.find_spec('mmdet'):
         _mend_ssd_head()
+
+
+@contextlib.contextmanager
+def nothing_printed() -> Iterator[None]:
+    """Keep from the terminal what packages print when they are imported."""
+    # A log that is made meanwhile would write to where nobody reads, from then on.
+    MMLogger.get_current_instance()
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield
 
 
 def _mend_ssd_head() -> None:

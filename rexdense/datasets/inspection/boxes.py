@@ -11,6 +11,7 @@ import numpy as np
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.datasets.coco.folder import summary
 from rexdense.datasets.coco.json_file import id_key
+from rexdense.datasets.inspection.doubles import double_boxes
 from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
 from rexdense.datasets.inspection.pixels import pixel_suspicions
 from rexdense.text_table import text_table
@@ -23,8 +24,6 @@ MISSING = 'image that is not there'
 NOT_READ = 'file or row that cannot be read'
 EMPTY = 'split without a single object'
 
-DOUBLE_FROM = 0.8
-"""IoU above which two boxes of one class count as duplicates of one object."""
 WHOLE_FROM = 0.98
 """Share of the image from which a box counts as covering it."""
 SMALL, LARGE = 32**2, 96**2
@@ -199,29 +198,6 @@ def _of_annotation(
 ) -> Suspicion:
     image = read.sources[key]
     return Suspicion(what, split, image, f'annotation {key}', left_out, annotations=(key,))
-
-
-def double_boxes(annotations: Sequence[dict]) -> list[tuple[dict, dict, float]]:
-    """Return the pairs of annotations of one class and image whose boxes overlap by more than
-    ``DOUBLE_FROM``, in the order of the file, with their IoU. Crowds are ignored."""
-    groups: dict[tuple, list[dict]] = {}
-    for entry in annotations:
-        if not entry['iscrowd']:
-            groups.setdefault((entry['image_id'], entry['category_id']), []).append(entry)
-    pairs = []
-    for group in groups.values():
-        boxes = np.array([entry['bbox'] for entry in group], np.float64)
-        starts, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
-        areas = boxes[:, 2] * boxes[:, 3]
-        for place in range(len(group) - 1):
-            later = slice(place + 1, None)
-            sides = np.minimum(ends[place], ends[later]) - np.maximum(starts[place], starts[later])
-            common = sides.clip(min=0).prod(1)
-            overlaps = common / (areas[place] + areas[later] - common)
-            for other in np.flatnonzero(overlaps > DOUBLE_FROM):
-                second = group[place + 1 + other]
-                pairs.append((group[place], second, float(overlaps[other])))
-    return pairs
 
 
 def _class_suspicions(boxes: Mapping[str, CocoAnnotations]) -> list[Suspicion]:

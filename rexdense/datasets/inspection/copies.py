@@ -10,7 +10,8 @@ from typing import Any
 from rexdense.datasets.coco.json_file import id_key
 from rexdense.datasets.formats.split_folders import UNDIVIDED
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
-from rexdense.datasets.inspection.boxes import BoxSplit, double_boxes
+from rexdense.datasets.inspection.boxes import BoxSplit
+from rexdense.datasets.inspection.doubles import double_boxes
 from rexdense.datasets.inspection.findings import Inspected
 from rexdense.datasets.inspection.label_maps import label_map_of
 from rexdense.datasets.inspection.pixels import DAMAGED, IN_TWO_SPLITS, OTHER_SIZE, TWICE

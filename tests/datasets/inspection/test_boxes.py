@@ -10,8 +10,9 @@ import pytest
 
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.datasets.coco.masks import encode_mask
-from rexdense.datasets.inspection.boxes import double_boxes, inspect_boxes
+from rexdense.datasets.inspection.boxes import inspect_boxes
 from rexdense.datasets.inspection.copies import write_box_copy
+from rexdense.datasets.inspection.doubles import double_boxes
 from rexdense.datasets.inspection.sources import read_box_splits, recognised
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
 from tests.datasets.images.turned_files import save_turned

@@ -9,7 +9,6 @@ import contextlib
 import functools
 import importlib
 import importlib.util
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +16,7 @@ from mmengine import registry as mmengine_registry
 from mmengine.registry import Registry
 from mmengine.registry import registry as registry_module
 
+from rexdense.engine.scope import nothing_printed
 from rexdense.errors import CheckpointUnreadable
 
 SCOPES = ('mmengine', 'rexdense', 'mmdet', 'mmseg')
@@ -208,9 +208,8 @@ def _is_allowed(found: Any, kind: Kind) -> bool:
 
 @functools.cache
 def _import_classes(kind: str, scope: str) -> None:
-    """Fill the registries of a scope as mmengine would, without the output that the packages
-    print."""
-    with contextlib.redirect_stdout(io.StringIO()):
+    """Fill the registries of a scope as mmengine would, and discard what the packages print."""
+    with nothing_printed():
         importlib.import_module(f'{scope}.registry')
         for package in ('mmcv.cnn', 'mmcv.transforms'):
             importlib.import_module(package)

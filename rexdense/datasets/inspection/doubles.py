@@ -1,0 +1,31 @@
+"""Objects that are annotated twice."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+DOUBLE_FROM = 0.8
+"""IoU above which two boxes of one class are taken for one object annotated twice."""
+
+
+def double_boxes(annotations: Sequence[dict]) -> list[tuple[dict, dict, float]]:
+    """Return the pairs of annotations of one class and image whose boxes overlap by more than
+    ``DOUBLE_FROM``, in the order of the file, and their IoU. Crowds have no part in it."""
+    groups: dict[tuple, list[dict]] = {}
+    for entry in annotations:
+        if not entry['iscrowd']:
+            groups.setdefault((entry['image_id'], entry['category_id']), []).append(entry)
+    pairs = []
+    for group in groups.values():
+        boxes = np.array([entry['bbox'] for entry in group], np.float64)
+        starts, ends = boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+        areas = boxes[:, 2] * boxes[:, 3]
+        for place in range(len(group) - 1):
+            later = slice(place + 1, None)
+            sides = np.minimum(ends[place], ends[later]) - np.maximum(starts[place], starts[later])
+            common = sides.clip(min=0).prod(1)
+            overlaps = common / (areas[place] + areas[later] - common)
+            for other in np.flatnonzero(overlaps > DOUBLE_FROM):
+                second = group[place + 1 + other]
+                pairs.append((group[place], second, float(overlaps[other])))
+    return pairs

@@ -6,7 +6,7 @@ from rexdense.datasets.coco.json_file import LISTS as COCO_LISTS
 from rexdense.datasets.coco.json_file import read_json
 from rexdense.datasets.formats.split_folders import SPLIT_NAMES, split_of, subfolders
 from rexdense.datasets.formats.voc import ANNOTATIONS, LISTS, is_voc, voc_image_folders
-from rexdense.datasets.images.folders import is_data
+from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
 from rexdense.errors import DataError
 
 BESIDE_IMAGES = '_annotations.coco.json'
@@ -93,4 +93,11 @@ def image_folders(root: Path, annotations: Path, images: str, searched: bool = T
     # The images of instances_val2017 are in val2017.
     name = annotations.stem.partition('_')[2] or annotations.stem
     places = [root / images, root / name, root / images / name, annotations.parent, root]
-    return [*places, *subfolders(annotations.parent), *subfolders(root)]
+    others = {*subfolders(annotations.parent), *subfolders(root)}
+    found = [
+        folder
+        for folder in others.difference(places)
+        if any(path.suffix.lower() in IMAGE_ENDINGS for path in folder.iterdir())
+    ]
+    # If there are several, masks may have the names of the images.
+    return [*places, *(found if len(found) == 1 else ())]

@@ -180,6 +180,15 @@ def test_the_only_coco_file_has_any_name(tmp_path, place, images):
         prepare.main([str(tmp_path / 'a')])
 
 
+def test_of_several_other_folders_none_is_taken(tmp_path):
+    write(tmp_path, 'labels.json', 'pics')
+    (tmp_path / 'masks').mkdir()
+    for image in (tmp_path / 'pics').iterdir():
+        (tmp_path / 'masks' / image.name).write_bytes(image.read_bytes())
+    with pytest.raises(DataError, match='images are missing in'):
+        prepare.main([str(tmp_path)])
+
+
 def test_a_coco_file_of_any_name_for_each_split(tmp_path):
     for split in ('train', 'val'):
         write(tmp_path, f'{split}/labels.json', f'{split}/data')

@@ -392,9 +392,7 @@ def test_a_folder_without_images(predictor, tmp_path):
         predictor('class')(tmp_path)
     for name in ('a.HEIC', 'b.gif', 'notes.txt', '._c.gif'):
         (tmp_path / name).write_bytes(b'')
-    with pytest.raises(
-        DataError, match=r'no image in .*; 2 images are not read \(1 \.\w+, 1'
-    ):
+    with pytest.raises(DataError, match=r'no image in .*; 2 images are not read \(1 \.\w+, 1'):
         predictor('class')(tmp_path)
 
 

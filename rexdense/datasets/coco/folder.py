@@ -98,6 +98,10 @@ class CocoFolder:
                 stated. Training images that cannot be decoded are skipped when they are met.
         """
         root = Path(self.data_root)
+        if root.suffix.lower() == '.zip' and root.is_file():
+            raise DataError(
+                f'data root {root} is a zip file: rexdense prepare {root} --unpack DIR unpacks it'
+            )
         if not root.is_dir():
             what = 'is a file' if root.exists() else 'is not there'
             raise DataError(

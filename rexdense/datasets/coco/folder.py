@@ -99,6 +99,10 @@ class CocoFolder:
                 skips them.
         """
         root = Path(self.data_root)
+        if root.suffix.lower() == '.zip' and root.is_file():
+            raise DataError(
+                f'data root {root} is a zip file: rexdense prepare {root} --unpack DIR unpacks it'
+            )
         if not root.is_dir():
             what = 'is a file' if root.exists() else 'is not there'
             raise DataError(

@@ -11,6 +11,8 @@ import numpy as np
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.datasets.coco.folder import summary
 from rexdense.datasets.coco.json_file import id_key
+from rexdense.datasets.file_names import find_files
+from rexdense.datasets.formats.conversion import size_of_image
 from rexdense.datasets.inspection.doubles import double_boxes
 from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
 from rexdense.datasets.inspection.pixels import pixel_suspicions
@@ -75,6 +77,7 @@ def read_box_split(
     Raises:
         DataError: the annotations are not of COCO's form.
     """
+    _state_sizes(content, folders)
     if no_crowds:
         _make_single(content)
     boxes = _read(path, folders, content, need_masks=False)
@@ -90,6 +93,23 @@ def read_box_split(
     }
     left_out = (boxes if masks is None else masks).left_out
     return BoxSplit(boxes, masks, left_out, sources, content, faults)
+
+
+def _state_sizes(content: Any, folders: Sequence[Path]) -> None:
+    """Give images that state no size that of their files, as Label Studio leaves it to those that
+    nobody has annotated."""
+    images = content.get('images') if isinstance(content, dict) else None
+    lacking = [
+        image
+        for image in (images if isinstance(images, list) else ())
+        if isinstance(image, dict) and isinstance(image.get('file_name'), str)
+        if image.get('width') is None or image.get('height') is None
+    ]
+    for folder in folders if lacking else ():
+        names = find_files(folder, [image['file_name'] for image in lacking])
+        for image, name in zip(lacking, names, strict=True):
+            if name is not None:
+                image['height'], image['width'] = size_of_image(folder / name)
 
 
 def _make_single(content: Any) -> None:

@@ -189,6 +189,22 @@ def test_of_several_other_folders_none_is_taken(tmp_path):
         prepare.main([str(tmp_path)])
 
 
+@pytest.mark.parametrize('folder', ['images', 'img'])
+def test_sizes_that_are_not_stated_are_those_of_the_images(tmp_path, folder):
+    """Label Studio states none of images that nobody has annotated."""
+    content = coco_content()
+    content['images'][0] |= dict(width=None, height=None)
+    del content['images'][2]['width']
+    write(tmp_path / 'a', 'result.json', folder, content)
+    prepare.main([str(tmp_path / 'a'), '--out', str(tmp_path / 'b')])
+    found = CocoFolder(tmp_path / 'b', train='annotations/all.json').read('train')
+    sizes = {(image['height'], image['width']) for image in found.dataset['images']}
+    assert sizes == {(HEIGHT, WIDTH)}
+    (tmp_path / f'a/{folder}/1.png').unlink()
+    with pytest.raises(DataError, match=r"1 of its 3 images have no 'width'"):
+        prepare.main([str(tmp_path / 'a')])
+
+
 def test_a_coco_file_of_any_name_for_each_split(tmp_path):
     for split in ('train', 'val'):
         write(tmp_path, f'{split}/labels.json', f'{split}/data')

@@ -76,6 +76,14 @@ def test_data_root_that_is_no_folder(root, name):
         CocoFolder(root / name).check()
 
 
+def test_data_root_that_is_a_zip_file(tmp_path):
+    (tmp_path / 'a.zip').write_bytes(b'')
+    with pytest.raises(
+        DataError, match=r'is a zip file: rexdense prepare .*a\.zip --unpack'
+    ):
+        CocoFolder(tmp_path / 'a.zip').check()
+
+
 def test_other_names(tmp_path):
     write_coco(tmp_path, split='a')
     write_coco(tmp_path, split='b')

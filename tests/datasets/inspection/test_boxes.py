@@ -86,6 +86,33 @@ def mask_of(left, top, width, height):
     return encode_mask(mask)
 
 
+RODS = [[2, 2, 4, 2, 12, 12, 10, 12]], [[10, 2, 12, 2, 4, 12, 2, 12]]
+
+
+@pytest.mark.parametrize(
+    ('masks', 'doubles'),
+    [
+        (RODS, 0),
+        ((RODS[0], RODS[0]), 1),
+        ((RODS[0], [[2, 2, 5, 2, 12, 12, 10, 12]]), 1),
+        ((RODS[0], mask_of(2, 2, 10, 10)), 0),
+        ((mask_of(2, 2, 10, 10), mask_of(2, 2, 10, 9)), 1),
+        ((RODS[0], {'size': [HEIGHT, WIDTH], 'counts': '!'}), 1),
+        ((RODS[0], None), 1),
+    ],
+)
+def test_crossed_rods_are_two_objects(tmp_path, masks, doubles):
+    content = of_boxes(*[[2, 2, 10, 10]] * 2)
+    for entry, mask in zip(content['annotations'], masks, strict=True):
+        entry['segmentation'] = mask
+    assert len(double_boxes(content['annotations'])) == doubles
+    if masks is RODS:
+        write_coco(tmp_path / 'a', content)
+        report, splits = inspected(tmp_path / 'a')
+        written = write_box_copy(splits, report, tmp_path / 'b', clean=True)
+        assert written == dict(train=(3, 2)) and report.suspicions == []
+
+
 @pytest.mark.parametrize(
     ('segmentation', 'what'),
     [

@@ -78,9 +78,7 @@ def test_data_root_that_is_no_folder(root, name):
 
 def test_data_root_that_is_a_zip_file(tmp_path):
     (tmp_path / 'a.zip').write_bytes(b'')
-    with pytest.raises(
-        DataError, match=r'is a zip file: rexdense prepare .*a\.zip --unpack'
-    ):
+    with pytest.raises(DataError, match=r'is a zip file: rexdense prepare .*a\.zip --unpack'):
         CocoFolder(tmp_path / 'a.zip').check()
 
 

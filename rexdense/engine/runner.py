@@ -34,6 +34,7 @@ from rexdense.engine.hooks.histories import ShortHistories
 from rexdense.engine.hooks.same_data import RequireSameData
 from rexdense.engine.hooks.same_tensors import RequireSameTensors, backbone_of
 from rexdense.engine.hooks.saved_tensors import SavePlainTensors
+from rexdense.engine.resume.checkpoints import require_readable
 from rexdense.engine.resume.choice import first_process_checkpoint
 from rexdense.engine.resume.continuing import continue_run
 from rexdense.engine.resume.full_disk import DiskWait
@@ -274,7 +275,8 @@ class Runner(MMEngineRunner):
 
     def save_checkpoint(self, out_dir: str, filename: str, *args, **options) -> None:
         """Save a checkpoint under a hidden name and rename it, so that it is never incomplete.
-        Raise UnwritableFile if it cannot be written."""
+        Raise UnwritableFile if it cannot be written, and CheckpointUnreadable if the first one of
+        the run cannot be read again."""
         backbone = backbone_of(self.model)
         if backbone is not None and 'backbone' in self.cfg.get('model', {}):
             # Weights may have turned on options that the config does not state; predict.py builds
@@ -292,6 +294,8 @@ class Runner(MMEngineRunner):
         # No process goes on before all have saved.
         barrier()
         if resumable:
+            if self.last_saved is None and is_main_process():
+                require_readable(Path(out_dir, filename))
             self.last_saved = Path(out_dir, filename)
             place = meta['epoch'], meta['iter'], getattr(loop, 'validated', None)
             self._last_place = place

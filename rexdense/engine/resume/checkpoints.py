@@ -118,6 +118,17 @@ def run_meta(path: str | Path) -> dict[str, Any]:
     return dict(read(path.absolute(), path, state))
 
 
+def require_readable(path: Path) -> None:
+    """Raise CheckpointUnreadable if a run cannot continue from what it has saved, such as a hook's
+    state that is more than tensors, numbers and texts."""
+    try:
+        run_meta(path)
+    except CheckpointUnreadable as error:
+        raise CheckpointUnreadable(
+            f'no run can continue from what this run saves, so it ends here: {error}'
+        ) from error
+
+
 @functools.lru_cache(maxsize=64)
 def _facts_of_file(place: Path, path: Path, state: tuple[int, ...]) -> dict[str, Any]:
     """Return the metadata of the file at ``place`` in the given state; ``path`` is its name in

@@ -1,6 +1,7 @@
 """The state of a run that mmengine's checkpoints do not have: of each process, and of hooks."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -180,9 +181,16 @@ class KeepRunState(Hook):
         self.state: dict[str, Any] | None = None
 
     def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
-        """Add the gathered state of all processes; the best checkpoints have none."""
+        """Add the gathered state of all processes; the best checkpoints have none. Remove the
+        functions that mmengine's OneCycleLR keeps: no file with them can be read again."""
         if self.state is not None:
             checkpoint[RUN] = self.state
+        schedulers = checkpoint.get('param_schedulers') or []
+        # A dictionary of lists where several optimizers have their own.
+        groups = schedulers.values() if isinstance(schedulers, Mapping) else [schedulers]
+        for state in itertools.chain.from_iterable(groups):
+            for key in [key for key, value in state.items() if callable(value)]:
+                del state[key]
 
     def after_val(self, runner: Any) -> None:
         """Record that the validation is done."""

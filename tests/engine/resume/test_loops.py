@@ -2,6 +2,7 @@
 
 import argparse
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from rexdense.engine.resume.checkpoints import newest_checkpoint
 from rexdense.engine.resume.choice import choose_resumed
 from rexdense.engine.resume.stopping import RunStopped
 from rexdense.engine.runner import Runner
+from rexdense.errors import CheckpointUnreadable
 from tests.engine.resume.toy_run import FORMS, Killed, last, run, toy_config
 
 
@@ -164,3 +166,40 @@ def test_gradients_that_are_there_are_not_called_lost(tmp_path):
     lines = log_of(tmp_path)
     assert any('performance because the model has BatchNorm layers' in line for line in lines)
     assert not any('lost' in line for line in lines)
+
+
+def test_a_schedule_that_keeps_functions(tmp_path):
+    """As mmengine's OneCycleLR, of whose run no checkpoint could be read."""
+
+    def config(name, **changes):
+        changed = toy_config(tmp_path / name, **changes)
+        changed.param_scheduler = [
+            dict(type='OneCycleLR', eta_max=0.1, total_steps=16, by_epoch=False)
+        ]
+        return changed
+
+    run(config('whole'))
+    with pytest.raises(Killed):
+        run(config('killed', at=25))
+    run(config('killed'), resume=True)
+    name = last(tmp_path / 'whole')
+    assert differences(tmp_path / 'whole' / name, tmp_path / 'killed' / name) == []
+
+
+class KeepsAnything(Hook):
+    """A hook whose state is more than numbers."""
+
+    def state_dict(self):
+        return dict(anything=Path())
+
+    def load_state_dict(self, state):
+        raise AssertionError
+
+
+def test_what_cannot_be_read_again_is_told_at_once(tmp_path):
+    runner = Runner.from_cfg(toy_config(tmp_path))
+    runner.register_hook(KeepsAnything())
+    said = r'^no run can continue from what this run saves.*step_1\.pth wants to call pathlib\.'
+    with pytest.raises(CheckpointUnreadable, match=said):
+        runner.train()
+    assert runner.iter == 1

@@ -1,5 +1,6 @@
 """Reading a config file and changing it: epochs, image size, classes."""
 
+import tempfile
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.config.utils import MODULE2PACKAGE
 
 from rexdense.dependencies import missing_dependency
+from rexdense.destinations import takes_no_more, unwritable
 from rexdense.errors import InvalidArgument, RexdenseError, abridged
 from rexdense.shipped_configs import find_config
 
@@ -56,6 +58,7 @@ def load_config(path: str | Path) -> Config:
     Raises:
         UnknownName: the file does not exist; the message lists configs with similar names.
         InvalidArgument: the file cannot be read as a config.
+        UnwritableFile: the folder of temporary files takes no more.
     """
     path = find_config(path)
     # mmengine resolves names such as 'mmdet::' only for the packages in this table.
@@ -70,6 +73,9 @@ def load_config(path: str | Path) -> Config:
             raise
         if not isinstance(error, _FAULTS_OF_A_FILE) and _is_raised_here(error):
             raise
+        if takes_no_more(error):
+            # mmengine copies each file of a config there before it is run.
+            raise unwritable(error.filename or tempfile.gettempdir(), error) from error
         hint = (
             '; an import must stand below its _base_ line, else mmengine takes the file for one '
             'of another kind'

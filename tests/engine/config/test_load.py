@@ -1,5 +1,7 @@
 """Reading a config and stretching it to other epochs, sizes and classes."""
 
+import errno
+import os
 import re
 import sys
 
@@ -18,12 +20,24 @@ from rexdense.engine.config.load import (
     set_num_classes,
     set_scale,
 )
-from rexdense.errors import InvalidArgument, MissingDependency, UnknownName
+from rexdense.errors import InvalidArgument, MissingDependency, UnknownName, UnwritableFile
 from tests.tiny_run import CONFIG, ROOT
 
 
 def test_reading():
     assert load_config(ROOT / CONFIG).model.backbone.arch == 'rexnet_1.0'
+
+
+def test_a_full_disk_of_temporary_files_is_no_fault_of_the_config(tmp_path, monkeypatch):
+    """mmengine copies the file there."""
+
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr('tempfile.gettempdir', lambda: str(tmp_path))
+    monkeypatch.setattr(Config, '_file2dict', refuse)
+    with pytest.raises(UnwritableFile, match=rf'^{tmp_path} cannot be written \(No space left'):
+        load_config(ROOT / CONFIG)
 
 
 @pytest.mark.parametrize(

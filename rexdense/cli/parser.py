@@ -1,17 +1,19 @@
 """The parser of all programs: errors in one line with a status, closest option names."""
 
 import argparse
+import contextlib
+import errno
 import io
 import math
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from rexdense.dependencies import needed_packages
-from rexdense.errors import InvalidArgument, RexdenseError, suggest
+from rexdense.errors import InvalidArgument, RexdenseError, abridged, suggest
 from rexdense.memory_shortage import as_out_of_memory
 from rexdense.stop_signal import STOPPED, StoppedEarly
 
@@ -159,6 +161,26 @@ def _after_the_first_process(at_once: bool) -> str:
     return f'process {rank}: '
 
 
+@contextlib.contextmanager
+def _as_impossible_path() -> Iterator[None]:
+    """Turn errors about paths that no file can have into an InvalidArgument."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise InvalidArgument(
+            f'{abridged(error.filename)} is longer than the system allows: give a shorter path'
+        ) from error
+    except RuntimeError as error:
+        # pathlib has no exception of its own for it (Path.expanduser).
+        if str(error) != 'Could not determine home directory.':
+            raise
+        raise InvalidArgument(
+            'a path begins with ~ and a name that is no user of this machine: write it out in full'
+        ) from error
+
+
 def run_command(
     program: Callable[[Sequence[str]], int | None], arguments: Sequence[str], name: str
 ) -> NoReturn:
@@ -177,7 +199,7 @@ def run_command(
         # File names may contain bytes that are not text.
         sys.stdout.reconfigure(errors='backslashreplace')
     try:
-        with needed_packages(), as_out_of_memory():
+        with needed_packages(), as_out_of_memory(), _as_impossible_path():
             status = program(arguments) or 0
         sys.stdout.flush()
     except RexdenseError as error:

@@ -251,8 +251,9 @@ def _remarks(splits: Mapping[str, CocoAnnotations]) -> list[str]:
         if as_runs > 0.1 * total:
             remarks.append(
                 f'{as_runs} of the {total} annotations of {split} have run lengths and '
-                'iscrowd 1, as CVAT writes masks of its brush, and are not learnt from: rexdense '
-                'prepare --no-crowds --out COPY makes single objects of them.'
+                'iscrowd 1, as CVAT writes masks of its brush and supervision masks with holes, '
+                'and are not learnt from: rexdense prepare --no-crowds --out COPY makes single '
+                'objects of them.'
             )
         if column.clipped > 0.1 * total:
             remarks.append(

@@ -10,6 +10,10 @@ _WINDOWS = 'test SEGMENTOR files/labels.pth --data-root maps RUN --cfg-options'
 _TEST = [
     Bad('test DETECTOR', 'arguments are required: checkpoint'),
     Bad('test DETECTOR nowhere.pth --data-root shapes RUN', r'nowhere\.pth is not there', 1),
+    Bad(
+        f'test DETECTOR files/boxes.pth --data-root {300 * "a"} RUN',
+        'is longer than the system allows: give a shorter path',
+    ),
     Bad('test DETECTOR files/text.pth --data-root shapes RUN', r'files/text\.pth', 1),
     Bad('test DETECTOR files/cut.pth --data-root shapes RUN', r'files/cut\.pth', 1),
     Bad(
@@ -228,6 +232,7 @@ _CONVERT = [
     for command, said, status in (
         ('WEIGHTS', 'arguments are required: dst', 2),
         ('nowhere.pth a.pth', r'nowhere\.pth is not there', 1),
+        ('~nobody-here/a.pth a.pth', 'begins with ~ and a name that is no user', 2),
         ('files/empty.pth a.pth', r'files/empty\.pth', 1),
         ('files/code.pth a.pth', r'files/code\.pth', 1),
         ('files/stranger.pth a.pth', r'files/stranger\.pth', 1),

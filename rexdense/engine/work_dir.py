@@ -202,8 +202,8 @@ def alone_in(work_dir: str | Path) -> Iterator[None]:
 
 
 class RequireAlone(Hook):
-    """Check before each checkpoint that no other run has come into the work directory: one can
-    where somebody has deleted the directory, or the lock in it, from under a run that trains.
+    """Check before each checkpoint that no other run has entered the work directory. One can if
+    somebody has deleted the directory, or the lock in it, while a run trains.
 
     Raises:
         UnwritableFile: another run trains there.
@@ -213,15 +213,15 @@ class RequireAlone(Hook):
         self._lock: os.stat_result | None = None
 
     def before_train(self, runner) -> None:
-        """Note which file is the lock of this run, if it has one."""
+        """Record the lock file of this run, if it has one."""
         with contextlib.suppress(OSError):
             self._lock = os.stat(Path(runner.work_dir, LOCK))
 
     def before_save_checkpoint(self, runner, checkpoint: dict) -> None:
-        """Check that it is still there, or that none is."""
+        """Check that this lock is still there, or none is."""
         path = Path(runner.work_dir, LOCK)
         with contextlib.suppress(OSError):
-            # To look at its own would give it up.
+            # Opening and closing its own lock file would release the lock.
             if self._lock is None or os.path.samestat(self._lock, os.stat(path)):
                 return
         other = holder_of(path)

@@ -1,7 +1,7 @@
-"""Fonts for texts in other letters than those of ASCII, the only ones that OpenCV writes.
+"""Fonts for text with characters outside ASCII, which OpenCV cannot draw.
 
-They are those that matplotlib finds: DejaVu Sans, which it brings (Latin, Greek, Cyrillic and
-more), and the fonts of the system, among which there may be Chinese, Japanese or Korean ones.
+The fonts are those that matplotlib finds: its own DejaVu Sans (Latin, Greek, Cyrillic and more) and
+the fonts of the system, possibly with Chinese, Japanese or Korean characters.
 """
 
 import functools
@@ -11,15 +11,15 @@ from typing import Any
 from PIL import ImageFont
 
 OTHER = '?'
-"""Stands for a character that no font has."""
+"""Replaces a character that no font has."""
 _MOST_KEPT = 4096
 _MOST_OPEN = 32
 
 
 @functools.lru_cache(_MOST_KEPT)
 def font_file(text: str) -> str | None:
-    """Return the path of the font that has the most characters of a text, the first of several;
-    None where there is no matplotlib that knows of fonts."""
+    """Return the path of the first font that has the most characters of a text; None without
+    matplotlib, which lists the fonts."""
     best, most = None, -1
     for path in _font_files():
         found = sum(_has(path, character) for character in text)
@@ -32,7 +32,7 @@ def font_file(text: str) -> str | None:
 
 @functools.lru_cache(_MOST_KEPT)
 def written(text: str) -> str:
-    """Return a text on a line, with ``OTHER`` for each character that its font lacks."""
+    """Return a text in one line, with ``OTHER`` for each character that is not in its font."""
     path = font_file(text)
     return ''.join(
         character if character.isprintable() and path and _has(path, character) else OTHER
@@ -42,7 +42,7 @@ def written(text: str) -> str:
 
 @functools.lru_cache(_MOST_KEPT)
 def font_of(text: str, pixels: int) -> ImageFont.FreeTypeFont | None:
-    """Return Pillow's font for a text, with letters of that height; None where there is none."""
+    """Return Pillow's font for a text, with letters ``pixels`` high; None if there is no font."""
     path = font_file(text)
     return None if path is None else ImageFont.truetype(path, pixels)
 
@@ -67,8 +67,8 @@ def _has(path: str, character: str) -> bool:
 
 @functools.lru_cache(_MOST_OPEN)
 def _opened(path: str) -> Any:
-    """Return a font as matplotlib opens it; None where it is damaged, or has been taken away since
-    matplotlib listed it."""
+    """Return a font as matplotlib opens it; None if it is damaged, or was deleted after matplotlib
+    had listed it."""
     from matplotlib.ft2font import FT2Font
 
     try:

@@ -1,4 +1,4 @@
-"""Objects that are annotated twice."""
+"""Duplicate annotations of one object."""
 
 from collections.abc import Sequence
 
@@ -9,12 +9,12 @@ from rexdense.datasets.coco.masks import decode_mask
 from rexdense.errors import DataError
 
 DOUBLE_FROM = 0.8
-"""IoU above which two boxes of one class are taken for one object annotated twice."""
+"""IoU above which two boxes of one class count as duplicates of one object."""
 
 
 def double_boxes(annotations: Sequence[dict]) -> list[tuple[dict, dict, float]]:
     """Return the pairs of annotations of one class and image whose boxes overlap by more than
-    ``DOUBLE_FROM``, in the order of the file, and their IoU. Crowds have no part in it, nor have
+    ``DOUBLE_FROM``, in the order of the file, with their IoU. Crowds are ignored, and so are
     objects whose masks hardly overlap, such as crossed rods."""
     groups: dict[tuple, list[dict]] = {}
     for entry in annotations:
@@ -43,7 +43,7 @@ def _are_apart(first: dict, second: dict) -> bool:
     if not all(masks):
         return False
     sizes = [mask['size'] for mask in masks if isinstance(mask, dict)]
-    # Polygons do not say how large their image is.
+    # Polygons do not state the size of their image.
     farthest = max(sum(entry['bbox'][axis::2]) for entry in (first, second) for axis in (0, 1))
     height, width = sizes[0] if sizes else (int(farthest) + 1, int(farthest) + 1)
     try:

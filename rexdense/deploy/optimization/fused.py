@@ -103,7 +103,7 @@ class FusedConv2d(nn.Conv2d):
             and x.dim() == 4
             and x.shape[1] == self.in_channels  # torch has the better error message
             and x.numel() > 0
-            and (x.dtype == torch.float32 or _is_bfloat16_that_can_be(x.dtype))
+            and (x.dtype == torch.float32 or _is_supported_bfloat16(x.dtype))
             and not torch.is_grad_enabled()
             and not torch.is_autocast_enabled('cpu')
             and not torch._C._are_functorch_transforms_active()
@@ -120,7 +120,7 @@ def _is_as_it_was(weight: Tensor, before: Tensor, version: int | None) -> bool:
     return weight.data_ptr() == before.data_ptr() and weight._version == version
 
 
-def _is_bfloat16_that_can_be(dtype: torch.dtype) -> bool:
+def _is_supported_bfloat16(dtype: torch.dtype) -> bool:
     return dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
@@ -156,7 +156,6 @@ def fuse_convolutions(network: nn.Module) -> None:
 
     Args:
         network: A network with folded batch norms.
-        network: Its batch norms are folded.
     """
     for module in network.modules():
         name = declared(module, 'summing_layer')

@@ -17,7 +17,7 @@ _COUNTED = (1, 10, 100)
 
 class TellOfManyObjects(Hook):
     """Warn before training if images have more objects than the model keeps per image, or more of a
-    class than the metric counts. Predictions do not show this limit."""
+    class than the metric counts."""
 
     @master_only
     def before_train(self, runner) -> None:
@@ -55,7 +55,7 @@ def _advice(key: str, enough: int) -> str:
     """Return the assignment that raises the limit of a key to ``enough`` objects."""
     if key.endswith('max_detections'):
         return ' '.join(f'{each}=[1,10,{enough}]' for each in (key, key.replace('val', 'test', 1)))
-    # Regions overlap, so that there are more of them than objects.
+    # Regions overlap, so there are more of them than objects.
     return f'{key}={2 * enough if key.endswith(OF_REGIONS) else enough}'
 
 

@@ -53,8 +53,8 @@ class PreciseBatchNorm(Hook):
             )
 
     def after_train_epoch(self, runner) -> None:
-        """Measure, before the epoch is saved and validated; raise StopAsked where the run is asked
-        to stop meanwhile."""
+        """Recompute the statistics before the epoch is saved and validated. Raise StopAsked, with
+        the statistics restored, if the run is asked to stop meanwhile."""
         model = bare_model(runner.model)
         layers = [
             module

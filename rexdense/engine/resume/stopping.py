@@ -18,10 +18,10 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopAsked(BaseException):
-    """What is being done is left, because the run is asked to stop; ``number`` is the signal's.
+    """Raised to leave the running code because the run is asked to stop; ``number`` is the signal.
 
-    As an interruption from the keyboard it is no Exception, which a data set that passes over
-    damaged images might take for the fault of one.
+    Like KeyboardInterrupt it is not an Exception: a data set that skips damaged images would take
+    it for a damaged image.
     """
 
     def __init__(self, number: int) -> None:
@@ -66,7 +66,7 @@ class StopSignals:
     at once.
 
     Attributes:
-        number: Of the signal that has come, 0 before.
+        number: Number of the received signal; 0 before.
     """
 
     def __init__(self) -> None:
@@ -75,8 +75,8 @@ class StopSignals:
 
     def __enter__(self) -> 'StopSignals':
         self._process = os.getpid()
-        # Python lets the main thread alone set them. Where a shell has a run ignore one, as one in
-        # the background the interruption from the keyboard, it stays ignored.
+        # Only the main thread may set handlers. A signal that the shell has set to be ignored, such
+        # as the keyboard interrupt of a background process, stays ignored.
         if threading.current_thread() is threading.main_thread():
             for number in _SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:
@@ -92,31 +92,30 @@ class StopSignals:
         if self.number and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = self.number or number
-        # A loader process that has just begun has this handler, too.
+        # A dataloader worker that has just been forked has this handler, too.
         if self._may_raise and os.getpid() == self._process:
             self._may_raise = False
             raise StopAsked(self.number)
 
     def begin_raising(self) -> None:
-        """Let the running code be left anywhere from here on; raise StopAsked where a signal has
-        come before, and in the moment in which one comes."""
+        """Raise StopAsked now if a signal was received, and from now on when one arrives."""
         self._may_raise = True
         self.raise_if_asked()
 
     def end_raising(self) -> None:
-        """Let it be left no more."""
+        """Only record signals from now on."""
         self._may_raise = False
 
     def raise_if_asked(self) -> None:
-        """Raise StopAsked where a signal has come."""
+        """Raise StopAsked if a signal was received."""
         if self.number:
             self._may_raise = False
             raise StopAsked(self.number)
 
     @contextlib.contextmanager
     def raising(self) -> Iterator[None]:
-        """Let the block be left anywhere; raise StopAsked at its end, too, where a signal has come:
-        code of others may have caught what was raised within."""
+        """Raise StopAsked anywhere in the block when a signal arrives, and again at its end: other
+        code may have caught the exception within."""
         try:
             self.begin_raising()
             yield
@@ -126,25 +125,25 @@ class StopSignals:
 
 
 class LeaveValidation(Hook):
-    """Let a validation, which only measures, be left anywhere when the run is asked to stop: it is
-    made once more when the run goes on.
+    """Leave a validation anywhere if the run is asked to stop; it is repeated after the resume.
 
-    Of several processes each leaves its batches at their ends: where another one was lost, what the
-    wait for it raises is told instead.
+    With several processes, each leaves it only between batches, so that a lost process is reported
+    by the exception of the wait for it.
     """
 
-    # The last of the hooks before a validation: EMAHook gives the model other weights.
+    # The last hook before a validation, after EMAHook has swapped the weights.
     priority = 'LOWEST'
 
     def before_val_epoch(self, runner: Any) -> None:
-        """Begin the part that may be left; raise StopAsked where the run is to stop by now."""
+        """Begin the part that may be left; raise StopAsked if the run is already asked to stop."""
         if not runner.distributed:
             runner.stop_signals.begin_raising()
 
     def after_val_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None
     ) -> None:
-        """Begin it, too, after the last batch; raise StopAsked likewise."""
+        """Raise StopAsked if asked to stop; after the last batch, begin the part that may be left,
+        also with several processes."""
         runner.stop_signals.raise_if_asked()
         if batch_idx + 1 == len(runner.val_dataloader):
             runner.stop_signals.begin_raising()
@@ -153,11 +152,11 @@ class LeaveValidation(Hook):
 class EndLeaving(Hook):
     """End the part that :class:`LeaveValidation` begins."""
 
-    # The first of the hooks after a validation.
+    # The first hook after a validation.
     priority = 'VERY_HIGH'
 
     def after_val_epoch(self, runner: Any, metrics: dict | None = None) -> None:
-        """End it; raise StopAsked where the run is to stop, and code of others has caught it."""
+        """End it; raise StopAsked if the run is asked to stop and other code has caught it."""
         runner.stop_signals.end_raising()
         runner.stop_signals.raise_if_asked()
 
@@ -165,9 +164,9 @@ class EndLeaving(Hook):
 def arriving(runner: Any, batches: Iterator) -> Iterator:
     """Yield the batches of a pass over the data.
 
-    The wait for one is left where the run is asked to stop: it has no end where a disk does not
-    answer. Several processes stop after a step, which all of them make. mmengine's own runner is
-    never asked.
+    A single process leaves the wait for a batch if it is asked to stop: if a disk does not answer,
+    the wait never ends. Several processes stop only after a step that all of them make. mmengine's
+    own runner has no stop signals.
 
     Raises:
         StopAsked: the run is asked to stop.
@@ -184,10 +183,10 @@ def arriving(runner: Any, batches: Iterator) -> Iterator:
 
 
 def stop_if_asked(runner: Any) -> None:
-    """Raise StopAsked where any process of a run is asked to stop; all of them have to call it.
+    """Raise StopAsked if any process of a run is asked to stop; all processes have to call it.
 
-    Hooks that work for long after an epoch call it between two parts of their work, having put back
-    what they have changed: the run goes on with that work from its beginning.
+    Hooks with long work after an epoch call it between the parts of this work, after they have
+    restored what they changed. A resumed run repeats the work from its beginning.
     """
     signals = getattr(runner, 'stop_signals', None)
     if signals is not None:

@@ -34,10 +34,11 @@ from rexdense.engine.hooks.histories import ShortHistories
 from rexdense.engine.hooks.same_data import RequireSameData
 from rexdense.engine.hooks.same_tensors import RequireSameTensors, backbone_of
 from rexdense.engine.hooks.saved_tensors import SavePlainTensors
-from rexdense.engine.resume.checkpoints import require_readable
+from rexdense.engine.resume.checkpoints import is_checkpoint_name, require_readable
 from rexdense.engine.resume.choice import first_process_checkpoint
 from rexdense.engine.resume.continuing import continue_run
 from rexdense.engine.resume.full_disk import DiskWait
+from rexdense.engine.resume.hashes import list_hash
 from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints, StepSaver
 from rexdense.engine.resume.state import KeepRunState, run_state
@@ -311,6 +312,8 @@ class Runner(MMEngineRunner):
             place = Path(out_dir, filename)
             with path_written_aside(place, overwrite=True, keep_link=False) as aside:
                 save_checkpoint(str(aside.parent), aside.name, *args, **options)
+                if place.parent == Path(self.work_dir) and is_checkpoint_name(filename):
+                    list_hash(self.work_dir, filename, aside)
 
         try:
             self.disk.write(write, out_dir)

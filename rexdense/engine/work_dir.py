@@ -15,6 +15,7 @@ from rexdense.checkpoint.formats.reading import POINTER
 from rexdense.destinations import as_unwritable, check_destination, prepare_output_dir
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, is_checkpoint_name
+from rexdense.engine.resume.hashes import HASHES
 from rexdense.errors import InvalidArgument, UnwritableFile
 from rexdense.file_locks import held_alone, holder_of
 from rexdense.hidden_files import written_for
@@ -34,7 +35,7 @@ def written_names(config_file: str | Path | None) -> list[str]:
     Args:
         config_file: The config file, of which mmengine writes a copy under the same name.
     """
-    return [CURVES, SHEET, POINTER, *([Path(config_file).name] if config_file else ())]
+    return [CURVES, SHEET, POINTER, HASHES, *([Path(config_file).name] if config_file else ())]
 
 
 def prepare_work_dir(
@@ -63,7 +64,7 @@ def prepare_work_dir(
             'left there: move the file, or choose another --work-dir'
         )
     # An interrupted run leaves a copy of its config before its first checkpoint.
-    drawn = [name for name in replaced if name in (CURVES, SHEET, POINTER)]
+    drawn = [name for name in replaced if name in (CURVES, SHEET, POINTER, HASHES)]
     earlier = drawn + [path.name for path in checkpoints]
     if earlier and not may_hold_results:
         what, go_on = (
@@ -100,17 +101,16 @@ def _no_files(work_dir: Path) -> list[str]:
 
 
 def left_by_runs(work_dir: str | Path, current: str = '') -> list[Path]:
-    """Return the files and links of runs in a work directory that a new run replaces: checkpoints
-    and the pointer to them; and from each folder with a run's log, that log and the run's values
-    and pictures. All other files are not of a run.
+    """Return the files and links of runs in a work directory that a new run replaces: checkpoints,
+    the pointer to them and their hashes; and from each folder with a run's log, that log and the
+    run's values and pictures. All other files are not of a run.
 
     Args:
         current: The folder name of the run that is starting, which is left out.
     """
     work_dir = Path(work_dir)
     found = checkpoints_of_runs(work_dir)
-    if (work_dir / POINTER).is_file():
-        found.append(work_dir / POINTER)
+    found += [work_dir / name for name in (POINTER, HASHES) if (work_dir / name).is_file()]
     for folder in _run_folders(work_dir):
         if folder.name != current:
             found += [folder] if folder.is_symlink() else _left_in(folder)

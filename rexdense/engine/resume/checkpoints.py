@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from rexdense.checkpoint import read_checkpoint
 from rexdense.checkpoint.formats.reading import POINTER, checkpoint_file, pointed_name
+from rexdense.engine.resume.hashes import require_listed_hash
 from rexdense.errors import CheckpointUnreadable, abridged
 
 # Names given by mmengine's CheckpointHook and save_step.
@@ -106,8 +107,8 @@ def run_meta(path: str | Path) -> dict[str, Any]:
     unchanged file is read once.
 
     Raises:
-        CheckpointUnreadable: the file is truncated, damaged or no checkpoint of a run, or its
-            metadata are impossible.
+        CheckpointUnreadable: the file is truncated, damaged or no checkpoint of a run, is another
+            file than its run has saved, or its metadata are impossible.
     """
     path = checkpoint_file(Path(path))
     status = path.stat()
@@ -133,6 +134,7 @@ def require_readable(path: Path) -> None:
 def _facts_of_file(place: Path, path: Path, state: tuple[int, ...]) -> dict[str, Any]:
     """Return the metadata of the file at ``place`` in the given state; ``path`` is its name in
     messages."""
+    require_listed_hash(path)
     return facts_of_run(read_checkpoint(path, mmap=True).content, path)
 
 

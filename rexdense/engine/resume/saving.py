@@ -4,7 +4,6 @@ between those of the schedule."""
 import os
 import re
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,17 +11,14 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from rexdense.checkpoint.formats.reading import POINTER
-from rexdense.engine.resume.checkpoints import STEP, checkpoints_of_runs
+from rexdense.engine.resume.checkpoints import STEP
+from rexdense.engine.resume.deleting import KEPT_STEPS, RemovedLater, keep_steps
 from rexdense.engine.resume.full_disk import minutes_of
+from rexdense.engine.resume.hashes import tidy_hashes
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.registry import HOOKS
 
-KEPT_STEPS = 2
-"""Number of kept checkpoints between those of the schedule: two, so that one is left if the other
-is damaged."""
-
-_STEP_NAME = STEP.partition('{')[0]
 _EVERY = re.compile(r'(\d{1,10})\s*(i|min)')
 
 
@@ -87,7 +83,8 @@ def save_step(runner: Any) -> Path:
         runner.save_checkpoint(str(folder), name, meta=meta, by_epoch=False)
         if is_main_process():
             _point_to(runner, folder / name)
-            _keep_steps(folder, KEPT_STEPS, loop.iter)
+            keep_steps(folder, KEPT_STEPS, loop.iter)
+            _tidy(runner)
     return runner.last_saved
 
 
@@ -98,63 +95,8 @@ def _point_to(runner: Any, file: str | Path) -> None:
     )
 
 
-def _keep_steps(work_dir: Path, number: int, made: int) -> None:
-    """Delete the checkpoints between those of the schedule, except the last ones.
-
-    They are ordered by steps, not by times: clocks are set back, and differ between machines.
-    Checkpoints with more steps than the run has made are from an earlier start that was not
-    resumed, or from smaller batches. All of these are deleted, because the next start would take
-    them for the newest.
-
-    Args:
-        made: Number of finished steps.
-    """
-    steps = sorted(
-        (int(path.stem.removeprefix(_STEP_NAME)), path)
-        for path in checkpoints_of_runs(work_dir)
-        if path.name.startswith(_STEP_NAME)
-    )
-    past = sum(step > made for step, _ in steps)
-    kept = steps[: len(steps) - past][-number:] if number else []
-    for step in steps:
-        if step not in kept:
-            step[1].unlink(missing_ok=True)
-
-
-class _RemovedLater:
-    """mmengine's file backend, with files removed only after their replacements are written.
-
-    Files in other folders are kept: a run that resumes from another's checkpoint knows its best
-    one.
-
-    Args:
-        backend: mmengine's backend.
-        folder: Folder of the run's checkpoints.
-    """
-
-    def __init__(self, backend: Any, folder: str) -> None:
-        self.backend, self.folder = backend, folder
-        self.due: list[tuple[Callable[[str], None], str]] = []
-
-    def remove(self, path: str) -> None:
-        self._note(self.backend.remove, path)
-
-    def rmtree(self, path: str) -> None:
-        self._note(self.backend.rmtree, path)
-
-    def _note(self, remove: Callable[[str], None], path: str) -> None:
-        if os.path.dirname(os.path.abspath(path)) == os.path.abspath(self.folder):
-            self.due.append((remove, path))
-
-    def flush(self, *written: str) -> None:
-        """Remove pending files, except those that were written again under the same name."""
-        for remove, path in self.due:
-            if path not in written and self.backend.exists(path):
-                remove(path)
-        self.due.clear()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.backend, name)
+def _tidy(runner: Any) -> None:
+    runner.disk.write(lambda: tidy_hashes(runner.work_dir), runner.work_dir)
 
 
 @HOOKS.register_module(name='CheckpointHook')
@@ -190,7 +132,7 @@ class KeepCheckpoints(CheckpointHook):
         stated = self.out_dir
         super().before_train(runner)
         _require_known_places(self, stated, runner.work_dir)
-        self.file_backend = _RemovedLater(self.file_backend, self.out_dir)
+        self.file_backend = RemovedLater(self.file_backend, self.out_dir)
         runner.step_saver = StepSaver(self.every)
         runner.disk.seconds = 60 * self.wait_for_disk
 
@@ -217,8 +159,9 @@ class KeepCheckpoints(CheckpointHook):
         runner.step_saver.saved()
         if is_main_process():
             _point_to(runner, self.last_ckpt)
-            _keep_steps(Path(runner.work_dir), KEPT_STEPS, runner.iter)
+            keep_steps(Path(runner.work_dir), KEPT_STEPS, runner.iter)
             self.file_backend.flush(self.last_ckpt)
+            _tidy(runner)
 
     def _forget_oldest(self, runner: Any, step: int) -> None:
         """Remove the oldest checkpoint from the list of those to keep, and add the new one."""
@@ -241,6 +184,7 @@ class KeepCheckpoints(CheckpointHook):
             best = [getattr(self, 'best_ckpt_path', None)]
             best += getattr(self, 'best_ckpt_path_dict', {}).values()
             self.file_backend.flush(*filter(None, best))
+            _tidy(runner)
 
     def after_val(self, runner: Any) -> None:
         """Save again after a validation that found a best value, or that was the last, so that the
@@ -258,7 +202,8 @@ class KeepCheckpoints(CheckpointHook):
             self._save_here(runner)
         super().after_train(runner)
         if is_main_process() and self.last_ckpt is not None:
-            _keep_steps(Path(runner.work_dir), 0, runner.iter)
+            keep_steps(Path(runner.work_dir), 0, runner.iter)
+            _tidy(runner)
 
     def _save_here(self, runner: Any) -> None:
         """Save the position after a step and a validation, unless it is saved."""

@@ -33,12 +33,18 @@ def serve() -> None:
             milliseconds = timed.run()
             answer(milliseconds=milliseconds, resident=most_resident_bytes(), **timed.facts)
     except (ImportError, RexdenseError) as error:
-        missing = task['framework'] if isinstance(error, ImportError) else None
+        missing = _missing(task, error) if isinstance(error, ImportError) else None
         answer(error=' '.join(str(error).split()), missing=missing)
     except Exception as error:  # of the packages, each of its own kind
         remedy = '; give a smaller shape, or fewer objects' if is_shortage(error) else ''
         said = f'{first_line(error)} ({type(error).__name__}){remedy}'
         answer(error=said, missing=None)
+
+
+def _missing(task: dict[str, Any], error: ImportError) -> str:
+    """Return the packages that the interpreter needs: the task's and the one that is not there."""
+    needed = task['framework'], error.name
+    return ' and '.join(dict.fromkeys(name.partition('.')[0] for name in needed if name))
 
 
 def _prepare(task: dict[str, Any]) -> Any:

@@ -94,3 +94,11 @@ def test_openvino_computes_in_a_lower_type_too(kind):
         'openvino': None,
         'openvino, bfloat16': 'bfloat16',
     }
+
+
+def test_an_interpreter_without_what_a_config_needs(tmp_path):
+    absent = "raise ModuleNotFoundError(\"No module named 'mmengine'\", name='mmengine')\n"
+    (tmp_path / 'mmengine.py').write_text(absent)
+    task = TASK | dict(kind='model-step', name='faster-rcnn_rexnet-1.0_fpn_bccd')
+    with pytest.raises(InvalidArgument, match='give --peer-python one that has timm and mmengine'):
+        Contestant(task, sys.executable, tmp_path)

@@ -3,8 +3,8 @@ r"""DeepLabV3+ over ReXNet-1.0 at output stride 16 on Cityscapes, for 4 GPUs x 2
     torchrun --nproc-per-node 4 -m rexdense train \
         configs/deeplabv3plus/deeplabv3plus_rexnet-1.0-d16_80k_cityscapes.py --launcher pytorch
 
-It starts from the ImageNet weights of clovaai/rexnet in timm's copy, which is downloaded once;
-others: --pretrained NAME or FILE.
+It starts from the ImageNet weights of clovaai/rexnet in timm's copy, which is downloaded once.
+--pretrained NAME or FILE selects other weights.
 
 Not trained here. mmseg reports 75.20 mIoU with MobileNetV2 at output stride 8 and the same schedule
 (configs/mobilenet_v2).

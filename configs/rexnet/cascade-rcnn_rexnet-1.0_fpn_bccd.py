@@ -5,26 +5,31 @@ r"""Cascade R-CNN with ReXNet-1.0 on BCCD (blood cells), from a classifier of th
     rexdense train configs/rexnet/cascade-rcnn_rexnet-1.0_fpn_bccd.py --data-root DIR \
         --pretrained work_dirs/rexnet-1.0_bccd_crops/epoch_5.pth
 
-Expected on val after 20 epochs: AP 0.591, AP50 0.893 (seed 0) and 0.593, 0.890 (seed 1). With the
-flipped images,
+Measure with the flipped images, too:
 
     rexdense test configs/rexnet/cascade-rcnn_rexnet-1.0_fpn_bccd.py CHECKPOINT --data-root DIR \
         --flip-test
 
-0.615, 0.906 and 0.619, 0.907. Soft-NMS, which ONNX graphs lack, raises these to 0.617, 0.907 and
-0.622, 0.911: --cfg-options model.test_cfg.rcnn.nms.type=soft_nms
-model.test_cfg.rcnn.nms.min_score=0.01. AP75 gains most: the errors of a single head are mostly
-boxes that are slightly off.
+Expected AP and AP50 on val after 20 epochs:
 
-Other NMS thresholds do not help (0.4, 0.6: AP within 0.0005). A third of the errors at an IoU of
-0.5 are cells that are found where none is annotated.
+                              seed 0          seed 1
+    plain                     0.591, 0.893    0.593, 0.890
+    --flip-test               0.615, 0.906    0.619, 0.907
+    --flip-test, soft-NMS     0.617, 0.907    0.622, 0.911
+
+Soft-NMS is not available in ONNX graphs. It is selected by --cfg-options
+model.test_cfg.rcnn.nms.type=soft_nms model.test_cfg.rcnn.nms.min_score=0.01.
+
+The cascade mostly raises AP75, because most errors of a single head are boxes that are slightly
+off. Other NMS thresholds (0.4 and 0.6) change AP by less than 0.0005. A third of the errors at an
+IoU of 0.5 are detections of cells that are not annotated.
 """
 
 _base_ = ['./faster-rcnn_rexnet-1.0_fpn_bccd.py']
 from rexdense.engine.config.cascade import cascade_model
 
-# 5/8 of the size of the photographs, in training up to a fifth more or less: the sizes of cells and
-# the scales of microscopes differ. Stains and lamps differ, too.
+# 5/8 of the size of the photographs. In training it varies by up to a fifth, because the sizes of
+# cells and the scales of microscopes differ. Colours vary, because stains and lamps differ.
 scale = (400, 300)
 resize = dict(
     type='RandomResize',

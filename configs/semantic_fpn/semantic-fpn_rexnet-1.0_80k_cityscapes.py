@@ -3,8 +3,8 @@ r"""Semantic FPN over ReXNet-1.0 on Cityscapes, for 4 GPUs x 2 crops of 512 x 10
     torchrun --nproc-per-node 4 -m rexdense train \
         configs/semantic_fpn/semantic-fpn_rexnet-1.0_80k_cityscapes.py --launcher pytorch
 
-It starts from the ImageNet weights of clovaai/rexnet in timm's copy, which is downloaded once;
-others: --pretrained NAME or FILE.
+It starts from the ImageNet weights of clovaai/rexnet in timm's copy, which is downloaded once.
+--pretrained NAME or FILE selects other weights.
 
 Not trained here. mmseg reports 74.52 mIoU with ResNet-50 and the same schedule (configs/sem_fpn).
 """

@@ -2,13 +2,13 @@ r"""U-Net over ReXNet-1.0 on CamVid (11 classes of road scenes) from random weig
 
     rexdense train configs/unet/unet_rexnet-1.0_camvid.py --data-root DIR
 
-Expected on val after 24 epochs, 20 to 27 minutes on one core by processor: mIoU 0.568 (seed 0);
-0.45 is there after 8 epochs, measured at 480 x 360. On test, measured once at the end:
+Expected: mIoU 0.568 on val after 24 epochs (seed 0), which take 20 to 27 minutes on one core. After
+8 epochs it is 0.45. It is measured at 480 x 360. On test it is 0.452, measured once at the end:
 
     rexdense test configs/unet/unet_rexnet-1.0_camvid.py CHECKPOINT --data-root DIR \
         --split test
 
-gives 0.452. docs/segmentation.md lists the classes and what did not help.
+docs/segmentation.md lists the classes and what did not help.
 """
 
 _base_ = ['./unet_rexnet-1.0_custom.py']

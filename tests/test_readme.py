@@ -15,6 +15,7 @@ from rexdense.cli.main import PROGRAMS
 from rexdense.cli.parser import Parser
 from rexdense.errors import InvalidArgument
 from rexdense.zoo import UNET_CLASSES, format_count, zoo_entries
+from tests.checkpoint.test_golden_outputs import CASES
 from tests.pages import (
     CONFIGS,
     PAGES,
@@ -256,7 +257,10 @@ def test_the_readme_s_networks_are_those_of_the_zoo():
         detectors = table_rows('docs/zoo.md', f'`{name}`')[1]
         expected += detectors[1:4:2]
         assert cells.split(' | ') == expected, name
-    assert re.findall(r'## Eight of (\d+) networks', text) == [str(len(list_backbones()))]
+    number = str(len(list_backbones()))
+    assert re.findall(r'## Eight of (\d+) networks', text) == [number]
+    compared = str(len(set(CASES.values())))
+    assert re.findall(r'the (\d+) of (\d+) networks with', text) == [(compared, number)]
 
 
 def test_the_chinese_readme_says_what_the_readme_says():
@@ -298,9 +302,9 @@ def test_the_sizes_of_u_nets_are_those_of_the_code(row, name, options):
 @pytest.mark.parametrize(
     ('config', 'pages'),
     [
-        ('rexnet/cascade-mask-rcnn_rexnet-1.0_fpn_nuclei', ('docs/detection.md',)),
-        ('rexnet/cascade-rcnn_rexnet-1.0_fpn_bccd', ('docs/detection.md',)),
-        ('rexnet/faster-rcnn_rexnet-1.0_fpn_bccd', ('docs/detection.md',)),
+        ('rexnet/cascade-mask-rcnn_rexnet-1.0_fpn_nuclei', ('docs/small_data.md',)),
+        ('rexnet/cascade-rcnn_rexnet-1.0_fpn_bccd', ('docs/small_data.md',)),
+        ('rexnet/faster-rcnn_rexnet-1.0_fpn_bccd', ('docs/small_data.md',)),
         ('rexnet/faster-rcnn_rexnet-1.0_fpn_demo_shapes', ('docs/quickstart.md',)),
         ('unet/unet_rexnet-1.0_camvid', ('docs/segmentation.md',)),
         ('depth/unet_rexnet-1.0_shapes', ('docs/depth.md',)),
@@ -319,7 +323,7 @@ def test_expected_results_are_the_same_in_configs_and_pages(config, pages):
 
 def test_the_readme_s_results_are_those_of_the_pages():
     said = re.search(r'reach AP (\S+) and AP50\s+(\S+) in (\d+) minutes', text_of(README))
-    (row,) = table_rows('docs/detection.md', 'Faster R-CNN, seed 0')
+    (row,) = table_rows('docs/small_data.md', 'Faster R-CNN, seed 0')
     assert list(said.groups()) == [*row[1:3], str(int(float(row[-1])))]
 
 

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         const='*',
         type=not_empty,
         metavar='PATTERN',
-        help='list the names of published weights for --load-from and pretrained, such as '
+        help='list the names of published weights for --pretrained, such as '
         "'rexnet*'",
     )
     action.add_argument(

@@ -34,12 +34,6 @@ def root(tmp_path):
     return tmp_path / 'DIR'
 
 
-def section(page, title):
-    text = text_of(ROOT / page)
-    start = text.index(f'### {title}\n')
-    return text[start : text.index('\n##', start + 4)]
-
-
 def test_the_commands_of_the_docs(root, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_yolo(tmp_path / 'YOLO')
@@ -48,7 +42,7 @@ def test_the_commands_of_the_docs(root, tmp_path, monkeypatch, capsys):
     with zipfile.ZipFile('EXPORT.zip', 'w') as archive:
         for path in sorted(root.rglob('*.*')):
             archive.write(path, f'export/{path.relative_to(root)}')
-    blocks = code_blocks(section('docs/detection.md', 'Look through the data first'), '')
+    blocks = code_blocks(text_of(ROOT / 'docs/prepare.md'), '')
     commands = [line for block in blocks for line in block.splitlines()]
     assert len(commands) == 5
     for command in commands:

@@ -57,5 +57,5 @@ def _unknown(root: Path) -> str:
     return (
         f'{root} is of no known form ({held}): looked for COCO annotations, Pascal VOC, YOLO, '
         'labelme, masks/ beside images/, label maps with classes.txt, and train/<class>/; '
-        'docs/detection.md shows them, and CVAT, Label Studio and Roboflow export COCO'
+        'docs/prepare.md shows them, and CVAT, Label Studio and Roboflow export COCO'
     )

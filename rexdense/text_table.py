@@ -1,5 +1,6 @@
 """Tables in aligned plain text."""
 
+import unicodedata
 from collections.abc import Sequence
 
 
@@ -11,10 +12,19 @@ def text_table(rows: Sequence[Sequence[str]]) -> str:
         class  boxes
         cell      12
     """
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = [max(map(_columns, column)) for column in zip(*rows, strict=True)]
     lines = []
-    for first, *others in rows:
-        cells = [first.ljust(widths[0])]
-        cells += [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+    for row in rows:
+        first, *others = [
+            (cell, ' ' * (width - _columns(cell))) for cell, width in zip(row, widths, strict=True)
+        ]
+        cells = [''.join(first), *(room + cell for cell, room in others)]
         lines.append('  '.join(cells).rstrip())
     return '\n'.join(lines)
+
+
+def _columns(text: str) -> int:
+    """Return the columns of a terminal that a text takes: two for wide letters such as Chinese,
+    none for combining accents (Unicode Standard Annex 11)."""
+    shown = [letter for letter in text if not unicodedata.combining(letter)]
+    return len(shown) + sum(unicodedata.east_asian_width(letter) in 'FW' for letter in shown)

@@ -50,8 +50,7 @@ def parser() -> argparse.ArgumentParser:
         const='*',
         type=not_empty,
         metavar='PATTERN',
-        help='list the names of published weights for --pretrained, such as '
-        "'rexnet*'",
+        help="list the names of published weights for --pretrained, such as 'rexnet*'",
     )
     action.add_argument(
         '--plot', type=Path, metavar='PNG', help='draw published accuracy against cost'

@@ -12,10 +12,10 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from rexdense.datasets.coco.cleaning import box_of_mask
 from rexdense.datasets.formats.conversion import (
     CocoBuilder,
     Converted,
-    box_around,
     images_by_stem,
     only_image,
     size_of_image,
@@ -240,4 +240,4 @@ def _object(
         left, top = (x - box_width / 2) * width, (y - box_height / 2) * height
         return name, [left, top, box_width * width, box_height * height], None
     polygon = [value * (height if place % 2 else width) for place, value in enumerate(values)]
-    return name, box_around([polygon]), [polygon]
+    return name, box_of_mask([polygon]), [polygon]

@@ -98,11 +98,14 @@ def _counted(
     except DataError as error:
         return None, [Suspicion(BAD_MAP, split, entry.name, str(error), True)]
     try:
-        check_size(labels, read_upright(entry.path).shape[:2], file)
+        size = read_upright(entry.path).shape[:2]
+    except DataError:
+        # Reported with the images.
+        return None, []
+    try:
+        check_size(labels, size, file)
     except DataError as error:
-        # Damage of the image itself is reported with the images.
-        other = labels is not None and 'its image' in str(error)
-        return None, [Suspicion(BAD_MAP, split, entry.name, str(error), True)] if other else []
+        return None, [Suspicion(BAD_MAP, split, entry.name, str(error), True)]
     void = labels == VOID
     counts = np.append(np.bincount(labels[~void], minlength=num_classes), void.sum())
     present = np.flatnonzero(counts[:-1])

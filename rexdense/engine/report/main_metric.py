@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 
+from rexdense.engine.config.load import class_name
 from rexdense.errors import InvalidArgument
 
 LEAST_GAIN = 1e-6
@@ -53,7 +54,7 @@ def main_metric(config: Config) -> MainMetric | None:
     for section in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
         if not isinstance(section, Mapping):
             continue
-        found = _METRICS.get(str(section.get('type')).rpartition('.')[2])
+        found = _METRICS.get(class_name(section))
         if found is not None:
             prefix, metric = found
             prefix = section.get('prefix') or prefix

@@ -15,6 +15,7 @@ import torch
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
+from rexdense.arch.checks import is_number
 from rexdense.device import return_freed_memory
 from rexdense.engine.resume.stopping import StopSignals, spare_workers, status_of
 from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
@@ -178,8 +179,7 @@ def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_seconds(value: Any) -> None:
-    known = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not known or not 0 <= value < threading.TIMEOUT_MAX:
+    if not is_number(value) or not 0 <= value < threading.TIMEOUT_MAX:
         raise InvalidArgument(
             f'timeout={value!r} of a data loader: give seconds, such as 300, or 0 to wait without '
             'end'

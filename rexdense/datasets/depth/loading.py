@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from rexdense.arch.checks import require_positive
 from rexdense.datasets.images.content import read_file
 from rexdense.datasets.images.file_checks import MapKind
 from rexdense.datasets.images.files import ImageError, UnreadableImage, decode_pixels
 from rexdense.datasets.images.orientation import orientation_of, turned_upright
 from rexdense.datasets.images.sizes import wrong_map_size
-from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
 
@@ -41,8 +41,7 @@ class LoadDepth(BaseTransform):
     """
 
     def __init__(self, units_per_metre: float = 1000, backend_args: dict | None = None) -> None:
-        if not units_per_metre > 0:
-            raise InvalidArgument(f'units_per_metre={units_per_metre!r}: give a number above 0')
+        require_positive('units_per_metre', units_per_metre)
         self.units_per_metre, self.backend_args = units_per_metre, backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 
-from rexdense.engine.config.load import class_name
+from rexdense.engine.config.load import as_list, class_name
 from rexdense.errors import InvalidArgument
 
 LEAST_GAIN = 1e-6
@@ -50,8 +50,7 @@ def main_metric(config: Config) -> MainMetric | None:
     """Return the main metric of a config's task: AP of masks, or of boxes if there are no masks;
     mIoU; top-1; for depth, the absolute relative error. None without a validation, or with only
     other metrics."""
-    evaluators = config.get('val_evaluator') or []
-    for section in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+    for section in as_list(config.get('val_evaluator')):
         if not isinstance(section, Mapping):
             continue
         found = _METRICS.get(class_name(section))

@@ -22,13 +22,13 @@ from rexdense.datasets.formats.conversion import (
 )
 from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
-from rexdense.datasets.text_files import read_limited
+from rexdense.datasets.text_files import CLASS_FILE, read_limited
 from rexdense.errors import DataError
 
 LABELS, IMAGES = 'labels', 'images'
 MOST_BYTES = 16 * 2**20
-_NAME_FILES = ('classes.txt', 'obj.names', 'classes.names', '_darknet.labels')
-_NO_LABELS = frozenset({'classes.txt', 'train.txt', 'val.txt', 'valid.txt', 'test.txt'})
+_NAME_FILES = (CLASS_FILE, 'obj.names', 'classes.names', '_darknet.labels')
+_NO_LABELS = frozenset({CLASS_FILE, 'train.txt', 'val.txt', 'valid.txt', 'test.txt'})
 _ROUNDING = 0.01
 """By how much a fraction may exceed 0 to 1, since tools round; the box is clipped later."""
 

@@ -15,10 +15,10 @@ from rexdense.datasets.segmentation.label_counts import (
     require_two_classes,
 )
 from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
+from rexdense.datasets.text_files import CLASS_FILE
 from rexdense.errors import DataError, some_of
 from rexdense.text_table import text_table
 
-CLASS_FILE = 'classes.txt'
 LABEL_ENDING = '.png'
 _CLASSES_SHOWN = 40
 _FEW = 0.001

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from rexdense.engine.config.checks.faults import require_known_optimizers
 from rexdense.engine.cpu_steps import build_fused, lay_out_weights
-from rexdense.engine.dataloaders import OneThread, require_batches, without_idle_settings
+from rexdense.engine.dataloaders import WorkerSetup, require_batches, without_idle_settings
 from rexdense.engine.resume.full_disk import DiskWait
 from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints
@@ -52,8 +52,8 @@ class BuildingRunner(MMEngineRunner):
         if isinstance(dataloader, dict):
             dataloader = without_idle_settings(dataloader)
         loader = MMEngineRunner.build_dataloader(dataloader, *args, **settings)
-        if not isinstance(loader.worker_init_fn, OneThread):
-            loader.worker_init_fn = OneThread(loader.worker_init_fn)
+        if not isinstance(loader.worker_init_fn, WorkerSetup):
+            loader.worker_init_fn = WorkerSetup(loader.worker_init_fn)
         require_batches(loader)
         return loader
 

@@ -43,7 +43,8 @@ _REMEDIES = {
         )
     },
 }
-_MMCV_DISTRIBUTIONS = ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full')
+MMCV_DISTRIBUTIONS = ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full')
+"""Distributions that provide mmcv, that of the maintained line first."""
 # Modules of mmcv's compiled operators, which mmcv-lite does not have.
 _MMCV_OPERATORS = ('mmcv._ext', 'mmcv.ops')
 
@@ -75,7 +76,7 @@ def missing_dependency(error: ImportError) -> str | None:
     if name.startswith(_MMCV_OPERATORS):
         return (
             f'{_mmcv_found()} has no compiled operators that work here ({first_line(error)}): '
-            f'run pip uninstall {" ".join(_MMCV_DISTRIBUTIONS)}, then {_OPENMMLAB}'
+            f'run pip uninstall {" ".join(MMCV_DISTRIBUTIONS)}, then {_OPENMMLAB}'
         )
     if 'libGL.so' in str(error):
         return (
@@ -87,14 +88,17 @@ def missing_dependency(error: ImportError) -> str | None:
     return None
 
 
+def version_of(distribution: str) -> str | None:
+    """Return the version of an installed distribution; None if it is not installed."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _mmcv_found() -> str:
     """Return the distribution, version and folder of the mmcv that Python imports."""
-    names = []
-    for name in _MMCV_DISTRIBUTIONS:
-        try:
-            names.append(f'{name} {metadata.version(name)}')
-        except metadata.PackageNotFoundError:
-            continue
-    found = util.find_spec('mmcv')
-    places = list(found.submodule_search_locations or ()) if found else []
+    names = [f'{name} {found}' for name in MMCV_DISTRIBUTIONS if (found := version_of(name))]
+    spec = util.find_spec('mmcv')
+    places = list(spec.submodule_search_locations or ()) if spec else []
     return f'{" and ".join(names) or "mmcv"} in {places[0] if places else "an unknown folder"}'

@@ -17,6 +17,12 @@ def require_positive(name: str, value: Any) -> None:
         raise InvalidArgument(f'{name}={value!r}: give a number above 0')
 
 
+def require_not_negative(name: str, value: Any) -> None:
+    """Raise InvalidArgument unless ``value`` is a finite number of at least 0."""
+    if not is_number(value) or value < 0:
+        raise InvalidArgument(f'{name}={value!r}: give a number, 0 or above')
+
+
 def require_positive_integer(name: str, value: Any) -> None:
     """Raise InvalidArgument unless ``value`` is a whole number above 0."""
     if not is_integer(value) or value < 1:

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from rexdense.arch.checks import is_integer, require_one_of, require_sequence
 from rexdense.errors import InvalidArgument
 
+LEVELS = 5
+"""Number of feature levels, c1 to c5."""
 OUTPUT_STRIDES = (8, 16, 32)
 POOL_PADDINGS = ('symmetric', 'same')
 
@@ -122,11 +124,11 @@ def group_by_level(blocks: Sequence[BlockSpec]) -> tuple[tuple[BlockSpec, ...], 
         if block.stride == 2:
             stages.append([])
         stages[-1].append(block)
-    assert len(stages) == 5, 'a rule must end at stride 32'
+    assert len(stages) == LEVELS, 'a rule must end at stride 32'
     return tuple(tuple(stage) for stage in stages)
 
 
-def resolve_out_indices(out_indices: Sequence[int], levels: int = 5) -> tuple[int, ...]:
+def resolve_out_indices(out_indices: Sequence[int]) -> tuple[int, ...]:
     """Return ``out_indices`` in the given order, with negative ones counted from the deepest level.
 
     Raises:
@@ -134,12 +136,12 @@ def resolve_out_indices(out_indices: Sequence[int], levels: int = 5) -> tuple[in
     """
     wanted, resolved = require_sequence('out_indices', out_indices, '(1, 2, 3, 4)'), []
     for index in wanted:
-        if not is_integer(index) or not -levels <= index < levels:
+        if not is_integer(index) or not -LEVELS <= index < LEVELS:
             raise InvalidArgument(
                 f'out_indices={wanted}: {index!r} is no level; allowed are 0 to '
-                f'{levels - 1} (c1 to c{levels}), or -{levels} to -1 counted from the deepest'
+                f'{LEVELS - 1} (c1 to c{LEVELS}), or -{LEVELS} to -1 counted from the deepest'
             )
-        resolved.append(int(index) % levels)
+        resolved.append(int(index) % LEVELS)
     if len(set(resolved)) != len(resolved):
         raise InvalidArgument(f'out_indices={wanted}: a level is named twice; name each once')
     return tuple(resolved)

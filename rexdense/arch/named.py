@@ -5,6 +5,7 @@ import fnmatch
 from collections.abc import Sequence
 from typing import Any
 
+from rexdense.arch.checks import require_known
 from rexdense.arch.levels import Architecture, FeatureLevel, resolve_out_indices
 from rexdense.arch.residual import RegNetRule, ResNeXtRule
 from rexdense.arch.rexnet import ReXNetLiteRule, ReXNetRule
@@ -122,7 +123,7 @@ def architecture(name: str, **overrides: Any) -> Architecture:
     if name not in ARCHITECTURES:
         raise UnknownName(f'no backbone is called {name!r}: {suggest(name, ARCHITECTURES)}')
     rule = ARCHITECTURES[name]
-    _check_arguments(type(rule), overrides)
+    require_known(type(rule).__name__, overrides, rule_arguments(type(rule)))
     return dataclasses.replace(rule, **overrides).build()
 
 
@@ -138,7 +139,7 @@ def architecture_by_rule(rule: type, **arguments: Any) -> Architecture:
         >>> [level.channels for level in architecture_by_rule(RegNetRule, **numbers).levels]
         [32, 24, 56, 136, 328]
     """
-    _check_arguments(rule, arguments)
+    require_known(rule.__name__, arguments, rule_arguments(rule))
     missing = [
         field.name
         for field in dataclasses.fields(rule)
@@ -150,15 +151,6 @@ def architecture_by_rule(rule: type, **arguments: Any) -> Architecture:
             f'{rule.__name__} needs {", ".join(missing)} too; or give a name, such as arch={name!r}'
         )
     return rule(**arguments).build()
-
-
-def _check_arguments(rule: type, arguments: dict[str, Any]) -> None:
-    allowed = rule_arguments(rule)
-    for argument in arguments:
-        if argument not in allowed:
-            raise InvalidArgument(
-                f'{rule.__name__} takes no {argument!r}: {suggest(argument, allowed)}'
-            )
 
 
 def feature_levels(

@@ -1,6 +1,5 @@
 """Downloads of weight files: resumed, checked by hash, and shared by all processes."""
 
-import hashlib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import Any
 
 from rexdense.checkpoint.formats.archives import require_checksums
 from rexdense.checkpoint.formats.content import ZIP_PICKLE, recognise_content
+from rexdense.checkpoint.sidecar import file_digest
 from rexdense.destinations import prepare_output_dir, reason, takes_no_more, unwritable
 from rexdense.errors import CheckpointUnreadable, UnwritableFile
 from rexdense.file_locks import one_at_a_time
@@ -256,14 +256,11 @@ def _show(part: Path, held: int, total: int | None, last: bool = False) -> None:
 def _require_hash(path: Path, sha256: str | None, message: str) -> None:
     if sha256 is None:
         return
-    digest = hashlib.sha256()
     try:
         with path.open('rb') as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
+            found = file_digest(file)
     except OSError as error:
         raise CheckpointUnreadable(f'{path} cannot be read ({reason(error)})') from error
-    found = digest.hexdigest()
     if not found.startswith(sha256.lower()):
         raise CheckpointUnreadable(
             f'{message}: its SHA-256 begins {found[: len(sha256)]}, not {sha256}; delete it and '

@@ -24,10 +24,9 @@ from rexdense.benchmark.measurement import Benchmark, measure_networks
 from rexdense.benchmark.networks import PEERS
 from rexdense.benchmark.processes import Peer
 from rexdense.benchmark.report import Kept, losses, read_json, table_of, write_json
-from rexdense.cli.model_options import add_device_option
+from rexdense.cli.model_options import add_device_option, chosen_device
 from rexdense.cli.parser import Parser, positive
 from rexdense.destinations import check_destination, prepare_output_dir
-from rexdense.device import device_sentence, find_device
 from rexdense.shipped_configs import find_config
 
 STEP = '8x3x224x224'
@@ -216,9 +215,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if getattr(options, 'plot', None) is not None:
         require_plots()
     kept = None if options.kept is None else read_json(options.kept)
-    if getattr(options, 'device', None) == 'auto':
-        options.device = find_device('auto')
-        print(device_sentence(options.device))
+    if hasattr(options, 'device'):
+        options.device = chosen_device(options)
     found = _measure(options, kept)
     grown = options.kind == 'growth'
     figures = found['figures']
@@ -287,7 +285,7 @@ def _measure(options: argparse.Namespace, kept: Kept) -> dict:
             peer_path=options.peer_path,
             threads=options.threads,
             rounds=rounds,
-            device=find_device(options.device),
+            device=options.device,
             dtype=options.dtype,
             compiled=options.compile,
             allocators=both if options.allocator == 'both' else (options.allocator,),

@@ -23,7 +23,6 @@ from rexdense.tasks import DEPTH_ENDINGS, Example, set_options
 from rexdense.tasks.prediction_files import (
     OVERVIEW,
     RESULTS,
-    Place,
     check_folder,
     check_places,
     find_images,
@@ -233,13 +232,12 @@ class _Run:
     def _write_video(self, path: Path) -> list[Path]:
         """Write the video with its predictions, and return its path."""
         place, video = self.places[path], Video(path)
+        named = dict(image=str(path), picture=str(place.picture.relative_to(self.folder)))
         with Progress(video.stated_frames) as progress:
 
             def keep(prediction: Prediction) -> None:
                 at = dict(frame=prediction.frame, seconds=round(prediction.frame / video.rate, 3))
-                self.results.append(
-                    dict(image=str(path), **self._named(place), **at, **prediction.describe())
-                )
+                self.results.append(dict(named, **at, **prediction.describe()))
                 progress.advance()
 
             self.predictor.write_video(
@@ -248,9 +246,6 @@ class _Run:
         self.files.append(place.picture)
         print(f'{path}: {len(self.results)} frames')
         return [place.picture]
-
-    def _named(self, place: Place) -> dict[str, str]:
-        return dict(picture=str(place.picture.relative_to(self.folder)))
 
     def _tell_of_what_is_left_out(self) -> None:
         if not self.left_out:

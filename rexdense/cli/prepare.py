@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rexdense.cli.parser import Parser, fraction
+from rexdense.datasets.file_names import not_a_folder
 from rexdense.datasets.formats.split_folders import subfolders
 from rexdense.datasets.formats.zip_files import unpack
 from rexdense.datasets.images.folders import IMAGE_ENDINGS
@@ -118,9 +119,8 @@ def _root(options: argparse.Namespace) -> Path:
         print(f'{options.data} was unpacked into {root}')
     elif options.unpack is not None:
         raise InvalidArgument(f'--unpack goes with a zip file, and {root} is none')
-    if not root.is_dir():
-        what = 'is a file' if root.exists() else 'is not there'
-        raise DataError(f'{root} {what}; give the folder of the data, or a zip file')
+    if fault := not_a_folder(root):
+        raise DataError(f'{root} {fault}; give the folder of the data, or a zip file')
     while True:
         inner = subfolders(root)
         alone = len(inner) == 1 and sum(1 for _ in root.iterdir()) == 1

@@ -18,7 +18,7 @@ from rexdense.engine.config.apply import apply_run_options
 from rexdense.engine.config.checks.faults import config_faults
 from rexdense.engine.config.comparison import differences_sentence
 from rexdense.engine.config.data_root import VALIDATION
-from rexdense.engine.config.load import load_config
+from rexdense.engine.config.load import as_list, load_config
 from rexdense.engine.config.pretrained import use_normalisation
 from rexdense.engine.data_places import DataPlaces, refuse_data_places, sample_files
 from rexdense.engine.hooks.classes import require_same_classes
@@ -33,7 +33,7 @@ from rexdense.engine.hooks.predictions import (
 from rexdense.engine.hooks.strides import CheckStrides
 from rexdense.engine.report.metric_files import METRIC_FILES, write_metric_files
 from rexdense.engine.runner import Runner
-from rexdense.engine.trained.file import read_training_file
+from rexdense.engine.trained.file import TrainingFile, read_training_file
 from rexdense.engine.trained.flips import flip_directions
 from rexdense.engine.work_dir import prepare_work_dir
 from rexdense.errors import InvalidArgument
@@ -102,24 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise InvalidArgument('--flip-test does not go with classifiers; leave it out')
     # As in rexdense predict, whatever config was given.
     directions = file.flips() or flip_directions(config.get('train_dataloader'))
-    apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
-    places = DataPlaces.of(config, options.checkpoint)
-    _check_places(options, keeps_maps, places)
-    told = []
-    if not any(key.startswith('model.data_preprocessor') for key in options.cfg_options or ()):
-        told.append(use_normalisation(config, file.normalisation()))
-    told.append(differences_sentence(config, file))
-    if is_main_process():
-        print(*filter(None, told), sep='\n', end='\n' if any(told) else '')
-    refuse_data_places(config, False, options.checkpoint, training=False)
-    prepare_work_dir(config.work_dir, True)
-    keep_only_testing(config)
-    for section in _metrics(config):
-        if section.get('type') == 'rexdense.CocoMetric':
-            section.setdefault('analysis', LOWEST_SCORE)
-    if options.out and not keeps_maps:
-        _write_one_file(config, options.out)
-    config.load_from = str(options.checkpoint)
+    places = _prepare(config, options, file, keeps_maps)
     with config_faults():
         runner = Runner.from_cfg(config)
         data = runner.test_dataloader.dataset.metainfo
@@ -138,15 +121,46 @@ def main(arguments: Sequence[str] | None = None) -> None:
         finally:
             runner.end_workers()
     if runner.rank == 0:
-        print(metrics_table(metrics))
-        folder = options.show_dir or Path(runner.log_dir)
-        files = [
-            path
-            for metric in runner.test_evaluator.metrics
-            for path in write_metric_files(metric, folder, options.overwrite)
-        ]
-        for path in filter(None, (options.out, options.show_dir, *files)):
-            print(path)
+        _print_results(runner, metrics, options)
+
+
+def _prepare(
+    config: Config, options: argparse.Namespace, file: TrainingFile, keeps_maps: bool
+) -> DataPlaces:
+    """Change a config for an evaluation, after a check that the results may be written. Return the
+    places of its data."""
+    apply_run_options(config, options, training=False, classes=file.classes, split=options.split)
+    places = DataPlaces.of(config, options.checkpoint)
+    _check_places(options, keeps_maps, places)
+    told = []
+    if not any(key.startswith('model.data_preprocessor') for key in options.cfg_options or ()):
+        told.append(use_normalisation(config, file.normalisation()))
+    told.append(differences_sentence(config, file))
+    if is_main_process():
+        print(*filter(None, told), sep='\n', end='\n' if any(told) else '')
+    refuse_data_places(config, False, options.checkpoint, training=False)
+    prepare_work_dir(config.work_dir, True)
+    keep_only_testing(config)
+    for section in as_list(config.test_evaluator):
+        if section.get('type') == 'rexdense.CocoMetric':
+            section.setdefault('analysis', LOWEST_SCORE)
+    if options.out and not keeps_maps:
+        _write_one_file(config, options.out)
+    config.load_from = str(options.checkpoint)
+    return places
+
+
+def _print_results(runner: Runner, metrics: dict[str, float], options: argparse.Namespace) -> None:
+    """Write the tables and pictures of the metrics; print the metrics and all paths."""
+    print(metrics_table(metrics))
+    folder = options.show_dir or Path(runner.log_dir)
+    files = [
+        path
+        for metric in runner.test_evaluator.metrics
+        for path in write_metric_files(metric, folder, options.overwrite)
+    ]
+    for path in filter(None, (options.out, options.show_dir, *files)):
+        print(path)
 
 
 def _keeps_maps(config: Config) -> bool:
@@ -197,8 +211,6 @@ def _check_places(options: argparse.Namespace, keeps_maps: bool, places: DataPla
     elif options.out:
         places.refuse([options.out], '--out')
         prepare_output_dir(options.out.parent, 'the folder of --out')
-        if options.out.exists() and not options.overwrite:
-            raise InvalidArgument(f'{options.out} exists: give another --out, or --overwrite')
         check_destination(options.out, options.overwrite)
     for option, folder in folders.items():
         if folder is None:
@@ -229,15 +241,10 @@ def keep_only_testing(config: Config) -> None:
     ]
 
 
-def _metrics(config: Config) -> list[dict]:
-    """Return the config sections of the metrics."""
-    evaluators = config.test_evaluator
-    return evaluators if isinstance(evaluators, list) else [evaluators]
-
-
 def _write_one_file(config: Config, path: Path) -> None:
     """Make the metric of the config write the predictions for all images."""
-    writing = [each for each in _metrics(config) if each.get('type') in WRITING_METRICS]
+    sections = as_list(config.test_evaluator)
+    writing = [each for each in sections if each.get('type') in WRITING_METRICS]
     if not writing:
         raise InvalidArgument(
             f'--out: the config has none of {", ".join(WRITING_METRICS)}, which write predictions'

@@ -84,7 +84,9 @@ def parser() -> argparse.ArgumentParser:
         metavar='FILE',
         help=f'write the index of configs and published figures for mim; without FILE {METAFILE}',
     )
-    result.add_argument('--force', action='store_true', help='let --plot replace a picture')
+    result.add_argument(
+        *('--overwrite', '--force'), action='store_true', help='let --plot replace a picture'
+    )
     return result
 
 
@@ -106,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if any(selection.values()):
         parser().error('--family, --max-params, --max-macs and --sort are for the printed table')
     if options.plot:
-        plot_accuracy(options.plot, options.force)
+        plot_accuracy(options.plot, options.overwrite)
     elif options.page:
         render_page(options.page)
     elif options.configs:

@@ -5,7 +5,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Collection, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote
 
 _DRIVE = re.compile('[A-Za-z]:/')
@@ -96,6 +96,18 @@ def not_a_file(path: str | os.PathLike[str]) -> str | None:
     except (OSError, ValueError):
         return None
     return None if kind == stat.S_IFREG else f'is {_OTHERS.get(kind, "special")}, no regular file'
+
+
+def not_a_folder(path: Path) -> str | None:
+    """Return a description of a path that is not a folder; None for a folder.
+
+    Example:
+        >>> not_a_folder(Path('/dev/null')), not_a_folder(Path('/dev'))
+        ('is a file', None)
+    """
+    if path.is_dir():
+        return None
+    return 'is a file' if path.exists() else 'is not there'
 
 
 def match_names(names: Sequence[str], others: Collection[str]) -> list[str | None]:

@@ -5,6 +5,8 @@ from pathlib import Path
 from rexdense.datasets.file_names import not_a_file
 from rexdense.errors import DataError
 
+CLASS_FILE = 'classes.txt'
+"""File of the class names of a data set, one per line in the order of the labels."""
 MOST_LIST_BYTES = 2 * 2**30
 """Largest list of images in bytes; that of the 14 million of ImageNet-21k has less than one GiB."""
 MOST_NAMES_BYTES = 4 * 2**20

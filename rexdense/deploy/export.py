@@ -108,20 +108,20 @@ def export_graph(
 
     traced = [max(side, graph.traced_side) for side in size]
     converted = _converted(graph, format, graph.example(2, graph.in_channels, *traced), opset)
-    inputs = [
+    compared = [
         graph.example(batch, graph.in_channels, size[0] + taller, size[1] + wider, seed=batch)
         for batch, taller, wider in _CHECKED
     ]
     with files_written_aside(path, beside, overwrite=overwrite) as (file, description_file):
         converted.write(file)
         file.flush()
-        errors = check_outputs(graph, lambda: written.open(Path(file.name)), inputs)
+        errors = check_outputs(graph, lambda: written.open(Path(file.name)), compared)
         description = dict(
             file=path.name,
             sha256=file_digest(file),
             format=format,
             **converted.facts,
-            **_describe(graph, errors, inputs),
+            **_describe(graph, errors, compared),
             **(about or {}),
         )
         description_file.write(json.dumps(description, indent=2).encode() + b'\n')
@@ -141,7 +141,7 @@ def _converted(graph: Graph, format: str, example: Tensor, opset: int | None) ->
         ) from error
 
 
-def _describe(graph: Graph, errors: dict[str, float], inputs: list[Tensor]) -> dict[str, Any]:
+def _describe(graph: Graph, errors: dict[str, float], compared: list[Tensor]) -> dict[str, Any]:
     return dict(
         input=dict(
             name=graph.input_name,
@@ -152,5 +152,5 @@ def _describe(graph: Graph, errors: dict[str, float], inputs: list[Tensor]) -> d
         outputs=[output.described() for output in graph.outputs()],
         **graph.details(),
         relative_errors=errors,
-        compared_on=['x'.join(map(str, images.shape)) for images in inputs],
+        compared_on=['x'.join(map(str, images.shape)) for images in compared],
     )

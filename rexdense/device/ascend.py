@@ -9,13 +9,9 @@ from rexdense.errors import InvalidArgument
 _JIT_COMPILE = 'NPUJITCompile'
 """Environment variable of mmengine, which reads any text in it as yes."""
 
-_SWITCH = {'1': True, 'true': True, 'on': True, 'yes': True} | {
-    '0': False,
-    'false': False,
-    'off': False,
-    'no': False,
-    '': False,
-}
+_SWITCH = dict.fromkeys(('1', 'true', 'on', 'yes'), True) | dict.fromkeys(
+    ('0', 'false', 'off', 'no', ''), False
+)
 
 
 def soc_version() -> int:

@@ -15,6 +15,7 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
+from rexdense.arch.checks import is_number
 from rexdense.device.rendezvous import ROUND, launcher_store
 from rexdense.errors import InvalidArgument, ProcessLost, first_line
 
@@ -123,7 +124,7 @@ def waiting_time(seconds: object) -> timedelta:
     """Return the timeout ``env_cfg.dist_cfg.timeout`` for which a process waits for the others.
     Raise InvalidArgument unless it is a number of seconds above 0."""
     value = DEFAULT_TIMEOUT if seconds is None else seconds
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**7:
+    if not is_number(value) or not 0 < value < 10**7:
         raise InvalidArgument(
             f'env_cfg.dist_cfg.timeout={value!r}: give seconds, above 0; a process that measures '
             'a validation alone must be ready within them'

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 
 from rexdense.checkpoint.fetching import source_files
-from rexdense.datasets.classification.dataset import CLASS_FILE
 from rexdense.datasets.classification.published_layouts import PUBLISHED_PARTS
+from rexdense.datasets.text_files import CLASS_FILE
 from rexdense.destinations import refuse_inputs
 from rexdense.engine.config.load import dataloader_names, walk
 from rexdense.engine.work_dir import left_by_runs, written_names

@@ -15,6 +15,7 @@ import torch
 from mmengine.dataset import InfiniteSampler
 from torch.utils.data import DataLoader
 
+from rexdense.arch.checks import is_number
 from rexdense.device import return_freed_memory
 from rexdense.engine.resume.stopping import StopSignals, spare_workers, status_of
 from rexdense.errors import InvalidArgument, LostWorker, ProcessLost
@@ -30,7 +31,7 @@ _LONGEST_END = 5
 """Seconds that a process has to end after it was killed."""
 
 
-class OneThread:
+class WorkerSetup:
     """Set up a dataloader worker.
 
     - It computes with one thread, because several workers share the cores with the training.
@@ -178,8 +179,7 @@ def without_idle_settings(section: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_seconds(value: Any) -> None:
-    known = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not known or not 0 <= value < threading.TIMEOUT_MAX:
+    if not is_number(value) or not 0 <= value < threading.TIMEOUT_MAX:
         raise InvalidArgument(
             f'timeout={value!r} of a data loader: give seconds, such as 300, or 0 to wait without '
             'end'
@@ -192,16 +192,13 @@ def require_batches(loader: DataLoader) -> None:
     batches = loader.batch_sampler
     sampler = getattr(batches, 'sampler', loader.sampler)
     processes = getattr(sampler, 'world_size', 1)
-    if getattr(sampler, 'shuffle', False) and len(loader.dataset) < processes:
+    shuffled = getattr(sampler, 'shuffle', False)
+    if shuffled and len(loader.dataset) < processes:
         raise InvalidArgument(
             f'{processes} processes for {len(loader.dataset)} images to train on: start as many '
             'processes as images or fewer, torchrun --nproc-per-node'
         )
-    if (
-        getattr(sampler, 'shuffle', False)
-        and not getattr(sampler, 'round_up', True)
-        and len(loader.dataset) % processes
-    ):
+    if shuffled and not getattr(sampler, 'round_up', True) and len(loader.dataset) % processes:
         raise InvalidArgument(
             f'round_up=False of the sampler: {processes} processes would train on uneven shares of '
             f'{len(loader.dataset)} images, so that some wait for others that have ended, and '

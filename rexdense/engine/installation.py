@@ -2,15 +2,14 @@
 
 import importlib
 import sys
-from importlib import metadata
 
-from rexdense.dependencies import missing_dependency
+from rexdense.dependencies import MMCV_DISTRIBUTIONS, missing_dependency, version_of
 from rexdense.errors import first_line
 from rexdense.findings import Finding
 
 _OPENMMLAB = {
     'mmengine': ('onedl-mmengine', 'mmengine', 'mmengine-lite'),
-    'mmcv': ('onedl-mmcv', 'mmcv', 'mmcv-lite', 'mmcv-full'),
+    'mmcv': MMCV_DISTRIBUTIONS,
     'mmdet': ('onedl-mmdetection', 'mmdet'),
     'mmseg': ('onedl-mmsegmentation', 'mmsegmentation'),
 }
@@ -30,8 +29,9 @@ def package_findings() -> list[Finding]:
 
 def _package(name: str, distributions: tuple[str, ...]) -> Finding:
     """Return the version and the folder of a package, and its distribution if there are two."""
-    installed = [each for each in distributions if _version(each)]
-    value = ', '.join(f'{each} {_version(each)}' for each in installed)
+    versions = {each: version_of(each) for each in distributions}
+    installed = [each for each, version in versions.items() if version]
+    value = ', '.join(f'{each} {versions[each]}' for each in installed)
     if len(distributions) > 1 and len(installed) == 1:
         value += f' ({"maintained" if installed[0].startswith("onedl-") else "original"} line)'
     if len(installed) > 1:
@@ -64,13 +64,6 @@ def _broken(name: str, value: str, error: Exception) -> Finding:
         return Finding(name, value or 'none', fault=fault, remedy=_ANEW)
     fault, _, remedy = known.partition(': ')
     return Finding(name, value or 'none', fault=fault, remedy=remedy or _ANEW)
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _decoders() -> Finding:

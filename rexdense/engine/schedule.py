@@ -4,6 +4,8 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from rexdense.engine.config.load import class_name
+
 WARM_UP_SHARE = 10
 """A warm-up takes at most one step in this many."""
 
@@ -76,7 +78,7 @@ def shorten_warm_ups(
 
 
 def _is_warm_up(scheduler: dict[str, Any]) -> bool:
-    kind = str(scheduler.get('type')).rpartition('.')[2]
+    kind = class_name(scheduler)
     if scheduler.get('begin', 0) or 'end' not in scheduler or 'Momentum' in kind:
         return False
     if kind.startswith('Linear'):

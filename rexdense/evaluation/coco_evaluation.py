@@ -3,7 +3,6 @@
 import contextlib
 import importlib
 import io
-import numbers
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from rexdense.arch.checks import is_integer
 from rexdense.datasets.coco.annotations import CocoAnnotations
 from rexdense.datasets.coco.json_file import id_key
 from rexdense.errors import InvalidArgument, MissingDependency, suggest
@@ -94,8 +94,7 @@ def ordered_maxima(max_detections: Any) -> tuple[int, int, int]:
     maxima = list(max_detections) if isinstance(max_detections, Iterable) else []
     if (
         len(maxima) != 3
-        or not all(isinstance(each, numbers.Integral) for each in maxima)
-        or any(isinstance(each, bool) or each < 1 for each in maxima)
+        or not all(is_integer(each) and each > 0 for each in maxima)
         or len(set(maxima)) != 3
     ):
         raise InvalidArgument(

@@ -12,6 +12,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.fileio import get_local_path
 from mmengine.logging import print_log
 
+from rexdense.arch.checks import is_number
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
 from rexdense.destinations import refuse_inputs
 from rexdense.errors import DataError, InvalidArgument
@@ -222,8 +223,7 @@ class CocoMetric(_CocoMetric):
 
 def _require_score(name: str, value: Any) -> None:
     """Raise InvalidArgument unless an argument is None or a score."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if value is not None and not (number and 0 <= value <= 1):
+    if value is not None and not (is_number(value) and 0 <= value <= 1):
         raise InvalidArgument(f'{name}={value!r}: give a score from 0 to 1, or None')
 
 

@@ -1,7 +1,6 @@
 """The metrics of semantic segmentation as a metric of mmengine's evaluator."""
 
 import logging
-import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from rexdense.arch.checks import is_integer, is_number
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.boundaries import BOUNDARY_SHARE, boundary_areas
 from rexdense.evaluation.segmentation_evaluation import (
@@ -69,9 +69,9 @@ class SegmentationMetric(BaseMetric):
         collect_device: str = 'cpu',
         prefix: str | None = None,
     ) -> None:
-        if not isinstance(ignore_index, numbers.Integral) or isinstance(ignore_index, bool):
+        if not is_integer(ignore_index):
             raise InvalidArgument(f'ignore_index={ignore_index!r}: give a whole number')
-        if not isinstance(boundary_share, numbers.Real) or not 0 < boundary_share < 1:
+        if not is_number(boundary_share) or not 0 < boundary_share < 1:
             raise InvalidArgument(
                 f'boundary_share={boundary_share!r}: give a number between 0 and 1'
             )

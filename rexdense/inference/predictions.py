@@ -187,7 +187,7 @@ class Detections(Prediction):
             mask=found.masks,
             confidence=found.scores,
             class_id=found.labels.astype(int),
-            data={'class_name': np.array([self.classes[label] for label in found.labels], str)},
+            data={'class_name': np.array(self.names, str)},
         )
 
 

@@ -68,6 +68,7 @@ class Predictor:
         task: How predictions are drawn and written.
         classes: Names in the order of the labels.
         finds_masks: Whether it is a detector that finds masks.
+        strides: Strides of the outputs that are returned as well, see ``scales``.
 
     Raises:
         CheckpointUnreadable, CheckpointMismatch: the checkpoint cannot be used.
@@ -107,16 +108,14 @@ class Predictor:
             trained = load_trained_model(
                 Path(checkpoint), self.device, trust_config, optimized, max_objects
             )
-        data: dict[str, Any] = dict(classes=trained.classes, palette=trained.palette)
-        task = task_of(trained.config.model, data)
+        task = task_of(trained.config.model, dict(classes=trained.classes, palette=trained.palette))
         if task is None:
             raise InvalidArgument(
                 f'{checkpoint} holds a {trained.config.model.type}: only detectors, segmentors, '
                 'depth estimators and classifiers predict something here'
             )
-        self.task = task
-        set_options(self.task, score=score, one_per_object=one_per_object or None)
-        self.classes = self.task.classes
+        set_options(task, score=score, one_per_object=one_per_object or None)
+        self.task, self.classes = task, task.classes
         self.finds_masks = bool(getattr(trained.model, 'with_mask', False))
         self._most_objects = most_objects(trained.config.model)
         self.strides = chosen_strides(trained.model, scales)
@@ -253,19 +252,15 @@ class Predictor:
             for stride in self.strides:
                 with one_output(self._model, stride):
                     by_stride[stride] = self._samples(batch)
-        predictions = [
-            self._prediction(
-                packed,
-                samples[place],
-                {
-                    stride: self._prediction(packed, found[place])
-                    for stride, found in by_stride.items()
-                },
-            )
-            for place, packed in enumerate(batch)
-        ]
-        for packed, prediction in zip(batch, predictions, strict=True):
+        predictions = []
+        for place, packed in enumerate(batch):
+            scales = {
+                stride: self._prediction(packed, found[place])
+                for stride, found in by_stride.items()
+            }
+            prediction = self._prediction(packed, samples[place], scales)
             self._tell_of_most_objects(packed.source.name, prediction)
+            predictions.append(prediction)
         return predictions
 
     def _tell_of_most_objects(self, name: str, prediction: Prediction) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rexdense.arch.checks import require_ratio
+from rexdense.arch.checks import require_not_negative, require_ratio
 from rexdense.errors import InvalidArgument
 from rexdense.registry import MODELS
 
@@ -34,9 +34,8 @@ class BatchMix(nn.Module):
         self, mixup: float = 0.0, cutmix: float = 0.0, probability: float = 1.0, switch: float = 0.5
     ) -> None:
         super().__init__()
-        for name, alpha in (('mixup', mixup), ('cutmix', cutmix)):
-            if isinstance(alpha, bool) or not 0 <= alpha < math.inf:
-                raise InvalidArgument(f'{name}={alpha!r}: give a number of 0 or more')
+        require_not_negative('mixup', mixup)
+        require_not_negative('cutmix', cutmix)
         if not mixup and not cutmix:
             raise InvalidArgument('mixup=0, cutmix=0: give an alpha to one of them, or leave out')
         require_ratio('probability', probability)

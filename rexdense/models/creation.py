@@ -35,7 +35,7 @@ def create_backbone(name: str, pretrained: bool | str = False, **arguments: Any)
     """
     backbone = backbone_class(name)(name, **arguments)
     if pretrained not in (None, False):
-        load_weights(backbone, _published(name, pretrained))
+        load_weights(backbone, find_pretrained(name, pretrained).name)
     return backbone
 
 
@@ -70,16 +70,9 @@ def create_classifier(
     arguments.setdefault('out_indices', (4,))
     classifier = Classifier(create_backbone(name, **arguments), num_classes, dropout)
     if pretrained not in (None, False):
-        weights = _published(name, pretrained)
-        row = find_pretrained(name, weights.partition(':')[2])
-        load_weights(classifier, weights, drop_head=num_classes != row.classes)
+        row = find_pretrained(name, pretrained)
+        load_weights(classifier, row.name, drop_head=num_classes != row.classes)
     return classifier
-
-
-def _published(name: str, pretrained: bool | str) -> str:
-    """Return the name of published weights for :func:`rexdense.load_weights`."""
-    row = find_pretrained(name, pretrained)
-    return f'{name}:{row.publisher}.{row.tag}'
 
 
 def backbone_class(name: str) -> type[Backbone]:

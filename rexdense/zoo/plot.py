@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rexdense.destinations import check_destination
 from rexdense.errors import InvalidArgument
 from rexdense.files import atomic_write
 from rexdense.visualization.plots.figures import lay_grid, new_figure
@@ -114,22 +115,19 @@ def fingerprint(points: Iterable[Point]) -> str:
     return 'points ' + hashlib.sha256(repr(list(points)).encode()).hexdigest()
 
 
-def plot_accuracy(path: Path, force: bool = False) -> None:
+def plot_accuracy(path: Path, overwrite: bool = False) -> None:
     """Draw the plot into ``path``, a PNG.
 
     Args:
-        force: Replace an existing file.
+        overwrite: Replace an existing file.
 
     Raises:
-        InvalidArgument: ``path`` is not a .png, or exists already.
+        InvalidArgument: ``path`` is not a .png, exists already or cannot be written.
         MissingDependency: matplotlib is not installed.
     """
     if path.suffix.lower() != '.png':
         raise InvalidArgument(f'{path}: the picture is a PNG; give a name that ends in .png')
-    if path.exists() and not force:
-        raise InvalidArgument(
-            f'{path} is there already; give another name, or --force to replace it'
-        )
+    check_destination(path, overwrite)
     figure = new_figure(12, 6.4, 'the picture')
     points = plotted_points()
     left, right = figure.subplots(1, 2, sharey=True)
@@ -142,7 +140,7 @@ def plot_accuracy(path: Path, force: bool = False) -> None:
     metadata = {'Description': fingerprint(points), 'Software': None}
     picture = io.BytesIO()
     figure.savefig(picture, dpi=110, metadata=metadata)
-    atomic_write(path, picture.getvalue(), overwrite=force)
+    atomic_write(path, picture.getvalue(), overwrite)
 
 
 def _draw_panel(axes: Any, points: list[Point], quantity: str, scale: float, title: str) -> None:

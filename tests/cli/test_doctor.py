@@ -36,7 +36,7 @@ def test_a_sound_installation(capsys):
 def test_two_lines_in_one_environment(capsys, monkeypatch):
     version = metadata.version
     monkeypatch.setattr(
-        installation.metadata,
+        metadata,
         'version',
         lambda name: '1' if name in ('mmdet', 'onedl-mmdetection') else version(name),
     )

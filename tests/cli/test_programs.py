@@ -79,7 +79,7 @@ def test_measuring_gives_the_metrics_of_training_exactly(trained, shapes, tmp_pa
     written = sorted(str(path.relative_to(pictures)) for path in pictures.rglob('*/*.png'))
     assert written == sorted(image['file_name'] for image in annotations['images'])
 
-    with pytest.raises(InvalidArgument, match=r'results\.json exists: give another --out, or'):
+    with pytest.raises(InvalidArgument, match=r'results\.json exists: choose another name, or'):
         test.main([*command, *run_arguments(shapes, tmp_path / 'run', *more[:2])])
     with pytest.raises(InvalidArgument, match='pictures is not empty: give another --show-dir'):
         test.main([*command, *run_arguments(shapes, tmp_path / 'run', *more[2:])])

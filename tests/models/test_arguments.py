@@ -9,7 +9,14 @@ import torch
 import rexdense
 from rexdense.arch import channels, feature_levels
 from rexdense.errors import RexdenseError
-from rexdense.models import Classifier, MultiScaleDepthHead, MultiScaleUNetHead, RegNet, ResNeXt
+from rexdense.models import (
+    BatchMix,
+    Classifier,
+    MultiScaleDepthHead,
+    MultiScaleUNetHead,
+    RegNet,
+    ResNeXt,
+)
 from rexdense.models.losses.depth import DepthGradientLoss, SelfSupervisedDepthLoss
 from rexdense.models.unet import ReXDepth, ReXUNet, UNet, UNetDecoder, create_unet
 
@@ -198,6 +205,7 @@ CASES = {
         ssim_weight=(*RATIOS, None),
         auto_mask=FLAGS,
     ),
+    BatchMix: dict(mixup=NUMBERS, cutmix=NUMBERS, probability=RATIOS, switch=RATIOS),
 }
 REFUSED = [
     pytest.param(build, name, values, id=f'{build.__name__}-{name}')

@@ -39,17 +39,17 @@ def test_labels_that_are_asked_for_exist():
         assert set(style.labels or {}) <= labels
 
 
-def test_the_picture_is_written_once_and_replaced_only_by_force(tmp_path):
+def test_the_picture_is_written_once_and_replaced_only_on_request(tmp_path):
     pytest.importorskip('matplotlib')
     path = tmp_path / 'zoo.png'
     plot_accuracy(path)
     picture = path.read_bytes()
     assert picture.startswith(b'\x89PNG') and fingerprint(plotted_points()).encode() in picture
     path.write_text('mine')
-    with pytest.raises(InvalidArgument, match='--force'):
+    with pytest.raises(InvalidArgument, match='--overwrite'):
         plot_accuracy(path)
     assert path.read_text() == 'mine'
-    plot_accuracy(path, force=True)
+    plot_accuracy(path, overwrite=True)
     assert path.read_bytes() == picture
     assert list(tmp_path.iterdir()) == [path]
 
@@ -72,5 +72,5 @@ def test_the_picture_of_the_readme_is_drawn_from_the_numbers_of_today():
     assert f']({PICTURE})' in (ROOT / 'README.md').read_text(encoding='utf-8')
     picture = (ROOT / PICTURE).read_bytes()
     assert fingerprint(plotted_points()).encode() in picture, (
-        f'{PICTURE} is stale: rexdense zoo --plot {PICTURE} --force'
+        f'{PICTURE} is stale: rexdense zoo --plot {PICTURE} --overwrite'
     )

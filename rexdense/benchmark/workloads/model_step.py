@@ -16,7 +16,7 @@ from rexdense.benchmark.workloads.detector import build_model
 from rexdense.benchmark.workloads.drawn_batch import OBJECTS, drawn_batch, require_drawable
 from rexdense.benchmark.workloads.network import synchronise, take_turn
 from rexdense.engine.config.checks.faults import config_faults
-from rexdense.engine.config.load import load_config
+from rexdense.engine.config.load import class_name, load_config
 from rexdense.engine.cpu_steps import build_fused, lay_out_weights
 from rexdense.engine.scope import import_scope
 from rexdense.errors import InvalidArgument
@@ -107,7 +107,7 @@ def _optim_wrapper(config: Config, model: nn.Module, quick: bool) -> Any:
 
 def _averaging_hooks(config: Config) -> list[ConfigDict]:
     hooks = config.get('custom_hooks') or []
-    return [hook for hook in hooks if str(hook.get('type')).rpartition('.')[2] == 'EMAHook']
+    return [hook for hook in hooks if class_name(hook) == 'EMAHook']
 
 
 def _average(section: ConfigDict, model: nn.Module) -> EMAHook:

@@ -18,6 +18,8 @@ HEAD = 'head.'
 STEM_WEIGHT = 'stem.conv.weight'
 COUNTER = 'num_batches_tracked'
 NORM_TENSORS = ('weight', 'bias', 'running_mean', 'running_var', COUNTER)
+IN_CHANNELS, CLASSES = 3, 1000
+"""Input channels and classes of the shapes here; those of a checkpoint may differ."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,31 +110,29 @@ def blocks(architecture: Architecture) -> Iterator[Block]:
             yield Block(level, position, f'stages.{level}.{module}', spec)
 
 
-def _body(architecture: Architecture, in_channels: int) -> Iterator[Layer]:
+def _body(architecture: Architecture) -> Iterator[Layer]:
     kernel = _STEM_KERNELS.get(architecture.family, 3)
-    yield from _convolution_norm('stem', architecture.stem_channels, in_channels, kernel)
+    yield from _convolution_norm('stem', architecture.stem_channels, IN_CHANNELS, kernel)
     for block in blocks(architecture):
         yield from _BLOCKS[type(block.spec)](block.path, block.spec)
 
 
-def _head(architecture: Architecture, num_classes: int) -> Iterator[Layer]:
+def _head(architecture: Architecture) -> Iterator[Layer]:
     widths = (architecture.levels[-1].channels, *architecture.classifier_widths)
     if len(widths) > 1:
         yield from _convolution_norm('head.final', widths[1], widths[0])
     if len(widths) > 2:
         yield convolution('head.hidden', widths[2], widths[1], bias=True)
         yield _norm('head.hidden_norm', widths[2])
-    yield Layer('head.fc', {'weight': (num_classes, widths[-1]), 'bias': (num_classes,)})
+    yield Layer('head.fc', {'weight': (CLASSES, widths[-1]), 'bias': (CLASSES,)})
 
 
 @functools.lru_cache(maxsize=256)
-def native_layers(
-    architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
-) -> dict[str, Layer]:
+def native_layers(architecture: Architecture) -> dict[str, Layer]:
     """Return the layers of a backbone (``stem``, ``stages``) and its head (``head``), by path.
 
     The order and names are those of ``Classifier.state_dict()``, without the prefix ``backbone.``
     of the backbone.
     """
-    layers = [*_body(architecture, in_channels), *_head(architecture, num_classes)]
+    layers = [*_body(architecture), *_head(architecture)]
     return {layer.path: layer for layer in layers}

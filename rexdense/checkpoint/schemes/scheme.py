@@ -113,23 +113,19 @@ class Scheme:
     mindspore: bool = False
     convolutional_fc: bool = False
 
-    def entries(
-        self, architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
-    ) -> tuple[Entry, ...]:
+    def entries(self, architecture: Architecture) -> tuple[Entry, ...]:
         """Return all tensors of a classifier in the scheme's order; empty if it has none."""
-        return _entries(self, architecture, in_channels, num_classes)
+        return _entries(self, architecture)
 
     def __hash__(self) -> int:
         return hash(self.name)
 
 
 @functools.lru_cache(maxsize=1024)
-def _entries(
-    scheme: Scheme, architecture: Architecture, in_channels: int, num_classes: int
-) -> tuple[Entry, ...]:
+def _entries(scheme: Scheme, architecture: Architecture) -> tuple[Entry, ...]:
     if architecture.family not in scheme.families:
         return ()
-    layers = native_layers(architecture, in_channels, num_classes)
+    layers = native_layers(architecture)
     pairs = list(scheme.families[architecture.family].pairs(architecture))
     if len(pairs) != len(layers):
         # The project has the family, but not all layers: OpenMMLab has no RegNetY.

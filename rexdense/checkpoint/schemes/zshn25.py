@@ -38,9 +38,9 @@ FAMILY = FamilyNames(
 )
 
 
-def named_layers(architecture: Architecture, in_channels: int) -> Iterator[tuple[str, Layer]]:
+def named_layers(architecture: Architecture) -> Iterator[tuple[str, Layer]]:
     """Yield (their path, layer) for the encoder, the decoder and the outputs, in their order."""
-    encoder = native_layers(architecture, in_channels)
+    encoder = native_layers(architecture)
     for theirs, native in FAMILY.pairs(architecture):
         yield theirs, encoder[native]
     *levels, bottleneck = rexunet_levels(architecture)
@@ -57,11 +57,11 @@ def named_layers(architecture: Architecture, in_channels: int) -> Iterator[tuple
 
 
 @functools.lru_cache(maxsize=256)
-def unet_entries(architecture: Architecture, in_channels: int) -> tuple[Entry, ...]:
+def unet_entries(architecture: Architecture) -> tuple[Entry, ...]:
     """Return all tensors of a network, in the scheme's order."""
     return tuple(
         Entry(f'{theirs}.{name}', f'{layer.path}.{name}', layer.shapes[name])
-        for theirs, layer in named_layers(architecture, in_channels)
+        for theirs, layer in named_layers(architecture)
         for name, _ in TORCH_TENSORS
         if name in layer.shapes
     )
@@ -70,13 +70,11 @@ def unet_entries(architecture: Architecture, in_channels: int) -> tuple[Entry, .
 class UNetScheme(Scheme):
     """A scheme of networks with ReXUNet's decoder instead of a classifier's last layer."""
 
-    def entries(
-        self, architecture: Architecture, in_channels: int = 3, num_classes: int = 1000
-    ) -> tuple[Entry, ...]:
+    def entries(self, architecture: Architecture) -> tuple[Entry, ...]:
         """Return all tensors of a U-Net in the scheme's order; empty if it has none."""
         if architecture.family not in self.families:
             return ()
-        return unet_entries(architecture, in_channels)
+        return unet_entries(architecture)
 
 
 ZSHN25 = UNetScheme(name='zshn25', title='zshn25/rexnet', families={'rexnet': FAMILY})

@@ -13,11 +13,9 @@ from rexdense.datasets.classification.image_list import read_image_list, synset_
 from rexdense.datasets.classification.shards import find_shards, scan_shards
 from rexdense.datasets.images.folders import entries_of, is_data, is_folder
 from rexdense.datasets.skipping import SkipUnreadable
-from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_text
+from rexdense.datasets.text_files import CLASS_FILE, MOST_NAMES_BYTES, read_text
 from rexdense.errors import DataError
 from rexdense.registry import DATASETS
-
-CLASS_FILE = 'classes.txt'
 
 
 def read_class_names(root: Path) -> tuple[str, ...] | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from rexdense.datasets.classification.listing_cache import ListingCache
+from rexdense.datasets.file_names import not_a_folder
 from rexdense.datasets.images.folders import (
     IMAGE_ENDINGS,
     entries_of,
@@ -89,9 +90,8 @@ class FileIndex:
 def class_folders(folder: Path) -> tuple[str, ...]:
     """Return the sorted names of the class folders in a folder. Raise DataError if it is missing,
     cannot be read, or has none."""
-    if not folder.is_dir():
-        what = 'is a file' if folder.exists() else 'is not there'
-        raise DataError(f'{folder} {what}; an image folder holds train/<class>/ and val/<class>/')
+    if fault := not_a_folder(folder):
+        raise DataError(f'{folder} {fault}; an image folder holds train/<class>/ and val/<class>/')
     found = sorted(
         entry.name for entry in entries_of(folder) if is_data(entry.name) and is_folder(entry)
     )

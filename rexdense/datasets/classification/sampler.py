@@ -7,7 +7,7 @@ import torch
 from mmengine.dist import get_dist_info, sync_random_seed
 from torch.utils.data import Sampler
 
-from rexdense.errors import InvalidArgument
+from rexdense.arch.checks import require_positive_integer
 from rexdense.registry import DATA_SAMPLERS
 
 
@@ -27,14 +27,13 @@ class RepeatedSampler(Sampler):
         seed: Seed of the order; None draws one that all ranks share.
 
     Raises:
-        InvalidArgument: ``repeats`` is not a whole number from 1 on.
+        InvalidArgument: ``repeats`` is not a whole number above 0.
     """
 
     def __init__(
         self, dataset: Sized, repeats: int = 3, shuffle: bool = True, seed: int | None = None
     ) -> None:
-        if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
-            raise InvalidArgument(f'repeats={repeats!r}: give a whole number from 1 on')
+        require_positive_integer('repeats', repeats)
         self.rank, self.world_size = get_dist_info()
         self.dataset, self.repeats, self.shuffle = dataset, repeats, shuffle
         self.seed = sync_random_seed() if seed is None else seed

@@ -12,6 +12,7 @@ from rexdense.datasets.coco.layouts import (
     looked_for,
     undivided_files,
 )
+from rexdense.datasets.file_names import not_a_folder
 from rexdense.datasets.images.file_checks import check_files
 from rexdense.errors import DataError, some_of, suggest
 from rexdense.text_table import text_table
@@ -103,10 +104,9 @@ class CocoFolder:
             raise DataError(
                 f'data root {root} is a zip file: rexdense prepare {root} --unpack DIR unpacks it'
             )
-        if not root.is_dir():
-            what = 'is a file' if root.exists() else 'is not there'
+        if fault := not_a_folder(root):
             raise DataError(
-                f'data root {root} {what}; give the folder that holds {self.images}/ and '
+                f'data root {root} {fault}; give the folder that holds {self.images}/ and '
                 f'{self.train}'
             )
         file = self._annotation_file(split)

@@ -4,16 +4,15 @@ import io
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from rexdense.arch.checks import require_positive
 from rexdense.datasets.images.content import read_file
 from rexdense.datasets.images.file_checks import MapKind
-from rexdense.datasets.images.files import ImageError, UnreadableImage
-from rexdense.datasets.images.orientation import as_stored, orientation_of, turned_upright
+from rexdense.datasets.images.files import ImageError, UnreadableImage, decode_pixels
+from rexdense.datasets.images.orientation import orientation_of, turned_upright
 from rexdense.datasets.images.sizes import wrong_map_size
-from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
 
@@ -42,8 +41,7 @@ class LoadDepth(BaseTransform):
     """
 
     def __init__(self, units_per_metre: float = 1000, backend_args: dict | None = None) -> None:
-        if not units_per_metre > 0:
-            raise InvalidArgument(f'units_per_metre={units_per_metre!r}: give a number above 0')
+        require_positive('units_per_metre', units_per_metre)
         self.units_per_metre, self.backend_args = units_per_metre, backend_args
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -119,14 +117,7 @@ def _stored(content: bytes, path: str) -> np.ndarray:
             raise UnreadableImage(
                 f'depth map {path} cannot be read: it is damaged, or no array of numbers'
             ) from error
-    try:
-        stored = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        stored = None
-    if stored is None:
-        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
-        raise UnreadableImage(f'depth map {path} {fault}; replace it or take it out of the data')
-    return turned_upright(stored, orientation_of(content))
+    return turned_upright(decode_pixels(content, path, 'depth map'), orientation_of(content))
 
 
 DEPTH_MAP = MapKind('depth map', lambda path: read_depth(Path(path).read_bytes(), path))

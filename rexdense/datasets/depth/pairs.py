@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from rexdense.datasets.file_names import find_files, match_names
+from rexdense.datasets.file_names import find_files, match_names, not_a_folder
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.datasets.text_files import MOST_LIST_BYTES, read_text
 from rexdense.errors import DataError
@@ -135,10 +135,9 @@ def read_pair_list(
 
 def _files_by_name(folder: Path, endings: tuple[str, ...], what: str) -> dict[str, Path]:
     """Return the files below a folder by their relative path without the ending."""
-    if not folder.is_dir():
-        state = 'is a file' if folder.exists() else 'is not there'
+    if fault := not_a_folder(folder):
         raise DataError(
-            f'the folder {folder} of the {what} {state}; data_root and data_prefix say where '
+            f'the folder {folder} of the {what} {fault}; data_root and data_prefix say where '
             'it lies'
         )
     files: dict[str, Path] = {}

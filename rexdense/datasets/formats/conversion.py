@@ -1,7 +1,7 @@
 """Building of COCO annotations from files of another format."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -103,14 +103,6 @@ class CocoBuilder:
         ]
         categories = [dict(id=number, name=name) for name, number in ids.items()]
         return dict(images=self._images, annotations=annotations, categories=categories)
-
-
-def box_around(polygons: Iterable[Sequence[float]]) -> list[float]:
-    """Return the box [left, top, width, height] around polygons [x, y, x, y, ...]."""
-    polygons = list(polygons)
-    across = [number for polygon in polygons for number in polygon[::2]]
-    down = [number for polygon in polygons for number in polygon[1::2]]
-    return [min(across), min(down), max(across) - min(across), max(down) - min(down)]
 
 
 def images_by_stem(folder: Path) -> dict[str, list[str]]:

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from rexdense.datasets.coco.cleaning import box_of_mask
 from rexdense.datasets.coco.masks import decode_mask, encode_mask
-from rexdense.datasets.coco.run_lengths import box_of_runs, runs_of_text
 from rexdense.datasets.formats.conversion import (
     CocoBuilder,
     Converted,
-    box_around,
     images_by_stem,
     only_image,
     read_json_object,
@@ -147,11 +146,10 @@ def _add_shapes(
             rectangles.discard(key)
         groups.setdefault(key, (label, []))[1].append(outline)
     for key, (label, outlines) in groups.items():
+        mask: list | dict = outlines
         if any(isinstance(outline, dict) for outline in outlines):
             mask = _together(outlines, size)
-            builder.add_object(label, box_of_runs(runs_of_text(mask['counts']), size[0]), mask)
-        else:
-            builder.add_object(label, box_around(outlines), None if key in rectangles else outlines)
+        builder.add_object(label, box_of_mask(mask), None if key in rectangles else mask)
 
 
 def _together(outlines: Sequence[list | dict], size: tuple[int, int]) -> dict:

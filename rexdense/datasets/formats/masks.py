@@ -19,17 +19,22 @@ from rexdense.datasets.formats.conversion import (
     only_image,
     size_of_image,
 )
-from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
+from rexdense.datasets.formats.split_folders import (
+    SPLIT_NAMES,
+    UNDIVIDED,
+    by_split,
+    split_of,
+    subfolders,
+)
 from rexdense.datasets.images.files import read_upright
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.segmentation.label_maps import read_label_map
-from rexdense.datasets.text_files import MOST_NAMES_BYTES, read_limited
+from rexdense.datasets.text_files import CLASS_FILE, MOST_NAMES_BYTES, read_limited
 from rexdense.errors import DataError
 
 IMAGES, MASKS = 'images', 'masks'
 CLASS_NAME = 'object'
 """The only class, if ``classes.txt`` has no name."""
-CLASS_FILE = 'classes.txt'
 _JPEG = ('.jpg', '.jpeg')
 
 
@@ -109,8 +114,7 @@ def _split_pairs(root: Path) -> dict[str, _Pairs]:
     if not found:
         pairs = _pairs(root / IMAGES, root / MASKS) or _bowl_pairs(root)
         found = {UNDIVIDED: pairs} if pairs else {}
-    order = ('train', 'val', 'test', UNDIVIDED)
-    return {split: found[split] for split in order if found.get(split)}
+    return {split: found[split] for split in (*SPLIT_NAMES, UNDIVIDED) if found.get(split)}
 
 
 def _pairs(images: Path, masks: Path) -> _Pairs:

@@ -12,23 +12,23 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from rexdense.datasets.coco.cleaning import box_of_mask
 from rexdense.datasets.formats.conversion import (
     CocoBuilder,
     Converted,
-    box_around,
     images_by_stem,
     only_image,
     size_of_image,
 )
 from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
-from rexdense.datasets.text_files import read_limited
+from rexdense.datasets.text_files import CLASS_FILE, read_limited
 from rexdense.errors import DataError
 
 LABELS, IMAGES = 'labels', 'images'
 MOST_BYTES = 16 * 2**20
-_NAME_FILES = ('classes.txt', 'obj.names', 'classes.names', '_darknet.labels')
-_NO_LABELS = frozenset({'classes.txt', 'train.txt', 'val.txt', 'valid.txt', 'test.txt'})
+_NAME_FILES = (CLASS_FILE, 'obj.names', 'classes.names', '_darknet.labels')
+_NO_LABELS = frozenset({CLASS_FILE, 'train.txt', 'val.txt', 'valid.txt', 'test.txt'})
 _ROUNDING = 0.01
 """By how much a fraction may exceed 0 to 1, since tools round; the box is clipped later."""
 
@@ -240,4 +240,4 @@ def _object(
         left, top = (x - box_width / 2) * width, (y - box_height / 2) * height
         return name, [left, top, box_width * width, box_height * height], None
     polygon = [value * (height if place % 2 else width) for place, value in enumerate(values)]
-    return name, box_around([polygon]), [polygon]
+    return name, box_of_mask([polygon]), [polygon]

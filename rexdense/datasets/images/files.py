@@ -42,18 +42,29 @@ def decode_image(content: bytes, path: str) -> np.ndarray:
             f'image {path} is a TIFF file with colours of another kind than grey, RGB, CMYK and '
             f'YCbCr (PhotometricInterpretation {colours}; 8 is L*a*b*); save it as RGB'
         )
-    try:
-        image = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        image = None
-    if image is None:
-        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
-        raise UnreadableImage(f'image {path} {fault}; replace it or take it out of the data')
+    image = decode_pixels(content, path, 'image')
     if image.dtype not in (np.uint8, np.uint16):
         raise UnreadableImage(
             f'image {path} holds {image.dtype} values; save it with 8 or 16 bits a channel'
         )
     return image
+
+
+def decode_pixels(content: bytes, path: str, what: str) -> np.ndarray:
+    """Return the pixels of an image file as stored, of any type of number. Raise UnreadableImage if
+    it is damaged or no image.
+
+    Args:
+        what: Name of the kind of file in messages, such as 'depth map'.
+    """
+    try:
+        pixels = cv2.imdecode(np.frombuffer(as_stored(content), np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
+        raise UnreadableImage(f'{what} {path} {fault}; replace it or take it out of the data')
+    return pixels
 
 
 def read_upright(path: str | os.PathLike[str]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Loading of images as 8-bit colour."""
 
+import logging
 from typing import Any
 
 import cv2
@@ -116,7 +117,7 @@ class LoadImage(LoadImageFromFile):
                 f', with bit_depth={self.bit_depth} and so {2**self.bit_depth - 1} for white; '
                 f'bit_depth={bits} would fit it'
             )
-        print_log(said, logger='current', level=30)
+        print_log(said, logger='current', level=logging.WARNING)
         self._told_bits = bits
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from rexdense.datasets.classification.file_index import scan_classes
 from rexdense.datasets.formats.conversion import size_of_image
-from rexdense.datasets.formats.split_folders import split_of, subfolders
+from rexdense.datasets.formats.split_folders import SPLIT_NAMES, split_of, subfolders
 from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
 from rexdense.datasets.inspection.pixels import pixel_suspicions
 from rexdense.errors import DataError
@@ -52,7 +52,7 @@ def inspect_class_folders(root: Path) -> Inspected:
         for name in of_split
         if known and name not in known
     ]
-    order = [split for split in ('train', 'val', 'test') if split in images]
+    order = [split for split in SPLIT_NAMES if split in images]
     images, counts = ({split: each[split] for split in order} for each in (images, counts))
     suspicions += pixel_suspicions(images)
     classes = list(dict.fromkeys(name for of_split in counts.values() for name in of_split))

@@ -15,7 +15,7 @@ from rexdense.datasets.inspection.doubles import double_boxes
 from rexdense.datasets.inspection.findings import Inspected
 from rexdense.datasets.inspection.label_maps import label_map_of
 from rexdense.datasets.inspection.pixels import DAMAGED, IN_TWO_SPLITS, OTHER_SIZE, TWICE
-from rexdense.datasets.segmentation.folder import CLASS_FILE
+from rexdense.datasets.text_files import CLASS_FILE
 from rexdense.errors import DataError, InvalidArgument, some_of
 from rexdense.files import folder_written_aside
 from rexdense.output_names import output_names

@@ -8,6 +8,7 @@ from rexdense.errors import some_of
 from rexdense.text_table import text_table
 
 _MOST_NAMED = 8
+"""Suspicious samples of each kind that are listed."""
 
 
 class Suspicion(NamedTuple):
@@ -77,12 +78,8 @@ class Inspected:
     sides: dict[str, list[float]] = field(default_factory=dict)
     objects: dict[str, list[int]] = field(default_factory=dict)
 
-    def text(self, most: int = _MOST_NAMED) -> str:
-        """Describe the findings for a user.
-
-        Args:
-            most: Number of suspicious samples of each kind that are listed.
-        """
+    def text(self) -> str:
+        """Describe the findings for a user."""
         parts = [self.table]
         for split, names in self.samples_without.items():
             if names:
@@ -101,9 +98,9 @@ class Inspected:
         parts.append(text_table(rows))
         for what, found in by_kind.items():
             parts.append(f'\n{what}:')
-            parts += [f'  {suspicion.text()}' for suspicion in found[:most]]
-            if len(found) > most:
-                parts.append(f'  and {len(found) - most} more; --json FILE names all')
+            parts += [f'  {suspicion.text()}' for suspicion in found[:_MOST_NAMED]]
+            if len(found) > _MOST_NAMED:
+                parts.append(f'  and {len(found) - _MOST_NAMED} more; --json FILE names all')
         return '\n'.join(parts)
 
     def document(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from rexdense.datasets.file_names import find_files
+from rexdense.datasets.formats.split_folders import SPLIT_NAMES
 from rexdense.datasets.images.files import read_upright
 from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
@@ -17,19 +18,19 @@ from rexdense.datasets.segmentation.label_maps import (
     check_size,
     read_label_map,
 )
+from rexdense.datasets.text_files import CLASS_FILE
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
 
 BAD_MAP = 'label map that cannot be used'
 ALL_VOID = 'label map that is void all over'
 ONE_CLASS = 'label map of one class all over'
-SPLITS = ('train', 'val', 'test')
 
 
 def is_label_maps(root: Path) -> bool:
     """Whether a folder has the layout of images, label maps and class names."""
     labels = root / 'labels'
-    return (root / 'classes.txt').is_file() and any((labels / split).is_dir() for split in SPLITS)
+    return (root / CLASS_FILE).is_file() and any((labels / split).is_dir() for split in SPLIT_NAMES)
 
 
 def label_map_of(root: Path, split: str, images: Sequence[str]) -> list[Path | None]:
@@ -48,7 +49,7 @@ def inspect_label_maps(root: Path) -> Inspected:
     pixels: dict[str, np.ndarray] = {}
     in_images: dict[str, np.ndarray] = {}
     suspicions: list[Suspicion] = []
-    for split in SPLITS:
+    for split in SPLIT_NAMES:
         place = root / 'images' / split
         if not place.is_dir():
             continue
@@ -98,11 +99,14 @@ def _counted(
     except DataError as error:
         return None, [Suspicion(BAD_MAP, split, entry.name, str(error), True)]
     try:
-        check_size(labels, read_upright(entry.path).shape[:2], file)
+        size = read_upright(entry.path).shape[:2]
+    except DataError:
+        # Reported with the images.
+        return None, []
+    try:
+        check_size(labels, size, file)
     except DataError as error:
-        # Damage of the image itself is reported with the images.
-        other = labels is not None and 'its image' in str(error)
-        return None, [Suspicion(BAD_MAP, split, entry.name, str(error), True)] if other else []
+        return None, [Suspicion(BAD_MAP, split, entry.name, str(error), True)]
     void = labels == VOID
     counts = np.append(np.bincount(labels[~void], minlength=num_classes), void.sum())
     present = np.flatnonzero(counts[:-1])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rexdense.datasets.formats.split_folders import SPLIT_NAMES
 from rexdense.datasets.images.files import read_upright
 from rexdense.datasets.images.headers import read_header
 from rexdense.datasets.images.sizes import wrong_image_size
@@ -18,9 +19,6 @@ DAMAGED = 'damaged image'
 OTHER_SIZE = 'image of another size than annotated'
 IN_TWO_SPLITS = 'image in two splits'
 TWICE = 'image twice in a split'
-
-_ORDER = ('train', 'val', 'test')
-"""If two splits share an image, a cleaned copy keeps it in the later one, which is evaluated."""
 
 
 class _Pixels(NamedTuple):
@@ -73,8 +71,9 @@ def _stored_size(path: Path) -> tuple[int, int] | None:
 
 
 def _doubles(found: Sequence[tuple[str, ImageEntry]]) -> list[Suspicion]:
-    """Return the findings about images with the same pixels."""
-    rank = {name: place for place, name in enumerate(_ORDER)}
+    """Return the findings about images with the same pixels. If two splits share an image, a
+    cleaned copy keeps it in the later one, which is evaluated."""
+    rank = {name: place for place, name in enumerate(SPLIT_NAMES)}
     found = sorted(found, key=lambda pair: rank.get(pair[0], len(rank)))
     last_split, last = found[-1]
     suspicions = []

@@ -6,9 +6,10 @@ from typing import Any
 from mmengine.dataset import BaseDataset
 
 from rexdense.datasets.segmentation.class_list import read_class_list
-from rexdense.datasets.segmentation.folder import CLASS_FILE, find_pairs
+from rexdense.datasets.segmentation.folder import find_pairs
 from rexdense.datasets.segmentation.label_maps import VOID
 from rexdense.datasets.skipping import SkipUnreadable
+from rexdense.datasets.text_files import CLASS_FILE
 from rexdense.errors import InvalidArgument
 from rexdense.registry import DATASETS
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rexdense.datasets.file_names import find_files
+from rexdense.datasets.file_names import find_files, not_a_folder
 from rexdense.datasets.images.file_checks import Sample, check_files
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
 from rexdense.datasets.segmentation.class_list import ClassList, read_class_list
@@ -15,10 +15,10 @@ from rexdense.datasets.segmentation.label_counts import (
     require_two_classes,
 )
 from rexdense.datasets.segmentation.label_maps import LABEL_MAP, VOID
+from rexdense.datasets.text_files import CLASS_FILE
 from rexdense.errors import DataError, some_of
 from rexdense.text_table import text_table
 
-CLASS_FILE = 'classes.txt'
 LABEL_ENDING = '.png'
 _CLASSES_SHOWN = 40
 _FEW = 0.001
@@ -30,10 +30,9 @@ def find_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     compared as in :func:`~rexdense.datasets.file_names.find_files`. Raise DataError if a folder is
     missing or has no image, or if an image has no label map."""
     for folder in (images, labels):
-        if not folder.is_dir():
-            what = 'is a file' if folder.exists() else 'is not there'
+        if fault := not_a_folder(folder):
             raise DataError(
-                f'folder {folder} {what}; a data root holds images/{{train,val}}, '
+                f'folder {folder} {fault}; a data root holds images/{{train,val}}, '
                 f'labels/{{train,val}} and {CLASS_FILE}'
             )
     found = images_below(images)
@@ -81,10 +80,9 @@ class SegmentationFolder:
         """Return the class names and their colours. Raise DataError if the data root or its class
         file is missing, or if the names cannot be used."""
         root = Path(self.data_root)
-        if not root.is_dir():
-            what = 'is a file' if root.exists() else 'is not there'
+        if fault := not_a_folder(root):
             raise DataError(
-                f'data root {root} {what}; give the folder that holds images/, labels/ and '
+                f'data root {root} {fault}; give the folder that holds images/, labels/ and '
                 f'{CLASS_FILE}'
             )
         return read_class_list(root / CLASS_FILE)

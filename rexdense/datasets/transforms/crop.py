@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
+from rexdense.arch.checks import is_integer
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
 
@@ -29,7 +30,7 @@ def _interpolation(name: str) -> int:
 
 
 def _require(size: int, interpolation: str) -> None:
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+    if not is_integer(size) or size < 1:
         raise InvalidArgument(f'size={size!r}: give the side in pixels, a whole number above 0')
     if interpolation not in (*INTERPOLATIONS, RANDOM):
         raise InvalidArgument(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from rexdense.arch.checks import require_ratio
+from rexdense.arch.checks import require_not_negative, require_ratio
 from rexdense.datasets.images.memory import in_order
 from rexdense.errors import InvalidArgument
 from rexdense.registry import TRANSFORMS
@@ -159,8 +159,7 @@ class Lighting(BaseTransform):
     )
 
     def __init__(self, std: float = 0.1) -> None:
-        if not 0 <= std < math.inf:
-            raise InvalidArgument(f'std={std!r}: give a number of 0 or more')
+        require_not_negative('std', std)
         self.std = std
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:

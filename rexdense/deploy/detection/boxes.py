@@ -50,6 +50,14 @@ class Anchors(nn.Module):
         return (shifts[:, :, None] + self.base).reshape(-1, 4)
 
 
+def anchors_of(generator: Any) -> nn.ModuleList:
+    """Return the anchors of each level of mmdet's anchor generator."""
+    return nn.ModuleList(
+        Anchors(base, stride)
+        for base, stride in zip(generator.base_anchors, generator.strides, strict=True)
+    )
+
+
 class BoxDecoder(nn.Module):
     """Decoder from box deltas (dx, dy, dw, dh) to boxes (Girshick et al. 2014, appendix C).
 

@@ -8,10 +8,16 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from rexdense.deploy.detection.boxes import BoxDecoder, require_kind
+from rexdense.deploy.detection.candidates import (
+    DROPPED,
+    as_detections,
+    chosen_boxes,
+    nms_threshold,
+)
 from rexdense.deploy.detection.detector import DetectorGraph
 from rexdense.deploy.detection.operators import kept_by_nms
 from rexdense.deploy.detection.pooling import RegionPooling
-from rexdense.deploy.detection.rpn import DROPPED, Proposals, nms_threshold
+from rexdense.deploy.detection.rpn import Proposals
 from rexdense.deploy.detection.stages import Refinement, stages_of
 from rexdense.errors import InvalidArgument
 
@@ -133,10 +139,5 @@ class Detections(nn.Module):
         )
         scores = torch.where(kept.reshape(scores.shape), scores, DROPPED).flatten(1)
         scores, places = scores.topk(self.most_for(count), dim=1)
-        boxes = boxes.flatten(1, 2).gather(1, places[..., None].expand(-1, -1, 4))
-        found = scores > DROPPED
-        return dict(
-            boxes=torch.where(found[..., None], boxes, 0.0),
-            scores=torch.where(found, scores, 0.0),
-            labels=torch.where(found, places // count, -1),
-        )
+        boxes = chosen_boxes(boxes.flatten(1, 2), places)
+        return as_detections(boxes, scores, places // count)

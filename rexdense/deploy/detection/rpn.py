@@ -1,18 +1,22 @@
 """Graph of a region proposal network (RPN), and the proposals of a detector."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from rexdense.deploy.detection.boxes import Anchors, BoxDecoder, require_kind
+from rexdense.deploy.detection.boxes import Anchors, BoxDecoder, anchors_of, require_kind
+from rexdense.deploy.detection.candidates import (
+    DROPPED,
+    chosen_boxes,
+    nms_threshold,
+    with_fillers,
+    without_small,
+)
 from rexdense.deploy.detection.operators import kept_by_nms
 from rexdense.deploy.graph import Graph
 from rexdense.errors import InvalidArgument
-
-DROPPED = -1.0
-"""The score of dropped candidates; real scores are at least 0."""
 
 
 class RPNGraph(Graph):
@@ -84,10 +88,7 @@ class Proposals(nn.Module):
         self.iou_threshold, _ = nms_threshold(self.settings.nms, 'test_cfg.rpn.nms')
         generator = head.prior_generator
         require_kind(generator, 'AnchorGenerator', 'anchors')
-        self.anchors = nn.ModuleList(
-            Anchors(base, stride)
-            for base, stride in zip(generator.base_anchors, generator.strides, strict=True)
-        )
+        self.anchors = anchors_of(generator)
         self.most = min(regions, len(self.anchors) * self.candidates)
         self.decode = BoxDecoder(head.bbox_coder)
 
@@ -108,14 +109,11 @@ class Proposals(nn.Module):
         )
         # All have the shape (N, levels, candidates, ...).
         boxes = self.decode(anchors, offsets, height, width)
-        smallest = self.settings.get('min_bbox_size', -1)
-        if smallest >= 0:
-            large = (boxes[..., 2:] - boxes[..., :2] > smallest).all(dim=-1)
-            scores = torch.where(large, scores, DROPPED)
+        scores = without_small(scores, boxes, self.settings.get('min_bbox_size', -1))
         kept = kept_by_nms(boxes.flatten(0, 1), scores.flatten(0, 1), self.iou_threshold, 0.0)
         scores = torch.where(kept.reshape_as(scores), scores, DROPPED).flatten(1)
         scores, places = scores.topk(self.most, dim=1)
-        return boxes.flatten(1, 2).gather(1, places[..., None].expand(-1, -1, 4)), scores
+        return chosen_boxes(boxes.flatten(1, 2), places), scores
 
     def _best(self, anchors: Anchors, logits: Tensor, deltas: Tensor) -> tuple[Tensor, ...]:
         """Return scores, anchors and deltas (N, candidates, ...) of the best ones of a level."""
@@ -125,30 +123,4 @@ class Proposals(nn.Module):
         boxes = anchors(height, width)
         scores, deltas, boxes = with_fillers(scores, deltas, boxes, self.candidates)
         scores, places = scores.topk(self.candidates, dim=1)
-        return scores, boxes[places], deltas.gather(1, places[..., None].expand(-1, -1, 4))
-
-
-def with_fillers(
-    scores: Tensor, deltas: Tensor, boxes: Tensor, number: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Append ``number`` dropped entries to the scores (N, A), deltas (N, B, 4) and boxes (B, 4) of
-    a level. A small map has fewer candidates than are taken per level; with the appended ones, the
-    number is the same for all image sizes."""
-    batch = scores.shape[0]
-    return (
-        torch.cat((scores, scores.new_full((batch, number), DROPPED)), dim=1),
-        torch.cat((deltas, deltas.new_zeros(batch, number, 4)), dim=1),
-        torch.cat((boxes, boxes.new_zeros(number, 4))),
-    )
-
-
-def nms_threshold(settings: Mapping[str, Any], name: str) -> tuple[float, bool]:
-    """Return the IoU threshold of an NMS config, and whether it ignores classes. Raise
-    InvalidArgument unless it is plain NMS; ``name`` is its path in the config."""
-    unknown = set(settings) - {'type', 'iou_threshold', 'class_agnostic', 'split_thr'}
-    if settings.get('type', 'nms') != 'nms' or unknown:
-        raise InvalidArgument(
-            f'{name}={dict(settings)}: ONNX has plain suppression alone; a graph needs '
-            "dict(type='nms', iou_threshold=...)"
-        )
-    return float(settings['iou_threshold']), bool(settings.get('class_agnostic', False))
+        return scores, boxes[places], chosen_boxes(deltas, places)

@@ -7,10 +7,17 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from rexdense.deploy.detection.boxes import Anchors, BoxDecoder, require_kind
+from rexdense.deploy.detection.boxes import Anchors, BoxDecoder, anchors_of, require_kind
+from rexdense.deploy.detection.candidates import (
+    DROPPED,
+    as_detections,
+    chosen_boxes,
+    nms_threshold,
+    with_fillers,
+    without_small,
+)
 from rexdense.deploy.detection.detector import DetectorGraph
 from rexdense.deploy.detection.operators import kept_by_nms
-from rexdense.deploy.detection.rpn import DROPPED, nms_threshold, with_fillers
 from rexdense.errors import InvalidArgument
 
 _STEP = 64
@@ -41,11 +48,7 @@ class SSDGraph(DetectorGraph):
             raise InvalidArgument(f'test_cfg.score_thr={self.score_threshold}: at least 0')
         self.smallest = settings.get('min_bbox_size', -1)
         self.iou_threshold, self.class_agnostic = nms_threshold(settings.nms, 'test_cfg.nms')
-        generator = head.prior_generator
-        self.anchors = nn.ModuleList(
-            Anchors(base, stride)
-            for base, stride in zip(generator.base_anchors, generator.strides, strict=True)
-        )
+        self.anchors = anchors_of(head.prior_generator)
         self.most = min(self.most, len(self.anchors) * self.candidates)
         self.decode = BoxDecoder(head.bbox_coder)
         self.traced_side = self._side_without_single_pixels()
@@ -69,18 +72,10 @@ class SSDGraph(DetectorGraph):
         )
         # All have the shape (N, levels * candidates, ...).
         boxes = self.decode(anchors, deltas, height, width)
-        if self.smallest >= 0:
-            large = (boxes[..., 2:] - boxes[..., :2] > self.smallest).all(dim=-1)
-            scores = torch.where(large, scores, DROPPED)
+        scores = without_small(scores, boxes, self.smallest)
         kept = kept_by_nms(self._apart(boxes, scores, labels), scores, self.iou_threshold, 0.0)
         scores, places = torch.where(kept, scores, DROPPED).topk(self.most, dim=1)
-        boxes = boxes.gather(1, places[..., None].expand(-1, -1, 4))
-        there = scores > DROPPED
-        return dict(
-            boxes=torch.where(there[..., None], boxes, 0.0),
-            scores=torch.where(there, scores, 0.0),
-            labels=torch.where(there, labels.gather(1, places), -1),
-        )
+        return as_detections(chosen_boxes(boxes, places), scores, labels.gather(1, places))
 
     def _best(self, anchors: Anchors, logits: Tensor, deltas: Tensor) -> tuple[Tensor, ...]:
         """Return scores, labels, anchors and deltas (N, candidates, ...) of the best ones of a
@@ -99,8 +94,7 @@ class SSDGraph(DetectorGraph):
         scores, deltas, boxes = with_fillers(scores, deltas, boxes, self.candidates)
         scores, places = scores.topk(self.candidates, dim=1)
         anchor = places // self.classes
-        deltas = deltas.gather(1, anchor[..., None].expand(-1, -1, 4))
-        return scores, places % self.classes, boxes[anchor], deltas
+        return scores, places % self.classes, boxes[anchor], chosen_boxes(deltas, anchor)
 
     def _apart(self, boxes: Tensor, scores: Tensor, labels: Tensor) -> Tensor:
         """Return boxes (N, candidates, 4) shifted by class, so that boxes of different classes do

@@ -14,6 +14,7 @@ from rexdense.datasets.images.file_checks import Sample, check_files
 from rexdense.datasets.segmentation import folder as segmentation_folder
 from rexdense.datasets.segmentation.folder import SegmentationFolder
 from rexdense.datasets.segmentation.label_maps import VOID
+from rexdense.datasets.text_files import CLASS_FILE
 from rexdense.engine.config.image_folder import CLASSIFICATION, use_image_folder
 from rexdense.engine.config.load import dataloader_names, innermost_dataset, set_num_classes, walk
 from rexdense.errors import InvalidArgument, some_of
@@ -169,8 +170,7 @@ def _use_segmentation_folder(
     """Read a folder of images and label maps."""
     _refuse_coco_options(
         options,
-        'images, label maps and classes are those of images/, labels/ and '
-        f'{segmentation_folder.CLASS_FILE}',
+        f'images, label maps and classes are those of images/, labels/ and {CLASS_FILE}',
     )
     folder = SegmentationFolder(options.data_root)
     names, palette = folder.classes()

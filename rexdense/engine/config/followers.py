@@ -32,7 +32,7 @@ def backbone_levels(model: ConfigDict) -> list[FeatureLevel] | None:
         InvalidArgument: its arguments are out of range.
     """
     backbone = model.get('backbone') or {}
-    family = _family(backbone)
+    family = class_of_backbone(backbone)
     if family is None:
         return None
     overrides, arch = _overrides(backbone, family), backbone.get('arch')
@@ -127,7 +127,8 @@ def _sections_but_backbone(node: Any) -> Iterator[ConfigDict]:
             yield from _sections_but_backbone(part)
 
 
-def _family(backbone: dict) -> type[Backbone] | None:
+def class_of_backbone(backbone: dict) -> type[Backbone] | None:
+    """Return the class of a backbone of rexdense by its section; None for any other backbone."""
     name = backbone.get('type')
     if not isinstance(name, str) or not name.startswith('rexdense.'):
         return None
@@ -148,7 +149,7 @@ def _follow_by_name(head: ConfigDict, backbone: ConfigDict, before: ConfigDict) 
     if head.arch != before.get('arch') or backbone.get('arch') is None:
         return
     head.arch = backbone.arch
-    overrides = _overrides(backbone, _family(backbone))
+    overrides = _overrides(backbone, class_of_backbone(backbone))
     if overrides or 'overrides' in head:
         head.overrides = overrides
     if backbone.get('output_stride', 32) != before.get('output_stride', 32):

@@ -251,7 +251,7 @@ def stretch(config: Config, key: str, length: int, before: int) -> None:
             (max(1, round(place * factor)), min(interval, length))
             for place, interval in loop['dynamic_intervals']
         ]
-    for scheduler in _as_list(config.get('param_scheduler')):
+    for scheduler in as_list(config.get('param_scheduler')):
         if scheduler.get('by_epoch', True) == by_epoch:
             _stretch_scheduler(scheduler, factor)
     hooks = [*(config.get('default_hooks') or {}).values(), *(config.get('custom_hooks') or [])]
@@ -287,5 +287,6 @@ def _stretch_scheduler(scheduler: ConfigDict, factor: float) -> None:
             scheduler[key] = [max(1, round(place * factor)) for place in scheduler[key]]
 
 
-def _as_list(value: Any) -> Sequence[Any]:
+def as_list(value: Any) -> Sequence[Any]:
+    """Return the sections of a list, a single section as a list, or none."""
     return value if isinstance(value, (list, tuple)) else [value] if value else []

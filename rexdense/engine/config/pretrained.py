@@ -15,6 +15,7 @@ from rexdense.checkpoint.details import hidden_options
 from rexdense.checkpoint.fetching import is_address
 from rexdense.checkpoint.formats.reading import names_checkpoint
 from rexdense.checkpoint.preprocessing import IMAGENET_BGR, IMAGENET_RGB
+from rexdense.engine.config.followers import class_of_backbone
 from rexdense.errors import (
     CheckpointMismatch,
     CheckpointUnreadable,
@@ -22,7 +23,6 @@ from rexdense.errors import (
     UnknownName,
     suggest,
 )
-from rexdense.models import Backbone
 from rexdense.models.creation import backbone_class
 from rexdense.registry import MODELS
 from rexdense.zoo.weights import PublishedWeights, find_pretrained
@@ -117,12 +117,10 @@ def _described(preprocessing: Preprocessing) -> str:
 def _built_backbone(section: dict[str, Any]) -> nn.Module:
     """Return the backbone of a config with random weights. Raise InvalidArgument for a backbone of
     another package."""
-    kind = section.get('type')
-    found = MODELS.get(kind) if isinstance(kind, str) and kind.startswith('rexdense.') else None
-    if not isinstance(found, type) or not issubclass(found, Backbone):
+    if class_of_backbone(section) is None:
         raise InvalidArgument(
-            f'--pretrained goes with backbones of rexdense, and this config has {kind}: set its '
-            'init_cfg in the config'
+            '--pretrained goes with backbones of rexdense, and this config has '
+            f'{section.get("type")}: set its init_cfg in the config'
         )
     return MODELS.build({**section, 'init_cfg': None})
 

@@ -6,7 +6,7 @@ import numpy as np
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
-from rexdense.arch.checks import require_ratio
+from rexdense.arch.checks import is_number, require_ratio
 from rexdense.datasets.segmentation.dataset import SegmentationDataset
 from rexdense.datasets.segmentation.label_counts import count_labels
 from rexdense.datasets.skipping import innermost_datasets
@@ -40,7 +40,7 @@ class WeighRareClasses(Hook):
 
     def __init__(self, power: float = 0.5, most: float = 20.0) -> None:
         require_ratio('power', power)
-        if isinstance(most, bool) or not isinstance(most, int | float) or not 1 <= most < np.inf:
+        if not is_number(most) or most < 1:
             raise InvalidArgument(f'most={most!r}: give a number from 1 on')
         self.power, self.most = power, most
 

@@ -9,6 +9,7 @@ from mmengine.hooks import EMAHook, Hook
 from mmengine.runner import EpochBasedTrainLoop
 from torch import nn
 
+from rexdense.arch.checks import require_positive_integer
 from rexdense.device import bare_model
 from rexdense.engine.resume.stopping import StopAsked, arriving, stop_if_asked
 from rexdense.errors import InvalidArgument
@@ -35,8 +36,7 @@ class PreciseBatchNorm(Hook):
     """
 
     def __init__(self, num_samples: int = 8192) -> None:
-        if not isinstance(num_samples, int) or num_samples < 1:
-            raise InvalidArgument(f'PreciseBatchNorm: num_samples={num_samples!r} must be above 0')
+        require_positive_integer('PreciseBatchNorm num_samples', num_samples)
         self.num_samples = num_samples
 
     def before_train(self, runner) -> None:

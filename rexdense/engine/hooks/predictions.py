@@ -59,7 +59,7 @@ class PredictFlippedToo(Hook):
         runner.model = flip_tested(runner.model, self.directions)
 
 
-class _Folder(Hook):
+class _FilePerImage(Hook):
     """Write a file for each test image. An existing file is replaced, because several processes may
     get the same image.
 
@@ -73,7 +73,7 @@ class _Folder(Hook):
         self.task = task
 
 
-class DrawPredictions(_Folder):
+class DrawPredictions(_FilePerImage):
     """Draw each test image with its predictions; for segmentors and depth estimators beside the
     truth."""
 
@@ -85,7 +85,7 @@ class DrawPredictions(_Folder):
             write_picture(self.places[sample.img_path], picture, overwrite=True)
 
 
-class WritePredictions(_Folder):
+class WritePredictions(_FilePerImage):
     """Write the label map or the depth map of each test image."""
 
     def after_test_iter(self, runner, batch_idx: int, data_batch=None, outputs=None) -> None:

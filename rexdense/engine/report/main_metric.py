@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.hooks import CheckpointHook
 
+from rexdense.engine.config.load import as_list, class_name
 from rexdense.errors import InvalidArgument
 
 LEAST_GAIN = 1e-6
@@ -49,11 +50,10 @@ def main_metric(config: Config) -> MainMetric | None:
     """Return the main metric of a config's task: AP of masks, or of boxes if there are no masks;
     mIoU; top-1; for depth, the absolute relative error. None without a validation, or with only
     other metrics."""
-    evaluators = config.get('val_evaluator') or []
-    for section in evaluators if isinstance(evaluators, (list, tuple)) else [evaluators]:
+    for section in as_list(config.get('val_evaluator')):
         if not isinstance(section, Mapping):
             continue
-        found = _METRICS.get(str(section.get('type')).rpartition('.')[2])
+        found = _METRICS.get(class_name(section))
         if found is not None:
             prefix, metric = found
             prefix = section.get('prefix') or prefix

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.checkpoint.formats.config_text import read_config_text
+from rexdense.datasets.file_names import not_a_folder
 from rexdense.engine.report.main_metric import MainMetric, kept_metric, main_metric
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, newest_checkpoint
@@ -154,9 +155,8 @@ def read_run(folder: str | Path) -> RunRecord:
 def _starts(folder: Path) -> list[Path]:
     """Return the folders of the starts of a training in a work directory. Raise InvalidArgument if
     there is none."""
-    if not folder.is_dir():
-        what = 'is a file' if folder.exists() else 'is not there'
-        raise InvalidArgument(f'{folder} {what}: give the work dir of a run, work_dirs/NAME')
+    if fault := not_a_folder(folder):
+        raise InvalidArgument(f'{folder} {fault}: give the work dir of a run, work_dirs/NAME')
     starts = _trainings(folder)
     if starts:
         return starts

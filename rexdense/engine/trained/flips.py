@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from rexdense.device import bare_model
-from rexdense.engine.config.load import walk
+from rexdense.engine.config.load import class_name, walk
 from rexdense.errors import InvalidArgument
 from rexdense.models.mirroring import FlipTest
 
@@ -26,8 +26,7 @@ def flip_directions(train_dataloader: Any) -> tuple[str, ...]:
     """
     stated: list[Any] = []
     for section in walk(train_dataloader):
-        kind = section.get('type')
-        if getattr(kind, '__name__', str(kind)).rpartition('.')[2] == 'RandomFlip':
+        if class_name(section) == 'RandomFlip':
             directions = _listed(section.get('direction', 'horizontal'))
             shares = _listed(section.get('prob'))
             shares = shares if len(shares) == len(directions) else shares * len(directions)

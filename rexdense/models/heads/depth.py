@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from rexdense.arch.checks import require_positive
 from rexdense.errors import InvalidArgument
 from rexdense.models.heads.multi_scale import MultiScaleHead
 from rexdense.models.losses import SiLogLoss
+from rexdense.models.losses.arguments import require_depth_range
 from rexdense.models.losses.depth.gradient_loss import DepthGradientLoss, valid_depth
 from rexdense.registry import MODELS
 
@@ -84,12 +84,7 @@ class MultiScaleDepthHead(MultiScaleHead):
         ),
         **head: Any,
     ) -> None:
-        require_positive('min_depth', min_depth)
-        require_positive('max_depth', max_depth)
-        if not min_depth < max_depth:
-            raise InvalidArgument(
-                f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
-            )
+        require_depth_range(min_depth, max_depth)
         for name in ('num_classes', 'out_channels'):
             if name in head:
                 raise InvalidArgument(f'{name}={head[name]}: depth has one channel; leave it out')

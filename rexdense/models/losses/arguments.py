@@ -5,14 +5,8 @@ from typing import Any
 
 import torch
 
-from rexdense.arch.checks import is_number
+from rexdense.arch.checks import is_number, require_positive
 from rexdense.errors import InvalidArgument
-
-
-def require_factor(name: str, value: Any) -> None:
-    """Raise InvalidArgument unless ``value`` is a finite number of at least 0."""
-    if not _is_factor(value):
-        raise InvalidArgument(f'{name}={value!r}: give a number, 0 or above')
 
 
 def require_loss_name(name: Any) -> None:
@@ -20,6 +14,16 @@ def require_loss_name(name: Any) -> None:
     whose names contain it."""
     if not isinstance(name, str) or 'loss' not in name:
         raise InvalidArgument(f"loss_name={name!r}: mmengine wants a name with 'loss'")
+
+
+def require_depth_range(min_depth: Any, max_depth: Any) -> None:
+    """Raise InvalidArgument unless ``0 < min_depth < max_depth``, and both are finite numbers."""
+    require_positive('min_depth', min_depth)
+    require_positive('max_depth', max_depth)
+    if not min_depth < max_depth:
+        raise InvalidArgument(
+            f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
+        )
 
 
 def require_reduction(reduction: Any) -> None:
@@ -43,7 +47,7 @@ def checked_class_weight(class_weight: Any) -> tuple[float, ...] | None:
     if (
         not isinstance(class_weight, Sequence)
         or isinstance(class_weight, str | bytes)
-        or not all(map(_is_factor, class_weight))
+        or not all(is_number(weight) and weight >= 0 for weight in class_weight)
         or not any(class_weight)
     ):
         raise InvalidArgument(
@@ -51,7 +55,3 @@ def checked_class_weight(class_weight: Any) -> tuple[float, ...] | None:
             'one of them above 0'
         )
     return tuple(map(float, class_weight))
-
-
-def _is_factor(value: Any) -> bool:
-    return is_number(value) and value >= 0

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 import torch.nn.functional as F
 from torch import Tensor
 
-from rexdense.arch.checks import require_ratio
+from rexdense.arch.checks import require_not_negative, require_ratio
 from rexdense.errors import InvalidArgument
-from rexdense.models.losses.arguments import require_factor
 from rexdense.models.losses.label_loss import PixelLoss, one_hot
 from rexdense.registry import MODELS
 
@@ -42,7 +41,7 @@ class FocalLoss(PixelLoss):
         loss_name: str = 'loss_focal',
     ) -> None:
         super().__init__(reduction, loss_weight, loss_name, class_weight)
-        require_factor('gamma', gamma)
+        require_not_negative('gamma', gamma)
         alphas = [alpha] if not isinstance(alpha, list | tuple) else alpha
         for each in alphas:
             require_ratio('alpha', each)

@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rexdense.arch.checks import require_not_negative
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.models.losses.arguments import (
     checked_class_weight,
-    require_factor,
     require_loss_name,
     require_reduction,
 )
@@ -32,7 +32,7 @@ class LabelLoss(nn.Module):
 
     def __init__(self, loss_weight: float, loss_name: str, class_weight: Any | None = None) -> None:
         super().__init__()
-        require_factor('loss_weight', loss_weight)
+        require_not_negative('loss_weight', loss_weight)
         require_loss_name(loss_name)
         self.loss_weight, self.loss_name = loss_weight, loss_name
         self.class_weight = checked_class_weight(class_weight)

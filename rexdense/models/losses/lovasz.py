@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from rexdense.arch.checks import is_integer
 from rexdense.errors import InvalidArgument
 from rexdense.models.losses.label_loss import LabelLoss
 from rexdense.registry import MODELS
@@ -119,7 +120,5 @@ def _is_choice(classes: object) -> bool:
     return (
         isinstance(classes, list | tuple)
         and len(classes) > 0
-        and all(
-            isinstance(each, int) and not isinstance(each, bool) and each >= 0 for each in classes
-        )
+        and all(is_integer(each) and each >= 0 for each in classes)
     )

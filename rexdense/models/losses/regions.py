@@ -5,9 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rexdense.arch.checks import require_positive
+from rexdense.arch.checks import require_not_negative, require_positive
 from rexdense.errors import InvalidArgument
-from rexdense.models.losses.arguments import require_factor, require_reduction
+from rexdense.models.losses.arguments import require_reduction
 from rexdense.models.losses.label_loss import LabelLoss, one_hot
 from rexdense.registry import MODELS
 
@@ -150,8 +150,8 @@ class TverskyLoss(RegionLoss):
     ) -> None:
         super().__init__(loss_weight, loss_name, ignore_index, class_weight)
         require_positive('smooth', smooth)
-        require_factor('alpha', alpha)
-        require_factor('beta', beta)
+        require_not_negative('alpha', alpha)
+        require_not_negative('beta', beta)
         self.smooth, self.alpha, self.beta = smooth, alpha, beta
 
     def value(self, logits: Tensor, labels: Tensor, labelled: Tensor) -> Tensor:

@@ -3,12 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from rexdense.arch.checks import require_positive
-from rexdense.models.losses.arguments import (
-    require_factor,
-    require_loss_name,
-    require_reduction,
-)
+from rexdense.arch.checks import require_not_negative, require_positive
+from rexdense.models.losses.arguments import require_loss_name, require_reduction
 from rexdense.registry import MODELS
 
 
@@ -46,7 +42,7 @@ class SiLogLoss(nn.Module):
     ) -> None:
         super().__init__()
         require_reduction(reduction)
-        require_factor('loss_weight', loss_weight)
+        require_not_negative('loss_weight', loss_weight)
         require_positive('eps', eps)
         require_loss_name(loss_name)
         self.reduction, self.eps = reduction, eps

@@ -19,9 +19,9 @@ ONE_A_FAMILY = ('rexnetr_1.0', 'rexnet_lite_1.0', 'regnety_200mf', 'resnext50_32
 )
 def test_they_are_those_of_the_classifier_in_its_order(name):
     with torch.device('meta'):
-        state = rexdense.create_classifier(name, num_classes=7).state_dict()
+        state = rexdense.create_classifier(name).state_dict()
     expected = [(key.removeprefix('backbone.'), tuple(state[key].shape)) for key in state]
-    layers = native_layers(architecture(name), num_classes=7).values()
+    layers = native_layers(architecture(name)).values()
     assert [
         (f'{layer.path}.{tensor}', shape)
         for layer in layers

@@ -110,7 +110,7 @@ _LISTS = [
     Bad('zoo --measure --family rexnet', 'are for the printed table'),
     Bad("zoo --weights ''", "--weights: '' is empty"),
     Bad('zoo --weights vgg', "no published weights fit 'vgg'"),
-    Bad('zoo --plot mine.png', r'mine\.png is there already'),
+    Bad('zoo --plot mine.png', r'mine\.png exists'),
     Bad('zoo --page nowhere.md', r'nowhere\.md'),
     Bad('zoo --page mine.txt', r'mine\.txt'),
     Bad('completion fish', "invalid choice: 'fish'"),

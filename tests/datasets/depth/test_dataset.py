@@ -193,8 +193,9 @@ def test_files_that_are_no_depth_maps(tmp_path):
         UnreadableImage, match=r'depth map /nowhere\.png cannot be read: No such file'
     ):
         LoadDepth()(dict(depth_map_path='/nowhere.png', seg_fields=[]))
-    with pytest.raises(InvalidArgument, match='units_per_metre=0: give a number above 0'):
-        LoadDepth(units_per_metre=0)
+    for units in (0, '1000'):
+        with pytest.raises(InvalidArgument, match=f'units_per_metre={units!r}: give a number'):
+            LoadDepth(units_per_metre=units)
 
 
 def test_images_without_depth_maps(tmp_path):

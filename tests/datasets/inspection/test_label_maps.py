@@ -81,6 +81,13 @@ def test_label_maps_that_are_suspicious(label_maps):
     assert (out / 'classes.txt').read_text() == 'ground\ntree\n'
 
 
+def test_a_damaged_image_is_reported_once_whatever_its_name(label_maps):
+    name = 'its image.png'
+    (label_maps / 'images/train' / name).write_text('no image')
+    write_map(label_maps / 'labels/train' / name, (0, 1))
+    assert suspicious(inspect_label_maps(label_maps)) == [('damaged image', 'train', name)]
+
+
 def test_other_files_beside_label_maps_and_two_images_of_one(label_maps, tmp_path):
     """No archive is copied, and no link to what lies elsewhere but the names of the classes."""
     write_image(label_maps / 'images/train/0.png', 7)

@@ -84,6 +84,7 @@ def test_lighting_shifts_whole_images_by_the_components_covariance():
         lambda: RandomErasing(area=(0.5, 0.1)),
         lambda: ColorJitter(brightness=2),
         lambda: Lighting(-1),
+        lambda: Lighting('0.1'),
     ],
 )
 def test_wrong_arguments_are_refused(make):

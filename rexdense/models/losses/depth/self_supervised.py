@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from rexdense.arch.checks import require_flag, require_positive, require_ratio
+from rexdense.arch.checks import require_flag, require_not_negative, require_ratio
 from rexdense.errors import InvalidArgument
+from rexdense.models.losses.arguments import require_depth_range
 from rexdense.models.losses.depth.geometry import disparity_to_depth, warp
 from rexdense.models.losses.depth.photometric import minimum_reprojection
 from rexdense.models.losses.depth.smoothness import smoothness_loss
@@ -50,15 +51,9 @@ class SelfSupervisedDepthLoss(nn.Module):
         auto_mask: bool = True,
     ) -> None:
         super().__init__()
-        require_positive('min_depth', min_depth)
-        require_positive('max_depth', max_depth)
-        if smoothness_weight != 0:
-            require_positive('smoothness_weight', smoothness_weight)
+        require_depth_range(min_depth, max_depth)
+        require_not_negative('smoothness_weight', smoothness_weight)
         require_flag('auto_mask', auto_mask)
-        if not min_depth < max_depth:
-            raise InvalidArgument(
-                f'min_depth={min_depth}, max_depth={max_depth}: give 0 < min_depth < max_depth'
-            )
         require_ratio('ssim_weight', ssim_weight)
         self.min_depth, self.max_depth = min_depth, max_depth
         self.smoothness_weight, self.ssim_weight = smoothness_weight, ssim_weight

@@ -3,7 +3,6 @@
 import copy
 import logging
 import os
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from rexdense.engine.trained.flips import flip_tested
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.engine.trained.runtime import use_runtime
 from rexdense.errors import InvalidArgument, suggest
+from rexdense.inference.network_lock import NetworkLock
 from rexdense.inference.packing import Packed, Packer
 from rexdense.inference.predictions import Prediction, prediction_of
 from rexdense.inference.progress import Progress
@@ -37,9 +37,9 @@ class Predictor:
     """The model of a checkpoint of ``rexdense train``, ready to predict.
 
     The result for an image does not depend on the other images: a batch holds only images of one
-    size. Threads may share a predictor; the network serves one of them at a time. Create it in a
-    single thread, because mmengine's registries are not thread-safe. It changes one setting of the
-    process: from then on, mmengine reads all checkpoints through rexdense's reader.
+    size. Threads may share a predictor, of which one at a time uses the network; create it in a
+    single thread. Without a runtime it can be pickled. It makes mmengine read all checkpoints of
+    the process through rexdense's reader.
 
     Args:
         checkpoint: A .pth file of rexdense train, which contains its config.
@@ -101,6 +101,7 @@ class Predictor:
             require_ratio('score', score)
         if runtime is not None:
             device = device_of_runtime(runtime, device)
+        self._lock = NetworkLock()
         self.device = find_device(device)
         # The checkpoint replaces the random initial weights.
         with torch.random.fork_rng(devices=[]):
@@ -128,7 +129,6 @@ class Predictor:
             flip_tested(trained.model, trained.directions) if flip_test else trained.model
         )
         self._packer = Packer(trained.pipeline)
-        self._lock = threading.Lock()
 
     def __call__(
         self,

@@ -24,6 +24,7 @@ from rexdense.datasets.formats.split_folders import (
     UNDIVIDED,
     by_split,
     split_of,
+    subfolder,
     subfolders,
 )
 from rexdense.datasets.images.files import read_upright
@@ -97,22 +98,24 @@ _Pairs = list[_Pair]
 
 def _split_pairs(root: Path) -> dict[str, _Pairs]:
     found: dict[str, _Pairs] = {}
+    images, masks = subfolder(root, IMAGES), subfolder(root, MASKS)
     of_masks = by_split(
         (split_of(folder.name), folder)
-        for folder in subfolders(root / MASKS)
-        if (root / IMAGES / folder.name).is_dir()
+        for folder in subfolders(masks)
+        if (images / folder.name).is_dir()
     )
     for split, folder in of_masks.items():
-        found[split] = _pairs(root / IMAGES / folder.name, folder)
+        found[split] = _pairs(images / folder.name, folder)
     of_both = {}
     for folder in subfolders(root):
         split = split_of(folder.name)
         if split and split not in found:
-            of_both[folder] = _pairs(folder / IMAGES, folder / MASKS) or _bowl_pairs(folder)
+            pairs = _pairs(subfolder(folder, IMAGES), subfolder(folder, MASKS))
+            of_both[folder] = pairs or _bowl_pairs(folder)
     both = by_split((split_of(folder.name), folder) for folder, pairs in of_both.items() if pairs)
     found |= {split: of_both[folder] for split, folder in both.items()}
     if not found:
-        pairs = _pairs(root / IMAGES, root / MASKS) or _bowl_pairs(root)
+        pairs = _pairs(images, masks) or _bowl_pairs(root)
         found = {UNDIVIDED: pairs} if pairs else {}
     return {split: found[split] for split in (*SPLIT_NAMES, UNDIVIDED) if found.get(split)}
 

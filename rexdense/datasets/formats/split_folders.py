@@ -47,3 +47,12 @@ def subfolders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and is_data(path.name))
+
+
+def subfolder(folder: Path, name: str) -> Path:
+    """Return the subfolder with a name in lower case, however it is spelt; the path of the name
+    itself if there is none."""
+    exact = folder / name
+    if exact.is_dir():
+        return exact
+    return next((other for other in subfolders(folder) if other.name.lower() == name), exact)

@@ -9,8 +9,9 @@ CVAT's or a score of Ultralytics'.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
+from typing import Any
 
 from rexdense.datasets.coco.cleaning import box_of_mask
 from rexdense.datasets.formats.conversion import (
@@ -20,7 +21,14 @@ from rexdense.datasets.formats.conversion import (
     only_image,
     size_of_image,
 )
-from rexdense.datasets.formats.split_folders import UNDIVIDED, by_split, split_of, subfolders
+from rexdense.datasets.formats.split_folders import (
+    UNDIVIDED,
+    by_split,
+    split_of,
+    subfolder,
+    subfolders,
+)
+from rexdense.datasets.formats.yolo_splits import LISTS, stated_splits
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
 from rexdense.datasets.text_files import CLASS_FILE, read_limited
 from rexdense.errors import DataError
@@ -28,7 +36,7 @@ from rexdense.errors import DataError
 LABELS, IMAGES = 'labels', 'images'
 MOST_BYTES = 16 * 2**20
 _NAME_FILES = (CLASS_FILE, 'obj.names', 'classes.names', '_darknet.labels')
-_NO_LABELS = frozenset({CLASS_FILE, 'train.txt', 'val.txt', 'valid.txt', 'test.txt'})
+_NO_LABELS = LISTS | {CLASS_FILE}
 _ROUNDING = 0.01
 """By how much a fraction may exceed 0 to 1, since tools round; the box is clipped later."""
 
@@ -43,10 +51,11 @@ def read_yolo(root: Path) -> dict[str, Converted]:
 
     Laid out as Ultralytics (``images/train``, ``labels/train``), Roboflow (``train/images``,
     ``train/labels``), Label Studio (``images``, ``labels``), CVAT (``obj_train_data``) or labelImg
-    and Darknet (rows beside their images, in ``train`` and ``val`` or not) do it. The names of the
-    classes are those of ``data.yaml`` or another YAML file, as they are spelt there,
-    ``classes.txt``, ``obj.names`` or ``_darknet.labels``. Images without a row file have no
-    objects.
+    and Darknet (rows beside their images, in ``train`` and ``val`` or not) do it. Where the folders
+    name no splits, those of the YAML file or of lists of images hold, see
+    :func:`~rexdense.datasets.formats.yolo_splits.stated_splits`. The names of the classes are those
+    of ``data.yaml`` or another YAML file, as they are spelt there, ``classes.txt``, ``obj.names``
+    or ``_darknet.labels``. Images without a row file have no objects.
 
     Raises:
         DataError: there are no such folders, or two for a split; or no names of classes, or several
@@ -60,6 +69,15 @@ def read_yolo(root: Path) -> dict[str, Converted]:
             '.txt files beside images of their names'
         )
     classes, with_points = _class_names(root)
+    if UNDIVIDED in folders:
+        images, labels = folders[UNDIVIDED]
+        names = {name for each in images_by_stem(images).values() for name in each}
+        stated = stated_splits(root, _yaml_of(root), images, names)
+        if stated:
+            return {
+                split: _read_split(root, images, labels, classes, with_points, chosen)
+                for split, chosen in stated.items()
+            }
     return {
         split: _read_split(root, images, labels, classes, with_points)
         for split, (images, labels) in folders.items()
@@ -69,17 +87,18 @@ def read_yolo(root: Path) -> dict[str, Converted]:
 def _split_folders(root: Path) -> dict[str, tuple[Path, Path]]:
     """Return the folders of images and row files of each split."""
     folders = [
-        (split_of(labels.name), root / IMAGES / labels.name, labels)
-        for labels in subfolders(root / LABELS)
+        (split_of(labels.name), subfolder(root, IMAGES) / labels.name, labels)
+        for labels in subfolders(subfolder(root, LABELS))
     ]
     for folder in subfolders(root):
-        folders.append((split_of(folder.name), folder / IMAGES, folder / LABELS))
+        places = subfolder(folder, IMAGES), subfolder(folder, LABELS)
+        folders.append((split_of(folder.name), *places))
         # CVAT's folders: obj_train_data, obj_Train_data, obj_Validation_data.
         if folder.name.startswith('obj_') and folder.name.endswith('_data'):
             folders.append((split_of(folder.name[4:-5]) or UNDIVIDED, folder, folder))
         elif _has_rows_beside_images(folder):
             folders.append((split_of(folder.name), folder, folder))
-    wholes = [(UNDIVIDED, root / IMAGES, root / LABELS)]
+    wholes = [(UNDIVIDED, subfolder(root, IMAGES), subfolder(root, LABELS))]
     if _has_rows_beside_images(root):
         wholes.append((UNDIVIDED, root, root))
     for among in (folders, wholes):
@@ -110,11 +129,11 @@ def _row_files(folder: Path) -> list[Path]:
 def _class_names(root: Path) -> tuple[list[str], bool]:
     """Return the class names, and whether key points follow the boxes. Raise DataError if no file
     has the names, or if a file cannot be read."""
-    for path in sorted(root.glob('*.y*ml')):
-        names, with_points = _names_of_yaml(path)
+    for path in _yaml_files(root):
+        names, with_points = _names_of_yaml(path, _read_yaml(path))
         if names:
             return _unlike(path, names), with_points
-    for folders in ((root,), (root / LABELS,), subfolders(root)):
+    for folders in ((root,), (subfolder(root, LABELS),), subfolders(root)):
         places = [folder / name for folder in folders for name in _NAME_FILES]
         found = {path: _names_of_lines(path) for path in places if path.is_file()}
         for path, names in found.items():
@@ -150,8 +169,18 @@ def _unlike(path: Path, names: list[str]) -> list[str]:
     return names
 
 
-def _names_of_yaml(path: Path) -> tuple[list[str], bool]:
-    """Return the class names, if there are any, and whether key points follow the boxes."""
+def _yaml_files(root: Path) -> list[Path]:
+    return sorted(root.glob('*.y*ml'))
+
+
+def _yaml_of(root: Path) -> dict[str, Any]:
+    """Return the content of the YAML file with the class names; empty if there is none."""
+    contents = map(_read_yaml, _yaml_files(root))
+    return next((content for content in contents if content.get('names')), {})
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    """Return the content of a YAML file as texts; empty if it is no mapping."""
     import yaml
 
     try:
@@ -160,8 +189,11 @@ def _names_of_yaml(path: Path) -> tuple[list[str], bool]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = ' '.join(str(error).split())[:80]
         raise DataError(f'{path} is no YAML ({reason})') from None
-    if not isinstance(content, dict):
-        return [], False
+    return content if isinstance(content, dict) else {}
+
+
+def _names_of_yaml(path: Path, content: dict[str, Any]) -> tuple[list[str], bool]:
+    """Return the class names, if there are any, and whether key points follow the boxes."""
     names = content.get('names') or []
     if isinstance(names, dict):
         numbers = [str(number) for number in range(len(names))]
@@ -177,11 +209,18 @@ def _names_of_yaml(path: Path) -> tuple[list[str], bool]:
 
 
 def _read_split(
-    root: Path, images: Path, labels: Path, classes: Sequence[str], with_points: bool
+    root: Path,
+    images: Path,
+    labels: Path,
+    classes: Sequence[str],
+    with_points: bool,
+    chosen: Set[str] | None = None,
 ) -> Converted:
     builder, faults = CocoBuilder(classes), []
     stems = images_by_stem(images)
     for stem, names in sorted(stems.items()):
+        if chosen is not None and chosen.isdisjoint(names):
+            continue
         rows = labels / f'{stem}.txt'
         try:
             name = only_image(names)

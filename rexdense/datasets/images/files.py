@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from rexdense.datasets.file_names import not_a_file
+from rexdense.datasets.images.headers import read_header
 from rexdense.datasets.images.orientation import as_stored, orientation_of, turned_upright
 from rexdense.datasets.images.tiff_directory import TIFF_FAULTS, TIFF_START, TiffDirectory
 from rexdense.errors import DataError
@@ -14,6 +15,9 @@ from rexdense.errors import DataError
 # Grey from white or from black, RGB, a palette, CMYK and YCbCr (TIFF 6.0, section 8). OpenCV
 # silently decodes others, such as CIE L*a*b*, to wrong colours.
 _TIFF_COLOURS = {None, 0, 1, 2, 3, 5, 6}
+
+_MOST_PIXELS, _LONGEST_SIDE = 2**30, 2**20
+"""The limits of OpenCV, unless environment variables set others."""
 
 
 class ImageError(DataError):
@@ -62,9 +66,19 @@ def decode_pixels(content: bytes, path: str, what: str) -> np.ndarray:
     except cv2.error:
         pixels = None
     if pixels is None:
-        fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
-        raise UnreadableImage(f'{what} {path} {fault}; replace it or take it out of the data')
+        raise UnreadableImage(f'{what} {path} {_fault_of(content)}')
     return pixels
+
+
+def _fault_of(content: bytes) -> str:
+    """Return why OpenCV does not decode a file, and the remedy."""
+    header = read_header(io.BytesIO(content))
+    if header is not None:
+        width, height = header.width, header.height
+        if width * height > _MOST_PIXELS or max(width, height) > _LONGEST_SIDE:
+            return f'has {width} x {height} pixels, too many to decode: cut it into tiles'
+    fault = 'is empty' if not content else 'cannot be decoded: it is damaged or no image'
+    return f'{fault}; replace it or take it out of the data'
 
 
 def read_upright(path: str | os.PathLike[str]) -> np.ndarray:

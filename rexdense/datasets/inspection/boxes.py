@@ -14,7 +14,13 @@ from rexdense.datasets.coco.json_file import id_key
 from rexdense.datasets.file_names import find_files
 from rexdense.datasets.formats.conversion import size_of_image
 from rexdense.datasets.inspection.doubles import double_boxes
-from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
+from rexdense.datasets.inspection.findings import (
+    ImageEntry,
+    Inspected,
+    Suspicion,
+    alike_names,
+)
+from rexdense.datasets.inspection.holes import with_inner_polygons
 from rexdense.datasets.inspection.pixels import pixel_suspicions
 from rexdense.text_table import text_table
 
@@ -22,6 +28,7 @@ DOUBLE = 'double box of one class, IoU over 0.8'
 COVERS_ALL = 'box that covers the whole image'
 CUT = 'box that reaches out of its image'
 UNLIKE = 'mask that disagrees with its box'
+FILLED = 'mask polygon inside another, which makes no hole'
 MISSING = 'image that is not there'
 NOT_READ = 'file or row that cannot be read'
 EMPTY = 'split without a single object'
@@ -192,6 +199,8 @@ def _suspicions(split: str, read: BoxSplit) -> list[Suspicion]:
     if read.masks is not None:
         for each in read.masks.masks_unlike_boxes:
             found.append(_of_annotation(UNLIKE, split, read, each, left_out=False))
+        for entry in with_inner_polygons(read.masks.dataset['annotations']):
+            found.append(_of_annotation(FILLED, split, read, entry['id'], left_out=False))
     names = {image['id']: image for image in read.boxes.dataset['images']}
     classes = {key: name for name, key in read.boxes.category_ids.items()}
     for entry in read.boxes.dataset['annotations']:
@@ -221,11 +230,15 @@ def _of_annotation(
 
 
 def _class_suspicions(boxes: Mapping[str, CocoAnnotations]) -> list[Suspicion]:
-    """Return the classes of other splits that training does not have; training refuses them."""
+    """Return the classes with nearly the same name, and those that training does not have and
+    therefore refuses."""
+    found = []
+    for split, read in boxes.items():
+        found += alike_names(split, read.file_classes)
     if 'train' not in boxes:
-        return []
+        return found
     known = boxes['train'].file_classes
-    return [
+    return found + [
         Suspicion('class that train does not have', split, '', repr(name))
         for split, read in boxes.items()
         for name in read.file_classes

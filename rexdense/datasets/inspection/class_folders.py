@@ -8,7 +8,7 @@ import numpy as np
 from rexdense.datasets.classification.file_index import scan_classes
 from rexdense.datasets.formats.conversion import size_of_image
 from rexdense.datasets.formats.split_folders import SPLIT_NAMES, split_of, subfolders
-from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
+from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion, alike_names
 from rexdense.datasets.inspection.pixels import pixel_suspicions
 from rexdense.errors import DataError
 from rexdense.text_table import text_table
@@ -40,6 +40,7 @@ def inspect_class_folders(root: Path) -> Inspected:
         ]
         of_class = np.bincount(files.labels, minlength=len(names)).tolist()
         counts[split] = dict(zip(names, of_class, strict=True))
+        suspicions += alike_names(split, names)
         for name, count in counts[split].items():
             if split == 'train' and count < FEW:
                 suspicions.append(

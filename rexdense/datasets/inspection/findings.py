@@ -1,5 +1,6 @@
 """Findings in a data set, as text and as JSON."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,6 +37,23 @@ class Suspicion(NamedTuple):
         """Return where the sample is."""
         place = f'{self.split} {self.image}'.strip()
         return f'{place}: {self.detail}' if self.detail else place
+
+
+def alike_names(split: str, names: Iterable[str]) -> list[Suspicion]:
+    """Return a suspicion for each group of classes whose names differ in case or spaces alone."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(''.join(name.split()).casefold(), []).append(name)
+    return [
+        Suspicion(
+            'classes whose names differ in case or spaces alone',
+            split,
+            '',
+            some_of(map(repr, group)),
+        )
+        for group in groups.values()
+        if len(group) > 1
+    ]
 
 
 class ImageEntry(NamedTuple):

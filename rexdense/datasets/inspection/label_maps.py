@@ -12,6 +12,7 @@ from rexdense.datasets.images.folders import images_below
 from rexdense.datasets.inspection.findings import ImageEntry, Inspected, Suspicion
 from rexdense.datasets.inspection.pixels import pixel_suspicions
 from rexdense.datasets.segmentation.folder import LABEL_ENDING, SegmentationFolder
+from rexdense.datasets.segmentation.label_counts import require_two_classes
 from rexdense.datasets.segmentation.label_maps import (
     VOID,
     check_labels,
@@ -25,6 +26,7 @@ from rexdense.text_table import text_table
 BAD_MAP = 'label map that cannot be used'
 ALL_VOID = 'label map that is void all over'
 ONE_CLASS = 'label map of one class all over'
+UNTRAINABLE = 'split of one class'
 
 
 def is_label_maps(root: Path) -> bool:
@@ -65,6 +67,11 @@ def inspect_label_maps(root: Path) -> Inspected:
                 counts.append(found)
         table = np.array(counts, np.int64).reshape(-1, len(classes) + 1)
         pixels[split], in_images[split] = table.sum(0), (table > 0).sum(0)
+        if split == 'train' and table[:, :-1].any():
+            try:
+                require_two_classes(table, classes, split)
+            except DataError as error:
+                suspicions.append(Suspicion(UNTRAINABLE, split, '', str(error)))
     if not images:
         raise DataError(f'{root / "images"} has none of train, val and test')
     suspicions += pixel_suspicions(images)

@@ -19,16 +19,19 @@ DAMAGED = 'damaged image'
 OTHER_SIZE = 'image of another size than annotated'
 IN_TWO_SPLITS = 'image in two splits'
 TWICE = 'image twice in a split'
+AS_STORED = 'image with an orientation tag, annotated as it is stored'
 
 
 class _Pixels(NamedTuple):
     digest: bytes | None
     fault: str | None = None
     is_damage: bool = False
+    as_stored: str = ''
 
 
 def pixel_suspicions(images: Mapping[str, Sequence[ImageEntry]]) -> list[Suspicion]:
-    """Decode all images. Return those that are damaged, of another size than stated, or identical.
+    """Decode all images. Return those that are damaged, of another size than stated, annotated in
+    the orientation in which they are stored, or identical.
 
     Args:
         images: Images by split.
@@ -42,6 +45,11 @@ def pixel_suspicions(images: Mapping[str, Sequence[ImageEntry]]) -> list[Suspici
         )
         for (split, entry), pixels in zip(entries, decoded, strict=True)
         if pixels.fault
+    ]
+    suspicions += [
+        Suspicion(AS_STORED, split, entry.name, pixels.as_stored)
+        for (split, entry), pixels in zip(entries, decoded, strict=True)
+        if pixels.as_stored
     ]
     same: dict[bytes, list[tuple[str, ImageEntry]]] = {}
     for pair, pixels in zip(entries, decoded, strict=True):
@@ -60,7 +68,15 @@ def _digest(entry: ImageEntry) -> _Pixels:
     if entry.size and entry.size not in (pixels.shape[:2], _stored_size(entry.path)):
         return _Pixels(None, wrong_image_size(entry.path, pixels.shape[:2], entry.size))
     header = f'{pixels.shape} {pixels.dtype}'.encode()
-    return _Pixels(hashlib.sha256(header + np.ascontiguousarray(pixels).data).digest())
+    digest = hashlib.sha256(header + np.ascontiguousarray(pixels).data).digest()
+    as_stored = ''
+    if entry.size and entry.size != pixels.shape[:2]:
+        # Label Studio states this size and measures boxes on the upright image.
+        as_stored = (
+            f'annotated as {entry.size[1]} x {entry.size[0]}, upright {pixels.shape[1]} x '
+            f'{pixels.shape[0]}: look whether its boxes fit'
+        )
+    return _Pixels(digest, as_stored=as_stored)
 
 
 def _stored_size(path: Path) -> tuple[int, int] | None:

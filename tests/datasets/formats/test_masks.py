@@ -110,6 +110,18 @@ def test_splits_and_the_name_of_the_class(tmp_path):
         read_masks(tmp_path)
 
 
+@pytest.mark.parametrize('folders', ['{}/{split}', '{split}/{}'])
+def test_folders_in_upper_case(tmp_path, folders):
+    for split in ('train', 'val'):
+        write_image(tmp_path / folders.format('Images', split=split) / 'a.png')
+        save(tmp_path / folders.format('MASKS', split=split) / 'a.png', mask_of(1, 2))
+    found = read_masks(tmp_path)
+    assert {split: len(read.content['annotations']) for split, read in found.items()} == {
+        'train': 2,
+        'val': 2,
+    }
+
+
 def test_masks_that_cannot_be_used(tmp_path):
     for name in 'abcd':
         write_image(tmp_path / f'images/{name}.png')

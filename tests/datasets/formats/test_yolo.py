@@ -11,7 +11,7 @@ from rexdense.datasets.formats.yolo import read_yolo
 from rexdense.datasets.inspection.sources import recognised
 from rexdense.errors import DataError
 from tests.small_coco import CONTENT, HEIGHT, WIDTH
-from tests.small_formats import write_image, write_yolo
+from tests.small_formats import STEMS, boxes_of, write_image, write_yolo, yolo_row
 
 LAYOUTS = {
     'Roboflow': ('{}/images', '{}/labels'),
@@ -35,6 +35,70 @@ def test_layouts(tmp_path, layout):
             assert entry['bbox'] == pytest.approx(expected['bbox'], abs=1e-9)
             assert entry['image_id'] == expected['image_id']
             assert entry['category_id'] == expected['category_id']
+
+
+def write_undivided(root, folders=('', '', '')):
+    """Write the three images and their rows, each in its subfolder of ``images`` and ``labels``."""
+    for stem, folder in zip(STEMS, folders, strict=True):
+        write_image(root / 'images' / folder / f'{stem}.png', int(stem))
+        path = root / 'labels' / folder / f'{stem}.txt'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('\n'.join(yolo_row(*each) for each in boxes_of(stem)))
+    (root / 'classes.txt').write_text('cat\ndog\n')
+    return root
+
+
+def images_of(splits):
+    return {
+        split: [image['file_name'] for image in read.content['images']]
+        for split, read in splits.items()
+    }
+
+
+@pytest.mark.parametrize(
+    'text',
+    [
+        'train: train.txt\nval: lists/v.txt',
+        'path: /data/set\ntrain: ./train.txt\nval: [lists/v.txt]',
+        'path: C:\\set\ntrain: C:\\set\\train.txt\nval: ..\\set\\lists\\v.txt',
+    ],
+)
+def test_splits_of_lists_in_the_yaml_file(tmp_path, text):
+    root = write_undivided(tmp_path)
+    (root / 'data.yaml').write_text(f'{text}\nnames: [cat, dog]\n')
+    (root / 'lists').mkdir()
+    (root / 'train.txt').write_text('./images/2.png\nC:\\set\\images\\1.png\n')
+    (root / 'lists/v.txt').write_text('/data/set/images/3.png\n\nimages/other.png\n')
+    found = read_yolo(root)
+    assert images_of(found) == {'train': ['1.png', '2.png'], 'val': ['3.png']}
+    assert len(found['train'].content['annotations']) == 4 and not found['train'].faults
+
+
+def test_splits_of_folders_in_the_yaml_file(tmp_path):
+    root = write_undivided(tmp_path, ('a', 'b/1', 'c'))
+    content = 'train:\n- images/a\n- images/b\nval: ../images/c\nnames: [cat, dog]\n'
+    (root / 'data.yaml').write_text(content)
+    assert images_of(read_yolo(root)) == {'train': ['a/1.png', 'b/1/2.png'], 'val': ['c/3.png']}
+
+
+def test_splits_of_lists_alone(tmp_path):
+    """As Darknet and CVAT have them; one list is no division, and neither is the same one twice."""
+    root = write_undivided(tmp_path)
+    everything = ['1.png', '2.png', '3.png']
+    (root / 'train.txt').write_text(''.join(f'data/images/{name}\n' for name in everything[:2]))
+    assert images_of(read_yolo(root)) == {UNDIVIDED: everything}
+    (root / 'valid.txt').write_text('data/images/3.png\n')
+    assert images_of(read_yolo(root)) == {'train': everything[:2], 'val': everything[2:]}
+    (root / 'data.yaml').write_text('train: images\nval: images\nnames: [cat, dog]\n')
+    assert images_of(read_yolo(root)) == {UNDIVIDED: everything}
+
+
+@pytest.mark.parametrize('layout', ['Roboflow', 'Ultralytics'])
+def test_folders_in_upper_case(tmp_path, layout):
+    images, labels = (place.replace('images', 'Images') for place in LAYOUTS[layout])
+    root = write_yolo(tmp_path, images, labels.replace('labels', 'LABELS'))
+    assert recognised(root) == 'yolo'
+    assert read_yolo(root)['val'].content['images'] == CONTENT['images']
 
 
 def test_label_studio_s_layout_and_a_polygon(tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import socket
+import zlib
 
 import cv2
 import numpy as np
@@ -38,6 +39,16 @@ def with_photometric(value):
     before, found, after = content.partition(PHOTOMETRIC)
     assert found
     return before + found + value.to_bytes(2, 'little') + after[2:]
+
+
+@pytest.mark.parametrize('size', [(40_000, 30_000), (2**20 + 1, 2)])
+def test_more_pixels_than_opencv_decodes_are_no_damage(size):
+    content = encoded(Image.new('1', (8, 8)), 'PNG')
+    place = content.index(b'IHDR') + 4
+    header = b''.join(side.to_bytes(4, 'big') for side in size) + content[place + 8 : place + 13]
+    check = zlib.crc32(b'IHDR' + header).to_bytes(4, 'big')
+    with pytest.raises(UnreadableImage, match=rf'{size[0]} x {size[1]} pixels, too many to decode'):
+        decode_image(content[:place] + header + check + content[place + 17 :], 'x.png')
 
 
 @pytest.mark.parametrize('value', [4, 8, 9, 10, 32803, 32844, 32845])

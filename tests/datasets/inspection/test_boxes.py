@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rexdense.datasets.coco.folder import CocoFolder
-from rexdense.datasets.coco.masks import encode_mask
+from rexdense.datasets.coco.masks import decode_mask, encode_mask
 from rexdense.datasets.inspection.boxes import inspect_boxes
 from rexdense.datasets.inspection.copies import write_box_copy
 from rexdense.datasets.inspection.doubles import double_boxes
@@ -135,6 +135,45 @@ def test_masks(tmp_path, segmentation, what):
     assert inspected(tmp_path)[0].kind == 'masks'
 
 
+SQUARE, OVER = [2, 2, 12, 2, 12, 12, 2, 12], [7, 4, 17, 4, 17, 10, 7, 10]
+INNER = [9, 4, 9, 10, 4, 10]
+ROUND_A_CORNER = [2, 2, 12, 2, 12, 4, 4, 4, 4, 12, 2, 12]
+
+
+@pytest.mark.parametrize(
+    ('polygons', 'suspicious'),
+    [
+        ([SQUARE, INNER], True),
+        ([INNER, SQUARE], True),
+        ([SQUARE, OVER], False),
+        ([SQUARE, [20, 20, 30, 20, 30, 30]], False),
+        ([ROUND_A_CORNER, [6, 6, 10, 6, 10, 10]], False),
+        ([SQUARE], False),
+        ([SQUARE, SQUARE], False),
+    ],
+)
+def test_polygons_inside_others_make_no_holes(tmp_path, polygons, suspicious):
+    content = of_boxes([2, 2, 10, 10], [20, 2, 10, 10])
+    content['annotations'][0]['segmentation'] = polygons
+    content['annotations'][1]['segmentation'] = mask_of(20, 2, 10, 10)
+    write_coco(tmp_path, content)
+    what = 'mask polygon inside another, which makes no hole'
+    kinds = [each for each in found(tmp_path) if each[0] == what]
+    assert kinds == ([(what, 'train', '1.png', (1,))] if suspicious else [])
+    if suspicious:
+        filled = decode_mask(polygons, HEIGHT, WIDTH)
+        assert (filled == decode_mask([SQUARE], HEIGHT, WIDTH)).all()
+
+
+def test_classes_with_nearly_the_same_name(tmp_path):
+    content = coco_content()
+    content['categories'] += [{'id': 3, 'name': 'Cat'}, {'id': 4, 'name': 'ca t '}]
+    write_coco(tmp_path, content)
+    (suspicion,) = inspected(tmp_path)[0].suspicions
+    assert suspicion.what == 'classes whose names differ in case or spaces alone'
+    assert suspicion.text() == "train: 'cat', 'Cat', 'ca t '"
+
+
 def test_a_set_whose_masks_are_all_broken_is_one_of_masks(tmp_path):
     write_coco(tmp_path, of_boxes([2, 2, 10, 10], segmentation=[[1, 1, 2, 2]]))
     assert [what for what, *_ in found(tmp_path)] == ['mask polygon of fewer than 3 points']
@@ -192,7 +231,10 @@ def test_an_image_whose_sides_are_swapped(tmp_path):
     (tmp_path / 'images/2.png').unlink()
     save_turned(tmp_path / 'images/2.png', pixels[::-1], 6)
     kinds = {each[0]: each[2] for each in found(tmp_path) if each[2]}
-    assert kinds == {'image of another size than annotated': '1.png'}
+    assert kinds == {
+        'image of another size than annotated': '1.png',
+        'image with an orientation tag, annotated as it is stored': '2.png',
+    }
 
 
 def test_a_file_that_is_listed_twice_is_copied_once(tmp_path):

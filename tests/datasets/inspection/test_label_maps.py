@@ -88,6 +88,14 @@ def test_a_damaged_image_is_reported_once_whatever_its_name(label_maps):
     assert suspicious(inspect_label_maps(label_maps)) == [('damaged image', 'train', name)]
 
 
+def test_masks_of_0_and_255_are_of_one_class(label_maps):
+    for number in range(4):
+        write_map(label_maps / f'labels/train/{number}.png', (0, 255))
+    (suspicion,) = inspect_label_maps(label_maps).suspicions
+    assert (suspicion.what, suspicion.split) == ('split of one class', 'train')
+    assert 'labels = (mask == 255) * 1' in suspicion.detail
+
+
 def test_other_files_beside_label_maps_and_two_images_of_one(label_maps, tmp_path):
     """No archive is copied, and no link to what lies elsewhere but the names of the classes."""
     write_image(label_maps / 'images/train/0.png', 7)
@@ -104,6 +112,14 @@ def test_other_files_beside_label_maps_and_two_images_of_one(label_maps, tmp_pat
     beside = {path.name: path.read_text() for path in out.iterdir() if path.is_file()}
     assert beside == {'README.md': 'about', 'classes.txt': 'ground\ntree\n'}
     assert len(list(out.glob('labels/train/*'))) == 4
+
+
+def test_class_folders_with_nearly_the_same_name(tmp_path):
+    for place, name in enumerate(('cat', 'Cat', 'dog')):
+        write_image(tmp_path / 'train' / name / '0.png', place)
+    report = inspect_class_folders(tmp_path)
+    (alike,) = (each for each in report.suspicions if 'alone' in each.what)
+    assert alike.detail == "'Cat', 'cat'"
 
 
 def test_classes(tmp_path):

@@ -1,6 +1,7 @@
 """The list of the SHA-256 of a run's checkpoints, by which a damaged or replaced one is known."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,6 +38,19 @@ def test_a_run_lists_what_it_leaves(tmp_path, by_epoch):
     assert sorted(listed(tmp_path)) == sorted((digest(path), path.name) for path in left)
     if tool := shutil.which('sha256sum'):
         subprocess.run([tool, '-c', '--strict', HASHES], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize('link', ['.', 'link'])
+def test_a_folder_by_two_names(tmp_path, link):
+    """Stated in the hook and for the run, once relative and once by a link."""
+    (tmp_path / 'link').symlink_to('.')
+    config = toy_config(tmp_path / link / 'run')
+    config.default_hooks.checkpoint.out_dir = os.path.relpath(tmp_path)
+    for _ in range(2):
+        run(config)
+        left = checkpoints_of_runs(tmp_path / 'run')
+        assert {name for _, name in listed(tmp_path / 'run')} == {path.name for path in left}
+        assert find_checkpoint(tmp_path / 'run')[1] == []
 
 
 @pytest.mark.parametrize('at', range(2, 30, 3))

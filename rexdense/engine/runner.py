@@ -1,5 +1,6 @@
 """mmengine's Runner with a readable terminal log, strict weights and intact checkpoints."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -221,7 +222,8 @@ class Runner(BuildingRunner):
             place = Path(out_dir, filename)
             with path_written_aside(place, overwrite=True, keep_link=False) as aside:
                 save_checkpoint(str(aside.parent), aside.name, *args, **options)
-                if place.parent == Path(self.work_dir) and is_checkpoint_name(filename):
+                of_run = os.path.samefile(place.parent, self.work_dir)
+                if of_run and is_checkpoint_name(filename):
                     list_hash(self.work_dir, filename, aside)
 
         try:

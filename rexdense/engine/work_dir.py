@@ -63,8 +63,8 @@ def prepare_work_dir(
             f'work dir {work_dir} holds {replaced[0]}, which this run would replace and no run has '
             'left there: move the file, or choose another --work-dir'
         )
-    # An interrupted run leaves a copy of its config before its first checkpoint.
-    drawn = [name for name in replaced if name in (CURVES, SHEET, POINTER, HASHES)]
+    # An interrupted run leaves a copy of its config and a hash before its first checkpoint.
+    drawn = [name for name in replaced if name in (CURVES, SHEET, POINTER)]
     earlier = drawn + [path.name for path in checkpoints]
     if earlier and not may_hold_results:
         what, go_on = (

@@ -113,7 +113,8 @@ def test_files_of_no_run_are_not_replaced(tmp_path, name, overwrite):
 
 @pytest.mark.parametrize('name', ['curves.png', 'predictions.png', 'last_checkpoint'])
 def test_results_of_a_run_without_checkpoints_are_not_replaced_unasked(tmp_path, name):
-    lay(tmp_path, *OF_A_RUN, 'mine.py')
+    # The hash of a first checkpoint that a kill kept from its name.
+    lay(tmp_path, *OF_A_RUN, 'mine.py', 'checkpoints.sha256')
     names = written_names('configs/mine.py')
     assert prepare_work_dir(tmp_path, False, names) == tmp_path
     lay(tmp_path, name)

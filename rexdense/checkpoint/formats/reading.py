@@ -1,8 +1,10 @@
 """Safe reading of checkpoint files of any known format, recognised by content."""
 
+import contextlib
 import dataclasses
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,15 @@ def read_checkpoint(
         MissingDependency: it is a safetensors file, and the package is not installed.
     """
     path = checkpoint_file(Path(path).expanduser())
-    try:
+    with as_unreadable(path):
         return _read(path, map_location, trust_pickle, mmap)
+
+
+@contextlib.contextmanager
+def as_unreadable(path: Path) -> Iterator[None]:
+    """Turn errors of the operating system into a CheckpointUnreadable of ``path``."""
+    try:
+        yield
     except OSError as error:
         # Reading can fail despite the permissions: over NFS, or with a broken disk.
         raise CheckpointUnreadable(

@@ -7,6 +7,7 @@ name. A run that is killed in between leaves two hashes of one name, of which on
 import re
 from pathlib import Path
 
+from rexdense.checkpoint.formats.reading import as_unreadable
 from rexdense.checkpoint.sidecar import file_digest
 from rexdense.errors import CheckpointUnreadable
 from rexdense.files import atomic_write
@@ -50,10 +51,12 @@ def require_listed_hash(path: Path) -> None:
     """Check a checkpoint against the list in its folder, if the list has its name.
 
     Raises:
-        CheckpointUnreadable: it is another file than the run has saved.
+        CheckpointUnreadable: it is another file than the run has saved, or cannot be read.
     """
     listed = [found for found, name in _listed(path.parent) if name == path.name]
-    if listed and _hash_of(path) not in listed:
+    with as_unreadable(path):
+        is_listed = not listed or _hash_of(path) in listed
+    if not is_listed:
         raise CheckpointUnreadable(
             f'{path} is not the file that its run saved, by its SHA-256 in {HASHES}: copy it '
             f'again, or delete its line in {HASHES} if you replaced it'
@@ -67,8 +70,10 @@ def _hash_of(path: str | Path) -> str:
 
 def _listed(folder: Path) -> list[tuple[str, str]]:
     """Return the hashes and names in a folder's list; other lines are left out."""
+    place = folder / HASHES
     try:
-        text = (folder / HASHES).read_text(errors='replace')
+        # Opening a pipe would wait for a writer.
+        text = place.read_text(errors='replace') if place.is_file() else ''
     except OSError:
         return []
     found = map(_LINE.fullmatch, text.splitlines())

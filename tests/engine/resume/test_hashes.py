@@ -1,6 +1,8 @@
 """The list of the SHA-256 of a run's checkpoints, by which a damaged or replaced one is known."""
 
+import errno
 import hashlib
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +13,7 @@ pytest.importorskip('mmengine')
 
 import torch
 
+from rexdense.engine.resume import hashes
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, find_checkpoint, run_meta
 from rexdense.engine.resume.hashes import HASHES, list_hash, tidy_hashes
 from rexdense.errors import CheckpointUnreadable
@@ -37,6 +40,19 @@ def test_a_run_lists_what_it_leaves(tmp_path, by_epoch):
     assert sorted(listed(tmp_path)) == sorted((digest(path), path.name) for path in left)
     if tool := shutil.which('sha256sum'):
         subprocess.run([tool, '-c', '--strict', HASHES], cwd=tmp_path, check=True)
+
+
+@pytest.mark.parametrize('link', ['.', 'link'])
+def test_a_folder_by_two_names(tmp_path, link):
+    """Stated in the hook and for the run, once relative and once by a link."""
+    (tmp_path / 'link').symlink_to('.')
+    config = toy_config(tmp_path / link / 'run')
+    config.default_hooks.checkpoint.out_dir = os.path.relpath(tmp_path)
+    for _ in range(2):
+        run(config)
+        left = checkpoints_of_runs(tmp_path / 'run')
+        assert {name for _, name in listed(tmp_path / 'run')} == {path.name for path in left}
+        assert find_checkpoint(tmp_path / 'run')[1] == []
 
 
 @pytest.mark.parametrize('at', range(2, 30, 3))
@@ -77,6 +93,32 @@ def test_a_kill_between_the_hash_and_the_name(tmp_path, is_renamed):
     tidy_hashes(tmp_path)
     assert listed(tmp_path) == [(digest(place), place.name)]
     assert run_meta(place)['iter'] == 1 + is_renamed
+
+
+def test_a_disk_that_cannot_be_read(tmp_path, monkeypatch):
+    for number in (1, 2):
+        place = tmp_path / f'epoch_{number}.pth'
+        write(place, number)
+        list_hash(tmp_path, place.name, place)
+    digest = hashes.file_digest
+
+    def fail(file):
+        if file.name.endswith('epoch_2.pth'):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return digest(file)
+
+    monkeypatch.setattr(hashes, 'file_digest', fail)
+    found, (fault,) = find_checkpoint(tmp_path)
+    assert found.path.name == 'epoch_1.pth'
+    assert fault.startswith(f'{place} cannot be read (Input/output error): check its')
+
+
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no pipes on Windows')
+def test_a_pipe_is_no_list(tmp_path):
+    """Opening it would wait for a writer."""
+    write(tmp_path / 'epoch_1.pth')
+    os.mkfifo(tmp_path / HASHES)
+    assert find_checkpoint(tmp_path)[0].path.name == 'epoch_1.pth'
 
 
 def test_what_fits_no_hash_stays_listed(tmp_path):

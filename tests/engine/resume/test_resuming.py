@@ -14,6 +14,7 @@ from mmengine.hooks import EMAHook
 
 from rexdense.cli import train
 from rexdense.engine.resume.checkpoints import newest_checkpoint
+from rexdense.engine.resume.hashes import HASHES
 from rexdense.engine.resume.loops import PlacedEpochLoop
 from rexdense.errors import (
     CheckpointMismatch,
@@ -27,8 +28,10 @@ from tests.tiny_run import train_arguments
 
 @pytest.fixture
 def copied(trained, tmp_path):
-    """A copy of the finished run, in a folder of another name."""
-    return shutil.copytree(trained.work_dir, tmp_path / 'moved')
+    """A copy of the finished run, in a folder of another name, with checkpoints that tests change."""
+    moved = shutil.copytree(trained.work_dir, tmp_path / 'moved')
+    (moved / HASHES).unlink()
+    return moved
 
 
 def test_resuming_continues_iterations_and_optimizer(trained, copied, shapes, monkeypatch, capsys):

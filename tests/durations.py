@@ -16,7 +16,7 @@ BUDGET = 0.2
 
 
 def read_durations() -> dict[str, tuple[int, float]]:
-    """Return cases and seconds by test function, such as ``tests/test_files.py::test_name``."""
+    """Return cases and seconds by test function, such as ``tests/test_setup.py::test_name``."""
     return {name: tuple(entry) for name, entry in json.loads(FILE.read_text()).items()}
 
 

@@ -11,7 +11,7 @@ from rexdense.benchmark.workloads.loader import enlarged
 from rexdense.deploy import GRAPH_FORMATS
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.coco_evaluation import BACKENDS
-from rexdense.files import atomic_write, scratch_folder
+from rexdense.files.writing import atomic_write, scratch_folder
 
 Tasks = Mapping[str, dict[str, Any]]
 

@@ -9,7 +9,7 @@ import torch
 from rexdense.arch import architecture, list_backbones
 from rexdense.benchmark.processes import Peer, run_in_turns
 from rexdense.benchmark.report import Kept, figures_of, require_same, result_of
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.models import create_backbone
 from rexdense.text_table import text_table
 from rexdense.visualization.plots.figures import new_figure

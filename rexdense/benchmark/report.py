@@ -10,7 +10,7 @@ from typing import Any
 from rexdense.benchmark.machine import BUSY, describe_machine
 from rexdense.benchmark.rounds import ratio, spread
 from rexdense.errors import InvalidArgument, abridged, some_of
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.text_table import text_table
 
 WIDEST = 0.15

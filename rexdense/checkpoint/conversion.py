@@ -9,7 +9,7 @@ from rexdense.checkpoint.names.native import HEAD
 from rexdense.checkpoint.names.recognition import BACKBONE_PREFIX
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import REXDENSE, scheme_named
-from rexdense.destinations import check_destination
+from rexdense.files.destinations import check_destination
 
 
 def convert_checkpoint(

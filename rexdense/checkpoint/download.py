@@ -15,10 +15,10 @@ from typing import Any
 from rexdense.checkpoint.formats.archives import require_checksums
 from rexdense.checkpoint.formats.content import ZIP_PICKLE, recognise_content
 from rexdense.checkpoint.sidecar import file_digest
-from rexdense.destinations import prepare_output_dir, reason, takes_no_more, unwritable
 from rexdense.errors import CheckpointUnreadable, UnwritableFile
-from rexdense.file_locks import one_at_a_time
-from rexdense.files import atomic_write, finish_partial, partial_file
+from rexdense.files.destinations import prepare_output_dir, reason, takes_no_more, unwritable
+from rexdense.files.locks import one_at_a_time
+from rexdense.files.writing import atomic_write, finish_partial, partial_file
 
 
 class _NoDowngrade(urllib.request.HTTPRedirectHandler):

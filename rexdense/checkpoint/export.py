@@ -12,9 +12,9 @@ from rexdense.checkpoint.names.native import STEM_WEIGHT
 from rexdense.checkpoint.report import LoadReport
 from rexdense.checkpoint.schemes import SCHEMES
 from rexdense.checkpoint.sidecar import DIGEST, file_digest, sidecar_path
-from rexdense.destinations import check_destination
 from rexdense.errors import UnknownName, suggest
-from rexdense.files import files_written_aside
+from rexdense.files.destinations import check_destination
+from rexdense.files.writing import files_written_aside
 
 # All but zshn25/rexnet, which publishes only whole U-Nets.
 BACKBONE_FORMATS = tuple(name for name in SCHEMES if name != 'zshn25')

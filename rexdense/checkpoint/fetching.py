@@ -27,8 +27,8 @@ from rexdense.errors import (
     abridged,
     suggest,
 )
-from rexdense.hidden_files import LONGEST_NAME
-from rexdense.output_names import safe_name
+from rexdense.files.hidden_files import LONGEST_NAME
+from rexdense.files.output_names import safe_name
 
 # mmengine's functions (runner/checkpoint.py) with the tables of such names.
 _TABLES = {

@@ -23,9 +23,9 @@ from rexdense.checkpoint.preprocessing import IMAGENET_RGB, Preprocessing
 from rexdense.cli.model_options import add_device_option, chosen_device
 from rexdense.cli.parser import Parser, not_empty, positive, random_seed
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, images_below
-from rexdense.destinations import check_destination
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.errors import DataError, InvalidArgument
+from rexdense.files.destinations import check_destination
 from rexdense.models.classifier import Classifier
 from rexdense.models.image_classifier import ImageClassifier
 from rexdense.text_table import text_table

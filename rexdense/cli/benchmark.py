@@ -26,7 +26,7 @@ from rexdense.benchmark.processes import Peer
 from rexdense.benchmark.report import Kept, losses, read_json, table_of, write_json
 from rexdense.cli.model_options import add_device_option, chosen_device
 from rexdense.cli.parser import Parser, positive
-from rexdense.destinations import check_destination, prepare_output_dir
+from rexdense.files.destinations import check_destination, prepare_output_dir
 from rexdense.shipped_configs import find_config
 
 STEP = '8x3x224x224'

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from rexdense.cli.options import add_config_options, add_data_options
 from rexdense.cli.parser import Parser, positive, random_seed
-from rexdense.destinations import check_destination
 from rexdense.engine.browse.sheet import browse, draw_browsed
 from rexdense.engine.config.data_root import use_data_root
 from rexdense.engine.config.load import load_config, set_scale
 from rexdense.engine.config.override import override
 from rexdense.engine.config.pieces import add_pieces
+from rexdense.files.destinations import check_destination
 from rexdense.visualization.picture_files import check_picture_name, write_picture
 
 SAMPLES = 4

@@ -10,10 +10,10 @@ from rexdense.checkpoint.fetching import source_files
 from rexdense.cli.model_options import add_ema_option, add_reading_options, add_trust_option
 from rexdense.cli.parser import Parser, parse_size
 from rexdense.deploy import GRAPH_FORMATS, export_graph
-from rexdense.destinations import check_destination
 from rexdense.device import reuse_freed_memory
 from rexdense.engine.trained import exported_parts
 from rexdense.errors import InvalidArgument
+from rexdense.files.destinations import check_destination
 
 EXAMPLE = '128,96'
 """Width and height in pixels of the traced image."""

@@ -18,7 +18,6 @@ from rexdense.datasets.inspection.findings import Inspected
 from rexdense.datasets.inspection.folder import inspect_folder
 from rexdense.datasets.inspection.label_maps import is_label_maps
 from rexdense.datasets.inspection.sources import CONVERTED, recognised
-from rexdense.destinations import check_destination, refuse_inputs
 from rexdense.errors import (
     DataError,
     IncompleteResults,
@@ -26,7 +25,8 @@ from rexdense.errors import (
     UnwritableFile,
     left_out_sentence,
 )
-from rexdense.files import atomic_write
+from rexdense.files.destinations import check_destination, refuse_inputs
+from rexdense.files.writing import atomic_write
 
 ZIP = '.zip'
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from rexdense.cli.model_options import add_device_option, chosen_device
 from rexdense.cli.parser import Parser, positive
-from rexdense.destinations import check_destination
 from rexdense.device import reuse_freed_memory
 from rexdense.engine.report.page.document import document
 from rexdense.engine.report.page.sections import sections_of
 from rexdense.engine.report.run_content import content_of_run
 from rexdense.engine.report.run_record import RunRecord, read_run
 from rexdense.errors import InvalidArgument
-from rexdense.files import atomic_write
+from rexdense.files.destinations import check_destination
+from rexdense.files.writing import atomic_write
 from rexdense.inference import Progress
 
 PAGE = 'report.html'

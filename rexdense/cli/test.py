@@ -12,7 +12,6 @@ from rexdense.cli.model_options import add_optimize_option, add_runtime_option
 from rexdense.cli.options import add_data_options, add_run_options
 from rexdense.cli.parser import Parser
 from rexdense.deploy.runtimes import device_of_runtime
-from rexdense.destinations import check_destination, prepare_output_dir
 from rexdense.device import as_process_lost, reuse_freed_memory
 from rexdense.engine.config.apply import apply_run_options
 from rexdense.engine.config.checks.faults import config_faults
@@ -38,6 +37,7 @@ from rexdense.engine.trained.flips import flip_directions
 from rexdense.engine.work_dir import prepare_work_dir
 from rexdense.errors import InvalidArgument
 from rexdense.evaluation.metrics_table import metrics_table
+from rexdense.files.destinations import check_destination, prepare_output_dir
 from rexdense.tasks import Classification, Task, task_of
 from rexdense.tasks.detection import LOWEST_SCORE
 from rexdense.tasks.prediction_files import data_renames

@@ -44,7 +44,7 @@ from rexdense.engine.work_dir import (
 )
 from rexdense.errors import MissingDependency
 from rexdense.evaluation.metrics_table import metrics_of, metrics_table
-from rexdense.files import scratch_folder
+from rexdense.files.writing import scratch_folder
 from rexdense.visualization.plots.curves import draw_curves
 from rexdense.visualization.scalars import read_scalars
 

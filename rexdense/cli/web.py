@@ -7,7 +7,7 @@ from pathlib import Path
 from rexdense.cli.model_options import add_device_option, add_optimize_option, add_trust_option
 from rexdense.cli.parser import Parser, positive
 from rexdense.device import device_sentence, reuse_freed_memory
-from rexdense.files import scratch_folder
+from rexdense.files.writing import scratch_folder
 from rexdense.web.checkpoints import load_checkpoints
 from rexdense.web.server import listen, prepare_gradio, serve
 from rexdense.web.uploads import MEGABYTE, Limits

@@ -12,9 +12,9 @@ from rexdense.checkpoint.sidecar import file_digest, sidecar_path
 from rexdense.deploy.comparison import check_outputs
 from rexdense.deploy.formats import graph_format_named
 from rexdense.deploy.graph import Converted, Graph
-from rexdense.destinations import check_destination
 from rexdense.errors import InvalidArgument, RexdenseError, first_line
-from rexdense.files import files_written_aside
+from rexdense.files.destinations import check_destination
+from rexdense.files.writing import files_written_aside
 
 # Changes to the example: another batch size, odd sizes, a size that is not a multiple of 32.
 _CHECKED = ((1, 1, 33), (3, 32, -31))

@@ -10,10 +10,10 @@ from mmengine.config import Config
 from rexdense.checkpoint.fetching import source_files
 from rexdense.datasets.classification.published_layouts import PUBLISHED_PARTS
 from rexdense.datasets.text_files import CLASS_FILE
-from rexdense.destinations import refuse_inputs
 from rexdense.engine.config.load import dataloader_names, walk
 from rexdense.engine.work_dir import left_by_runs, written_names
 from rexdense.errors import InvalidArgument
+from rexdense.files.destinations import refuse_inputs
 
 # Folders below that of --data-root; see docs/detection.md and the pages of other tasks.
 _KINDS = ('images', 'labels', 'depth', 'Annotations', 'JPEGImages')

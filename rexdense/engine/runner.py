@@ -13,7 +13,6 @@ from torch import nn
 
 from rexdense.checkpoint import install_safe_loader
 from rexdense.checkpoint.details import hidden_options
-from rexdense.destinations import disk_errors_as_unwritable
 from rexdense.device import as_process_lost
 from rexdense.engine.building import BuildingRunner
 from rexdense.engine.config.formatted import FormattedOnce
@@ -34,7 +33,8 @@ from rexdense.engine.scope import import_scope
 from rexdense.engine.work_dir import take_run_folder
 from rexdense.engine.zero import gather_moments
 from rexdense.errors import UnwritableFile
-from rexdense.files import atomic_write, path_written_aside
+from rexdense.files.destinations import disk_errors_as_unwritable
+from rexdense.files.writing import atomic_write, path_written_aside
 
 
 class Runner(BuildingRunner):

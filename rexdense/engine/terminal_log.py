@@ -4,8 +4,8 @@ import logging
 import re
 import sys
 
-from rexdense.destinations import takes_no_more
 from rexdense.engine.resume.full_disk import DiskWait, is_full
+from rexdense.files.destinations import takes_no_more
 
 LONGEST_TERMINAL_LINE = 1000
 MOST_TERMINAL_LINES = 20

@@ -12,14 +12,14 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 
 from rexdense.checkpoint.formats.reading import POINTER
-from rexdense.destinations import as_unwritable, check_destination, prepare_output_dir
 from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, is_checkpoint_name
 from rexdense.engine.resume.hashes import HASHES
 from rexdense.errors import InvalidArgument, UnwritableFile
-from rexdense.file_locks import held_alone, holder_of
-from rexdense.hidden_files import written_for
-from rexdense.output_names import output_path
+from rexdense.files.destinations import as_unwritable, check_destination, prepare_output_dir
+from rexdense.files.hidden_files import written_for
+from rexdense.files.locks import held_alone, holder_of
+from rexdense.files.output_names import output_path
 
 # mmengine names the folder of a run by its start time.
 RUN_FOLDER, STAMP = re.compile(r'\d{8}_\d{6}'), '%Y%m%d_%H%M%S'

@@ -15,7 +15,7 @@ from rexdense.evaluation.classification_evaluation import (
     ClassificationEvaluation,
     evaluate_classification,
 )
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.registry import METRICS
 
 

@@ -14,7 +14,6 @@ from mmengine.logging import print_log
 
 from rexdense.arch.checks import is_number
 from rexdense.datasets.coco.annotations import CocoAnnotations, read_annotations
-from rexdense.destinations import refuse_inputs
 from rexdense.errors import DataError, InvalidArgument
 from rexdense.evaluation.coco_comparison import compared_images
 from rexdense.evaluation.coco_evaluation import (
@@ -25,7 +24,8 @@ from rexdense.evaluation.coco_evaluation import (
 )
 from rexdense.evaluation.data_science_bowl import data_science_bowl
 from rexdense.evaluation.detection_errors import DetectionErrors, detection_errors
-from rexdense.files import atomic_write
+from rexdense.files.destinations import refuse_inputs
+from rexdense.files.writing import atomic_write
 from rexdense.registry import METRICS
 
 

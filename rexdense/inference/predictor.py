@@ -15,13 +15,13 @@ from rexdense.arch.checks import require_positive_integer, require_ratio
 from rexdense.datasets.images.loading import ImageError
 from rexdense.datasets.images.videos import VIDEO_ENDINGS, Video, VideoError, is_video
 from rexdense.deploy.runtimes import device_of_runtime
-from rexdense.destinations import refuse_inputs
 from rexdense.device import find_device
 from rexdense.engine.config.object_limits import most_objects
 from rexdense.engine.trained.flips import flip_tested
 from rexdense.engine.trained.model import load_trained_model
 from rexdense.engine.trained.runtime import use_runtime
 from rexdense.errors import InvalidArgument, suggest
+from rexdense.files.destinations import refuse_inputs
 from rexdense.inference.network_lock import NetworkLock
 from rexdense.inference.packing import Packed, Packer
 from rexdense.inference.predictions import Prediction, prediction_of

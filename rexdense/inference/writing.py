@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.inference.predictions import Prediction
 from rexdense.tasks.prediction_files import Place
 from rexdense.visualization.picture_files import write_picture

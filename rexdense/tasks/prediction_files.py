@@ -18,10 +18,10 @@ from rexdense.datasets.images.folders import (
     unread_sentence,
 )
 from rexdense.datasets.images.videos import is_video
-from rexdense.destinations import check_destination, prepare_output_dir, refuse_inputs
 from rexdense.errors import DataError, InvalidArgument
-from rexdense.files import atomic_write
-from rexdense.output_names import Rename, output_names, output_path
+from rexdense.files.destinations import check_destination, prepare_output_dir, refuse_inputs
+from rexdense.files.output_names import Rename, output_names, output_path
+from rexdense.files.writing import atomic_write
 from rexdense.tasks import Task
 from rexdense.visualization.picture_files import picture_name
 from rexdense.visualization.video_files import video_name

@@ -10,7 +10,7 @@ from PIL import Image
 
 from rexdense.datasets.images.loading import LoadImage
 from rexdense.errors import InvalidArgument
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 
 WRITABLE_ENDINGS = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 # In pixels; limits of the formats and of programs that open them.

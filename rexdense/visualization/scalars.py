@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rexdense.destinations import reason
+from rexdense.files.destinations import reason
 
 _BEYOND_FLOATS = 10**300
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from rexdense.errors import InvalidArgument, UnwritableFile
-from rexdense.files import path_written_aside
+from rexdense.files.writing import path_written_aside
 from rexdense.visualization.picture_files import at_most
 from rexdense.visualization.tiles import padded
 

@@ -11,7 +11,7 @@ import fastapi
 import gradio
 
 from rexdense.errors import RexdenseError
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.inference import Predictor
 from rexdense.visualization.picture_files import at_most
 from rexdense.web.checkpoints import names_of_task, settings_of

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rexdense.datasets.images.loading import ImageError
-from rexdense.files import scratch_folder
+from rexdense.files.output_names import safe_name
+from rexdense.files.writing import scratch_folder
 from rexdense.inference import Prediction, Predictor
 from rexdense.inference.writing import write_prediction
-from rexdense.output_names import safe_name
 from rexdense.tasks import Classification, Depth, Detection, Segmentation, Task
 from rexdense.tasks.prediction_files import places_of, write_results
 from rexdense.visualization.picture_files import at_most, read_picture

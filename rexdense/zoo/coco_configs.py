@@ -4,7 +4,7 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple
 
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.zoo.published import PublishedRow, load_published
 
 

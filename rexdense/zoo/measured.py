@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.zoo.complexity import COUNTING_RULE, Complexity, count_complexity
 from rexdense.zoo.detectors import OBJECTS, REGIONS, DetectorMeasurement, measure_detector
 

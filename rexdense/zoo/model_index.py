@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.shipped_configs import config_names
 from rexdense.zoo.coco_configs import DETECTORS, METHODS
 from rexdense.zoo.measured import load_measured, load_measured_detectors

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from rexdense.errors import InvalidArgument
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.zoo.coco_configs import BASELINES, DETECTORS, METHODS
 from rexdense.zoo.detectors import AUTHORS_IMAGE, MMDET_IMAGE, OBJECTS, REGIONS
 from rexdense.zoo.measured import UNET_CLASSES, load_measured_detectors, load_measured_unets

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rexdense.destinations import check_destination
 from rexdense.errors import InvalidArgument
-from rexdense.files import atomic_write
+from rexdense.files.destinations import check_destination
+from rexdense.files.writing import atomic_write
 from rexdense.visualization.plots.figures import lay_grid, new_figure
 from rexdense.zoo.published import load_published
 from rexdense.zoo.table import family_of, zoo_entries

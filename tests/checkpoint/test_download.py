@@ -317,5 +317,5 @@ def test_a_cache_that_may_be_read_alone_is_used(tmp_path, monkeypatch):
     def refuse(*_):
         raise OSError(errno.EROFS, 'Read-only file system')
 
-    monkeypatch.setattr('rexdense.files.os.open', refuse)
+    monkeypatch.setattr('rexdense.files.writing.os.open', refuse)
     assert download('http://127.0.0.1:9/weights.pth', path) == path

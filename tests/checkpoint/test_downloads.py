@@ -17,8 +17,8 @@ from mmengine.runner import CheckpointLoader
 import rexdense
 from rexdense.checkpoint import download, fetching, install_safe_loader, write_checkpoint
 from rexdense.checkpoint.fetching import local_file
-from rexdense.destinations import unwritable
 from rexdense.errors import CheckpointUnreadable, UnwritableFile
+from rexdense.files.destinations import unwritable
 from tests.checkpoint.crafted_files import write_crafted
 
 ENDS_SOON = dict(poll_interval=0.01)

@@ -6,7 +6,7 @@ from typing import Any
 from rexdense.benchmark.workloads import Workload
 from rexdense.deploy import BackboneGraph, SegmentorGraph, export_graph
 from rexdense.deploy.formats import graph_format_named
-from rexdense.files import scratch_folder
+from rexdense.files.writing import scratch_folder
 from rexdense.models import create_backbone
 from rexdense.models.unet import create_unet
 

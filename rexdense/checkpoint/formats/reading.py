@@ -19,8 +19,8 @@ from rexdense.checkpoint.formats.content import (
 from rexdense.checkpoint.formats.mindspore_ckpt import group_values, read_mindspore
 from rexdense.checkpoint.formats.pickles import read_pickle
 from rexdense.checkpoint.formats.safetensors_files import read_safetensors
-from rexdense.destinations import reason
 from rexdense.errors import CheckpointUnreadable
+from rexdense.files.destinations import reason
 
 POINTER = 'last_checkpoint'
 """The file in which mmengine keeps the path of a run's last checkpoint."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from rexdense.checkpoint.formats.mindspore_ckpt import write_mindspore
 from rexdense.checkpoint.formats.safetensors_files import write_safetensors
 from rexdense.errors import InvalidArgument
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 
 FORMATS = ('.pth', '.safetensors', '.ckpt')
 

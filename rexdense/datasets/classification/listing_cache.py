@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rexdense.errors import UnwritableFile
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 
 VERSION = 4
 

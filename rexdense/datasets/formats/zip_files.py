@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from rexdense.datasets.file_names import not_a_file
 from rexdense.datasets.images.folders import is_data
-from rexdense.destinations import as_unwritable
 from rexdense.errors import DataError, RexdenseError
-from rexdense.files import folder_written_aside
+from rexdense.files.destinations import as_unwritable
+from rexdense.files.writing import folder_written_aside
 
 MOST_RATIO = 200
 """Largest ratio of unpacked to packed bytes; images hardly shrink, annotations by 20."""

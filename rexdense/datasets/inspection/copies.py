@@ -17,8 +17,8 @@ from rexdense.datasets.inspection.label_maps import label_map_of
 from rexdense.datasets.inspection.pixels import DAMAGED, IN_TWO_SPLITS, OTHER_SIZE, TWICE
 from rexdense.datasets.text_files import CLASS_FILE
 from rexdense.errors import DataError, InvalidArgument, some_of
-from rexdense.files import folder_written_aside
-from rexdense.output_names import output_names
+from rexdense.files.output_names import output_names
+from rexdense.files.writing import folder_written_aside
 
 _MOST_BESIDE = 16 * 2**20
 """Bytes of a file beside the folders of images; larger ones are archives and weights."""

@@ -14,9 +14,9 @@ from rexdense.datasets.images.loading import LoadImage
 from rexdense.datasets.inspection.boxes import BoxSplit
 from rexdense.datasets.shapes.encoding import encode_png
 from rexdense.errors import DataError
-from rexdense.files import folder_written_aside
-from rexdense.hidden_files import LONGEST_NAME
-from rexdense.output_names import name_key, safe_name
+from rexdense.files.hidden_files import LONGEST_NAME
+from rexdense.files.output_names import name_key, safe_name
+from rexdense.files.writing import folder_written_aside
 
 MARGIN = 0.1
 """Margin on each side of a box, as a share of its longer side, so that the edges of an object are

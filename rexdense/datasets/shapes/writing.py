@@ -10,9 +10,9 @@ from rexdense.datasets.shapes.annotations import CocoAnnotations
 from rexdense.datasets.shapes.encoding import encode_png
 from rexdense.datasets.shapes.outlines import SHAPE_CLASSES
 from rexdense.datasets.shapes.scene import CROP_SIZE, SPLITS, UNITS_PER_METRE, draw_crop, draw_scene
-from rexdense.destinations import as_unwritable
 from rexdense.errors import DataError, InvalidArgument, UnwritableFile
-from rexdense.files import folder_written_aside
+from rexdense.files.destinations import as_unwritable
+from rexdense.files.writing import folder_written_aside
 
 VERSION = 1
 """Increased whenever the same settings would give other pixels or files."""

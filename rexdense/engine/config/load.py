@@ -10,8 +10,8 @@ from mmengine.config import Config, ConfigDict
 from mmengine.config.utils import MODULE2PACKAGE
 
 from rexdense.dependencies import missing_dependency
-from rexdense.destinations import takes_no_more, unwritable
 from rexdense.errors import InvalidArgument, RexdenseError, abridged
+from rexdense.files.destinations import takes_no_more, unwritable
 from rexdense.shipped_configs import find_config
 
 RUN_LENGTHS = ('max_epochs', 'max_iters')

@@ -11,8 +11,8 @@ from rexdense.device import bare_model
 from rexdense.engine.trained.flips import flip_tested
 from rexdense.engine.trained.model import for_inference
 from rexdense.engine.trained.runtime import use_runtime
-from rexdense.files import atomic_write
-from rexdense.output_names import Rename, output_paths
+from rexdense.files.output_names import Rename, output_paths
+from rexdense.files.writing import atomic_write
 from rexdense.tasks import Task
 from rexdense.visualization.picture_files import read_picture, write_picture
 
@@ -103,7 +103,7 @@ def places_of_samples(
     if a link leads out of ``folder``.
 
     Args:
-        renames, reserved: As for :func:`rexdense.output_names.output_names`.
+        renames, reserved: As for :func:`rexdense.files.output_names.output_names`.
     """
     prefix = getattr(dataset, 'data_prefix', {})
     images = prefix.get('img') or prefix.get('img_path') or None

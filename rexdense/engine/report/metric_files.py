@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from rexdense.errors import MissingDependency
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.visualization.confusion import confusion_table, draw_confusion
 from rexdense.visualization.picture_files import encode_picture
 from rexdense.visualization.plots.detection import plot_errors, plot_precision_recall

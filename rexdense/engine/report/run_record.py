@@ -15,7 +15,7 @@ from rexdense.engine.report.metric_files import METRIC_FILES
 from rexdense.engine.resume.checkpoints import checkpoints_of_runs, newest_checkpoint
 from rexdense.engine.work_dir import LOCK, RUN_FOLDER
 from rexdense.errors import CheckpointUnreadable, InvalidArgument, some_of
-from rexdense.file_locks import holder_of
+from rexdense.files.locks import holder_of
 from rexdense.visualization.scalars import Scalars, read_scalars
 
 FIRST_LINES = 200

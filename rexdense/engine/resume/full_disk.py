@@ -10,7 +10,7 @@ from typing import Any
 from mmengine.visualization import LocalVisBackend, Visualizer
 
 from rexdense.errors import InvalidArgument
-from rexdense.files import appended_whole
+from rexdense.files.writing import appended_whole
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _MOST = 10**6

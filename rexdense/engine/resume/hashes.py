@@ -10,7 +10,7 @@ from pathlib import Path
 from rexdense.checkpoint.formats.reading import as_unreadable
 from rexdense.checkpoint.sidecar import file_digest
 from rexdense.errors import CheckpointUnreadable
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 
 HASHES = 'checkpoints.sha256'
 

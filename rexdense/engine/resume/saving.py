@@ -16,7 +16,7 @@ from rexdense.engine.resume.deleting import KEPT_STEPS, RemovedLater, keep_steps
 from rexdense.engine.resume.full_disk import minutes_of
 from rexdense.engine.resume.hashes import tidy_hashes
 from rexdense.errors import InvalidArgument
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.registry import HOOKS
 
 _EVERY = re.compile(r'(\d{1,10})\s*(i|min)')

@@ -14,9 +14,9 @@ from rexdense.checkpoint.download import cache_folder
 from rexdense.deploy import ClassifierGraph, Graph, SegmentorGraph, export_graph
 from rexdense.deploy.pasting import paste_masks
 from rexdense.deploy.runtimes import device_of_runtime, open_graph
-from rexdense.destinations import prepare_output_dir
 from rexdense.errors import GraphMismatch, InvalidArgument, RexdenseError, first_line
-from rexdense.files import scratch_folder
+from rexdense.files.destinations import prepare_output_dir
+from rexdense.files.writing import scratch_folder
 from rexdense.models.image_classifier import ImageClassifier
 
 TOLERANCE = 1e-3

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from rexdense.evaluation.metrics_table import metrics_of
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.visualization.plots.figures import new_figure
 from rexdense.visualization.scalars import read_scalars
 

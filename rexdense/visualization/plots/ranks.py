@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rexdense.files import atomic_write
+from rexdense.files.writing import atomic_write
 from rexdense.visualization.plots.figures import COLOURS, lay_grid, new_figure
 
 Curve = tuple[Sequence[float], Sequence[float]]

@@ -14,7 +14,7 @@ from rexdense.datasets.classification.dataset import ClassificationDataset
 from rexdense.datasets.inspection.crops import MARGIN, write_crops
 from rexdense.datasets.inspection.sources import read_box_splits
 from rexdense.errors import DataError, IncompleteResults, InvalidArgument, UnwritableFile
-from rexdense.hidden_files import LONGEST_NAME
+from rexdense.files.hidden_files import LONGEST_NAME
 from tests.config_kinds import ROOT
 from tests.small_coco import HEIGHT, WIDTH, coco_content, write_coco
 

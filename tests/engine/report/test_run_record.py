@@ -100,7 +100,7 @@ def test_a_run_without_validation_or_end_is_told(tmp_path):
 def test_a_run_that_goes_on_is_told(tmp_path):
     folder = write_run(tmp_path / 'run', config='train_cfg = dict(max_epochs=9)\n')
     holding = (
-        'import sys; from pathlib import Path; from rexdense.file_locks import held_alone\n'
+        'import sys; from pathlib import Path; from rexdense.files.locks import held_alone\n'
         f"with held_alone(Path({str(folder / LOCK)!r}), 'process 12 of here'):\n"
         "    print('held', flush=True); sys.stdin.read()"
     )

@@ -8,9 +8,9 @@ from pathlib import Path, PurePath, PurePosixPath
 import pytest
 
 from rexdense.errors import InvalidArgument
-from rexdense.files import atomic_write
-from rexdense.hidden_files import LONGEST_NAME
-from rexdense.output_names import output_names, output_path, output_paths, safe_name
+from rexdense.files.hidden_files import LONGEST_NAME
+from rexdense.files.output_names import output_names, output_path, output_paths, safe_name
+from rexdense.files.writing import atomic_write
 
 COMPOSED, DECOMPOSED = (unicodedata.normalize(form, 'é.jpg') for form in ('NFC', 'NFD'))
 PNG = [lambda name: PurePath(name).stem + '.png', lambda name: name + '.png']

@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from rexdense.destinations import as_unwritable, check_destination
 from rexdense.errors import UnwritableFile
-from rexdense.hidden_files import HiddenFile, hidden_name, take_places
+from rexdense.files.destinations import as_unwritable, check_destination
+from rexdense.files.hidden_files import HiddenFile, hidden_name, take_places
 
 
 def atomic_write(

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from rexdense.destinations import check_destination, refuse_inputs
 from rexdense.errors import InvalidArgument, UnwritableFile
-from rexdense.file_locks import held_alone, one_at_a_time
-from rexdense.files import (
+from rexdense.files.destinations import check_destination, refuse_inputs
+from rexdense.files.locks import held_alone, one_at_a_time
+from rexdense.files.writing import (
     atomic_write,
     files_written_aside,
     folder_written_aside,
@@ -264,7 +264,7 @@ def test_the_longest_names_can_be_written(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from rexdense.files import files_written_aside
+from rexdense.files.writing import files_written_aside
 with files_written_aside(*sys.argv[1:], overwrite=True) as files:
     for file in files:
         file.write(b'half')
@@ -457,7 +457,7 @@ class TestFolders:
 HOLDER = """
 import os, sys, time
 from pathlib import Path
-from rexdense.file_locks import held_alone
+from rexdense.files.locks import held_alone
 with held_alone(Path(sys.argv[1]), 'process 1 of one') as other:
     assert other is None
     if os.fork() == 0:

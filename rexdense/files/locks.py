@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from rexdense.destinations import as_unwritable, unwritable
+from rexdense.files.destinations import as_unwritable, unwritable
 
 LONGEST_HOLDER = 240
 """Bytes that are read of what a lock file says of its holder."""

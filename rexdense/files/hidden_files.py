@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from rexdense.destinations import already_there, as_unwritable, reason, unwritable
 from rexdense.errors import UnwritableFile
+from rexdense.files.destinations import already_there, as_unwritable, reason, unwritable
 
 ASIDE, BACKUP = 'part', 'old'
 """Endings of hidden files: a file being written, and a backup of a file being replaced."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from rexdense.errors import InvalidArgument
-from rexdense.hidden_files import LONGEST_NAME
+from rexdense.files.hidden_files import LONGEST_NAME
 
 Rename = Callable[[str], str]
 """A function from the name of an input file to the name of its output file."""

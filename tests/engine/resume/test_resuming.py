@@ -28,7 +28,7 @@ from tests.tiny_run import train_arguments
 
 @pytest.fixture
 def copied(trained, tmp_path):
-    """A copy of the finished run, in a folder of another name, with checkpoints that tests change."""
+    """A copy of the finished run, in a folder of another name, whose checkpoints may be changed."""
     moved = shutil.copytree(trained.work_dir, tmp_path / 'moved')
     (moved / HASHES).unlink()
     return moved

@@ -14,7 +14,7 @@ from rexdense.files.writing import atomic_write
 
 HASHES = 'checkpoints.sha256'
 
-_LINE = re.compile(r'([0-9a-f]{64}) [ *](.+)')
+_LINE = re.compile(r'([0-9a-f]{64}) [ *]([^/]+)')
 
 
 def list_hash(work_dir: str | Path, name: str, written: str | Path) -> None:
@@ -69,7 +69,8 @@ def _hash_of(path: str | Path) -> str:
 
 
 def _listed(folder: Path) -> list[tuple[str, str]]:
-    """Return the hashes and names in a folder's list; other lines are left out."""
+    """Return the hashes and names in a folder's list. Other lines are left out, such as paths that
+    lead out of the folder."""
     place = folder / HASHES
     try:
         # Opening a pipe would wait for a writer.

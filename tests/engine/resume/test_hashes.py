@@ -120,6 +120,19 @@ def test_a_pipe_is_no_list(tmp_path):
     assert find_checkpoint(tmp_path)[0].path.name == 'epoch_1.pth'
 
 
+def test_paths_out_of_the_folder_are_not_read(tmp_path):
+    place = tmp_path / 'run/epoch_1.pth'
+    place.parent.mkdir()
+    write(place)
+    write(tmp_path / 'theirs')
+    paths = '../theirs', tmp_path / 'theirs'
+    lines = [f'{number * 64}  {path}\n' for path in paths for number in '12']
+    (place.parent / HASHES).write_text(''.join(lines))
+    list_hash(place.parent, place.name, place)
+    tidy_hashes(place.parent)
+    assert listed(place.parent) == [(digest(place), place.name)]
+
+
 def test_what_fits_no_hash_stays_listed(tmp_path):
     """A damage must not be forgotten."""
     place = tmp_path / 'epoch_1.pth'

@@ -55,7 +55,7 @@ def test_a_killed_process_and_a_restart(image_folder, tmp_path):
     done = Forked(partial(launch, **LAUNCHER), rexdense, command)
     assert done.wait() == 0, done.stderr
     told = [line for line in done.stderr.splitlines() if 'error: ' in line]
-    assert len(told) == 1, told
+    assert len(told) == 1, done.stderr
     assert told[0].startswith('rexdense train: error: process 0 of 2 has lost another one (')
     assert done.stdout.count('Started anew by torchrun: the run goes on') == 1
     files = [tmp_path / name / 'epoch_2.pth' for name in ('whole', 'killed')]

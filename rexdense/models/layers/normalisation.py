@@ -109,6 +109,29 @@ def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
     return norm(x)
 
 
+def accept_single_values(model: nn.Module) -> None:
+    """Make the batch norms of other projects in a model train on a single value per channel, too,
+    such as the smallest map of an SSD for one image. Like :func:`normalise_pooled`, they then use
+    the running statistics, which do not change; torch refuses such maps."""
+    for part in model.modules():
+        if type(part).__module__.startswith('rexdense.'):
+            continue  # their own maps are larger, and hooks would cost memory
+        for norm in part.children():
+            if type(norm) is nn.BatchNorm2d and norm.track_running_stats:
+                norm.register_forward_pre_hook(_rest_at_a_single_value)
+                norm.register_forward_hook(_train_again)
+
+
+def _rest_at_a_single_value(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    if norm.training and inputs[0].numel() == inputs[0].shape[1]:
+        norm.training, norm.rests = False, True
+
+
+def _train_again(norm: nn.Module, *_: Any) -> None:
+    if norm.__dict__.pop('rests', False):
+        norm.training = True
+
+
 def normalise(
     norm: nn.Module,
     x: Tensor,

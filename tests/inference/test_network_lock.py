@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import pickle
 import queue
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,8 +15,10 @@ pytest.importorskip('mmseg')
 
 import torch
 
+from rexdense.engine.config.load import set_scale
 from rexdense.inference import Predictor, network_lock
 from rexdense.inference.network_lock import NetworkLock
+from tests import untrained
 
 needs_fork = pytest.mark.skipif(not hasattr(os, 'fork'), reason='Windows has no fork')
 
@@ -28,8 +32,17 @@ def two_threads():
 
 
 @pytest.fixture(scope='module')
-def predictor(untrained_models):
-    return Predictor(untrained_models['labels'], 'cpu')
+def checkpoint(tmp_path_factory):
+    """A model of images that are large enough for several threads, also where they are packed."""
+    path = tmp_path_factory.mktemp('large') / 'labels.pth'
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(untrained, 'set_scale', lambda config, _: set_scale(config, (512, 512)))
+        return untrained.write_untrained(path, *untrained.MODELS_OF_EACH_KIND['labels'])
+
+
+@pytest.fixture(scope='module')
+def predictor(checkpoint):
+    return Predictor(checkpoint, 'cpu')
 
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (97, 131, 3), np.uint8)
@@ -48,7 +61,7 @@ def in_a_fork(function, *arguments):
     process = context.Process(target=lambda: results.put(function(*arguments)))
     process.start()
     try:
-        return results.get(timeout=60)
+        return results.get(timeout=20)
     except queue.Empty:
         pytest.fail('the forked process does not return')
     finally:
@@ -67,12 +80,10 @@ def predicted(predictor, checkpoint):
 
 @needs_fork
 @pytest.mark.parametrize('own', [False, True], ids=['inherited', 'made there'])
-def test_a_forked_process_computes_in_one_thread(predictor, untrained_models, two_threads, own):
+def test_a_forked_process_computes_in_one_thread(predictor, checkpoint, two_threads, own):
     """The parent has computed in two before, and all the same the child does not hang."""
     expected = predictor(IMAGE)[0].labels
-    labels, threads, messages = in_a_fork(
-        predicted, None if own else predictor, untrained_models['labels']
-    )
+    labels, threads, messages = in_a_fork(predicted, None if own else predictor, checkpoint)
     assert (labels == expected).all() and threads == 1
     (message,) = messages
     assert message.startswith('torch computes in one thread')
@@ -100,3 +111,46 @@ def test_a_lock_held_in_the_parent_is_free_in_a_forked_process():
 
     with lock:
         assert in_a_fork(taken)
+
+
+@needs_fork
+def test_another_thread_of_a_forked_process_may_be_the_first(predictor, two_threads):
+    predictor(IMAGE)
+
+    def threads_of_the_main_thread():
+        first = threading.Thread(target=predictor, args=(IMAGE,))
+        first.start()
+        first.join()
+        predictor(IMAGE)
+        return torch.get_num_threads()
+
+    assert in_a_fork(threads_of_the_main_thread) == 1
+
+
+@needs_fork
+def test_threads_of_a_forked_process_take_turns_from_the_first_time(two_threads):
+    lock = NetworkLock()
+
+    def most_at_once():
+        within, counts, errors = [], [], []
+        start = threading.Barrier(4)
+
+        def use():
+            start.wait()
+            try:
+                with lock:
+                    within.append(None)
+                    counts.append(len(within))
+                    time.sleep(0.02)
+                    within.pop()
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        users = [threading.Thread(target=use) for _ in range(4)]
+        for user in users:
+            user.start()
+        for user in users:
+            user.join()
+        return max(counts), errors
+
+    assert [in_a_fork(most_at_once) for _ in range(3)] == 3 * [(1, [])]

@@ -1,7 +1,6 @@
 """Masks whose polygons lie inside one another."""
 
-from collections.abc import Sequence
-from itertools import permutations
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,25 @@ def with_inner_polygons(annotations: Sequence[dict[str, Any]]) -> list[dict[str,
         entry
         for entry in annotations
         if isinstance(entry.get('segmentation'), list) and len(entry['segmentation']) > 1
-        if any(_inside(*pair) for pair in permutations(entry['segmentation'], 2))
+        if any(_inside(*pair) for pair in _nested(entry['segmentation']))
     ]
 
 
-def _inside(polygon: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether all points of a polygon [x, y, x, y, ...] lie inside another one: a ray from such a
+def _nested(polygons: Sequence[Sequence[float]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the pairs of polygons (points, 2) of which the box of the first lies inside that of the
+    second."""
+    corners = [np.array(polygon, np.float64).reshape(-1, 2) for polygon in polygons]
+    low = np.array([each.min(0) for each in corners])
+    high = np.array([each.max(0) for each in corners])
+    within = ((low[:, None] > low) & (high[:, None] < high)).all(-1)
+    for inner, outer in np.argwhere(within):
+        yield corners[inner], corners[outer]
+
+
+def _inside(points: np.ndarray, corners: np.ndarray) -> bool:
+    """Whether all points (N, 2) lie inside the polygon of some corners (M, 2): a ray from such a
     point crosses an odd number of its sides."""
-    x, y = np.array(polygon, np.float64).reshape(-1, 2).T[:, :, None]
-    corners = np.array(other, np.float64).reshape(-1, 2)
-    if (corners.min(0) >= (x.min(), y.min())).any() or (corners.max(0) <= (x.max(), y.max())).any():
-        return False
+    x, y = points.T[:, :, None]
     across, down = corners.T
     next_across, next_down = np.roll(corners, -1, 0).T
     crosses = (down > y) != (next_down > y)

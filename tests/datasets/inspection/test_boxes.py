@@ -10,6 +10,7 @@ import pytest
 
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.datasets.coco.masks import decode_mask, encode_mask
+from rexdense.datasets.inspection import holes
 from rexdense.datasets.inspection.boxes import inspect_boxes
 from rexdense.datasets.inspection.copies import write_box_copy
 from rexdense.datasets.inspection.doubles import double_boxes
@@ -163,6 +164,15 @@ def test_polygons_inside_others_make_no_holes(tmp_path, polygons, suspicious):
     if suspicious:
         filled = decode_mask(polygons, HEIGHT, WIDTH)
         assert (filled == decode_mask([SQUARE], HEIGHT, WIDTH)).all()
+
+
+def test_only_polygons_whose_boxes_lie_inside_others_are_compared(monkeypatch):
+    """A mask of a thousand polygons would have a million pairs."""
+    compared = []
+    monkeypatch.setattr(holes, '_inside', lambda *pair: compared.append(pair))
+    apart = [[10 * left, 0, 10 * left + 5, 0, 10 * left, 5] for left in range(50)]
+    holes.with_inner_polygons([dict(segmentation=[*apart, SQUARE, INNER])])
+    assert len(compared) == 1
 
 
 def test_classes_with_nearly_the_same_name(tmp_path):

@@ -42,11 +42,10 @@ def test_a_run_lists_what_it_leaves(tmp_path, by_epoch):
         subprocess.run([tool, '-c', '--strict', HASHES], cwd=tmp_path, check=True)
 
 
-@pytest.mark.parametrize('link', ['.', 'link'])
-def test_a_folder_by_two_names(tmp_path, link):
-    """Stated in the hook and for the run, once relative and once by a link."""
+def test_a_folder_by_two_names(tmp_path):
+    """A relative path in the hook, and one by a link for the run."""
     (tmp_path / 'link').symlink_to('.')
-    config = toy_config(tmp_path / link / 'run')
+    config = toy_config(tmp_path / 'link/run')
     config.default_hooks.checkpoint.out_dir = os.path.relpath(tmp_path)
     for _ in range(2):
         run(config)

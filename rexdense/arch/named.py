@@ -9,7 +9,7 @@ from rexdense.arch.checks import require_known
 from rexdense.arch.levels import Architecture, FeatureLevel, resolve_out_indices
 from rexdense.arch.residual import RegNetRule, ResNeXtRule
 from rexdense.arch.rexnet import ReXNetLiteRule, ReXNetRule
-from rexdense.errors import InvalidArgument, UnknownName, suggest
+from rexdense.errors import InvalidArgument, UnknownName, abridged, suggest
 
 # w_0, w_a, w_m, depth, group width: pycls configs/dds_baselines/regnet{x,y} (timm models/regnet.py
 # has the same numbers).
@@ -124,7 +124,7 @@ def architecture(name: str, **overrides: Any) -> Architecture:
         raise UnknownName(f'no backbone is called {name!r}: {suggest(name, ARCHITECTURES)}')
     rule = ARCHITECTURES[name]
     require_known(type(rule).__name__, overrides, rule_arguments(type(rule)))
-    return dataclasses.replace(rule, **overrides).build()
+    return _built(dataclasses.replace(rule, **overrides))
 
 
 def architecture_by_rule(rule: type, **arguments: Any) -> Architecture:
@@ -150,7 +150,16 @@ def architecture_by_rule(rule: type, **arguments: Any) -> Architecture:
         raise InvalidArgument(
             f'{rule.__name__} needs {", ".join(missing)} too; or give a name, such as arch={name!r}'
         )
-    return rule(**arguments).build()
+    return _built(rule(**arguments))
+
+
+def _built(rule: Any) -> Architecture:
+    """Return the network of a rule; raise InvalidArgument if its widths overflow."""
+    try:
+        return rule.build()
+    except OverflowError as error:
+        said = f'{abridged(rule)}: the widths are too large to be numbers; give smaller arguments'
+        raise InvalidArgument(said) from error
 
 
 def feature_levels(

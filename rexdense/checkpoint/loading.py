@@ -64,7 +64,7 @@ def load_weights(
 
     Raises:
         InvalidArgument: an argument has another type than above, or the module has no backbone or
-            no memory (``device='meta'``).
+            no memory (``device='meta'``), or is optimised.
         CheckpointUnreadable: the file is not a checkpoint, is damaged, or would run code.
         CheckpointMismatch: the tensors do not fit the module; the message names the closest
             network.
@@ -81,6 +81,11 @@ def load_weights(
     target = Target.of(module)
     check_channel_rule(input_channels)
     _require_memory(target)
+    if hasattr(module, 'optimized'):
+        raise InvalidArgument(
+            'the module comes from rexdense.deploy.optimize, which names its tensors otherwise: '
+            'load the weights into the network before'
+        )
     name, state = open_checkpoint(checkpoint, ema, trust_pickle)
     found = recognise(state.tensors, source, prefix, name)
     fit = closest_fit(state.tensors, found, target.name)

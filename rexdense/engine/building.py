@@ -3,7 +3,7 @@
 from typing import Any
 
 from mmengine.device import get_device
-from mmengine.hooks import CheckpointHook, Hook
+from mmengine.hooks import CheckpointHook, Hook, LoggerHook
 from mmengine.optim import OptimWrapper
 from mmengine.runner import BaseLoop
 from mmengine.runner import Runner as MMEngineRunner
@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from rexdense.engine.config.checks.faults import require_known_optimizers
 from rexdense.engine.cpu_steps import build_fused, lay_out_weights
 from rexdense.engine.dataloaders import WorkerSetup, require_batches, without_idle_settings
+from rexdense.engine.hooks.metrics_log import LogMetricsOnce
 from rexdense.engine.resume.full_disk import DiskWait
 from rexdense.engine.resume.loops import placed_type
 from rexdense.engine.resume.saving import KeepCheckpoints
@@ -20,7 +21,7 @@ from rexdense.engine.schedule import shorten_warm_ups
 from rexdense.engine.terminal_log import make_readable
 from rexdense.engine.zero import with_gathering_optimizer
 
-_CHECKPOINT_HOOKS = ('CheckpointHook', 'mmengine.CheckpointHook', CheckpointHook)
+_REPLACED_HOOKS = {CheckpointHook: KeepCheckpoints, LoggerHook: LogMetricsOnce}
 
 
 class BuildingRunner(MMEngineRunner):
@@ -34,9 +35,12 @@ class BuildingRunner(MMEngineRunner):
         return super().build_train_loop(placed_type(loop) if isinstance(loop, dict) else loop)
 
     def register_hook(self, hook: Hook | dict, priority: Any = None) -> None:
-        """Register a hook; a CheckpointHook of mmengine becomes a :class:`KeepCheckpoints`."""
-        if isinstance(hook, dict) and hook.get('type') in _CHECKPOINT_HOOKS:
-            hook = {**hook, 'type': KeepCheckpoints}
+        """Register a hook; mmengine's CheckpointHook becomes a :class:`KeepCheckpoints`, and its
+        LoggerHook a :class:`LogMetricsOnce`."""
+        for theirs, ours in _REPLACED_HOOKS.items():
+            names = theirs, theirs.__name__, f'mmengine.{theirs.__name__}'
+            if isinstance(hook, dict) and hook.get('type') in names:
+                hook = {**hook, 'type': ours}
         super().register_hook(hook, priority)
 
     def build_logger(self, *args, **settings):

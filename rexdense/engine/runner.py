@@ -35,6 +35,7 @@ from rexdense.engine.zero import gather_moments
 from rexdense.errors import UnwritableFile
 from rexdense.files.destinations import disk_errors_as_unwritable
 from rexdense.files.writing import atomic_write, path_written_aside
+from rexdense.models.layers.normalisation import accept_single_values
 
 
 class Runner(BuildingRunner):
@@ -84,6 +85,7 @@ class Runner(BuildingRunner):
             LostWorker: a dataloader worker was killed.
             ProcessLost: another of several processes has ended or does not answer.
         """
+        accept_single_values(self.model)
         try:
             with (
                 as_process_lost(),

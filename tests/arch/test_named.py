@@ -188,3 +188,19 @@ def test_the_package_offers_what_it_lists():
     for name in rexdense.__all__:
         assert getattr(rexdense, name) is not None
     assert rexdense.list_backbones is importlib.import_module('rexdense.arch').list_backbones
+
+
+@pytest.mark.parametrize(
+    ('name', 'arguments'),
+    [
+        ('rexnet_1.0', dict(width_mult=1e307)),
+        ('rexnet_1.0', dict(width_mult=1e-320)),
+        ('rexnet_lite_1.0', dict(width_mult=1e307)),
+        ('regnetx_400mf', dict(w_0=10**400)),
+        ('regnetx_400mf', dict(w_a=1e308)),
+    ],
+)
+def test_widths_that_overflow(name, arguments):
+    with pytest.raises(InvalidArgument, match='too large to be numbers') as caught:
+        architecture(name, **arguments)
+    assert len(str(caught.value)) < 300

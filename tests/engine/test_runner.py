@@ -74,6 +74,23 @@ def build(tmp_path, fresh_mmengine):
     return build
 
 
+class Normalised(Model):
+    """A model with a batch norm that gets one value per channel if an image comes alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.part = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
+
+    def forward(self, inputs, mode):
+        return dict(loss=self.part(torch.stack(inputs)[..., None, None]).mean())
+
+
+def test_a_batch_of_one_image_trains_norms_of_other_projects(build):
+    runner = build(model=Normalised(), workers=dict(batch_size=1))
+    runner.train()
+    assert runner.iter == 2 and runner.model.part[1].num_batches_tracked == 0
+
+
 def test_terminal_has_no_dumps_and_no_known_noise(build, capsys):
     runner = build()
     capsys.readouterr()

@@ -5,7 +5,7 @@ from pathlib import Path
 from rexdense.datasets.coco.json_file import LISTS as COCO_LISTS
 from rexdense.datasets.coco.json_file import read_json
 from rexdense.datasets.formats.split_folders import SPLIT_NAMES, split_of, subfolders
-from rexdense.datasets.formats.voc import ANNOTATIONS, LISTS, is_voc, voc_image_folders
+from rexdense.datasets.formats.voc import LISTS, annotation_folder, is_voc, voc_image_folders
 from rexdense.datasets.images.folders import IMAGE_ENDINGS, is_data
 from rexdense.errors import DataError
 
@@ -17,7 +17,6 @@ INSTANCES = 'annotations/instances_'
 _UNDIVIDED = (
     *(f'{INSTANCES}default.json', 'result.json', BESIDE_IMAGES, 'annotations.json'),
     *('instances.json', 'coco.json', 'annotations/annotations.json', 'annotations/all.json'),
-    *(ANNOTATIONS, '.'),
 )
 
 
@@ -46,16 +45,18 @@ def annotation_files(root: Path, split: str) -> list[Path]:
     lists = [path for path in sorted((root / LISTS).glob('*.txt')) if split_of(path.stem) == split]
     return lists or [
         folder
-        for place in (root / ANNOTATIONS, root)
-        for folder in subfolders(place)
-        if split_of(folder.name) == split and is_voc(folder)
+        for place in (annotation_folder(root), root)
+        for part in subfolders(place)
+        if split_of(part.name) == split
+        for folder in (part, annotation_folder(part))
+        if is_voc(folder)
     ]
 
 
 def undivided_files(root: Path) -> list[Path]:
     """Return the sources of the annotations of a folder without splits, the likeliest first."""
-    places = [root / name for name in _UNDIVIDED]
-    found = [path for path in places if path.is_file() or (path.is_dir() and is_voc(path))]
+    found = [root / name for name in _UNDIVIDED if (root / name).is_file()]
+    found += [path for path in (annotation_folder(root), root) if is_voc(path)]
     return found or _only_coco_file(root, root / 'annotations')
 
 

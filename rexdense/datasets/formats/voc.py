@@ -20,6 +20,7 @@ from rexdense.datasets.formats.conversion import (
     size_of_image,
 )
 from rexdense.datasets.formats.safe_xml import parse_xml
+from rexdense.datasets.formats.split_folders import subfolder
 from rexdense.datasets.images.folders import is_data
 from rexdense.datasets.text_files import read_limited
 from rexdense.errors import DataError
@@ -42,17 +43,23 @@ def is_voc(path: Path) -> bool:
     return path.suffix.lower() == LIST_ENDING
 
 
+def annotation_folder(root: Path) -> Path:
+    """Return the folder ``Annotations``, however it is spelt; its path if there is none."""
+    exact = root / ANNOTATIONS
+    return exact if exact.is_dir() else subfolder(root, ANNOTATIONS.lower())
+
+
 def voc_image_folders(path: Path) -> list[Path]:
     """Return the folders that may have the images of such annotations, the likeliest first."""
-    root, names = path, [IMAGES, 'images', '.']
+    root, below = path, ''
     if not path.is_dir():
         root = _root_of_list(path)
-    elif path.name == ANNOTATIONS:
+    elif path.name.lower() == ANNOTATIONS.lower():
         root = path.parent
-    elif path.parent.name == ANNOTATIONS:
-        root = path.parent.parent
-        names = [f'{IMAGES}/{path.name}', f'images/{path.name}', *names]
-    return [root / name for name in names]
+    elif path.parent.name.lower() == ANNOTATIONS.lower():
+        root, below = path.parent.parent, path.name
+    places = root / IMAGES, subfolder(root, 'images')
+    return [*(place / below for place in places if below), *places, root]
 
 
 def read_voc(path: Path) -> Converted:
@@ -93,7 +100,7 @@ def _stays_inside(name: str) -> bool:
 def _root_of_list(path: Path) -> Path:
     """Return the folder that contains a list of images, at any depth, and the XML files. Raise
     DataError if there is none."""
-    root = next((each for each in path.parents if (each / ANNOTATIONS).is_dir()), None)
+    root = next((each for each in path.parents if annotation_folder(each).is_dir()), None)
     if root is None:
         raise DataError(
             f'{path} is no COCO file, and there is no folder {ANNOTATIONS} beside or above it, '
@@ -124,7 +131,7 @@ def _named_files(path: Path) -> Iterator[tuple[str, Path]]:
         lines = read_limited(path, MOST_BYTES).decode('utf-8-sig').splitlines()
     except UnicodeDecodeError:
         raise DataError(f'{path} is no UTF-8 text; it holds the name of an image a line') from None
-    folder = _root_of_list(path) / ANNOTATIONS
+    folder = annotation_folder(_root_of_list(path))
     for line in filter(None, map(str.strip, lines)):
         name, _, flag = line.rpartition(' ')
         if flag not in _CLASS_FLAGS or (folder / f'{line}.xml').is_file():

@@ -101,12 +101,50 @@ def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
     """
     if isinstance(norm, _BatchNorm) and isinstance(x, Tensor):
         if norm.training and norm.track_running_stats and x.shape[0] < MINIMUM_POOLED_BATCH:
-            return F.batch_norm(
-                x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
-            )
+            return _by_running_statistics(norm, x)
         if isinstance(norm, nn.SyncBatchNorm):
             return _BatchNorm.forward(norm, x)
     return norm(x)
+
+
+def accept_single_values(model: nn.Module) -> None:
+    """Make the batch norms of other projects in a model train on a single value per channel, too,
+    such as the smallest map of an SSD for one image. As in :func:`normalise`, they then use the
+    running statistics, which do not change; torch refuses such maps."""
+    for part in model.modules():
+        if type(part).__module__.startswith('rexdense.'):
+            continue
+        for norm in part.children():
+            if type(norm) is nn.BatchNorm2d:
+                norm.register_forward_pre_hook(_rest_at_a_single_value)
+                norm.register_forward_hook(_train_again)
+
+
+def _is_refused(norm: nn.Module, x: Tensor) -> bool:
+    """Return whether torch refuses to train a batch norm on a map, of one value per channel."""
+    return (
+        norm.training
+        and type(norm) is nn.BatchNorm2d
+        and norm.track_running_stats
+        and isinstance(x, Tensor)  # no proxy of torch.fx
+        and x.numel() == x.shape[1]
+    )
+
+
+def _by_running_statistics(norm: nn.Module, x: Tensor) -> Tensor:
+    return F.batch_norm(
+        x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps
+    )
+
+
+def _rest_at_a_single_value(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    if _is_refused(norm, inputs[0]):
+        norm.training, norm.rests = False, True
+
+
+def _train_again(norm: nn.Module, *_: Any) -> None:
+    if norm.__dict__.pop('rests', False):
+        norm.training = True
 
 
 def normalise(
@@ -118,9 +156,12 @@ def normalise(
     """Return ``activation(norm(x))`` for a feature map (N, C, H, W).
 
     If ``source`` has just computed the map and nothing else needs it, a batch norm in evaluation
-    mode overwrites the map. Autograd keeps ``x`` and the result, but not ``norm(x)``.
+    mode overwrites the map. Autograd keeps ``x`` and the result, but not ``norm(x)``. On a single
+    value per channel, a batch norm in training uses the running statistics.
     """
-    if _overwrites(source, norm, x):
+    if _is_refused(norm, x):
+        x = _by_running_statistics(norm, x)
+    elif _overwrites(source, norm, x):
         x = _batch_norm_in_place(norm, x)
     elif activation is silu and _keeps_little(norm, x):
         return norm_silu(norm, x)

@@ -8,7 +8,7 @@ from rexdense.datasets.coco.annotations import read_annotations
 from rexdense.datasets.coco.folder import CocoFolder
 from rexdense.datasets.formats.safe_xml import MOST_NESTED
 from rexdense.datasets.formats.voc import read_voc
-from rexdense.datasets.inspection.sources import read_box_splits
+from rexdense.datasets.inspection.sources import read_box_splits, recognised
 from rexdense.errors import DataError
 from tests.small_coco import CONTENT
 from tests.small_formats import HEIGHT, WIDTH, boxes_of, voc_xml, write_voc
@@ -38,12 +38,14 @@ def test_a_folder_becomes_what_the_coco_file_says(root):
     ]
 
 
-@pytest.mark.parametrize('layout', ['beside', 'below', 'below with images'])
+@pytest.mark.parametrize('layout', ['beside', 'below', 'below with images', 'in each split'])
 def test_folders_of_xml_files(root, tmp_path, layout):
     target = tmp_path / 'other'
     for split in ('train', 'valid'):
         if layout == 'beside':
             annotations = images = target / split
+        elif layout == 'in each split':
+            annotations, images = target / split / 'annotations', target / split / 'images'
         else:
             annotations = target / 'Annotations' / split
             images = target / ('JPEGImages' if layout == 'below' else f'images/{split}')
@@ -52,6 +54,18 @@ def test_folders_of_xml_files(root, tmp_path, layout):
     checked = CocoFolder(target).check()
     assert checked.val.boxes_per_class == {'cat': 2, 'dog': 2}
     assert len(checked.train.dataset['images']) == 3
+
+
+@pytest.mark.parametrize('images', ['images', 'Images'])
+def test_folders_in_lower_case_without_splits(root, images):
+    shutil.rmtree(root / 'ImageSets')
+    (root / 'Annotations').rename(root / 'annotations')
+    (root / 'JPEGImages').rename(root / images)
+    assert recognised(root) == 'voc'
+    (read,) = read_box_splits(root, 'voc').values()
+    assert read.boxes.image_folder == root / images and len(read.boxes.dataset['images']) == 3
+    with pytest.raises(DataError, match='prepare --val-share divide what annotations has'):
+        CocoFolder(root).check()
 
 
 def test_difficult_truncated_spaces_and_a_missing_size(root):

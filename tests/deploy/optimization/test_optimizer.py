@@ -288,3 +288,9 @@ def test_made_in_inference_mode_it_takes_other_weights(backbone):
         fast(images)
         fast.load_state_dict({name: value * 0 for name, value in fast.state_dict().items()})
         assert not any(map.abs().max() for map in fast(images))
+
+
+def test_weights_are_not_loaded_into_an_optimised_network():
+    network = built(lambda: rexdense.create_backbone('rexnet_1.0', depth_mult=0.1))
+    with pytest.raises(InvalidArgument, match='load the weights into the network before'):
+        rexdense.load_weights(optimize(network), network.state_dict())

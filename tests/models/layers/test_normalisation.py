@@ -13,6 +13,7 @@ from rexdense.errors import InvalidArgument
 from rexdense.models.layers.convolution import ConvNorm
 from rexdense.models.layers.normalisation import (
     MINIMUM_POOLED_BATCH,
+    accept_single_values,
     build_norm,
     normalise,
     normalise_pooled,
@@ -38,10 +39,13 @@ def test_norm_cfg_chooses_every_layer(name, kind, layer):
 
 
 @pytest.mark.parametrize('name', SMALL)
-@pytest.mark.parametrize('kind', ['BN', 'SyncBN', 'GN'])
-def test_a_batch_of_one_trains(name, kind):
+@pytest.mark.parametrize(
+    ('kind', 'side'), [('BN', 64), ('BN', 32), ('SyncBN', 64), ('GN', 64), ('GN', 32)]
+)
+def test_a_batch_of_one_trains(name, kind, side):
+    """At 32 pixels, the last level has one value per channel."""
     backbone = network(name, norm_cfg=dict(type=kind))
-    sum(level.square().mean() for level in backbone(image(1, 3, 64, 64))).backward()
+    sum(level.square().mean() for level in backbone(image(1, 3, side, side))).backward()
     for key, value in backbone.named_parameters():
         assert value.grad is not None, key
         assert value.grad.isfinite().all(), key
@@ -74,6 +78,35 @@ def test_larger_batches_are_normalised_as_always(images):
     torch.testing.assert_close(normalise_pooled(norm, x), reference(x), rtol=0, atol=0)
     assert norm.num_batches_tracked == 1
     assert torch.equal(norm.running_var, reference.running_var)
+
+
+def test_other_projects_norms_train_on_a_single_value():
+    norm = pooled_norm()
+    model = nn.Sequential(norm).train()
+    with pytest.raises(ValueError, match='more than 1 value per channel'):
+        model(image(1, 6, 1, 1))
+    before = copy.deepcopy(norm.state_dict())
+    accept_single_values(model)
+    model = copy.deepcopy(model)  # as an average of the weights is
+    x = image(1, 6, 1, 1).requires_grad_()
+    found = model(x)
+    found.sum().backward()
+    assert x.grad.abs().min() > 0 and model[0].weight.grad is not None
+    after = model[0].state_dict()
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+    assert model[0].training
+    torch.testing.assert_close(found, norm.eval()(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize('shape', [(2, 6, 1, 1), (1, 6, 1, 2)])
+def test_other_projects_norms_train_on_several_values_as_always(shape):
+    model, reference = nn.Sequential(pooled_norm()), pooled_norm()
+    accept_single_values(model)
+    x = image(*shape)
+    torch.testing.assert_close(model(x), reference(x), rtol=0, atol=0)
+    assert model.training and model[0].training and model[0].num_batches_tracked == 1
+    model.eval()(image(1, 6, 1, 1))
+    assert not model[0].training
 
 
 def test_evaluation_is_that_of_a_plain_batch_norm():

@@ -81,7 +81,7 @@ def load_weights(
     target = Target.of(module)
     check_channel_rule(input_channels)
     _require_memory(target)
-    if hasattr(module, 'optimized'):
+    if getattr(module, 'optimized', None):
         raise InvalidArgument(
             'the module comes from rexdense.deploy.optimize, which names its tensors otherwise: '
             'load the weights into the network before'

@@ -85,7 +85,7 @@ class Runner(BuildingRunner):
             LostWorker: a dataloader worker was killed.
             ProcessLost: another of several processes has ended or does not answer.
         """
-        accept_single_values(self.model)
+        hooks = accept_single_values(self.model)
         try:
             with (
                 as_process_lost(),
@@ -94,6 +94,8 @@ class Runner(BuildingRunner):
             ):
                 return super().train()
         finally:
+            for hook in hooks:
+                hook.remove()
             self._end_loaders(self._train_loop, self._val_loop)
 
     def val(self) -> dict[str, float]:

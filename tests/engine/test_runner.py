@@ -88,7 +88,9 @@ class Normalised(Model):
 def test_a_batch_of_one_image_trains_norms_of_other_projects(build):
     runner = build(model=Normalised(), workers=dict(batch_size=1))
     runner.train()
-    assert runner.iter == 2 and runner.model.part[1].num_batches_tracked == 0
+    norm = runner.model.part[1]
+    assert runner.iter == 2 and norm.num_batches_tracked == 0
+    assert not norm._forward_hooks and not norm._forward_pre_hooks
 
 
 def test_terminal_has_no_dumps_and_no_known_noise(build, capsys):

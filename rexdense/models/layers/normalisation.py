@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.hooks import RemovableHandle
 
 from rexdense.arch.checks import (
     require_flag,
@@ -107,17 +108,21 @@ def normalise_pooled(norm: nn.Module, x: Tensor) -> Tensor:
     return norm(x)
 
 
-def accept_single_values(model: nn.Module) -> None:
+def accept_single_values(model: nn.Module) -> list[RemovableHandle]:
     """Make the batch norms of other projects in a model train on a single value per channel, too,
     such as the smallest map of an SSD for one image. As in :func:`normalise`, they then use the
-    running statistics, which do not change; torch refuses such maps."""
+    running statistics, which do not change; torch refuses such maps. Return the handles of the
+    hooks that do this."""
+    handles = []
     for part in model.modules():
         if type(part).__module__.startswith('rexdense.'):
             continue
         for norm in part.children():
             if type(norm) is nn.BatchNorm2d:
-                norm.register_forward_pre_hook(_rest_at_a_single_value)
-                norm.register_forward_hook(_train_again)
+                handles.append(norm.register_forward_pre_hook(_rest_at_a_single_value))
+                # Also if a recomputation ends within the norm.
+                handles.append(norm.register_forward_hook(_train_again, always_call=True))
+    return handles
 
 
 def _is_refused(norm: nn.Module, x: Tensor) -> bool:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.autograd import forward_ad
 from torch.nn.modules.module import register_module_forward_hook
+from torch.utils.checkpoint import checkpoint
 
 import rexdense
 from rexdense.errors import InvalidArgument
@@ -96,6 +97,16 @@ def test_other_projects_norms_train_on_a_single_value():
     assert all(torch.equal(value, after[key]) for key, value in before.items())
     assert model[0].training
     torch.testing.assert_close(found, norm.eval()(x), rtol=0, atol=0)
+
+
+def test_a_recomputed_norm_trains_on():
+    model = nn.Sequential(nn.Conv2d(6, 6, 1), pooled_norm())
+    accept_single_values(model)
+    x = image(1, 6, 1, 1).requires_grad_()
+    checkpoint(model, x, use_reentrant=False).sum().backward()
+    assert model[1].training
+    model(image(2, 6, 1, 1))
+    assert model[1].num_batches_tracked == 1
 
 
 @pytest.mark.parametrize('shape', [(2, 6, 1, 1), (1, 6, 1, 2)])

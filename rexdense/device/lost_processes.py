@@ -129,4 +129,4 @@ def waiting_time(seconds: object) -> timedelta:
             f'env_cfg.dist_cfg.timeout={value!r}: give seconds, above 0; a process that measures '
             'a validation alone must be ready within them'
         )
-    return timedelta(seconds=value)
+    return timedelta(seconds=float(value))

@@ -64,7 +64,8 @@ def override(config: Config, assignments: dict[str, Any]) -> None:
     require_fitting_values(config, assignments)
     # Works on a copy, so that a faulty key leaves the config unchanged.
     root = copy.deepcopy(config._cfg_dict)
-    merged = dict(assignments)
+    # Merged sections become parts of the config: two keys must not share one.
+    merged = {key: copy.deepcopy(value) for key, value in assignments.items()}
     for key, value in assignments.items():
         _require_known(key)
         if key in NEEDED and value is None:

@@ -32,14 +32,20 @@ def convolution(in_channels: int, out_channels: int, *arguments: Any, **options:
     Raises:
         InvalidArgument: there are more than :data:`MOST_CHANNELS` channels.
     """
-    if max(in_channels, out_channels) > MOST_CHANNELS:
-        raise InvalidArgument(
-            f'a convolution of {in_channels} to {out_channels} channels has more than '
-            f'{MOST_CHANNELS}: give smaller widths, or fewer in_channels'
-        )
+    require_few_channels(in_channels, out_channels)
     layer = _DrawnConv2d(in_channels, out_channels, *arguments, **options)
     layer.__class__ = nn.Conv2d
     return layer
+
+
+def require_few_channels(in_channels: int, out_channels: int) -> None:
+    """Raise InvalidArgument if a convolution would have more than :data:`MOST_CHANNELS`
+    channels."""
+    if max(in_channels, out_channels) > MOST_CHANNELS:
+        raise InvalidArgument(
+            f'a convolution of {in_channels} to {out_channels} channels has more than '
+            f'{MOST_CHANNELS}: give smaller widths, or fewer in_channels or classes'
+        )
 
 
 class ConvNorm(nn.Module):

@@ -16,7 +16,7 @@ from rexdense.arch.checks import (
     require_sequence,
 )
 from rexdense.errors import InvalidArgument
-from rexdense.models.layers.convolution import ConvNorm
+from rexdense.models.layers.convolution import ConvNorm, require_few_channels
 from rexdense.models.layers.recompute import recompute, resolve_recompute
 from rexdense.models.unet.blocks import DECODER_BLOCKS, build_decoder_block
 
@@ -169,6 +169,7 @@ class UNetDecoder(nn.Module):
         """Build the layers from a decoded map (N, in_channels, H, W), the finest one for stride 1,
         to logits (N, num_classes, H, W)."""
         width = in_channels if stride > 1 else self.decoder_channels[-1]
+        require_few_channels(width, self.num_classes)
         conv = nn.Conv2d(width, self.num_classes, 3, padding=1)
         if stride > 1:
             return _near_zero(conv)

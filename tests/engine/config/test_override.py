@@ -39,6 +39,13 @@ def test_values_are_set(config):
     assert config.model.neck == dict(in_channels=[38, 61, 128, 185], out_channels=64, norm='BN')
 
 
+def test_sections_are_copied(config):
+    """One for two keys, of which the second lies in the first, would contain itself."""
+    section = dict(type=None)
+    override(config, {'optim_wrapper': section, 'optim_wrapper.optimizer': section})
+    assert config.optim_wrapper.optimizer == section == dict(type=None)
+
+
 @pytest.mark.parametrize(
     ('key', 'value'),
     [

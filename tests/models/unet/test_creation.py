@@ -87,3 +87,8 @@ def test_arguments_reach_backbone_and_decoder():
 def test_unknown_arguments_are_refused_with_the_closest(arguments, message):
     with pytest.raises(InvalidArgument, match=message):
         rexdense.create_unet('rexnet_1.0', 3, **arguments)
+
+
+def test_more_classes_than_a_convolution_can_have():
+    with pytest.raises(InvalidArgument, match=f'to {10**30} channels has more than .* or classes'):
+        rexdense.create_unet('rexnet_lite_1.0', num_classes=10**30, **SMALL)

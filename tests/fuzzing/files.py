@@ -13,6 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 
 from rexdense.checkpoint.fetching import open_checkpoint
 from rexdense.checkpoint.formats.mindspore_ckpt import write_mindspore
@@ -122,6 +123,15 @@ def _read_image(path: Path) -> None:
     assert header is None or header.upright_size == image.shape[:2], (header, image.shape)
 
 
+@cache
+def _label_maps() -> list[bytes]:
+    labels = np.random.default_rng(0).choice(np.array([0, 1, 2, 255], np.uint8), (9, 13))
+    pictures = [Image.fromarray(labels) for _ in range(3)]
+    pictures[1].putpalette([value for value in range(256) for _ in range(3)])
+    pictures[2] = Image.fromarray(labels == 1)
+    return [_written(partial(picture.save, format='PNG')) for picture in pictures]
+
+
 def _read_labels(path: Path) -> None:
     check_labels(read_label_map(path), 3, path)
 
@@ -160,7 +170,7 @@ FILES: dict[str, FileTarget | _CocoTarget] = {
         )
         for ending in ('.png', '.jpg', '.tif', '.bmp', '.webp')
     },
-    'label map': FileTarget('labels.png', partial(_images, '.png'), _read_labels),
+    'label map': FileTarget('labels.png', _label_maps, _read_labels, (b'PLTE', b'tRNS', b'IDAT')),
     'VOC XML': FileTarget(
         'Annotations/a.xml',
         _voc,

@@ -9,7 +9,9 @@ import pytest
 pytest.importorskip('mmdet')
 pytest.importorskip('mmseg')
 
+from rexdense.errors import RexdenseError
 from tests.fuzzing.cases import TARGETS, fault_of
+from tests.fuzzing.files import FILES, FileTarget
 
 # Of those that build networks, or decode large images; of others 150.
 FIRST_CASES = {
@@ -19,6 +21,21 @@ FIRST_CASES = {
     'decoder shapes': 12,
     'image sizes': 6,
 }
+
+
+@pytest.mark.parametrize('name', [name for name in FILES if isinstance(FILES[name], FileTarget)])
+def test_whole_files_are_taken(name, tmp_path):
+    """Otherwise no damage would get past the first check. A PNG that claims too much is refused."""
+    target, refused = FILES[name], 0
+    path = tmp_path / target.name
+    path.parent.mkdir(exist_ok=True)
+    for content in target.wholes():
+        path.write_bytes(content)
+        try:
+            target.read(path)
+        except RexdenseError:
+            refused += 1
+    assert refused == (name == 'PNG')
 
 
 @pytest.mark.parametrize('target', TARGETS)
